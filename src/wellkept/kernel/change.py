@@ -1,0 +1,39 @@
+"""A change: something that somebody did to the world, the first suspect in every incident."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from wellkept.kernel.clock import stable_id
+
+
+class ChangeKind(StrEnum):
+    """What sort of change."""
+
+    DEPLOY = "deploy"
+    CONFIGURATION = "configuration"
+    SCALING = "scaling"
+    PROMOTION = "promotion"
+    SCHEMA = "schema"
+    REMEDY = "remedy"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change to one entity, by somebody, with a reference to where it is written down."""
+
+    entity: str
+    kind: ChangeKind
+    at: datetime
+    actor: str
+    summary: str
+    reference: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return stable_id("chg", self.entity, self.kind, self.at.isoformat(), self.summary)

@@ -1,0 +1,92 @@
+"""A finding: one suspicion, whoever had it. Every detector, monitor and outside alert speaks in these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from wellkept.kernel.clock import stable_id
+
+
+class FindingKind(StrEnum):
+    """What sort of suspicion it is."""
+
+    ANOMALY = "anomaly"
+    FORECAST = "forecast"
+    THRESHOLD = "threshold"
+    SLO_BURN = "slo_burn"
+    LOG_PATTERN = "log_pattern"
+    MISSING_DATA = "missing_data"
+    DRIFT = "drift"
+    DATA_QUALITY = "data_quality"
+    PERFORMANCE = "performance"
+    EXTERNAL = "external"
+
+
+class Severity(IntEnum):
+    """How bad, the larger the worse; incidents take the worst of their findings."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+    CRITICAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a finding rests on, small enough to keep and enough to look at it again.
+
+    ``signal`` says where it comes from (a metric's name, ``span.duration``, ``log``, ``feature``);
+    ``attributes`` name the series; ``points`` are (seconds since the epoch, value) for the picture;
+    ``expected`` is the band that was expected; ``samples`` are log lines or trace ids.
+    """
+
+    signal: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    points: tuple[tuple[float, float], ...] = ()
+    expected: tuple[float, float] | None = None
+    limit: float | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One suspicion about one entity.
+
+    ``fingerprint`` decides what is "the same": a finding seen again with the same fingerprint while the first is
+    open updates it. ``score`` has the meaning that ``score_meaning`` states. ``ends_at`` None means still open.
+    """
+
+    fingerprint: str
+    detector: str
+    detector_version: str
+    entity: str
+    kind: FindingKind
+    severity: Severity
+    score: float
+    score_meaning: str
+    starts_at: datetime
+    sentence: str
+    ends_at: datetime | None = None
+    evidence: tuple[Evidence, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Stable id of this occurrence: the fingerprint and when it began."""
+        return stable_id("fnd", self.fingerprint, self.starts_at.isoformat())
+
+    @property
+    def is_open(self) -> bool:
+        return self.ends_at is None
+
+
+def fingerprint(detector: str, entity: str, signal: str, *parts: str) -> str:
+    """What makes two findings the same: who says it, of what, about which signal (and more where needed)."""
+    return stable_id("fp", detector, entity, signal, *parts)

@@ -1,0 +1,1 @@
+"""Where the two loops meet: topology, stream, gate, durable runs, audit."""

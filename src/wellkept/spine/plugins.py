@@ -1,0 +1,35 @@
+"""The plug-in table: what implements what. Adding an implementation is one file, one line here, and its tests."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+TABLE: dict[str, dict[str, str]] = {
+    "detector": {
+        "robust": "wellkept.ops.detect.detectors.robust:RobustAnomaly",
+        "exhaustion": "wellkept.ops.detect.detectors.exhaustion:Exhaustion",
+        "missing": "wellkept.ops.detect.detectors.missing:MissingData",
+    },
+    "action": {
+        "delete_old_logs": "wellkept.ops.remediate.actions.delete_old_logs:DeleteOldLogs",
+        "restart_service": "wellkept.ops.remediate.actions.restart_service:RestartService",
+        "run_command": "wellkept.ops.remediate.actions.run_command:RunCommand",
+    },
+    "monitor": {
+        "drift": "wellkept.ml.watch.monitors.drift:Drift",
+        "nulls": "wellkept.ml.watch.monitors.nulls:Nulls",
+        "performance": "wellkept.ml.watch.monitors.performance:Performance",
+        "silence": "wellkept.ml.watch.monitors.silence:Silence",
+    },
+}
+
+
+def load(kind: str) -> dict[str, Any]:
+    """The implementations of a kind, by name: classes, in the table's order."""
+    return {name: _attribute(place) for name, place in TABLE[kind].items()}
+
+
+def _attribute(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""Content-addressed blobs, trees and Parquet snapshots."""

@@ -1,0 +1,112 @@
+"""Artifacts by content: blobs, trees of files, and tables (Parquet snapshots), on any filesystem fsspec knows.
+
+A digest names bytes, and bytes are checked against their digest whenever they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path, PurePosixPath
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wellkept.kernel.errors import InputError, NotFoundError, StoreError
+
+PREFIX = "sha256:"
+
+
+class Artifacts:
+    """A content-addressed store below a folder or a URL such as ``s3://bucket/wellkept``."""
+
+    def __init__(self, url: str) -> None:
+        self._files, self._root = fsspec.core.url_to_fs(url)
+
+    def put_bytes(self, data: bytes) -> str:
+        """Store bytes and return their digest. The same bytes again cost nothing."""
+        digest = PREFIX + hashlib.sha256(data).hexdigest()
+        path = self._path(digest)
+        if not self._files.exists(path):
+            self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            partial = f"{path}.partial"
+            self._files.pipe_file(partial, data)
+            self._files.mv(partial, path)
+        return digest
+
+    def get_bytes(self, digest: str) -> bytes:
+        """The bytes of a digest.
+
+        Raises:
+            NotFoundError: nothing is stored under it.
+            StoreError: what is stored is not what the digest says.
+        """
+        path = self._path(digest)
+        if not self._files.exists(path):
+            raise NotFoundError("artifact", "is not stored", digest)
+        data = bytes(self._files.cat_file(path))
+        if PREFIX + hashlib.sha256(data).hexdigest() != digest:
+            raise StoreError(f"artifact {digest} is damaged: its bytes have another digest")
+        return data
+
+    def has(self, digest: str) -> bool:
+        return bool(self._files.exists(self._path(digest)))
+
+    def put_tree(self, folder: Path) -> str:
+        """Store every file below a folder; the digest is that of the listing (name to digest).
+
+        Raises:
+            InputError: the folder holds a link; links are never followed.
+        """
+        listing: dict[str, str] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink():
+                raise InputError(f"artifact {path.name}", "must be a file, not a link")
+            if path.is_file():
+                listing[path.relative_to(folder).as_posix()] = self.put_bytes(path.read_bytes())
+        return self.put_bytes(json.dumps(listing, sort_keys=True).encode())
+
+    def listing(self, digest: str) -> dict[str, str]:
+        """The files of a tree: relative name to digest.
+
+        Raises:
+            StoreError: the digest is not that of a tree, or a name leads out of it.
+        """
+        try:
+            listing = json.loads(self.get_bytes(digest))
+        except ValueError as error:
+            raise StoreError(f"artifact {digest} is not a tree") from error
+        if not isinstance(listing, dict) or not all(_is_inside(name) for name in listing):
+            raise StoreError(f"artifact {digest} is not a tree of plain names")
+        return listing
+
+    def fetch_tree(self, digest: str, into: Path) -> Path:
+        """Write the files of a tree below a folder, each checked, and return the folder."""
+        for name, blob in self.listing(digest).items():
+            target = into / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.get_bytes(blob))
+        return into
+
+    def put_table(self, table: pa.Table) -> str:
+        """Store a table as Parquet and return its digest."""
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        return self.put_bytes(buffer.getvalue())
+
+    def table(self, digest: str) -> pa.Table:
+        """A table that was stored with :meth:`put_table`."""
+        return pq.read_table(io.BytesIO(self.get_bytes(digest)))
+
+    def _path(self, digest: str) -> str:
+        name = digest.removeprefix(PREFIX)
+        if not digest.startswith(PREFIX) or len(name) != 64 or not all(c in "0123456789abcdef" for c in name):
+            raise InputError("digest", "must be sha256: and 64 hexadecimal digits", digest)
+        return f"{self._root}/{name[:2]}/{name[2:]}"
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts

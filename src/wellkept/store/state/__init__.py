@@ -1,0 +1,1 @@
+"""Entities, findings, incidents, plans, the audit log and the model registry, in SQL."""

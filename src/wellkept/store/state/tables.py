@@ -1,0 +1,199 @@
+"""The tables of the state store. Key columns are indexed; the whole kernel value is in ``body`` as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A UTC moment: stored without a zone, handed out aware of it."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+metadata = MetaData()
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("id", String(300), primary_key=True),
+    Column("kind", String(40), nullable=False, index=True),
+    Column("last_seen", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+edges = Table(
+    "edges",
+    metadata,
+    Column("source", String(300), primary_key=True),
+    Column("target", String(300), primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("last_seen", Moment, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("fingerprint", String(40), nullable=False, index=True),
+    Column("detector", String(80), nullable=False),
+    Column("entity", String(300), nullable=False, index=True),
+    Column("starts_at", Moment, nullable=False, index=True),
+    Column("ends_at", Moment, index=True),
+    Column("last_seen", Moment, nullable=False),
+    Column("revision", Integer, nullable=False, index=True),
+    Column("body", JSON, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("opened_at", Moment, nullable=False, index=True),
+    Column("updated_at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+diagnoses = Table(
+    "diagnoses",
+    metadata,
+    Column("incident", String(40), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("subject", String(300), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("subject", String(300), nullable=False, index=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("proposed_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("decision", JSON),
+    Column("results", JSON, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("verb", String(80), nullable=False),
+    Column("subject", String(300), nullable=False, index=True),
+    Column("details", JSON, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", String(120), primary_key=True),
+    Column("last_seen", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+agent_actions = Table(
+    "agent_actions",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("agent", String(120), nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("result", JSON),
+)
+
+contracts = Table(
+    "model_contracts",
+    metadata,
+    Column("model", String(120), primary_key=True),
+    Column("digest", String(80), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+versions = Table(
+    "model_versions",
+    metadata,
+    Column("digest", String(80), primary_key=True),
+    Column("model", String(120), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("model", "number"),
+)
+
+aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("model", String(120), primary_key=True),
+    Column("alias", String(60), primary_key=True),
+    Column("digest", String(80), nullable=False),
+)
+
+alias_history = Table(
+    "model_alias_history",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("model", String(120), nullable=False, index=True),
+    Column("alias", String(60), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", String(120), nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("subject", String(300), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("seconds", Float),
+    Column("body", JSON, nullable=False),
+)
+
+Index("findings_open", findings.c.fingerprint, findings.c.ends_at)

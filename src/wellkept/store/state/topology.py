@@ -1,0 +1,56 @@
+"""Entities and edges in the state store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from wellkept.kernel.codec import decode, encode
+from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
+from wellkept.store.state.rows import upsert
+from wellkept.store.state.state import State
+from wellkept.store.state.tables import edges, entities
+
+
+class TopologyRows:
+    """Reads and writes what exists and what depends on what."""
+
+    def __init__(self, state: State, *, forget_after: timedelta = timedelta(hours=24)) -> None:
+        self._state = state
+        self._forget_after = forget_after
+
+    def observe(self, seen: Iterable[Entity], links: Iterable[Edge], at: datetime) -> None:
+        """Note that these exist at ``at``; an edge keeps the moment since which it is known."""
+        entity_rows = [{"id": e.id, "kind": e.kind, "last_seen": at, "body": encode(e)} for e in seen]
+        edge_rows = [
+            {"source": e.source, "target": e.target, "kind": e.kind, "since": e.since, "last_seen": at}
+            for e in links
+        ]
+        with self._state.transaction() as connection:
+            upsert(connection, entities, entity_rows)
+            upsert(connection, edges, edge_rows, keep=frozenset({"since"}))
+
+    def entity(self, entity: str) -> Entity | None:
+        with self._state.reading() as connection:
+            body = connection.execute(select(entities.c.body).where(entities.c.id == entity)).scalar()
+        return decode(Entity, body) if body is not None else None
+
+    def entities(self, kind: EntityKind | None, at: datetime | None) -> list[Entity]:
+        query = select(entities.c.body).order_by(entities.c.id)
+        if kind is not None:
+            query = query.where(entities.c.kind == kind)
+        if at is not None:
+            query = query.where(entities.c.last_seen >= at - self._forget_after)
+        with self._state.reading() as connection:
+            return [decode(Entity, body) for body in connection.execute(query).scalars()]
+
+    def edges(self, at: datetime | None) -> list[Edge]:
+        """The edges that held at ``at`` (None: all that are known), ordered."""
+        query = select(edges).order_by(edges.c.source, edges.c.target, edges.c.kind)
+        if at is not None:
+            query = query.where(edges.c.since <= at, edges.c.last_seen >= at - self._forget_after)
+        with self._state.reading() as connection:
+            rows = connection.execute(query).all()
+        return [Edge(row.source, row.target, EdgeKind(row.kind), row.since) for row in rows]
