@@ -1,0 +1,29 @@
+"""Arrow columns into NumPy arrays and Python maps, a column at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of lists of numbers, flattened in order; or a column of numbers."""
+    joined = column.combine_chunks()
+    if pa.types.is_list(joined.type):
+        joined = joined.flatten()
+    return np.asarray(joined.to_numpy(zero_copy_only=False))
+
+
+def text_maps(column: pa.ChunkedArray) -> list[dict[str, str]]:
+    """A column of maps from text to text as dictionaries; equal keys and values share one string."""
+    maps: list[dict[str, str]] = []
+    for chunk in column.chunks:
+        keys, items = chunk.keys.to_pylist(), chunk.items.to_pylist()
+        bounds = chunk.offsets.to_pylist()
+        first = bounds[0] if bounds else 0
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+            maps.append(dict(zip(keys[start - first : stop - first], items[start - first : stop - first], strict=True)))
+    return maps

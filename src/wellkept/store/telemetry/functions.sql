@@ -1,0 +1,51 @@
+-- Functions that the statements share. They are created anew at every opening, so they always match this version.
+
+-- The id of the entity that a series, a log record or a span is about: exactly the rule of kernel/entity.py's
+-- entity_of, which a test holds to this one. A map gives '' for a key that it does not have.
+CREATE OR REPLACE FUNCTION wellkept_host AS (r) -> if(r['host.id'] != '', r['host.id'], r['host.name']);
+
+CREATE OR REPLACE FUNCTION wellkept_mount AS (a) ->
+    if(a['system.filesystem.mountpoint'] != '', a['system.filesystem.mountpoint'], a['mountpoint']);
+
+CREATE OR REPLACE FUNCTION wellkept_model AS (r, a) ->
+    if(a['wellkept.model.name'] != '', a['wellkept.model.name'], r['wellkept.model.name']);
+
+CREATE OR REPLACE FUNCTION wellkept_entity AS (r, a) -> multiIf(
+    wellkept_mount(a) != '' AND wellkept_host(r) != '', concat('disk:', wellkept_host(r), ':', wellkept_mount(a)),
+    wellkept_model(r, a) != '' AND a['wellkept.feature.name'] != '',
+        concat('feature:', wellkept_model(r, a), '/', a['wellkept.feature.name']),
+    wellkept_model(r, a) != '', concat('model:', wellkept_model(r, a)),
+    r['service.name'] != '' AND NOT startsWith(r['service.name'], 'unknown_service') AND r['service.namespace'] != '',
+        concat('service:', r['service.namespace'], '/', r['service.name']),
+    r['service.name'] != '' AND NOT startsWith(r['service.name'], 'unknown_service'),
+        concat('service:', r['service.name']),
+    r['process.pid'] != '' AND wellkept_host(r) != '', concat('process:', wellkept_host(r), ':', r['process.pid']),
+    wellkept_host(r) != '', concat('host:', wellkept_host(r)),
+    '');
+
+-- The scalar kinds of an OTLP AnyValue as text; what is none of them (nothing set) is the empty text.
+CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> multiIf(
+    isNotNull(v.string_value), toValidUTF8(ifNull(v.string_value, '')),
+    isNotNull(v.int_value), toString(ifNull(v.int_value, 0)),
+    isNotNull(v.bool_value), if(ifNull(v.bool_value, false), 'true', 'false'),
+    isNotNull(v.double_value), toString(ifNull(v.double_value, 0)),
+    isNotNull(v.bytes_value), lower(hex(ifNull(v.bytes_value, ''))),
+    '');
+
+-- An OTLP AnyValue as text: scalars as they are, a list of scalars as a JSON list of texts.
+CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> if(
+    notEmpty(v.array_value.values), toJSONString(arrayMap(x -> wellkept_scalar(x), v.array_value.values)),
+    wellkept_scalar(v));
+
+-- OTLP attributes as (key, text) pairs in the order of their keys, so that equal sets are equal arrays.
+CREATE OR REPLACE FUNCTION wellkept_pairs AS (attributes) ->
+    arraySort(arrayMap(x -> (toValidUTF8(x.key), wellkept_text(x.value)), attributes));
+
+CREATE OR REPLACE FUNCTION wellkept_scalar_pairs AS (attributes) ->
+    arraySort(arrayMap(x -> (toValidUTF8(x.key), wellkept_scalar(x.value)), attributes));
+
+CREATE OR REPLACE FUNCTION wellkept_map AS (pairs) -> CAST(pairs, 'Map(LowCardinality(String), String)');
+
+-- An OTLP time in nanoseconds; 0 means that the sender did not say, and then it is the time of receipt.
+CREATE OR REPLACE FUNCTION wellkept_nanos AS (nanos, received) ->
+    toInt64(least(if(nanos = 0, received, nanos), 9200000000000000000));

@@ -1,0 +1,152 @@
+"""Reading metrics as windows: the engine reduces to one value a series and step, NumPy lays them out."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wellkept.store.telemetry.arrow import numbers, text_maps
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.statements import load
+from wellkept.store.telemetry.window import SeriesInfo, Window
+
+_LOOKBACK_S = 60.0
+_REMEMBERED = 200_000
+_CUMULATIVE, _DELTA = 2, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is remembered of a series, and how its stored values become shown values."""
+
+    info: SeriesInfo
+    is_counter: bool
+    is_delta: bool
+
+
+class Metrics:
+    """Reads the narrow points. It remembers what a series is, since that never changes for a series id."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[int, _Known] = {}
+        self._lock = threading.Lock()
+
+    def window(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        *,
+        names: Sequence[str] | None = None,
+        entities: Sequence[str] | None = None,
+    ) -> Window:
+        """Every series seen in [start, end) on a grid of ``step_s`` seconds, series in the order of their ids.
+
+        Gauges and sums that can fall show the last value of a step. Counters (monotonic cumulative sums) show the
+        increase per second since their value before, over the true time between the two; a value below the one
+        before is a restart, and then the increase is the new value. Delta sums show their total in the step per
+        second. Histogram buckets and summary quantiles are left out unless ``names`` asks for them.
+
+        Raises:
+            StoreError: the engine failed.
+        """
+        step_ms = max(1, round(step_s * 1000))
+        start_ms, end_ms = _millis(start), _millis(end)
+        count = max(0, math.ceil((end_ms - start_ms) / step_ms))
+        rows = self._engine.query(
+            load("metrics.sql"),
+            {
+                "start": start_ms,
+                "end": end_ms,
+                "since": start_ms - max(step_ms, round(_LOOKBACK_S * 1000)),
+                "step": step_ms,
+                "names": list(names or ()),
+                "entities": list(entities or ()),
+            },
+        )
+        times = start_ms / 1000 + step_ms / 1000 * np.arange(1, count + 1)
+        known = self._describe(rows["series"].to_pylist())
+        values = _lay_out(rows, known, count, step_ms / 1000)
+        seen = np.isfinite(values).any(axis=0)
+        series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
+        return Window(times, values[:, seen], series)
+
+    def _describe(self, ids: list[int]) -> list[_Known]:
+        with self._lock:
+            missing = [series for series in ids if series not in self._known]
+        if missing:
+            rows = self._engine.query(load("series.sql"), {"series": missing})
+            with self._lock:
+                if len(self._known) > _REMEMBERED:
+                    self._known.clear()
+                    missing = ids
+                self._known.update(_read_series(rows))
+        if missing is ids:
+            return self._describe(ids)
+        return [self._known[series] for series in ids]
+
+
+def _read_series(rows: pa.Table) -> dict[int, _Known]:
+    resource_maps = dict(zip(rows["resource"].to_pylist(), text_maps(rows["resource_attributes"]), strict=True))
+    attributes = text_maps(rows["attributes"])
+    known: dict[int, _Known] = {}
+    columns = ("series", "name", "unit", "kind", "is_monotonic", "temporality", "entity", "resource")
+    for row, own in zip(zip(*(rows[c].to_pylist() for c in columns), strict=True), attributes, strict=True):
+        series, name, unit, kind, is_monotonic, temporality, entity, resource = row
+        is_delta = temporality == _DELTA and kind != "gauge"
+        is_counter = is_monotonic and temporality == _CUMULATIVE
+        shown = f"{unit or '1'}/s" if is_delta or is_counter else unit
+        info = SeriesInfo(series, name, shown, kind, entity, own, resource_maps[resource])
+        known[series] = _Known(info, is_counter, is_delta)
+    return known
+
+
+def _lay_out(rows: pa.Table, known: list[_Known], count: int, step_s: float) -> NDArray[np.float64]:
+    """The values on the grid: [count, series]; one scatter each for what is last, when, and in total."""
+    lists = rows["steps"].combine_chunks()
+    lengths = np.diff(lists.offsets.to_numpy())
+    column = np.repeat(np.arange(len(known)), lengths)
+    step = numbers(rows["steps"]).astype(np.int64)
+    last = np.full((count + 1, len(known)), np.nan)
+    last[step, column] = numbers(rows["lasts"])
+    counters = np.array([entry.is_counter for entry in known], dtype=bool)
+    deltas = np.array([entry.is_delta for entry in known], dtype=bool)
+    values = last[1:].copy()
+    if counters.any():
+        at = np.full(last.shape, np.nan)
+        at[step, column] = numbers(rows["ats"])
+        values[:, counters] = _rates(last[:, counters], at[:, counters])
+    if deltas.any():
+        total = np.full(last.shape, np.nan)
+        total[step, column] = numbers(rows["totals"])
+        values[:, deltas] = total[1:, deltas] / step_s
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _rates(last: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Increase per second between one seen value and the one seen before it, gaps left out; [T + 1, S] -> [T, S]."""
+    is_seen = np.isfinite(last)
+    row = np.where(is_seen, np.arange(len(last))[:, None], -1)
+    before = np.maximum.accumulate(row, axis=0)[:-1]
+    has_before = before >= 0
+    picked = np.maximum(before, 0)
+    value_before = np.take_along_axis(last, picked, axis=0)
+    elapsed = at[1:] - np.take_along_axis(at, picked, axis=0)
+    increase = last[1:] - value_before
+    increase = np.where(increase < 0, last[1:], increase)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = increase / elapsed
+    return np.where(is_seen[1:] & has_before & (elapsed > 0), rate, np.nan)
+
+
+def _millis(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,89 @@
+"""Our .proto files read as plain field tables: the one source for what the engine decodes and what JSON may hold.
+
+Only the part of the protobuf language that our own files use is understood.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+
+_MESSAGE = re.compile(r"message (\w+) \{(.*?)\}", re.DOTALL)
+_FIELD = re.compile(r"(optional |repeated |)(\w+) (\w+) = (\d+);")
+_COLUMN_TYPES = {
+    "string": "String",
+    "bytes": "String",
+    "bool": "Bool",
+    "int32": "Int32",
+    "int64": "Int64",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
+    "fixed32": "UInt32",
+    "fixed64": "UInt64",
+    "sfixed64": "Int64",
+    "double": "Float64",
+}
+SCALARS = frozenset(_COLUMN_TYPES)
+NESTING = frozenset({"ArrayValue", "KeyValueList"})
+"""The messages through which an OTLP value can hold other values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message; ``kind`` is a scalar's name or the name of another message."""
+
+    name: str
+    kind: str
+    number: int
+    is_repeated: bool
+    is_optional: bool
+
+
+Messages = dict[str, tuple[Field, ...]]
+
+
+@functools.cache
+def messages(signal: str) -> Messages:
+    """The messages of ``<signal>.proto``."""
+    text = (files(__package__) / f"{signal}.proto").read_text(encoding="utf-8")
+    return {
+        name: tuple(
+            Field(field, kind, int(number), label == "repeated ", label == "optional ")
+            for label, kind, field, number in _FIELD.findall(body)
+        )
+        for name, body in _MESSAGE.findall(text)
+    }
+
+
+def root(signal: str) -> str:
+    """The name of the request message of a signal: ``MetricsRequest``."""
+    return f"{signal.capitalize()}Request"
+
+
+@functools.cache
+def schema_path(signal: str) -> str:
+    """What the engine's ``format_schema`` takes: the path of the .proto file (without its ending) and the message."""
+    with as_file(files(__package__) / f"{signal}.proto") as path:
+        return f"{path.with_suffix('').absolute()}:{root(signal)}"
+
+
+@functools.cache
+def structure(signal: str) -> str:
+    """The columns that the engine decodes a request into, as its type names."""
+    known = messages(signal)
+    return ", ".join(f"{field.name} {_column(field, known, ())}" for field in known[root(signal)])
+
+
+def _column(field: Field, known: Messages, above: tuple[str, ...]) -> str:
+    if field.kind in SCALARS:
+        inner = _COLUMN_TYPES[field.kind]
+        inner = f"Nullable({inner})" if field.is_optional else inner
+    else:
+        path = (*above, field.kind)
+        # A column cannot be recursive: a list of values or of attributes is followed one level deep.
+        is_nested = not NESTING.isdisjoint(path)
+        fields = [f for f in known[field.kind] if not (is_nested and f.kind in NESTING)]
+        inner = f"Tuple({', '.join(f'{f.name} {_column(f, known, path)}' for f in fields)})"
+    return f"Array({inner})" if field.is_repeated else inner

@@ -1,0 +1,51 @@
+"""The telemetry store: one engine, one reader or writer for each noun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
+from wellkept.store.telemetry.metrics import Metrics
+from wellkept.store.telemetry.migrate import migrate
+from wellkept.store.telemetry.otlp.writer import OtlpWriter
+
+
+class Telemetry:
+    """Metrics, logs, spans, changes, predictions and labels.
+
+    Everything in it may be called from several threads at once.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.otlp = OtlpWriter(engine)
+        self.metrics = Metrics(engine)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        retention: Mapping[str, float] | None = None,
+        *,
+        database: str = "wellkept",
+    ) -> Self:
+        """Open (or make) the store in ``folder`` and bring its schema up to date.
+
+        ``retention``: days to keep, by signal; see ``retention.SIGNALS``.
+
+        Raises:
+            StoreError: the folder is open elsewhere, or the engine failed.
+        """
+        engine = EmbeddedEngine(folder, database=database)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return cls(engine)
+
+    def close(self) -> None:
+        """Let go of the folder. What was acknowledged is on disk already."""
+        self.engine.close()

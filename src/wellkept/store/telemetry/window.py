@@ -1,0 +1,43 @@
+"""A window: many series on one grid of time, as one array, which is what detectors work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesInfo:
+    """What a column of a window is.
+
+    ``unit`` is the unit of the values shown: a counter in ``By`` is shown as a rate in ``By/s``.
+    """
+
+    id: int
+    name: str
+    unit: str
+    kind: str
+    entity: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    resource_attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """``values[i, j]`` is series ``j`` in the step that ends at ``times[i]``.
+
+    ``times``: float64[T], ends of the steps, seconds since the epoch; a step holds what is at or after its beginning
+    and before its end. ``values``: float64[T, S], NaN where nothing was seen. ``series``: S of them.
+    """
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    series: tuple[SeriesInfo, ...]
+
+    @property
+    def step_s(self) -> float:
+        """Length of a step in seconds; 0 for a window of fewer than two steps."""
+        return float(self.times[1] - self.times[0]) if len(self.times) > 1 else 0.0
