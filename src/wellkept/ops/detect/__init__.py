@@ -1,0 +1,1 @@
+"""From telemetry to findings: detectors over all series at once."""

@@ -1,0 +1,111 @@
+"""The contract of a detector, what it looks at, and the settings that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from wellkept.kernel.errors import InputError
+from wellkept.kernel.finding import Finding
+from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class DetectSettings:
+    """Time scales and thresholds of detection. All durations are in seconds, all counts in steps."""
+
+    step_s: float = 10.0
+    """Seconds between two values of a series in a window."""
+    window_s: float = 1800.0
+    """How far back detectors look."""
+    lag_steps: int = 1
+    """Newest steps left out, because senders may still be filling them."""
+    min_points: int = 30
+    """No verdict about a series with fewer values than this before the newest steps (warm-up)."""
+    confirm_steps: int = 3
+    """How many newest values in a row must be out of the band before an anomaly is said."""
+    gate: float = 5.0
+    """How many usual spreads away a value must be: a gate only, the effect's size decides the rest."""
+    horizon_s: float = 4 * 3600.0
+    """Forecasts of exhaustion further away than this are nobody's business yet."""
+    reach: float = 10.0
+    """A forecast looks at most this many times as far ahead as its growth has lasted."""
+    min_trend_steps: int = 24
+    """The shortest growth, in steps, that is worth a forecast."""
+    missing_steps: int = 6
+    """Silence of a regular reporter, in steps, that is worth a finding; shorter is a restart."""
+    grace_s: float = 60.0
+    """After the platform itself started: no verdict about missing data for this long."""
+    hold_steps: int = 5
+    """A finding ends when it was not seen for this many steps."""
+
+    def __post_init__(self) -> None:
+        rules = {
+            "step_s": self.step_s > 0,
+            "window_s": self.window_s >= self.step_s * (self.min_points + self.confirm_steps),
+            "confirm_steps": self.confirm_steps >= 1,
+            "min_points": self.min_points >= 8,
+            "min_trend_steps": self.min_trend_steps >= 12,
+            "missing_steps": self.missing_steps >= 2,
+            "hold_steps": self.hold_steps >= 1,
+        }
+        for name, holds in rules.items():
+            if not holds:
+                raise InputError(f"detect.{name}", _RULES[name], getattr(self, name))
+
+    @property
+    def steps(self) -> int:
+        """Steps in a window."""
+        return int(self.window_s // self.step_s)
+
+
+_RULES = {
+    "step_s": "must be more than 0 seconds",
+    "window_s": "must hold at least min_points + confirm_steps steps of step_s",
+    "confirm_steps": "must be at least 1",
+    "min_points": "must be at least 8",
+    "min_trend_steps": "must be at least 12",
+    "missing_steps": "must be at least 2",
+    "hold_steps": "must be at least 1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that detectors look at in one tick, already reduced to steps by the store.
+
+    The four windows share one grid of ``times`` (seconds since the epoch, the end of each step, evenly
+    ``step_s`` apart) and hold NaN where nothing was measured. ``open`` are the findings that are open now, by
+    fingerprint: a detector keeps judging an open finding by the band that it was opened with, so that trouble that
+    lasts does not become the new normal.
+    """
+
+    metrics: Window
+    red: Window
+    exclusive: Window
+    logs: Window
+    step_s: float
+    graph: Graph
+    open: Mapping[str, Finding] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """One way of being suspicious.
+
+    A detector is a pure function of the view: it keeps no state, does not change what it is given, does not depend
+    on the order of the series, and gives no verdict about what it has seen too little of. The suite in
+    ``wellkept.checks.detectors`` holds every detector to that.
+    """
+
+    name: str
+    """Unique; findings of this detector carry it."""
+    version: str
+    """Moves with every change of behaviour."""
+
+    def detect(self, view: View, now: datetime) -> Sequence[Finding]:
+        """The suspicions at ``now``, ordered by fingerprint. Bounded by the number of series."""
+        ...

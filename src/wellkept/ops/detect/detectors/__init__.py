@@ -1,0 +1,1 @@
+"""The detectors, one file each. They never import one another."""

@@ -1,0 +1,187 @@
+"""Silence: something that reported regularly stopped, or a service that says itself that it is down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.kernel.entity import EntityKind
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.catalogue import REPORTERS, UP, duration
+from wellkept.ops.detect.signals import moment, picture
+from wellkept.store.telemetry.window import Window
+
+REGULAR = 0.7
+"""A reporter is regular when it was heard in this share of the steps from its first to its last word."""
+LONGER_THAN_USUAL = 3
+"""Silence must also be this many times as long as the longest gap before it."""
+
+_SPEAKING = frozenset(kind.value for kind in REPORTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reports:
+    """When each entity was heard: bool[E, T], and who the rows are."""
+
+    entities: tuple[str, ...]
+    heard: NDArray[np.bool_]
+
+
+class MissingDataDetector:
+    """One finding per entity that fell silent, however many series it has; one when everything is silent.
+
+    Silence is measured against the reporter's own rhythm, so a slow reporter is not late, and a gap as short as a
+    restart is no finding. Processes and disks come and go, so only hosts, services, databases, containers and
+    deployments are missed. When all of them fall silent together it is not them but the way to us: then one finding
+    without an entity says so.
+    """
+
+    name = "missing"
+    version = "1"
+
+    def __init__(self, settings: DetectSettings | None = None) -> None:
+        self._settings = settings or DetectSettings()
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:
+        window = view.metrics
+        if window.values.size == 0:
+            return []
+        down = self._down(window)
+        reports = _reports(window)
+        silent = self._silent(reports)
+        if len(silent) >= 3 and len(silent) == len(reports.entities):
+            return [self._all_silent(window, reports, max(silent.values()))]
+        found = [
+            self._missing(window, reports, entity, last)
+            for entity, last in silent.items()
+            if entity not in down
+        ]
+        found.extend(self._still_silent(view, reports, {*silent, *down}))
+        return sorted([*down.values(), *found], key=lambda finding: finding.fingerprint)
+
+    def _still_silent(self, view: View, reports: _Reports, said: set[str]) -> list[Finding]:
+        """Silence that outlasts the window does not end by that; it ends with a word, or when the graph forgets."""
+        newest = reports.heard[:, -self._settings.confirm_steps :].any(axis=1)
+        heard = {reports.entities[int(row)] for row in np.flatnonzero(newest)}
+        return [
+            finding
+            for finding in view.open.values()
+            if finding.detector == self.name
+            and finding.entity not in said
+            and finding.entity not in heard
+            and finding.entity in view.graph.entities
+        ]
+
+    def _silent(self, reports: _Reports) -> dict[str, int]:
+        """Entities that fell silent, with the index of the step in which they were heard last."""
+        heard = reports.heard
+        if heard.size == 0:
+            return {}
+        total = heard.shape[1]
+        ever = heard.any(axis=1)
+        first = np.argmax(heard, axis=1)
+        last = total - 1 - np.argmax(heard[:, ::-1], axis=1)
+        span = last - first + 1
+        count = heard.sum(axis=1)
+        gap = total - 1 - last
+        suspicious = ever & (count >= REGULAR * span) & (span >= self._settings.min_points)
+        suspicious &= gap >= self._settings.missing_steps
+        return {
+            reports.entities[i]: int(last[i])
+            for i in np.flatnonzero(suspicious)
+            if gap[i] >= LONGER_THAN_USUAL * _longest_gap(heard[i, first[i] : last[i] + 1])
+        }
+
+    def _down(self, window: Window) -> dict[str, Finding]:
+        """Services whose own word is that they are down, for long enough."""
+        found: dict[str, Finding] = {}
+        steps = max(self._settings.confirm_steps, self._settings.missing_steps // 2)
+        for index, info in enumerate(window.series):
+            if info.name != UP or not info.entity:
+                continue
+            values = window.values[:, index]
+            newest = values[-steps:]
+            if not (newest == 0.0).all():
+                continue
+            alive = np.flatnonzero(values > 0.0)
+            since = int(alive[-1]) + 1 if len(alive) else int(np.flatnonzero(np.isfinite(values))[0])
+            found[info.entity] = self._finding(
+                window, info.entity, since, f"{_bare(info.entity)} is down",
+                f"{_bare(info.entity)} reports itself as down (service.up is 0)", index,
+            )
+        return found
+
+    def _missing(self, window: Window, reports: _Reports, entity: str, last: int) -> Finding:
+        row = reports.heard[reports.entities.index(entity)]
+        heard = int(row.sum())
+        return self._finding(
+            window, entity, last + 1, f"{_bare(entity)} fell silent",
+            f"Nothing was heard from {_bare(entity)}, which had reported in {heard} of {last + 1} steps before",
+            None,
+        )
+
+    def _all_silent(self, window: Window, reports: _Reports, last: int) -> Finding:
+        return self._finding(
+            window, "", last + 1, "no telemetry arrives",
+            f"Nothing was heard from any of {len(reports.entities)} reporters: it is the way to the platform, not them",
+            None,
+        )
+
+    def _finding(
+        self, window: Window, entity: str, since: int, title: str, what: str, series: int | None
+    ) -> Finding:
+        starts_at = moment(window.times[min(since, len(window.times) - 1)] - window.step_s)
+        lasted = (len(window.times) - since) * window.step_s
+        points = picture(window.times, window.values[:, series]) if series is not None else ()
+        return Finding(
+            fingerprint=fingerprint(self.name, entity, "silence"),
+            detector=self.name,
+            detector_version=self.version,
+            entity=entity,
+            kind=FindingKind.MISSING_DATA,
+            severity=Severity.CRITICAL if not entity else Severity.ERROR,
+            score=round(min(1.0, lasted / (10 * self._settings.missing_steps * window.step_s)), 6),
+            score_meaning="length of the silence over ten times the shortest silence that is reported",
+            starts_at=starts_at,
+            sentence=f"{what}, since {starts_at:%H:%M:%S} UTC ({duration(lasted)}).",
+            evidence=(
+                Evidence(
+                    signal=UP if series is not None else "heartbeat",
+                    window_start=moment(window.times[0]),
+                    window_end=moment(window.times[-1]),
+                    points=points,
+                    values={"silent_s": lasted},
+                ),
+            ),
+            attributes={"title": title, "resource": "", "symptom": "yes"},
+        )
+
+
+def _reports(window: Window) -> _Reports:
+    """Who was heard when, over all series of each entity at once."""
+    names = sorted({info.entity for info in window.series if _reporter(info.entity)})
+    rows = {name: row for row, name in enumerate(names)}
+    heard = np.zeros((len(names), len(window.times)), dtype=bool)
+    columns = [i for i, info in enumerate(window.series) if info.entity in rows]
+    if columns:
+        owner = np.array([rows[window.series[i].entity] for i in columns], dtype=np.intp)
+        np.logical_or.at(heard, owner, np.isfinite(window.values[:, columns]).T)
+    return _Reports(tuple(names), heard)
+
+
+def _reporter(entity: str) -> bool:
+    return entity.partition(":")[0] in _SPEAKING
+
+
+def _longest_gap(heard: NDArray[np.bool_]) -> int:
+    """The longest run of silent steps between two reports."""
+    steps = np.flatnonzero(heard)
+    return int(np.diff(steps).max() - 1) if len(steps) > 1 else 0
+
+
+def _bare(entity: str) -> str:
+    return EntityKind(entity.partition(":")[0]).value + " " + entity.partition(":")[2] if entity else "everything"
