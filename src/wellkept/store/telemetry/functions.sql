@@ -41,11 +41,19 @@ CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> if(
 CREATE OR REPLACE FUNCTION wellkept_pairs AS (attributes) ->
     arraySort(arrayMap(x -> (toValidUTF8(x.key), wellkept_text(x.value)), attributes));
 
-CREATE OR REPLACE FUNCTION wellkept_scalar_pairs AS (attributes) ->
-    arraySort(arrayMap(x -> (toValidUTF8(x.key), wellkept_scalar(x.value)), attributes));
-
 CREATE OR REPLACE FUNCTION wellkept_map AS (pairs) -> CAST(pairs, 'Map(LowCardinality(String), String)');
 
 -- An OTLP time in nanoseconds; 0 means that the sender did not say, and then it is the time of receipt.
 CREATE OR REPLACE FUNCTION wellkept_nanos AS (nanos, received) ->
     toInt64(least(if(nanos = 0, received, nanos), 9200000000000000000));
+
+-- Each value as often as its count says, in order.
+CREATE OR REPLACE FUNCTION wellkept_spread AS (counts, values) ->
+    arrayFlatten(arrayMap((n, v) -> arrayWithConstant(n, v), counts, values));
+
+-- The resources of a request as (hash, pairs), and the same once for each metric below them.
+CREATE OR REPLACE FUNCTION wellkept_resources AS (attributes) ->
+    arrayMap(a -> (cityHash64(wellkept_pairs(a)), wellkept_pairs(a)), attributes);
+
+CREATE OR REPLACE FUNCTION wellkept_of_metrics AS (resources, nested) ->
+    wellkept_spread(arrayMap(scopes -> arraySum(metrics -> length(metrics), scopes), nested), resources);

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import functools
+import re
 from importlib.resources import files
+
+_INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
 
 
 @functools.cache
 def load(name: str) -> str:
-    """The text of an SQL file of this package, for example ``otlp/metrics.sql``."""
-    return (files(__package__) / name).read_text(encoding="utf-8")
+    """The text of an SQL file of this package, for example ``otlp/metrics.sql``.
+
+    A line ``-- include NAME`` stands for the text of that file, so that two statements can share a part.
+    """
+    text = (files(__package__) / name).read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda line: load(line.group(1)), text)
 
 
 def split(text: str) -> tuple[str, ...]:

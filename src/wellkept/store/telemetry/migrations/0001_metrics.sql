@@ -46,60 +46,18 @@ ENGINE = AggregatingMergeTree
 ORDER BY (resource, signal)
 SETTINGS allow_dimensions_outside_sorting_key = 1;
 
--- Where decoded points arrive. It keeps nothing itself: the views below spread each block over the tables above.
-CREATE TABLE IF NOT EXISTS metric_arrivals
-(
-    series UInt64,
-    time DateTime64(3, 'UTC'),
-    value Float64,
-    name String,
-    unit String,
-    kind LowCardinality(String),
-    is_monotonic Bool,
-    temporality UInt8,
-    attributes Array(Tuple(String, String)),
-    resource UInt64,
-    resource_attributes Array(Tuple(String, String))
-)
+-- Where decoded points arrive. It keeps nothing itself: the views below spread each block.
+CREATE TABLE IF NOT EXISTS metric_arrivals (batch UInt64, series UInt64, time DateTime64(3, 'UTC'), value Float64)
 ENGINE = Null;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS metric_points_from_arrivals TO metric_points AS
 SELECT series, time, value FROM metric_arrivals;
 
--- A series is written when it is new, and again once in ten minutes of its own time, to keep last_seen.
-CREATE MATERIALIZED VIEW IF NOT EXISTS metric_series_from_arrivals TO metric_series AS
-SELECT
-    series, name, unit, kind, is_monotonic, temporality, resource,
-    wellkept_entity(resource_attributes, attributes) AS entity,
-    attributes, resource_attributes, first_seen, last_seen
-FROM
-(
-    SELECT
-        a.series AS series,
-        any(a.name) AS name,
-        any(a.unit) AS unit,
-        any(a.kind) AS kind,
-        any(a.is_monotonic) AS is_monotonic,
-        any(a.temporality) AS temporality,
-        any(a.resource) AS resource,
-        wellkept_map(any(a.attributes)) AS attributes,
-        wellkept_map(any(a.resource_attributes)) AS resource_attributes,
-        min(a.time) AS first_seen,
-        max(a.time) AS last_seen
-    FROM metric_arrivals AS a
-    GROUP BY a.series
-    HAVING (a.series, toStartOfTenMinutes(max(a.time))) NOT IN
-        (SELECT series, toStartOfTenMinutes(last_seen) FROM metric_series)
-);
+-- Series of a batch that metric_series does not know, or has not seen in these ten minutes of the points' own time.
+-- The writer looks here after each batch; in memory, and the oldest rows make room.
+CREATE TABLE IF NOT EXISTS series_wanted (batch UInt64, series UInt64)
+ENGINE = Memory SETTINGS max_rows_to_keep = 2000000, min_rows_to_keep = 1000000;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS resources_from_metrics TO resources AS
-SELECT
-    a.resource AS resource,
-    'metrics' AS signal,
-    wellkept_map(any(a.resource_attributes)) AS attributes,
-    min(a.time) AS first_seen,
-    max(a.time) AS last_seen
-FROM metric_arrivals AS a
-GROUP BY a.resource
-HAVING (a.resource, toStartOfMinute(max(a.time))) NOT IN
-    (SELECT resource, toStartOfMinute(last_seen) FROM resources WHERE signal = 'metrics');
+CREATE MATERIALIZED VIEW IF NOT EXISTS series_wanted_from_arrivals TO series_wanted AS
+SELECT DISTINCT batch, series FROM metric_arrivals
+WHERE (series, toStartOfTenMinutes(time)) NOT IN (SELECT series, toStartOfTenMinutes(last_seen) FROM metric_series);

@@ -70,9 +70,16 @@ def schema_path(signal: str) -> str:
 
 
 @functools.cache
-def structure(signal: str) -> str:
-    """The columns that the engine decodes a request into, as its type names."""
+def structure(signal: str, family: str = "") -> str:
+    """The columns that the engine decodes a request into, as its type names.
+
+    ``family`` leaves of the kinds of metrics only that one (``gauge``, ``sum``, ...): what is not among the columns
+    is skipped by the decoder and costs next to nothing.
+    """
     known = messages(signal)
+    if family:
+        metric = tuple(f for f in known["Metric"] if f.kind in SCALARS or f.name == family)
+        known = {**known, "Metric": metric}
     return ", ".join(f"{field.name} {_column(field, known, ())}" for field in known[root(signal)])
 
 

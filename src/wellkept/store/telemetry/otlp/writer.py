@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from wellkept.store.telemetry.engine import Engine
@@ -18,6 +19,10 @@ class Signal(StrEnum):
     TRACES = "traces"
 
 
+_WANTED = "SELECT count() AS n FROM series_wanted WHERE batch = {batch:UInt64}"
+_FAMILIES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+
+
 class OtlpWriter:
     """Stores the bodies of export requests.
 
@@ -28,6 +33,7 @@ class OtlpWriter:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._batches = itertools.count()
 
     def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
         """Store uncompressed protobuf bodies; when it returns they are on disk.
@@ -38,9 +44,29 @@ class OtlpWriter:
             StoreError: the engine could not decode or store them; some rows may have been stored nevertheless.
             OverloadError: the engine cannot take more at the moment.
         """
+        body = b"".join(bodies)
+        common: dict[str, object] = {"received": received_ns, "schema": schema_path(signal)}
+        if signal is Signal.METRICS:
+            self._insert_metrics(body, received_ns, common)
+        else:
+            self._engine.insert_body(
+                load(f"otlp/{signal}.sql"), body, {**common, "structure": structure(signal)}
+            )
+        self._insert_resources(signal, body, received_ns)
+
+    def _insert_resources(self, signal: Signal, body: bytes, received_ns: int) -> None:
         parameters = {
             "received": received_ns,
-            "structure": structure(signal),
-            "schema": schema_path(signal),
+            "signal": str(signal),
+            "schema": schema_path("resources"),
+            "structure": structure("resources"),
         }
-        self._engine.insert_body(load(f"otlp/{signal}.sql"), b"".join(bodies), parameters)
+        self._engine.insert_body(load("otlp/resources.sql"), body, parameters)
+
+    def _insert_metrics(self, body: bytes, received_ns: int, common: Mapping[str, object]) -> None:
+        """Points first; then, only if they brought series that are not known yet, what those are."""
+        batch = received_ns + next(self._batches)
+        parameters = {**common, "batch": batch, **{family: structure("metrics", family) for family in _FAMILIES}}
+        self._engine.insert_body(load("otlp/metrics.sql"), body, parameters)
+        if self._engine.query(_WANTED, {"batch": batch})["n"][0].as_py():
+            self._engine.insert_body(load("otlp/metrics_series.sql"), body, parameters)
