@@ -122,7 +122,7 @@ class ExhaustionDetector:
         lasted = float(growth.steps[index]) * found.step_s
         starts_at = moment(found.times[-1] - lasted)
         sentence = (
-            f"{meaning.says.capitalize()} of {_bare(entity)} grew by {amount(float(growth.rise[index]), meaning.unit)} in "
+            f"{_capital(meaning.says)} of {_bare(entity)} grew by {amount(float(growth.rise[index]), meaning.unit)} in "
             f"{duration(lasted)} (since {starts_at:%H:%M:%S} UTC) and is at {amount(at, meaning.unit)} of "
             f"{amount(limit, meaning.unit)}; at this pace the limit is reached in {duration(seconds)} "
             f"(between {duration(low)} and {latest})."
@@ -161,7 +161,7 @@ class ExhaustionDetector:
             score_meaning="1 minus the time to the limit over the horizon: 0 is a horizon away, 1 is now",
             starts_at=starts_at,
             sentence=(
-                f"{meaning.says.capitalize()} of {_bare(entity)} is at {amount(at, meaning.unit)} of "
+                f"{_capital(meaning.says)} of {_bare(entity)} is at {amount(at, meaning.unit)} of "
                 f"{amount(limit, meaning.unit)} since {starts_at:%H:%M:%S} UTC: it is full."
             ),
             evidence=(found.evidence(index, None, {"seconds_to_limit": 0.0, "low": 0.0, "high": 0.0, "level": at}),),
@@ -237,7 +237,11 @@ def _latest(values: Floats, within: int) -> Floats:
 
 def _attributes(meaning: Meaning, entity: str, what: str) -> dict[str, str]:
     noun = "disk" if meaning.resource == "disk" else meaning.resource
-    return {"title": f"{noun.capitalize()} of {_bare(entity)} {what}", "resource": meaning.resource, "symptom": ""}
+    return {"title": f"{_capital(noun)} of {_bare(entity)} {what}", "resource": meaning.resource, "symptom": ""}
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _bare(entity: str) -> str:

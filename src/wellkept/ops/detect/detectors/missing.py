@@ -110,8 +110,8 @@ class MissingDataDetector:
             alive = np.flatnonzero(values > 0.0)
             since = int(alive[-1]) + 1 if len(alive) else int(np.flatnonzero(np.isfinite(values))[0])
             found[info.entity] = self._finding(
-                window, info.entity, since, f"{_bare(info.entity)} is down",
-                f"{_bare(info.entity)} reports itself as down (service.up is 0)", index,
+                window, info.entity, since, f"{_capital(_bare(info.entity))} is down",
+                f"{_capital(_bare(info.entity))} reports itself as down (service.up is 0)", index,
             )
         return found
 
@@ -119,14 +119,14 @@ class MissingDataDetector:
         row = reports.heard[reports.entities.index(entity)]
         heard = int(row.sum())
         return self._finding(
-            window, entity, last + 1, f"{_bare(entity)} fell silent",
+            window, entity, last + 1, f"Silence of {_bare(entity)}",
             f"Nothing was heard from {_bare(entity)}, which had reported in {heard} of {last + 1} steps before",
             None,
         )
 
     def _all_silent(self, window: Window, reports: _Reports, last: int) -> Finding:
         return self._finding(
-            window, "", last + 1, "no telemetry arrives",
+            window, "", last + 1, "No telemetry arrives",
             f"Nothing was heard from any of {len(reports.entities)} reporters: it is the way to the platform, not them",
             None,
         )
@@ -181,6 +181,10 @@ def _longest_gap(heard: NDArray[np.bool_]) -> int:
     """The longest run of silent steps between two reports."""
     steps = np.flatnonzero(heard)
     return int(np.diff(steps).max() - 1) if len(steps) > 1 else 0
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _bare(entity: str) -> str:

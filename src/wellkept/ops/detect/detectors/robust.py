@@ -130,13 +130,13 @@ class RobustDetector:
             score_meaning=_SCORE_MEANING[np.isfinite(found.limits[index])],
             starts_at=starts_at,
             sentence=(
-                f"{meaning.says.capitalize()} of {_bare(info.entity)} is {amount(level, meaning.unit)} since "
+                f"{_capital(meaning.says)} of {_bare(info.entity)} is {amount(level, meaning.unit)} since "
                 f"{starts_at:%H:%M:%S} UTC, where {amount(usual, meaning.unit)} was usual in this window; "
                 f"that is {times_usual:.0f} times the usual spread."
             ),
             evidence=(self._evidence(found, index, usual, spread, edge, level),),
             attributes={
-                "title": f"{meaning.says.capitalize()} of {_bare(info.entity)} is {_word(meaning)}",
+                "title": f"{_capital(meaning.says)} of {_bare(info.entity)} is {_word(meaning)}",
                 "resource": meaning.resource,
                 "symptom": "yes" if meaning.symptom else "",
             },
@@ -182,6 +182,10 @@ def _severity(score: float, meaning: Meaning) -> Severity:
 
 def _word(meaning: Meaning) -> str:
     return "unusually high" if meaning.bad is Bad.UP else "unusually low"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _bare(entity: str) -> str:
