@@ -5,7 +5,7 @@ Configuration, model contracts and runbooks all come in through :func:`load_docu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -35,8 +35,9 @@ def load_document(model: type[M], text: str, source: str, overrides: Mapping[Pat
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problems = tuple(_problem(item, lines) for item in error.errors(include_url=False))
-        raise DocumentError(source, tuple(sorted(problems, key=lambda problem: problem.line))) from error
+        items = _without_echoes(error.errors(include_url=False))
+        problems = sorted((_problem(item, lines) for item in items), key=lambda problem: problem.line)
+        raise DocumentError(source, tuple(problems)) from error
 
 
 def _parse(text: str, source: str) -> tuple[dict[str, Any], dict[Path, int]]:
@@ -79,16 +80,27 @@ def _lay_over(value: dict[str, Any], path: Path, override: Any) -> None:
     value[str(path[-1])] = override
 
 
+def _without_echoes(items: Sequence[Any]) -> list[Any]:
+    """The mistakes without those that only follow from a mistake further inside (a list whose item is broken)."""
+    places = [item["loc"] for item in items]
+    return [
+        item
+        for item in items
+        if not any(len(place) > len(item["loc"]) and place[: len(item["loc"])] == item["loc"] for place in places)
+    ]
+
+
 def _problem(item: Any, lines: Mapping[Path, int]) -> Problem:
     location = tuple(part for part in item["loc"] if not _is_tag(part))
     field = ".".join(str(part) for part in location) or "document"
-    line = next((lines[location[:end]] for end in range(len(location), 0, -1) if location[:end] in lines), 0)
+    line = next((lines[location[:end]] for end in range(len(location), -1, -1) if location[:end] in lines), 0)
     kind, message = item["type"], item["msg"].removeprefix("Value error, ")
     if kind == "missing":
         return Problem(line, field, "is required")
     if kind == "extra_forbidden":
         return Problem(line, field, "is not a known field", item["input"])
-    return Problem(line, field, message[0].lower() + message[1:], item["input"])
+    says_value = kind == "value_error" and ", got " in message
+    return Problem(line, field, message[0].lower() + message[1:], None if says_value else item["input"])
 
 
 def _is_tag(part: str | int) -> bool:

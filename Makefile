@@ -1,0 +1,54 @@
+# Every target sets up what it needs: Python 3.11+ with pip and venv, and make, are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check bench docs lock format clean
+
+help:  ## List the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## Make .venv from the locked packages, with the command wellkept in it.
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV) (once; a minute or two)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup  ## See both loops at work on real processes (under 5 minutes).
+	@$(BIN)/wellkept demo $(ARGS)
+
+up: setup  ## Start the platform on this machine.
+	@$(BIN)/wellkept up $(ARGS)
+
+test: setup  ## Run the tests.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: setup  ## Lint, types, layers, size budget, docs.
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/size_budget.py
+	@$(BIN)/python tools/docs.py --check
+
+bench: setup  ## Run one benchmark: make bench NAME=ingest.
+	@test -n "$(NAME)" || { echo "name one of: $$(ls bench | sed -n 's/\.py$$//p' | tr '\n' ' ')"; exit 2; }
+	@$(BIN)/python -m bench.$(NAME) $(ARGS)
+
+docs: setup  ## Write the generated parts of the docs anew.
+	@$(BIN)/python tools/docs.py
+
+lock: setup  ## Pin the newest versions that fit pyproject.toml.
+	@$(BIN)/python tools/lock.py
+
+format: setup  ## Format the code.
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+clean:  ## Remove what the targets made.
+	@rm -rf $(VENV) .wellkept .mypy_cache .ruff_cache .pytest_cache .hypothesis

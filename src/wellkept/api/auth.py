@@ -1,0 +1,67 @@
+"""Who may call: everything needs the token, except what this table leaves open. Deny by default."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from http.cookies import SimpleCookie
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+OPEN = frozenset({"/healthz", "/readyz", "/login"})
+OPEN_BELOW = ("/static/",)
+COOKIE = "wellkept_token"
+
+SessionCheck = Callable[[str, str], bool]
+"""(session cookie, token) -> whether the session was made from the token."""
+
+
+class Authentication:
+    """ASGI middleware: a bearer token for programs, a session cookie for browsers.
+
+    A browser that has neither is sent to ``/login``; a program gets 401. Writing by cookie alone is for the pages,
+    which carry their own proof against forged forms.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, is_session: SessionCheck) -> None:
+        self._app, self._token, self._is_session = app, token, is_session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_open(scope["path"]) or self._is_known(scope):
+            await self._app(scope, receive, send)
+            return
+        await _refusal(scope)(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in OPEN or path.startswith(OPEN_BELOW)
+
+    def _is_known(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode()):
+            return True
+        is_page = not scope["path"].startswith(("/api/", "/v1/")) or scope["method"] in ("GET", "HEAD")
+        session = _cookie(headers)
+        if is_page and session and self._is_session(session, self._token):
+            return True
+        return b"token=" in scope.get("query_string", b"") and scope["path"] == "/"
+
+
+def _cookie(headers: Mapping[str, str]) -> str:
+    morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    return morsel.value if morsel else ""
+
+
+def _refusal(scope: Scope) -> Response:
+    accepts = Headers(scope=scope).get("accept", "")
+    if scope["method"] == "GET" and "text/html" in accepts:
+        return RedirectResponse("/login", 303)
+    body = {
+        "error": {
+            "type": "ForbiddenError",
+            "message": "this needs the token that `wellkept up` printed, as 'Authorization: Bearer <token>'",
+        }
+    }
+    return JSONResponse(body, 401, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,37 @@
+"""Health, topology, and what the platform knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+
+from wellkept.kernel.codec import encode
+from wellkept.kernel.entity import EntityKind
+from wellkept.spine.topology import Topology
+
+Readiness = Callable[[], dict[str, Any]]
+
+
+def router(topology: Topology, status: Readiness) -> APIRouter:
+    """``/healthz``, ``/readyz`` (both open to all) and routes below ``/api/v1``."""
+    routes = APIRouter(tags=["status"])
+
+    @routes.get("/healthz")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get("/readyz")
+    def ready() -> dict[str, str]:
+        return {"status": "ready"}
+
+    @routes.get("/api/v1/status")
+    def platform() -> dict[str, Any]:
+        return status()
+
+    @routes.get("/api/v1/topology")
+    def graph(kind: EntityKind | None = None) -> dict[str, Any]:
+        return {"entities": encode(topology.entities(kind)), "edges": encode(topology.edges())}
+
+    return routes

@@ -1,0 +1,75 @@
+"""Processes that belong to the server: its own agent and the model server. They end when it ends, however it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """One process, started again when it ends by itself, with growing pauses."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+        self.name, self._arguments, self._environment, self._output = name, arguments, environment, output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = threading.Event()
+        # The kernel sends the death signal when the *thread* that forked ends, so one thread lives as long as we do.
+        self._keeper = threading.Thread(target=self._keep, name=f"child-{name}", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        self._keeper.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Ask the process to end; after the time-out, end it."""
+        self._stopped.set()
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        if self._keeper.is_alive():
+            self._keeper.join(timeout_s)
+
+    def _keep(self) -> None:
+        pause_s = 0.5
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            with self._output.open("ab") as output:
+                self._process = subprocess.Popen(
+                    [sys.executable, *self._arguments],
+                    env=dict(self._environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    preexec_fn=_die_with_parent,
+                )
+            code = self._process.wait()
+            if self._stopped.is_set():
+                return
+            pause_s = 0.5 if time.monotonic() - began > 30 else min(pause_s * 2, 30)
+            log.warning("%s ended with code %s; it starts again in %.0f s (%s)", self.name, code, pause_s, self._output)
+            self._stopped.wait(pause_s)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when its parent ends (Linux; elsewhere the parent's own clean-up must do)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

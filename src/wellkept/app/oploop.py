@@ -1,0 +1,58 @@
+"""The ops loop, wired: detect, correlate, diagnose, remediate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wellkept.app.runbooks import runbooks
+from wellkept.app.schedule import Job, Loop
+from wellkept.ops.correlate.stage import CorrelateRunner
+from wellkept.ops.detect.stage import DetectRunner
+from wellkept.ops.diagnose.stage import DiagnoseRunner
+from wellkept.ops.remediate.stage import Remediate
+from wellkept.spine.action import ActionHandler
+from wellkept.spine.gate import Gate
+from wellkept.spine.plugins import load
+
+if TYPE_CHECKING:
+    from wellkept.app.platform import Platform
+
+
+class OpsLoop:
+    """From telemetry to a verified remedy."""
+
+    def __init__(self, platform: Platform) -> None:
+        settings = platform.settings.ops
+        self._platform, self._settings = platform, settings
+        self._runbooks = runbooks(settings.runbooks)
+        detectors = [detector(settings.detect) for detector in load("detector").values()]
+        self._detect = DetectRunner(
+            platform.telemetry, platform.topology, platform.stream, detectors, settings.detect
+        )
+        self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate)
+        self._diagnose = DiagnoseRunner(
+            platform.telemetry, platform.topology, platform.stream, settings.diagnose
+        )
+        self._remediate: Remediate | None = None
+
+    def handlers(self) -> Sequence[ActionHandler]:
+        """The actions of this loop."""
+        return [action(self._platform.agents) for action in load("action").values()]
+
+    def attach(self, gate: Gate) -> None:
+        self._remediate = Remediate(self._platform.stream, gate, self._runbooks)
+        gate.on_settled(self._remediate.settled)
+
+    def loops(self) -> list[Loop]:
+        """One loop: its stages run one after the other, so that a finding becomes a plan within one turn."""
+        assert self._remediate is not None
+        clock = self._platform.clock
+        stages = {
+            "detect": self._detect.tick,
+            "correlate": self._correlate.tick,
+            "diagnose": self._diagnose.tick,
+            "remediate": self._remediate.tick,
+        }
+        jobs = [Job(name, lambda tick=tick: tick(clock.now())) for name, tick in stages.items()]  # type: ignore[misc]
+        return [Loop("ops", self._settings.detect_every_s, jobs)]

@@ -1,0 +1,134 @@
+"""The whole platform in one object: every engine and stage, built from the settings and wired here and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wellkept.app.clock import SystemClock
+from wellkept.app.mloop import ModelLoop
+from wellkept.app.oploop import OpsLoop
+from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.app.settings import Settings
+from wellkept.kernel.clock import Clock
+from wellkept.ops.ingest.base import IngestSettings
+from wellkept.ops.ingest.discovery import Discovery
+from wellkept.ops.ingest.stage import Ingest
+from wellkept.spine.action import ActionHandler, Actions
+from wellkept.spine.agents import AgentDoor
+from wellkept.spine.audit import Audit
+from wellkept.spine.gate import Gate
+from wellkept.spine.policy import Policy
+from wellkept.spine.registry import Registry
+from wellkept.spine.runs import Runs
+from wellkept.spine.stream import Stream
+from wellkept.spine.topology import Topology
+from wellkept.store.artifacts.artifacts import Artifacts
+from wellkept.store.state.state import State
+from wellkept.store.telemetry.telemetry import Telemetry
+
+GATE_EVERY_S = 0.5
+DISCOVER_EVERY_S = 2.0
+
+
+class Platform:
+    """Opens the engines, builds what the settings enable, and runs it on the schedule."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings, self.clock = settings, clock or SystemClock()
+        data = settings.data.resolve()
+        self.telemetry = Telemetry.open(data / "telemetry", _retention(settings))
+        self.state = State.open(data / "state")
+        self.artifacts = Artifacts(str(data / "artifacts"))
+        self.topology = Topology(self.state)
+        self.stream = Stream(self.state, self.telemetry.changes)
+        self.audit = Audit(self.state)
+        self.registry = Registry(self.state)
+        self.agents = AgentDoor(self.state, self.clock)
+        self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings))
+        self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
+        self.ops = OpsLoop(self) if settings.ops.enabled else None
+        self.ml = ModelLoop(self) if settings.ml.enabled else None
+        self.gate = self._gate()
+        for part in (self.ops, self.ml):
+            if part is not None:
+                part.attach(self.gate)
+        self._runs: Runs | None = None
+        self._schedule = Schedule(self._loops())
+
+    def start(self) -> None:
+        """Start the durable runs (unfinished ones go on) and the loops."""
+        self._runs = Runs(self.settings.data.resolve() / "runs", step=self.gate.step, settle=self.gate.settle)
+        self._runs.launch()
+        self.gate.attach(self._runs)
+        self._schedule.start()
+
+    def close(self) -> None:
+        """Stop the loops and let go of the engines. What is under way goes on at the next start."""
+        self._schedule.stop()
+        if self._runs is not None:
+            self._runs.close()
+        self.ingest.close()
+        self.telemetry.close()
+        self.state.close()
+
+    def world(self, key: str) -> str:
+        """One fact about the present world, for the gate: ``incident:<id>`` or ``alias:<model>@<alias>``."""
+        kind, _, name = key.partition(":")
+        if kind == "incident":
+            incident = self.stream.incident(name)
+            return "live" if incident is not None and incident.state.is_live else "over"
+        if kind == "alias":
+            model, _, alias = name.partition("@")
+            return self.registry.aliases(model).get(alias, "")
+        return ""
+
+    def status(self) -> dict[str, Any]:
+        """What runs, and how it has gone."""
+        jobs = [
+            {"loop": loop.name, "job": job.name, "runs": job.runs, "failures": job.failures}
+            | {"last_s": round(job.last_s, 3), "last_error": job.last_error}
+            for loop in self._schedule.loops
+            for job in loop.jobs
+        ]
+        return {"ops": self.ops is not None, "ml": self.ml is not None, "data": str(self.settings.data), "jobs": jobs}
+
+    def _gate(self) -> Gate:
+        handlers: dict[str, ActionHandler] = {}
+        for part in (self.ops, self.ml):
+            if part is not None:
+                handlers |= {handler.name: handler for handler in part.handlers()}
+        chosen = self.settings.gate
+        policy = Policy(chosen.automatic_low, chosen.automatic_actions)
+        return Gate(self.state, self.stream, self.audit, Actions(handlers), policy, self.world, self.clock)
+
+    def _loops(self) -> list[Loop]:
+        loops = [
+            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick)]),
+            Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
+        ]
+        return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]
+
+
+def _retention(settings: Settings) -> dict[str, float]:
+    kept = settings.retention
+    return {
+        "metrics": kept.metrics_days,
+        "logs": kept.logs_days,
+        "traces": kept.traces_days,
+        "predictions": kept.predictions_days,
+    }
+
+
+def _ingest_settings(settings: Settings) -> IngestSettings:
+    ingest = settings.ingest
+    return IngestSettings(
+        max_body_bytes=ingest.max_body_mib << 20, group_s=ingest.group_ms / 1000, queue_bytes=ingest.queue_mib << 20
+    )
+
+
+def log_folder(data: Path) -> Path:
+    """Where the server's children write what they print."""
+    folder = data.resolve() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,77 @@
+"""The schedule: each loop ticks on a thread of its own, so that a slow one does not hold up the others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Job:
+    """Something that is done again and again, and how that has gone."""
+
+    name: str
+    run: Callable[[], object]
+    runs: int = 0
+    failures: int = 0
+    last_s: float = 0.0
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class Loop:
+    """Jobs that run one after the other, every ``every_s`` seconds."""
+
+    name: str
+    every_s: float
+    jobs: Sequence[Job] = field(default_factory=tuple)
+
+
+class Schedule:
+    """Runs loops until it is stopped."""
+
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self.loops = loops
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._turn, args=(loop,), name=f"loop-{loop.name}", daemon=True) for loop in loops
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Ask every loop to end after its present job, and wait for them."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _turn(self, loop: Loop) -> None:
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            for job in loop.jobs:
+                if not self._stopped.is_set():
+                    _run(job)
+            self._stopped.wait(max(0.0, loop.every_s - (time.monotonic() - began)))
+
+
+def _run(job: Job) -> None:
+    """Run a job once. This is the edge at which whatever a stage raises is counted and logged: the loop goes on."""
+    began = time.monotonic()
+    try:
+        job.run()
+        job.last_error = ""
+    except Exception as error:
+        job.failures += 1
+        if job.last_error != str(error):
+            log.exception("job %s failed", job.name)
+        job.last_error = str(error)
+    finally:
+        job.runs += 1
+        job.last_s = time.monotonic() - began

@@ -1,0 +1,144 @@
+"""The configuration: one typed tree, read once from ``wellkept.yaml`` and the environment.
+
+``WELLKEPT_OPS__ENABLED=false`` lays ``ops.enabled`` over the file. Nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wellkept.kernel.errors import NotFoundError
+from wellkept.ops.correlate.base import CorrelateSettings
+from wellkept.ops.detect.base import DetectSettings
+from wellkept.ops.diagnose.base import DiagnoseSettings
+from wellkept.spine.documents import load_document
+
+PREFIX = "WELLKEPT_"
+CLIENT_VARIABLES = frozenset({"WELLKEPT_URL", "WELLKEPT_TOKEN", "WELLKEPT_TRACE"})
+
+Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Part(BaseModel):
+    """A branch of the tree. A key that nobody knows is a mistake, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Server(Part):
+    """Where the server listens. Beyond loopback it needs ``allow_remote``."""
+
+    host: str = "127.0.0.1"
+    port: Port = 7460
+    allow_remote: bool = False
+
+
+class Ingest(Part):
+    """The doors for telemetry."""
+
+    max_body_mib: Annotated[int, Field(ge=1, le=1024)] = 20
+    group_ms: Annotated[int, Field(ge=0, le=5000)] = 30
+    queue_mib: Annotated[int, Field(ge=1)] = 256
+
+
+class Retention(Part):
+    """How many days each signal is kept."""
+
+    metrics_days: Annotated[int, Field(ge=1)] = 30
+    logs_days: Annotated[int, Field(ge=1)] = 14
+    traces_days: Annotated[int, Field(ge=1)] = 7
+    predictions_days: Annotated[int, Field(ge=1)] = 90
+
+
+class Ops(Part):
+    """The AIOps loop."""
+
+    enabled: bool = True
+    detect_every_s: Seconds = 10
+    detect: DetectSettings = DetectSettings()
+    correlate: CorrelateSettings = CorrelateSettings()
+    diagnose: DiagnoseSettings = DiagnoseSettings()
+    runbooks: tuple[Path, ...] = ()
+
+
+class Ml(Part):
+    """The MLOps loop. ``serve`` starts a model server beside the platform as soon as a model is deployed."""
+
+    enabled: bool = True
+    serve: bool = True
+    serve_port: Port = 7461
+    watch_every_s: Seconds = 30
+    train_timeout_s: Seconds = 3600
+
+
+class GatePolicy(Part):
+    """What may happen without a person. High risk never does."""
+
+    automatic_low: bool = True
+    automatic_actions: frozenset[str] = frozenset({"retrain_model"})
+
+
+class OwnAgent(Part):
+    """The agent that ``wellkept up`` starts for its own host."""
+
+    enabled: bool = True
+    config: Path | None = None
+
+
+class Settings(Part):
+    """The whole tree."""
+
+    data: Path = Path(".wellkept/data")
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    server: Server = Server()
+    ingest: Ingest = Ingest()
+    retention: Retention = Retention()
+    ops: Ops = Ops()
+    ml: Ml = Ml()
+    gate: GatePolicy = GatePolicy()
+    agent: OwnAgent = OwnAgent()
+
+
+DEMO = Path(".wellkept/demo")
+
+
+def resumed_demo(folder: Path = DEMO) -> Path | None:
+    """The configuration of a demo that runs while its server does not; None when there is no such demo."""
+    pid, config = folder / "demo.pid", folder / "wellkept.yaml"
+    if not pid.is_file() or not config.is_file() or not _runs(pid):
+        return None
+    return None if _runs(folder / "data" / "server.pid") else config
+
+
+def _runs(pid_file: Path) -> bool:
+    """Whether the process that a file names is alive."""
+    try:
+        os.kill(int(pid_file.read_text(encoding="ascii")), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The configuration of a file (None: ``wellkept.yaml`` where there is one) and the environment.
+
+    Raises:
+        NotFoundError: the named file is not there.
+        DocumentError: every mistake, with line, field, rule and value.
+    """
+    source = path or Path("wellkept.yaml")
+    if path is not None and not path.is_file():
+        raise NotFoundError(f"configuration {path}", "is not a file")
+    text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    overrides = {
+        tuple(name.removeprefix(PREFIX).lower().split("__")): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name not in CLIENT_VARIABLES
+    }
+    return load_document(Settings, text, str(source), overrides)

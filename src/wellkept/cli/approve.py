@@ -1,0 +1,62 @@
+"""``wellkept approve``: see what waits for a person, and decide."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+
+
+@click.command(name="approve")
+@click.argument("plan", required=False)
+@click.option("--reject", is_flag=True, help="Refuse the plan instead.")
+@click.option("--why", default="", help="The reason, for the audit log.")
+@click.option("--by", default=getpass.getuser, help="Who decides (default: you).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+@json_option
+def command(
+    plan: str | None, reject: bool, why: str, by: str, yes: bool, data: Path | None, as_json: bool
+) -> None:
+    """List the plans that wait for a person; with PLAN, read it and decide on exactly what was read."""
+    api = client(data)
+    if plan is None:
+        waiting = api.get("/api/v1/plans", state="waiting")
+        return say_json(waiting) if as_json else _list(waiting["plans"])
+    read = api.get(f"/api/v1/plans/{plan}")
+    if not as_json:
+        _show(read)
+    verb = "reject" if reject else "approve"
+    if not yes:
+        click.confirm(f"{verb} exactly this plan?", abort=True, err=True)
+    opinion = {"hash": read["hash"], "by": by, "why": why or f"{verb}d on the command line"}
+    answer = api.post(f"/api/v1/plans/{plan}/{verb}", opinion)
+    if as_json:
+        return say_json(answer)
+    click.secho(f"{verb}d: {read['plan']['title']}", fg="yellow" if reject else "green")
+    return None
+
+
+def _list(plans: list[dict[str, Any]]) -> None:
+    rows = [
+        (p["id"], p["plan"]["risk"], when(p["plan"]["proposed_at"]), p["plan"]["title"], p["sentence"])
+        for p in plans
+    ]
+    empty = "Nothing waits for a decision. Plans come here when an incident has a remedy or a model has a challenger."
+    say_table("Waiting for a person", ("plan", "risk", "since", "what", "why it waits"), rows, empty)
+
+
+def _show(read: dict[str, Any]) -> None:
+    plan = read["plan"]
+    click.secho(plan["title"], bold=True)
+    click.echo(f"because {plan['reason']}")
+    click.echo(f"risk {plan['risk']}; {plan['effect']}")
+    for action, would in zip(plan["actions"], read["would"], strict=False):
+        click.echo(f"  {action['name']} {action['target']}: {would}")
+        if action["undo"]:
+            click.echo(f"    to take it back: {action['undo']}")
+    click.echo(f"hash {read['hash']}")

@@ -1,0 +1,66 @@
+"""``wellkept incidents``: list incidents, or show one with its story."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.kernel.finding import Severity
+
+
+@click.command(name="incidents")
+@click.argument("incident", required=False)
+@click.option("--all", "everything", is_flag=True, help="Closed ones too.")
+@data_option
+@json_option
+def command(incident: str | None, everything: bool, data: Path | None, as_json: bool) -> None:
+    """List incidents, or show one: its story, its findings, its cause, its plans."""
+    api = client(data)
+    if incident is None:
+        answer = api.get("/api/v1/incidents", **({} if everything else {"live": True}))
+        return say_json(answer) if as_json else _list(answer["incidents"])
+    answer = api.get(f"/api/v1/incidents/{incident}")
+    return say_json(answer) if as_json else _show(answer)
+
+
+def _list(incidents: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            i["id"],
+            i["state"],
+            Severity(i["severity"]).name.lower(),
+            when(i["opened_at"]),
+            i["title"],
+            i["ticket"],
+        )
+        for i in incidents
+    ]
+    empty = "No incident is open. `wellkept incidents --all` shows the closed ones."
+    say_table("Incidents", ("id", "state", "severity", "since", "what", "ticket"), rows, empty)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    incident = answer["incident"]
+    click.secho(f"{incident['id']}  {incident['title']}", bold=True)
+    click.echo(f"{incident['state']}, ticket {incident['ticket'] or 'none'}")
+    say_table(
+        "Findings",
+        ("since", "entity", "what"),
+        [(when(f["starts_at"]), f["entity"], f["sentence"]) for f in answer["findings"]],
+        "No findings.",
+    )
+    diagnosis = answer["diagnosis"]
+    if diagnosis:
+        click.echo(diagnosis["sentence"])
+        rows = [
+            (c["entity"], f"{c['confidence']:.0%}", "; ".join(r["sentence"] for r in c["reasons"]))
+            for c in diagnosis["causes"]
+        ]
+        say_table("Causes", ("entity", "confidence", "because"), rows, "No cause was found.")
+    rows = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
+    say_table("Plans", ("id", "state", "what", "how it stands"), rows, "No plan was proposed.")
+    rows = [(when(t["at"]), t["actor"], t["what"]) for t in incident["timeline"]]
+    say_table("Story", ("at", "who", "what"), rows, "Nothing happened yet.")

@@ -1,0 +1,78 @@
+"""The command ``wellkept``: a table of commands, each loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from wellkept import __version__
+
+COMMANDS = {
+    "up": "Start the platform on this machine.",
+    "demo": "See both loops at work on real processes.",
+    "agent": "Watch this host: metrics, logs, allow-listed actions.",
+    "incidents": "List incidents, or show one.",
+    "findings": "List what is suspicious.",
+    "approve": "See what waits for a person, and decide.",
+    "models": "Train, show, promote and roll back models.",
+    "runbooks": "List runbooks, check one of yours.",
+    "replay": "Feed recorded telemetry and print what would be found.",
+    "audit": "Read the audit log, prove it intact.",
+    "config": "Check a configuration.",
+    "token": "Print the page's address with its token.",
+}
+"""Name to one line of help; the module is ``wellkept.cli.<name>``, its attribute ``command``."""
+
+
+class Lazy(click.Group):
+    """A group whose help needs no command to be imported."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"wellkept.cli.{name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wellkept")
+def cli() -> None:
+    """Keep systems healthy and models accurate."""
+
+
+def main() -> None:
+    """Run a command. This is the edge at which every error becomes one line and an exit code."""
+    from wellkept.kernel.errors import WellkeptError
+
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except WellkeptError as error:
+        _stop(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the outermost edge
+        if os.environ.get("WELLKEPT_TRACE"):
+            raise
+        _stop(f"{type(error).__name__}: {error} (WELLKEPT_TRACE=1 shows where)", 1)
+
+
+def _stop(message: str, code: int) -> None:
+    click.secho("error: ", fg="red", err=True, nl=False)
+    click.echo(message, err=True)
+    sys.exit(code)

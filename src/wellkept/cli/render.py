@@ -1,0 +1,50 @@
+"""How commands speak: tables and colour for people, one JSON document for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wellkept.sdk.client import Client
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="The server's data folder (for its address and token).",
+)
+
+
+def client(data: Path | None) -> Client:
+    """The client of the server that runs on a data folder, or the one that the environment names."""
+    return Client.from_environment(data)
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, default=str))
+
+
+def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+    """Print a table, or, when it has no rows, what to do to fill it."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console().print(table if table.row_count else escape(empty))
+
+
+def when(moment: str | None) -> str:
+    """A moment as a person reads it: local time to the second."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

@@ -1,0 +1,100 @@
+"""Discovery: what the telemetry says exists, and what depends on what.
+
+Entities come from resource attributes, disks from the filesystem series, calls between services from spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from wellkept.kernel.entity import (
+    Edge,
+    EdgeKind,
+    Entity,
+    EntityKind,
+    entity_of,
+    host_id,
+    host_of,
+    process_id,
+    service_id,
+)
+from wellkept.spine.topology import Topology
+from wellkept.store.telemetry.telemetry import Telemetry
+from wellkept.store.telemetry.window import SeriesInfo
+
+OVERLAP = timedelta(seconds=30)
+FILESYSTEM = "system.filesystem.usage"
+
+
+class Discovery:
+    """Keeps the topology as the telemetry shows it."""
+
+    def __init__(self, telemetry: Telemetry, topology: Topology, *, step_s: float) -> None:
+        self._telemetry, self._topology, self._step_s = telemetry, topology, step_s
+        self._seen_until: datetime | None = None
+
+    def tick(self, now: datetime) -> None:
+        """Observe what was heard of since the last tick (with some overlap for what came late)."""
+        since = self._seen_until or now - timedelta(days=1)
+        entities: dict[str, Entity] = {}
+        edges: dict[tuple[str, str, EdgeKind], Edge] = {}
+        for resource in self._telemetry.resources.since(since):
+            _add(entities, edges, *of_resource(resource, now))
+        start = max(since, now - timedelta(seconds=60 * self._step_s))
+        disks = self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM])
+        for series in disks.series:
+            _add(entities, edges, *of_filesystem(series, now))
+        for call in self._telemetry.spans.edges(start, now).to_pylist():
+            edge = Edge(call["source"], call["target"], EdgeKind.CALLS, now)
+            _add(entities, edges, [], [edge])
+        if entities or edges:
+            self._topology.observe(entities.values(), edges.values(), now)
+        self._seen_until = now - OVERLAP
+
+
+def of_resource(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity], list[Edge]]:
+    """The entities that a resource names, and the edges between them."""
+    entities: list[Entity] = []
+    edges: list[Edge] = []
+    host, pid = host_of(resource), resource.get("process.pid")
+    if host:
+        entities.append(
+            Entity(EntityKind.HOST, host_id(host), resource.get("host.name", host), dict(resource))
+        )
+    name = resource.get("service.name", "")
+    service = ""
+    if name and not name.startswith("unknown_service"):
+        service = service_id(name, resource.get("service.namespace", ""))
+        entities.append(Entity(EntityKind.SERVICE, service, name, dict(resource)))
+        if host:
+            edges.append(Edge(service, host_id(host), EdgeKind.RUNS_ON, at))
+    if host and pid:
+        process = process_id(host, pid)
+        display = resource.get("process.executable.name") or name or pid
+        entities.append(Entity(EntityKind.PROCESS, process, f"{display} ({pid})", dict(resource)))
+        edges.append(Edge(process, host_id(host), EdgeKind.RUNS_ON, at))
+        if service:
+            edges.append(Edge(service, process, EdgeKind.RUNS_AS, at))
+    return entities, edges
+
+
+def of_filesystem(series: SeriesInfo, at: datetime) -> tuple[list[Entity], list[Edge]]:
+    """The disk that a filesystem series is about."""
+    host = host_of(series.resource_attributes)
+    disk = entity_of(series.resource_attributes, series.attributes)
+    if not host or not disk.startswith(f"{EntityKind.DISK}:"):
+        return [], []
+    mountpoint = disk.removeprefix(f"{EntityKind.DISK}:{host}:")
+    entity = Entity(EntityKind.DISK, disk, mountpoint, dict(series.attributes))
+    return [entity], [Edge(disk, host_id(host), EdgeKind.RUNS_ON, at)]
+
+
+def _add(
+    entities: dict[str, Entity],
+    edges: dict[tuple[str, str, EdgeKind], Edge],
+    more: Iterable[Entity],
+    links: Iterable[Edge],
+) -> None:
+    entities.update({entity.id: entity for entity in more})
+    edges.update({(edge.source, edge.target, edge.kind): edge for edge in links})

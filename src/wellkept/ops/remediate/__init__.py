@@ -1,0 +1,1 @@
+"""From a diagnosed incident to a plan at the gate."""

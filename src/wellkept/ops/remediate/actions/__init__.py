@@ -1,0 +1,1 @@
+"""What can be done to a host, one file an action."""
