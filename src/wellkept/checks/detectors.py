@@ -88,7 +88,8 @@ def check_names_itself(detector: DetectorLike[V], view_of: Callable[..., V]) -> 
         for finding in _ask(detector, view_of, scene):
             if (finding.detector, finding.detector_version) != (detector.name, detector.version):
                 raise BrokenContractError(
-                    detector.name, "its findings must carry its name and version",
+                    detector.name,
+                    "its findings must carry its name and version",
                     (finding.detector, finding.detector_version),
                 )
 
@@ -252,8 +253,6 @@ def _shuffled(window: Window, random: np.random.Generator) -> Window:
     return Window(window.times, window.values[:, order], tuple(window.series[i] for i in order))
 
 
-def _expect_same(
-    detector: DetectorLike[V], first: Sequence[Finding], second: Sequence[Finding], rule: str
-) -> None:
+def _expect_same(detector: DetectorLike[V], first: Sequence[Finding], second: Sequence[Finding], rule: str) -> None:
     if encode(list(first)) != encode(list(second)):
         raise BrokenContractError(detector.name, rule, [finding.sentence for finding in second])

@@ -97,9 +97,7 @@ def grow(incident: Incident, group: Group, now: datetime) -> Incident:
     )
 
 
-def settle(
-    incident: Incident, findings: Sequence[Finding], now: datetime, settings: CorrelateSettings
-) -> Incident:
+def settle(incident: Incident, findings: Sequence[Finding], now: datetime, settings: CorrelateSettings) -> Incident:
     """The incident resolved and closed as far as its findings allow."""
     if incident.state.is_live and findings and not any(finding.is_open for finding in findings):
         over = max(finding.ends_at for finding in findings if finding.ends_at is not None)
@@ -119,7 +117,9 @@ def absorb(incident: Incident, survivor: Incident, now: datetime) -> Incident:
     """An incident that turned out to be part of another one, closed with a word that says so."""
     told = incident.note(now, ACTOR, f"the same problem as {survivor.id}; its findings moved there", survivor.id)
     told = told.move(IncidentState.RESOLVED, now, ACTOR, f"merged into {survivor.id}")
-    return told.move(IncidentState.CLOSED, now, ACTOR, f"ticket {incident.ticket} closed in favour of {survivor.ticket}")
+    return told.move(
+        IncidentState.CLOSED, now, ACTOR, f"ticket {incident.ticket} closed in favour of {survivor.ticket}"
+    )
 
 
 def title_of(findings: Sequence[Finding]) -> str:

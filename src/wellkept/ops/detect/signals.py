@@ -110,8 +110,7 @@ def watched(info: SeriesInfo, meaning: Meaning) -> bool:
     if attributes.get("system.filesystem.mode") == "ro":
         return False
     return all(
-        any(attributes.get(name) == value for name in names if name in attributes)
-        for names, value in meaning.where
+        any(attributes.get(name) == value for name in names if name in attributes) for names, value in meaning.where
     )
 
 

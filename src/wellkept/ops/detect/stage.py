@@ -1,4 +1,4 @@
-"""The runner of detection: reads the windows, asks every detector, publishes what they say, ends what they no longer say."""
+"""The runner of detection: reads the windows, asks every detector, publishes and ends findings."""
 
 from __future__ import annotations
 
@@ -143,9 +143,7 @@ class DetectRunner:
             found = [finding for finding in found if finding.kind is not FindingKind.MISSING_DATA]
         return found
 
-    def _over(
-        self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime
-    ) -> list[str]:
+    def _over(self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime) -> list[str]:
         """Fingerprints of the findings that were not seen for long enough.
 
         Recovery must be seen to be believed: while the entity is silent its findings stay open, for one window.

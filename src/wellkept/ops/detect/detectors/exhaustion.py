@@ -60,7 +60,7 @@ class ExhaustionDetector:
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
 
-    def detect(self, view: View, now: datetime) -> list[Finding]:
+    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
         found = signals(view, lambda meaning: meaning.fills is not None)
         if not found.meanings or found.values.shape[1] < self._settings.min_trend_steps:
             return []
@@ -98,9 +98,7 @@ class ExhaustionDetector:
             heights = _heights(rows[:, total - length * BLOCKS :], fills[open_ones])
             slopes = _pair_slopes(heights, length * found.step_s)
             material = np.maximum(floor[open_ones], 0.02 * found.limits[open_ones])
-            steady = _steady(heights, slopes, material) & _unprecedented(
-                rows[:, : total - length * BLOCKS], heights
-            )
+            steady = _steady(heights, slopes, material) & _unprecedented(rows[:, : total - length * BLOCKS], heights)
             chosen = open_ones[steady]
             low, middle, high = quantiles(slopes[steady], 0.1, 0.5, 0.9)
             best.slope[chosen], best.steps[chosen] = middle, length * BLOCKS

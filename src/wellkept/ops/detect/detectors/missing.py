@@ -46,7 +46,7 @@ class MissingDataDetector:
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
 
-    def detect(self, view: View, now: datetime) -> list[Finding]:
+    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
         window = view.metrics
         if window.values.size == 0:
             return []
@@ -55,11 +55,7 @@ class MissingDataDetector:
         silent = self._silent(reports)
         if len(silent) >= 3 and len(silent) == len(reports.entities):
             return [self._all_silent(window, reports, max(silent.values()))]
-        found = [
-            self._missing(window, reports, entity, last)
-            for entity, last in silent.items()
-            if entity not in down
-        ]
+        found = [self._missing(window, reports, entity, last) for entity, last in silent.items() if entity not in down]
         found.extend(self._still_silent(view, reports, {*silent, *down}))
         return sorted([*down.values(), *found], key=lambda finding: finding.fingerprint)
 
@@ -110,8 +106,12 @@ class MissingDataDetector:
             alive = np.flatnonzero(values > 0.0)
             since = int(alive[-1]) + 1 if len(alive) else int(np.flatnonzero(np.isfinite(values))[0])
             found[info.entity] = self._finding(
-                window, info.entity, since, f"{_capital(_bare(info.entity))} is down",
-                f"{_capital(_bare(info.entity))} reports itself as down (service.up is 0)", index,
+                window,
+                info.entity,
+                since,
+                f"{_capital(_bare(info.entity))} is down",
+                f"{_capital(_bare(info.entity))} reports itself as down (service.up is 0)",
+                index,
             )
         return found
 
@@ -119,21 +119,25 @@ class MissingDataDetector:
         row = reports.heard[reports.entities.index(entity)]
         heard = int(row.sum())
         return self._finding(
-            window, entity, last + 1, f"Silence of {_bare(entity)}",
+            window,
+            entity,
+            last + 1,
+            f"Silence of {_bare(entity)}",
             f"Nothing was heard from {_bare(entity)}, which had reported in {heard} of {last + 1} steps before",
             None,
         )
 
     def _all_silent(self, window: Window, reports: _Reports, last: int) -> Finding:
         return self._finding(
-            window, "", last + 1, "No telemetry arrives",
+            window,
+            "",
+            last + 1,
+            "No telemetry arrives",
             f"Nothing was heard from any of {len(reports.entities)} reporters: it is the way to the platform, not them",
             None,
         )
 
-    def _finding(
-        self, window: Window, entity: str, since: int, title: str, what: str, series: int | None
-    ) -> Finding:
+    def _finding(self, window: Window, entity: str, since: int, title: str, what: str, series: int | None) -> Finding:
         starts_at = moment(window.times[min(since, len(window.times) - 1)] - window.step_s)
         lasted = (len(window.times) - since) * window.step_s
         points = picture(window.times, window.values[:, series]) if series is not None else ()

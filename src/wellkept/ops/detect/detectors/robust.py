@@ -50,7 +50,7 @@ class RobustDetector:
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
 
-    def detect(self, view: View, now: datetime) -> list[Finding]:
+    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
         found = signals(view, lambda meaning: meaning.anomaly)
         recent = self._settings.confirm_steps
         if not found.meanings or found.values.shape[1] <= recent:
@@ -107,9 +107,7 @@ class RobustDetector:
     def _fingerprint(self, found: Signals, index: int) -> str:
         return fingerprint(self.name, found.series[index].entity, found.meanings[index].name)
 
-    def _finding(
-        self, found: Signals, index: int, band: _Band, bad: Floats, out: NDArray[np.bool_]
-    ) -> Finding:
+    def _finding(self, found: Signals, index: int, band: _Band, bad: Floats, out: NDArray[np.bool_]) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
         start = _onset(out, bad)
         run = bad[start:]
@@ -142,9 +140,7 @@ class RobustDetector:
             },
         )
 
-    def _evidence(
-        self, found: Signals, index: int, usual: float, spread: float, edge: float, level: float
-    ) -> Evidence:
+    def _evidence(self, found: Signals, index: int, usual: float, spread: float, edge: float, level: float) -> Evidence:
         expected = tuple(sorted((edge, 2 * usual - edge)))
         values = {"usual": usual, "spread": spread, "edge": edge, "level": level}
         return found.evidence(index, (expected[0], expected[1]), values)

@@ -1,0 +1,1 @@
+"""The clues, one file each. They never import one another."""

@@ -1,0 +1,36 @@
+"""The deepest of the afflicted: in trouble itself while nothing that it depends on is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wellkept.kernel.finding import FindingKind
+from wellkept.ops.diagnose.base import Case, Hint
+from wellkept.ops.diagnose.contrast import bare
+
+_SIGNS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.LOG_PATTERN, FindingKind.EXTERNAL)
+
+
+class DeepestClue:
+    """The weakest of the clues, for when there are no traces: strength is the finding's score, explained away by the
+    strongest finding of a dependency.
+    """
+
+    kind = "deepest"
+
+    def weigh(self, case: Case) -> Mapping[str, Hint]:
+        scores = {
+            entity: max((min(1.0, max(0.0, f.score)) for f in case.found(entity)), default=0.0)
+            for entity in case.suspects
+        }
+        hints: dict[str, Hint] = {}
+        for entity in case.suspects:
+            signs = case.found(entity, *_SIGNS)
+            if not signs:
+                continue
+            below = case.graph.dependencies(entity, 2)
+            explained = max((scores.get(other, 0.0) for other in below if not other.startswith("host:")), default=0.0)
+            strength = scores[entity] * max(0.0, 1.0 - explained)
+            if strength > 0.05:
+                hints[entity] = Hint(strength, f"{bare(entity)} is in trouble and nothing that it depends on is.")
+        return hints

@@ -1,0 +1,47 @@
+"""Before against during: one number for each series of a window."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.ops.diagnose.base import Case
+from wellkept.store.telemetry.window import Window
+
+Floats = NDArray[np.float64]
+
+
+def level(window: Window, case: Case, *, during: bool, quantile: float = 0.5) -> Floats:
+    """The quantile of every series before or during the trouble: float64[S], NaN where it was not seen."""
+    period = case.during if during else case.before
+    rows = window.values[period.first : period.last]
+    if rows.size == 0:
+        return np.full(len(window.series), np.nan)
+    ordered = np.sort(rows, axis=0)
+    count = np.isfinite(ordered).sum(axis=0)
+    at = np.clip(np.round(quantile * (count - 1)), 0, None).astype(np.intp)
+    return np.where(count > 0, np.take_along_axis(ordered, at[None, :], axis=0)[0], np.nan)
+
+
+def by_entity(window: Window, name: str) -> dict[str, int]:
+    """The column of the series ``name`` for each entity that has one (the lowest series id where several)."""
+    found: dict[str, int] = {}
+    for column, info in sorted(enumerate(window.series), key=lambda pair: -pair[1].id):
+        if info.name == name and info.entity:
+            found[info.entity] = column
+    return found
+
+
+def squash(value: float, half: float) -> float:
+    """A size as a strength in [0, 1): ``half`` gives 0.5; what is not a number or not positive gives 0."""
+    return float(value / (value + half)) if np.isfinite(value) and value > 0 else 0.0
+
+
+def bare(entity: str) -> str:
+    """An entity's id without its kind, for sentences."""
+    return entity.partition(":")[2]
+
+
+def seconds(value: float) -> str:
+    """A duration for sentences."""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2g} s"

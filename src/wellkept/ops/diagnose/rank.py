@@ -1,0 +1,70 @@
+"""Ranking: clues are combined by noisy-OR, and a weak best is no cause."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Reason
+from wellkept.ops.diagnose.base import Case, Clue, DiagnoseSettings
+from wellkept.ops.diagnose.contrast import bare
+
+LEAST = 0.05
+"""Weighted clues weaker than this are not worth a sentence."""
+
+
+def diagnose(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings, now: datetime) -> Diagnosis:
+    """The causes of a case, best first: ``1 - product(1 - weight * strength)`` over the clues of each suspect."""
+    ranked = rank(case, clues, settings)
+    likely = [cause for cause in ranked if cause.confidence >= settings.floor][: settings.most]
+    return Diagnosis(
+        incident=case.incident.id,
+        at=now,
+        version=settings.version,
+        causes=tuple(likely),
+        sentence=_sentence(case, likely, ranked, settings),
+    )
+
+
+def rank(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings) -> list[Cause]:
+    """Every suspect that any clue speaks against, the most likely first; ties by id, so always the same."""
+    reasons: dict[str, list[Reason]] = defaultdict(list)
+    blamed: dict[str, str] = {}
+    for clue in clues:
+        weight = settings.weights.get(clue.kind, 0.0)
+        for entity, hint in clue.weigh(case).items():
+            strength = round(weight * min(1.0, max(0.0, hint.strength)), 6)
+            if strength >= LEAST:
+                reasons[entity].append(Reason(clue.kind, strength, hint.sentence))
+                blamed[entity] = hint.change or blamed.get(entity, "")
+    causes = [
+        Cause(
+            entity=entity,
+            confidence=_noisy_or(found),
+            reasons=tuple(sorted(found, key=lambda reason: (-reason.strength, reason.kind))),
+            change=blamed[entity],
+        )
+        for entity, found in reasons.items()
+    ]
+    return sorted(causes, key=lambda cause: (-cause.confidence, cause.entity))
+
+
+def _noisy_or(reasons: Sequence[Reason]) -> float:
+    innocent = 1.0
+    for reason in reasons:
+        innocent *= 1.0 - reason.strength
+    return round(1.0 - innocent, 6)
+
+
+def _sentence(case: Case, likely: Sequence[Cause], ranked: Sequence[Cause], settings: DiagnoseSettings) -> str:
+    if likely:
+        best = likely[0]
+        return f"Most likely cause: {bare(best.entity)} ({best.confidence:.0%}). {best.reasons[0].sentence}"
+    looked = f"{len(case.suspects)} suspects were looked at"
+    if not ranked:
+        return f"No cause found: {looked}, and no clue speaks against any of them."
+    return (
+        f"No cause found: {looked}, and the strongest, {bare(ranked[0].entity)}, reaches only "
+        f"{ranked[0].confidence:.0%} where {settings.floor:.0%} is asked for."
+    )

@@ -1,0 +1,206 @@
+"""The runner of diagnosis: gathers what was measured around each live incident, asks the clues, and says who it was."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from wellkept.kernel.change import Change
+from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.finding import Finding
+from wellkept.kernel.incident import Incident
+from wellkept.kernel.stage import Message, Stage
+from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint, Period
+from wellkept.ops.diagnose.rank import diagnose
+from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.window import Window
+
+STAGE = Stage(
+    name="ops.diagnose",
+    consumes=frozenset({Message.INCIDENT, Message.FINDING, Message.TELEMETRY, Message.ENTITY, Message.CHANGE}),
+    emits=frozenset({Message.DIAGNOSIS}),
+    purpose="Ranks the causes of an incident with the evidence for each, or says that none was found.",
+)
+
+_log = logging.getLogger(__name__)
+ACTOR = "diagnose"
+
+
+class MetricWindows(Protocol):
+    def window(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        *,
+        names: Sequence[str] | None = None,
+        entities: Sequence[str] | None = None,
+    ) -> Window: ...
+
+
+class SpanWindows(Protocol):
+    def red(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+    def edges(self, start: datetime, end: datetime) -> pa.Table: ...
+
+
+class Windows(Protocol):
+    """What diagnosis reads of the telemetry store."""
+
+    @property
+    def metrics(self) -> MetricWindows: ...
+
+    @property
+    def spans(self) -> SpanWindows: ...
+
+
+class Incidents(Protocol):
+    """What diagnosis needs of the stream."""
+
+    def incidents(
+        self, *, live: bool | None = None, start: datetime | None = None, limit: int = 100
+    ) -> list[Incident]: ...
+
+    def save_incident(self, incident: Incident) -> None: ...
+
+    def findings(self, *, ids: Sequence[str] | None = None) -> list[Finding]: ...
+
+    def changes(self, start: datetime, end: datetime) -> list[Change]: ...
+
+    def diagnosis(self, incident: str) -> Diagnosis | None: ...
+
+    def save_diagnosis(self, diagnosis: Diagnosis) -> None: ...
+
+
+class Places(Protocol):
+    """What diagnosis needs of the topology."""
+
+    def graph(self, at: datetime | None = None) -> Graph: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A clue at the plug-in edge: when it fails, the others still speak."""
+
+    clue: Clue
+
+    @property
+    def kind(self) -> str:
+        return self.clue.kind
+
+    def weigh(self, case: Case) -> Mapping[str, Hint]:
+        try:
+            return self.clue.weigh(case)
+        except Exception:  # noqa: BLE001 - the plug-in edge: logged, and the diagnosis goes on without it
+            _log.exception("clue %s failed on incident %s", self.clue.kind, case.incident.id)
+            return {}
+
+
+class DiagnoseRunner:
+    """Diagnoses live incidents when their findings change, and again every ``refresh_s`` while they are open."""
+
+    def __init__(
+        self,
+        telemetry: Windows,
+        topology: Places,
+        stream: Incidents,
+        clues: Sequence[Clue],
+        settings: DiagnoseSettings | None = None,
+    ) -> None:
+        self._telemetry, self._topology, self._stream = telemetry, topology, stream
+        self._clues = tuple(_Guarded(clue) for clue in clues)
+        self._settings = settings or DiagnoseSettings()
+
+    def tick(self, now: datetime) -> list[Diagnosis]:
+        """Diagnose what needs it, and return the diagnoses that were made."""
+        made = []
+        for incident in sorted(self._stream.incidents(live=True), key=lambda i: (i.opened_at, i.id)):
+            before = self._stream.diagnosis(incident.id)
+            if before is not None and not self._is_due(incident, before, now):
+                continue
+            found = diagnose(self.case(incident, now), self._clues, self._settings, now)
+            self._stream.save_diagnosis(found)
+            if before is None or _blamed(before) != _blamed(found):
+                self._stream.save_incident(incident.note(now, ACTOR, found.sentence))
+            made.append(found)
+        return made
+
+    def case(self, incident: Incident, now: datetime) -> Case:
+        """Everything that the clues look at for one incident."""
+        settings = self._settings
+        findings = self._stream.findings(ids=[member.finding for member in incident.members])
+        findings = sorted(findings, key=lambda f: (f.starts_at, f.id))
+        graph = self._topology.graph(now)
+        onset = _onset(findings, incident)
+        step = timedelta(seconds=settings.step_s)
+        first = _floor(onset - timedelta(seconds=settings.before_s), settings.step_s)
+        last = _floor(min(now, onset + timedelta(seconds=settings.during_s)), settings.step_s)
+        last = max(last, _floor(onset, settings.step_s) + step)
+        span = (first, last, settings.step_s)
+        suspects = _suspects(findings, graph, settings.hops)
+        metrics = self._telemetry.metrics.window(*span, entities=suspects)
+        healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
+        return Case(
+            incident=incident,
+            findings=tuple(findings),
+            suspects=suspects,
+            graph=graph,
+            onset=onset,
+            metrics=metrics,
+            red=self._telemetry.spans.red(*span),
+            exclusive=self._telemetry.spans.exclusive(*span),
+            before=self._period(first, healthy, metrics),
+            during=self._period(_floor(onset, settings.step_s), last, metrics),
+            changes=tuple(self._stream.changes(onset - timedelta(seconds=settings.change_s), now)),
+        )
+
+    def _period(self, start: datetime, end: datetime, window: Window) -> Period:
+        first = int(np.searchsorted(window.times, start.timestamp(), side="right"))
+        last = int(np.searchsorted(window.times, end.timestamp(), side="right"))
+        return Period(start, end, first, last, calls_of(self._telemetry.spans.edges(start, end)))
+
+    def _is_due(self, incident: Incident, before: Diagnosis, now: datetime) -> bool:
+        newest = max((member.joined_at for member in incident.members), default=before.at)
+        return newest > before.at or (now - before.at).total_seconds() >= self._settings.refresh_s
+
+
+def calls_of(edges: pa.Table) -> tuple[Calls, ...]:
+    """The rows of the store's table of calls (one per pair of services, so they are few), ordered."""
+    columns = ("source", "target", "calls", "errors", "p95_s", "gap_p50_s")
+    rows = zip(*(edges[column].to_pylist() for column in columns), strict=True)
+    found = [Calls(str(r[0]), str(r[1]), *(_number(value) for value in r[2:])) for r in rows]
+    return tuple(sorted(found, key=lambda calls: (calls.source, calls.target)))
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _onset(findings: Sequence[Finding], incident: Incident) -> datetime:
+    """When users began to feel it; when nobody has yet, when it began."""
+    felt = [finding.starts_at for finding in findings if finding.attributes.get("symptom")]
+    return min(felt or [finding.starts_at for finding in findings] or [incident.opened_at])
+
+
+def _suspects(findings: Sequence[Finding], graph: Graph, hops: int) -> tuple[str, ...]:
+    """The entities of the incident and what they depend on."""
+    suspects = {finding.entity for finding in findings if finding.entity}
+    for entity in tuple(suspects):
+        suspects.update(graph.dependencies(entity, hops))
+    return tuple(sorted(suspects))
+
+
+def _blamed(diagnosis: Diagnosis) -> str:
+    return diagnosis.best.entity if diagnosis.best else ""
+
+
+def _floor(moment: datetime, step_s: float) -> datetime:
+    return datetime.fromtimestamp(moment.timestamp() // step_s * step_s, UTC)
