@@ -24,13 +24,9 @@ CREATE OR REPLACE FUNCTION wellkept_entity AS (r, a) -> multiIf(
     '');
 
 -- The scalar kinds of an OTLP AnyValue as text; what is none of them (nothing set) is the empty text.
-CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> multiIf(
-    isNotNull(v.string_value), toValidUTF8(ifNull(v.string_value, '')),
-    isNotNull(v.int_value), toString(ifNull(v.int_value, 0)),
-    isNotNull(v.bool_value), if(ifNull(v.bool_value, false), 'true', 'false'),
-    isNotNull(v.double_value), toString(ifNull(v.double_value, 0)),
-    isNotNull(v.bytes_value), lower(hex(ifNull(v.bytes_value, ''))),
-    '');
+CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> coalesce(
+    v.string_value, toString(v.int_value), toString(v.bool_value), toString(v.double_value),
+    lower(hex(v.bytes_value)), '');
 
 -- An OTLP AnyValue as text: scalars as they are, a list of scalars as a JSON list of texts.
 CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> if(
@@ -39,7 +35,7 @@ CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> if(
 
 -- OTLP attributes as (key, text) pairs in the order of their keys, so that equal sets are equal arrays.
 CREATE OR REPLACE FUNCTION wellkept_pairs AS (attributes) ->
-    arraySort(arrayMap(x -> (toValidUTF8(x.key), wellkept_text(x.value)), attributes));
+    arraySort(arrayMap(x -> (toValidUTF8(x.key), toValidUTF8(wellkept_text(x.value))), attributes));
 
 CREATE OR REPLACE FUNCTION wellkept_map AS (pairs) -> CAST(pairs, 'Map(LowCardinality(String), String)');
 
@@ -50,10 +46,3 @@ CREATE OR REPLACE FUNCTION wellkept_nanos AS (nanos, received) ->
 -- Each value as often as its count says, in order.
 CREATE OR REPLACE FUNCTION wellkept_spread AS (counts, values) ->
     arrayFlatten(arrayMap((n, v) -> arrayWithConstant(n, v), counts, values));
-
--- The resources of a request as (hash, pairs), and the same once for each metric below them.
-CREATE OR REPLACE FUNCTION wellkept_resources AS (attributes) ->
-    arrayMap(a -> (cityHash64(wellkept_pairs(a)), wellkept_pairs(a)), attributes);
-
-CREATE OR REPLACE FUNCTION wellkept_of_metrics AS (resources, nested) ->
-    wellkept_spread(arrayMap(scopes -> arraySum(metrics -> length(metrics), scopes), nested), resources);

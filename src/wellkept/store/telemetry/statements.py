@@ -6,17 +6,32 @@ import functools
 import re
 from importlib.resources import files
 
-_INCLUDE = re.compile(r"^-- include (\S+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include (\S+)((?: \w+=\S+)*)$", re.MULTILINE)
+_FAMILIES = "-- families\n"
 
 
 @functools.cache
 def load(name: str) -> str:
     """The text of an SQL file of this package, for example ``otlp/metrics.sql``.
 
-    A line ``-- include NAME`` stands for the text of that file, so that two statements can share a part.
+    A line ``-- include NAME key=value`` stands for the text of that file with ``$key`` replaced, so that statements
+    can share a part. Nothing but these files ever goes into a statement's text.
     """
     text = (files(__package__) / name).read_text(encoding="utf-8")
-    return _INCLUDE.sub(lambda line: load(line.group(1)), text)
+    return _INCLUDE.sub(_include, text)
+
+
+def _include(line: re.Match[str]) -> str:
+    words = dict(pair.split("=", 1) for pair in line.group(2).split())
+    text = load(line.group(1))
+    return re.sub(r"\$(\w+)", lambda word: words[word.group(1)], text) if words else text
+
+
+@functools.cache
+def of_families(name: str, families: frozenset[str]) -> str:
+    """The text of a statement over metrics, with the passes of the families of metrics that a body holds."""
+    passes = "\nUNION ALL\n".join(load(f"otlp/families/{family}.sql") for family in sorted(families))
+    return load(name).replace(_FAMILIES, passes)
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -5,8 +5,12 @@ SELECT
     fromUnixTimestamp64Nano({received:Int64}) AS first_seen, first_seen AS last_seen
 FROM
 (
-    SELECT arrayJoin(wellkept_resources(holders.resource.attributes)) AS both, both.1 AS resource, both.2 AS pairs
-    FROM file({body:String}, 'ProtobufSingle', {structure:String})
+    SELECT pairs, cityHash64(pairs) AS resource
+    FROM
+    (
+        SELECT arrayJoin(arrayMap(a -> wellkept_pairs(a), holders.resource.attributes)) AS pairs
+        FROM file({body:String}, 'ProtobufSingle', {structure:String})
+    )
 )
 WHERE (resource, toStartOfMinute(fromUnixTimestamp64Nano({received:Int64}))) NOT IN
     (SELECT resource, toStartOfMinute(last_seen) FROM resources WHERE signal = {signal:String})

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.otlp.framing import families
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
-from wellkept.store.telemetry.statements import load
+from wellkept.store.telemetry.statements import load, of_families
 
 
 class Signal(StrEnum):
@@ -20,7 +21,6 @@ class Signal(StrEnum):
 
 
 _WANTED = "SELECT count() AS n FROM series_wanted WHERE batch = {batch:UInt64}"
-_FAMILIES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 
 class OtlpWriter:
@@ -65,8 +65,11 @@ class OtlpWriter:
 
     def _insert_metrics(self, body: bytes, received_ns: int, common: Mapping[str, object]) -> None:
         """Points first; then, only if they brought series that are not known yet, what those are."""
+        held = families(body)
+        if not held:
+            return
         batch = received_ns + next(self._batches)
-        parameters = {**common, "batch": batch, **{family: structure("metrics", family) for family in _FAMILIES}}
-        self._engine.insert_body(load("otlp/metrics.sql"), body, parameters)
+        parameters = {**common, "batch": batch, **{family: structure("metrics", family) for family in held}}
+        self._engine.insert_body(of_families("otlp/metrics.sql", held), body, parameters)
         if self._engine.query(_WANTED, {"batch": batch})["n"][0].as_py():
-            self._engine.insert_body(load("otlp/metrics_series.sql"), body, parameters)
+            self._engine.insert_body(of_families("otlp/metrics_series.sql", held), body, parameters)
