@@ -19,9 +19,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
 @json_option
-def command(
-    plan: str | None, reject: bool, why: str, by: str, yes: bool, data: Path | None, as_json: bool
-) -> None:
+def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: Path | None, as_json: bool) -> None:
     """List the plans that wait for a person; with PLAN, read it and decide on exactly what was read."""
     api = client(data)
     if plan is None:
@@ -43,8 +41,7 @@ def command(
 
 def _list(plans: list[dict[str, Any]]) -> None:
     rows = [
-        (p["id"], p["plan"]["risk"], when(p["plan"]["proposed_at"]), p["plan"]["title"], p["sentence"])
-        for p in plans
+        (p["id"], p["plan"]["risk"], when(p["plan"]["proposed_at"]), p["plan"]["title"], p["sentence"]) for p in plans
     ]
     empty = "Nothing waits for a decision. Plans come here when an incident has a remedy or a model has a challenger."
     say_table("Waiting for a person", ("plan", "risk", "since", "what", "why it waits"), rows, empty)

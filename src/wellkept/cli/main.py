@@ -66,7 +66,7 @@ def main() -> None:
         _stop(str(error), error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the outermost edge
+    except Exception as error:
         if os.environ.get("WELLKEPT_TRACE"):
             raise
         _stop(f"{type(error).__name__}: {error} (WELLKEPT_TRACE=1 shows where)", 1)

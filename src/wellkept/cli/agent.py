@@ -1,0 +1,79 @@
+"""``wellkept agent``: watch this host."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from wellkept.kernel.errors import InputError
+
+PR_SET_PDEATHSIG = 1
+
+
+@click.command(name="agent")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None, help="agent.yaml")
+@click.option("--url", default=None, help="The server's address.")
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="File with its token."
+)
+@click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False), default=None, help="Where positions are kept."
+)
+@click.option("--id", "agent_id", default=None, help="The agent's id (default: the host's).")
+@click.option("--once", is_flag=True, help="Send everything once, then stop.")
+@click.option("--die-with-parent", is_flag=True, help="End when the process that started this one ends.")
+def command(
+    config: Path | None,
+    url: str | None,
+    token_file: Path | None,
+    state: Path | None,
+    agent_id: str | None,
+    once: bool,
+    die_with_parent: bool,
+) -> None:
+    """Send this host's metrics and log files to the server, and do what it asks within what agent.yaml declares."""
+    from wellkept.agent.agent import Agent
+    from wellkept.agent.configuration import load_configuration
+
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if die_with_parent and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    configuration = load_configuration(config)
+    if state is not None:
+        configuration = replace(configuration, state=str(state))
+    if agent_id is not None:
+        configuration = replace(configuration, id=agent_id)
+    address, token = _server(url or configuration.url, token_file, configuration.token, configuration.token_file)
+    agent = Agent(configuration, address, token)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        agent.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    agent.run(once=once)
+
+
+def _server(url: str, given: Path | None, token: str, named: str) -> tuple[str, str]:
+    """The server's address and token: what is given, else the environment's, else the default data folder's."""
+    from wellkept.sdk.client import DEFAULT_DATA
+
+    address = url or os.environ.get("WELLKEPT_URL") or _read(DEFAULT_DATA / "address")
+    file = given or (Path(named) if named else None)
+    secret = (_read(file) if file else token) or os.environ.get("WELLKEPT_TOKEN") or _read(DEFAULT_DATA / "token")
+    if not address or not secret:
+        raise InputError("server", "is not known; give --url and --token-file, or run `wellkept up` here first")
+    return address, secret
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="ascii").strip() if path.is_file() else ""

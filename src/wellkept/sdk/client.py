@@ -1,0 +1,123 @@
+"""A small client for the platform's REST interface."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from wellkept.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    InputError,
+    NotFoundError,
+    OverloadError,
+    TooLargeError,
+    WellkeptError,
+)
+
+DEFAULT_DATA = Path(".wellkept/data")
+
+_PARTED = {kind.__name__: kind for kind in (InputError, NotFoundError, ConflictError, TooLargeError)}
+
+
+class Client:
+    """Speaks JSON with a server. Errors come back as the same classes that the server raised."""
+
+    def __init__(self, url: str, token: str, timeout_s: float = 30.0) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+
+    @classmethod
+    def from_environment(cls, data: Path | None = None) -> Self:
+        """The server of a data folder; without one, that of WELLKEPT_URL and WELLKEPT_TOKEN, or of the default folder.
+
+        Raises:
+            NotFoundError: no server was ever started there.
+        """
+        url, token = os.environ.get("WELLKEPT_URL"), os.environ.get("WELLKEPT_TOKEN")
+        if data is None and url and token:
+            return cls(url, token)
+        folder = data or DEFAULT_DATA
+        try:
+            url = (folder / "address").read_text(encoding="ascii").strip()
+            token = (folder / "token").read_text(encoding="ascii").strip()
+        except FileNotFoundError as error:
+            raise NotFoundError(f"server on {folder}", "has never been started; run `wellkept up`") from error
+        return cls(url, token)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """The JSON answer of a GET.
+
+        Raises:
+            WellkeptError: the server cannot be reached, or answered with an error.
+        """
+        chosen = {name: value for name, value in parameters.items() if value is not None}
+        return self._ask("GET", path, params=chosen)
+
+    def post(self, path: str, body: Any) -> Any:
+        """The JSON answer of a POST.
+
+        Raises:
+            WellkeptError: the server cannot be reached, or answered with an error.
+        """
+        return self._ask("POST", path, json=body)
+
+    def raw(self, path: str) -> bytes:
+        """The bytes of a GET."""
+        return self._send("GET", path).content
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Wait until the server is ready.
+
+        Raises:
+            WellkeptError: it was not within the time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                if self._http.get("/readyz").status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            if time.monotonic() > deadline:
+                raise WellkeptError(f"the server at {self.url} was not ready within {timeout_s:g} s")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
+        return self._send(method, path, **arguments).json()
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            message = f"the server at {self.url} does not answer ({type(error).__name__}); start it with `wellkept up`"
+            raise WellkeptError(message) from error
+        if answer.is_success:
+            return answer
+        raise _error_of(answer)
+
+
+def _error_of(answer: httpx.Response) -> WellkeptError:
+    """The error that an answer stands for."""
+    try:
+        body = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return WellkeptError(f"{answer.request.method} {answer.request.url.path}: status {answer.status_code}")
+    if body.get("type") in _PARTED and "rule" in body:
+        return _PARTED[body["type"]](body["thing"], body["rule"], body.get("value"))
+    if answer.status_code in (401, 403):
+        return ForbiddenError(body.get("message", "not allowed"))
+    if answer.status_code in (429, 503):
+        return OverloadError(body.get("message", "overloaded"), int(answer.headers.get("Retry-After", 1)))
+    error = WellkeptError(body.get("message", f"status {answer.status_code}"))
+    if "problems" in body:
+        error.exit_code = InputError.exit_code
+    return error
