@@ -23,8 +23,12 @@ RISING = 0.9
 """At least this share of all pairs of blocks must rise."""
 LARGEST_JUMP = 0.45
 """No single step between blocks may be more than this share of the whole rise: a jump is not growth."""
-STEADY = 0.5
+STEADY = 0.65
 """The last half must grow at least this fast, compared with the first: a warm-up flattens out."""
+NEW = 0.5
+"""Growth that fills only a part of the window must have begun there: before it, at most this share of its pace."""
+KNOWN = 0.5
+"""No verdict about what has been known for less than this share of the window: everything grows when it starts."""
 WIDENING = 1.25
 """Slopes of pairs share blocks and are too alike; the interval of the forecast is widened by this."""
 FULL = 0.97
@@ -48,7 +52,9 @@ class ExhaustionDetector:
     Growth is judged on block extremes: block minima for memory (the floor that garbage collection returns to),
     the last value of each block for disks. All pairs of blocks give slopes; their median is the growth, their
     tenth and ninetieth percentiles the interval of the forecast. Several stretches back from now are tried, the
-    longest first; the level must be new within the window, so a sawtooth does not count as growth on its way up.
+    longest first. A shorter one counts only where growth is new: slower before, and to a level that the window has
+    not seen, so a sawtooth does not count as growth on its way up, nor a warm-up on its way to level off. What
+    repeats more slowly than the window is long cannot be told from growth.
 
     Source: Theil-Sen slopes over block extremes; on simulated leaks and disks they found every true trend where a
     least-squares line over the raw values found none.
@@ -87,8 +93,9 @@ class ExhaustionDetector:
         best = _Growth(*(np.full(size, np.nan) for _ in range(5)))
         fills = np.array([meaning.fills is Extreme.LOWEST for meaning in found.meanings])
         floor = found.column(lambda meaning: meaning.floor)
-        candidates = np.flatnonzero(np.isfinite(found.limits) & np.isfinite(level))
         total = found.values.shape[1]
+        known = total - np.argmax(np.isfinite(found.values), axis=1) >= KNOWN * self._settings.steps
+        candidates = np.flatnonzero(np.isfinite(found.limits) & np.isfinite(level) & known)
         for steps in _stretches(total, self._settings.min_trend_steps):
             length = steps // BLOCKS
             open_ones = candidates[np.isnan(best.slope[candidates])]
@@ -98,7 +105,8 @@ class ExhaustionDetector:
             heights = _heights(rows[:, total - length * BLOCKS :], fills[open_ones])
             slopes = _pair_slopes(heights, length * found.step_s)
             material = np.maximum(floor[open_ones], 0.02 * found.limits[open_ones])
-            steady = _steady(heights, slopes, material) & _unprecedented(rows[:, : total - length * BLOCKS], heights)
+            earlier = rows[:, : total - length * BLOCKS]
+            steady = _steady(heights, slopes, material) & _is_new(earlier, heights, fills[open_ones], length)
             chosen = open_ones[steady]
             low, middle, high = quantiles(slopes[steady], 0.1, 0.5, 0.9)
             best.slope[chosen], best.steps[chosen] = middle, length * BLOCKS
@@ -173,14 +181,14 @@ class ExhaustionDetector:
 def _stretches(total: int, shortest: int) -> list[int]:
     """Lengths, in steps, of the stretches back from now that are tried, the longest first."""
     found = [total]
-    while found[-1] * 2 // 3 >= shortest:
+    while found[-1] * 2 // 3 > shortest:
         found.append(found[-1] * 2 // 3)
-    return found
+    return [*found, shortest] if shortest < total else found
 
 
-def _heights(rows: Floats, lowest: Mask) -> Floats:
-    """float64[S, BLOCKS]: the minimum or the last value of each block, NaN where the block is empty."""
-    blocks = rows.reshape(len(rows), BLOCKS, -1)
+def _heights(rows: Floats, lowest: Mask, count: int = BLOCKS) -> Floats:
+    """float64[S, count]: the minimum or the last value of each block, NaN where the block is empty."""
+    blocks = rows.reshape(len(rows), count, -1)
     seen = np.isfinite(blocks)
     any_seen = seen.any(axis=2)
     minimum = np.where(seen, blocks, np.inf).min(axis=2)
@@ -213,15 +221,21 @@ def _steady(heights: Floats, slopes: Floats, material: Floats) -> Mask:
     return np.asarray(complete & rising & even & lasting & large & (after > 0))
 
 
-def _unprecedented(earlier: Floats, heights: Floats) -> Mask:
-    """Whether the level now is clearly above all that was seen before the stretch."""
-    if earlier.shape[1] == 0:
+def _is_new(earlier: Floats, heights: Floats, lowest: Mask, length: int) -> Mask:
+    """Whether growth began with the stretch: slower before it, and to a level clearly above all that was before."""
+    if earlier.shape[1] < length:
         return np.ones(len(earlier), dtype=bool)
     seen = np.isfinite(earlier)
     highest = np.where(seen, earlier, -np.inf).max(axis=1)
-    lowest = np.where(seen, earlier, np.inf).min(axis=1)
-    spread = np.where(np.isfinite(highest), highest - lowest, 0.0)
-    return np.asarray(heights[:, -1] > highest + 0.1 * spread)
+    floor = np.where(seen, earlier, np.inf).min(axis=1)
+    spread = np.where(np.isfinite(highest), highest - floor, 0.0)
+    blocks = min(BLOCKS, earlier.shape[1] // length)
+    before = _heights(earlier[:, earlier.shape[1] - blocks * length :], lowest, blocks)
+    pace = (heights[:, -1] - heights[:, 0]) / (BLOCKS - 1)
+    with np.errstate(invalid="ignore"):
+        pace_before = (heights[:, 0] - before[:, 0]) / blocks
+        slower = ~(pace_before > NEW * pace)
+    return np.asarray(slower & (heights[:, -1] > highest + 0.1 * spread))
 
 
 def _latest(values: Floats, within: int) -> Floats:

@@ -1,0 +1,115 @@
+"""Leaks and filling disks are forecast, in time, with a true time to the limit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wellkept.checks.scenes import CHECKOUT, DISK, Scene, Story, healthy
+from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.detectors.exhaustion import ExhaustionDetector
+
+PRODUCTION = DetectSettings()
+DEMO = DetectSettings(step_s=2.0, window_s=180.0, horizon_s=600.0)
+
+
+def said(scene: Scene, settings: DetectSettings, last: int) -> list[Finding]:
+    now = scene.between(max(0, last - settings.steps), last)
+    view = View(now.metrics, now.red, now.exclusive, now.logs, now.step_s, now.graph)
+    return ExhaustionDetector(settings).detect(view, now.now)
+
+
+def first_said(scene: Scene, settings: DetectSettings, since: int) -> tuple[int, Finding]:
+    for last in range(settings.steps // 2, len(scene.metrics.times) + 1):
+        found = said(scene, settings, last)
+        if found:
+            assert last > since, f"said {found[0].sentence} before anything grew"
+            return last, found[0]
+    raise AssertionError("nothing was said")
+
+
+@pytest.mark.parametrize("settings", [PRODUCTION, DEMO], ids=["production", "demo"])
+def test_a_leak_under_garbage_collection_is_forecast(settings: DetectSettings) -> None:
+    start, total = settings.steps, settings.steps * 3
+    story = Story(steps=total, step_s=settings.step_s)
+    grown = np.maximum(0.0, story.clock - start) * 400e6 / (total - start)
+    saw = 20e6 * ((story.clock % 9) / 9)
+    story.memory(CHECKOUT, 100e6 + grown + saw + story.noise(2e6, 1e6), 512e6)
+    scene = story.scene()
+    last, finding = first_said(scene, settings, start)
+    assert last - start <= 60
+    assert (finding.entity, finding.kind) == (CHECKOUT, FindingKind.FORECAST)
+    late = said(scene, settings, start + settings.steps)[0]
+    left = 512e6 - late.evidence[0].values["level"]
+    truth = left / (400e6 / (total - start) / settings.step_s)
+    values = late.evidence[0].values
+    assert values["low"] <= truth <= values["high"]
+    assert abs(values["seconds_to_limit"] - truth) / truth < 0.25
+
+
+def test_a_disk_that_fills_is_forecast_as_demo() -> None:
+    story = Story(steps=200, step_s=2.0)
+    healthy_part = 40e6 + 0.1e6 * (story.clock % 10)
+    bursts = np.floor(np.maximum(0.0, story.clock - 90) / 2) * 2 * 1e6
+    story.disk(np.minimum(200e6, healthy_part + bursts), 200e6)
+    last, finding = first_said(story.scene(), DEMO, 90)
+    assert last <= 90 + 40
+    assert finding.entity == DISK
+    assert finding.severity >= Severity.WARNING
+    assert finding.evidence[0].limit == 200e6
+    assert len(finding.evidence[0].points) <= 60
+
+
+def test_a_full_disk_stays_a_finding_when_it_no_longer_grows() -> None:
+    story = Story(steps=300)
+    story.disk(np.minimum(199e6, 40e6 + 1e6 * story.clock), 200e6)
+    found = said(story.scene(), PRODUCTION, 290)
+    assert [(f.kind, f.severity) for f in found] == [(FindingKind.THRESHOLD, Severity.CRITICAL)]
+    growing = said(story.scene(), PRODUCTION, 140)
+    assert growing[0].fingerprint == found[0].fingerprint
+
+
+def test_usage_and_utilization_of_one_disk_are_one_finding() -> None:
+    story = Story(steps=180)
+    used = 40e6 + 0.8e6 * story.clock
+    story.disk(used, 200e6)
+    where = {"system.filesystem.mountpoint": "/var/log/shop", "system.filesystem.state": "used"}
+    story.metric(DISK, "system.filesystem.utilization", used / 200e6, attributes=where)
+    assert len(said(story.scene(), PRODUCTION, 180)) == 1
+
+
+def test_a_read_only_filesystem_is_always_full_and_nobodys_business() -> None:
+    story = Story(steps=180)
+    snap = {"system.filesystem.state": "used", "system.filesystem.type": "squashfs"}
+    story.metric("disk:h1:/snap/core", "system.filesystem.utilization", story.noise(1.0, 0.0), attributes=snap)
+    assert said(story.scene(), PRODUCTION, 180) == []
+
+
+def test_growth_without_a_known_limit_is_no_forecast() -> None:
+    story = Story(steps=180)
+    story.metric(CHECKOUT, "process.memory.usage", 100e6 + 2e6 * story.clock, "By")
+    assert said(story.scene(), PRODUCTION, 180) == []
+
+
+def test_a_forecast_looks_no_further_than_its_growth_bears() -> None:
+    """Four minutes of growth say nothing about what is hours away."""
+    story = Story(steps=180)
+    story.disk(40e6 + np.maximum(0.0, story.clock - 150) * 0.3e6, 200e6)
+    assert said(story.scene(), PRODUCTION, 180) == []
+
+
+def test_a_restart_ends_the_forecast() -> None:
+    story = Story(steps=180, step_s=2.0)
+    grown = np.where(story.clock < 120, 100e6 + 3e6 * story.clock, 100e6)
+    story.memory(CHECKOUT, grown + story.noise(1e6, 5e5), 512e6)
+    assert said(story.scene(), DEMO, 118) != []
+    for last in range(124, 181, 4):
+        assert said(story.scene(), DEMO, last) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_healthy_shop_beside_it_stays_out(seed: int) -> None:
+    story = healthy(Story(seed=seed))
+    story.memory(CHECKOUT, 100e6 + 2e6 * story.clock + story.noise(1e6, 5e5), 512e6)
+    assert [f.entity for f in said(story.scene(), PRODUCTION, 180)] == [CHECKOUT]

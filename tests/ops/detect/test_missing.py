@@ -1,0 +1,93 @@
+"""Silence is one finding per entity; short silence is none; everybody's silence is one without an entity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story
+from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.detectors.missing import MissingDataDetector
+
+SETTINGS = DetectSettings()
+
+
+def said(scene: Scene, open_ones: dict[str, Finding] | None = None) -> list[Finding]:
+    view = View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph, open_ones or {})
+    return MissingDataDetector(SETTINGS).detect(view, scene.now)
+
+
+def speaking(story: Story, *entities: str) -> None:
+    for entity in entities:
+        for name in ("process.cpu.utilization", "process.memory.usage", "process.open_file_descriptor.count"):
+            story.metric(entity, name, story.noise(0.1, 0.02))
+
+
+def silent_since(story: Story, entity: str, step: int) -> None:
+    for name in ("process.cpu.utilization", "process.memory.usage"):
+        story.metric(entity, name, np.where(story.clock >= step, np.nan, story.noise(0.1, 0.02)))
+
+
+def test_one_finding_for_all_series_of_a_silent_service() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    silent_since(story, PAYMENTS, 170)
+    found = said(story.scene())
+    assert [(f.entity, f.kind, f.severity) for f in found] == [(PAYMENTS, FindingKind.MISSING_DATA, Severity.ERROR)]
+
+
+def test_a_restart_is_no_finding() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    silent_since(story, PAYMENTS, 180 - SETTINGS.missing_steps + 1)
+    assert said(story.scene()) == []
+
+
+def test_a_slow_reporter_is_not_late() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    rare = np.where(story.clock % 8 == 0, 1.0, np.nan)
+    story.metric(PAYMENTS, "process.memory.usage", rare)
+    assert said(story.scene()) == []
+
+
+def test_processes_and_disks_may_go() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    silent_since(story, "process:h1:4711", 150)
+    silent_since(story, "disk:h1:/mnt/usb", 150)
+    assert said(story.scene()) == []
+
+
+def test_when_all_are_silent_it_is_the_way_to_us() -> None:
+    story = Story()
+    for entity in (CHECKOUT, PAYMENTS, FEATURES, HOST):
+        silent_since(story, entity, 165)
+    found = said(story.scene())
+    assert [(f.entity, f.severity) for f in found] == [("", Severity.CRITICAL)]
+    assert "4 reporters" in found[0].sentence
+
+
+def test_a_service_that_says_it_is_down_is_believed() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, PAYMENTS)
+    story.metric(PAYMENTS, "service.up", np.where(story.clock >= 175, 0.0, 1.0))
+    found = said(story.scene())
+    assert [f.entity for f in found] == [PAYMENTS]
+    assert "service.up is 0" in found[0].sentence
+    blink = Story()
+    blink.metric(PAYMENTS, "service.up", np.where(blink.clock >= 178, 0.0, 1.0))
+    assert said(blink.scene()) == []
+
+
+def test_silence_longer_than_the_window_does_not_end_by_that() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    silent_since(story, PAYMENTS, 170)
+    first = said(story.scene())[0]
+    later = Story()
+    speaking(later, CHECKOUT, HOST)
+    assert said(later.scene(), {first.fingerprint: first}) == [first]
+    back = Story()
+    speaking(back, CHECKOUT, HOST, PAYMENTS)
+    assert said(back.scene(), {first.fingerprint: first}) == []

@@ -1,0 +1,118 @@
+"""Sudden changes for the worse are said with their onset and size; everything else is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from wellkept.checks.scenes import CHECKOUT, HOST, PAYMENTS, Scene, Story
+from wellkept.kernel.finding import Finding, Severity
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.detectors.robust import RobustDetector
+
+SETTINGS = DetectSettings()
+
+
+def said(scene: Scene, last: int | None = None, open_ones: dict[str, Finding] | None = None) -> list[Finding]:
+    last = last or len(scene.metrics.times)
+    now = scene.between(max(0, last - SETTINGS.steps), last)
+    view = View(now.metrics, now.red, now.exclusive, now.logs, now.step_s, now.graph, open_ones or {})
+    return RobustDetector(SETTINGS).detect(view, now.now)
+
+
+def slow_since(step: int, steps: int = 180, level: float = 1.5) -> Story:
+    story = Story(steps=steps)
+    jump = np.where(story.clock >= step, level, 0.0)
+    story.span(CHECKOUT, "span.duration.p95", story.noise(0.05, 0.006) + jump, "s")
+    return story
+
+
+def test_slow_requests_are_said_with_their_onset() -> None:
+    story = slow_since(170)
+    story.host()
+    story.service(PAYMENTS)
+    found = said(story.scene())
+    assert [(f.entity, f.evidence[0].signal) for f in found] == [(CHECKOUT, "span.duration.p95")]
+    onset = story.scene().metrics.times[170] - 10.0
+    assert found[0].starts_at == datetime.fromtimestamp(float(onset), UTC)
+    assert found[0].severity is Severity.ERROR
+    assert found[0].evidence[0].values["usual"] == pytest.approx(0.05, abs=0.01)
+    for part in ("shop/checkout", "1.55 s", "08:28:20", "50 ms", "usual spread"):
+        assert part in found[0].sentence
+
+
+def test_one_step_is_no_finding_and_three_are() -> None:
+    for steps, expected in ((1, 0), (2, 0), (3, 1)):
+        assert len(said(slow_since(180 - steps).scene())) == expected
+
+
+def test_warm_up_gives_no_verdict() -> None:
+    story = Story()
+    slow = np.where(story.clock < 155, np.nan, story.noise(0.05, 0.005))
+    slow[-4:] = 2.0
+    story.span(CHECKOUT, "span.duration.p95", slow, "s")
+    assert said(story.scene()) == []
+
+
+def test_a_quarter_of_the_window_gone_bad_is_still_seen() -> None:
+    assert len(said(slow_since(137).scene())) == 1
+
+
+def test_trouble_that_lasts_is_not_the_new_normal() -> None:
+    """An open finding keeps its band, so two windows later it is still seen; without it, it would be forgotten."""
+    scene = slow_since(200, steps=700).scene()
+    first = said(scene, 206)[0]
+    assert said(scene, 600, {first.fingerprint: first}) != []
+    assert said(scene, 600) == []
+
+
+def test_recovery_ends_it_also_with_the_kept_band() -> None:
+    story = Story(steps=400)
+    jump = np.where((story.clock >= 200) & (story.clock < 300), 1.5, 0.0)
+    story.span(CHECKOUT, "span.duration.p95", story.noise(0.05, 0.006) + jump, "s")
+    first = said(story.scene(), 206)[0]
+    assert said(story.scene(), 310, {first.fingerprint: first}) == []
+
+
+def test_traffic_that_stops_is_bad_and_traffic_that_rises_is_not() -> None:
+    story = Story()
+    story.span(CHECKOUT, "span.rate", np.where(story.clock < 172, story.noise(20.0, 2.0), np.nan), "1/s")
+    story.span(PAYMENTS, "span.rate", np.where(story.clock < 172, 1.0, 8.0) * story.noise(20.0, 2.0), "1/s")
+    found = said(story.scene())
+    assert [f.entity for f in found] == [CHECKOUT]
+    assert found[0].score > 0.95
+
+
+def test_errors_where_there_were_none_are_said() -> None:
+    story = Story()
+    story.span(CHECKOUT, "span.errors", np.where(story.clock >= 173, 4.0, np.nan), "1/s")
+    assert said(story.scene()) == [], "a series that begins with errors has no usual level yet"
+    quiet = np.where(story.clock >= 173, 4.0, np.where(story.clock == 2, 0.0, np.nan))
+    story = Story()
+    story.span(CHECKOUT, "span.errors", quiet, "1/s")
+    assert [f.severity for f in said(story.scene())] == [Severity.ERROR]
+
+
+def test_cpu_of_many_cores_is_one_signal() -> None:
+    story = Story()
+    for core in range(8):
+        idle = np.where(story.clock >= 170, 0.01, 0.8) + story.noise(0.02, 0.01)
+        attributes = {"cpu.mode": "idle", "cpu.logical_number": str(core)}
+        story.metric(HOST, "system.cpu.utilization", idle, attributes=attributes)
+    found = said(story.scene())
+    assert [(f.entity, f.severity) for f in found] == [(HOST, Severity.WARNING)]
+    assert found[0].attributes["resource"] == "cpu"
+
+
+def test_raw_network_bytes_wake_nobody() -> None:
+    story = Story()
+    story.metric(HOST, "system.network.io", np.where(story.clock >= 150, 1e9, 10.0), "By/s")
+    assert said(story.scene()) == []
+
+
+def test_an_entity_without_a_name_is_left_out() -> None:
+    story = Story()
+    story.span("", "span.duration.p95", np.where(story.clock >= 170, 5.0, 0.05), "s")
+    assert said(story.scene()) == []
