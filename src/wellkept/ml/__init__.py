@@ -1,0 +1,1 @@
+"""The MLOps loop: keeps models accurate."""

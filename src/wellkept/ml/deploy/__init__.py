@@ -1,0 +1,1 @@
+"""Deployment: which version is live, moved only through the gate."""

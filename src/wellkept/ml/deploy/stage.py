@@ -1,0 +1,124 @@
+"""The deploy stage: promotion and rollback as plans, and as actions of the gate."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from wellkept.kernel.change import Change, ChangeKind
+from wellkept.kernel.clock import Clock, stable_id
+from wellkept.kernel.entity import EntityKind, model_id
+from wellkept.kernel.errors import ActionError, ConflictError, InputError, NotFoundError
+from wellkept.kernel.plan import Action, ActionResult, Plan, Risk, Verification
+from wellkept.kernel.stage import Message, Stage
+from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, VersionState
+from wellkept.spine.stream import Stream
+
+STAGE = Stage(
+    name="ml.deploy",
+    consumes=frozenset({Message.VERSION, Message.VERDICT}),
+    emits=frozenset({Message.PLAN, Message.CHANGE}),
+    purpose="Proposes promotions and rollbacks, and moves the champion when they were approved.",
+)
+
+ACTOR = "wellkept"
+
+
+class PromoteModel:
+    """Arguments: ``model``, ``digest``, ``expected`` (the champion's digest that the plan was made against)."""
+
+    name = "promote_model"
+    risk = Risk.HIGH
+
+    def __init__(self, registry: Registry, stream: Stream, clock: Clock) -> None:
+        self._registry, self._stream, self._clock = registry, stream, clock
+
+    def preview(self, action: Action) -> str:
+        version, current = self._resolve(action)
+        before = f"version {current.number}" if current else "no model"
+        return f"version {version.number} of {version.model} takes the place of {before} (served as {version.format})"
+
+    def run(self, action: Action, key: str) -> ActionResult:
+        version, current = self._resolve(action)
+        if current is not None and current.digest == version.digest:
+            return ActionResult(True, False, f"version {version.number} of {version.model} is live already")
+        now, expected = self._clock.now(), str(action.arguments.get("expected") or "") or None
+        try:
+            self._registry.set_alias(version.model, CHAMPION, version.digest, expected=expected, at=now, by=key)
+        except ConflictError as error:
+            raise ActionError(str(error), retry_helps=False) from error
+        if current is not None:
+            previous = self._registry.aliases(version.model).get(PREVIOUS)
+            self._registry.set_alias(version.model, PREVIOUS, current.digest, expected=previous, at=now, by=key)
+        sentence = f"version {version.number} of {version.model} is live"
+        reference = {"digest": version.digest, "before": current.digest if current else ""}
+        entity = model_id(version.model)
+        self._stream.record(Change(entity, ChangeKind.PROMOTION, now, ACTOR, sentence, key, reference))
+        return ActionResult(True, True, sentence, reference)
+
+    def _resolve(self, action: Action) -> tuple[ModelVersion, ModelVersion | None]:
+        model, digest = str(action.arguments.get("model", "")), str(action.arguments.get("digest", ""))
+        version = self._registry.version(model, digest)
+        if version.state is VersionState.REFUSED:
+            raise InputError(f"version {version.number} of {model}", "did not pass its gates", version.state.value)
+        return version, self._registry.alias(model, CHAMPION)
+
+
+def promotion_plan(version: ModelVersion, champion: ModelVersion | None, now: datetime, by: str, why: str) -> Plan:
+    """The plan that makes a version the champion; it is void as soon as the champion is another one."""
+    expected = champion.digest if champion else ""
+    before = f"version {champion.number}" if champion else "nothing"
+    return Plan(
+        id=stable_id("pln", "promote", version.model, version.digest, expected, now.isoformat()),
+        subject=model_id(version.model),
+        title=f"Promote version {version.number} of {version.model}",
+        reason=why or (version.gate.sentence if version.gate else "asked for"),
+        risk=Risk.HIGH,
+        actions=(
+            Action(
+                name=PromoteModel.name,
+                target=model_id(version.model),
+                arguments={"model": version.model, "digest": version.digest, "expected": expected},
+                undo=f"wellkept models rollback {version.model}",
+            ),
+        ),
+        verification=Verification(sentence=f"version {version.number} is live"),
+        proposed_at=now,
+        proposed_by=by,
+        effect=f"Every prediction of {version.model} comes from version {version.number} instead of {before}.",
+        world={f"alias:{version.model}@{CHAMPION}": expected},
+    )
+
+
+def rollback_plan(registry: Registry, model: str, now: datetime, by: str, why: str) -> Plan:
+    """The plan that brings the previous champion back.
+
+    Raises:
+        NotFoundError: there was none before.
+    """
+    champion, previous = registry.alias(model, CHAMPION), registry.alias(model, PREVIOUS)
+    if champion is None or previous is None:
+        raise NotFoundError(f"model {model}", "has no previous champion to go back to")
+    return promotion_plan(previous, champion, now, by, why or f"roll back from version {champion.number}")
+
+
+def deployments(registry: Registry) -> list[dict[str, Any]]:
+    """What should be served: the champion of every model that has one."""
+    found: list[dict[str, Any]] = []
+    for model in registry.models():
+        version = registry.alias(model, CHAMPION)
+        if version is not None:
+            found.append(deployment(version, registry.contract(model) or ""))
+    return found
+
+
+def deployment(version: ModelVersion, contract: str) -> dict[str, Any]:
+    """One deployment, as the model server reads it."""
+    return {
+        "model": version.model,
+        "digest": version.digest,
+        "version": version.number,
+        "artifact": version.artifact,
+        "contract": contract,
+        "entity": f"{EntityKind.DEPLOYMENT}:{version.model}",
+    }

@@ -1,0 +1,61 @@
+"""A model project inside a worker: its ``model.py``, loaded, with its two functions checked."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wellkept.kernel.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What ``load`` is given: the span asked for, the intervals to leave out, the history, and logged predictions."""
+
+    start: datetime
+    end: datetime
+    excluded: tuple[tuple[datetime, datetime], ...]
+    history: Path | None
+    logged: Path
+
+    def predictions(self) -> pa.Table:
+        """Logged predictions of the span, excluded intervals left out already.
+
+        Columns: id, time, version, score, label (null while unknown), and one float64 column a feature.
+        """
+        return pq.read_table(self.logged)
+
+
+def function_of(project: Path, name: str) -> Callable[..., Any]:
+    """A function of a project's ``model.py``.
+
+    Raises:
+        InputError: the module has no such function.
+    """
+    specification = importlib.util.spec_from_file_location("model", project / "model.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.path.insert(0, str(project))
+    specification.loader.exec_module(module)
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise InputError(f"{project / 'model.py'}: {name}", "must be a function")
+    return found  # type: ignore[no-any-return]
+
+
+def as_table(frame: Any) -> pa.Table:
+    """Any frame that speaks Arrow (pandas, Polars, PyArrow) as a table."""
+    if isinstance(frame, pa.Table):
+        return frame
+    if hasattr(frame, "__arrow_c_stream__"):
+        return pa.table(frame)
+    raise InputError("load(window)", "must return a frame that speaks Arrow", type(frame).__name__)

@@ -1,0 +1,1 @@
+"""Registration: a judged model becomes a version, under its digest, with its lineage."""

@@ -1,0 +1,1 @@
+"""Serving: the model server, a process of its own."""

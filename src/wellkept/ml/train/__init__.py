@@ -1,0 +1,1 @@
+"""Training in a process of its own, and the export into a format that can be served safely."""

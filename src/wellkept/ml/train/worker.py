@@ -1,0 +1,75 @@
+"""The worker that runs a project's ``train``: on the older rows, leaving the newest ones to be judged on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wellkept.ml.process import serve_request
+from wellkept.ml.project import function_of
+from wellkept.ml.runtime import Matrix, Scorer, load_scorer
+from wellkept.ml.train.export import export
+
+LATENCY_ROWS = 300
+PARITY_NULL_ROWS = 50
+
+
+def work(request: dict[str, Any]) -> dict[str, Any]:
+    """Split by time, train, export, score the held-out rows with challenger and champion, time single rows."""
+    table = pq.read_table(request["snapshot"])
+    if "time" in table.column_names:
+        table = table.sort_by("time")
+    features, label = request["features"], request["label"]
+    cut = table.num_rows - max(1, round(table.num_rows * request["held_out"]))
+    estimator = function_of(Path(request["project"]), "train")(table.slice(0, cut))
+    held_out = table.slice(cut)
+    rows = _matrix(held_out, features)
+    manifest = export(estimator, _with_nulls(rows), features, Path(request["out"]))
+    challenger, _ = load_scorer(Path(request["out"]))
+    columns = {
+        "label": held_out[label].to_numpy(zero_copy_only=False).astype(np.float64),
+        "challenger": challenger.score(rows),
+    }
+    if request["champion"]:
+        champion, champion_manifest = load_scorer(Path(request["champion"]))
+        columns["champion"] = champion.score(_matrix(held_out, champion_manifest["inputs"]))
+    pq.write_table(pa.table(columns), request["scores"])
+    return {
+        "manifest": manifest,
+        "trained_on": cut,
+        "held_out": held_out.num_rows,
+        "latency_p99_ms": _latency_p99_ms(challenger, rows),
+        "null_shares": {name: float(np.isnan(rows[:, index]).mean()) for index, name in enumerate(features)},
+    }
+
+
+def _matrix(table: pa.Table, features: list[str]) -> Matrix:
+    columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in features]
+    return np.column_stack(columns)
+
+
+def _with_nulls(rows: Matrix) -> Matrix:
+    """The rows, and some of them again with each feature in turn missing: parity must hold there too."""
+    extra = rows[:PARITY_NULL_ROWS].repeat(rows.shape[1], axis=0)
+    holes = np.tile(np.eye(rows.shape[1], dtype=bool), (len(extra) // rows.shape[1], 1))
+    extra[holes] = np.nan
+    return np.vstack([rows, extra])
+
+
+def _latency_p99_ms(scorer: Scorer, rows: Matrix) -> float:
+    taken = []
+    for index in range(LATENCY_ROWS):
+        row = rows[index % len(rows)][None, :]
+        began = time.perf_counter()
+        scorer.score(row)
+        taken.append(time.perf_counter() - began)
+    return float(np.percentile(taken, 99) * 1000)
+
+
+if __name__ == "__main__":
+    serve_request(work)
