@@ -1,0 +1,185 @@
+"""The runner on a recording: findings open once, stay while they last, and end when recovery is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wellkept.checks.scenes import CHECKOUT, PAYMENTS, Scene, Story
+from wellkept.kernel.change import Change
+from wellkept.kernel.codec import encode
+from wellkept.kernel.finding import Finding
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.detectors.exhaustion import ExhaustionDetector
+from wellkept.ops.detect.detectors.missing import MissingDataDetector
+from wellkept.ops.detect.detectors.robust import RobustDetector
+from wellkept.ops.detect.stage import DetectRunner
+from wellkept.spine.graph import Graph
+from wellkept.spine.stream import Stream
+from wellkept.store.state.state import State
+from wellkept.store.telemetry.window import Window
+
+SETTINGS = DetectSettings(step_s=2.0, window_s=180.0, grace_s=10.0)
+
+
+@dataclass
+class Recording:
+    """A scene, played back through the reading interface of the telemetry store and the topology."""
+
+    scene: Scene
+
+    @property
+    def metrics(self) -> Recording:
+        return self
+
+    @property
+    def spans(self) -> Recording:
+        return self
+
+    @property
+    def logs(self) -> Recording:
+        return self
+
+    def graph(self, at: datetime | None = None) -> Graph:
+        return self.scene.graph
+
+    def window(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        *,
+        names: Sequence[str] | None = None,
+        entities: Sequence[str] | None = None,
+    ) -> Window:
+        return _cut(self.scene.metrics, start, end, step_s)
+
+    def red(self, start: datetime, end: datetime, step_s: float) -> Window:
+        return _cut(self.scene.red, start, end, step_s)
+
+    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
+        return _cut(self.scene.exclusive, start, end, step_s)
+
+    def counts(self, start: datetime, end: datetime, step_s: float) -> Window:
+        return _cut(self.scene.logs, start, end, step_s)
+
+
+def _cut(window: Window, start: datetime, end: datetime, step_s: float) -> Window:
+    count = round((end - start).total_seconds() / step_s)
+    times = start.timestamp() + step_s * np.arange(1, count + 1).astype(np.float64)
+    first = round((times[0] - window.times[0]) / step_s)
+    values = np.full((count, len(window.series)), np.nan)
+    for row in range(count):
+        if 0 <= first + row < len(window.times):
+            values[row] = window.values[first + row]
+    return Window(times, values, window.series)
+
+
+class NoChanges:
+    def write(self, changes: Sequence[Change]) -> None:
+        raise AssertionError("detection makes no changes")
+
+    def between(self, start: datetime, end: datetime) -> list[Change]:
+        return []
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[Stream]:
+    state = State.open(tmp_path / "state")
+    yield Stream(state, NoChanges())
+    state.close()
+
+
+def runner(scene: Scene, stream: Stream) -> DetectRunner:
+    detectors = (RobustDetector(SETTINGS), ExhaustionDetector(SETTINGS), MissingDataDetector(SETTINGS))
+    recording = Recording(scene)
+    return DetectRunner(recording, recording, stream, detectors, SETTINGS)
+
+
+def play(scene: Scene, stream: Stream, first: int, last: int, restart_at: int = -1) -> list[tuple[int, Finding]]:
+    """Tick once per step; gather what newly opened or ended, with the step."""
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    run = runner(scene, stream)
+    told: list[tuple[int, Finding]] = []
+    known: set[str] = set()
+    for step in range(first, last):
+        if step == restart_at:
+            run = runner(scene, stream)
+        report = run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
+        told.extend((step, f) for f in report.seen if f.id not in known)
+        known.update(f.id for f in report.seen)
+        told.extend((step, f) for f in report.ended)
+    return told
+
+
+def slow_from_to(start: int, end: int, steps: int = 400) -> Scene:
+    story = Story(steps=steps, step_s=2.0)
+    jump = np.where((story.clock >= start) & (story.clock < end), 1.5, 0.0)
+    story.span(CHECKOUT, "span.duration.p95", story.noise(0.05, 0.006) + jump, "s")
+    for entity in (CHECKOUT, PAYMENTS):
+        story.metric(entity, "process.cpu.utilization", story.noise(0.1, 0.02))
+    return story.scene()
+
+
+def test_a_finding_opens_after_three_steps_and_ends_after_five_good_ones(stream: Stream) -> None:
+    told = play(slow_from_to(200, 260), stream, 100, 290)
+    assert [(step, f.is_open) for step, f in told] == [(203, True), (265, False)]
+    assert stream.open_findings() == []
+
+
+def test_trouble_longer_than_the_window_is_one_finding(stream: Stream) -> None:
+    told = play(slow_from_to(120, 380), stream, 100, 395)
+    assert [f.is_open for _, f in told] == [True, False]
+
+
+def test_a_restart_of_the_platform_changes_nothing(stream: Stream, tmp_path: Path) -> None:
+    other_state = State.open(tmp_path / "other")
+    other = Stream(other_state, NoChanges())
+    straight = play(slow_from_to(200, 260), stream, 100, 290)
+    restarted = play(slow_from_to(200, 260), other, 100, 290, restart_at=230)
+    assert encode([f for _, f in straight]) == encode([f for _, f in restarted])
+    other_state.close()
+
+
+def test_silence_is_no_recovery(stream: Stream) -> None:
+    """The service falls silent in the middle of its trouble: its finding stays open."""
+    scene = slow_from_to(200, 400)
+    scene.red.values[230:260] = np.nan
+    for column, info in enumerate(scene.metrics.series):
+        if info.entity == CHECKOUT:
+            scene.metrics.values[230:260, column] = np.nan
+    told = play(scene, stream, 100, 258)
+    assert [f.entity for _, f in told if not f.is_open] == []
+    assert {f.kind.value for f in stream.open_findings()} == {"anomaly", "missing_data"}
+
+
+def test_no_verdict_about_missing_data_right_after_the_start(stream: Stream) -> None:
+    """The platform was down itself; what is missing now may be on its way."""
+    scene = slow_from_to(500, 600)
+    for column, info in enumerate(scene.metrics.series):
+        if info.entity == PAYMENTS:
+            scene.metrics.values[180:, column] = np.nan
+    scene.red.values[:] = 0.05
+    told = play(scene, stream, 200, 206)
+    assert min(step for step, _ in told) == 205
+
+
+class Falls:
+    name, version = "falls", "1"
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:
+        raise RuntimeError("on its face")
+
+
+def test_one_broken_detector_does_not_silence_the_others(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    scene = slow_from_to(200, 400)
+    recording = Recording(scene)
+    run = DetectRunner(recording, recording, stream, (Falls(), RobustDetector(SETTINGS)), SETTINGS)
+    report = run.tick(scene.now - timedelta(seconds=370))
+    assert [f.detector for f in report.seen] == ["robust"]
+    assert "detector falls 1 failed" in caplog.text
