@@ -14,9 +14,11 @@ help:  ## List the targets.
 setup: $(STAMP)  ## Make .venv from the locked packages, with the command wellkept in it.
 
 $(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked packages into $(VENV) (once; a minute or two)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
@@ -38,7 +40,7 @@ check: setup  ## Lint, types, layers, size budget, docs.
 	@$(BIN)/python tools/docs.py --check
 
 bench: setup  ## Run one benchmark: make bench NAME=ingest.
-	@test -n "$(NAME)" || { echo "name one of: $$(ls bench | sed -n 's/\.py$$//p' | tr '\n' ' ')"; exit 2; }
+	@test -f "bench/$(NAME).py" || { echo "name one of: $$(ls bench | sed -n 's/\.py$$//p' | tr '\n' ' ')"; exit 2; }
 	@$(BIN)/python -m bench.$(NAME) $(ARGS)
 
 docs: setup  ## Write the generated parts of the docs anew.

@@ -27,8 +27,7 @@ def stages() -> list[Stage]:
 def table(declared: list[Stage]) -> str:
     """The stages as a Markdown table."""
     rows = [
-        f"| `{stage.name}` | {_names(stage.consumes)} | {_names(stage.emits)} | {stage.purpose} |"
-        for stage in declared
+        f"| `{stage.name}` | {_names(stage.consumes)} | {_names(stage.emits)} | {stage.purpose} |" for stage in declared
     ]
     return "\n".join(["| stage | consumes | emits | what it does |", "|---|---|---|---|", *rows])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -12,14 +13,12 @@ from wellkept import __version__
 
 COMMANDS = {
     "up": "Start the platform on this machine.",
-    "demo": "See both loops at work on real processes.",
     "agent": "Watch this host: metrics, logs, allow-listed actions.",
     "incidents": "List incidents, or show one.",
     "findings": "List what is suspicious.",
     "approve": "See what waits for a person, and decide.",
     "models": "Train, show, promote and roll back models.",
     "runbooks": "List runbooks, check one of yours.",
-    "replay": "Feed recorded telemetry and print what would be found.",
     "audit": "Read the audit log, prove it intact.",
     "config": "Check a configuration.",
     "token": "Print the page's address with its token.",
@@ -56,7 +55,8 @@ def main() -> None:
     from wellkept.kernel.errors import WellkeptError
 
     try:
-        cli.main(standalone_mode=False)
+        # Without standalone mode, click returns the code of ``context.exit(code)`` in place of ending the process.
+        code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -69,10 +69,12 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("WELLKEPT_TRACE"):
             raise
-        _stop(f"{type(error).__name__}: {error} (WELLKEPT_TRACE=1 shows where)", 1)
+        first_line = (str(error).splitlines() or [""])[0]
+        _stop(f"{type(error).__name__}: {first_line}\nrun with WELLKEPT_TRACE=1 for the trace", 1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _stop(message: str, code: int) -> None:
+def _stop(message: str, code: int) -> NoReturn:
     click.secho("error: ", fg="red", err=True, nl=False)
     click.echo(message, err=True)
     sys.exit(code)

@@ -1,0 +1,1 @@
+"""Watching: what a deployed model predicts and what came true become findings."""

@@ -1,0 +1,1 @@
+"""Server-rendered pages: what a person reads and decides on."""
