@@ -1,0 +1,1 @@
+"""The AIOps loop: keeps systems healthy."""

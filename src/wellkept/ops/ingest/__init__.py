@@ -1,0 +1,1 @@
+"""The doors for telemetry: what comes in is stored before it is acknowledged."""
