@@ -1,0 +1,32 @@
+"""What the pages need of the platform; the composition root hands it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wellkept.kernel.clock import Clock
+from wellkept.spine.audit import Audit
+from wellkept.spine.gate import Gate
+from wellkept.spine.registry import Registry
+from wellkept.spine.stream import Stream
+from wellkept.spine.topology import Topology
+from wellkept.store.telemetry.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """The read side of both loops, and the gate for decisions.
+
+    ``token`` is the platform's; sessions are derived from it. A loop that is off has no pages.
+    """
+
+    stream: Stream
+    topology: Topology
+    gate: Gate
+    registry: Registry
+    audit: Audit
+    telemetry: Telemetry
+    clock: Clock
+    token: str
+    ops_enabled: bool = True
+    ml_enabled: bool = True

@@ -1,0 +1,159 @@
+"""Forms: signing in and out, the theme, and the decision on a plan. Each carries the proof that it is our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from wellkept.kernel.errors import ForbiddenError, InputError, TooLargeError, WellkeptError
+from wellkept.web import session
+from wellkept.web.deps import WebDeps
+from wellkept.web.recent import Recent
+from wellkept.web.render import PERSON, SECURITY, THEME, THEMES, Renderer
+
+YEAR_S = 365 * 86_400
+LARGEST = 16_384
+Failed = Callable[[Request, WellkeptError], Response]
+
+
+class Forms:
+    """What people send."""
+
+    def __init__(self, deps: WebDeps, renderer: Renderer, recent: Recent, failed: Failed) -> None:
+        self._deps, self._renderer, self._recent, self._failed = deps, renderer, recent, failed
+
+    async def login_page(self, request: Request) -> Response:
+        """Asks for the token."""
+        return self._renderer.bare(request, "login.html", wrong=False)
+
+    async def login(self, request: Request) -> Response:
+        """Takes the token, and leaves a session."""
+        try:
+            form = await _form(request)
+        except InputError as error:
+            return self._renderer.bare(request, "login.html", status=error_status(error), wrong=True)
+        if not session.is_token(form.get("token", ""), self._deps.token):
+            return self._renderer.bare(request, "login.html", status=403, wrong=True)
+        return _signed_in(request, self._deps.token)
+
+    async def logout(self, request: Request) -> Response:
+        """Ends the session of this browser."""
+        try:
+            await self._own(request)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        answer = _to("/login")
+        answer.delete_cookie(session.COOKIE, path="/")
+        return answer
+
+    async def theme(self, request: Request) -> Response:
+        """Keeps the theme that was chosen."""
+        try:
+            form = await self._own(request)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        answer = _to(local(form.get("back", "/")))
+        if form.get("theme") in THEMES:
+            answer.set_cookie(THEME, form["theme"], max_age=YEAR_S, samesite="lax", path="/")
+        return answer
+
+    async def decide(self, request: Request) -> Response:
+        """Approves or rejects the plan with exactly the hash that was on the page."""
+        plan = request.path_params["plan"]
+        try:
+            form = await self._own(request)
+            by = _needed(form, "by", "your name", 80)
+            why = _needed(form, "why", "a reason", 500)
+            await run_in_threadpool(self._decide, plan, form, by, why)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        self._recent.forget()
+        answer = _to(f"{local(form.get('back', '/approvals'))}#{quote(plan)}")
+        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
+        return answer
+
+    def _decide(self, plan: str, form: Mapping[str, str], by: str, why: str) -> None:
+        match form.get("decision"):
+            case "approve":
+                self._deps.gate.approve(plan, form.get("hash", ""), by, why)
+            case "reject":
+                self._deps.gate.reject(plan, by, why)
+            case other:
+                raise InputError("decision", "must be approve or reject", other)
+
+    async def _own(self, request: Request) -> Mapping[str, str]:
+        """The form, if one of our own pages sent it.
+
+        Raises:
+            ForbiddenError: it came from elsewhere, or its page is from before the token changed.
+        """
+        form = await _form(request)
+        if not session.is_own_form(form.get("form_token", ""), session.session_value(self._deps.token)):
+            raise ForbiddenError("this form is not from a page of this session; load the page again")
+        return form
+
+
+def greet(request: Request, given: str, token: str) -> Response:
+    """The first visit with the address that ``wellkept up`` printed: a session, and the address without the token."""
+    return _signed_in(request, token) if session.is_token(given, token) else _to("/login")
+
+
+def local(path: str) -> str:
+    """A path of this server; the first page where it is anything else."""
+    parts = urlsplit(path)
+    is_local = not parts.scheme and not parts.netloc and path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if is_local and path.isprintable() and "\\" not in path else "/"
+
+
+def error_status(error: InputError) -> int:
+    """413 for what is too large, 422 for the rest."""
+    return 413 if isinstance(error, TooLargeError) else 422
+
+
+def _signed_in(request: Request, token: str) -> Response:
+    answer = _to("/")
+    answer.set_cookie(
+        session.COOKIE,
+        session.session_value(token),
+        max_age=YEAR_S,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _to(path: str) -> RedirectResponse:
+    return RedirectResponse(path, 303, headers={**SECURITY, "Cache-Control": "no-store"})
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a URL-encoded form.
+
+    Raises:
+        TooLargeError: no form of ours is that long.
+        InputError: it is not such a form.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST:
+            raise TooLargeError("form", f"must be at most {LARGEST} bytes")
+    try:
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InputError("form", "must be URL-encoded UTF-8 with at most 20 fields") from error
+
+
+def _needed(form: Mapping[str, str], field: str, what: str, longest: int) -> str:
+    value = " ".join(form.get(field, "").split())
+    if not value:
+        raise InputError(field, f"is required: a decision needs {what}")
+    if len(value) > longest:
+        raise InputError(field, f"must be at most {longest} characters", value)
+    return value

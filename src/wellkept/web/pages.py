@@ -1,0 +1,157 @@
+"""The pages and their routes: parse, build the view, render."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, WellkeptError
+from wellkept.kernel.plan import PlanState
+from wellkept.web import downloads, session, static
+from wellkept.web.deps import WebDeps
+from wellkept.web.forms import Forms, greet
+from wellkept.web.readings import Readings
+from wellkept.web.recent import Recent
+from wellkept.web.render import PERSON, Frame, Renderer
+from wellkept.web.views.approvals import approvals_view
+from wellkept.web.views.incident import incident_view
+from wellkept.web.views.incidents import incidents_view
+from wellkept.web.views.journal import PAGE, audit_view
+from wellkept.web.views.model import model_view
+from wellkept.web.views.modelrow import model_rows
+from wellkept.web.views.overview import overview_view
+
+KEEP_S = 1.0
+Endpoint = Callable[[Request], Awaitable[Response]]
+Build = Callable[[Request, datetime], tuple[str, object]]
+"""Gives a page's title and its view."""
+
+
+def routes(deps: WebDeps) -> list[BaseRoute]:
+    """Every route of the pages. A loop that is off has none of its own."""
+    pages = Pages(deps)
+    forms = Forms(deps, pages.renderer, pages.recent, pages.failed)
+    found: list[BaseRoute] = [
+        Route("/", pages.overview, methods=["GET"]),
+        Route("/approvals", pages.show("approvals.html", "approvals", pages.approvals), methods=["GET"]),
+        Route("/audit", pages.show("audit.html", "audit", pages.audit), methods=["GET"]),
+        Route("/login", forms.login_page, methods=["GET"]),
+        Route("/login", forms.login, methods=["POST"]),
+        Route("/logout", forms.logout, methods=["POST"]),
+        Route("/theme", forms.theme, methods=["POST"]),
+        Route("/plans/{plan}/decide", forms.decide, methods=["POST"]),
+        Route("/static/{name}", static.file, methods=["GET"]),
+    ]
+    if deps.ops_enabled or deps.ml_enabled:
+        found += [
+            Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
+            Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
+        ]
+    if deps.ml_enabled:
+        csv = downloads.predictions(deps, pages.readings, pages.failed)
+        found += [
+            Route("/incidents/{incident}/predictions/{model}.csv", csv, methods=["GET"]),
+            Route("/models", pages.show("models.html", "models", pages.models), methods=["GET"]),
+            Route("/models/{model}", pages.show("model.html", "models", pages.model), methods=["GET"]),
+        ]
+    return found
+
+
+class Pages:
+    """Builds pages, each at most once a second for everybody who looks."""
+
+    def __init__(self, deps: WebDeps) -> None:
+        self.deps, self.renderer, self.recent = deps, Renderer(), Recent(deps.clock)
+        self.readings = Readings(deps.telemetry, self.recent)
+
+    async def overview(self, request: Request) -> Response:
+        """The first page; with ``?token=`` the first visit, which leaves a session and a clean address."""
+        given = request.query_params.get("token")
+        if given is None:
+            return await self.show("overview.html", "overview", self.overview_values)(request)
+        return greet(request, given, self.deps.token)
+
+    def show(self, template: str, active: str, build: Build) -> Endpoint:
+        """An endpoint that shows one page. What goes wrong is said on a page too; this is the edge for that."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await run_in_threadpool(self._page, request, template, active, build)
+            except WellkeptError as error:
+                return self.failed(request, error)
+
+        return endpoint
+
+    def failed(self, request: Request, error: WellkeptError) -> Response:
+        """The page about an error."""
+        frame = self._frame("", "Something is wrong")
+        content = self.renderer.content("error.html", message=str(error), back=request.headers.get("referer", "/"))
+        return self.renderer.page(request, frame, content, self.deps.token, status=_status(error))
+
+    def overview_values(self, _: Request, now: datetime) -> tuple[str, object]:
+        return "Overview", overview_view(self.deps, self.readings, now)
+
+    def incidents(self, request: Request, now: datetime) -> tuple[str, object]:
+        chosen = request.query_params.get("show", "all")
+        return "Incidents", incidents_view(self.deps.stream, chosen, now)
+
+    def incident(self, request: Request, now: datetime) -> tuple[str, object]:
+        view = incident_view(self.deps, self.readings, request.path_params["incident"], now)
+        return view.title, view
+
+    def models(self, _: Request, now: datetime) -> tuple[str, object]:
+        findings = self.deps.stream.open_findings()
+        return "Models", model_rows(self.deps.registry, self.readings, findings, now)
+
+    def model(self, request: Request, now: datetime) -> tuple[str, object]:
+        name, chosen = request.path_params["model"], request.query_params.get("range", "30m")
+        return name, model_view(self.deps, self.readings, name, chosen, now)
+
+    def approvals(self, _: Request, __: datetime) -> tuple[str, object]:
+        return "Approvals", approvals_view(self.deps.gate)
+
+    def audit(self, request: Request, _: datetime) -> tuple[str, object]:
+        limit = _limit(request.query_params.get("limit", str(PAGE)))
+        return "Audit", audit_view(self.deps.audit, request.query_params.get("subject", ""), limit)
+
+    def _page(self, request: Request, template: str, active: str, build: Build) -> Response:
+        person = unquote(request.cookies.get(PERSON, ""))
+        key = ("page", request.url.path, str(request.query_params), person)
+
+        def make() -> tuple[Frame, Any]:
+            title, view = build(request, self.deps.clock.now())
+            proof = session.form_token(session.session_value(self.deps.token))
+            content = self.renderer.content(
+                template, view=view, form_token=proof, person=person, back=request.url.path, ml=self.deps.ml_enabled
+            )
+            return self._frame(active, title), content
+
+        frame, content = self.recent.get(key, KEEP_S, make)
+        return self.renderer.page(request, frame, content, self.deps.token)
+
+    def _frame(self, active: str, title: str) -> Frame:
+        live, waiting = self.recent.get(("counts",), KEEP_S, self._counts)
+        return Frame(active, title, live, waiting, self.deps.ops_enabled, self.deps.ml_enabled)
+
+    def _counts(self) -> tuple[int, int]:
+        live = self.deps.stream.incidents(live=True, limit=100)
+        waiting = self.deps.gate.plans(state=PlanState.WAITING, limit=100)
+        return len(live), len(waiting)
+
+
+def _status(error: WellkeptError) -> int:
+    for kind, status in ((NotFoundError, 404), (ConflictError, 409), (InputError, 422)):
+        if isinstance(error, kind):
+            return status
+    return 503
+
+
+def _limit(text: str) -> int:
+    return min(1000, max(1, int(text))) if text.isdigit() else PAGE

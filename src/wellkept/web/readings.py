@@ -1,0 +1,123 @@
+"""Telemetry for the pages: bounded windows, kept for a few seconds, and an empty answer where the engine fails.
+
+A page about the health of systems must come up when one of its engines does not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from wellkept.kernel.change import Change
+from wellkept.kernel.errors import OverloadError, StoreError
+from wellkept.store.telemetry.telemetry import Telemetry
+from wellkept.store.telemetry.window import SeriesInfo, Window
+from wellkept.web.answers import BUCKETS, Answers, read_answers
+from wellkept.web.recent import Recent
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+KEEP_S = 4.0
+KEEP_LONG_S = 10.0
+EMPTY = Window(np.empty(0), np.empty((0, 0)), ())
+
+
+class Readings:
+    """Reads the telemetry store for the pages."""
+
+    def __init__(self, telemetry: Telemetry, recent: Recent) -> None:
+        self._telemetry, self._recent = telemetry, recent
+        self.problem = ""
+        """What went wrong at the last reading; empty when it worked."""
+
+    def metrics(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        names: Sequence[str],
+        entities: Sequence[str] = (),
+    ) -> Window:
+        """The named metrics on a grid whose steps begin at round moments."""
+        first, last = _round(start, step_s), _round(end, step_s) + timedelta(seconds=step_s)
+        key = ("metrics", first, last, step_s, tuple(names), tuple(entities))
+        read = self._telemetry.metrics.window
+        return self._get(key, KEEP_S, lambda: read(first, last, step_s, names=names, entities=entities), EMPTY)
+
+    def red(self, start: datetime, end: datetime, step_s: float) -> Window:
+        """Rate, errors and duration of the services; the step that has only begun is left out."""
+        first, last = _round(start, step_s), _round(end, step_s)
+        key = ("red", first, last, step_s)
+        return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s), EMPTY)
+
+    def answers(self, model: str, start: datetime, end: datetime) -> Answers | None:
+        """What a model answered, bounded; the longer the stretch, the longer it is kept."""
+        step_s = (end - start).total_seconds() / BUCKETS
+        first, last = _round(start, step_s), _round(end, step_s)
+        kept_s = max(KEEP_LONG_S, step_s / 10)
+        return self._get(
+            ("answers", model, first, last),
+            kept_s,
+            lambda: read_answers(self._telemetry.predictions, model, first, last),
+            None,
+        )
+
+    def predictions_between(self, model: str, start: datetime, end: datetime) -> int:
+        """How many predictions a model made in [start, end)."""
+        return self._get(
+            ("count", model, start, _round(end, 10)),
+            KEEP_LONG_S,
+            lambda: self._telemetry.predictions.window(model, start, end).num_rows,
+            0,
+        )
+
+    def predictions(self, model: str, start: datetime, end: datetime) -> pa.Table:
+        """The predictions of a model in [start, end), for a download.
+
+        Raises:
+            StoreError: the engine failed.
+        """
+        return self._telemetry.predictions.window(model, start, end)
+
+    def reporting(self, now: datetime) -> int:
+        """How many series have reported in the last two minutes."""
+        first, last = _round(now, 60) - timedelta(minutes=1), _round(now, 60) + timedelta(minutes=1)
+        read = self._telemetry.metrics.window
+        return self._get(("reporting", last), KEEP_LONG_S, lambda: len(read(first, last, 120.0).series), 0)
+
+    def changes(self, start: datetime, end: datetime) -> list[Change]:
+        """What was changed in [start, end)."""
+        read = self._telemetry.changes.between
+        return self._get(("changes", start, _round(end, 5)), KEEP_S, lambda: read(start, end), [])
+
+    def _get(self, key: Hashable, for_s: float, read: Callable[[], T], otherwise: T) -> T:
+        try:
+            found = self._recent.get(key, for_s, read)
+        except (StoreError, OverloadError) as error:
+            if self.problem != str(error):
+                log.warning("a page could not read telemetry: %s", error)
+            self.problem = str(error)
+            return otherwise
+        self.problem = ""
+        return found
+
+
+def by_entity(window: Window, name: str) -> Mapping[str, list[tuple[SeriesInfo, list[float]]]]:
+    """The series of a name by their entity, each with its values."""
+    found: dict[str, list[tuple[SeriesInfo, list[float]]]] = {}
+    for index, info in enumerate(window.series):
+        if info.name == name:
+            found.setdefault(info.entity, []).append((info, window.values[:, index].tolist()))
+    return found
+
+
+def _round(moment: datetime, step_s: float) -> datetime:
+    """The beginning of the step that a moment lies in."""
+    return datetime.fromtimestamp(moment.timestamp() // step_s * step_s, UTC)

@@ -1,0 +1,239 @@
+"""One incident: what is wrong, since when, why these findings are one problem, what caused it, what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.finding import Finding
+from wellkept.kernel.incident import Incident
+from wellkept.kernel.verdict import Verdict
+from wellkept.web.charts.line import LineChart, Mark
+from wellkept.web.charts.neighbourhood import Link, Node
+from wellkept.web.deps import WebDeps
+from wellkept.web.readings import Readings
+from wellkept.web.views import evidence, surroundings, tone
+from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.verdicts import VerdictView, verdict_view
+from wellkept.web.wording import bare, duration, kind_of, number, share
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One finding of the incident. ``why`` says why it was put here."""
+
+    id: str
+    sentence: str
+    kind: str
+    entity: str
+    entity_kind: str
+    tone: str
+    severity: str
+    starts_at: datetime
+    ends_at: datetime | None
+    lasted: str
+    why: str
+    detector: str
+    score: str
+    score_meaning: str
+    chart: LineChart | None
+    values: tuple[tuple[str, str], ...]
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonView:
+    """One piece of evidence for a cause."""
+
+    kind: str
+    strength: float
+    percent: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CauseView:
+    """A suspect with its reasons."""
+
+    rank: int
+    entity: str
+    kind: str
+    confidence: float
+    percent: str
+    reasons: tuple[ReasonView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoryView:
+    """One line of the timeline."""
+
+    at: datetime
+    actor: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedView:
+    """Predictions that a model made while the incident lasted."""
+
+    model: str
+    count: int
+    features: tuple[str, ...]
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """The page of one incident."""
+
+    id: str
+    title: str
+    state: str
+    state_tone: str
+    severity: str
+    tone: str
+    ticket: str
+    reopens: str
+    opened_at: datetime
+    ended_at: datetime | None
+    lasted: str
+    entities: tuple[str, ...]
+    diagnosis: str
+    diagnosed_at: datetime | None
+    causes: tuple[CauseView, ...]
+    findings: tuple[FindingView, ...]
+    plans: tuple[PlanView, ...]
+    verdicts: tuple[VerdictView, ...]
+    affected: tuple[AffectedView, ...]
+    timeline: tuple[StoryView, ...]
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    is_live: bool
+
+
+def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: datetime) -> IncidentView:
+    """The page of one incident.
+
+    Raises:
+        NotFoundError: there is no such incident.
+    """
+    incident = deps.stream.incident(incident_id)
+    if incident is None:
+        raise NotFoundError(f"incident {incident_id}", "is not known")
+    diagnosis = deps.stream.diagnosis(incident_id)
+    findings = deps.stream.findings(ids=[member.finding for member in incident.members])
+    records = deps.gate.plans(subject=incident_id, limit=20)
+    marks = [Mark(record.decision.at.timestamp(), record.plan.title) for record in records if record.decision]
+    pictures = evidence.charts(findings, readings, marks, now)
+    causes = tuple(cause.entity for cause in diagnosis.causes) if diagnosis else ()
+    nodes, links = surroundings.around(deps.topology.graph(), incident.entities, causes, findings)
+    verdicts = [verdict for verdict in deps.stream.verdicts(kind="triage") if verdict.incident == incident_id]
+    ended_at = incident.resolved_at or incident.closed_at
+    return IncidentView(
+        id=incident.id,
+        title=incident.title,
+        state=incident.state.value,
+        state_tone=tone.INCIDENT[incident.state],
+        severity=incident.severity.name.lower(),
+        tone=tone.SEVERITY[incident.severity] if incident.state.is_live else "quiet",
+        ticket=incident.ticket,
+        reopens=incident.reopens,
+        opened_at=incident.opened_at,
+        ended_at=ended_at,
+        lasted=duration((ended_at - incident.opened_at).total_seconds()) if ended_at else "",
+        entities=incident.entities,
+        diagnosis=diagnosis.sentence if diagnosis else "",
+        diagnosed_at=diagnosis.at if diagnosis else None,
+        causes=_causes(diagnosis),
+        findings=_findings(incident, findings, pictures),
+        plans=tuple(plan_view(record, deps.gate) for record in records),
+        verdicts=tuple(verdict_view(verdict) for verdict in verdicts),
+        affected=_affected(incident, findings, verdicts, readings, now) if deps.ml_enabled else (),
+        timeline=tuple(StoryView(entry.at, entry.actor, entry.what) for entry in incident.timeline),
+        nodes=nodes,
+        links=links,
+        is_live=incident.state.is_live,
+    )
+
+
+def models_of(incident: Incident, verdicts: Sequence[Verdict]) -> list[str]:
+    """The models that an incident touches: by its members, or by a verdict that names it."""
+    found: dict[str, None] = {}
+    for entity in (*incident.entities, *(verdict.subject for verdict in verdicts)):
+        kind, _, name = entity.partition(":")
+        if kind in ("model", "deployment", "feature", "model_version") and name:
+            found[name.partition("/")[0]] = None
+    return list(found)
+
+
+def lasting(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
+    """From the onset to the end (or now), at most a day."""
+    end = incident.resolved_at or incident.closed_at or now
+    return max(incident.opened_at, end - timedelta(days=1)), end
+
+
+def _causes(diagnosis: Diagnosis | None) -> tuple[CauseView, ...]:
+    return tuple(
+        CauseView(
+            rank=rank,
+            entity=bare(cause.entity),
+            kind=kind_of(cause.entity),
+            confidence=cause.confidence,
+            percent=share(cause.confidence),
+            reasons=tuple(
+                ReasonView(reason.kind.replace("_", " "), reason.strength, share(reason.strength), reason.sentence)
+                for reason in cause.reasons
+            ),
+        )
+        for rank, cause in enumerate(diagnosis.causes if diagnosis else (), start=1)
+    )
+
+
+def _findings(
+    incident: Incident, findings: Sequence[Finding], pictures: dict[str, LineChart]
+) -> tuple[FindingView, ...]:
+    why = {member.finding: member.why for member in incident.members}
+    ordered = sorted(findings, key=lambda finding: (not finding.is_open, -finding.severity, finding.starts_at))
+    return tuple(finding_view(finding, why.get(finding.id, ""), pictures.get(finding.id)) for finding in ordered)
+
+
+def finding_view(finding: Finding, why: str, chart: LineChart | None) -> FindingView:
+    """One finding as it is shown."""
+    shown = finding.evidence[0] if finding.evidence else None
+    ended = finding.ends_at
+    return FindingView(
+        id=finding.id,
+        sentence=finding.sentence,
+        kind=finding.kind.value.replace("_", " "),
+        entity=bare(finding.entity),
+        entity_kind=kind_of(finding.entity),
+        tone=tone.SEVERITY[finding.severity] if finding.is_open else "quiet",
+        severity=finding.severity.name.lower(),
+        starts_at=finding.starts_at,
+        ends_at=ended,
+        lasted=duration((ended - finding.starts_at).total_seconds()) if ended else "",
+        why=why,
+        detector=f"{finding.detector} {finding.detector_version}",
+        score=number(finding.score),
+        score_meaning=finding.score_meaning,
+        chart=chart,
+        values=tuple((key.replace("_", " "), number(value)) for key, value in shown.values.items()) if shown else (),
+        samples=tuple(sample for item in finding.evidence for sample in item.samples)[:5],
+    )
+
+
+def _affected(
+    incident: Incident, findings: Sequence[Finding], verdicts: Sequence[Verdict], readings: Readings, now: datetime
+) -> tuple[AffectedView, ...]:
+    start, end = lasting(incident, now)
+    found = []
+    for model in models_of(incident, verdicts):
+        prefix = f"feature:{model}/"
+        features = {f.entity.removeprefix(prefix) for f in findings if f.entity.startswith(prefix)}
+        number_of = readings.predictions_between(model, start, end)
+        href = f"/incidents/{incident.id}/predictions/{model}.csv"
+        found.append(AffectedView(model, number_of, tuple(sorted(features)), href))
+    return tuple(found)

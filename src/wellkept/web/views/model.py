@@ -1,0 +1,267 @@
+"""One model: its versions, how good it is over time, how far its world has moved, and what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wellkept.kernel.entity import model_id
+from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.evaluate.metrics import METRICS
+from wellkept.spine.registry import CHAMPION, AliasMove, Job, ModelVersion, Registry
+from wellkept.web.answers import Answers
+from wellkept.web.charts.line import LineChart, Mark, Shade
+from wellkept.web.deps import WebDeps
+from wellkept.web.readings import Readings
+from wellkept.web.views import tone
+from wellkept.web.views.incident import FindingView, finding_view
+from wellkept.web.views.modelrow import contract_of, of_model
+from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.verdicts import VerdictView, verdict_view
+from wellkept.web.wording import duration, number, short_digest
+
+RANGES = {"30m": timedelta(minutes=30), "6h": timedelta(hours=6), "7d": timedelta(days=7)}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One version. ``aliases`` are what points to it now."""
+
+    number: int
+    digest: str
+    short: str
+    created_at: datetime
+    format: str
+    state: str
+    state_tone: str
+    aliases: tuple[str, ...]
+    metrics: tuple[tuple[str, str], ...]
+    gate: VerdictView | None
+    lineage: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRow:
+    """How far one input (or the score) has moved: its population stability index, where one was computed."""
+
+    feature: str
+    kind: str
+    tone: str
+    psi: float | None
+    text: str
+    limit: float
+    sentence: str
+    is_open: bool
+    starts_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MoveView:
+    """One move of an alias."""
+
+    at: datetime
+    alias: str
+    to: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """One training run."""
+
+    id: str
+    kind: str
+    state: str
+    tone: str
+    started_at: datetime
+    took: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """The page of one model."""
+
+    name: str
+    owner: str
+    description: str
+    task: str
+    tone: str
+    champion: str
+    metric: str
+    chosen: str
+    ranges: tuple[str, ...]
+    performance: LineChart
+    rate: LineChart
+    latency: LineChart
+    drift: tuple[DriftRow, ...]
+    findings: tuple[FindingView, ...]
+    versions: tuple[VersionView, ...]
+    verdicts: tuple[VerdictView, ...]
+    plans: tuple[PlanView, ...]
+    moves: tuple[MoveView, ...]
+    jobs: tuple[JobView, ...]
+    inputs: tuple[tuple[str, str, str], ...]
+
+
+def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: datetime) -> ModelView:
+    """The page of one model.
+
+    Raises:
+        NotFoundError: there is no such model.
+    """
+    registry = deps.registry
+    text = registry.contract(name)
+    if text is None:
+        raise NotFoundError(f"model {name}", "is not known; `wellkept models train FOLDER` makes one")
+    chosen = chosen if chosen in RANGES else "30m"
+    contract = contract_of(text)
+    metric = contract.metrics.primary if contract else ""
+    findings = of_model(deps.stream.findings(start=now - timedelta(days=7), limit=500), name)
+    open_ones = [finding for finding in findings if finding.is_open]
+    moves = registry.alias_history(name)
+    frame = _Frame(name, now - RANGES[chosen], now, moves, open_ones)
+    champion = registry.alias(name, CHAMPION)
+    worst = max(open_ones, key=lambda finding: finding.severity, default=None)
+    answers = readings.answers(name, frame.start, frame.end)
+    rate, latency = _traffic(frame, answers)
+    subject = model_id(name)
+    numbers = {version.digest: f"v{version.number}" for version in registry.versions(name)}
+    return ModelView(
+        name=name,
+        owner=contract.owner if contract else "",
+        description=contract.description if contract else "",
+        task=contract.task.replace("_", " ") if contract else "",
+        tone=tone.of(worst),
+        champion=f"v{champion.number}" if champion else "",
+        metric=metric.replace("_", " "),
+        chosen=chosen,
+        ranges=tuple(RANGES),
+        performance=_performance(frame, answers, metric, champion),
+        rate=rate,
+        latency=latency,
+        drift=_drift(findings, contract),
+        findings=tuple(finding_view(finding, "", None) for finding in open_ones),
+        versions=_versions(registry, name),
+        verdicts=tuple(verdict_view(verdict) for verdict in deps.stream.verdicts(subject=subject, limit=20)),
+        plans=tuple(plan_view(record, deps.gate) for record in deps.gate.plans(subject=subject, limit=6)),
+        moves=tuple(MoveView(m.at, m.alias, numbers.get(m.digest, "nothing"), m.by) for m in reversed(moves)),
+        jobs=tuple(_job(job) for job in registry.jobs(subject, limit=6)),
+        inputs=tuple((entry.name, entry.type, entry.source) for entry in contract.inputs) if contract else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the charts of a page have in common."""
+
+    model: str
+    start: datetime
+    end: datetime
+    moves: Sequence[AliasMove]
+    open_findings: Sequence[Finding]
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        return tuple(Mark(m.at.timestamp(), f"{m.alias} moved") for m in self.moves if m.alias == CHAMPION)
+
+    @property
+    def shades(self) -> tuple[Shade, ...]:
+        return tuple(
+            Shade(f.starts_at.timestamp(), None, f.sentence)
+            for f in self.open_findings
+            if f.kind is FindingKind.PERFORMANCE
+        )
+
+
+def _performance(frame: _Frame, answers: Answers | None, metric: str, champion: ModelVersion | None) -> LineChart:
+    """The primary metric over the range, bucket by bucket, where enough labels are known."""
+    has_any = answers is not None and metric in METRICS
+    return LineChart(
+        title=f"{metric.replace('_', ' ')} of {frame.model} on labelled predictions",
+        unit="",
+        times=answers.ends if answers is not None and has_any else (),
+        values=answers.measured(METRICS[metric]) if answers is not None and has_any else (),
+        limit=champion.metrics.get(metric) if champion else None,
+        limit_name="promised",
+        shades=frame.shades,
+        marks=frame.marks,
+        width=760.0,
+        height=170.0,
+    )
+
+
+def _traffic(frame: _Frame, answers: Answers | None) -> tuple[LineChart, LineChart]:
+    times = answers.ends if answers is not None and len(answers.times) else []
+    size = {"width": 380.0, "height": 120.0}
+    rates = answers.rates() if answers is not None and times else []
+    p95 = answers.p95() if answers is not None and times else []
+    return (
+        LineChart("Predictions per second", "1/s", times, rates, marks=frame.marks, **size),
+        LineChart("Latency, slowest twentieth", "s", times, p95, marks=frame.marks, **size),
+    )
+
+
+def _drift(findings: Sequence[Finding], contract: ModelContract | None) -> tuple[DriftRow, ...]:
+    """The newest word on each input, from drift and data-quality findings; the worst first."""
+    limit = contract.monitors.drift.psi if contract else 0.25
+    newest: dict[tuple[str, str], Finding] = {}
+    for finding in sorted(findings, key=lambda finding: (finding.is_open, finding.starts_at)):
+        if finding.kind in (FindingKind.DRIFT, FindingKind.DATA_QUALITY):
+            newest[finding.entity, finding.kind.value] = finding
+    rows = [_drift_row(finding, limit) for finding in newest.values()]
+    return tuple(sorted(rows, key=lambda row: (not row.is_open, -(row.psi or 0.0), row.feature)))
+
+
+def _drift_row(finding: Finding, limit: float) -> DriftRow:
+    values = {key: value for item in finding.evidence for key, value in item.values.items()}
+    psi = values.get("psi")
+    kind, _, name = finding.entity.partition(":")
+    return DriftRow(
+        feature=name.rpartition("/")[2] if kind == "feature" else "score",
+        kind=finding.kind.value.replace("_", " "),
+        tone=tone.of(finding) if finding.is_open else "quiet",
+        psi=psi,
+        text=f"PSI {number(psi)}" if psi is not None else number(finding.score),
+        limit=limit,
+        sentence=finding.sentence,
+        is_open=finding.is_open,
+        starts_at=finding.starts_at,
+    )
+
+
+_STATE_TONES = {"passed": "ok", "refused": "error", "candidate": "info", "retired": "quiet"}
+
+
+def _versions(registry: Registry, name: str) -> tuple[VersionView, ...]:
+    by_digest: dict[str, list[str]] = {}
+    for alias, digest in sorted(registry.aliases(name).items()):
+        by_digest.setdefault(digest, []).append(alias)
+    return tuple(
+        VersionView(
+            number=version.number,
+            digest=version.digest,
+            short=short_digest(version.digest),
+            created_at=version.created_at,
+            format=version.format,
+            state=version.state.value,
+            state_tone=_STATE_TONES.get(version.state.value, "quiet"),
+            aliases=tuple(by_digest.get(version.digest, ())),
+            metrics=tuple((key.replace("_", " "), number(value)) for key, value in version.metrics.items()),
+            gate=verdict_view(version.gate) if version.gate else None,
+            lineage=tuple((key.replace("_", " "), value) for key, value in version.lineage.items()),
+        )
+        for version in registry.versions(name)
+    )
+
+
+_JOB_TONES = {"succeeded": "ok", "failed": "error", "running": "info"}
+
+
+def _job(job: Job) -> JobView:
+    took = duration((job.ended_at - job.started_at).total_seconds()) if job.ended_at else "still running"
+    details = ", ".join(f"{key} {value}" for key, value in list(job.details.items())[:3])
+    return JobView(job.id, job.kind, job.state, _JOB_TONES.get(job.state, "info"), job.started_at, took, details)

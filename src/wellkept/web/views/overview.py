@@ -1,0 +1,111 @@
+"""The overview: systems and models at a glance, and what waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wellkept.kernel.plan import PlanState
+from wellkept.web.deps import WebDeps
+from wellkept.web.readings import Readings
+
+from wellkept.web.views.incidents import IncidentRow, incident_rows
+from wellkept.web.views.journal import EntryView, entry_view
+from wellkept.web.views.modelrow import ModelRow, model_rows
+from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.systems import HostRow, ServiceRow, host_rows, service_rows
+from wellkept.web.wording import amount, plural
+
+SPAN = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """One figure at the top: what, how much, in which tone, and where to read on."""
+
+    label: str
+    value: str
+    detail: str
+    tone: str = "quiet"
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """Everything on the first page."""
+
+    vitals: tuple[Vital, ...]
+    incidents: tuple[IncidentRow, ...]
+    plans: tuple[PlanView, ...]
+    hosts: tuple[HostRow, ...]
+    services: tuple[ServiceRow, ...]
+    models: tuple[ModelRow, ...]
+    lately: tuple[EntryView, ...]
+    stored: str
+    problem: str
+    ops: bool
+    ml: bool
+
+
+def overview_view(deps: WebDeps, readings: Readings, now: datetime) -> OverviewView:
+    """The first page, from the last half hour."""
+    findings = deps.stream.open_findings()
+    live = incident_rows(deps.stream.incidents(live=True, limit=20), deps.stream, now)
+    waiting = deps.gate.plans(state=PlanState.WAITING, limit=20)
+    start = now - SPAN
+    hosts = host_rows(deps.topology, readings, findings, start, now) if deps.ops_enabled else ()
+    services = service_rows(deps.topology, readings, findings, start, now) if deps.ops_enabled else ()
+    models = model_rows(deps.registry, readings, findings, now) if deps.ml_enabled else ()
+    vitals = [
+        *(_ops_vitals(live, hosts, services) if deps.ops_enabled else ()),
+        *(_ml_vitals(models) if deps.ml_enabled else ()),
+        _approvals(len(waiting)),
+    ]
+    return OverviewView(
+        vitals=tuple(vitals),
+        incidents=live,
+        plans=tuple(plan_view(record, deps.gate) for record in waiting[:4]),
+        hosts=hosts,
+        services=services,
+        models=models,
+        lately=tuple(entry_view(entry) for entry in deps.audit.entries(limit=8)),
+        stored=_stored(readings.reporting(now), len(hosts) + len(services)),
+        problem=readings.problem,
+        ops=deps.ops_enabled,
+        ml=deps.ml_enabled,
+    )
+
+
+def _ops_vitals(
+    live: Sequence[IncidentRow], hosts: Sequence[HostRow], services: Sequence[ServiceRow]
+) -> tuple[Vital, ...]:
+    unwell = sum(row.tone != "ok" for row in (*hosts, *services))
+    worst = live[0].tone if live else "ok"
+    return (
+        Vital("Live incidents", str(len(live)), live[0].title if live else "all quiet", worst, "/incidents"),
+        Vital(
+            "Systems",
+            str(len(hosts) + len(services)),
+            f"{unwell} unwell" if unwell else "all well" if hosts or services else "none reports yet",
+            "warning" if unwell else "ok" if hosts or services else "quiet",
+            "#systems",
+        ),
+    )
+
+
+def _ml_vitals(models: Sequence[ModelRow]) -> tuple[Vital, ...]:
+    unwell = sum(row.tone != "ok" for row in models)
+    rate = sum(row.rate.last or 0.0 for row in models)
+    detail = f"{unwell} unwell" if unwell else f"{amount(rate, '1/s')} predictions" if models else "none trained yet"
+    shade = "warning" if unwell else "ok" if models else "quiet"
+    return (Vital("Models", str(len(models)), detail, shade, "/models"),)
+
+
+def _approvals(waiting: int) -> Vital:
+    detail = f"{plural(waiting, 'plan waits', 'plans wait')} for a person" if waiting else "nothing waits"
+    return Vital("Approvals", str(waiting), detail, "warning" if waiting else "quiet", "/approvals")
+
+
+def _stored(series: int, systems: int) -> str:
+    return f"{plural(series, 'series', 'series')} reported in the last two minutes" if series or systems else ""

@@ -1,0 +1,184 @@
+"""Hosts and services with their state and the shape of their last half hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wellkept.kernel.entity import Entity, EntityKind
+from wellkept.kernel.finding import Finding
+from wellkept.spine.topology import Topology
+from wellkept.store.telemetry.window import SeriesInfo, Window
+from wellkept.web.charts.spark import Spark
+from wellkept.web.readings import Readings, by_entity
+from wellkept.web.views import tone
+from wellkept.web.wording import amount, share
+
+STEP_S = 60.0
+MOST = 200
+CPU, MEMORY, DISK = "system.cpu.utilization", "system.memory.utilization", "system.filesystem.utilization"
+DISK_LIMIT, PROCESS_MEMORY, UP = "system.filesystem.limit", "process.memory.usage", "service.up"
+_ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3, "ok": 4}
+
+Values = list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class DiskView:
+    """One filesystem of a host."""
+
+    mountpoint: str
+    used: float
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """One host. ``why`` is the sentence of its worst open finding."""
+
+    id: str
+    name: str
+    tone: str
+    why: str
+    cpu: Spark
+    memory: Spark
+    disks: tuple[DiskView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """One service: requests, failures, the slowest twentieth, memory."""
+
+    id: str
+    name: str
+    namespace: str
+    tone: str
+    why: str
+    rate: Spark
+    errors: Spark
+    p95: Spark
+    memory: Spark
+
+
+def host_rows(
+    topology: Topology, readings: Readings, findings: Sequence[Finding], start: datetime, now: datetime
+) -> tuple[HostRow, ...]:
+    """Hosts of the last day, the unwell first."""
+    window = readings.metrics(start, now, STEP_S, (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY, UP))
+    worst = tone.worst(findings)
+    disks = _disks(window, worst)
+    cpu, memory = by_entity(window, CPU), by_entity(window, MEMORY)
+    rows = []
+    for host in topology.entities(EntityKind.HOST, now)[:MOST]:
+        key = host.id.partition(":")[2]
+        own = disks.get(key, ())
+        bad = _worst_on(worst, host.id, key)
+        rows.append(
+            HostRow(
+                id=host.id,
+                name=host.name,
+                tone=tone.of(bad),
+                why=bad.sentence if bad else "",
+                cpu=Spark("CPU in use", "1", window.times.tolist(), _cpu(cpu.get(host.id, [])), ceiling=1.0),
+                memory=Spark(
+                    "Memory in use", "1", window.times.tolist(), _memory(memory.get(host.id, [])), ceiling=1.0
+                ),
+                disks=own,
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (_ORDER[row.tone], row.name)))
+
+
+def service_rows(
+    topology: Topology, readings: Readings, findings: Sequence[Finding], start: datetime, now: datetime
+) -> tuple[ServiceRow, ...]:
+    """Services of the last day, the unwell first."""
+    spans = readings.red(start, now, STEP_S)
+    window = readings.metrics(start, now, STEP_S, (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY, UP))
+    worst = tone.worst(findings)
+    series = {name: by_entity(spans, name) for name in ("span.rate", "span.errors", "span.duration.p95")}
+    memory = by_entity(window, PROCESS_MEMORY)
+    rows = []
+    for service in topology.entities(EntityKind.SERVICE, now)[:MOST]:
+        bad = worst.get(service.id)
+        rows.append(
+            ServiceRow(
+                id=service.id,
+                name=service.name,
+                namespace=_namespace(service),
+                tone=tone.of(bad),
+                why=bad.sentence if bad else "",
+                rate=_span(spans, series["span.rate"], service.id, "Requests", "1/s"),
+                errors=_span(spans, series["span.errors"], service.id, "Failed requests", "1/s", "error"),
+                p95=_span(spans, series["span.duration.p95"], service.id, "Slowest twentieth", "s"),
+                memory=Spark("Memory", "By", window.times.tolist(), _sum(memory.get(service.id, []))),
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (_ORDER[row.tone], row.name)))
+
+
+def _span(
+    window: Window,
+    series: Mapping[str, list[tuple[SeriesInfo, Values]]],
+    entity: str,
+    title: str,
+    unit: str,
+    shade: str = "",
+) -> Spark:
+    found = series.get(entity, [])
+    values = found[0][1] if found else []
+    colour = shade if any(value > 0 for value in values) else ""
+    return Spark(title, unit, window.times.tolist() if values else [], values, tone=colour)
+
+
+def _namespace(service: Entity) -> str:
+    inside = service.id.partition(":")[2]
+    return inside.rpartition("/")[0]
+
+
+def _worst_on(worst: Mapping[str, Finding], host: str, key: str) -> Finding | None:
+    """The worst finding on a host itself, or on one of its disks."""
+    own = [finding for entity, finding in worst.items() if entity == host or entity.startswith(f"disk:{key}:")]
+    return max(own, key=lambda finding: (finding.severity, finding.score), default=None)
+
+
+def _cpu(series: Iterable[tuple[SeriesInfo, Values]]) -> Values:
+    """What is not idle, where the host says how much is."""
+    for info, values in series:
+        if "idle" in (info.attributes.get("cpu.mode"), info.attributes.get("state"), info.attributes.get("cpu.state")):
+            return [1.0 - value for value in values]
+    return []
+
+
+def _memory(series: Iterable[tuple[SeriesInfo, Values]]) -> Values:
+    for info, values in series:
+        state = info.attributes.get("system.memory.state") or info.attributes.get("state") or "used"
+        if state == "used":
+            return values
+    return []
+
+
+def _sum(series: Sequence[tuple[SeriesInfo, Values]]) -> Values:
+    """The newest series alone: a restarted process is a new one of the same service."""
+    return series[-1][1] if series else []
+
+
+def _disks(window: Window, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskView, ...]]:
+    """Filesystems by the key of their host, the fullest first."""
+    limits = {entity: _last(found[0][1]) for entity, found in by_entity(window, DISK_LIMIT).items()}
+    found: dict[str, list[DiskView]] = {}
+    for entity, series in by_entity(window, DISK).items():
+        used = _last(series[0][1])
+        if used is None or not entity.startswith("disk:"):
+            continue
+        host, _, mountpoint = entity.partition(":")[2].partition(":")
+        size = amount(limits.get(entity), "By")
+        text = f"{share(used)} of {size}"
+        found.setdefault(host, []).append(DiskView(mountpoint, used, text, tone.of(worst.get(entity))))
+    return {host: tuple(sorted(disks, key=lambda disk: -disk.used)[:4]) for host, disks in found.items()}
+
+
+def _last(values: Values) -> float | None:
+    return next((value for value in reversed(values) if value == value), None)  # noqa: PLR0124 - NaN is not itself
