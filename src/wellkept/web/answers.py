@@ -82,7 +82,8 @@ def read_answers(predictions: Predictions, model: str, start: datetime, end: dat
         StoreError: the engine failed.
     """
     bucket = (end - start) / BUCKETS
-    edges = start.timestamp() + bucket.total_seconds() * np.arange(BUCKETS + 1)
+    steps = np.arange(BUCKETS + 1, dtype=np.float64)
+    edges: Floats = start.timestamp() + bucket.total_seconds() * steps
     if end - start <= WHOLE:
         rows, read_s = predictions.window(model, start, end), bucket.total_seconds()
     else:

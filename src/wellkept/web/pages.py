@@ -98,9 +98,9 @@ class Pages:
     def overview_values(self, _: Request, now: datetime) -> tuple[str, object]:
         return "Overview", overview_view(self.deps, self.readings, now)
 
-    def incidents(self, request: Request, now: datetime) -> tuple[str, object]:
+    def incidents(self, request: Request, _: datetime) -> tuple[str, object]:
         chosen = request.query_params.get("show", "all")
-        return "Incidents", incidents_view(self.deps.stream, chosen, now)
+        return "Incidents", incidents_view(self.deps.stream, chosen)
 
     def incident(self, request: Request, now: datetime) -> tuple[str, object]:
         view = incident_view(self.deps, self.readings, request.path_params["incident"], now)

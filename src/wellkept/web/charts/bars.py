@@ -37,7 +37,7 @@ class Histogram:
     usual: Sequence[float]
     now: Sequence[float]
     width: float = 300.0
-    height: float = 84.0
+    height: float = 62.0
 
 
 def histogram(chart: Histogram) -> Markup:

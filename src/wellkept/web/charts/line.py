@@ -48,8 +48,8 @@ class LineChart:
     shades: Sequence[Shade] = ()
     marks: Sequence[Mark] = ()
     tone: str = ""
-    width: float = 620.0
-    height: float = 132.0
+    width: float = 780.0
+    height: float = 140.0
 
 
 def line_chart(chart: LineChart) -> Markup:
@@ -113,7 +113,7 @@ def _grid(chart: LineChart, x: Scale, y: Scale) -> Iterator[Markup]:
     for value in ticks(y.low, y.high):
         at = place(y(value))
         yield element("line", cls="grid", x1=place(LEFT), x2=place(chart.width - RIGHT), y1=at, y2=at)
-        label = amount(value, chart.unit)
+        label = amount(value, chart.unit) if value else "0"
         yield element("text", label, cls="tick end", x=place(LEFT - 7), y=place(y(value) + 3.5))
     for moment in time_ticks(chart.times[0], chart.times[-1]):
         text = datetime.fromtimestamp(moment, UTC).strftime("%H:%M" if moment % 60 == 0 else "%H:%M:%S")

@@ -12,7 +12,7 @@ from wellkept.web.charts.scale import Scale, finite
 from wellkept.web.charts.svg import element, place, svg
 from wellkept.web.wording import amount
 
-WIDTH, HEIGHT, MARGIN = 112.0, 24.0, 2.5
+WIDTH, HEIGHT, MARGIN = 92.0, 24.0, 2.5
 
 
 @dataclass(frozen=True, slots=True)

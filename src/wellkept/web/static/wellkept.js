@@ -21,11 +21,11 @@ function ago(date) {
   if (size < 172800) return relative.format(Math.round(seconds / 3600), "hour");
   return relative.format(Math.round(seconds / 86400), "day");
 }
-function full(date) {
-  const day = date.toDateString() === new Date().toDateString() ? "" : date.toLocaleDateString(undefined, { month: "short", day: "numeric" }) + " ";
-  return day + clock(date);
+function full(date, seconds = true) {
+  if (date.toDateString() === new Date().toDateString()) return clock(date);
+  return `${date.toLocaleDateString(undefined, { month: "short", day: "numeric" })} ${clock(date, seconds)}`;
 }
-const wordings = { ago, clock: full, full, both: (date) => `${full(date)} (${ago(date)})` };
+const wordings = { ago, clock: (date) => full(date, false), full, both: (date) => `${full(date)} (${ago(date)})` };
 function tell() {
   for (const time of document.querySelectorAll("time[data-how]")) {
     const text = wordings[time.dataset.how](new Date(time.dateTime));

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from wellkept.kernel.finding import Evidence, Finding
+from wellkept.kernel.finding import Evidence, Finding, FindingKind
 from wellkept.store.telemetry.window import Window
+from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark, Shade
 from wellkept.web.readings import Readings
+from wellkept.web.views.shapes import SCORE, shape
 
 BEFORE = timedelta(minutes=10)
 AFTER = timedelta(minutes=5)
@@ -37,6 +39,31 @@ def charts(
         if sum(math.isfinite(value) for value in values) > 1:
             found[finding.id] = _chart(finding, evidence, times, values, marks)
     return found
+
+
+def histograms(findings: Sequence[Finding], readings: Readings, now: datetime) -> dict[str, Histogram]:
+    """For findings about a model's inputs or scores: how they were before, and since; by the finding's id."""
+    found = {}
+    for finding in findings:
+        model, name = _input_of(finding)
+        if not model:
+            continue
+        end = min(now, (finding.ends_at or now) + AFTER)
+        start = max(finding.starts_at - 2 * BEFORE, end - timedelta(minutes=30))
+        answers = readings.answers(model, start, end)
+        drawn = shape(answers, name, finding.starts_at.timestamp()) if answers is not None else None
+        if drawn is not None:
+            found[finding.id] = drawn.histogram
+    return found
+
+
+def _input_of(finding: Finding) -> tuple[str, str]:
+    """The model and the input (or the score) that a finding is about; empty where it is about something else."""
+    kind, _, name = finding.entity.partition(":")
+    if kind == "feature":
+        model, _, feature = name.partition("/")
+        return model, feature
+    return (name, SCORE) if kind == "model" and finding.kind is FindingKind.DRIFT else ("", "")
 
 
 def _signal(finding: Finding) -> str:

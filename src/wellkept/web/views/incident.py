@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.verdict import Verdict
+from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark
 from wellkept.web.charts.neighbourhood import Link, Node
 from wellkept.web.deps import WebDeps
@@ -40,6 +41,7 @@ class FindingView:
     score: str
     score_meaning: str
     chart: LineChart | None
+    histogram: Histogram | None
     values: tuple[tuple[str, str], ...]
     samples: tuple[str, ...]
 
@@ -128,6 +130,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
     records = deps.gate.plans(subject=incident_id, limit=20)
     marks = [Mark(record.decision.at.timestamp(), record.plan.title) for record in records if record.decision]
     pictures = evidence.charts(findings, readings, marks, now)
+    shapes = evidence.histograms(findings, readings, now) if deps.ml_enabled else {}
     causes = tuple(cause.entity for cause in diagnosis.causes) if diagnosis else ()
     nodes, links = surroundings.around(deps.topology.graph(), incident.entities, causes, findings)
     verdicts = [verdict for verdict in deps.stream.verdicts(kind="triage") if verdict.incident == incident_id]
@@ -148,7 +151,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         diagnosis=diagnosis.sentence if diagnosis else "",
         diagnosed_at=diagnosis.at if diagnosis else None,
         causes=_causes(diagnosis),
-        findings=_findings(incident, findings, pictures),
+        findings=_findings(incident, findings, pictures, shapes),
         plans=tuple(plan_view(record, deps.gate) for record in records),
         verdicts=tuple(verdict_view(verdict) for verdict in verdicts),
         affected=_affected(incident, findings, verdicts, readings, now) if deps.ml_enabled else (),
@@ -193,14 +196,19 @@ def _causes(diagnosis: Diagnosis | None) -> tuple[CauseView, ...]:
 
 
 def _findings(
-    incident: Incident, findings: Sequence[Finding], pictures: dict[str, LineChart]
+    incident: Incident,
+    findings: Sequence[Finding],
+    pictures: Mapping[str, LineChart],
+    shapes: Mapping[str, Histogram],
 ) -> tuple[FindingView, ...]:
     why = {member.finding: member.why for member in incident.members}
     ordered = sorted(findings, key=lambda finding: (not finding.is_open, -finding.severity, finding.starts_at))
-    return tuple(finding_view(finding, why.get(finding.id, ""), pictures.get(finding.id)) for finding in ordered)
+    return tuple(finding_view(f, why.get(f.id, ""), pictures.get(f.id), shapes.get(f.id)) for f in ordered)
 
 
-def finding_view(finding: Finding, why: str, chart: LineChart | None) -> FindingView:
+def finding_view(
+    finding: Finding, why: str, chart: LineChart | None = None, picture: Histogram | None = None
+) -> FindingView:
     """One finding as it is shown."""
     shown = finding.evidence[0] if finding.evidence else None
     ended = finding.ends_at
@@ -220,6 +228,7 @@ def finding_view(finding: Finding, why: str, chart: LineChart | None) -> Finding
         score=number(finding.score),
         score_meaning=finding.score_meaning,
         chart=chart,
+        histogram=picture,
         values=tuple((key.replace("_", " "), number(value)) for key, value in shown.values.items()) if shown else (),
         samples=tuple(sample for item in finding.evidence for sample in item.samples)[:5],
     )

@@ -44,19 +44,19 @@ class IncidentsView:
     filters: tuple[tuple[str, str], ...] = (("live", "Live"), ("over", "Resolved and closed"), ("all", "All"))
 
 
-def incidents_view(stream: Stream, chosen: str, now: datetime) -> IncidentsView:
+def incidents_view(stream: Stream, chosen: str) -> IncidentsView:
     """Live incidents, those that are over, or all, newest first."""
     wanted = {"live": True, "over": False}.get(chosen)
     found = stream.incidents(live=wanted, limit=LIMIT)
-    return IncidentsView(incident_rows(found, stream, now), chosen if chosen in ("live", "over") else "all")
+    return IncidentsView(incident_rows(found, stream), chosen if chosen in ("live", "over") else "all")
 
 
-def incident_rows(found: Sequence[Incident], stream: Stream, now: datetime) -> tuple[IncidentRow, ...]:
+def incident_rows(found: Sequence[Incident], stream: Stream) -> tuple[IncidentRow, ...]:
     """Incidents as rows."""
-    return tuple(_row(incident, stream, now) for incident in found)
+    return tuple(_row(incident, stream) for incident in found)
 
 
-def _row(incident: Incident, stream: Stream, now: datetime) -> IncidentRow:
+def _row(incident: Incident, stream: Stream) -> IncidentRow:
     diagnosis = stream.diagnosis(incident.id)
     best = diagnosis.best if diagnosis else None
     ended_at = incident.resolved_at or incident.closed_at

@@ -13,6 +13,8 @@ from wellkept.web.views.plans import href_of
 from wellkept.web.wording import plain, short_digest
 
 PAGE = 100
+_DIGESTS = frozenset({"hash", "digest", "snapshot", "artifact"})
+"""What says nothing to the eye."""
 _TONES = {
     "plan.succeeded": "ok",
     "plan.approved": "ok",
@@ -88,4 +90,5 @@ def _sentence(details: Mapping[str, Any]) -> str:
     for key in ("sentence", "title", "why", "reason", "summary"):
         if details.get(key):
             return str(details[key])
-    return ", ".join(f"{key} {plain(value)}" for key, value in list(details.items())[:3])
+    said = [(key, plain(value)) for key, value in details.items() if key not in _DIGESTS]
+    return ", ".join(f"{key} {value}" for key, value in said[:3])

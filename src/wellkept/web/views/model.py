@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from wellkept.kernel.entity import model_id
+from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.metrics import METRICS
 from wellkept.spine.registry import CHAMPION, AliasMove, Job, ModelVersion, Registry
 from wellkept.web.answers import Answers
+from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark, Shade
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
@@ -20,10 +21,12 @@ from wellkept.web.views import tone
 from wellkept.web.views.incident import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.shapes import SCORE, Shape, shape
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.wording import duration, number, short_digest
 
 RANGES = {"30m": timedelta(minutes=30), "6h": timedelta(hours=6), "7d": timedelta(days=7)}
+DRIFT_LIMIT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,15 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class DriftRow:
-    """How far one input (or the score) has moved: its population stability index, where one was computed."""
+    """How far one input (or the score) has moved: its population stability index, and both distributions."""
 
     feature: str
-    kind: str
     tone: str
+    word: str
     psi: float | None
     text: str
-    limit: float
+    histogram: Histogram | None
     sentence: str
-    is_open: bool
-    starts_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class ModelView:
     rate: LineChart
     latency: LineChart
     drift: tuple[DriftRow, ...]
+    drift_limit: float
+    since: datetime
     findings: tuple[FindingView, ...]
     versions: tuple[VersionView, ...]
     verdicts: tuple[VerdictView, ...]
@@ -120,8 +123,7 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
     chosen = chosen if chosen in RANGES else "30m"
     contract = contract_of(text)
     metric = contract.metrics.primary if contract else ""
-    findings = of_model(deps.stream.findings(start=now - timedelta(days=7), limit=500), name)
-    open_ones = [finding for finding in findings if finding.is_open]
+    open_ones = of_model(deps.stream.open_findings(), name)
     moves = registry.alias_history(name)
     frame = _Frame(name, now - RANGES[chosen], now, moves, open_ones)
     champion = registry.alias(name, CHAMPION)
@@ -143,8 +145,10 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         performance=_performance(frame, answers, metric, champion),
         rate=rate,
         latency=latency,
-        drift=_drift(findings, contract),
-        findings=tuple(finding_view(finding, "", None) for finding in open_ones),
+        drift=_drift(name, answers, open_ones, contract, frame.since),
+        drift_limit=contract.monitors.drift.psi if contract else DRIFT_LIMIT,
+        since=datetime.fromtimestamp(frame.since, UTC),
+        findings=tuple(finding_view(finding, "") for finding in open_ones),
         versions=_versions(registry, name),
         verdicts=tuple(verdict_view(verdict) for verdict in deps.stream.verdicts(subject=subject, limit=20)),
         plans=tuple(plan_view(record, deps.gate) for record in deps.gate.plans(subject=subject, limit=6)),
@@ -163,6 +167,14 @@ class _Frame:
     end: datetime
     moves: Sequence[AliasMove]
     open_findings: Sequence[Finding]
+
+    @property
+    def since(self) -> float:
+        """Where "before" ends: at the first open finding, or two thirds into the range."""
+        began = [finding.starts_at.timestamp() for finding in self.open_findings]
+        usual = self.start.timestamp() + 2 / 3 * (self.end - self.start).total_seconds()
+        first = min(began, default=usual)
+        return first if first > self.start.timestamp() else usual
 
     @property
     def marks(self) -> tuple[Mark, ...]:
@@ -196,40 +208,41 @@ def _performance(frame: _Frame, answers: Answers | None, metric: str, champion: 
 
 def _traffic(frame: _Frame, answers: Answers | None) -> tuple[LineChart, LineChart]:
     times = answers.ends if answers is not None and len(answers.times) else []
-    size = {"width": 380.0, "height": 120.0}
     rates = answers.rates() if answers is not None and times else []
     p95 = answers.p95() if answers is not None and times else []
     return (
-        LineChart("Predictions per second", "1/s", times, rates, marks=frame.marks, **size),
-        LineChart("Latency, slowest twentieth", "s", times, p95, marks=frame.marks, **size),
+        LineChart("Predictions per second", "1/s", times, rates, marks=frame.marks, width=380.0, height=120.0),
+        LineChart("Latency, slowest twentieth", "s", times, p95, marks=frame.marks, width=380.0, height=120.0),
     )
 
 
-def _drift(findings: Sequence[Finding], contract: ModelContract | None) -> tuple[DriftRow, ...]:
-    """The newest word on each input, from drift and data-quality findings; the worst first."""
-    limit = contract.monitors.drift.psi if contract else 0.25
-    newest: dict[tuple[str, str], Finding] = {}
-    for finding in sorted(findings, key=lambda finding: (finding.is_open, finding.starts_at)):
-        if finding.kind in (FindingKind.DRIFT, FindingKind.DATA_QUALITY):
-            newest[finding.entity, finding.kind.value] = finding
-    rows = [_drift_row(finding, limit) for finding in newest.values()]
-    return tuple(sorted(rows, key=lambda row: (not row.is_open, -(row.psi or 0.0), row.feature)))
+def _drift(
+    model: str, answers: Answers | None, findings: Sequence[Finding], contract: ModelContract | None, since: float
+) -> tuple[DriftRow, ...]:
+    """Every input and the score, those with an open finding first, then by how far they have moved."""
+    names = [*(contract.features if contract else ()), SCORE]
+    limit = contract.monitors.drift.psi if contract else DRIFT_LIMIT
+    rows = []
+    for name in names:
+        entity = model_id(model) if name == SCORE else feature_id(model, name)
+        about = [f for f in findings if f.entity == entity and f.kind in (FindingKind.DRIFT, FindingKind.DATA_QUALITY)]
+        worst = max(about, key=lambda finding: finding.severity, default=None)
+        rows.append(_drift_row(name, worst, shape(answers, name, since) if answers is not None else None, limit))
+    return tuple(sorted(rows, key=lambda row: (not row.sentence, -(row.psi or 0.0))))
 
 
-def _drift_row(finding: Finding, limit: float) -> DriftRow:
-    values = {key: value for item in finding.evidence for key, value in item.values.items()}
-    psi = values.get("psi")
-    kind, _, name = finding.entity.partition(":")
+def _drift_row(name: str, finding: Finding | None, found: Shape | None, limit: float) -> DriftRow:
+    said = {key: value for item in finding.evidence for key, value in item.values.items()} if finding else {}
+    psi = said.get("psi", found.psi if found else None)
+    has_moved = psi is not None and psi > limit
     return DriftRow(
-        feature=name.rpartition("/")[2] if kind == "feature" else "score",
-        kind=finding.kind.value.replace("_", " "),
-        tone=tone.of(finding) if finding.is_open else "quiet",
+        feature=name,
+        tone=tone.of(finding) if finding else "warning" if has_moved else "ok",
+        word=finding.kind.value.replace("_", " ") if finding else "moved" if has_moved else "steady" if found else "",
         psi=psi,
-        text=f"PSI {number(psi)}" if psi is not None else number(finding.score),
-        limit=limit,
-        sentence=finding.sentence,
-        is_open=finding.is_open,
-        starts_at=finding.starts_at,
+        text=f"{psi:.2f}" if psi is not None else "–",
+        histogram=found.histogram if found else None,
+        sentence=finding.sentence if finding else "",
     )
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wellkept.kernel.plan import PlanState
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
-
 from wellkept.web.views.incidents import IncidentRow, incident_rows
 from wellkept.web.views.journal import EntryView, entry_view
 from wellkept.web.views.modelrow import ModelRow, model_rows
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.systems import HostRow, ServiceRow, host_rows, service_rows
 from wellkept.web.wording import amount, plural
-
-SPAN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +48,12 @@ class OverviewView:
 def overview_view(deps: WebDeps, readings: Readings, now: datetime) -> OverviewView:
     """The first page, from the last half hour."""
     findings = deps.stream.open_findings()
-    live = incident_rows(deps.stream.incidents(live=True, limit=20), deps.stream, now)
+    incidents = deps.stream.incidents(live=True, limit=20)
+    live = incident_rows(incidents, deps.stream)
+    hrefs = {entity: f"/incidents/{incident.id}" for incident in incidents for entity in incident.entities}
     waiting = deps.gate.plans(state=PlanState.WAITING, limit=20)
-    start = now - SPAN
-    hosts = host_rows(deps.topology, readings, findings, start, now) if deps.ops_enabled else ()
-    services = service_rows(deps.topology, readings, findings, start, now) if deps.ops_enabled else ()
+    hosts = host_rows(deps.topology, readings, findings, hrefs, now) if deps.ops_enabled else ()
+    services = service_rows(deps.topology, readings, findings, hrefs, now) if deps.ops_enabled else ()
     models = model_rows(deps.registry, readings, findings, now) if deps.ml_enabled else ()
     vitals = [
         *(_ops_vitals(live, hosts, services) if deps.ops_enabled else ()),
@@ -80,7 +78,7 @@ def overview_view(deps: WebDeps, readings: Readings, now: datetime) -> OverviewV
 def _ops_vitals(
     live: Sequence[IncidentRow], hosts: Sequence[HostRow], services: Sequence[ServiceRow]
 ) -> tuple[Vital, ...]:
-    unwell = sum(row.tone != "ok" for row in (*hosts, *services))
+    unwell = sum(row.tone != "ok" for row in hosts) + sum(row.tone != "ok" for row in services)
     worst = live[0].tone if live else "ok"
     return (
         Vital("Live incidents", str(len(live)), live[0].title if live else "all quiet", worst, "/incidents"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.finding import Finding
@@ -15,10 +15,12 @@ from wellkept.web.readings import Readings, by_entity
 from wellkept.web.views import tone
 from wellkept.web.wording import amount, share
 
-STEP_S = 60.0
+SPAN, STEP_S = timedelta(minutes=30), 60.0
 MOST = 200
+NEARLY_FULL = 0.9
 CPU, MEMORY, DISK = "system.cpu.utilization", "system.memory.utilization", "system.filesystem.utilization"
-DISK_LIMIT, PROCESS_MEMORY, UP = "system.filesystem.limit", "process.memory.usage", "service.up"
+DISK_LIMIT, PROCESS_MEMORY = "system.filesystem.limit", "process.memory.usage"
+SHOWN = (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY)
 _ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3, "ok": 4}
 
 Values = list[float]
@@ -42,6 +44,7 @@ class HostRow:
     name: str
     tone: str
     why: str
+    href: str
     cpu: Spark
     memory: Spark
     disks: tuple[DiskView, ...]
@@ -56,6 +59,7 @@ class ServiceRow:
     namespace: str
     tone: str
     why: str
+    href: str
     rate: Spark
     errors: Spark
     p95: Spark
@@ -63,10 +67,10 @@ class ServiceRow:
 
 
 def host_rows(
-    topology: Topology, readings: Readings, findings: Sequence[Finding], start: datetime, now: datetime
+    topology: Topology, readings: Readings, findings: Sequence[Finding], hrefs: Mapping[str, str], now: datetime
 ) -> tuple[HostRow, ...]:
-    """Hosts of the last day, the unwell first."""
-    window = readings.metrics(start, now, STEP_S, (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY, UP))
+    """Hosts of the last day, the unwell first; ``hrefs``: the live incident of each entity that is in one."""
+    window = readings.metrics(now - SPAN, now, STEP_S, SHOWN)
     worst = tone.worst(findings)
     disks = _disks(window, worst)
     cpu, memory = by_entity(window, CPU), by_entity(window, MEMORY)
@@ -81,6 +85,7 @@ def host_rows(
                 name=host.name,
                 tone=tone.of(bad),
                 why=bad.sentence if bad else "",
+                href=hrefs.get(bad.entity, "") if bad else "",
                 cpu=Spark("CPU in use", "1", window.times.tolist(), _cpu(cpu.get(host.id, [])), ceiling=1.0),
                 memory=Spark(
                     "Memory in use", "1", window.times.tolist(), _memory(memory.get(host.id, [])), ceiling=1.0
@@ -92,11 +97,11 @@ def host_rows(
 
 
 def service_rows(
-    topology: Topology, readings: Readings, findings: Sequence[Finding], start: datetime, now: datetime
+    topology: Topology, readings: Readings, findings: Sequence[Finding], hrefs: Mapping[str, str], now: datetime
 ) -> tuple[ServiceRow, ...]:
-    """Services of the last day, the unwell first."""
-    spans = readings.red(start, now, STEP_S)
-    window = readings.metrics(start, now, STEP_S, (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY, UP))
+    """Services of the last day, the unwell first; ``hrefs``: the live incident of each entity that is in one."""
+    spans = readings.red(now - SPAN, now, STEP_S)
+    window = readings.metrics(now - SPAN, now, STEP_S, SHOWN)
     worst = tone.worst(findings)
     series = {name: by_entity(spans, name) for name in ("span.rate", "span.errors", "span.duration.p95")}
     memory = by_entity(window, PROCESS_MEMORY)
@@ -110,6 +115,7 @@ def service_rows(
                 namespace=_namespace(service),
                 tone=tone.of(bad),
                 why=bad.sentence if bad else "",
+                href=hrefs.get(service.id, ""),
                 rate=_span(spans, series["span.rate"], service.id, "Requests", "1/s"),
                 errors=_span(spans, series["span.errors"], service.id, "Failed requests", "1/s", "error"),
                 p95=_span(spans, series["span.duration.p95"], service.id, "Slowest twentieth", "s"),
@@ -176,8 +182,13 @@ def _disks(window: Window, worst: Mapping[str, Finding]) -> dict[str, tuple[Disk
         host, _, mountpoint = entity.partition(":")[2].partition(":")
         size = amount(limits.get(entity), "By")
         text = f"{share(used)} of {size}"
-        found.setdefault(host, []).append(DiskView(mountpoint, used, text, tone.of(worst.get(entity))))
+        found.setdefault(host, []).append(DiskView(mountpoint, used, text, _disk_tone(used, worst.get(entity))))
     return {host: tuple(sorted(disks, key=lambda disk: -disk.used)[:4]) for host, disks in found.items()}
+
+
+def _disk_tone(used: float, finding: Finding | None) -> str:
+    """The finding's tone; without one, a disk that is nearly full stands out a little."""
+    return tone.of(finding) if finding is not None else "warning" if used >= NEARLY_FULL else "quiet"
 
 
 def _last(values: Values) -> float | None:
