@@ -12,7 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, WellkeptError
+from wellkept.kernel.errors import (
+    ConflictError,
+    ForbiddenError,
+    InputError,
+    NotFoundError,
+    TooLargeError,
+    WellkeptError,
+)
 from wellkept.kernel.plan import PlanState
 from wellkept.web import downloads, session, static
 from wellkept.web.deps import WebDeps
@@ -123,14 +130,14 @@ class Pages:
 
     def _page(self, request: Request, template: str, active: str, build: Build) -> Response:
         person = unquote(request.cookies.get(PERSON, ""))
-        key = ("page", request.url.path, str(request.query_params), person)
+        address = str(request.base_url).rstrip("/")
+        key = ("page", address, request.url.path, str(request.query_params), person)
 
         def make() -> tuple[Frame, Any]:
             title, view = build(request, self.deps.clock.now())
             proof = session.form_token(session.session_value(self.deps.token))
-            content = self.renderer.content(
-                template, view=view, form_token=proof, person=person, back=request.url.path, ml=self.deps.ml_enabled
-            )
+            values = {"view": view, "form_token": proof, "person": person, "back": request.url.path}
+            content = self.renderer.content(template, address=address, **values)
             return self._frame(active, title), content
 
         frame, content = self.recent.get(key, KEEP_S, make)
@@ -146,11 +153,17 @@ class Pages:
         return len(live), len(waiting)
 
 
+STATUS: dict[type[WellkeptError], int] = {
+    NotFoundError: 404,
+    ConflictError: 409,
+    TooLargeError: 413,
+    InputError: 422,
+    ForbiddenError: 403,
+}
+
+
 def _status(error: WellkeptError) -> int:
-    for kind, status in ((NotFoundError, 404), (ConflictError, 409), (InputError, 422)):
-        if isinstance(error, kind):
-            return status
-    return 503
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 503)
 
 
 def _limit(text: str) -> int:

@@ -11,7 +11,7 @@ from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.metrics import METRICS
-from wellkept.spine.registry import CHAMPION, AliasMove, Job, ModelVersion, Registry
+from wellkept.spine.registry import CHAMPION, AliasMove, ModelVersion
 from wellkept.web.answers import Answers
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark, Shade
@@ -23,27 +23,10 @@ from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.shapes import SCORE, Shape, shape
 from wellkept.web.views.verdicts import VerdictView, verdict_view
-from wellkept.web.wording import duration, number, short_digest
+from wellkept.web.views.versions import JobView, MoveView, VersionView, job_view, move_views, version_views
 
 RANGES = {"30m": timedelta(minutes=30), "6h": timedelta(hours=6), "7d": timedelta(days=7)}
 DRIFT_LIMIT = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class VersionView:
-    """One version. ``aliases`` are what points to it now."""
-
-    number: int
-    digest: str
-    short: str
-    created_at: datetime
-    format: str
-    state: str
-    state_tone: str
-    aliases: tuple[str, ...]
-    metrics: tuple[tuple[str, str], ...]
-    gate: VerdictView | None
-    lineage: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +40,6 @@ class DriftRow:
     text: str
     histogram: Histogram | None
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class MoveView:
-    """One move of an alias."""
-
-    at: datetime
-    alias: str
-    to: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobView:
-    """One training run."""
-
-    id: str
-    kind: str
-    state: str
-    tone: str
-    started_at: datetime
-    took: str
-    details: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +91,6 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
     answers = readings.answers(name, frame.start, frame.end)
     rate, latency = _traffic(frame, answers)
     subject = model_id(name)
-    numbers = {version.digest: f"v{version.number}" for version in registry.versions(name)}
     return ModelView(
         name=name,
         owner=contract.owner if contract else "",
@@ -149,11 +108,11 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         drift_limit=contract.monitors.drift.psi if contract else DRIFT_LIMIT,
         since=datetime.fromtimestamp(frame.since, UTC),
         findings=tuple(finding_view(finding, "") for finding in open_ones),
-        versions=_versions(registry, name),
+        versions=version_views(registry, name),
         verdicts=tuple(verdict_view(verdict) for verdict in deps.stream.verdicts(subject=subject, limit=20)),
         plans=tuple(plan_view(record, deps.gate) for record in deps.gate.plans(subject=subject, limit=6)),
-        moves=tuple(MoveView(m.at, m.alias, numbers.get(m.digest, "nothing"), m.by) for m in reversed(moves)),
-        jobs=tuple(_job(job) for job in registry.jobs(subject, limit=6)),
+        moves=move_views(registry, name),
+        jobs=tuple(job_view(job) for job in registry.jobs(subject, limit=6)),
         inputs=tuple((entry.name, entry.type, entry.source) for entry in contract.inputs) if contract else (),
     )
 
@@ -244,37 +203,3 @@ def _drift_row(name: str, finding: Finding | None, found: Shape | None, limit: f
         histogram=found.histogram if found else None,
         sentence=finding.sentence if finding else "",
     )
-
-
-_STATE_TONES = {"passed": "ok", "refused": "error", "candidate": "info", "retired": "quiet"}
-
-
-def _versions(registry: Registry, name: str) -> tuple[VersionView, ...]:
-    by_digest: dict[str, list[str]] = {}
-    for alias, digest in sorted(registry.aliases(name).items()):
-        by_digest.setdefault(digest, []).append(alias)
-    return tuple(
-        VersionView(
-            number=version.number,
-            digest=version.digest,
-            short=short_digest(version.digest),
-            created_at=version.created_at,
-            format=version.format,
-            state=version.state.value,
-            state_tone=_STATE_TONES.get(version.state.value, "quiet"),
-            aliases=tuple(by_digest.get(version.digest, ())),
-            metrics=tuple((key.replace("_", " "), number(value)) for key, value in version.metrics.items()),
-            gate=verdict_view(version.gate) if version.gate else None,
-            lineage=tuple((key.replace("_", " "), value) for key, value in version.lineage.items()),
-        )
-        for version in registry.versions(name)
-    )
-
-
-_JOB_TONES = {"succeeded": "ok", "failed": "error", "running": "info"}
-
-
-def _job(job: Job) -> JobView:
-    took = duration((job.ended_at - job.started_at).total_seconds()) if job.ended_at else "still running"
-    details = ", ".join(f"{key} {value}" for key, value in list(job.details.items())[:3])
-    return JobView(job.id, job.kind, job.state, _JOB_TONES.get(job.state, "info"), job.started_at, took, details)

@@ -13,8 +13,8 @@ from wellkept.spine.gate import Gate, PlanRecord
 from wellkept.web.views import tone
 from wellkept.web.wording import bare, duration, kind_of, plain
 
-WAITING = (PlanState.WAITING,)
-MOVING = (PlanState.WAITING, PlanState.APPROVED, PlanState.RUNNING, PlanState.VERIFYING)
+SAID_BY_DECISION = (PlanState.WAITING, PlanState.APPROVED, PlanState.REJECTED)
+"""States in which a plan's sentence says what its decision (or the policy) has said already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class DecisionView:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """A plan as it is shown. ``is_waiting`` asks for a decision."""
+    """A plan as it is shown. ``is_waiting`` asks for a decision; ``sentence`` is how it stands, where that is news."""
 
     id: str
     title: str
@@ -82,7 +82,7 @@ def plan_view(record: PlanRecord, gate: Gate) -> PlanView:
         risk_tone=tone.RISK[plan.risk],
         state=record.state.value,
         state_tone=tone.PLAN[record.state],
-        sentence=record.sentence,
+        sentence=record.sentence if record.state not in SAID_BY_DECISION else "",
         hash=plan.hash,
         subject=plan.subject,
         subject_href=href_of(plan.subject),

@@ -1,0 +1,93 @@
+"""The versions of a model, the moves of its aliases, and its training runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wellkept.spine.registry import Job, Registry
+from wellkept.web.views.verdicts import VerdictView, verdict_view
+from wellkept.web.wording import duration, number, short_digest
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One version. ``aliases`` are what points to it now."""
+
+    number: int
+    digest: str
+    short: str
+    created_at: datetime
+    format: str
+    state: str
+    state_tone: str
+    aliases: tuple[str, ...]
+    metrics: tuple[tuple[str, str], ...]
+    gate: VerdictView | None
+    lineage: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveView:
+    """One move of an alias."""
+
+    at: datetime
+    alias: str
+    to: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """One training run."""
+
+    id: str
+    kind: str
+    state: str
+    tone: str
+    started_at: datetime
+    took: str
+    details: str
+
+
+_STATE_TONES = {"passed": "ok", "refused": "error", "candidate": "info", "retired": "quiet"}
+
+
+def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
+    """The versions of a model, newest first."""
+    by_digest: dict[str, list[str]] = {}
+    for alias, digest in sorted(registry.aliases(name).items()):
+        by_digest.setdefault(digest, []).append(alias)
+    return tuple(
+        VersionView(
+            number=version.number,
+            digest=version.digest,
+            short=short_digest(version.digest),
+            created_at=version.created_at,
+            format=version.format,
+            state=version.state.value,
+            state_tone=_STATE_TONES.get(version.state.value, "quiet"),
+            aliases=tuple(by_digest.get(version.digest, ())),
+            metrics=tuple((key.replace("_", " "), number(value)) for key, value in version.metrics.items()),
+            gate=verdict_view(version.gate) if version.gate else None,
+            lineage=tuple((key.replace("_", " "), value) for key, value in version.lineage.items()),
+        )
+        for version in registry.versions(name)
+    )
+
+
+_JOB_TONES = {"succeeded": "ok", "failed": "error", "running": "info"}
+
+
+def move_views(registry: Registry, name: str) -> tuple[MoveView, ...]:
+    """The moves of a model's aliases, newest first."""
+    numbers = {version.digest: f"v{version.number}" for version in registry.versions(name)}
+    moves = reversed(registry.alias_history(name))
+    return tuple(MoveView(move.at, move.alias, numbers.get(move.digest, "nothing"), move.by) for move in moves)
+
+
+def job_view(job: Job) -> JobView:
+    """One training run as it is shown."""
+    took = duration((job.ended_at - job.started_at).total_seconds()) if job.ended_at else "still running"
+    details = ", ".join(f"{key} {value}" for key, value in list(job.details.items())[:3])
+    return JobView(job.id, job.kind, job.state, _JOB_TONES.get(job.state, "info"), job.started_at, took, details)
