@@ -9,6 +9,8 @@ import pytest
 from tests.web import scene as scenes
 from tests.web.conftest import NOW, browsing, served
 from tests.web.scene import Scene
+from wellkept.kernel.entity import Entity, EntityKind
+from wellkept.web.views.overview import AT_A_GLANCE
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +45,11 @@ def test_a_loop_that_is_off_has_no_pages(empty: Scene, ops: bool, ml: bool) -> N
         assert (client.get("/models").status_code == 200) == ml
         assert ('href="/incidents"' in text) == (ops or ml)
         assert ("Services" in text) == ops
+
+
+def test_many_systems_are_cut_short_until_all_are_asked_for(empty: Scene) -> None:
+    many = [Entity(EntityKind.HOST, f"host:many-{index}", f"many-{index}") for index in range(AT_A_GLANCE + 7)]
+    empty.deps.topology.observe(many, [], NOW)
+    with served(empty) as address, browsing(address) as client:
+        assert ">7 more</a>" in client.get("/").text
+        assert client.get("/?show=all").text.count('title="host:many-') == AT_A_GLANCE + 7

@@ -33,7 +33,8 @@ from wellkept.web.views.incidents import incidents_view
 from wellkept.web.views.journal import PAGE, audit_view
 from wellkept.web.views.model import model_view
 from wellkept.web.views.modelrow import model_rows
-from wellkept.web.views.overview import overview_view
+from wellkept.web.views.overview import AT_A_GLANCE, overview_view
+from wellkept.web.views.systems import MOST
 
 KEEP_S = 1.0
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -102,8 +103,9 @@ class Pages:
         content = self.renderer.content("error.html", message=str(error), back=request.headers.get("referer", "/"))
         return self.renderer.page(request, frame, content, self.deps.token, status=_status(error))
 
-    def overview_values(self, _: Request, now: datetime) -> tuple[str, object]:
-        return "Overview", overview_view(self.deps, self.readings, now)
+    def overview_values(self, request: Request, now: datetime) -> tuple[str, object]:
+        most = MOST if request.query_params.get("show") == "all" else AT_A_GLANCE
+        return "Overview", overview_view(self.deps, self.readings, now, most)
 
     def incidents(self, request: Request, _: datetime) -> tuple[str, object]:
         chosen = request.query_params.get("show", "all")

@@ -16,6 +16,8 @@ from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.systems import HostRow, ServiceRow, host_rows, service_rows
 from wellkept.web.wording import amount, plural
 
+AT_A_GLANCE = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Vital:
@@ -37,6 +39,8 @@ class OverviewView:
     plans: tuple[PlanView, ...]
     hosts: tuple[HostRow, ...]
     services: tuple[ServiceRow, ...]
+    more_hosts: int
+    more_services: int
     models: tuple[ModelRow, ...]
     lately: tuple[EntryView, ...]
     stored: str
@@ -45,8 +49,8 @@ class OverviewView:
     ml: bool
 
 
-def overview_view(deps: WebDeps, readings: Readings, now: datetime) -> OverviewView:
-    """The first page, from the last half hour."""
+def overview_view(deps: WebDeps, readings: Readings, now: datetime, most: int = AT_A_GLANCE) -> OverviewView:
+    """The first page, from the last half hour; at most ``most`` hosts and services each, the unwell first."""
     findings = deps.stream.open_findings()
     incidents = deps.stream.incidents(live=True, limit=20)
     live = incident_rows(incidents, deps.stream)
@@ -64,8 +68,10 @@ def overview_view(deps: WebDeps, readings: Readings, now: datetime) -> OverviewV
         vitals=tuple(vitals),
         incidents=live,
         plans=tuple(plan_view(record, deps.gate) for record in waiting[:4]),
-        hosts=hosts,
-        services=services,
+        hosts=hosts[:most],
+        services=services[:most],
+        more_hosts=max(0, len(hosts) - most),
+        more_services=max(0, len(services) - most),
         models=models,
         lately=tuple(entry_view(entry) for entry in deps.audit.entries(limit=8)),
         stored=_stored(readings.reporting(now), len(hosts) + len(services)),
