@@ -9,6 +9,7 @@ import pytest
 from tests.web import scene as scenes
 from tests.web.conftest import NOW, browsing, served
 from tests.web.scene import Scene
+
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.web.views.overview import AT_A_GLANCE
 
