@@ -10,18 +10,29 @@ CREATE OR REPLACE FUNCTION wellkept_mount AS (a) ->
 CREATE OR REPLACE FUNCTION wellkept_model AS (r, a) ->
     if(a['wellkept.model.name'] != '', a['wellkept.model.name'], r['wellkept.model.name']);
 
-CREATE OR REPLACE FUNCTION wellkept_entity AS (r, a) -> multiIf(
-    wellkept_mount(a) != '' AND wellkept_host(r) != '', concat('disk:', wellkept_host(r), ':', wellkept_mount(a)),
-    wellkept_model(r, a) != '' AND a['wellkept.feature.name'] != '',
-        concat('feature:', wellkept_model(r, a), '/', a['wellkept.feature.name']),
-    wellkept_model(r, a) != '', concat('model:', wellkept_model(r, a)),
-    r['service.name'] != '' AND NOT startsWith(r['service.name'], 'unknown_service') AND r['service.namespace'] != '',
-        concat('service:', r['service.namespace'], '/', r['service.name']),
-    r['service.name'] != '' AND NOT startsWith(r['service.name'], 'unknown_service'),
-        concat('service:', r['service.name']),
+-- The id of a service entity, '' where the resource names no service.
+CREATE OR REPLACE FUNCTION wellkept_service AS (r) -> if(
+    r['service.name'] = '' OR startsWith(r['service.name'], 'unknown_service'),
+    '',
+    concat('service:', r['service.namespace'], if(r['service.namespace'] = '', '', '/'), r['service.name']));
+
+-- What a resource is by itself.
+CREATE OR REPLACE FUNCTION wellkept_own AS (r) -> multiIf(
+    r['wellkept.model.name'] != '', concat('model:', r['wellkept.model.name']),
+    wellkept_service(r) != '', wellkept_service(r),
     r['process.pid'] != '' AND wellkept_host(r) != '', concat('process:', wellkept_host(r), ':', r['process.pid']),
     wellkept_host(r) != '', concat('host:', wellkept_host(r)),
     '');
+
+-- What attributes make of it. ``own`` is wellkept_own(r), which is worked out once for each resource.
+CREATE OR REPLACE FUNCTION wellkept_within AS (own, r, a) -> multiIf(
+    wellkept_mount(a) != '' AND wellkept_host(r) != '', concat('disk:', wellkept_host(r), ':', wellkept_mount(a)),
+    wellkept_model(r, a) != '' AND a['wellkept.feature.name'] != '',
+        concat('feature:', wellkept_model(r, a), '/', a['wellkept.feature.name']),
+    a['wellkept.model.name'] != '', concat('model:', a['wellkept.model.name']),
+    own);
+
+CREATE OR REPLACE FUNCTION wellkept_entity AS (r, a) -> wellkept_within(wellkept_own(r), r, a);
 
 -- The scalar kinds of an OTLP AnyValue as text; what is none of them (nothing set) is the empty text.
 CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> coalesce(
@@ -32,6 +43,9 @@ CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> coalesce(
 CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> if(
     notEmpty(v.array_value.values), toJSONString(arrayMap(x -> wellkept_scalar(x), v.array_value.values)),
     wellkept_scalar(v));
+
+CREATE OR REPLACE FUNCTION wellkept_scalar_pairs AS (attributes) ->
+    arraySort(arrayMap(x -> (toValidUTF8(x.key), toValidUTF8(wellkept_scalar(x.value))), attributes));
 
 -- OTLP attributes as (key, text) pairs in the order of their keys, so that equal sets are equal arrays.
 CREATE OR REPLACE FUNCTION wellkept_pairs AS (attributes) ->

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 
 from wellkept.store.telemetry.arrow import numbers, text_maps
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
-_LOOKBACK_S = 60.0
+_LOOKBACK_MS = 60_000
 _REMEMBERED = 200_000
 _CUMULATIVE, _DELTA = 2, 1
 
@@ -58,32 +58,25 @@ class Metrics:
         Raises:
             StoreError: the engine failed.
         """
-        step_ms = max(1, round(step_s * 1000))
-        start_ms, end_ms = _millis(start), _millis(end)
-        count = max(0, math.ceil((end_ms - start_ms) / step_ms))
-        rows = self._engine.query(
-            load("metrics.sql"),
-            {
-                "start": start_ms,
-                "end": end_ms,
-                "since": start_ms - max(step_ms, round(_LOOKBACK_S * 1000)),
-                "step": step_ms,
-                "names": list(names or ()),
-                "entities": list(entities or ()),
-            },
-        )
-        times = start_ms / 1000 + step_ms / 1000 * np.arange(1, count + 1)
+        grid = Grid.of(start, end, step_s)
+        parameters = {
+            **grid.parameters,
+            "since": grid.start_ms - max(grid.step_ms, _LOOKBACK_MS),
+            "names": list(names or ()),
+            "entities": list(entities or ()),
+        }
+        rows = self._engine.query(load("queries/metrics.sql"), parameters)
         known = self._describe(rows["series"].to_pylist())
-        values = _lay_out(rows, known, count, step_ms / 1000)
+        values = _lay_out(rows, known, grid)
         seen = np.isfinite(values).any(axis=0)
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
-        return Window(times, values[:, seen], series)
+        return Window(grid.times, values[:, seen], series)
 
     def _describe(self, ids: list[int]) -> list[_Known]:
         with self._lock:
             missing = [series for series in ids if series not in self._known]
         if missing:
-            rows = self._engine.query(load("series.sql"), {"series": missing})
+            rows = self._engine.query(load("queries/series.sql"), {"series": missing})
             with self._lock:
                 if len(self._known) > _REMEMBERED:
                     self._known.clear()
@@ -109,13 +102,13 @@ def _read_series(rows: pa.Table) -> dict[int, _Known]:
     return known
 
 
-def _lay_out(rows: pa.Table, known: list[_Known], count: int, step_s: float) -> NDArray[np.float64]:
-    """The values on the grid: [count, series]; one scatter each for what is last, when, and in total."""
+def _lay_out(rows: pa.Table, known: list[_Known], grid: Grid) -> NDArray[np.float64]:
+    """The values on the grid: [grid.count, series]; one scatter each for what is last, when, and in total."""
     lists = rows["steps"].combine_chunks()
     lengths = np.diff(lists.offsets.to_numpy())
     column = np.repeat(np.arange(len(known)), lengths)
     step = numbers(rows["steps"]).astype(np.int64)
-    last = np.full((count + 1, len(known)), np.nan)
+    last = np.full((grid.count + 1, len(known)), np.nan)
     last[step, column] = numbers(rows["lasts"])
     counters = np.array([entry.is_counter for entry in known], dtype=bool)
     deltas = np.array([entry.is_delta for entry in known], dtype=bool)
@@ -127,7 +120,7 @@ def _lay_out(rows: pa.Table, known: list[_Known], count: int, step_s: float) -> 
     if deltas.any():
         total = np.full(last.shape, np.nan)
         total[step, column] = numbers(rows["totals"])
-        values[:, deltas] = total[1:, deltas] / step_s
+        values[:, deltas] = total[1:, deltas] / grid.step_s
     values[~np.isfinite(values)] = np.nan
     return values
 
@@ -146,7 +139,3 @@ def _rates(last: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.flo
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = increase / elapsed
     return np.where(is_seen[1:] & has_before & (elapsed > 0), rate, np.nan)
-
-
-def _millis(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
+from wellkept.store.telemetry.logs import Logs
 from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
+from wellkept.store.telemetry.predictions import Labels, Predictions
+from wellkept.store.telemetry.resources import Resources
+from wellkept.store.telemetry.retention import apply_retention
+from wellkept.store.telemetry.spans import Spans
 
 
 class Telemetry:
@@ -22,6 +28,12 @@ class Telemetry:
         self.engine = engine
         self.otlp = OtlpWriter(engine)
         self.metrics = Metrics(engine)
+        self.spans = Spans(engine)
+        self.logs = Logs(engine)
+        self.predictions = Predictions(engine)
+        self.labels = Labels(engine)
+        self.changes = Changes(engine)
+        self.resources = Resources(engine)
 
     @classmethod
     def open(
@@ -41,6 +53,7 @@ class Telemetry:
         engine = EmbeddedEngine(folder, database=database)
         try:
             migrate(engine)
+            apply_retention(engine, retention or {})
         except BaseException:
             engine.close()
             raise

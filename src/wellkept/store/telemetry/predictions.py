@@ -1,0 +1,96 @@
+"""Predictions and labels: written as Arrow, read joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.grid import millis
+from wellkept.store.telemetry.statements import load
+
+MILLISECOND = pa.timestamp("ms", tz="UTC")
+
+PREDICTIONS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("time", MILLISECOND),
+        ("model", pa.string()),
+        ("version", pa.string()),
+        ("entity_key", pa.string()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("score", pa.float64()),
+        ("decision", pa.string()),
+        ("features", pa.map_(pa.string(), pa.float64())),
+        ("latency_ms", pa.float64()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+    ]
+)
+"""The columns of predictions. Only ``id``, ``time``, ``model``, ``version`` and ``score`` have to be there."""
+
+REQUIRED = ("id", "time", "model", "version", "score")
+
+LABELS = pa.schema(
+    [("prediction_id", pa.string()), ("model", pa.string()), ("time", MILLISECOND), ("value", pa.float64())]
+)
+"""The columns of labels; ``time`` is when the label became known."""
+
+_KNOWN = "SELECT DISTINCT id, model FROM prediction_ids WHERE id IN {ids:Array(String)}"
+_MODELS = """
+SELECT model, count() AS predictions, max(time) AS last
+FROM predictions WHERE time >= fromUnixTimestamp64Milli({start:Int64}) GROUP BY model ORDER BY model"""
+
+
+class Predictions:
+    """What models said."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def write(self, table: pa.Table) -> None:
+        """Store predictions (columns of ``PREDICTIONS``); written again, a prediction is the same prediction."""
+        self._engine.insert_arrow("predictions", table)
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of the ids are of stored predictions."""
+        return set(self.models_of(ids))
+
+    def models_of(self, ids: Sequence[str]) -> dict[str, str]:
+        """The model of each prediction that is stored, by its id; one query for all."""
+        if not ids:
+            return {}
+        rows = self._engine.query(_KNOWN, {"ids": list(ids)})
+        return dict(zip(rows["id"].to_pylist(), rows["model"].to_pylist(), strict=True))
+
+    def window(self, model: str, start: datetime, end: datetime, *, known_by: datetime | None = None) -> pa.Table:
+        """Predictions of ``model`` made in [start, end), by time, with their labels.
+
+        Columns ``id``, ``time``, ``version``, ``score``, ``label`` (null: not known), ``label_time``, ``decision``,
+        ``entity_key``, ``trace_id``, ``span_id``, ``latency_ms``, ``features`` and ``attributes`` (maps). Of several
+        labels the newest counts; ``known_by`` leaves out what became known at that moment or later.
+        """
+        parameters = {
+            "model": model,
+            "start": millis(start),
+            "end": millis(end),
+            "known_by": millis(known_by) if known_by else 9_000_000_000_000,
+        }
+        return self._engine.query(load("queries/predictions.sql"), parameters)
+
+    def models(self, since: datetime) -> pa.Table:
+        """Which models have predicted since then: ``model``, ``predictions``, ``last``."""
+        return self._engine.query(_MODELS, {"start": millis(since)})
+
+
+class Labels:
+    """What turned out to be true."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def write(self, table: pa.Table) -> None:
+        """Store labels (columns of ``LABELS``)."""
+        self._engine.insert_arrow("labels", table)

@@ -1,0 +1,43 @@
+-- Which service called which: a span whose child is a span of another service. A call that nobody answered has no
+-- child; it counts towards the service that the caller named (peer.service), in the caller's namespace.
+WITH spans AS
+(
+    SELECT
+        TraceId, SpanId, ParentSpanId, ServiceEntity, SpanKind, StatusCode, Duration,
+        SpanAttributes['service.peer.name'] AS new_peer,
+        if(new_peer = '', SpanAttributes['peer.service'], new_peer) AS peer,
+        if(
+            peer = '',
+            '',
+            concat('service:', if(ResourceAttributes['service.namespace'] = '', '', concat(ResourceAttributes['service.namespace'], '/')), peer)
+        ) AS named
+    FROM otel_traces
+    WHERE Timestamp >= fromUnixTimestamp64Milli({start:Int64}) AND Timestamp < fromUnixTimestamp64Milli({end:Int64})
+        AND ServiceEntity != ''
+    LIMIT 1 BY TraceId, SpanId
+)
+SELECT
+    source,
+    target,
+    count() AS calls,
+    countIf(is_error) AS errors,
+    quantileExact(0.95)(taken) / 1e9 AS p95_s,
+    quantileExactIf(0.5)(taken - answered, is_answered AND is_client) / 1e9 AS gap_p50_s
+FROM
+(
+    SELECT
+        caller.ServiceEntity AS source,
+        callee.SpanId != '' AS is_answered,
+        caller.SpanKind = 'Client' AS is_client,
+        if(is_answered, callee.ServiceEntity, caller.named) AS target,
+        if(is_client, caller.StatusCode, callee.StatusCode) = 'Error' AS is_error,
+        toInt64(if(is_client, caller.Duration, callee.Duration)) AS taken,
+        toInt64(callee.Duration) AS answered
+    FROM spans AS caller
+    LEFT JOIN (SELECT * FROM spans WHERE SpanKind IN ('Server', 'Consumer')) AS callee
+        ON callee.TraceId = caller.TraceId AND callee.ParentSpanId = caller.SpanId
+    WHERE is_answered OR is_client
+)
+WHERE target != '' AND target != source
+GROUP BY source, target
+ORDER BY source, target

@@ -1,0 +1,77 @@
+"""Reading spans: rate, errors and duration by service, who called whom, single traces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.grid import Derived, Grid, by_entity, millis
+from wellkept.store.telemetry.statements import load
+from wellkept.store.telemetry.window import Window
+
+
+class Spans:
+    """Every method counts a span that came twice once (same trace id and span id)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def red(self, start: datetime, end: datetime, step_s: float) -> Window:
+        """What services answered, by when the answer began.
+
+        Series ``span.rate`` (requests per second), ``span.errors`` (failed requests per second),
+        ``span.duration.p50`` and ``span.duration.p95`` (seconds) of each service entity, over its spans of kind
+        Server and Consumer. A step without a request is NaN in all four.
+        """
+        grid = Grid.of(start, end, step_s)
+        rows = self._engine.query(load("queries/red.sql"), grid.parameters)
+        kinds = (
+            Derived("calls", "span.rate", "1/s", grid.step_s),
+            Derived("errors", "span.errors", "1/s", grid.step_s),
+            Derived("p50s", "span.duration.p50", "s"),
+            Derived("p95s", "span.duration.p95", "s"),
+        )
+        return by_entity(rows, grid, kinds)
+
+    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
+        """Series ``span.exclusive.p90`` (seconds) of each service: the time that it spent itself.
+
+        In each trace: what its Server and Consumer spans took, less its Client spans, per answer. Calls made side by
+        side are subtracted one by one, so the time of a service that fans out is a lower bound, and never below 0.
+        """
+        grid = Grid.of(start, end, step_s)
+        rows = self._engine.query(load("queries/exclusive.sql"), grid.parameters)
+        return by_entity(rows, grid, (Derived("p90s", "span.exclusive.p90", "s"),))
+
+    def edges(self, start: datetime, end: datetime) -> pa.Table:
+        """Calls between services: ``source``, ``target`` (entity ids), ``calls``, ``errors`` (as the caller saw them),
+        ``p95_s`` (of the call, as the caller saw it) and ``gap_p50_s`` (what the call took beyond the callee's answer).
+        """
+        return self._engine.query(load("queries/edges.sql"), {"start": millis(start), "end": millis(end)})
+
+    def trace(self, trace_id: str) -> pa.Table:
+        """The spans of a trace by time; no rows where the trace is not known. At most 10,000 spans."""
+        return self._engine.query(load("queries/trace.sql"), {"trace_id": trace_id.lower()})
+
+    def recent(
+        self,
+        start: datetime,
+        end: datetime,
+        *,
+        entity: str = "",
+        errors_only: bool = False,
+        slower_than_s: float = 0.0,
+        limit: int = 100,
+    ) -> pa.Table:
+        """What services answered lately, newest first."""
+        parameters = {
+            "start": millis(start),
+            "end": millis(end),
+            "entity": entity,
+            "errors_only": errors_only,
+            "slower_than": round(slower_than_s * 1e9),
+            "limit": limit,
+        }
+        return self._engine.query(load("queries/recent_spans.sql"), parameters)

@@ -1,0 +1,1 @@
+ALTER TABLE changes MODIFY TTL toDateTime(at) + toIntervalDay({days:UInt32});

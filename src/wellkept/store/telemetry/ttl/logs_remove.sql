@@ -1,0 +1,1 @@
+ALTER TABLE otel_logs REMOVE TTL;

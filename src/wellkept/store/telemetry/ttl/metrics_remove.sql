@@ -1,0 +1,3 @@
+ALTER TABLE metric_points REMOVE TTL;
+ALTER TABLE metric_series REMOVE TTL;
+ALTER TABLE resources REMOVE TTL;

@@ -1,0 +1,3 @@
+ALTER TABLE predictions REMOVE TTL;
+ALTER TABLE prediction_ids REMOVE TTL;
+ALTER TABLE labels REMOVE TTL;
