@@ -1,0 +1,117 @@
+"""OTLP over HTTP: POST /v1/metrics, /v1/logs, /v1/traces, protobuf or JSON, gzip or plain.
+
+Statuses are those of the specification: senders drop data on every error but 429, 502, 503 and 504, so what they may
+try again gets 503 with ``Retry-After``, and never 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wellkept.kernel.errors import InputError, OverloadError, StoreError, TooLargeError, WellkeptError
+from wellkept.ops.ingest.content import gunzip
+from wellkept.ops.ingest.stage import Ingest
+from wellkept.store.telemetry.otlp.json_request import to_protobuf
+from wellkept.store.telemetry.otlp.writer import Signal
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+_INVALID_ARGUMENT, _RESOURCE_EXHAUSTED, _INTERNAL, _UNAVAILABLE = 3, 8, 13, 14
+_SMALL = 64 << 10
+"""Below this many bytes unpacking is done at once: handing it to a thread would cost more."""
+
+
+class UnsupportedError(InputError):
+    """A media type or a coding that this door does not speak."""
+
+
+def routes(ingest: Ingest) -> list[Route]:
+    """The routes of every signal."""
+    return [Route(f"/v1/{signal}", _endpoint(ingest, signal), methods=["POST"]) for signal in Signal]
+
+
+def _endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[Response]]:
+    async def take(request: Request) -> Response:
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            body = await _body(request, signal, media, ingest.settings.max_body_bytes)
+            await asyncio.wrap_future(ingest.submit(signal, body))
+        except WellkeptError as error:
+            return refusal(error, media)
+        return Response(b"" if media == PROTOBUF else b"{}", media_type=media)
+
+    return take
+
+
+async def _body(request: Request, signal: Signal, media: str, limit: int) -> bytes:
+    """The request as protobuf, unpacked, within the limit."""
+    what = f"OTLP {signal} request"
+    if media not in (PROTOBUF, JSON):
+        raise UnsupportedError(f"{what}, Content-Type", f"must be {PROTOBUF} or {JSON}", media)
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip"):
+        raise UnsupportedError(f"{what}, Content-Encoding", "must be gzip or identity", coding)
+    body = await read_body(request, what, limit)
+
+    def unpack() -> bytes:
+        plain = gunzip(what, body, limit) if coding == "gzip" else body
+        return to_protobuf(signal, plain) if media == JSON else plain
+
+    return unpack() if len(body) < _SMALL else await run_in_threadpool(unpack)
+
+
+async def read_body(request: Request, what: str, limit: int) -> bytes:
+    """The bytes of a request; reading ends as soon as they are over the limit."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError(what, f"must be at most {limit} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def refusal(error: WellkeptError, media: str) -> Response:
+    """A ``google.rpc.Status`` in the encoding of the request."""
+    status, code = _status(error)
+    headers = {"Retry-After": str(error.retry_after_s if isinstance(error, OverloadError) else 1)}
+    message = str(error)
+    if media == PROTOBUF:
+        text = message.encode()
+        body = b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
+    else:
+        body, media = orjson.dumps({"code": code, "message": message}), JSON
+    return Response(body, status, headers=headers if status == 503 else None, media_type=media)
+
+
+def _status(error: WellkeptError) -> tuple[int, int]:
+    match error:
+        case UnsupportedError():
+            return 415, _INVALID_ARGUMENT
+        case TooLargeError():
+            return 413, _RESOURCE_EXHAUSTED
+        case InputError():
+            return 400, _INVALID_ARGUMENT
+        case OverloadError():
+            return 503, _UNAVAILABLE
+        case StoreError():
+            return 503, _INTERNAL
+        case _:
+            return 503, _INTERNAL
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

@@ -1,0 +1,45 @@
+"""What ingest needs and promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wellkept.store.telemetry.otlp.writer import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """Limits of the doors.
+
+    ``max_body_bytes`` counts after decompression. Requests that arrive within ``group_s`` seconds of one another, up
+    to ``group_bytes``, are stored by one statement. ``queue_bytes`` may wait or be under way for each signal; beyond
+    it senders are told to come again.
+    """
+
+    max_body_bytes: int = 20 << 20
+    group_s: float = 0.03
+    group_bytes: int = 8 << 20
+    queue_bytes: int = 256 << 20
+
+
+class Sink(Protocol):
+    """Where request bodies are stored."""
+
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
+        """Store the bodies, all or an error.
+
+        Raises:
+            InputError: a body cannot be decoded.
+            OverloadError: not now, try again.
+            StoreError: the engine failed.
+        """
+        ...
+
+
+class Store(Protocol):
+    """The telemetry store as ingest sees it."""
+
+    @property
+    def otlp(self) -> Sink: ...

@@ -1,0 +1,61 @@
+"""The runner of ingest: one group-committing writer for each signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from wellkept.kernel.clock import Clock, to_nanos
+from wellkept.kernel.errors import TooLargeError
+from wellkept.kernel.stage import Message, Stage
+from wellkept.ops.ingest.base import IngestSettings, Store
+from wellkept.ops.ingest.batcher import Batcher
+from wellkept.store.telemetry.otlp.framing import check
+from wellkept.store.telemetry.otlp.writer import Signal
+
+STAGE = Stage(
+    name="ops.ingest",
+    consumes=frozenset({Message.OUTSIDE}),
+    emits=frozenset({Message.TELEMETRY, Message.ENTITY, Message.PREDICTION, Message.LABEL}),
+    purpose="Takes OTLP in, has the engine decode it in bulk, and acknowledges only what is stored.",
+)
+
+
+class Ingest:
+    """Takes request bodies and stores them in groups. Everything may be called from several threads."""
+
+    def __init__(self, telemetry: Store, clock: Clock, settings: IngestSettings | None = None) -> None:
+        self.settings = settings or IngestSettings()
+        self._telemetry, self._clock = telemetry, clock
+        self._batchers = {
+            signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal
+        }
+
+    def submit(self, signal: Signal, body: bytes) -> Future[None]:
+        """Check a protobuf body's framing and queue it; the future is done when it is stored.
+
+        Raises:
+            InputError: the body is cut off or not of this signal.
+            TooLargeError: the body is over the limit.
+            OverloadError: the queue is full.
+        """
+        if len(body) > self.settings.max_body_bytes:
+            limit = self.settings.max_body_bytes
+            raise TooLargeError(f"OTLP {signal} request", f"must be at most {limit} bytes", len(body))
+        check(signal, body)
+        if not body:
+            done: Future[None] = Future()
+            done.set_result(None)
+            return done
+        return self._batchers[signal].submit(body)
+
+    def close(self) -> None:
+        """Store what was taken, and stop."""
+        for batcher in self._batchers.values():
+            batcher.close()
+
+    def _writer(self, signal: Signal) -> Callable[[Sequence[bytes]], None]:
+        def write(bodies: Sequence[bytes]) -> None:
+            self._telemetry.otlp.insert(signal, bodies, to_nanos(self._clock.now()))
+
+        return write
