@@ -1,0 +1,140 @@
+"""``wellkept models``: train, show, promote and roll back models."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.kernel.errors import TrainingError
+
+LOOK_EVERY_S = 0.3
+
+
+@click.group(name="models")
+def command() -> None:
+    """Models: versions by digest, promoted only through the gate."""
+
+
+@command.command(name="list")
+@data_option
+@json_option
+def list_models(data: Path | None, as_json: bool) -> None:
+    """Every model, with its champion."""
+    answer = client(data).get("/api/v1/models")
+    if as_json:
+        return say_json(answer)
+    rows = [
+        (m["name"], str(m["champion"] or "none"), str(m["versions_count"]), _numbers(m["metrics"]))
+        for m in answer["models"]
+    ]
+    empty = "No model yet. `wellkept models train FOLDER` trains one; a project is model.yaml and model.py."
+    say_table("Models", ("name", "champion", "versions", "held-out metrics"), rows, empty)
+    return None
+
+
+@command.command()
+@click.argument("project", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@data_option
+@json_option
+def train(project: Path, data: Path | None, as_json: bool) -> None:
+    """Train the project in folder PROJECT, judge it by its gates, and register it."""
+    api = client(data)
+    job = api.post("/api/v1/models/train", {"project": str(project.resolve()), "by": getpass.getuser()})["job"]
+    job = _followed(api, job, quiet=as_json)
+    if job["state"] == "failed":
+        raise TrainingError(f"training of {project} failed: {job['details'].get('error', '')}")
+    if as_json:
+        return say_json(job)
+    details = job["details"]
+    say_table(
+        f"version {details['version']} of {details['model']}: {details['judgement']}",
+        ("check", "value", "limit", "passed"),
+        [(c["name"], c["value"], c["limit"], "yes" if c["passed"] else "NO") for c in details["checks"]],
+        "No checks.",
+    )
+    if details["judgement"] == "pass":
+        click.echo(f"`wellkept models promote {details['model']}` proposes to make it live.")
+    return None
+
+
+@command.command()
+@click.argument("model")
+@data_option
+@json_option
+def show(model: str, data: Path | None, as_json: bool) -> None:
+    """One model: its versions, what they scored, which is live."""
+    answer = client(data).get(f"/api/v1/models/{model}")
+    if as_json:
+        return say_json(answer)
+    names: dict[str, list[str]] = {}
+    for alias, digest in answer["aliases"].items():
+        names.setdefault(digest, []).append(alias)
+    rows = [
+        (
+            str(v["number"]),
+            v["digest"][7:19],
+            ", ".join(names.get(v["digest"], [])),
+            v["state"],
+            v["format"],
+            _numbers(v["metrics"]),
+            when(v["created_at"]),
+        )
+        for v in answer["versions"]
+    ]
+    columns = ("version", "digest", "alias", "state", "format", "held-out metrics", "trained")
+    say_table(model, columns, rows, "No version yet.")
+    rows2 = [(when(v["at"]), v["judgement"], v["sentence"]) for v in answer["verdicts"]]
+    say_table("Verdicts", ("at", "verdict", "because"), rows2, "No verdict about this model in production yet.")
+    return None
+
+
+@command.command()
+@click.argument("model")
+@click.option("--version", default="", help="Number or digest (default: the newest).")
+@click.option("--why", default="", help="The reason.")
+@data_option
+@json_option
+def promote(model: str, version: str, why: str, data: Path | None, as_json: bool) -> None:
+    """Propose that a version becomes the champion; a person approves it."""
+    request = {"version": version, "by": getpass.getuser(), "why": why}
+    _say_proposed(client(data).post(f"/api/v1/models/{model}/promote", request), as_json)
+
+
+@command.command()
+@click.argument("model")
+@click.option("--why", default="", help="The reason.")
+@data_option
+@json_option
+def rollback(model: str, why: str, data: Path | None, as_json: bool) -> None:
+    """Propose that the previous champion comes back; a person approves it."""
+    request = {"by": getpass.getuser(), "why": why}
+    _say_proposed(client(data).post(f"/api/v1/models/{model}/rollback", request), as_json)
+
+
+def _followed(api: Any, job: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    """The job when it has ended; says each phase as it begins."""
+    phase = ""
+    while job["state"] == "running":
+        if job["details"].get("phase") != phase and not quiet:
+            phase = job["details"].get("phase", "")
+            click.echo(f"  {phase} ...", err=True)
+        time.sleep(LOOK_EVERY_S)
+        job = api.get(f"/api/v1/jobs/{job['id']}")["job"]
+    return job
+
+
+def _say_proposed(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return say_json(answer)
+    click.echo(f"proposed: {answer['plan']['title']}")
+    click.echo(f"`wellkept approve {answer['id']}` shows it and decides.")
+    return None
+
+
+def _numbers(metrics: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in metrics.items())

@@ -1,0 +1,113 @@
+"""What a person can ask of the ml loop, one function a verb; routes and commands only pass it on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.plan import Plan
+from wellkept.spine.registry import Job, ModelVersion, Registry
+from wellkept.spine.stream import Stream
+
+
+class Training(Protocol):
+    """Starts training runs."""
+
+    def start(self, project: str, by: str) -> Job: ...
+
+
+class Promotion(Protocol):
+    """Proposes promotions and rollbacks at the gate."""
+
+    def promote(self, version: ModelVersion, by: str, why: str) -> Plan: ...
+
+    def rollback(self, model: str, by: str, why: str) -> Plan: ...
+
+    def deployments(self) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUseCases:
+    """The verbs: list, show, train, promote, roll back."""
+
+    registry: Registry
+    stream: Stream
+    training: Training
+    promotion: Promotion
+
+    def models(self) -> list[dict[str, Any]]:
+        """Every model, with its champion."""
+        return [self._summary(name) for name in self.registry.models()]
+
+    def show(self, model: str) -> dict[str, Any]:
+        """One model: contract, versions, aliases, verdicts, jobs.
+
+        Raises:
+            NotFoundError: there is no such model.
+        """
+        contract = self.registry.contract(model)
+        if contract is None:
+            raise NotFoundError(f"model {model}", "is not known; `wellkept models train FOLDER` makes one")
+        subject = f"model:{model}"
+        return {
+            **self._summary(model),
+            "contract": contract,
+            "versions": encode(self.registry.versions(model)),
+            "aliases": self.registry.aliases(model),
+            "history": encode(self.registry.alias_history(model)),
+            "verdicts": encode(self.stream.verdicts(subject=subject)),
+            "jobs": encode(self.registry.jobs(subject)),
+        }
+
+    def train(self, project: str, by: str) -> dict[str, Any]:
+        """Start a training run of a project folder; the job can be asked for."""
+        job: dict[str, Any] = encode(self.training.start(project, by))
+        return job
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """A training run.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        job = self.registry.job(job_id)
+        if job is None:
+            raise NotFoundError(f"job {job_id}", "is not known")
+        shown: dict[str, Any] = encode(job)
+        return shown
+
+    def promote(self, model: str, reference: str, by: str, why: str) -> Mapping[str, Any]:
+        """Propose that a version (digest, number or alias; empty: the newest) becomes the champion."""
+        version = self.registry.version(model, reference) if reference else self._newest(model)
+        return _plan(self.promotion.promote(version, by, why))
+
+    def rollback(self, model: str, by: str, why: str) -> Mapping[str, Any]:
+        """Propose that the previous champion comes back."""
+        return _plan(self.promotion.rollback(model, by, why))
+
+    def deployments(self) -> list[dict[str, Any]]:
+        """What the model server should serve."""
+        return self.promotion.deployments()
+
+    def _newest(self, model: str) -> ModelVersion:
+        versions = self.registry.versions(model)
+        if not versions:
+            raise NotFoundError(f"model {model}", "has no version; `wellkept models train FOLDER` makes one")
+        return versions[0]
+
+    def _summary(self, model: str) -> dict[str, Any]:
+        versions = self.registry.versions(model)
+        champion = self.registry.alias(model, "champion")
+        return {
+            "name": model,
+            "versions_count": len(versions),
+            "champion": champion.number if champion else None,
+            "metrics": dict(champion.metrics) if champion else {},
+        }
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    return {"plan": encode(plan), "id": plan.id, "hash": plan.hash}
