@@ -13,15 +13,15 @@ import pytest
 from wellkept.checks import detectors as suite
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import Detector, DetectSettings, View
-from wellkept.ops.detect.detectors.exhaustion import ExhaustionDetector
-from wellkept.ops.detect.detectors.missing import MissingDataDetector
-from wellkept.ops.detect.detectors.robust import RobustDetector
+from wellkept.ops.detect.detectors.exhaustion import Exhaustion
+from wellkept.ops.detect.detectors.missing import MissingData
+from wellkept.ops.detect.detectors.robust import RobustAnomaly
 
-OURS = (RobustDetector, ExhaustionDetector, MissingDataDetector)
+OURS = (RobustAnomaly, Exhaustion, MissingData)
 
 
 @pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.name)
-def test_our_detectors_hold_the_contract(kind: type[RobustDetector]) -> None:
+def test_our_detectors_hold_the_contract(kind: type[RobustAnomaly]) -> None:
     ran = suite.check_detector(kind(DetectSettings()), View)
     assert len(ran) == len(suite.CHECKS)
     assert isinstance(kind(), Detector)

@@ -46,9 +46,7 @@ def router(door: AgentDoor) -> APIRouter:
 
     @routes.post("/{agent}/results")
     def results(agent: str, batch: Results) -> dict[str, Any]:
-        settled = {
-            result.key: door.report(agent, result.key, result.model_dump()) for result in batch.results
-        }
+        settled = {result.key: door.report(agent, result.key, result.model_dump()) for result in batch.results}
         return {
             "accepted": [key for key, ok in settled.items() if ok],
             "unknown": [k for k, ok in settled.items() if not ok],

@@ -52,9 +52,7 @@ def router(gate: Gate, audit: Audit) -> APIRouter:
         return {"decision": encode(gate.reject(plan_id, opinion.by, opinion.why))}
 
     @routes.get("/audit")
-    def entries(
-        subject: str | None = None, limit: int = Query(default=100, ge=1, le=10_000)
-    ) -> dict[str, Any]:
+    def entries(subject: str | None = None, limit: int = Query(default=100, ge=1, le=10_000)) -> dict[str, Any]:
         return {"entries": [_entry(entry) for entry in audit.entries(limit, subject)]}
 
     @routes.get("/audit/verify")

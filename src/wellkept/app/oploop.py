@@ -27,13 +27,9 @@ class OpsLoop:
         self._platform, self._settings = platform, settings
         self._runbooks = runbooks(settings.runbooks)
         detectors = [detector(settings.detect) for detector in load("detector").values()]
-        self._detect = DetectRunner(
-            platform.telemetry, platform.topology, platform.stream, detectors, settings.detect
-        )
+        self._detect = DetectRunner(platform.telemetry, platform.topology, platform.stream, detectors, settings.detect)
         self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate)
-        self._diagnose = DiagnoseRunner(
-            platform.telemetry, platform.topology, platform.stream, settings.diagnose
-        )
+        self._diagnose = DiagnoseRunner(platform.telemetry, platform.topology, platform.stream, settings.diagnose)
         self._remediate: Remediate | None = None
 
     def handlers(self) -> Sequence[ActionHandler]:

@@ -62,5 +62,5 @@ def _show(answer: dict[str, Any]) -> None:
         say_table("Causes", ("entity", "confidence", "because"), rows, "No cause was found.")
     rows = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
     say_table("Plans", ("id", "state", "what", "how it stands"), rows, "No plan was proposed.")
-    rows = [(when(t["at"]), t["actor"], t["what"]) for t in incident["timeline"]]
-    say_table("Story", ("at", "who", "what"), rows, "Nothing happened yet.")
+    story = [(when(t["at"]), t["actor"], t["what"]) for t in incident["timeline"]]
+    say_table("Story", ("at", "who", "what"), story, "Nothing happened yet.")

@@ -24,7 +24,7 @@ class WellkeptError(Exception):
     exit_code = 1
 
 
-class InputError(WellkeptError):
+class InputError(WellkeptError, ValueError):
     """Something given to us breaks a rule.
 
     The message is built from the three parts, so that every one of them reads alike.

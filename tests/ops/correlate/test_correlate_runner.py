@@ -81,7 +81,7 @@ def finding(
 
 
 def test_an_incident_from_onset_to_closed_ticket(stream: Stream) -> None:
-    run = CorrelateRunner(Chain(), stream, SETTINGS)
+    run = CorrelateRunner(stream, Chain(), SETTINGS)
     stream.record(Change(CHAIN[1], ChangeKind.DEPLOY, at(-100), "mia", "release 7"))
     stream.publish([finding(CHAIN[1], 0), finding(CHAIN[0], 10, severity=Severity.WARNING)], at(30))
     (opened,) = run.tick(at(30)).opened
@@ -106,7 +106,7 @@ def test_an_incident_from_onset_to_closed_ticket(stream: Stream) -> None:
 
 
 def test_closing_may_wait(stream: Stream) -> None:
-    run = CorrelateRunner(Chain(), stream, CorrelateSettings(quiet_s=10.0, close_after_s=30.0))
+    run = CorrelateRunner(stream, Chain(), CorrelateSettings(quiet_s=10.0, close_after_s=30.0))
     stream.publish([finding(LONELY)], at(0))
     run.tick(at(0))
     stream.close([f.fingerprint for f in stream.open_findings()], at(5))
@@ -117,11 +117,11 @@ def test_closing_may_wait(stream: Stream) -> None:
 def test_a_resolved_finding_never_creates_an_incident(stream: Stream) -> None:
     stream.publish([finding(LONELY)], at(0))
     stream.close([f.fingerprint for f in stream.open_findings()], at(5))
-    assert CorrelateRunner(Chain(), stream, SETTINGS).tick(at(6)).opened == ()
+    assert CorrelateRunner(stream, Chain(), SETTINGS).tick(at(6)).opened == ()
 
 
 def test_a_resolved_incident_never_swallows_new_findings(stream: Stream) -> None:
-    run = CorrelateRunner(Chain(), stream, SETTINGS)
+    run = CorrelateRunner(stream, Chain(), SETTINGS)
     stream.publish([finding(LONELY)], at(0))
     (first,) = run.tick(at(0)).opened
     stream.close([f.fingerprint for f in stream.open_findings()], at(5))
@@ -150,18 +150,18 @@ def test_a_resolved_incident_never_swallows_new_findings(stream: Stream) -> None
 )
 def test_how_much_is_enough(stream: Stream, said: list[Finding], opens: bool) -> None:
     stream.publish(said, at(10))
-    assert bool(CorrelateRunner(Chain(), stream, SETTINGS).tick(at(10)).opened) is opens
+    assert bool(CorrelateRunner(stream, Chain(), SETTINGS).tick(at(10)).opened) is opens
 
 
 def test_a_weak_finding_that_lasts_opens_one(stream: Stream) -> None:
-    run = CorrelateRunner(Chain(), stream, SETTINGS)
+    run = CorrelateRunner(stream, Chain(), SETTINGS)
     stream.publish([finding(LONELY, severity=Severity.WARNING)], at(10))
     assert run.tick(at(119)).opened == ()
     assert len(run.tick(at(120)).opened) == 1
 
 
 def test_two_incidents_that_turn_out_to_be_one(stream: Stream) -> None:
-    run = CorrelateRunner(Chain(), stream, SETTINGS)
+    run = CorrelateRunner(stream, Chain(), SETTINGS)
     stream.publish([finding(CHAIN[0], 0), finding(CHAIN[4], 5)], at(10))
     a, e = sorted(run.tick(at(10)).opened, key=lambda i: i.opened_at)
     stream.publish([finding(CHAIN[2], 15)], at(20))
@@ -178,7 +178,7 @@ def test_two_incidents_that_turn_out_to_be_one(stream: Stream) -> None:
 
 def test_a_storm_of_strangers_stays_a_thousand_incidents(stream: Stream) -> None:
     stream.publish([finding(f"service:many/{n}", n % 100) for n in range(1000)], at(100))
-    assert len(CorrelateRunner(Chain(), stream, SETTINGS).tick(at(100)).opened) == 1000
+    assert len(CorrelateRunner(stream, Chain(), SETTINGS).tick(at(100)).opened) == 1000
 
 
 FINDINGS = [finding(entity, n * 40.0) for n, entity in enumerate((*CHAIN, LONELY))]
@@ -191,7 +191,7 @@ def test_arrival_order_and_batches_do_not_change_the_incidents(
 ) -> None:
     state = State.open(tmp_path_factory.mktemp("state") / "state")
     stream = Stream(state, Changes())
-    run = CorrelateRunner(Chain(), stream, SETTINGS)
+    run = CorrelateRunner(stream, Chain(), SETTINGS)
     for tick, chosen in enumerate(_batched(order, batch)):
         stream.publish([FINDINGS[n] for n in chosen], at(300 + tick))
         run.tick(at(300 + tick))

@@ -35,7 +35,7 @@ def shop() -> Graph:
     return Graph(entities, [Edge(a, b, kind, NOON) for a, b, kind in EDGES])
 
 
-def finding(  # noqa: PLR0913
+def finding(
     entity: str,
     at_s: float = 0.0,
     *,

@@ -15,9 +15,9 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.codec import encode
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.detectors.exhaustion import ExhaustionDetector
-from wellkept.ops.detect.detectors.missing import MissingDataDetector
-from wellkept.ops.detect.detectors.robust import RobustDetector
+from wellkept.ops.detect.detectors.exhaustion import Exhaustion
+from wellkept.ops.detect.detectors.missing import MissingData
+from wellkept.ops.detect.detectors.robust import RobustAnomaly
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
@@ -96,7 +96,7 @@ def stream(tmp_path: Path) -> Iterator[Stream]:
 
 
 def runner(scene: Scene, stream: Stream) -> DetectRunner:
-    detectors = (RobustDetector(SETTINGS), ExhaustionDetector(SETTINGS), MissingDataDetector(SETTINGS))
+    detectors = (RobustAnomaly(SETTINGS), Exhaustion(SETTINGS), MissingData(SETTINGS))
     recording = Recording(scene)
     return DetectRunner(recording, recording, stream, detectors, SETTINGS)
 
@@ -179,7 +179,7 @@ class Falls:
 def test_one_broken_detector_does_not_silence_the_others(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     scene = slow_from_to(200, 400)
     recording = Recording(scene)
-    run = DetectRunner(recording, recording, stream, (Falls(), RobustDetector(SETTINGS)), SETTINGS)
+    run = DetectRunner(recording, recording, stream, (Falls(), RobustAnomaly(SETTINGS)), SETTINGS)
     report = run.tick(scene.now - timedelta(seconds=370))
     assert [f.detector for f in report.seen] == ["robust"]
     assert "detector falls 1 failed" in caplog.text

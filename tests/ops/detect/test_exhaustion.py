@@ -8,7 +8,7 @@ import pytest
 from wellkept.checks.scenes import CHECKOUT, DISK, Scene, Story, healthy
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.detectors.exhaustion import ExhaustionDetector
+from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 
 PRODUCTION = DetectSettings()
 DEMO = DetectSettings(step_s=2.0, window_s=180.0, horizon_s=600.0)
@@ -17,7 +17,7 @@ DEMO = DetectSettings(step_s=2.0, window_s=180.0, horizon_s=600.0)
 def said(scene: Scene, settings: DetectSettings, last: int) -> list[Finding]:
     now = scene.between(max(0, last - settings.steps), last)
     view = View(now.metrics, now.red, now.exclusive, now.logs, now.step_s, now.graph)
-    return ExhaustionDetector(settings).detect(view, now.now)
+    return Exhaustion(settings).detect(view, now.now)
 
 
 def first_said(scene: Scene, settings: DetectSettings, since: int) -> tuple[int, Finding]:

@@ -10,9 +10,9 @@ import pytest
 from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story, healthy
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import Detector, DetectSettings, View
-from wellkept.ops.detect.detectors.exhaustion import ExhaustionDetector
-from wellkept.ops.detect.detectors.missing import MissingDataDetector
-from wellkept.ops.detect.detectors.robust import RobustDetector
+from wellkept.ops.detect.detectors.exhaustion import Exhaustion
+from wellkept.ops.detect.detectors.missing import MissingData
+from wellkept.ops.detect.detectors.robust import RobustAnomaly
 
 SETTINGS = DetectSettings()
 
@@ -20,9 +20,9 @@ SETTINGS = DetectSettings()
 def watch(scene: Scene, settings: DetectSettings = SETTINGS, every: int = 5) -> list[Finding]:
     """Slide the window over a long scene as the runner would, and gather everything that is said."""
     detectors: tuple[Detector, ...] = (
-        RobustDetector(settings),
-        ExhaustionDetector(settings),
-        MissingDataDetector(settings),
+        RobustAnomaly(settings),
+        Exhaustion(settings),
+        MissingData(settings),
     )
     said: list[Finding] = []
     for last in range(settings.min_points, len(scene.metrics.times) + 1, every):

@@ -7,14 +7,14 @@ import numpy as np
 from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.detectors.missing import MissingDataDetector
+from wellkept.ops.detect.detectors.missing import MissingData
 
 SETTINGS = DetectSettings()
 
 
 def said(scene: Scene, open_ones: dict[str, Finding] | None = None) -> list[Finding]:
     view = View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph, open_ones or {})
-    return MissingDataDetector(SETTINGS).detect(view, scene.now)
+    return MissingData(SETTINGS).detect(view, scene.now)
 
 
 def speaking(story: Story, *entities: str) -> None:

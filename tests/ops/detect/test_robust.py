@@ -10,7 +10,7 @@ import pytest
 from wellkept.checks.scenes import CHECKOUT, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.detectors.robust import RobustDetector
+from wellkept.ops.detect.detectors.robust import RobustAnomaly
 
 SETTINGS = DetectSettings()
 
@@ -19,7 +19,7 @@ def said(scene: Scene, last: int | None = None, open_ones: dict[str, Finding] | 
     last = last or len(scene.metrics.times)
     now = scene.between(max(0, last - SETTINGS.steps), last)
     view = View(now.metrics, now.red, now.exclusive, now.logs, now.step_s, now.graph, open_ones or {})
-    return RobustDetector(SETTINGS).detect(view, now.now)
+    return RobustAnomaly(SETTINGS).detect(view, now.now)
 
 
 def slow_since(step: int, steps: int = 180, level: float = 1.5) -> Story:

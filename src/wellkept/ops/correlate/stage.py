@@ -65,8 +65,8 @@ class CorrelateReport:
 class CorrelateRunner:
     """Keeps incidents. It holds no state of its own: everything is in the stream, so a restart changes nothing."""
 
-    def __init__(self, topology: Places, stream: Incidents, settings: CorrelateSettings | None = None) -> None:
-        self._topology, self._stream = topology, stream
+    def __init__(self, stream: Incidents, topology: Places, settings: CorrelateSettings | None = None) -> None:
+        self._stream, self._topology = stream, topology
         self._settings = settings or CorrelateSettings()
 
     def tick(self, now: datetime) -> CorrelateReport:

@@ -38,7 +38,8 @@ class Meaning:
     ``floor`` is the least change, in the series' unit, that anyone would care about; ``share`` the least change as
     a share of the usual level. ``alarming`` is the level below which (above which, where down is bad) nothing is
     said at all. ``capacity`` is where the scale ends; ``limit`` names the series that holds the capacity of the same
-    entity. ``where`` must match the attributes; an attribute that is absent matches when the value ends in ``?``.
+    entity. ``where`` lists attributes (by all the names they have had) and the value that one of them must have;
+    where ``loose``, a series that has none of them is meant too.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Meaning:
     limit: str = ""
     fills: Extreme | None = None
     where: tuple[tuple[tuple[str, ...], str], ...] = ()
+    loose: bool = False
     complement: bool = False
     """The series counts what is free; what is used is the capacity minus it."""
     counts: bool = False
@@ -103,6 +105,7 @@ MEANINGS: tuple[Meaning, ...] = (
         capacity=1.0,
         fills=Extreme.LOWEST,
         where=_USED,
+        loose=True,
         resource="memory",
     ),
     Meaning(
@@ -114,6 +117,7 @@ MEANINGS: tuple[Meaning, ...] = (
         limit="system.memory.limit",
         fills=Extreme.LOWEST,
         where=_USED,
+        loose=True,
         resource="memory",
         anomaly=False,
     ),
@@ -148,6 +152,7 @@ MEANINGS: tuple[Meaning, ...] = (
         limit="system.filesystem.limit",
         fills=Extreme.LAST,
         where=_USED,
+        loose=True,
         resource="disk",
         anomaly=False,
     ),
@@ -160,6 +165,7 @@ MEANINGS: tuple[Meaning, ...] = (
         capacity=1.0,
         fills=Extreme.LAST,
         where=_USED,
+        loose=True,
         resource="disk",
         anomaly=False,
     ),

@@ -109,9 +109,12 @@ def watched(info: SeriesInfo, meaning: Meaning) -> bool:
         return False
     if attributes.get("system.filesystem.mode") == "ro":
         return False
-    return all(
-        any(attributes.get(name) == value for name in names if name in attributes) for names, value in meaning.where
-    )
+    return all(_matches(attributes, names, value, meaning.loose) for names, value in meaning.where)
+
+
+def _matches(attributes: Mapping[str, str], names: Sequence[str], value: str, loose: bool) -> bool:
+    found = [attributes[name] for name in names if name in attributes]
+    return value in found if found else loose
 
 
 def _identity(info: SeriesInfo, without: frozenset[str], *, resource: bool) -> tuple[object, ...]:

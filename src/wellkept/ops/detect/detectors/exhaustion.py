@@ -46,7 +46,7 @@ class _Growth:
     rise: Floats
 
 
-class ExhaustionDetector:
+class Exhaustion:
     """Forecasts when a disk or a memory will be full, and says so when that is near and the growth is steady.
 
     Growth is judged on block extremes: block minima for memory (the floor that garbage collection returns to),

@@ -31,7 +31,7 @@ class _Reports:
     heard: NDArray[np.bool_]
 
 
-class MissingDataDetector:
+class MissingData:
     """One finding per entity that fell silent, however many series it has; one when everything is silent.
 
     Silence is measured against the reporter's own rhythm, so a slow reporter is not late, and a gap as short as a
@@ -95,7 +95,7 @@ class MissingDataDetector:
     def _down(self, window: Window) -> dict[str, Finding]:
         """Services whose own word is that they are down, for long enough."""
         found: dict[str, Finding] = {}
-        steps = max(self._settings.confirm_steps, self._settings.missing_steps // 2)
+        steps = self._settings.missing_steps
         for index, info in enumerate(window.series):
             if info.name != UP or not info.entity:
                 continue

@@ -30,7 +30,7 @@ class _Band:
     enough: NDArray[np.bool_]
 
 
-class RobustDetector:
+class RobustAnomaly:
     """Says that a series is out of its usual band for several steps in a row.
 
     The usual level is the median over blocks of block medians; the usual spread is the median of the blocks'
