@@ -57,16 +57,21 @@ def body_of(error: WellkeptError) -> dict[str, Any]:
     return {"error": body}
 
 
+def refused(error: WellkeptError) -> JSONResponse:
+    """The answer to a request that ended in an error of ours."""
+    status = status_of(error)
+    if status >= 500:
+        log.warning("request failed: %s", error)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, OverloadError) else None
+    return JSONResponse(body_of(error), status, headers=headers)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of ours, and every malformed request, in this form."""
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, WellkeptError)
-        status = status_of(error)
-        if status >= 500:
-            log.warning("request failed: %s", error)
-        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, OverloadError) else None
-        return JSONResponse(body_of(error), status, headers=headers)
+        return refused(error)
 
     async def malformed(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

@@ -29,7 +29,10 @@ class OpsLoop:
         detectors = [detector(settings.detect) for detector in load("detector").values()]
         self._detect = DetectRunner(platform.telemetry, platform.topology, platform.stream, detectors, settings.detect)
         self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate)
-        self._diagnose = DiagnoseRunner(platform.telemetry, platform.topology, platform.stream, settings.diagnose)
+        clues = [clue() for clue in load("clue").values()]
+        self._diagnose = DiagnoseRunner(
+            platform.telemetry, platform.topology, platform.stream, clues, settings.diagnose
+        )
         self._remediate: Remediate | None = None
 
     def handlers(self) -> Sequence[ActionHandler]:

@@ -13,6 +13,7 @@ from wellkept.app.settings import Settings
 from wellkept.kernel.clock import Clock
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.discovery import Discovery
+from wellkept.ops.ingest.outcomes import Outcomes
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.spine.action import ActionHandler, Actions
 from wellkept.spine.agents import AgentDoor
@@ -46,6 +47,7 @@ class Platform:
         self.registry = Registry(self.state)
         self.agents = AgentDoor(self.state, self.clock)
         self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings))
+        self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
         self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
         self.ops = OpsLoop(self) if settings.ops.enabled else None
         self.ml = ModelLoop(self) if settings.ml.enabled else None

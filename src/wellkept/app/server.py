@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import click
@@ -60,9 +60,9 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
     app.include_router(plans.router(platform.gate, platform.audit))
     app.router.routes.extend(otlp.routes(platform.ingest))
-    app.router.routes.extend(predictions.routes(platform.telemetry))
+    app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
     if platform.ml is not None:
-        app.include_router(models.router(platform.ml.usecases))
+        app.include_router(models.router(platform.ml.usecases, platform.artifacts))
     deps = WebDeps(
         stream=platform.stream,
         topology=platform.topology,
@@ -81,7 +81,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
 
 
 @contextlib.contextmanager
-def _claimed(data: Path, address: str) -> contextlib._GeneratorContextManager[None]:  # type: ignore[misc]
+def _claimed(data: Path, address: str) -> Iterator[None]:
     """Write who serves this folder, for the clients; take it away at the end."""
     pid = data / "server.pid"
     pid.write_text(str(os.getpid()), encoding="ascii")
@@ -121,9 +121,9 @@ def _children(settings: Settings, address: str, data: Path) -> list[Child]:
     return children
 
 
-def _lifespan(  # type: ignore[no-untyped-def]
+def _lifespan(
     platform: Platform, children: list[Child], address: str, token: str, as_json: bool
-):
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         platform.start()

@@ -136,7 +136,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] = os.environ
     if path is not None and not path.is_file():
         raise NotFoundError(f"configuration {path}", "is not a file")
     text = source.read_text(encoding="utf-8") if source.is_file() else ""
-    overrides = {
+    overrides: dict[tuple[str | int, ...], str] = {
         tuple(name.removeprefix(PREFIX).lower().split("__")): value
         for name, value in environment.items()
         if name.startswith(PREFIX) and name not in CLIENT_VARIABLES

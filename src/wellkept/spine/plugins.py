@@ -11,6 +11,18 @@ TABLE: dict[str, dict[str, str]] = {
         "exhaustion": "wellkept.ops.detect.detectors.exhaustion:Exhaustion",
         "missing": "wellkept.ops.detect.detectors.missing:MissingData",
     },
+    "clue": {
+        "headroom": "wellkept.ops.diagnose.clues.headroom:HeadroomClue",
+        "gap": "wellkept.ops.diagnose.clues.gap:GapClue",
+        "errors": "wellkept.ops.diagnose.clues.errors:ErrorsClue",
+        "exclusive": "wellkept.ops.diagnose.clues.exclusive:ExclusiveClue",
+        "forecast": "wellkept.ops.diagnose.clues.forecast:ForecastClue",
+        "missing": "wellkept.ops.diagnose.clues.missing:MissingClue",
+        "starved": "wellkept.ops.diagnose.clues.starved:StarvedClue",
+        "feed": "wellkept.ops.diagnose.clues.feed:FeedClue",
+        "change": "wellkept.ops.diagnose.clues.change:ChangeClue",
+        "deepest": "wellkept.ops.diagnose.clues.deepest:DeepestClue",
+    },
     "action": {
         "delete_old_logs": "wellkept.ops.remediate.actions.delete_old_logs:DeleteOldLogs",
         "restart_service": "wellkept.ops.remediate.actions.restart_service:RestartService",

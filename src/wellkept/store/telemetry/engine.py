@@ -111,8 +111,8 @@ class EmbeddedEngine:
                 result = connection.query(text, "ArrowStream", params=_bind(parameters))
             except RuntimeError as error:
                 raise _translate("query", error) from error
-        # The table's buffers keep the view, and the view the engine's result, alive: nothing is copied.
-        return pa.ipc.open_stream(pa.py_buffer(result.get_memview().view())).read_all()
+        # A copy: the engine's own view of the result keeps nothing alive, and the table would outlive its memory.
+        return pa.ipc.open_stream(pa.py_buffer(result.bytes())).read_all()
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         self._write("command", sql, parameters)
