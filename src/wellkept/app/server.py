@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -48,7 +49,20 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
         children = _children(settings, address, data)
         app.router.lifespan_context = _lifespan(platform, children, address, token, as_json)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, platform, children).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends what would keep connections open (long polls, our own children) before it waits for them to end."""
+
+    def __init__(self, config: uvicorn.Config, platform: Platform, children: Sequence[Child]) -> None:
+        super().__init__(config)
+        self._platform, self._children = platform, children
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._platform.agents.close()
+        await asyncio.gather(*(asyncio.to_thread(child.stop) for child in self._children))
+        await super().shutdown(sockets)
 
 
 def build_app(platform: Platform, token: str) -> FastAPI:
@@ -133,8 +147,6 @@ def _lifespan(
         try:
             yield
         finally:
-            for child in children:
-                child.stop()
             platform.close()
 
     return lifespan

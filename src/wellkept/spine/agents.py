@@ -26,6 +26,13 @@ class AgentDoor:
     def __init__(self, state: State, clock: Clock) -> None:
         self._rows, self._clock = AgentRows(state), clock
         self._changed = threading.Condition()
+        self._is_open = True
+
+    def close(self) -> None:
+        """Send everybody who waits here home; what they wait for goes on at the next start."""
+        with self._changed:
+            self._is_open = False
+            self._changed.notify_all()
 
     def hello(self, agent: str, hello: Mapping[str, Any]) -> None:
         """Take in what an agent says of itself: its host, and what it is allowed to do there."""
@@ -87,6 +94,6 @@ class AgentDoor:
             with self._changed:
                 found = look()
                 left = deadline - time.monotonic()
-                if found or left <= 0:
+                if found or left <= 0 or not self._is_open:
                     return found
                 self._changed.wait(min(left, 1.0))

@@ -25,6 +25,7 @@ from wellkept.store.telemetry.window import SeriesInfo
 
 OVERLAP = timedelta(seconds=30)
 FILESYSTEM = "system.filesystem.usage"
+_OF_HOST = ("host.", "os.", "cloud.", "deployment.")
 
 
 class Discovery:
@@ -59,9 +60,8 @@ def of_resource(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity]
     edges: list[Edge] = []
     host, pid = host_of(resource), resource.get("process.pid")
     if host:
-        entities.append(
-            Entity(EntityKind.HOST, host_id(host), resource.get("host.name", host), dict(resource))
-        )
+        of_host = {name: value for name, value in resource.items() if name.startswith(_OF_HOST)}
+        entities.append(Entity(EntityKind.HOST, host_id(host), resource.get("host.name", host), of_host))
     name = resource.get("service.name", "")
     service = ""
     if name and not name.startswith("unknown_service"):

@@ -5,9 +5,8 @@ FROM
     SELECT
         Entity AS entity,
         toUInt32(intDiv(toUnixTimestamp64Milli(Timestamp) - {start:Int64}, {step:Int64})) AS step,
-        cityHash64(Timestamp, Body, LogAttributes) AS record,
-        uniqExact(record) AS records,
-        uniqExactIf(record, SeverityNumber >= 17) AS errors
+        uniqExact(cityHash64(Timestamp, Body, LogAttributes)) AS records,
+        uniqExactIf(cityHash64(Timestamp, Body, LogAttributes), SeverityNumber >= 17) AS errors
     FROM otel_logs
     WHERE Timestamp >= fromUnixTimestamp64Milli({start:Int64}) AND Timestamp < fromUnixTimestamp64Milli({end:Int64})
         AND Entity != ''
