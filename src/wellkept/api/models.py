@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from wellkept.kernel.clock import Clock
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -27,7 +28,7 @@ class MoveRequest(BaseModel):
     why: str = ""
 
 
-def router(models: ModelUseCases, artifacts: Artifacts) -> APIRouter:
+def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRouter:
     """Routes below ``/api/v1``."""
     routes = APIRouter(prefix="/api/v1", tags=["models"])
 
@@ -54,6 +55,10 @@ def router(models: ModelUseCases, artifacts: Artifacts) -> APIRouter:
     @routes.post("/models/{model}/rollback")
     def rollback(model: str, request: MoveRequest) -> dict[str, Any]:
         return dict(models.rollback(model, request.by, request.why))
+
+    @routes.get("/incidents/{incident}/predictions")
+    def affected(incident: str, limit: int = Query(default=1000, ge=1, le=100_000)) -> dict[str, Any]:
+        return models.affected(incident, clock.now(), limit)
 
     @routes.get("/deployments")
     def deployments() -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call and nothing else
                 )
             code = self._process.wait()
             if self._stopped.is_set():

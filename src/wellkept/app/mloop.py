@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wellkept.app.schedule import Loop
+from wellkept.app.schedule import Job, Loop
 from wellkept.app.training import TrainingRuns
 from wellkept.kernel.plan import Plan
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
+from wellkept.ml.reference import FILE
+from wellkept.ml.retrain.action import RetrainModel
+from wellkept.ml.retrain.stage import RetrainRunner
 from wellkept.ml.usecases import ModelUseCases
+from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
+from wellkept.spine.plugins import load
 from wellkept.spine.registry import CHAMPION, ModelVersion
 
 if TYPE_CHECKING:
@@ -24,30 +29,64 @@ class ModelLoop:
 
     def __init__(self, platform: Platform) -> None:
         self._platform, self._settings = platform, platform.settings.ml
-        data = platform.settings.data.resolve()
         self.training = TrainingRuns(
             platform.registry,
             platform.stream,
             platform.audit,
             platform.artifacts,
             Snapshots(platform.artifacts, platform.telemetry.predictions),
-            data / "training",
+            platform.settings.data.resolve() / "training",
             platform.clock,
             self._settings.train_timeout_s,
         )
         self.promotions = Promotions(platform)
-        self.usecases = ModelUseCases(platform.registry, platform.stream, self.training, self.promotions)
+        self.usecases = ModelUseCases(
+            platform.registry, platform.stream, self.training, self.promotions, platform.telemetry.serving
+        )
+        self._watch = WatchRunner(
+            platform.telemetry.serving,
+            platform.registry,
+            platform.stream,
+            platform.topology,
+            [monitor() for monitor in load("monitor").values()],
+            self._reference,
+        )
+        self._retrain: RetrainRunner | None = None
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""
         platform = self._platform
-        return [PromoteModel(platform.registry, platform.stream, platform.clock)]
+        return [
+            PromoteModel(platform.registry, platform.stream, platform.clock),
+            RetrainModel(platform.registry, self.training),
+        ]
 
     def attach(self, gate: Gate) -> None:
+        platform = self._platform
         self.promotions.gate = gate
+        self._retrain = RetrainRunner(
+            platform.registry,
+            platform.stream,
+            platform.topology,
+            platform.telemetry.serving,
+            gate,
+            platform.audit,
+            self.promotions.promote,
+        )
 
     def loops(self) -> list[Loop]:
-        return []
+        """One loop: what watching found is triaged within the same turn."""
+        assert self._retrain is not None
+        retrain, clock = self._retrain, self._platform.clock
+        jobs = [
+            Job("watch", lambda: self._watch.tick(clock.now())),
+            Job("retrain", lambda: retrain.tick(clock.now())),
+        ]
+        return [Loop("ml", self._settings.watch_every_s, jobs)]
+
+    def _reference(self, version: ModelVersion) -> bytes:
+        artifacts = self._platform.artifacts
+        return artifacts.get_bytes(artifacts.listing(version.artifact)[FILE])
 
 
 class Promotions:

@@ -76,7 +76,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.router.routes.extend(otlp.routes(platform.ingest))
     app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
     if platform.ml is not None:
-        app.include_router(models.router(platform.ml.usecases, platform.artifacts))
+        app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
     deps = WebDeps(
         stream=platform.stream,
         topology=platform.topology,

@@ -72,15 +72,24 @@ class TrainingRuns:
         start: datetime,
         end: datetime,
         excluded: Sequence[tuple[datetime, datetime]],
+        since: datetime | None,
         key: str,
     ) -> ModelVersion:
-        """Retrain a model on a span, some intervals left out. The same key again returns the same version."""
+        """Retrain a model on a span, some intervals left out, judged on rows since the world changed.
+
+        The same key again returns the same version.
+        """
         known = self._registry.job(key)
         if known is not None and known.state == "done":
             return self._registry.version(model, str(known.details["digest"]))
         project = self._project_of(model)
-        job = Job(key, "retrain", f"model:{model}", "running", self._clock.now(), details={"model": model})
-        return self._run(job, project, (start, end), excluded)
+        details = {"model": model, "project": str(project)}
+        job = Job(key, "retrain", f"model:{model}", "running", self._clock.now(), details=details)
+        try:
+            return self._run(job, project, (start, end), excluded, since)
+        except (WellkeptError, OSError) as error:
+            self._fail(job, error)
+            raise
 
     def _run_job(self, job: Job, project: Path) -> None:
         """The thread's edge: whatever happens is the job's state."""
@@ -88,12 +97,18 @@ class TrainingRuns:
         now = self._clock.now()
         span = (now - timedelta(seconds=contract.retrain.window_s), now)
         try:
-            self._run(job, project, span, ())
+            self._run(job, project, span, (), None)
         except (WellkeptError, OSError) as error:
-            failed = {**job.details, "error": str(error), "phase": "failed"}
-            self._registry.save_job(replace(job, state="failed", ended_at=self._clock.now(), details=failed))
+            self._fail(job, error)
 
-    def _run(self, job: Job, project: Path, span: Interval, excluded: Sequence[Interval]) -> ModelVersion:
+    def _fail(self, job: Job, error: Exception) -> None:
+        now, details = self._clock.now(), {**job.details, "error": str(error), "phase": "failed"}
+        self._registry.save_job(replace(job, state="failed", ended_at=now, details=details))
+        self._audit.append(now, "wellkept", "training.failed", job.subject, {"job": job.id, "error": str(error)})
+
+    def _run(
+        self, job: Job, project: Path, span: Interval, excluded: Sequence[Interval], since: datetime | None
+    ) -> ModelVersion:
         contract, text = read_project(project)
         folder = self._folder / job.id.replace(":", "_")
         shutil.rmtree(folder, ignore_errors=True)
@@ -106,7 +121,7 @@ class TrainingRuns:
         phase("training")
         champion = self._registry.alias(contract.name, CHAMPION)
         rival = champion.artifact if champion else None
-        trained = self._trainer.train(project, contract, snapshot.path, rival, folder, self._timeout_s)
+        trained = self._trainer.train(project, contract, snapshot.path, rival, folder, self._timeout_s, since)
         phase("judging")
         lineage = {
             "code": digest_of((project / "model.py").read_bytes()),

@@ -1,4 +1,4 @@
-"""Scoring: an artifact's folder becomes a scorer. ONNX Runtime first; else the library's own safe format; never pickle."""
+"""Scoring: an artifact's folder becomes a scorer. ONNX first; else the library's own safe format; never pickle."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from wellkept.kernel.errors import InputError
 
 Matrix = NDArray[np.float64]
 Scores = NDArray[np.float64]
+
+SERVICE, NAMESPACE = "model-server", "wellkept"
+"""How the model server is called in telemetry."""
 
 TRUSTED = (
     "collections.OrderedDict",

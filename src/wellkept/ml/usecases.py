@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.plan import Plan
+from wellkept.ml.watch.affected import Log, affected_models
 from wellkept.spine.registry import Job, ModelVersion, Registry
 from wellkept.spine.stream import Stream
 
@@ -37,6 +39,7 @@ class ModelUseCases:
     stream: Stream
     training: Training
     promotion: Promotion
+    predictions: Log
 
     def models(self) -> list[dict[str, Any]]:
         """Every model, with its champion."""
@@ -87,6 +90,24 @@ class ModelUseCases:
     def rollback(self, model: str, by: str, why: str) -> Mapping[str, Any]:
         """Propose that the previous champion comes back."""
         return _plan(self.promotion.rollback(model, by, why))
+
+    def affected(self, incident_id: str, now: datetime, limit: int) -> dict[str, Any]:
+        """The predictions that were made on bad inputs while an incident lasted, newest first.
+
+        Raises:
+            NotFoundError: there is no such incident.
+        """
+        incident = self.stream.incident(incident_id)
+        if incident is None:
+            raise NotFoundError(f"incident {incident_id}", "is not known")
+        models, predictions = [], []
+        for case in affected_models(self.stream.findings(ids=[m.finding for m in incident.members]), now):
+            rows = self.predictions.affected(case.model, case.start, case.end, case.features, limit).to_pylist()
+            total = rows[0]["total"] if rows else 0
+            span = {"start": case.start.isoformat(), "end": case.end.isoformat()}
+            models.append({"model": case.model, "features": sorted(case.features), "count": total, **span})
+            predictions += [{**row, "model": case.model, "time": row["time"].isoformat()} for row in rows]
+        return {"incident": incident_id, "models": models, "predictions": predictions}
 
     def deployments(self) -> list[dict[str, Any]]:
         """What the model server should serve."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.stage import Message, Stage
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import LOWER_IS_BETTER, Gate, ModelContract
-from wellkept.ml.evaluate.metrics import METRICS, paired_interval
+from wellkept.ml.metrics import METRICS, paired_interval
 
 STAGE = Stage(
     name="ml.evaluate",

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from wellkept.ml.runtime import NAMESPACE, SERVICE
 from wellkept.ml.serve.models import Served
 from wellkept.sdk.otlp import Sender, key_values
 
 EVERY_S = 1.0
 LIMIT = 20_000
-SERVICE = "model-server"
 
 
 class Instrument:
@@ -27,7 +27,7 @@ class Instrument:
         self._sender, self._stop = sender, stop
         self._resource: Mapping[str, str | int] = {
             "service.name": SERVICE,
-            "service.namespace": "wellkept",
+            "service.namespace": NAMESPACE,
             "host.id": host,
             "host.name": socket.gethostname(),
             "process.pid": str(os.getpid()),

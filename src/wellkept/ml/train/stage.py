@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,11 @@ class Trainer:
         champion: str | None,
         folder: Path,
         timeout_s: float,
+        since: datetime | None = None,
     ) -> Trained:
         """Train and export; ``champion`` is the artifact's digest of the model to be compared with.
+
+        The newest rows are held out; when the world changed at ``since``, the newer half of the rows since then.
 
         Raises:
             TrainingError: the project's code failed.
@@ -71,6 +75,7 @@ class Trainer:
             "features": list(contract.features),
             "label": contract.label.name,
             "held_out": HELD_OUT,
+            "since": since.timestamp() if since else None,
             "champion": str(rival) if rival else None,
             "out": str(out),
             "scores": str(scores),

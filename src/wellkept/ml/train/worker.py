@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import function_of
+from wellkept.ml.reference import make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scorer, load_scorer
 from wellkept.ml.train.export import export
 
@@ -25,7 +26,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     if "time" in table.column_names:
         table = table.sort_by("time")
     features, label = request["features"], request["label"]
-    cut = table.num_rows - max(1, round(table.num_rows * request["held_out"]))
+    cut = _cut(table, request["held_out"], request["since"])
     estimator = function_of(Path(request["project"]), "train")(table.slice(0, cut))
     held_out = table.slice(cut)
     rows = _matrix(held_out, features)
@@ -39,6 +40,8 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         champion, champion_manifest = load_scorer(Path(request["champion"]))
         columns["champion"] = champion.score(_matrix(held_out, champion_manifest["inputs"]))
     pq.write_table(pa.table(columns), request["scores"])
+    reference = make_reference(_matrix(table.slice(0, cut), features), features, columns["challenger"])
+    write_reference(reference, Path(request["out"]))
     return {
         "manifest": manifest,
         "trained_on": cut,
@@ -46,6 +49,20 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         "latency_p99_ms": _latency_p99_ms(challenger, rows),
         "null_shares": {name: float(np.isnan(rows[:, index]).mean()) for index, name in enumerate(features)},
     }
+
+
+def _cut(table: pa.Table, held_out: float, since: float | None) -> int:
+    """How many of the oldest rows are trained on.
+
+    After the world has changed, both sides need rows of the new one: those since then are cut in the middle.
+    """
+    count: int = table.num_rows
+    if since is not None and "time" in table.column_names:
+        seconds = table["time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy() / 1e6
+        recent = int((seconds >= since).sum())
+        if recent >= 2:
+            return count - recent // 2
+    return count - max(1, round(count * held_out))
 
 
 def _matrix(table: pa.Table, features: list[str]) -> Matrix:

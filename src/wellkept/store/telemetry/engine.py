@@ -96,7 +96,7 @@ class EmbeddedEngine:
             raise _open_error(folder, error) from error
 
     def _connect(self) -> Any:
-        connection = chdb.connect(str(self.folder))
+        connection: Any = chdb.connect(str(self.folder))  # type: ignore[no-untyped-call]
         self._all.append(connection)
         connection.query(f"CREATE DATABASE IF NOT EXISTS {self.database}")
         connection.query(f"USE {self.database}")
@@ -220,12 +220,17 @@ def _text(value: object) -> str:
             seconds, nanos = divmod(to_nanos(value.astimezone(UTC)), 1_000_000_000)
             return f"{seconds}.{nanos:09d}"
         case list() | tuple():
-            return "[" + ",".join(_quote(v) if isinstance(v, str) else _text(v) for v in value) + "]"
+            return "[" + ",".join(_item(v) for v in value) + "]"
         case _:
             return str(value)
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b"})
+
+
+def _item(value: object) -> str:
+    """A value inside an array, where texts are quoted and nothing is a word."""
+    return _quote(value) if isinstance(value, str) else "NULL" if value is None else _text(value)
 
 
 def _quote(text: str) -> str:

@@ -15,6 +15,7 @@ from wellkept.store.telemetry.otlp.writer import OtlpWriter
 from wellkept.store.telemetry.predictions import Labels, Predictions
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
+from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.spans import Spans
 
 
@@ -32,6 +33,7 @@ class Telemetry:
         self.logs = Logs(engine)
         self.predictions = Predictions(engine)
         self.labels = Labels(engine)
+        self.serving = Serving(engine)
         self.changes = Changes(engine)
         self.resources = Resources(engine)
 

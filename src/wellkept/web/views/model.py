@@ -10,7 +10,7 @@ from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract
-from wellkept.ml.evaluate.metrics import METRICS
+from wellkept.ml.metrics import METRICS
 from wellkept.spine.registry import CHAMPION, AliasMove, ModelVersion
 from wellkept.web.answers import Answers
 from wellkept.web.charts.bars import Histogram

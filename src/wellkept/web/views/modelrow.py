@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from wellkept.kernel.errors import DocumentError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract, parse_contract
-from wellkept.ml.evaluate.metrics import METRICS
+from wellkept.ml.metrics import METRICS
 from wellkept.spine.registry import CHAMPION, Registry
 from wellkept.web.answers import Answers
 from wellkept.web.charts.spark import Spark

@@ -68,3 +68,13 @@ def paired_interval(
         differences.append(metric(label[rows], ours[rows]) - metric(label[rows], theirs[rows]))
     low, high = np.nanquantile(differences, [0.05, 0.95])
     return float(low), float(high)
+
+
+def interval(
+    metric: Callable[[Array, Array], float], label: Array, score: Array, seed: int, rounds: int = 200
+) -> tuple[float, float]:
+    """The 5 % and 95 % quantiles of a metric over resampled rows (bootstrap)."""
+    random = np.random.default_rng(seed)
+    picks = random.integers(0, len(label), (rounds, len(label)))
+    low, high = np.nanquantile([metric(label[rows], score[rows]) for rows in picks], [0.05, 0.95])
+    return float(low), float(high)

@@ -1,0 +1,79 @@
+"""The contract of a monitor, and what it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.kernel.finding import Finding
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.reference import Distribution
+from wellkept.spine.registry import ModelVersion
+from wellkept.store.telemetry.serving import Histograms
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """One live model and what it did lately.
+
+    ``slices`` and ``rates`` (int64[S], predictions of any version) share one grid over the drift window. ``reference``
+    is what the champion was trained on. ``tops`` is each feature's most common value and its share, over the newest
+    rows that the monitors judge by. ``at`` (seconds since the epoch), ``scores`` and ``labels`` are float64[n] of the
+    champion's predictions that are old enough for their label to be known, by time.
+    """
+
+    contract: ModelContract
+    champion: ModelVersion
+    reference: Mapping[str, Distribution]
+    slices: Histograms
+    rates: NDArray[np.int64]
+    step_s: float
+    tops: Mapping[str, tuple[float, float]]
+    at: Floats
+    scores: Floats
+    labels: Floats
+    open: Mapping[str, Finding] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        return self.contract.name
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a monitor says: what is wrong, and (by fingerprint) what it has looked at and found right.
+
+    What is in neither it could not judge; an open finding about it stays as it is.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    clear: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class Monitor(Protocol):
+    """One way of watching a live model. A pure function of what was served: no state, no clock, no randomness."""
+
+    name: str
+    """Unique; findings of this monitor carry it."""
+    version: str
+    """Moves with every change of behaviour."""
+
+    def watch(self, served: Served, now: datetime) -> Said:
+        """What is wrong with the model at ``now``, and what is right."""
+        ...
+
+
+def newest(rows: NDArray[np.int64], enough: int) -> int:
+    """The slice from which on there are ``enough`` rows, the newest one possible; -1 where there are too few."""
+    tail = np.cumsum(rows[::-1])
+    if not len(tail) or tail[-1] < enough:
+        return -1
+    return len(rows) - 1 - int(np.searchsorted(tail, enough))

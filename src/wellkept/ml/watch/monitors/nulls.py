@@ -1,0 +1,97 @@
+"""Broken inputs: a feature has no value, or always the same one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from wellkept.kernel.entity import feature_id
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ml.reference import SCORE
+from wellkept.ml.watch.base import Said, Served, newest
+
+CALM = 0.5
+"""A finding ends when the rise is below this share of the limit."""
+STUCK = 0.5
+"""A value is stuck when this much more of the rows have it than the most common value had in training."""
+SHARPEST = 4
+"""A break is sudden: a quarter of the rows that drift needs suffice."""
+FEWEST = 40
+
+
+class Nulls:
+    """The share of nulls, and of the most common value, against the training data.
+
+    A feature store that times out gives nulls or defaults: this is what tells it from a world that changed.
+    """
+
+    name = "nulls"
+    version = "1"
+
+    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+        findings: list[Finding] = []
+        clear: set[str] = set()
+        limit = served.contract.monitors.nulls.share
+        enough = max(FEWEST, served.contract.monitors.drift.min_rows // SHARPEST)
+        for name in served.contract.features:
+            reference = served.reference.get(name)
+            if reference is None or name == SCORE:
+                continue
+            nulls = served.slices.nulls[name]
+            rows = nulls + served.slices.bins[name].sum(axis=1)
+            first = newest(rows, enough)
+            if first < 0:
+                continue
+            share = float(nulls[first:].sum() / rows[first:].sum())
+            rise = share - reference.nulls
+            value, top = served.tops.get(name, (0.0, 0.0))
+            print_ = fingerprint(self.name, feature_id(served.model, name), "feature")
+            allowed = limit * (CALM if print_ in served.open else 1.0)
+            if rise >= allowed:
+                onset = _onset(nulls, rows, first, reference.nulls + limit / 2)
+                words = f"has no value in {share:.0%} of the predictions, {reference.nulls:.0%} in training"
+                findings.append(self._finding(served, name, rise, words, onset, {"null_share": share}))
+            elif share < 1 and top * (1 - share) - reference.top_share >= STUCK:
+                words = f"is {value:.4g} in {top:.0%} of the predictions; no value had {reference.top_share:.0%} before"
+                stuck = {"null_share": share, "stuck_at": value, "stuck_share": top}
+                findings.append(self._finding(served, name, top - reference.top_share, words, first, stuck))
+            else:
+                clear.add(print_)
+        return Said(tuple(findings), frozenset(clear))
+
+    def _finding(
+        self, served: Served, name: str, rise: float, words: str, onset: int, values: dict[str, float]
+    ) -> Finding:
+        source = next(entry.source for entry in served.contract.inputs if entry.name == name)
+        starts_at = datetime.fromtimestamp(served.slices.times[onset] - served.step_s, UTC)
+        entity = feature_id(served.model, name)
+        origin = "the request" if source == "request" else source.partition(":")[2]
+        return Finding(
+            fingerprint=fingerprint(self.name, entity, "feature"),
+            detector=self.name,
+            detector_version=self.version,
+            entity=entity,
+            kind=FindingKind.DATA_QUALITY,
+            severity=Severity.ERROR if rise >= 0.5 else Severity.WARNING,
+            score=round(min(1.0, rise), 6),
+            score_meaning="the rise of the share of rows without a value of their own, against training",
+            starts_at=starts_at,
+            sentence=(f"{name}, an input of {served.model} from {origin}, {words} (since {starts_at:%H:%M:%S} UTC)."),
+            evidence=(Evidence("feature", {"feature": name, "source": source}, values=values),),
+            attributes={"title": f"{name} of {served.model} is broken"},
+        )
+
+
+def _onset(nulls: np.ndarray, rows: np.ndarray, first: int, level: float) -> int:
+    """The earliest slice of the unbroken run of slices whose share of nulls is above a level."""
+    share = np.divide(nulls, rows, out=np.full(len(rows), np.nan), where=rows > 0)
+    onset = first
+    for index in range(first - 1, -1, -1):
+        if np.isfinite(share[index]) and share[index] < level:
+            break
+        if np.isfinite(share[index]):
+            onset = index
+    while onset < len(rows) - 1 and not share[onset] >= level:
+        onset += 1
+    return onset

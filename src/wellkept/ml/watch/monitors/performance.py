@@ -1,0 +1,108 @@
+"""Realised performance: what the scores were worth, now that the truth is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from wellkept.kernel.entity import model_id
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ml.contract import LOWER_IS_BETTER
+from wellkept.ml.metrics import METRICS, interval
+from wellkept.ml.watch.base import Floats, Said, Served
+
+SEED = 11
+RARER = 10
+"""A classifier is judged on at least this many rows of its rarer class."""
+CALM = 0.5
+"""A finding ends when the drop is below this share of the limit."""
+
+
+class Performance:
+    """The contract's primary metric over the newest matured labels, against what the gate promised.
+
+    Only predictions old enough to have their label count, so that missing labels are not taken for mistakes. A drop
+    counts when it is as large as the contract says and the bootstrap interval leaves no doubt that there is one.
+    The onset is where the running sum of the losses, less their mean, turns upwards (CUSUM).
+    """
+
+    name = "performance"
+    version = "1"
+
+    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+        wanted, name = served.contract.monitors.performance, served.contract.metrics.primary
+        promised = served.champion.metrics.get(name, float("nan"))
+        first = _newest(served, wanted.min_labels)
+        if first < 0 or not np.isfinite(promised):
+            return Said()
+        labels, scores = served.labels[first:], served.scores[first:]
+        sign = -1.0 if name in LOWER_IS_BETTER else 1.0
+        value = METRICS[name](labels, scores)
+        low, high = interval(METRICS[name], labels, scores, SEED)
+        print_ = fingerprint(self.name, model_id(served.model), name)
+        drop = sign * (promised - value)
+        best_case = sign * (promised - (high if sign > 0 else low))
+        if drop >= wanted.drop and best_case > 0:
+            return Said((self._finding(served, value, (low, high), drop, first),))
+        if print_ in served.open and drop >= CALM * wanted.drop:
+            return Said((self._finding(served, value, (low, high), drop, first),))
+        return Said(clear=frozenset({print_}))
+
+    def _finding(self, served: Served, value: float, band: tuple[float, float], drop: float, first: int) -> Finding:
+        name = served.contract.metrics.primary
+        promised, count = served.champion.metrics[name], len(served.at) - first
+        starts_at = datetime.fromtimestamp(onset(served.at, losses(served.labels, served.scores)), UTC)
+        known = served.open.get(fingerprint(self.name, model_id(served.model), name))
+        starts_at = known.starts_at if known else starts_at
+        limit = served.contract.monitors.performance.drop
+        return Finding(
+            fingerprint=fingerprint(self.name, model_id(served.model), name),
+            detector=self.name,
+            detector_version=self.version,
+            entity=model_id(served.model),
+            kind=FindingKind.PERFORMANCE,
+            severity=Severity.ERROR,
+            score=round(drop / (drop + limit), 6) if drop > 0 else 0.0,
+            score_meaning="the drop over the drop plus its limit: 0.5 is at the limit",
+            starts_at=starts_at,
+            sentence=(
+                f"{name.replace('_', ' ').capitalize()} of {served.model} is {value:.3f} on the newest {count} "
+                f"labelled predictions of version {served.champion.number} (90 % interval {band[0]:.3f} to "
+                f"{band[1]:.3f}), {promised:.3f} was promised at its release; worse since {starts_at:%H:%M:%S} UTC."
+            ),
+            evidence=(
+                Evidence(name, values={"value": value, "promised": promised, "labels": float(count)}, expected=band),
+            ),
+            attributes={"title": f"{served.model} predicts worse"},
+        )
+
+
+def _newest(served: Served, enough: int) -> int:
+    """The row from which on there are enough labels, and enough of the rarer class; -1 where there are too few."""
+    if len(served.labels) < enough:
+        return -1
+    if served.contract.task == "regression":
+        return len(served.labels) - enough
+    positive = np.cumsum(served.labels[::-1] > 0)
+    rarer = np.minimum(positive, np.arange(1, len(positive) + 1) - positive)
+    if rarer[-1] < RARER:
+        return -1
+    return len(served.labels) - max(enough, int(np.searchsorted(rarer, RARER)) + 1)
+
+
+def losses(labels: Floats, scores: Floats) -> Floats:
+    """The loss of each row: its logarithmic loss where scores are probabilities, else its absolute error."""
+    if ((scores < 0) | (scores > 1)).any():
+        return np.abs(labels - scores)
+    chance = np.clip(np.where(labels > 0, scores, 1 - scores), 0.01, 1.0)
+    return np.asarray(-np.log(chance), dtype=np.float64)
+
+
+def onset(at: Floats, loss: Floats) -> float:
+    """When the losses began to be larger than before: where their sum, less the mean, is lowest."""
+    if len(at) == 0:
+        return 0.0
+    sums = np.cumsum(loss - loss.mean())
+    turn = int(np.argmin(sums[:-1])) + 1 if len(sums) > 1 and sums[:-1].min() < 0 else 0
+    return float(at[turn])

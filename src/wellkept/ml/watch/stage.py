@@ -1,0 +1,157 @@
+"""The watch stage: every live model is looked at by every monitor; what they say goes into the one stream."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wellkept.kernel.entity import Edge, Entity, feature_id, model_id
+from wellkept.kernel.errors import WellkeptError
+from wellkept.kernel.finding import Finding
+from wellkept.kernel.stage import Message, Stage
+from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.ml.reference import SCORE, Distribution, parse_reference
+from wellkept.ml.watch.base import Monitor, Said, Served, newest
+from wellkept.ml.watch.places import places
+from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
+from wellkept.store.telemetry.grid import Grid
+from wellkept.store.telemetry.serving import Histograms
+
+STAGE = Stage(
+    name="ml.watch",
+    consumes=frozenset({Message.PREDICTION, Message.LABEL, Message.VERSION}),
+    emits=frozenset({Message.FINDING, Message.ENTITY}),
+    purpose="Watches live models for drift, broken inputs, silence and the loss of realised performance.",
+)
+
+SLICES = 12
+
+_log = logging.getLogger(__name__)
+
+References = Callable[[ModelVersion], bytes]
+"""Reads the reference of a version (the bytes of its file)."""
+
+
+class Predictions(Protocol):
+    """What watching reads of the telemetry store."""
+
+    def histograms(self, model: str, version: str, grid: Grid, edges: Mapping[str, Sequence[float]]) -> Histograms: ...
+
+    def rates(self, model: str, grid: Grid) -> NDArray[np.int64]: ...
+
+    def tops(self, model: str, version: str, start: datetime, end: datetime) -> dict[str, tuple[float, float]]: ...
+
+    def labelled(self, model: str, version: str, start: datetime, end: datetime, known_by: datetime) -> pa.Table: ...
+
+
+class Findings(Protocol):
+    """What watching needs of the stream."""
+
+    def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]: ...
+
+    def close(self, fingerprints: Iterable[str], at: datetime) -> list[Finding]: ...
+
+    def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
+
+
+class Places(Protocol):
+    """What watching tells the topology."""
+
+    def observe(self, entities: Iterable[Entity], edges: Iterable[Edge], at: datetime) -> None: ...
+
+
+class WatchRunner:
+    """Looks at every model that has a champion, once a tick."""
+
+    def __init__(
+        self,
+        predictions: Predictions,
+        registry: Registry,
+        stream: Findings,
+        topology: Places,
+        monitors: Sequence[Monitor],
+        references: References,
+    ) -> None:
+        self._predictions, self._registry, self._stream, self._topology = predictions, registry, stream, topology
+        self._monitors, self._read_reference = tuple(monitors), references
+        self._references: dict[str, dict[str, Distribution]] = {}
+
+    def tick(self, now: datetime) -> list[Finding]:
+        """Look at every live model; returns what was said, and ends what is over."""
+        said: list[Finding] = []
+        for model in self._registry.models():
+            champion = self._registry.alias(model, CHAMPION)
+            if champion is None:
+                continue
+            try:
+                contract = parse_contract(self._registry.contract(model) or "", f"contract of {model}")
+                said += self._look(contract, champion, now)
+            except WellkeptError:
+                _log.exception("model %s cannot be watched", model)
+        return said
+
+    def _look(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> list[Finding]:
+        self._topology.observe(*places(contract, champion.number, now), now)
+        served = self._served(contract, champion, now)
+        answers = [self._ask(monitor, served, now) for monitor in self._monitors]
+        findings = [finding for said in answers for finding in said.findings]
+        over = {print_ for said in answers for print_ in said.clear} & served.open.keys()
+        self._stream.close(sorted(over), now)
+        return self._stream.publish(findings, now)
+
+    def _ask(self, monitor: Monitor, served: Served, now: datetime) -> Said:
+        """A monitor is a plug-in: when it fails, the others still speak, and its open findings stay as they are."""
+        try:
+            return monitor.watch(served, now)
+        except Exception:  # noqa: BLE001 - the plug-in edge: logged, and nothing is said
+            _log.exception("monitor %s %s failed on model %s", monitor.name, monitor.version, served.model)
+            return Said()
+
+    def _served(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Served:
+        reference = self._reference(champion)
+        drift = contract.monitors.drift
+        step_s = drift.window_s / SLICES
+        end = datetime.fromtimestamp(now.timestamp() // step_s * step_s + step_s, now.tzinfo)
+        grid = Grid.of(end - timedelta(seconds=drift.window_s), end, step_s)
+        edges = {name: entry.edges for name, entry in reference.items()}
+        slices = self._predictions.histograms(contract.name, champion.digest, grid, edges)
+        first = max(0, newest(slices.bins[SCORE].sum(axis=1), drift.min_rows))
+        since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)
+        at, scores, labels = self._labelled(contract, champion, now)
+        mine = {model_id(contract.name), *(feature_id(contract.name, name) for name in contract.features)}
+        return Served(
+            contract=contract,
+            champion=champion,
+            reference=reference,
+            slices=slices,
+            rates=self._predictions.rates(contract.name, grid),
+            step_s=step_s,
+            tops=self._predictions.tops(contract.name, champion.digest, since, end),
+            at=at,
+            scores=scores,
+            labels=labels,
+            open={f.fingerprint: f for f in self._stream.open_findings() if f.entity in mine},
+        )
+
+    def _labelled(
+        self, contract: ModelContract, champion: ModelVersion, now: datetime
+    ) -> tuple[NDArray[np.float64], ...]:
+        """Time, score and label of the predictions that are old enough for their label to be known."""
+        end = now - timedelta(seconds=contract.label.delay_s)
+        start = end - timedelta(seconds=contract.monitors.performance.window_s)
+        rows = self._predictions.labelled(contract.name, champion.digest, start, end, now)
+        return tuple(rows[name].to_numpy().astype(np.float64) for name in ("at", "score", "label"))
+
+    def _reference(self, champion: ModelVersion) -> dict[str, Distribution]:
+        """The champion's reference; the few that are live are remembered."""
+        known = self._references.get(champion.digest)
+        if known is None:
+            known = parse_reference(self._read_reference(champion))
+            self._references = {champion.digest: known, **dict(list(self._references.items())[:63])}
+        return known

@@ -1,0 +1,12 @@
+-- Predictions that were made without a value, or with a stuck one, of one of the named features; newest first.
+SELECT
+    id, time, version, score, decision, entity_key, trace_id,
+    arrayFilter((f, v) -> isNull(features[f]) OR (isNotNull(v) AND features[f] = v),
+        {features:Array(String)}, {stuck:Array(Nullable(Float64))}) AS bad,
+    count() OVER () AS total
+FROM predictions FINAL
+WHERE model = {model:String}
+    AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
+    AND notEmpty(bad)
+ORDER BY time DESC, id
+LIMIT {limit:UInt32}
