@@ -55,12 +55,12 @@ def _show(answer: dict[str, Any]) -> None:
     diagnosis = answer["diagnosis"]
     if diagnosis:
         click.echo(diagnosis["sentence"])
-        rows = [
+        causes = [
             (c["entity"], f"{c['confidence']:.0%}", "; ".join(r["sentence"] for r in c["reasons"]))
             for c in diagnosis["causes"]
         ]
-        say_table("Causes", ("entity", "confidence", "because"), rows, "No cause was found.")
-    rows = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
-    say_table("Plans", ("id", "state", "what", "how it stands"), rows, "No plan was proposed.")
+        say_table("Causes", ("entity", "confidence", "because"), causes, "No cause was found.")
+    plans = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
+    say_table("Plans", ("id", "state", "what", "how it stands"), plans, "No plan was proposed.")
     story = [(when(t["at"]), t["actor"], t["what"]) for t in incident["timeline"]]
     say_table("Story", ("at", "who", "what"), story, "Nothing happened yet.")

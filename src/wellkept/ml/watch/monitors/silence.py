@@ -25,15 +25,18 @@ class Silence:
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         print_ = fingerprint(self.name, model_id(served.model), "predictions")
-        before, lately = served.rates[:-QUIET_SLICES], served.rates[-QUIET_SLICES:]
-        if lately.sum() > 0:
+        active = np.flatnonzero(served.rates)
+        last = int(active[-1]) if len(active) else -1
+        if last >= len(served.rates) - QUIET_SLICES:
             return Said(clear=frozenset({print_}))
-        was_regular = len(before) > 0 and (before > 0).mean() >= REGULAR and before.mean() >= LEAST
-        if not was_regular and print_ not in served.open:
+        before = served.rates[: last + 1]
+        was_regular = len(before) > QUIET_SLICES and (before > 0).mean() >= REGULAR and before.mean() >= LEAST
+        known = served.open.get(print_)
+        if known is not None:
+            return Said((known,))
+        if not was_regular:
             return Said()
-        last = np.flatnonzero(before)
-        since = served.slices.times[int(last[-1])] if len(last) else served.slices.times[0]
-        starts_at = datetime.fromtimestamp(float(since), UTC)
+        starts_at = datetime.fromtimestamp(float(served.slices.times[last]), UTC)
         rate = float(before.mean() / served.step_s)
         finding = Finding(
             fingerprint=print_,

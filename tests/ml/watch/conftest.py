@@ -1,0 +1,69 @@
+"""A model that is live, with everything around it, in a store of its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.ml.watch.life import NOON, Life
+
+from wellkept.kernel.finding import Finding
+from wellkept.ml.watch.stage import WatchRunner
+from wellkept.spine.plugins import load
+from wellkept.spine.registry import Registry
+from wellkept.spine.stream import Stream
+from wellkept.spine.topology import Topology
+from wellkept.store.state.state import State
+from wellkept.store.telemetry.telemetry import Telemetry
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Watched:
+    """A live model and the runner that watches it."""
+
+    life: Life
+    runner: WatchRunner
+    stream: Stream
+    topology: Topology
+    registry: Registry
+    telemetry: Telemetry
+    state: State
+
+    def tick(self, at_s: float) -> list[Finding]:
+        """Look once, some seconds after noon."""
+        return self.runner.tick(after(at_s))
+
+    def open(self) -> set[tuple[str, str]]:
+        """Entity and kind of what is open."""
+        return {(finding.entity, finding.kind.value) for finding in self.stream.open_findings()}
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def telemetry_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture
+def watched(telemetry_folder: Path, tmp_path: Path) -> Iterator[Watched]:
+    telemetry = Telemetry.open(telemetry_folder, database=f"watched_{next(_numbers)}")
+    state = State.open(tmp_path / "state")
+    registry, topology, stream = Registry(state), Topology(state), Stream(state, telemetry.changes)
+    life = Life(telemetry, registry)
+    reference = life.release()
+    monitors = [monitor() for monitor in load("monitor").values()]
+    runner = WatchRunner(telemetry.serving, registry, stream, topology, monitors, lambda version: reference)
+    try:
+        yield Watched(life, runner, stream, topology, registry, telemetry, state)
+    finally:
+        telemetry.close()
+        state.close()
