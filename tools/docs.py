@@ -33,13 +33,12 @@ def table(declared: list[Stage]) -> str:
 
 
 def picture(declared: list[Stage]) -> str:
-    """The stages as a Mermaid flow chart: messages are the arrows' labels."""
+    """The stages as a Mermaid flow chart, one arrow for each pair, labelled with what travels."""
     arrows = [
-        f"    {_node(source)} -->|{message.value}| {_node(target)}"
+        f"    {_node(source)} -->|{_names(shared)}| {_node(target)}"
         for source in declared
-        for message in sorted(source.emits)
         for target in declared
-        if message in target.consumes and target is not source
+        if target is not source and (shared := source.emits & target.consumes)
     ]
     return "\n".join(["```mermaid", "flowchart LR", *arrows, "```"])
 
