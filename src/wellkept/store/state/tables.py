@@ -28,10 +28,10 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
         return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
         return value.replace(tzinfo=UTC) if value is not None else None
 
 
@@ -109,7 +109,7 @@ plans = Table(
     Column("updated_at", Moment, nullable=False),
     Column("sentence", Text, nullable=False),
     Column("body", JSON, nullable=False),
-    Column("decision", JSON),
+    Column("decision", JSON(none_as_null=True)),
     Column("results", JSON, nullable=False),
 )
 
@@ -141,7 +141,7 @@ agent_actions = Table(
     Column("agent", String(120), nullable=False, index=True),
     Column("at", Moment, nullable=False),
     Column("body", JSON, nullable=False),
-    Column("result", JSON),
+    Column("result", JSON(none_as_null=True)),
 )
 
 contracts = Table(
