@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from tools.docs import stages
+from tools.stages import stages
 
 from wellkept.kernel.stage import Message, Stage
 

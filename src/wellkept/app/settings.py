@@ -36,15 +36,20 @@ class Server(Part):
 
     host: str = "127.0.0.1"
     port: Port = 7460
+    """0 takes any free one."""
     allow_remote: bool = False
+    """Has to be true where ``host`` is not loopback."""
 
 
 class Ingest(Part):
     """The doors for telemetry."""
 
     max_body_mib: Annotated[int, Field(ge=1, le=1024)] = 20
+    """Largest body, after decompression."""
     group_ms: Annotated[int, Field(ge=0, le=5000)] = 30
+    """Bodies of this many milliseconds are stored by one statement."""
     queue_mib: Annotated[int, Field(ge=1)] = 256
+    """Above this much waiting, senders are told to try again later."""
 
 
 class Retention(Part):
@@ -61,10 +66,12 @@ class Ops(Part):
 
     enabled: bool = True
     detect_every_s: Seconds = 10
+    """How often all series are looked at."""
     detect: DetectSettings = DetectSettings()
     correlate: CorrelateSettings = CorrelateSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()
     runbooks: tuple[Path, ...] = ()
+    """Folders of your own runbooks; one of the same name as a shipped one replaces it."""
 
 
 class Ml(Part):
@@ -73,15 +80,20 @@ class Ml(Part):
     enabled: bool = True
     serve: bool = True
     serve_port: Port = 7461
+    """Where the model server answers, on loopback."""
     watch_every_s: Seconds = 30
+    """How often every live model is looked at."""
     train_timeout_s: Seconds = 3600
+    """A training process that takes longer is ended."""
 
 
 class GatePolicy(Part):
     """What may happen without a person. High risk never does."""
 
     automatic_low: bool = True
+    """Whether plans of low risk run by themselves."""
     automatic_actions: frozenset[str] = frozenset({"retrain_model"})
+    """Actions that may run by themselves at medium risk."""
 
 
 class OwnAgent(Part):
@@ -89,12 +101,14 @@ class OwnAgent(Part):
 
     enabled: bool = True
     config: Path | None = None
+    """The agent's own configuration (see below)."""
 
 
 class Settings(Part):
     """The whole tree."""
 
     data: Path = Path(".wellkept/data")
+    """The folder that everything is kept in. One server at a time."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     server: Server = Server()
     ingest: Ingest = Ingest()
