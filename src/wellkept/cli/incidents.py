@@ -8,22 +8,45 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
+
+SHOWN, AT_MOST = 20, 100_000
 
 
 @click.command(name="incidents")
 @click.argument("incident", required=False)
 @click.option("--all", "everything", is_flag=True, help="Closed ones too.")
+@click.option("--predictions", is_flag=True, help="The predictions that were made on bad inputs meanwhile.")
 @data_option
 @json_option
-def command(incident: str | None, everything: bool, data: Path | None, as_json: bool) -> None:
+def command(incident: str | None, everything: bool, predictions: bool, data: Path | None, as_json: bool) -> None:
     """List incidents, or show one: its story, its findings, its cause, its plans."""
     api = client(data)
+    if predictions:
+        if incident is None:
+            raise InputError("--predictions", "needs the id of an incident; `wellkept incidents --all` lists them")
+        answer = api.get(f"/api/v1/incidents/{incident}/predictions", limit=AT_MOST if as_json else SHOWN)
+        return say_json(answer) if as_json else _predictions(answer)
     if incident is None:
         answer = api.get("/api/v1/incidents", **({} if everything else {"live": True}))
         return say_json(answer) if as_json else _list(answer["incidents"])
     answer = api.get(f"/api/v1/incidents/{incident}")
     return say_json(answer) if as_json else _show(answer)
+
+
+def _predictions(answer: dict[str, Any]) -> None:
+    for model in answer["models"]:
+        span = f"{when(model['start'])} to {when(model['end'])}"
+        click.echo(f"{model['model']}: {model['count']} predictions without {', '.join(model['features'])} ({span})")
+    rows = [
+        (when(p["time"]), p["model"], p["id"], p["entity_key"], f"{p['score']:.3f}", p["decision"], ", ".join(p["bad"]))
+        for p in answer["predictions"]
+    ]
+    columns = ("at", "model", "prediction", "of", "score", "decision", "bad inputs")
+    say_table("Made on bad inputs", columns, rows, "No prediction was made on bad inputs.")
+    if sum(model["count"] for model in answer["models"]) > len(rows):
+        click.echo(f"The newest {len(rows)}; --json gives up to {AT_MOST}.")
 
 
 def _list(incidents: list[dict[str, Any]]) -> None:
