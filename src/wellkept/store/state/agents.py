@@ -45,10 +45,7 @@ class AgentRows:
     def enqueue(self, agent: str, key: str, action: Mapping[str, Any], at: datetime) -> None:
         """Queue an action under its key; the same key again changes nothing."""
         with self._state.transaction() as connection:
-            if (
-                connection.execute(select(agent_actions.c.key).where(agent_actions.c.key == key)).first()
-                is None
-            ):
+            if connection.execute(select(agent_actions.c.key).where(agent_actions.c.key == key)).first() is None:
                 row = {"key": key, "agent": agent, "at": at, "body": dict(action), "result": None}
                 connection.execute(insert(agent_actions).values(**row))
 
@@ -66,9 +63,7 @@ class AgentRows:
         """Save an action's result; False when the agent has no open action under that key."""
         statement = (
             update(agent_actions)
-            .where(
-                agent_actions.c.key == key, agent_actions.c.agent == agent, agent_actions.c.result.is_(None)
-            )
+            .where(agent_actions.c.key == key, agent_actions.c.agent == agent, agent_actions.c.result.is_(None))
             .values(result=dict(result))
         )
         with self._state.transaction() as connection:
@@ -76,6 +71,4 @@ class AgentRows:
 
     def result(self, key: str) -> dict[str, Any] | None:
         with self._state.reading() as connection:
-            return connection.execute(
-                select(agent_actions.c.result).where(agent_actions.c.key == key)
-            ).scalar()
+            return connection.execute(select(agent_actions.c.result).where(agent_actions.c.key == key)).scalar()

@@ -50,9 +50,7 @@ class AuditRows:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def append(
-        self, at: datetime, actor: str, verb: str, subject: str, details: Mapping[str, Any]
-    ) -> AuditEntry:
+    def append(self, at: datetime, actor: str, verb: str, subject: str, details: Mapping[str, Any]) -> AuditEntry:
         with self._state.transaction() as connection:
             last = connection.execute(select(audit).order_by(audit.c.number.desc()).limit(1)).first()
             number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)

@@ -53,13 +53,9 @@ class FindingRows:
         return self._read(query.order_by(findings.c.starts_at, findings.c.id))
 
     def by_ids(self, ids: Sequence[str]) -> list[Finding]:
-        return self._read(
-            select(findings.c.body).where(findings.c.id.in_(ids)).order_by(findings.c.starts_at)
-        )
+        return self._read(select(findings.c.body).where(findings.c.id.in_(ids)).order_by(findings.c.starts_at))
 
-    def between(
-        self, start: datetime | None, end: datetime | None, entity: str | None, limit: int
-    ) -> list[Finding]:
+    def between(self, start: datetime | None, end: datetime | None, entity: str | None, limit: int) -> list[Finding]:
         """Findings that were open at some moment of the span, newest first."""
         query = select(findings.c.body).order_by(findings.c.starts_at.desc(), findings.c.id).limit(limit)
         if start is not None:
@@ -72,9 +68,7 @@ class FindingRows:
 
     def after(self, revision: int, limit: int = 10_000) -> tuple[list[Finding], int]:
         """Findings that changed after ``revision``, and the revision to go on from."""
-        query = (
-            select(findings).where(findings.c.revision > revision).order_by(findings.c.revision).limit(limit)
-        )
+        query = select(findings).where(findings.c.revision > revision).order_by(findings.c.revision).limit(limit)
         with self._state.reading() as connection:
             rows = connection.execute(query).all()
         return [decode(Finding, row.body) for row in rows], max([revision, *(row.revision for row in rows)])
@@ -85,9 +79,7 @@ class FindingRows:
         return row.last_seen if row else None
 
     def _open(self, connection: Connection, fingerprints: Iterable[str]) -> Sequence[Any]:
-        query = select(findings).where(
-            findings.c.fingerprint.in_(list(fingerprints)), findings.c.ends_at.is_(None)
-        )
+        query = select(findings).where(findings.c.fingerprint.in_(list(fingerprints)), findings.c.ends_at.is_(None))
         return connection.execute(query).all()
 
     def _write(self, connection: Connection, values: Sequence[Finding], now: datetime) -> None:

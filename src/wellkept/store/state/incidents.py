@@ -56,9 +56,7 @@ class IncidentRows:
 
     def diagnosis(self, incident: str) -> Diagnosis | None:
         with self._state.reading() as connection:
-            body = connection.execute(
-                select(diagnoses.c.body).where(diagnoses.c.incident == incident)
-            ).scalar()
+            body = connection.execute(select(diagnoses.c.body).where(diagnoses.c.incident == incident)).scalar()
         return decode(Diagnosis, body) if body is not None else None
 
     def save_verdict(self, verdict: Verdict) -> None:

@@ -63,14 +63,10 @@ class ModelRows:
     def add(self, version: ModelVersion) -> ModelVersion:
         """Save a version under the next number of its model; a digest that is known returns what is stored."""
         with self._state.transaction() as connection:
-            stored = connection.execute(
-                select(versions.c.body).where(versions.c.digest == version.digest)
-            ).scalar()
+            stored = connection.execute(select(versions.c.body).where(versions.c.digest == version.digest)).scalar()
             if stored is not None:
                 return decode(ModelVersion, stored)
-            query = select(func.coalesce(func.max(versions.c.number), 0)).where(
-                versions.c.model == version.model
-            )
+            query = select(func.coalesce(func.max(versions.c.number), 0)).where(versions.c.model == version.model)
             numbered = replace(version, number=connection.execute(query).scalar_one() + 1)
             connection.execute(insert(versions).values(**_version_row(numbered)))
         return numbered
@@ -87,17 +83,11 @@ class ModelRows:
 
     def aliases(self, model: str) -> dict[str, str]:
         """Alias to digest."""
-        query = (
-            select(aliases.c.alias, aliases.c.digest)
-            .where(aliases.c.model == model)
-            .order_by(aliases.c.alias)
-        )
+        query = select(aliases.c.alias, aliases.c.digest).where(aliases.c.model == model).order_by(aliases.c.alias)
         with self._state.reading() as connection:
             return {row.alias: row.digest for row in connection.execute(query)}
 
-    def set_alias(
-        self, model: str, alias: str, digest: str, *, expected: str | None, at: datetime, by: str
-    ) -> None:
+    def set_alias(self, model: str, alias: str, digest: str, *, expected: str | None, at: datetime, by: str) -> None:
         """Move an alias from the expected digest (None: from nowhere) to another; an empty digest takes it away.
 
         Raises:
@@ -109,9 +99,7 @@ class ModelRows:
             if current == (digest or None):
                 return
             if current != expected:
-                raise ConflictError(
-                    f"alias {model}@{alias}", f"was expected to be {expected or 'unset'}", current
-                )
+                raise ConflictError(f"alias {model}@{alias}", f"was expected to be {expected or 'unset'}", current)
             if digest:
                 upsert(connection, aliases, [{"model": model, "alias": alias, "digest": digest}])
             else:

@@ -73,9 +73,7 @@ class PlanRows:
             return bool(connection.execute(statement).rowcount)
 
     def save_results(self, plan: str, results: Sequence[ActionResult]) -> None:
-        statement = (
-            update(plans).where(plans.c.id == plan).values(results=[encode(result) for result in results])
-        )
+        statement = update(plans).where(plans.c.id == plan).values(results=[encode(result) for result in results])
         with self._state.transaction() as connection:
             connection.execute(statement)
 

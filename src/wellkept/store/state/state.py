@@ -34,9 +34,7 @@ class State:
         if "://" not in url:
             Path(url).mkdir(parents=True, exist_ok=True)
             url = f"sqlite:///{Path(url).resolve() / 'state.sqlite'}"
-        engine = (
-            create_engine(url, pool_size=8, max_overflow=16) if "sqlite" not in url else create_engine(url)
-        )
+        engine = create_engine(url, pool_size=8, max_overflow=16) if "sqlite" not in url else create_engine(url)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _durable_sqlite)
             event.listen(engine, "begin", _begin)

@@ -25,8 +25,7 @@ class TopologyRows:
         """Note that these exist at ``at``; an edge keeps the moment since which it is known."""
         entity_rows = [{"id": e.id, "kind": e.kind, "last_seen": at, "body": encode(e)} for e in seen]
         edge_rows = [
-            {"source": e.source, "target": e.target, "kind": e.kind, "since": e.since, "last_seen": at}
-            for e in links
+            {"source": e.source, "target": e.target, "kind": e.kind, "since": e.since, "last_seen": at} for e in links
         ]
         with self._state.transaction() as connection:
             upsert(connection, entities, entity_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,6 @@ def text_maps(column: pa.ChunkedArray) -> list[dict[str, str]]:
         keys, items = chunk.keys.to_pylist(), chunk.items.to_pylist()
         bounds = chunk.offsets.to_pylist()
         first = bounds[0] if bounds else 0
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in itertools.pairwise(bounds):
             maps.append(dict(zip(keys[start - first : stop - first], items[start - first : stop - first], strict=True)))
     return maps

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import chdb
 import pyarrow as pa
 
-from wellkept.kernel.clock import to_nanos
-from wellkept.kernel.errors import OverloadError, StoreError
+from wellkept.kernel.errors import StoreError
+from wellkept.store.telemetry.binding import Parameters, bind
+from wellkept.store.telemetry.failures import of_opening, translate
+from wellkept.store.telemetry.pool import Pool
 
-Parameters = Mapping[str, object]
-
-_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE = 252, 241, 243
-_CODE = re.compile(r"Code: (\d+)")
-_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _SESSION = (
@@ -60,7 +55,13 @@ class Engine(Protocol):
         ...
 
     def insert_body(self, statement: str, body: bytes, parameters: Parameters | None = None) -> None:
-        """Run an INSERT ... SELECT over ``file({body:String}, ...)``, where the file is ``body``."""
+        """Run an INSERT ... SELECT over ``file({body:String}, ...)``, where the file is ``body``.
+
+        Raises:
+            BodyError: the body is at fault (``failures.BodyError``).
+            StoreError: the engine failed.
+            OverloadError: the engine cannot take more at the moment.
+        """
         ...
 
     def close(self) -> None:
@@ -71,8 +72,8 @@ class Engine(Protocol):
 class EmbeddedEngine:
     """chDB with its data in ``folder``; a database in it is a store of its own.
 
-    One connection runs one query at a time, so there is a pool: ``readers`` for queries, two for writes, apart from
-    one another so that neither waits for the other. A process can have one folder open, and a folder one process.
+    One connection runs one query at a time, so there is a pool: ``readers`` for queries and ``writers`` for the
+    rest, so that neither waits for the other. A process can have one folder open, and a folder one process.
 
     Raises:
         StoreError: the folder is open in another process, or this process has another folder open.
@@ -82,37 +83,35 @@ class EmbeddedEngine:
         if not _IDENTIFIER.match(database):
             raise StoreError(f"telemetry database: must be an identifier, got {database!r}")
         self.folder, self.database = folder, database
-        self._closed = False
         folder.mkdir(parents=True, exist_ok=True)
-        self._all: list[Any] = []
-        self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
-        self._writers: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._readers, self._writers = Pool(), Pool()
         try:
             for pool, size in ((self._readers, readers), (self._writers, writers)):
                 for _ in range(size):
-                    pool.put(self._connect())
+                    self._connect(pool)
         except RuntimeError as error:
             self.close()
-            raise _open_error(folder, error) from error
+            raise of_opening(folder, error) from error
 
-    def _connect(self) -> Any:
+    def _connect(self, pool: Pool) -> None:
         connection: Any = chdb.connect(str(self.folder))  # type: ignore[no-untyped-call]
-        self._all.append(connection)
+        pool.add(connection)
         connection.query(f"CREATE DATABASE IF NOT EXISTS {self.database}")
         connection.query(f"USE {self.database}")
         for setting in _SESSION:
             connection.query(setting)
-        return connection
 
     def query(self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0) -> pa.Table:
         text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}"
-        with self._borrow(self._readers) as connection:
+        values = bind(parameters)
+        with self._readers.lend() as connection:
             try:
-                result = connection.query(text, "ArrowStream", params=_bind(parameters))
+                # A copy: the engine's own view of a result keeps nothing alive, and the table would outlive its memory.
+                stream = connection.query(text, "ArrowStream", params=values).bytes()
             except RuntimeError as error:
-                raise _translate("query", error) from error
-        # A copy: the engine's own view of the result keeps nothing alive, and the table would outlive its memory.
-        return pa.ipc.open_stream(pa.py_buffer(result.bytes())).read_all()
+                _drain(connection)
+                raise translate("query", error) from error
+        return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         self._write("command", sql, parameters)
@@ -130,13 +129,11 @@ class EmbeddedEngine:
         with pa.ipc.new_stream(sink, rows.schema) as writer:
             writer.write_table(rows)
         self.insert_body(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM file({{body:String}}, 'ArrowStream')",
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM file({{body:String}}, 'ArrowStream')",  # noqa: S608 - identifiers
             sink.getvalue(),
         )
 
-    def insert_body(
-        self, statement: str, body: bytes | pa.Buffer, parameters: Parameters | None = None
-    ) -> None:
+    def insert_body(self, statement: str, body: bytes | pa.Buffer, parameters: Parameters | None = None) -> None:
         with _as_file(body) as path:
             self._write("insert", statement, {**(parameters or {}), "body": path})
 
@@ -145,28 +142,18 @@ class EmbeddedEngine:
         self.command(f"DROP DATABASE IF EXISTS {self.database} SYNC")
 
     def close(self) -> None:
-        self._closed = True
-        for connection in self._all:
-            connection.close()
-        self._all.clear()
+        """Let go of the data folder. A statement that is under way is waited for; what comes after it is refused."""
+        self._readers.close()
+        self._writers.close()
 
     def _write(self, what: str, sql: str, parameters: Parameters | None) -> None:
-        with self._borrow(self._writers) as connection:
+        values = bind(parameters)
+        with self._writers.lend() as connection:
             try:
-                connection.query(sql, "Null", params=_bind(parameters))
+                connection.query(sql, "Null", params=values)
             except RuntimeError as error:
                 # Of an insert, the engine's own message quotes the rows that it choked on: it is not carried along.
-                raise _translate(what, error) from (None if what == "insert" else error)
-
-    @contextlib.contextmanager
-    def _borrow(self, pool: queue.LifoQueue[Any]) -> Iterator[Any]:
-        if self._closed:
-            raise StoreError(f"telemetry engine in {self.folder}: is closed")
-        connection = pool.get()
-        try:
-            yield connection
-        finally:
-            pool.put(connection)
+                raise translate(what, error) from (None if what == "insert" else error)
 
 
 @contextlib.contextmanager
@@ -182,56 +169,7 @@ def _as_file(body: bytes | pa.Buffer) -> Iterator[str]:
         os.close(descriptor)
 
 
-def _translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
-    """A foreign error as ours: the engine's code and its name for it, never its message, which may quote rows."""
-    text = str(error)
-    code = int(found.group(1)) if (found := _CODE.search(text)) else 0
-    name = names[-1] if (names := _NAME.findall(text)) else "unknown error"
-    if code in (_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE):
-        return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
-    return StoreError(f"telemetry engine, {what}: {name} (code {code})")
-
-
-def _open_error(folder: Path, error: RuntimeError) -> StoreError:
-    text = str(error)
-    if "already initialized" in text:
-        rule = "this process has another telemetry folder open, and can have one at a time"
-    elif "initializing EmbeddedServer" in text:
-        rule = "cannot be opened; most likely another process has it open"
-    else:
-        rule = str(_translate("open", error))
-    return StoreError(f"telemetry folder {folder}: {rule}")
-
-
-def _bind(parameters: Parameters | None) -> dict[str, str]:
-    """Parameters in the text form in which the engine parses them."""
-    return {name: _text(value) for name, value in (parameters or {}).items()}
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return "\\N"
-        case bool():
-            return "1" if value else "0"
-        case str():
-            return value.translate(_ESCAPES)
-        case datetime():
-            seconds, nanos = divmod(to_nanos(value.astimezone(UTC)), 1_000_000_000)
-            return f"{seconds}.{nanos:09d}"
-        case list() | tuple():
-            return "[" + ",".join(_item(v) for v in value) + "]"
-        case _:
-            return str(value)
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b"})
-
-
-def _item(value: object) -> str:
-    """A value inside an array, where texts are quoted and nothing is a word."""
-    return _quote(value) if isinstance(value, str) else "NULL" if value is None else _text(value)
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def _drain(connection: Any) -> None:
+    """Throw away what a failed query had put out already: the engine would set it before its next result."""
+    with contextlib.suppress(RuntimeError):  # a connection that cannot even do this says so to the next caller
+        connection.query("SELECT 1", "CSV")

@@ -39,13 +39,23 @@ CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> coalesce(
     v.string_value, toString(v.int_value), toString(v.bool_value), toString(v.double_value),
     lower(hex(v.bytes_value)), '');
 
--- An OTLP AnyValue as text: scalars as they are, a list of scalars as a JSON list of texts.
-CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> if(
-    notEmpty(v.array_value.values), toJSONString(arrayMap(x -> wellkept_scalar(x), v.array_value.values)),
-    wellkept_scalar(v));
+-- A scalar inside a list, as JSON; JSON has no word for what is not finite. A value inside a value ends the statement:
+-- the writer then flattens the request (otlp/nested.py) and comes again.
+CREATE OR REPLACE FUNCTION wellkept_item AS (v) -> multiIf(
+    throwIf(isNotNull(v.array_value) OR isNotNull(v.kvlist_value)), '',
+    isNotNull(v.string_value), toJSONString(v.string_value),
+    isNotNull(v.int_value), toString(v.int_value),
+    isNotNull(v.double_value), toJSONString(v.double_value),
+    isNotNull(v.bool_value), toString(v.bool_value),
+    isNotNull(v.bytes_value), concat('"', lower(hex(v.bytes_value)), '"'),
+    'null');
 
-CREATE OR REPLACE FUNCTION wellkept_scalar_pairs AS (attributes) ->
-    arraySort(arrayMap(x -> (toValidUTF8(x.key), toValidUTF8(wellkept_scalar(x.value))), attributes));
+-- An OTLP AnyValue as text: scalars as they are, a list as JSON.
+CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> multiIf(
+    throwIf(isNotNull(v.kvlist_value)), '',
+    notEmpty(v.array_value.values),
+    concat('[', arrayStringConcat(arrayMap(x -> wellkept_item(x), v.array_value.values), ','), ']'),
+    wellkept_scalar(v));
 
 -- OTLP attributes as (key, text) pairs in the order of their keys, so that equal sets are equal arrays.
 CREATE OR REPLACE FUNCTION wellkept_pairs AS (attributes) ->

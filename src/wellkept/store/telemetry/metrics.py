@@ -68,7 +68,7 @@ class Metrics:
         rows = self._engine.query(load("queries/metrics.sql"), parameters)
         known = self._describe(rows["series"].to_pylist())
         values = _lay_out(rows, known, grid)
-        seen = np.isfinite(values).any(axis=0)
+        seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
         return Window(grid.times, values[:, seen], series)
 

@@ -75,9 +75,7 @@ def _fields(what: str, body: bytes, at: int, end: int) -> Iterator[tuple[int, in
         else:
             raise InputError(what, f"has an unknown wire type at byte {at}", kind)
         if at + length > end:
-            raise InputError(
-                what, f"is cut off: field {tag >> 3} should end at byte {at + length}", f"{end} bytes"
-            )
+            raise InputError(what, f"is cut off: field {tag >> 3} should end at byte {at + length}", f"{end} bytes")
         yield tag >> 3, kind, at, at + length
         at += length
 

@@ -61,8 +61,8 @@ def _message(known: Messages, name: str, value: Any, where: str, depth: int) -> 
 
 
 def _field(known: Messages, field: Field, value: Any, where: str, depth: int) -> bytes:
-    if field.kind not in SCALARS:
-        return _sized(field, _message(known, field.kind, value, where, depth + 1))
+    if field.holds or field.kind not in SCALARS:
+        return _sized(field, _message(known, field.holds or field.kind, value, where, depth + 1))
     if field.kind == "string":
         if not isinstance(value, str):
             raise InputError(where, "must be a text", value)

@@ -16,10 +16,7 @@ FROM
         toUInt8(bitAnd(r.flags, 255)) AS flags,
         toValidUTF8(r.severity_text) AS severity_text,
         toUInt8(least(greatest(r.severity_number, 0), 24)) AS severity_number,
-        toValidUTF8(if(
-            notEmpty(r.body.kvlist_value.values),
-            toJSONString(wellkept_map(wellkept_scalar_pairs(r.body.kvlist_value.values))),
-            wellkept_text(r.body))) AS body,
+        toValidUTF8(wellkept_text(r.body)) AS body,
         wellkept_map(wellkept_pairs(r.attributes)) AS attributes,
         toValidUTF8(r.event_name) AS event_name,
         resource, scope

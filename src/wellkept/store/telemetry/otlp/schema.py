@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 _MESSAGE = re.compile(r"message (\w+) \{(.*?)\}", re.DOTALL)
-_FIELD = re.compile(r"(optional |repeated |)(\w+) (\w+) = (\d+);")
+_FIELD = re.compile(r"(optional |repeated |)(\w+) (\w+) = (\d+);(?: // (\w+))?")
 _COLUMN_TYPES = {
     "string": "String",
     "bytes": "String",
@@ -26,19 +26,22 @@ _COLUMN_TYPES = {
     "double": "Float64",
 }
 SCALARS = frozenset(_COLUMN_TYPES)
-NESTING = frozenset({"ArrayValue", "KeyValueList"})
-"""The messages through which an OTLP value can hold other values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a message; ``kind`` is a scalar's name or the name of another message."""
+    """One field of a message; ``kind`` is a scalar's name or the name of another message.
+
+    ``holds`` names the message that a field of bytes really is. A column cannot be recursive, so the engine sees a
+    value inside a value as bytes.
+    """
 
     name: str
     kind: str
     number: int
     is_repeated: bool
     is_optional: bool
+    holds: str = ""
 
 
 Messages = dict[str, tuple[Field, ...]]
@@ -50,8 +53,8 @@ def messages(signal: str) -> Messages:
     text = (files(__package__) / f"{signal}.proto").read_text(encoding="utf-8")
     return {
         name: tuple(
-            Field(field, kind, int(number), label == "repeated ", label == "optional ")
-            for label, kind, field, number in _FIELD.findall(body)
+            Field(field, kind, int(number), label == "repeated ", label == "optional ", holds)
+            for label, kind, field, number, holds in _FIELD.findall(body)
         )
         for name, body in _MESSAGE.findall(text)
     }
@@ -80,17 +83,13 @@ def structure(signal: str, family: str = "") -> str:
     if family:
         metric = tuple(f for f in known["Metric"] if f.kind in SCALARS or f.name == family)
         known = {**known, "Metric": metric}
-    return ", ".join(f"{field.name} {_column(field, known, ())}" for field in known[root(signal)])
+    return ", ".join(f"{field.name} {_column(field, known)}" for field in known[root(signal)])
 
 
-def _column(field: Field, known: Messages, above: tuple[str, ...]) -> str:
+def _column(field: Field, known: Messages) -> str:
     if field.kind in SCALARS:
         inner = _COLUMN_TYPES[field.kind]
         inner = f"Nullable({inner})" if field.is_optional else inner
     else:
-        path = (*above, field.kind)
-        # A column cannot be recursive: a list of values or of attributes is followed one level deep.
-        is_nested = not NESTING.isdisjoint(path)
-        fields = [f for f in known[field.kind] if not (is_nested and f.kind in NESTING)]
-        inner = f"Tuple({', '.join(f'{f.name} {_column(f, known, path)}' for f in fields)})"
+        inner = f"Tuple({', '.join(f'{f.name} {_column(f, known)}' for f in known[field.kind])})"
     return f"Array({inner})" if field.is_repeated else inner

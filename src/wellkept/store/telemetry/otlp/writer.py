@@ -6,8 +6,11 @@ import itertools
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.failures import BodyError, NestedError
 from wellkept.store.telemetry.otlp.framing import families
+from wellkept.store.telemetry.otlp.nested import flatten
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
 from wellkept.store.telemetry.statements import load, of_families
 
@@ -41,17 +44,25 @@ class OtlpWriter:
         ``received_ns`` is the time (nanoseconds since the epoch) of what carries no time of its own.
 
         Raises:
-            StoreError: the engine could not decode or store them; some rows may have been stored nevertheless.
+            InputError: a body is at fault; some rows of it may have been stored nevertheless.
+            StoreError: the engine failed; the same holds.
             OverloadError: the engine cannot take more at the moment.
         """
         body = b"".join(bodies)
+        try:
+            try:
+                self._insert(signal, body, received_ns)
+            except NestedError:
+                self._insert(signal, flatten(signal, body), received_ns)
+        except BodyError as error:
+            raise InputError(f"OTLP {signal} request", error.rule) from None
+
+    def _insert(self, signal: Signal, body: bytes, received_ns: int) -> None:
         common: dict[str, object] = {"received": received_ns, "schema": schema_path(signal)}
         if signal is Signal.METRICS:
             self._insert_metrics(body, received_ns, common)
         else:
-            self._engine.insert_body(
-                load(f"otlp/{signal}.sql"), body, {**common, "structure": structure(signal)}
-            )
+            self._engine.insert_body(load(f"otlp/{signal}.sql"), body, {**common, "structure": structure(signal)})
         self._insert_resources(signal, body, received_ns)
 
     def _insert_resources(self, signal: Signal, body: bytes, received_ns: int) -> None:

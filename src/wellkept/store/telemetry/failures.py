@@ -1,0 +1,64 @@
+"""The engine's errors as ours: its code and its name for it, never its message, which may quote rows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from wellkept.kernel.errors import OverloadError, StoreError
+
+_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE = 252, 241, 243
+_UNDECODABLE = frozenset(
+    {
+        3,  # UNEXPECTED_END_OF_FILE
+        32,  # ATTEMPT_TO_READ_AFTER_EOF
+        33,  # CANNOT_READ_ALL_DATA
+        131,  # TOO_LARGE_STRING_SIZE
+        436,  # PROTOBUF_BAD_CAST
+        444,  # UNKNOWN_PROTOBUF_FORMAT
+    }
+)
+_THROWN = 395
+_CODE = re.compile(r"Code: (\d+)")
+_NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version .*)?\Z")
+_PARTITIONS = "Too many partitions for single INSERT"
+
+
+class BodyError(StoreError):
+    """The body handed in is at fault, and would be again; ``rule`` says what it breaks."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+class NestedError(BodyError):
+    """A value of the body holds values: it has to be flattened first (``otlp.nested``)."""
+
+
+def translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
+    """What a failure of a statement means to its caller."""
+    text = str(error)
+    code = int(found.group(1)) if (found := _CODE.search(text)) else 0
+    name = found.group(1) if (found := _NAME.search(text)) else "unknown error"
+    if code == _TOO_MANY_PARTS and _PARTITIONS in text:
+        return BodyError("must not be of so many different days")
+    if code in (_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE):
+        return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
+    if code == _THROWN and what == "insert":
+        return NestedError("holds values inside values")
+    if code in _UNDECODABLE and what == "insert":
+        return BodyError(f"cannot be decoded ({name})")
+    return StoreError(f"telemetry engine, {what}: {name} (code {code})")
+
+
+def of_opening(folder: Path, error: RuntimeError) -> StoreError:
+    """Why a data folder could not be opened."""
+    text = str(error)
+    if "already initialized" in text:
+        rule = "this process has another telemetry folder open, and can have one at a time"
+    elif "initializing EmbeddedServer" in text:
+        rule = "cannot be opened; most likely another process has it open"
+    else:
+        rule = str(translate("open", error))
+    return StoreError(f"telemetry folder {folder}: {rule}")

@@ -1,0 +1,3 @@
+from tests.store.fixtures import engine, telemetry
+
+__all__ = ["engine", "telemetry"]
