@@ -136,7 +136,7 @@ def test_a_page_comes_up_when_telemetry_does_not(scene: Scene) -> None:
         window = red = between = staticmethod(fail)
 
     class Telemetry:
-        metrics = spans = predictions = changes = Broken()
+        metrics = spans = predictions = changes = serving = Broken()
 
     broken = replace(scene, deps=replace(scene.deps, telemetry=Telemetry()))  # type: ignore[arg-type]
     with served(broken) as address, browsing(address) as client:

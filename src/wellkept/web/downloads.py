@@ -17,7 +17,7 @@ from wellkept.web.answers import feature_names
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.render import SECURITY
-from wellkept.web.views.incident import lasting
+from wellkept.web.views.affected import lasting
 
 COLUMNS = ("id", "time", "version", "score", "label", "decision", "entity_key", "trace_id", "latency_ms")
 _TEXT = ("id", "version", "decision", "entity_key", "trace_id")

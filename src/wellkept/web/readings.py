@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.errors import OverloadError, StoreError
+from wellkept.ml.watch.affected import Affected
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.answers import BUCKETS, Answers, read_answers
@@ -76,6 +77,15 @@ class Readings:
             KEEP_LONG_S,
             lambda: self._telemetry.predictions.window(model, start, end).num_rows,
             0,
+        )
+
+    def affected(self, case: Affected, limit: int) -> list[dict[str, Any]]:
+        """The newest predictions that were made on bad inputs; each row has the ``total`` of all."""
+        span = (case.start, _round(case.end, 10) + timedelta(seconds=10))
+        read = self._telemetry.serving.affected
+        key = ("affected", case.model, *span, tuple(case.features.items()), limit)
+        return self._get(
+            key, KEEP_LONG_S, lambda: read(case.model, *span, case.features, limit).to_pylist(), list[dict[str, Any]]()
         )
 
     def predictions(self, model: str, start: datetime, end: datetime) -> pa.Table:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wellkept.kernel.diagnosis import Diagnosis
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
-from wellkept.kernel.verdict import Verdict
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark
 from wellkept.web.charts.neighbourhood import Link, Node
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import evidence, surroundings, tone
+from wellkept.web.views.affected import AffectedView, affected_views
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.wording import bare, duration, kind_of, number, share
@@ -75,16 +75,6 @@ class StoryView:
     at: datetime
     actor: str
     what: str
-
-
-@dataclass(frozen=True, slots=True)
-class AffectedView:
-    """Predictions that a model made while the incident lasted."""
-
-    model: str
-    count: int
-    features: tuple[str, ...]
-    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,28 +144,12 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         findings=_findings(incident, findings, pictures, shapes),
         plans=tuple(plan_view(record, deps.gate) for record in records),
         verdicts=tuple(verdict_view(verdict) for verdict in verdicts),
-        affected=_affected(incident, findings, verdicts, readings, now) if deps.ml_enabled else (),
+        affected=affected_views(incident, findings, verdicts, readings, now) if deps.ml_enabled else (),
         timeline=tuple(StoryView(entry.at, entry.actor, entry.what) for entry in incident.timeline),
         nodes=nodes,
         links=links,
         is_live=incident.state.is_live,
     )
-
-
-def models_of(incident: Incident, verdicts: Sequence[Verdict]) -> list[str]:
-    """The models that an incident touches: by its members, or by a verdict that names it."""
-    found: dict[str, None] = {}
-    for entity in (*incident.entities, *(verdict.subject for verdict in verdicts)):
-        kind, _, name = entity.partition(":")
-        if kind in ("model", "deployment", "feature", "model_version") and name:
-            found[name.partition("/")[0]] = None
-    return list(found)
-
-
-def lasting(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
-    """From the onset to the end (or now), at most a day."""
-    end = incident.resolved_at or incident.closed_at or now
-    return max(incident.opened_at, end - timedelta(days=1)), end
 
 
 def _causes(diagnosis: Diagnosis | None) -> tuple[CauseView, ...]:
@@ -232,17 +206,3 @@ def finding_view(
         values=tuple((key.replace("_", " "), number(value)) for key, value in shown.values.items()) if shown else (),
         samples=tuple(sample for item in finding.evidence for sample in item.samples)[:5],
     )
-
-
-def _affected(
-    incident: Incident, findings: Sequence[Finding], verdicts: Sequence[Verdict], readings: Readings, now: datetime
-) -> tuple[AffectedView, ...]:
-    start, end = lasting(incident, now)
-    found = []
-    for model in models_of(incident, verdicts):
-        prefix = f"feature:{model}/"
-        features = {f.entity.removeprefix(prefix) for f in findings if f.entity.startswith(prefix)}
-        number_of = readings.predictions_between(model, start, end)
-        href = f"/incidents/{incident.id}/predictions/{model}.csv"
-        found.append(AffectedView(model, number_of, tuple(sorted(features)), href))
-    return tuple(found)
