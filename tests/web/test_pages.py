@@ -133,7 +133,7 @@ def test_a_page_comes_up_when_telemetry_does_not(scene: Scene) -> None:
         raise StoreError("telemetry engine, query: TIMEOUT_EXCEEDED (code 159)")
 
     class Broken:
-        window = red = between = staticmethod(fail)
+        window = red = between = affected = staticmethod(fail)
 
     class Telemetry:
         metrics = spans = predictions = changes = serving = Broken()
