@@ -16,12 +16,13 @@ from wellkept.agent.actions.base import Action
 from wellkept.agent.actions.delete_old_logs import delete_old_logs
 from wellkept.agent.actions.restart_service import restart_service
 from wellkept.agent.actions.run_command import run_command
-from wellkept.agent.configuration import AgentConfiguration, own_host_id
+from wellkept.agent.configuration import AgentConfiguration
 from wellkept.agent.journal import Journal
 from wellkept.agent.metrics import HostMetrics
 from wellkept.agent.tail import Line, Tail, severity_of
 from wellkept.kernel.errors import ActionError, InputError, WellkeptError
 from wellkept.sdk.client import Client
+from wellkept.sdk.host import own_host_id
 from wellkept.sdk.otlp import LogLine, MetricsBatch, Sender, logs_request
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,14 +95,6 @@ def load_configuration(path: Path | None) -> AgentConfiguration:
         raise InputError(f"agent configuration {path}", f"is not YAML: {error}") from error
     _check(value, AgentConfiguration, str(path))
     return _checked(decode(AgentConfiguration, value), str(path))
-
-
-def own_host_id() -> str:
-    """``host.id`` of this machine: its machine id, or its name where there is none."""
-    for path in (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id")):
-        if path.is_file() and (found := path.read_text(encoding="ascii").strip()):
-            return found
-    return socket.gethostname()
 
 
 def _check(value: Any, kind: type, where: str) -> None:

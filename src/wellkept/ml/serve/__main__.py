@@ -9,12 +9,12 @@ from pathlib import Path
 
 import uvicorn
 
-from wellkept.agent.configuration import own_host_id
 from wellkept.ml.serve.log import PredictionLog
 from wellkept.ml.serve.models import Models
 from wellkept.ml.serve.server import Doors
 from wellkept.ml.serve.telemetry import Instrument
 from wellkept.sdk.client import Client
+from wellkept.sdk.host import own_host_id
 from wellkept.sdk.otlp import Sender
 
 REFRESH_EVERY_S = 0.5
