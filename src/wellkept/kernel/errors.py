@@ -15,13 +15,19 @@ WellkeptError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class WellkeptError(Exception):
     """Base of the tree. ``exit_code`` is what the command line ends with."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes whole, whatever their constructors ask for."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
 
 
 class InputError(WellkeptError, ValueError):
@@ -112,6 +118,12 @@ class TrainingError(WellkeptError):
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(f"{message}\n{output}".rstrip())
         self.output = output
+
+
+def _rebuilt(kind: type[WellkeptError], arguments: tuple[Any, ...], state: Mapping[str, Any]) -> WellkeptError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 def _short(value: object, limit: int = 120) -> str:

@@ -29,9 +29,7 @@ class IncidentState(StrEnum):
 
 
 _NEXT: dict[IncidentState, frozenset[IncidentState]] = {
-    IncidentState.OPEN: frozenset(
-        {IncidentState.ACKNOWLEDGED, IncidentState.MITIGATED, IncidentState.RESOLVED}
-    ),
+    IncidentState.OPEN: frozenset({IncidentState.ACKNOWLEDGED, IncidentState.MITIGATED, IncidentState.RESOLVED}),
     IncidentState.ACKNOWLEDGED: frozenset({IncidentState.MITIGATED, IncidentState.RESOLVED}),
     IncidentState.MITIGATED: frozenset({IncidentState.OPEN, IncidentState.RESOLVED}),
     IncidentState.RESOLVED: frozenset({IncidentState.CLOSED}),

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from wellkept.kernel.codec import encode
+from wellkept.kernel.codec import decode, encode
 
 
 class Risk(StrEnum):
@@ -94,8 +94,11 @@ class Plan:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything that matters to the one who approves."""
-        body = json.dumps(encode(self), sort_keys=True, separators=(",", ":"))
+        """SHA-256 over everything that matters to the one who approves.
+
+        It is taken over the plan as it reads back from the store: 120 and 120.0 seconds are the same plan.
+        """
+        body = json.dumps(encode(decode(Plan, encode(self))), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(body.encode()).hexdigest()
 
 

@@ -21,7 +21,7 @@ class Check:
 class Judgement(StrEnum):
     """What a verdict says. The first two are of gates, the rest of drift triage."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a judgement, no password
     FAIL = "fail"
     BROKEN_UPSTREAM = "broken upstream"
     REAL_SHIFT = "real shift"
