@@ -17,6 +17,7 @@ COMMANDS = {
     "incidents": "List incidents, or show one.",
     "findings": "List what is suspicious.",
     "approve": "See what waits for a person, and decide.",
+    "replay": "Feed recorded telemetry through the platform.",
     "models": "Train, show, promote and roll back models.",
     "runbooks": "List runbooks, check one of yours.",
     "audit": "Read the audit log, prove it intact.",
