@@ -14,13 +14,16 @@ class IngestSettings:
     """Limits of the doors.
 
     ``max_body_bytes`` counts after decompression. Requests that arrive within ``group_s`` seconds of one another, up
-    to ``group_bytes``, are stored by one statement. ``queue_bytes`` may wait or be under way for each signal; beyond
-    it senders are told to come again.
+    to ``group_bytes``, are stored by one statement. A statement costs the engine tens of milliseconds and a file to
+    merge later, however little it stores: so groups smaller than ``small_bytes`` begin at least ``pace_s`` apart.
+    ``queue_bytes`` may wait or be under way for each signal; beyond it senders are told to come again.
     """
 
     max_body_bytes: int = 20 << 20
     group_s: float = 0.03
     group_bytes: int = 8 << 20
+    small_bytes: int = 512 << 10
+    pace_s: float = 0.25
     queue_bytes: int = 256 << 20
 
 

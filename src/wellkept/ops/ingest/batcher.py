@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -14,13 +16,15 @@ from wellkept.ops.ingest.base import IngestSettings
 _log = logging.getLogger(__name__)
 
 _Item = tuple[bytes, "Future[None]"]
+_AT_FAULT = 3
+"""So many bodies in a row that fail alone, and it is the engine that is at fault."""
 
 
 class Batcher:
     """One queue and one writer thread.
 
     While the writer is busy with one group the next one gathers, so that groups grow with the load by themselves.
-    A body that cannot be stored is refused alone: when a group fails, its bodies are tried one by one.
+    A body that cannot be stored is refused alone: a group that fails is tried again in halves.
     """
 
     def __init__(self, name: str, write: Callable[[Sequence[bytes]], None], settings: IngestSettings) -> None:
@@ -28,6 +32,7 @@ class Batcher:
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
         self._bytes = 0
+        self._waiting_since = self._begun = -math.inf
         self._is_closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"ingest-{name}", daemon=True)
@@ -47,6 +52,8 @@ class Batcher:
                     f"ingest of {self._name}: {self._bytes} bytes wait, at most {self._settings.queue_bytes} may"
                 )
             future: Future[None] = Future()
+            if not self._waiting:
+                self._waiting_since = time.monotonic()
             self._waiting.append((body, future))
             self._bytes += len(body)
             self._waiting_bytes += len(body)
@@ -63,34 +70,47 @@ class Batcher:
     def _run(self) -> None:
         while group := self._next_group():
             self._store(group)
-            with self._changed:
-                self._bytes -= sum(len(body) for body, _ in group)
 
     def _next_group(self) -> list[_Item]:
         """The next bodies to store; an empty list when the door is closed and nothing is left."""
+        settings = self._settings
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            self._changed.wait_for(self._is_full, timeout=self._settings.group_s)
+            self._gather(self._waiting_since + settings.group_s, settings.group_bytes)
+            self._gather(self._begun + settings.pace_s, settings.small_bytes)
+            self._begun = self._waiting_since = time.monotonic()
             group: list[_Item] = []
             size = 0
-            while self._waiting and (not group or size + len(self._waiting[0][0]) <= self._settings.group_bytes):
+            while self._waiting and (not group or size + len(self._waiting[0][0]) <= settings.group_bytes):
                 group.append(self._waiting.popleft())
                 size += len(group[-1][0])
             self._waiting_bytes -= size
             return group
 
-    def _is_full(self) -> bool:
-        return self._is_closed or self._waiting_bytes >= self._settings.group_bytes
+    def _gather(self, until: float, enough: int) -> None:
+        """Wait until then, or until so many bytes wait, or the door closes."""
+        self._changed.wait_for(
+            lambda: self._is_closed or self._waiting_bytes >= enough, timeout=max(0.0, until - time.monotonic())
+        )
 
     def _store(self, group: list[_Item]) -> None:
-        error = self._try([body for body, _ in group])
-        if error is None or len(group) == 1 or isinstance(error, OverloadError):
-            for _, future in group:
+        parts, alone = [group], 0
+        while parts:
+            part = parts.pop()
+            error = self._try([body for body, _ in part])
+            if error is None:
+                alone = 0
+            elif len(part) > 1 and alone < _AT_FAULT and not isinstance(error, OverloadError):
+                _log.info("a group of %d %s requests failed (%s); trying halves", len(part), self._name, error)
+                half = len(part) // 2
+                parts += [part[half:], part[:half]]
+                continue
+            elif isinstance(error, StoreError):
+                alone += 1
+            with self._changed:
+                self._bytes -= sum(len(body) for body, _ in part)
+            for _, future in part:
                 _settle(future, error)
-            return
-        _log.info("a group of %d %s requests failed (%s); trying one by one", len(group), self._name, error)
-        for body, future in group:
-            _settle(future, self._try([body]))
 
     def _try(self, bodies: Sequence[bytes]) -> WellkeptError | None:
         try:

@@ -27,9 +27,7 @@ class Ingest:
     def __init__(self, telemetry: Store, clock: Clock, settings: IngestSettings | None = None) -> None:
         self.settings = settings or IngestSettings()
         self._telemetry, self._clock = telemetry, clock
-        self._batchers = {
-            signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal
-        }
+        self._batchers = {signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal}
 
     def submit(self, signal: Signal, body: bytes) -> Future[None]:
         """Check a protobuf body's framing and queue it; the future is done when it is stored.
