@@ -6,13 +6,15 @@ import hmac
 from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
 COOKIE = "wellkept_token"
+POLICY_VIOLATION = 1008
+"""The close code of WebSocket (RFC 6455); no door of ours speaks it."""
 
 SessionCheck = Callable[[str, str], bool]
 """(session cookie, token) -> whether the session was made from the token."""
@@ -29,10 +31,14 @@ class Authentication:
         self._app, self._token, self._is_session = app, token, is_session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_open(scope["path"]) or self._is_known(scope):
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        await _refusal(scope)(scope, receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        elif self._is_open(scope["path"]) or self._is_first_visit(scope) or self._is_known(scope):
+            await self._app(scope, receive, send)
+        else:
+            await _refusal(scope)(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
         return path in OPEN or path.startswith(OPEN_BELOW)
@@ -44,9 +50,11 @@ class Authentication:
             return True
         is_page = not scope["path"].startswith(("/api/", "/v1/")) or scope["method"] in ("GET", "HEAD")
         session = _cookie(headers)
-        if is_page and session and self._is_session(session, self._token):
-            return True
-        return b"token=" in scope.get("query_string", b"") and scope["path"] == "/"
+        return is_page and bool(session) and self._is_session(session, self._token)
+
+    def _is_first_visit(self, scope: Scope) -> bool:
+        """Whether the address holds a token; the first page compares it, and shows nothing but a session or /login."""
+        return scope["path"] == "/" and "token" in QueryParams(scope.get("query_string", b""))
 
 
 def _cookie(headers: Mapping[str, str]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import (
@@ -25,6 +28,9 @@ from wellkept.kernel.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+LONGEST_VALUE = 1000
+"""Characters of a value that are sent back; whole bodies are not."""
 
 STATUS: dict[type[WellkeptError], int] = {
     NotFoundError: 404,
@@ -51,33 +57,54 @@ def body_of(error: WellkeptError) -> dict[str, Any]:
     """The JSON body of an error."""
     body: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, InputError):
-        body |= {"thing": error.thing, "rule": error.rule, "value": encode(error.value)}
+        body |= {"thing": error.thing, "rule": error.rule, "value": _plain(error.value)}
     if isinstance(error, DocumentError):
-        body |= {"source": error.source, "problems": encode(error.problems)}
+        problems = [{**encode(problem), "value": _plain(problem.value)} for problem in error.problems]
+        body |= {"source": error.source, "problems": problems}
     return {"error": body}
 
 
-def refused(error: WellkeptError) -> JSONResponse:
+def _plain(value: object) -> object:
+    """A value that broke a rule, as JSON that is fit to be sent back: a strange or a long one as its beginning."""
+    try:
+        plain = encode(value)
+        if len(json.dumps(plain, allow_nan=False)) <= LONGEST_VALUE:
+            return plain
+    except (TypeError, ValueError, RecursionError):
+        pass
+    return repr(value)[:LONGEST_VALUE]
+
+
+def refused(error: WellkeptError) -> Response:
     """The answer to a request that ended in an error of ours."""
     status = status_of(error)
     if status >= 500:
         log.warning("request failed: %s", error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, OverloadError) else None
-    return JSONResponse(body_of(error), status, headers=headers)
+    return Response(json.dumps(body_of(error)), status, headers=headers, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of ours, and every malformed request, in this form."""
 
-    async def ours(_: Request, error: Exception) -> JSONResponse:
+    async def ours(_: Request, error: Exception) -> Response:
         assert isinstance(error, WellkeptError)
         return refused(error)
 
-    async def malformed(_: Request, error: Exception) -> JSONResponse:
+    async def malformed(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         thing = ".".join(str(part) for part in first["loc"])
-        return JSONResponse(body_of(InputError(thing, first["msg"])), 422)
+        value = None if first["type"] == "missing" else first.get("input")
+        return refused(InputError(thing, first["msg"], value))
+
+    async def nothing_here(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code != 404:
+            return await http_exception_handler(request, error)
+        rule = "is no address of this server (those of a loop that is switched off are not there)"
+        return refused(NotFoundError(request.url.path, rule))
 
     app.add_exception_handler(WellkeptError, ours)
     app.add_exception_handler(RequestValidationError, malformed)
+    app.add_exception_handler(HTTPException, nothing_here)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +17,9 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+STEADY_S = 30.0
+"""A process that lived this long is taken for sound: the next pause is a short one again."""
 
 
 class Child:
@@ -23,7 +28,7 @@ class Child:
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
         self.name, self._arguments, self._environment, self._output = name, arguments, environment, output
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = threading.Event()
+        self._stopped, self._lock = threading.Event(), threading.Lock()
         # The kernel sends the death signal when the *thread* that forked ends, so one thread lives as long as we do.
         self._keeper = threading.Thread(target=self._keep, name=f"child-{name}", daemon=True)
 
@@ -37,8 +42,9 @@ class Child:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Ask the process to end; after the time-out, end it."""
-        self._stopped.set()
-        process = self._process
+        with self._lock:
+            self._stopped.set()
+            process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
             try:
@@ -49,9 +55,24 @@ class Child:
             self._keeper.join(timeout_s)
 
     def _keep(self) -> None:
-        pause_s = 0.5
+        pause_s = FIRST_PAUSE_S
         while not self._stopped.is_set():
             began = time.monotonic()
+            try:
+                how = self._live()
+            except OSError as error:
+                how = f"cannot be started: {error.strerror}"
+            if self._stopped.is_set():
+                return
+            pause_s = FIRST_PAUSE_S if time.monotonic() - began > STEADY_S else min(pause_s * 2, LONGEST_PAUSE_S)
+            log.warning("%s %s; it starts again in %.0f s (%s)", self.name, how, pause_s, self._output)
+            self._stopped.wait(pause_s)
+
+    def _live(self) -> str:
+        """Start the process unless this child was stopped meanwhile, and wait; says how it ended."""
+        with self._lock:
+            if self._stopped.is_set():
+                return "was stopped"
             with self._output.open("ab") as output:
                 self._process = subprocess.Popen(
                     [sys.executable, *self._arguments],
@@ -59,17 +80,14 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call and nothing else
+                    preexec_fn=functools.partial(_die_with, os.getpid()),  # noqa: PLW1509 - two system calls alone
                 )
-            code = self._process.wait()
-            if self._stopped.is_set():
-                return
-            pause_s = 0.5 if time.monotonic() - began > 30 else min(pause_s * 2, 30)
-            log.warning("%s ended with code %s; it starts again in %.0f s (%s)", self.name, code, pause_s, self._output)
-            self._stopped.wait(pause_s)
+        return f"ended with code {self._process.wait()}"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Have the kernel end this process when its parent ends (Linux; elsewhere the parent's own clean-up must do)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # It ended before the kernel knew that we want to be told.
+            os._exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +39,31 @@ class Platform:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings, self.clock = settings, clock or SystemClock()
         data = settings.data.resolve()
-        self.telemetry = Telemetry.open(data / "telemetry", _retention(settings))
-        self.state = State.open(data / "state")
-        self.artifacts = Artifacts(str(data / "artifacts"))
-        self.topology = Topology(self.state)
-        self.stream = Stream(self.state, self.telemetry.changes)
-        self.audit = Audit(self.state)
-        self.registry = Registry(self.state)
-        self.agents = AgentDoor(self.state, self.clock)
-        self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings))
-        self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
-        self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
-        self.ops = OpsLoop(self) if settings.ops.enabled else None
-        self.ml = ModelLoop(self) if settings.ml.enabled else None
-        self.gate = self._gate()
-        for part in (self.ops, self.ml):
-            if part is not None:
-                part.attach(self.gate)
         self._runs: Runs | None = None
-        self._schedule = Schedule(self._loops())
+        with contextlib.ExitStack() as undo:
+            # An engine that is still open when the interpreter ends takes the process down with a signal.
+            self.telemetry = Telemetry.open(data / "telemetry", _retention(settings))
+            undo.callback(self.telemetry.close)
+            self.state = State.open(data / "state")
+            undo.callback(self.state.close)
+            self.artifacts = Artifacts(str(data / "artifacts"))
+            self.topology = Topology(self.state)
+            self.stream = Stream(self.state, self.telemetry.changes)
+            self.audit = Audit(self.state)
+            self.registry = Registry(self.state)
+            self.agents = AgentDoor(self.state, self.clock)
+            self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings))
+            undo.callback(self.ingest.close)
+            self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
+            self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
+            self.ops = OpsLoop(self) if settings.ops.enabled else None
+            self.ml = ModelLoop(self) if settings.ml.enabled else None
+            self.gate = self._gate()
+            for part in (self.ops, self.ml):
+                if part is not None:
+                    part.attach(self.gate)
+            self._schedule = Schedule(self._loops())
+            undo.pop_all()
 
     def start(self) -> None:
         """Start the durable runs (unfinished ones go on) and the loops."""

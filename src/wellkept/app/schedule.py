@@ -46,11 +46,13 @@ class Schedule:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Ask every loop to end after its present job, and wait for them."""
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Ask every loop to end after its present job, and wait for them, ``timeout_s`` seconds in all."""
         self._stopped.set()
+        deadline = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(timeout_s)
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _turn(self, loop: Loop) -> None:
         while not self._stopped.is_set():
@@ -69,9 +71,10 @@ def _run(job: Job) -> None:
         job.last_error = ""
     except Exception as error:
         job.failures += 1
-        if job.last_error != str(error):
+        what = str(error) or type(error).__name__
+        if job.last_error != what:
             log.exception("job %s failed", job.name)
-        job.last_error = str(error)
+        job.last_error = what
     finally:
         job.runs += 1
         job.last_s = time.monotonic() - began

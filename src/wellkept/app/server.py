@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import json
 import logging
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import click
 import uvicorn
@@ -18,10 +21,11 @@ from fastapi import FastAPI
 from wellkept import __version__
 from wellkept.api import agents, auth, errors, incidents, models, otlp, plans, predictions, status
 from wellkept.app.children import Child
+from wellkept.app.claim import claimed, listen, url_of
 from wellkept.app.platform import Platform, log_folder
 from wellkept.app.secrets import token_of
 from wellkept.app.settings import Settings
-from wellkept.kernel.errors import ConflictError, ForbiddenError
+from wellkept.kernel.errors import ForbiddenError
 from wellkept.web import pages, session
 from wellkept.web.deps import WebDeps
 
@@ -34,35 +38,68 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
     Raises:
         ForbiddenError: the address is not loopback and the configuration does not say that this is meant.
         ConflictError: the port, or the data folder, is in use.
+        InputError: the data folder cannot be written.
     """
     if settings.server.host not in LOOPBACK and not settings.server.allow_remote:
         raise ForbiddenError(f"server.host {settings.server.host} is not loopback; set server.allow_remote to mean it")
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    listener = _listen(settings)
-    port = listener.getsockname()[1]
-    address = f"http://{settings.server.host}:{port}"
-    data = settings.data.resolve()
-    token = token_of(data)
-    with _claimed(data, address):
+    listener = listen(settings.server.host, settings.server.port)
+    address, data = url_of(listener, settings.server.host), settings.data.resolve()
+    with claimed(data, address):
+        token = token_of(data)
         platform = Platform(settings)
-        app = build_app(platform, token)
-        children = _children(settings, address, data)
-        app.router.lifespan_context = _lifespan(platform, children, address, token, as_json)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
-        _Server(config, platform, children).run(sockets=[listener])
+        try:
+            platform.start()
+            config = uvicorn.Config(
+                build_app(platform, token),
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=3,
+            )
+            ready = functools.partial(_say_ready, address, token, as_json)
+            _Server(config, platform, _children(settings, address, data), ready).run(sockets=[listener])
+        finally:
+            platform.close()
+    _leave()
 
 
 class _Server(uvicorn.Server):
-    """Ends what would keep connections open (long polls, our own children) before it waits for them to end."""
+    """Starts the processes beside it when it listens, and ends them, and what waits long, before connections are."""
 
-    def __init__(self, config: uvicorn.Config, platform: Platform, children: Sequence[Child]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, platform: Platform, children: Sequence[Child], ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._platform, self._children = platform, children
+        self._platform, self._children, self._ready = platform, children, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for child in self._children:
+            child.start()
+        self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._platform.agents.close()
         await asyncio.gather(*(asyncio.to_thread(child.stop) for child in self._children))
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+        """Note that it was told to stop. The signal is not raised again at the end: to be told so is no failure."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def _leave() -> None:
+    """End the process now that everything is closed.
+
+    A run may still wait on its thread for an agent or a training. It goes on at the next start, so the interpreter,
+    which would wait for that thread, is left without.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def build_app(platform: Platform, token: str) -> FastAPI:
@@ -94,30 +131,6 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     return app
 
 
-@contextlib.contextmanager
-def _claimed(data: Path, address: str) -> Iterator[None]:
-    """Write who serves this folder, for the clients; take it away at the end."""
-    pid = data / "server.pid"
-    pid.write_text(str(os.getpid()), encoding="ascii")
-    (data / "address").write_text(address, encoding="ascii")
-    try:
-        yield
-    finally:
-        pid.unlink(missing_ok=True)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.server.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.server.host, settings.server.port))
-    except OSError as error:
-        listener.close()
-        where = f"{settings.server.host}:{settings.server.port}"
-        raise ConflictError(f"address {where}", f"cannot be used: {error.strerror}; try --port") from error
-    return listener
-
-
 def _children(settings: Settings, address: str, data: Path) -> list[Child]:
     """The processes beside the server: the agent of this host, and the model server."""
     environment = {**os.environ, "WELLKEPT_URL": address, "WELLKEPT_TOKEN": token_of(data)}
@@ -133,23 +146,6 @@ def _children(settings: Settings, address: str, data: Path) -> list[Child]:
         arguments += ["--token-file", str(data / "token"), "--cache", str(data / "served")]
         children.append(Child("model-server", arguments, environment, logs / "model-server.log"))
     return children
-
-
-def _lifespan(
-    platform: Platform, children: list[Child], address: str, token: str, as_json: bool
-) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        platform.start()
-        for child in children:
-            child.start()
-        _say_ready(address, token, as_json)
-        try:
-            yield
-        finally:
-            platform.close()
-
-    return lifespan
 
 
 def _say_ready(address: str, token: str, as_json: bool) -> None:

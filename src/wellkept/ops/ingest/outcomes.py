@@ -15,6 +15,9 @@ from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS, REQUIRED
 
 MAX_RECORDS = 50_000
 _TEXTS = ("id", "model", "version", "entity_key", "trace_id", "span_id", "decision")
+_LABEL_FIELDS = frozenset({"prediction_id", "value", "time"})
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""What is dated otherwise is a mistake of units or of a clock, and the engine's dates could not hold all of it."""
 Record = Mapping[str, Any]
 
 
@@ -95,7 +98,7 @@ def _prediction(where: str, row: Record) -> dict[str, Any]:
     unknown = sorted(row.keys() - set(PREDICTIONS.names))
     if unknown:
         raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(PREDICTIONS.names)}")
-    texts = {name: _text(f"{where}.{name}", row.get(name, "")) for name in _TEXTS}
+    texts = {name: _text(f"{where}.{name}", "" if row.get(name) is None else row[name]) for name in _TEXTS}
     features, attributes = _object(where, row, "features"), _object(where, row, "attributes")
     return {
         **texts,
@@ -114,12 +117,17 @@ def _label(where: str, row: Record, now: datetime) -> tuple[str, datetime, float
     for name in ("prediction_id", "value"):
         if row.get(name) in (None, ""):
             raise InputError(f"{where}.{name}", "is required")
-    moment = _moment(f"{where}.time", row["time"]) if row.get("time") else now
+    unknown = sorted(row.keys() - _LABEL_FIELDS)
+    if unknown:
+        raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(sorted(_LABEL_FIELDS))}")
+    moment = now if row.get("time") is None else _moment(f"{where}.time", row["time"])
     return _text(f"{where}.prediction_id", row["prediction_id"]), moment, _number(f"{where}.value", row["value"])
 
 
 def _object(where: str, row: Record, name: str) -> Record:
-    value = row.get(name) or {}
+    value = row.get(name)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise InputError(f"{where}.{name}", "must be an object", value)
     return value
@@ -144,4 +152,6 @@ def _moment(where: str, value: Any) -> datetime:
         raise InputError(where, "must be a moment in ISO 8601", value) from None
     if moment.tzinfo is None:
         raise InputError(where, "must name its time zone (such as Z)", value)
+    if not _FIRST <= moment < _LAST:
+        raise InputError(where, f"must lie between {_FIRST:%Y} and {_LAST:%Y}", value)
     return moment.astimezone(UTC)

@@ -1,0 +1,163 @@
+"""The server process: what it needs to itself, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from tests.app.running import Running, running, start, until, wellkept
+
+from wellkept.app.server import _say_ready
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("server")) as found:
+        yield found
+
+
+def test_it_says_that_it_is_ready_in_one_line_when_its_doors_are_open(server: Running) -> None:
+    words = json.loads(server.ready)
+
+    assert words == {"ready": True, "address": server.address, "token": server.token}
+    assert server.ready.count("\n") == 1
+    with server.stranger() as http:
+        assert http.get("/readyz").json() == {"status": "ready"}
+        assert http.get("/healthz").json() == {"status": "ok"}
+
+
+def test_to_a_person_it_says_where_the_page_is(capsys: pytest.CaptureFixture[str]) -> None:
+    _say_ready("http://127.0.0.1:7460", "secret", as_json=False)
+
+    said = capsys.readouterr().out
+    assert "http://127.0.0.1:7460/?token=secret" in said
+    assert "Ctrl-C" in said
+
+
+def test_the_token_command_says_the_page_of_a_folder(server: Running) -> None:
+    done = wellkept("token", "--data", str(server.data))
+
+    assert done.stdout == f"{server.address}/?token={server.token}\n"
+
+
+def test_its_token_is_for_its_owner_alone_and_no_other_file_holds_it(server: Running) -> None:
+    path = server.data / "token"
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(server.token) >= 32
+    for name in ("address", "server.pid", "stderr.txt"):
+        assert server.token not in server.data.joinpath(name).read_text("utf-8"), name
+
+
+def test_it_writes_who_it_is_for_the_clients(server: Running) -> None:
+    assert server.data.joinpath("address").read_text("ascii") == server.address
+    assert int(server.data.joinpath("server.pid").read_text("ascii")) == server.process.pid
+    assert Path(server.client.get("/api/v1/status")["data"]) == server.data
+
+
+def test_a_folder_that_another_server_has_is_refused_and_left_as_it_was(server: Running) -> None:
+    done = wellkept("up", "--data", str(server.data), "--port", "0", "--no-agent")
+
+    assert done.returncode == 5
+    assert f"data folder {server.data}" in done.stderr
+    assert "in use by another server" in done.stderr
+    assert f"process {server.process.pid}" in done.stderr
+    assert "--data" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert server.data.joinpath("address").read_text("ascii") == server.address
+    assert int(server.data.joinpath("server.pid").read_text("ascii")) == server.process.pid
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = wellkept("up", "--data", str(tmp_path / "data"), "--port", str(port), "--no-agent")
+
+    assert done.returncode == 5
+    assert f"address 127.0.0.1:{port}: cannot be used: Address already in use; try --port" in done.stderr
+    assert not tmp_path.joinpath("data").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = wellkept("up", "--data", str(file / "data"), "--port", "0", "--no-agent")
+
+    assert done.returncode == 2
+    assert f"data folder {file}/data: must be a folder that can be written" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
+def test_an_address_beyond_loopback_must_be_meant(host: str, tmp_path: Path) -> None:
+    done = wellkept("up", "--data", str(tmp_path / "data"), "--port", "0", WELLKEPT_SERVER__HOST=host)
+
+    assert done.returncode == 3
+    assert f"server.host {host} is not loopback; set server.allow_remote to mean it" in done.stderr
+    assert not tmp_path.joinpath("data").exists()
+
+
+def test_a_broken_runbook_stops_the_start_with_its_line(tmp_path: Path) -> None:
+    books = tmp_path / "books"
+    books.mkdir()
+    books.joinpath("mine.yaml").write_text("name: mine\nrisk: tiny\n", encoding="utf-8")
+
+    done = wellkept("up", "--data", str(tmp_path / "data"), "--port", "0", WELLKEPT_OPS__RUNBOOKS=f"[{books}]")
+
+    assert done.returncode == 2
+    assert "mine.yaml" in done.stderr
+    assert "line 2: risk" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_truncated_token_file_never_opens_the_door(tmp_path: Path) -> None:
+    tmp_path.joinpath("token").touch()
+    with running(tmp_path) as server:
+        assert len(server.token) >= 32
+        for scheme in ("Bearer", "bearer"):
+            answer = httpx.get(f"{server.address}/api/v1/status", headers={"Authorization": scheme})
+            assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+def test_a_signal_ends_it_with_no_word_and_no_process_left(how: signal.Signals, tmp_path: Path) -> None:
+    server = start(tmp_path, WELLKEPT_AGENT__ENABLED="true", WELLKEPT_ML__SERVE="true")
+    family = until(lambda: server.family() if len(server.family()) == 2 else None, "agent and model server run")
+    until(lambda: server.client.get("/api/v1/agents")["agents"], "the agent, which waits for actions")
+
+    assert server.stop(how) == 0  # although the agent, and this client, keep their connections open
+
+    assert server.errors() == ""
+    assert psutil.wait_procs(family, timeout=0)[1] == []
+    assert not tmp_path.joinpath("server.pid").exists()
+
+
+def test_killed_it_leaves_no_process_behind_and_starts_again(tmp_path: Path) -> None:
+    server = start(tmp_path, WELLKEPT_AGENT__ENABLED="true", WELLKEPT_ML__SERVE="true")
+    family = until(lambda: server.family() if len(server.family()) == 2 else None, "agent and model server run")
+
+    server.stop(signal.SIGKILL)
+
+    assert psutil.wait_procs(family, timeout=20)[1] == []
+    with running(tmp_path) as again:
+        assert again.token == server.token
+        assert again.client.get("/readyz") == {"status": "ready"}
+
+
+def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
+    with running(tmp_path, WELLKEPT_AGENT__ENABLED="true") as server:
+        (first,) = until(server.family, "the agent runs")
+        os.kill(first.pid, signal.SIGKILL)
+        (second,) = until(
+            lambda: [child for child in server.family() if child.pid != first.pid and child.is_running()],
+            "the agent runs again",
+        )
+        assert "agent" in second.cmdline()
+        assert "agent ended with code -9; it starts again" in server.errors()
