@@ -13,6 +13,7 @@ from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
 from wellkept.store.telemetry.predictions import Labels, Predictions
+from wellkept.store.telemetry.raw import Raw
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
 from wellkept.store.telemetry.serving import Serving
@@ -36,6 +37,7 @@ class Telemetry:
         self.serving = Serving(engine)
         self.changes = Changes(engine)
         self.resources = Resources(engine)
+        self.raw = Raw(engine)
 
     @classmethod
     def open(

@@ -13,7 +13,7 @@ from wellkept.ops.ingest.recording.rows import Bytes, Ints, LogRows, Points, Ser
 from wellkept.ops.ingest.recording.wire import Column
 
 _GAUGE, _SUM = 5, 7
-_TEMPORALITY = {"counter": 2, "delta": 1}
+_TEMPORALITY = {"counter": 2, "updown": 2, "delta": 1}
 SCOPE = wire.sized(1, wire.sized(1, b"recording"))
 SEVERITIES = ("", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -48,8 +48,8 @@ def traces_request(rows: SpanRows) -> bytes:
     ]
     if rows.attributes is not None:
         pieces.append(rows.attributes)
-    status = [b"", *(wire.sized(15, wire.tag(3, wire.VARINT) + wire.number_bytes(code)) for code in (1, 2))]
-    pieces.append(wire.choice(rows.status, status))
+    status = [b"", *(wire.tag(3, wire.VARINT) + wire.number_bytes(code) for code in (1, 2))]
+    pieces.append(_status(wire.choice(rows.status, status), rows.message))
     return _envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
 
 
@@ -68,6 +68,26 @@ def logs_request(rows: LogRows) -> bytes:
     pieces += [_id(number, cells) for number, cells in ((9, rows.trace), (10, rows.span)) if cells is not None]
     pieces.append(wire.fixed64(11, rows.at))
     return _envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
+
+
+def maps(number: int, column: pa.Array) -> Column:
+    """A column of maps from text to text as repeated key-values, field ``number``."""
+    first, last = (column.offsets[end].as_py() for end in (0, -1))
+    key = wire.message(1, column.keys.slice(first, last - first))
+    value = wire.message(2, wire.message(1, column.items.slice(first, last - first)))
+    return regrouped(wire.message(number, wire.joined(key, value)), column.offsets)
+
+
+def regrouped(items: Column, offsets: pa.Array) -> Column:
+    """Items of lists, one after another, as one piece a list; ``offsets`` are the lists'."""
+    bounds = offsets.to_numpy().astype(np.int64)
+    return wire.grouped(items, bounds[1:] - bounds[0])
+
+
+def _status(code: Column, message: pa.Array | None) -> Column:
+    """The status of each span; nothing where it says nothing."""
+    said = code if message is None else wire.joined(wire.filled(1, message), code)
+    return wire.filled(15, said)
 
 
 def _envelope(items: Column, resource: Ints, encoded: list[bytes]) -> bytes:
@@ -93,7 +113,7 @@ def _family(owners: list[SeriesKey], data: Column) -> Column:
 
 def _sum_tail(kind: str) -> bytes:
     temporality = wire.tag(2, wire.VARINT) + wire.number_bytes(_TEMPORALITY[kind])
-    return temporality + wire.tag(3, wire.VARINT) + b"\x01"
+    return temporality + (b"" if kind == "updown" else wire.tag(3, wire.VARINT) + b"\x01")
 
 
 def _texts(number: int, column: pa.Array) -> Column:

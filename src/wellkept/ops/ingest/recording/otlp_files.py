@@ -26,6 +26,8 @@ from wellkept.store.telemetry.otlp.writer import Signal
 
 ENDINGS = (".jsonl", ".json", ".binpb")
 _HEAD = 4
+_LOOKED_AT = 300
+"""The rhythm of this many requests is the rhythm of all."""
 _SIGNAL = {b"resourceMetrics": Signal.METRICS, b"resourceLogs": Signal.LOGS, b"resourceSpans": Signal.TRACES}
 _FIRST_KEY = re.compile(rb'\s*\{\s*"(resource(?:Metrics|Logs|Spans))"')
 _STAMPS = {
@@ -86,6 +88,22 @@ def index(files: list[Path]) -> dict[Signal, Requests]:
         for signal, at, offset, length in entries:
             found[signal].append((at, number, offset, length))
     return {signal: _requests(signal, rows, tuple(files)) for signal, rows in found.items() if rows}
+
+
+def rhythm(requests: Requests) -> Iterator[float]:
+    """For each metric of each resource in the first requests, the median distance between its points in seconds."""
+    times: dict[tuple[bytes, str], set[int]] = {}
+    for body in requests.part(0, _LOOKED_AT).bodies():
+        for block in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            resource = block.resource.SerializeToString(deterministic=True)
+            for scope in block.scope_metrics:
+                for metric in scope.metrics:
+                    points = getattr(metric, metric.WhichOneof("data") or "gauge").data_points
+                    stamps = (point.time_unix_nano for point in points)
+                    times.setdefault((resource, metric.name), set()).update(stamps)
+    for seen in times.values():
+        if len(seen) > 1:
+            yield float(np.median(np.diff(sorted(seen)))) / 10**9
 
 
 def _requests(signal: Signal, rows: list[tuple[int, int, int, int]], files: tuple[Path, ...]) -> Requests:

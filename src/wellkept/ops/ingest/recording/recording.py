@@ -17,6 +17,7 @@ from wellkept.ops.ingest.recording import otlp_files
 from wellkept.ops.ingest.recording.build import log_rows, points, spans
 from wellkept.ops.ingest.recording.columns import moments
 from wellkept.ops.ingest.recording.layout import NAME, Layout, LogTable, MetricTable, SpanTable
+from wellkept.ops.ingest.recording.otlp_files import Requests, rhythm
 from wellkept.ops.ingest.recording.rows import Interned, Ints, Points, Rows
 from wellkept.ops.ingest.recording.tables import Case, Loaded, Tables, spliced
 from wellkept.ops.ingest.recording.told import alerts, edges
@@ -69,12 +70,17 @@ class Recording:
         return max(int(rows.at[-1]) for _, rows in self.parts)
 
     def rhythm_s(self) -> float | None:
-        """How far apart the points of a series usually are; None where there are no metrics in tables.
+        """How far apart the points of a series usually are; None where there are no metrics.
 
         It is the median over the series of each one's median distance: a series that missed a beat, or a table that
         was recorded faster than the others, does not decide.
         """
-        apart = [found for _, rows in self.parts if isinstance(rows, Points) for found in _distances(rows)]
+        apart: list[float] = []
+        for signal, rows in self.parts:
+            if isinstance(rows, Points):
+                apart.extend(_distances(rows))
+            elif isinstance(rows, Requests) and signal is Signal.METRICS:
+                apart.extend(rhythm(rows))
         return float(np.median(apart)) if apart else None
 
     def arrivals(self, after_ns: int, until_ns: int) -> Iterator[tuple[Signal, bytes]]:

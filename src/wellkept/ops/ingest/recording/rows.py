@@ -73,7 +73,8 @@ class SeriesKey:
     name: str
     unit: str
     kind: str = "gauge"
-    """``gauge``, ``counter`` (cumulative and monotonic), ``delta`` (what happened since the point before)."""
+    """``gauge``, ``counter`` (cumulative and monotonic), ``delta`` (what happened since the point before), or
+    ``updown`` (cumulative, may fall)."""
     attributes: tuple[tuple[str, str], ...] = ()
 
 
@@ -110,7 +111,9 @@ class SpanRows:
     kind: Ints
     status: Ints
     attributes: Column | None
+    """Encoded attributes, and whatever else of a span is encoded already (its events)."""
     resources: Interned
+    message: pa.Array | None = None
 
     def part(self, first: int, last: int) -> SpanRows:
         return self._each(slice(first, last), slice(first, last))
@@ -131,6 +134,7 @@ class SpanRows:
             self.status[rows],
             None if self.attributes is None else pick(self.attributes, arrow),
             self.resources,
+            None if self.message is None else pick(self.message, arrow),
         )
 
     def body(self) -> bytes:

@@ -79,6 +79,13 @@ def message(number: int, content: pa.Array | pa.ChunkedArray) -> Column:
     return joined(choice(codes, [head + number_bytes(int(length)) for length in distinct]), data)
 
 
+def filled(number: int, content: pa.Array | pa.ChunkedArray) -> Column:
+    """Like ``message``, with nothing in the rows that hold nothing."""
+    data = message(number, content)
+    empty = np.asarray(pc.equal(pc.binary_length(content), 0).to_numpy(zero_copy_only=False), dtype=bool)
+    return unless(empty, data)
+
+
 def joined(*columns: Column) -> Column:
     """The pieces of each row one after another."""
     return pc.binary_join_element_wise(*columns, pa.scalar(b"", pa.large_binary()))
