@@ -104,7 +104,7 @@ def _leave() -> None:
 
 def build_app(platform: Platform, token: str) -> FastAPI:
     """Every door of the platform, behind authentication."""
-    app = FastAPI(title="Wellkept", version=__version__, docs_url="/api/docs", openapi_url="/api/openapi.json")
+    app = FastAPI(title="Wellkept", version=__version__, docs_url="/api/docs", openapi_url="/api/openapi.json", redoc_url=None)
     errors.install(app)
     app.include_router(status.router(platform.topology, platform.status))
     app.include_router(agents.router(platform.agents))
