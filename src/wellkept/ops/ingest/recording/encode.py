@@ -86,7 +86,7 @@ def regrouped(items: Column, offsets: pa.Array) -> Column:
 
 def _status(code: Column, message: pa.Array | None) -> Column:
     """The status of each span; nothing where it says nothing."""
-    said = code if message is None else wire.joined(wire.filled(1, message), code)
+    said = code if message is None else wire.joined(wire.filled(2, message), code)
     return wire.filled(15, said)
 
 

@@ -41,7 +41,7 @@ def _of_value(value: Any) -> Any:
 def _inside(value: str) -> str:
     path = PurePath(value)
     if path.is_absolute() or ".." in path.parts:
-        raise ValueError("must be inside the recording's folder")
+        raise ValueError("must be inside the recording")
     if path.suffix not in (".parquet", ".csv"):
         raise ValueError("must end in .parquet or .csv")
     return value
