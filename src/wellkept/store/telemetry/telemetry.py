@@ -18,6 +18,7 @@ from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
 from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.spans import Spans
+from wellkept.store.telemetry.stored import Stored
 
 
 class Telemetry:
@@ -37,6 +38,7 @@ class Telemetry:
         self.serving = Serving(engine)
         self.changes = Changes(engine)
         self.resources = Resources(engine)
+        self.stored = Stored(engine)
         self.raw = Raw(engine)
 
     @classmethod
