@@ -5,32 +5,44 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wellkept.kernel.errors import InputError, NotFoundError, StoreError, WellkeptError
-from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.kernel.errors import NotFoundError, StoreError, WellkeptError
+from wellkept.ml.contract import Input, ModelContract, parse_contract
 from wellkept.ml.runtime import Scorer, load_scorer
 from wellkept.sdk.client import Client
 
 log = logging.getLogger(__name__)
 
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""A version that cannot be served is tried again after growing pauses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One live model."""
+    """One live model. ``inputs`` are in the order of the model's columns."""
 
     name: str
     digest: str
     version: int
     contract: ModelContract
     scorer: Scorer
-    inputs: tuple[str, ...]
+    inputs: tuple[Input, ...]
     format: str
+
+
+@dataclass(slots=True)
+class Trouble:
+    """A version that could not be served: what was said about it, and when it is tried again."""
+
+    message: str
+    pause_s: float
+    again_at: float
 
 
 class Models:
@@ -39,22 +51,24 @@ class Models:
     def __init__(self, client: Client, cache: Path) -> None:
         self._client, self._cache = client, cache
         self._live: dict[str, Served] = {}
+        self._troubles: dict[str, Trouble] = {}
         self._known = cache / "deployments.json"
+        self._written = ""
 
     def refresh(self) -> None:
         """Follow the platform; while it is away, go on with what is live (at start: with what the cache knows)."""
         try:
             wanted = self._client.get("/api/v1/deployments")["deployments"]
-            self._known.parent.mkdir(parents=True, exist_ok=True)
-            self._known.write_text(json.dumps(wanted), encoding="utf-8")
+            self._remember(json.dumps(wanted))
         except WellkeptError as error:
             log.info("deployments: %s", error)
-            if self._live or not self._known.is_file():
+            if self._live:
                 return
-            wanted = json.loads(self._known.read_text(encoding="utf-8"))
+            wanted = self._remembered()
         for deployment in wanted:
             self._follow(deployment)
-        self._live = {name: live for name, live in self._live.items() if name in {d["model"] for d in wanted}}
+        names = {deployment["model"] for deployment in wanted}
+        self._live = {name: live for name, live in self._live.items() if name in names}
 
     def get(self, name: str) -> Served:
         """A live model.
@@ -70,29 +84,52 @@ class Models:
         return list(self._live.values())
 
     def _follow(self, deployment: dict[str, Any]) -> None:
+        """Serve a version in place of the one before. Whatever keeps it from that is said once, and tried again."""
         name, digest = deployment["model"], deployment["digest"]
+        trouble = self._troubles.get(digest)
         if name in self._live and self._live[name].digest == digest:
             return
-        try:
-            folder = self._fetch(deployment["artifact"])
-            scorer, manifest = load_scorer(folder)
-            contract = parse_contract(deployment["contract"])
-            scorer.score(np.zeros((1, len(manifest["inputs"]))))
-        except WellkeptError:
-            log.exception("version %s of %s cannot be served; the one before stays", deployment["version"], name)
+        if trouble is not None and time.monotonic() < trouble.again_at:
             return
-        served = Served(
-            name, digest, deployment["version"], contract, scorer, tuple(manifest["inputs"]), manifest["format"]
-        )
+        try:
+            served = self._load(deployment)
+        except Exception as error:  # noqa: BLE001 - the edge of what artifacts and their libraries may raise
+            self._note(deployment, trouble, error)
+            return
         self._live = {**self._live, name: served}
+        self._troubles.pop(digest, None)
         log.info("version %s of %s is live (%s)", served.version, name, served.format)
+
+    def _note(self, deployment: dict[str, Any], trouble: Trouble | None, error: Exception) -> None:
+        message = str(error) or type(error).__name__
+        if trouble is None or trouble.message != message:
+            what = "version %s of %s cannot be served (%s: %s); the one before stays"
+            log.warning(what, deployment["version"], deployment["model"], type(error).__name__, message)
+        pause_s = FIRST_PAUSE_S if trouble is None else min(2 * trouble.pause_s, LONGEST_PAUSE_S)
+        self._troubles[deployment["digest"]] = Trouble(message, pause_s, time.monotonic() + pause_s)
+
+    def _load(self, deployment: dict[str, Any]) -> Served:
+        scorer, manifest = load_scorer(self._fetch(deployment["artifact"]))
+        contract = parse_contract(deployment["contract"])
+        declared = {entry.name: entry for entry in contract.inputs}
+        inputs = tuple(declared.get(name, Input(name=name)) for name in manifest["inputs"])
+        scorer.score(np.zeros((1, len(inputs))))
+        return Served(
+            deployment["model"],
+            deployment["digest"],
+            deployment["version"],
+            contract,
+            scorer,
+            inputs,
+            manifest["format"],
+        )
 
     def _fetch(self, artifact: str) -> Path:
         """The artifact's folder; every file's bytes are checked against their digest each time they are loaded."""
         folder = self._cache / artifact.removeprefix("sha256:")
         listing = json.loads(self._blob(artifact, folder.with_suffix(".json")))
         for name, digest in listing.items():
-            if "/" in name or name.startswith("."):
+            if "/" in name or "\\" in name or name.startswith("."):
                 raise StoreError(f"artifact {artifact} holds a file with a path: {name}")
             self._blob(digest, folder / name)
         return folder
@@ -103,32 +140,26 @@ class Models:
             path.unlink(missing_ok=True)
             raise StoreError(f"artifact {digest}: its bytes have another digest; it is not loaded")
         if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            _write(path, data)
         return data
 
+    def _remember(self, wanted: str) -> None:
+        if wanted != self._written:
+            _write(self._known, wanted.encode())
+            self._written = wanted
 
-def row_of(served: Served, values: dict[str, Any]) -> NDArray[np.float64]:
-    """One row in the order of the model's inputs.
+    def _remembered(self) -> list[dict[str, Any]]:
+        try:
+            found: list[dict[str, Any]] = json.loads(self._known.read_bytes()) if self._known.is_file() else []
+        except ValueError:
+            log.warning("%s is damaged; nothing is served until the platform answers", self._known)
+            return []
+        return found
 
-    Raises:
-        InputError: an input is missing, unknown, null where it must not be, or not a number.
-    """
-    unknown = sorted(values.keys() - set(served.inputs))
-    if unknown:
-        raise InputError(f"input {unknown[0]}", f"is not an input of {served.name}")
-    row = np.empty(len(served.inputs))
-    nullable = {entry.name: entry.nullable for entry in served.contract.inputs}
-    for index, name in enumerate(served.inputs):
-        if name not in values:
-            raise InputError(f"input {name}", "is required")
-        value = values[name]
-        if value is None:
-            if not nullable.get(name, False):
-                raise InputError(f"input {name}", "must not be null")
-            row[index] = np.nan
-        elif isinstance(value, bool | int | float):
-            row[index] = value
-        else:
-            raise InputError(f"input {name}", "must be a number", value)
-    return row
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(data)
+    partial.replace(path)

@@ -1,0 +1,131 @@
+"""MLflow's /invocations: its four forms, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.ml.serve.doors import Asked, served
+
+ROW = {"amount": 1.0, "count": 2, "foreign": False, "risk": 0.5}
+OTHER = {"amount": 5.0, "count": 1, "foreign": True, "risk": None}
+
+FORMS: dict[str, Any] = {
+    "dataframe_split": {"columns": list(ROW), "data": [list(ROW.values()), list(OTHER.values())]},
+    "dataframe_records": [ROW, OTHER],
+    "instances": [list(ROW.values()), list(OTHER.values())],
+    "inputs": {name: [ROW[name], OTHER[name]] for name in ROW},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_of_the_four_forms_is_understood(form: str, asked: Asked) -> None:
+    answer = asked.post("/invocations", {form: FORMS[form]})
+
+    assert (answer.status_code, answer.json()) == (200, {"predictions": [3.5, 7.0]})
+    assert [record["features"]["risk"] for record in asked.log.records] == [0.5, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [ROW, OTHER]},
+        {"inputs": [ROW, OTHER]},
+        {"inputs": [list(ROW.values()), list(OTHER.values())]},
+        {"inputs": {name: [[ROW[name]], [OTHER[name]]] for name in ROW}},
+        {"instances": [{name: [value] for name, value in row.items()} for row in (ROW, OTHER)]},
+    ],
+    ids=["instances of names", "inputs of names", "inputs of lists", "columns of tensors", "rows of tensors"],
+)
+def test_the_tensor_forms_may_name_their_columns_or_nest_their_values(body: Any, asked: Asked) -> None:
+    assert asked.post("/invocations", body).json() == {"predictions": [3.5, 7.0]}
+
+
+def test_bare_inputs_are_one_row(asked: Asked) -> None:
+    assert asked.post("/invocations", {"inputs": ROW}).json() == {"predictions": [3.5]}
+
+
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "not an object": ([ROW], "body: must be an object with exactly one of dataframe_split"),
+    "none": (
+        {"rows": [ROW]},
+        "body: must hold exactly one of dataframe_split, dataframe_records, instances, inputs, got []",
+    ),
+    "two": ({"instances": [ROW], "inputs": [ROW]}, "body: must hold exactly one of dataframe_split, dataframe_records"),
+    "no columns": ({"dataframe_split": {"data": [[1]]}}, "dataframe_split.columns: must be a list of names"),
+    "no data": (
+        {"dataframe_split": {"columns": ["amount"]}},
+        "dataframe_split.data: must be a list of at least one row",
+    ),
+    "not split": ({"dataframe_split": [1]}, "dataframe_split.columns: must be a list of names"),
+    "short row": (
+        {"dataframe_split": {"columns": ["amount", "count"], "data": [[1]]}},
+        "dataframe_split.data[0]: must be a list of 2 values (amount, count), got [1]",
+    ),
+    "records of lists": ({"dataframe_records": [[1]]}, "dataframe_records[0]: must be an object, got [1]"),
+    "no rows": ({"dataframe_records": []}, "dataframe_records: must be a list of at least one row, got []"),
+    "no list": ({"instances": 3}, "instances: must be a list of at least one row, got 3"),
+    "short instance": (
+        {"instances": [[1, 2]]},
+        "instances[0]: must be a list of 4 values (amount, count, foreign, risk), got [1, 2]",
+    ),
+    "bare instance": ({"instances": [1]}, "instances[0]: must be a list of 4 values"),
+    "columns": (
+        {"inputs": {"amount": [1, 2], "count": [1]}},
+        "inputs: must be columns of the same number of rows, at least one, got {'amount': 2, 'count': 1}",
+    ),
+    "no inputs": ({"inputs": {}}, "inputs: must be columns of the same number of rows"),
+    "empty columns": ({"inputs": {"amount": []}}, "inputs: must be columns of the same number of rows"),
+    "missing": ({"dataframe_records": [{"amount": 1}]}, "input count: is required"),
+    "unknown": ({"dataframe_records": [{**ROW, "colour": 1}]}, "input colour: is not an input of fraud"),
+    "null": ({"dataframe_records": [{**ROW, "amount": None}]}, "input amount: must not be null"),
+    "text": ({"dataframe_records": [{**ROW, "amount": "1"}]}, "input amount: must be a number, got '1'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_for_callers_of_both_protocols(mistake: str, asked: Asked) -> None:
+    body, message = MISTAKES[mistake]
+
+    answer = asked.post("/invocations", body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(message)
+    assert answer.json()["message"] == answer.json()["error"]
+    assert answer.json()["error_code"] == "BAD_REQUEST"
+    assert asked.log.records == []
+
+
+@pytest.mark.parametrize("kind", ["", "text/csv", "application/x-protobuf", "application/json; charset=latin-1"])
+def test_other_content_types_are_refused(kind: str, asked: Asked) -> None:
+    answer = asked.send("/invocations", json.dumps({"instances": [ROW]}).encode(), kind)
+
+    assert answer.status_code == 415
+    assert answer.json()["error"].startswith("content-type: must ")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json", "Application/JSON", "application/json;charset=utf-8", 'application/json; charset="UTF-8"'],
+)
+def test_json_in_utf_8_is_taken_however_it_is_written(kind: str, asked: Asked) -> None:
+    assert asked.send("/invocations", json.dumps({"instances": [ROW]}).encode(), kind).status_code == 200
+
+
+def test_it_is_not_json(asked: Asked) -> None:
+    answer = asked.send("/invocations", b"{", "application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("body: must be JSON")
+
+
+@pytest.mark.parametrize("names", [[], ["fraud", "churn"]])
+def test_its_address_names_no_model_so_exactly_one_must_be_live(names: list[str], asked: Asked) -> None:
+    asked.serve(*(served(name) for name in names))
+
+    answer = asked.post("/invocations", {"instances": [ROW]})
+
+    assert answer.status_code == 404
+    assert "needs exactly one live model; use /v2/models/NAME/infer" in answer.json()["error"]
+    assert asked.get("/ping").status_code == (200 if names else 404)
