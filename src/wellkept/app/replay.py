@@ -167,7 +167,7 @@ class Replay:
         """When to look, in nanoseconds: every step, but for stretches in which nothing was recorded.
 
         A hole in a recording is not silence of the systems in it: the few looks that take in what came before it are
-        made, and the next is made when the recording goes on.
+        made, and the next is made when detectors can see that the recording went on.
         """
         step = round(self.settings.detect.step_s * 1e9)
         rest = self.settings.detect.lag_steps + 1
@@ -181,7 +181,7 @@ class Replay:
                     yield now
                 if following is None:
                     return
-                now = following // step * step
+                now = (following // step + rest) * step
             now += step
 
     def feed(self, after_ns: int, until_ns: int) -> None:

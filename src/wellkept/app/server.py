@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from wellkept import __version__
-from wellkept.api import agents, auth, errors, incidents, models, otlp, plans, predictions, status, stored
+from wellkept.api import agents, auth, errors, export, incidents, models, otlp, plans, predictions, status, stored
 from wellkept.app.children import Child
 from wellkept.app.claim import claimed, listen, url_of
 from wellkept.app.platform import Platform, log_folder
@@ -109,6 +109,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(status.router(platform.topology, platform.status))
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
+    app.include_router(export.router(platform.telemetry))
     app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
     app.include_router(plans.router(platform.gate, platform.audit))
     app.router.routes.extend(otlp.routes(platform.ingest))

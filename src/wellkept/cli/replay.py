@@ -66,7 +66,7 @@ def command(folder: Path, list_cases: bool, config: Path | None, as_json: bool, 
     outcome = replay.replay(wish, load_settings(config).ops, _reporter(), lambda text: click.echo(text, err=True))
     if as_json:
         return say_json(outcome.document())
-    _show(outcome)
+    show(outcome)
     if wish.data is not None:
         click.echo(f"The store is kept. To look at it: wellkept up --config {wish.data / replay.KEPT}")
     return None
@@ -91,7 +91,8 @@ def _reporter() -> Callable[[Progress], None]:
     return report
 
 
-def _show(outcome: Outcome) -> None:
+def show(outcome: Outcome) -> None:
+    """The outcome for people."""
     counts = ", ".join(f"{count:,} {signal}" for signal, count in outcome.telemetry.items())
     span = f"{outcome.first:%Y-%m-%d %H:%M:%S} to {outcome.last:%Y-%m-%d %H:%M:%S} UTC"
     click.echo(f"{counts} from {span}, looked at every {outcome.step_s:g} s")
