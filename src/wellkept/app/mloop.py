@@ -95,7 +95,7 @@ class Promotions:
     gate: Gate
 
     def __init__(self, platform: Platform) -> None:
-        self._registry, self._clock = platform.registry, platform.clock
+        self._registry, self._clock, self._artifacts = platform.registry, platform.clock, platform.artifacts
 
     def promote(self, version: ModelVersion, by: str, why: str) -> Plan:
         champion = self._registry.alias(version.model, CHAMPION)
@@ -105,7 +105,14 @@ class Promotions:
         return self._proposed(rollback_plan(self._registry, model, self._clock.now(), by, why))
 
     def deployments(self) -> list[dict[str, Any]]:
-        return deployments(self._registry)
+        return deployments(self._registry, self._contract_of)
+
+    def _contract_of(self, version: ModelVersion) -> str:
+        """The contract that a version was trained by; the newest one may be of a version that is not live yet."""
+        digest = version.lineage.get("contract", "")
+        if digest and self._artifacts.has(digest):
+            return self._artifacts.get_bytes(digest).decode()
+        return self._registry.contract(version.model) or ""
 
     def _proposed(self, plan: Plan) -> Plan:
         self.gate.propose(plan)

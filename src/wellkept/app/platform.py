@@ -67,6 +67,8 @@ class Platform:
 
     def start(self) -> None:
         """Start the durable runs (unfinished ones go on) and the loops."""
+        if self.ml is not None:
+            self.ml.training.mark_lost()
         self._runs = Runs(self.settings.data.resolve() / "runs", step=self.gate.step, settle=self.gate.settle)
         self._runs.launch()
         self.gate.attach(self._runs)

@@ -35,16 +35,22 @@ def roc_auc(label: Array, score: Array) -> float:
 
 def brier(label: Array, score: Array) -> float:
     """Mean squared difference between the score and what happened."""
+    if len(label) == 0:
+        return float("nan")
     return float(np.mean((label - score) ** 2))
 
 
 def rmse(label: Array, score: Array) -> float:
     """Root of the mean squared error."""
+    if len(label) == 0:
+        return float("nan")
     return float(np.sqrt(np.mean((label - score) ** 2)))
 
 
 def mae(label: Array, score: Array) -> float:
     """Mean absolute error."""
+    if len(label) == 0:
+        return float("nan")
     return float(np.mean(np.abs(label - score)))
 
 
@@ -61,20 +67,35 @@ def paired_interval(
     metric: Callable[[Array, Array], float], label: Array, ours: Array, theirs: Array, seed: int, rounds: int = 200
 ) -> tuple[float, float]:
     """The 5 % and 95 % quantiles of ``metric(ours) - metric(theirs)`` over resampled rows (paired bootstrap)."""
+    if len(label) == 0:
+        return float("nan"), float("nan")
     random = np.random.default_rng(seed)
     differences = []
     for _ in range(rounds):
         rows = random.integers(0, len(label), len(label))
         differences.append(metric(label[rows], ours[rows]) - metric(label[rows], theirs[rows]))
-    low, high = np.nanquantile(differences, [0.05, 0.95])
-    return float(low), float(high)
+    return _middle(differences)
 
 
 def interval(
     metric: Callable[[Array, Array], float], label: Array, score: Array, seed: int, rounds: int = 200
 ) -> tuple[float, float]:
     """The 5 % and 95 % quantiles of a metric over resampled rows (bootstrap)."""
+    if len(label) == 0:
+        return float("nan"), float("nan")
     random = np.random.default_rng(seed)
-    picks = random.integers(0, len(label), (rounds, len(label)))
-    low, high = np.nanquantile([metric(label[rows], score[rows]) for rows in picks], [0.05, 0.95])
+    return _middle(
+        [
+            metric(label[rows], score[rows])
+            for rows in (random.integers(0, len(label), len(label)) for _ in range(rounds))
+        ]
+    )
+
+
+def _middle(values: list[float]) -> tuple[float, float]:
+    """The 5 % and 95 % quantiles of the values that are numbers; NaN without any."""
+    known = [value for value in values if np.isfinite(value)]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.05, 0.95])
     return float(low), float(high)

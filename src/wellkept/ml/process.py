@@ -6,7 +6,9 @@ priority, and it ends when the process that started it ends.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -16,9 +18,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wellkept.kernel.errors import TrainingError
+from wellkept.kernel.errors import InputError, TrainingError
 
 SHOWN = 2000
+SAYS = "wellkept: "
+REFUSED = 64
+"""The exit code (``EX_USAGE``) of a worker whose project broke a rule that it could name."""
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
 
@@ -46,34 +51,58 @@ def run_worker(module: str, request: Mapping[str, Any], folder: Path, timeout_s:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_lowly,  # noqa: PLW1509 - calls two system calls and nothing else
+            preexec_fn=functools.partial(_lowly, os.getpid()),  # noqa: PLW1509 - system calls and nothing else
         )
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             raise TrainingError(f"{name}: was not done within {timeout_s:g} s", _end_of(log)) from error
+        finally:
+            _end(process)
+    if code == REFUSED:
+        raise TrainingError(f"{name}: {_end_of(log).rstrip().rpartition(SAYS)[2]}")
+    if code < 0:
+        raise TrainingError(f"{name}: was ended by signal {signal.Signals(-code).name}", _end_of(log))
     if code != 0 or not answer.is_file():
         raise TrainingError(f"{name}: ended with code {code}", _end_of(log))
     result: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return result
 
 
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process, and whatever it has started and left behind in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """The worker's side: read the request that the command line names, work, write the result."""
+    """The worker's side: read the request that the command line names, work, write the result.
+
+    A rule of ours that is broken needs no trace: what it says is the last thing that is printed.
+    """
     asked, answer = Path(sys.argv[1]), Path(sys.argv[2])
-    result = work(json.loads(asked.read_text(encoding="utf-8")))
+    try:
+        result = work(json.loads(asked.read_text(encoding="utf-8")))
+    except InputError as error:
+        sys.stdout.write(f"{SAYS}{error}\n")
+        sys.stdout.flush()
+        os._exit(REFUSED)
     partial = answer.with_suffix(".partial")
     partial.write_text(json.dumps(result), encoding="utf-8")
     partial.replace(answer)
 
 
-def _lowly() -> None:
+def _lowly(parent: int) -> None:
     os.nice(NICENESS)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # It ended before the kernel knew that we want to be told.
+            os._exit(1)
 
 
 def _end_of(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-SHOWN:]
+    """The last characters of a log, however long it is."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4 * SHOWN))
+        return file.read().decode("utf-8", errors="replace")[-SHOWN:]

@@ -44,6 +44,7 @@ def function_of(project: Path, name: str) -> Callable[..., Any]:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
+    sys.modules["model"] = module  # dataclasses, among others, look their module up by its name
     sys.path.insert(0, str(project))
     specification.loader.exec_module(module)
     found = getattr(module, name, None)

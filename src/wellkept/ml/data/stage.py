@@ -26,6 +26,7 @@ STAGE = Stage(
 )
 
 Interval = tuple[datetime, datetime]
+MOMENT = pa.timestamp("us", tz="UTC")
 
 
 class PredictionLog(Protocol):
@@ -78,7 +79,9 @@ class Snapshots:
             "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
             "history": str((project / contract.data.history).resolve()) if contract.data.history else None,
             "logged": str(logged),
-            "columns": [*contract.features, contract.label.name],
+            "features": list(contract.features),
+            "label": contract.label.name,
+            "task": contract.task,
             "out": str(out),
         }
         result = run_worker("wellkept.ml.data.worker", request, folder, timeout_s)
@@ -89,12 +92,11 @@ class Snapshots:
 
 
 def without(rows: pa.Table, excluded: Sequence[Interval]) -> pa.Table:
-    """Rows whose ``time`` lies in none of the intervals."""
+    """Rows whose ``time`` lies in none of the intervals; a time without a zone is taken for UTC, as Arrow does."""
     for start, end in excluded:
-        time = rows["time"]
-        kind = time.type
-        inside = pc.and_(pc.greater_equal(time, pa.scalar(start, kind)), pc.less_equal(time, pa.scalar(end, kind)))
-        rows = rows.filter(pc.invert(inside))
+        time = rows["time"].cast(MOMENT)
+        inside = pc.and_(pc.greater_equal(time, pa.scalar(start, MOMENT)), pc.less_equal(time, pa.scalar(end, MOMENT)))
+        rows = rows.filter(pc.invert(pc.fill_null(inside, fill_value=False)))
     return rows
 
 

@@ -6,15 +6,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.data.stage import without
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import Window, as_table, function_of
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
-    """Load the window, check that every column of the contract is there, write Parquet."""
+    """Load the window, leave out what must be, check every column of the contract, write Parquet.
+
+    Rows of the excluded intervals are left out here too, wherever the project took them from.
+    """
     window = Window(
         start=datetime.fromisoformat(request["start"]),
         end=datetime.fromisoformat(request["end"]),
@@ -23,11 +29,43 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         logged=Path(request["logged"]),
     )
     table = as_table(function_of(Path(request["project"]), "load")(window))
-    for column in request["columns"]:
+    for column in (*request["features"], request["label"]):
         if column not in table.column_names:
             raise InputError("load(window)", "must return a frame with every input and the label; missing", column)
+    if "time" in table.column_names:
+        table = without(_with_time(table), window.excluded)
+    for name in request["features"]:
+        _check_numbers(name, table[name])
+    _check_label(request["label"], table[request["label"]], request["task"])
     pq.write_table(table, request["out"], compression="zstd")
     return {"rows": table.num_rows}
+
+
+def _with_time(table: pa.Table) -> pa.Table:
+    kind = table["time"].type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise InputError("load(window): time", "must be a column of timestamps", str(kind))
+    return table
+
+
+def _check_numbers(name: str, column: pa.ChunkedArray) -> None:
+    kind = column.type
+    fits = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
+    if not any(fit(kind) for fit in fits):
+        raise InputError(f"load(window): {name}", "must be a column of numbers", str(kind))
+
+
+def _check_label(name: str, column: pa.ChunkedArray, task: str) -> None:
+    _check_numbers(name, column)
+    values = column.cast(pa.float64())
+    unknown = values.null_count + int(pc.sum(pc.is_nan(values)).as_py() or 0)
+    if unknown:
+        rule = "must be known in every row; leave out the rows whose label is not known yet"
+        raise InputError(f"load(window): {name}", rule, f"{unknown} of {len(values)} rows without a label")
+    if task == "binary_classification":
+        other = [value for value in pc.unique(values).to_pylist() if value not in (0, 1)]
+        if other:
+            raise InputError(f"load(window): {name}", "must be 0 or 1", other[0])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -40,21 +41,34 @@ class PromoteModel:
 
     def run(self, action: Action, key: str) -> ActionResult:
         version, current = self._resolve(action)
-        if current is not None and current.digest == version.digest:
-            return ActionResult(True, False, f"version {version.number} of {version.model} is live already")
-        now, expected = self._clock.now(), str(action.arguments.get("expected") or "") or None
-        try:
-            self._registry.set_alias(version.model, CHAMPION, version.digest, expected=expected, at=now, by=key)
-        except ConflictError as error:
-            raise ActionError(str(error), retry_helps=False) from error
-        if current is not None:
-            previous = self._registry.aliases(version.model).get(PREVIOUS)
-            self._registry.set_alias(version.model, PREVIOUS, current.digest, expected=previous, at=now, by=key)
+        now, expected = self._clock.now(), str(action.arguments.get("expected") or "")
+        before = self._taken_from(version, key)
+        if before is None:
+            if current is not None and current.digest == version.digest:
+                return ActionResult(True, False, f"version {version.number} of {version.model} is live already")
+            self._move(version, CHAMPION, version.digest, expected, now, key)
+            before = expected
+        if before:
+            previous = self._registry.aliases(version.model).get(PREVIOUS, "")
+            self._move(version, PREVIOUS, before, previous, now, key)
         sentence = f"version {version.number} of {version.model} is live"
-        reference = {"digest": version.digest, "before": current.digest if current else ""}
+        reference = {"digest": version.digest, "before": before}
         entity = model_id(version.model)
         self._stream.record(Change(entity, ChangeKind.PROMOTION, now, ACTOR, sentence, key, reference))
         return ActionResult(True, True, sentence, reference)
+
+    def _taken_from(self, version: ModelVersion, key: str) -> str | None:
+        """The champion before, where this very run has moved the alias already and was cut off; else None."""
+        moves = [move for move in self._registry.alias_history(version.model) if move.alias == CHAMPION]
+        if not moves or (moves[-1].by, moves[-1].digest) != (key, version.digest):
+            return None
+        return moves[-2].digest if len(moves) > 1 else ""
+
+    def _move(self, version: ModelVersion, alias: str, digest: str, expected: str, now: datetime, key: str) -> None:
+        try:
+            self._registry.set_alias(version.model, alias, digest, expected=expected or None, at=now, by=key)
+        except ConflictError as error:
+            raise ActionError(str(error), retry_helps=False) from error
 
     def _resolve(self, action: Action) -> tuple[ModelVersion, ModelVersion | None]:
         model, digest = str(action.arguments.get("model", "")), str(action.arguments.get("digest", ""))
@@ -65,7 +79,13 @@ class PromoteModel:
 
 
 def promotion_plan(version: ModelVersion, champion: ModelVersion | None, now: datetime, by: str, why: str) -> Plan:
-    """The plan that makes a version the champion; it is void as soon as the champion is another one."""
+    """The plan that makes a version the champion; it is void as soon as the champion is another one.
+
+    Raises:
+        ConflictError: it is the champion.
+    """
+    if champion is not None and champion.digest == version.digest:
+        raise ConflictError(f"version {version.number} of {version.model}", "is live already")
     expected = champion.digest if champion else ""
     before = f"version {champion.number}" if champion else "nothing"
     return Plan(
@@ -102,14 +122,10 @@ def rollback_plan(registry: Registry, model: str, now: datetime, by: str, why: s
     return promotion_plan(previous, champion, now, by, why or f"roll back from version {champion.number}")
 
 
-def deployments(registry: Registry) -> list[dict[str, Any]]:
-    """What should be served: the champion of every model that has one."""
-    found: list[dict[str, Any]] = []
-    for model in registry.models():
-        version = registry.alias(model, CHAMPION)
-        if version is not None:
-            found.append(deployment(version, registry.contract(model) or ""))
-    return found
+def deployments(registry: Registry, contract_of: Callable[[ModelVersion], str]) -> list[dict[str, Any]]:
+    """What should be served: the champion of every model that has one, under the contract that it was trained by."""
+    champions = (registry.alias(model, CHAMPION) for model in registry.models())
+    return [deployment(version, contract_of(version)) for version in champions if version is not None]
 
 
 def deployment(version: ModelVersion, contract: str) -> dict[str, Any]:

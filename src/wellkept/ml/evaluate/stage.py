@@ -39,9 +39,10 @@ class Outcome:
 
 
 def measure(contract: ModelContract, outcome: Outcome) -> dict[str, float]:
-    """The contract's metrics of the challenger."""
+    """The contract's metrics of the challenger; one that has no meaning on these rows is left out."""
     names = (contract.metrics.primary, *contract.metrics.others)
-    return {name: METRICS[name](outcome.label, outcome.challenger) for name in names}
+    values = {name: METRICS[name](outcome.label, outcome.challenger) for name in names}
+    return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
 def judge(contract: ModelContract, outcome: Outcome, digest: str, at: datetime) -> Verdict:
@@ -95,12 +96,13 @@ def _comparison(gate: Gate, outcome: Outcome) -> Check:
     metric, sign = METRICS[name], -1.0 if name in LOWER_IS_BETTER else 1.0
     ours, theirs = metric(outcome.label, outcome.challenger), metric(outcome.label, outcome.champion)
     low, high = paired_interval(metric, outcome.label, outcome.challenger, outcome.champion, SEED)
-    passed = sign * (ours - theirs) >= gate.margin
+    better_by = sign * (ours - theirs)
     sentence = (
         f"{name} {ours:.3f} against the champion's {theirs:.3f} on the same {len(outcome.label)} rows "
         f"(difference {ours - theirs:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
     )
-    return Check(f"{name} versus champion", passed, f"{ours - theirs:+.4f}", f">= {gate.margin:+g}", sentence)
+    passed = better_by >= gate.margin
+    return Check(f"{name} versus champion", passed, f"better by {better_by:.4f}", f">= {gate.margin:g}", sentence)
 
 
 def _schema(contract: ModelContract, outcome: Outcome) -> Check:

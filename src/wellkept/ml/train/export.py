@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.runtime import Matrix, OnnxScorer, estimator_scores
+from wellkept.ml.runtime import LightgbmScorer, Matrix, OnnxScorer, Scorer, Scores, SkopsScorer, estimator_scores
 
 PARITY = 1e-5
 """The largest difference of a score between the estimator and its ONNX form that is let through."""
@@ -41,41 +41,69 @@ def export(estimator: Any, rows: Matrix, features: list[str], folder: Path) -> d
 
 
 def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]:
-    data, why = _to_onnx(estimator, rows.shape[1])
+    is_lightgbm = hasattr(estimator, "booster_")
+    if not is_lightgbm and not type(estimator).__module__.startswith("sklearn."):
+        raise InputError("train(frame)", "must return a LightGBM or scikit-learn estimator", type(estimator).__name__)
+    expected = estimator_scores(estimator, rows)
+    data, difference, why = _to_onnx(estimator, rows, expected)
     if data is not None:
-        expected, found = estimator_scores(estimator, rows), OnnxScorer(data).score(rows)
-        difference = float(np.max(np.abs(expected - found), initial=0.0))
-        if difference <= PARITY:
-            (folder / "model.onnx").write_bytes(data)
-            return "onnx", difference, ""
-        why = f"the ONNX form differs by {difference:.2g}, more than {PARITY:g}"
-    if hasattr(estimator, "booster_"):
+        (folder / "model.onnx").write_bytes(data)
+        return "onnx", difference, ""
+    if is_lightgbm:
         estimator.booster_.save_model(str(folder / "model.txt"))
-        return "lightgbm", 0.0, why
-    if type(estimator).__module__.startswith("sklearn."):
-        import skops.io
+        scorer: Scorer = LightgbmScorer((folder / "model.txt").read_text(encoding="utf-8"))
+        return "lightgbm", _same("LightGBM", scorer, rows, expected), why
+    import skops.io
 
-        (folder / "model.skops").write_bytes(skops.io.dumps(estimator))
-        return "skops", 0.0, why
-    raise InputError("train(frame)", "must return a LightGBM or scikit-learn estimator", type(estimator).__name__)
+    (folder / "model.skops").write_bytes(skops.io.dumps(estimator))
+    return "skops", _same("skops", SkopsScorer((folder / "model.skops").read_bytes()), rows, expected), why
 
 
-def _to_onnx(estimator: Any, width: int) -> tuple[bytes | None, str]:
-    """The estimator in ONNX, or why not. Converters raise whatever they like, so this is a named edge."""
+def _same(name: str, scorer: Scorer, rows: Matrix, expected: Scores) -> float:
+    """How much the form that will be served differs from the estimator.
+
+    Raises:
+        InputError: it differs by more than :data:`PARITY`; it would not be the model that was judged.
+    """
+    found = difference(expected, scorer.score(rows))
+    if not found <= PARITY:
+        raise InputError("train(frame)", f"the estimator scores otherwise in its {name} form, by", f"{found:.2g}")
+    return found
+
+
+def difference(expected: Scores, found: Scores) -> float:
+    """The largest difference of a score; two undefined scores are alike, an undefined and a defined one are not."""
+    return float(np.max(np.where(np.isnan(expected) & np.isnan(found), 0.0, np.abs(expected - found)), initial=0.0))
+
+
+def _to_onnx(estimator: Any, rows: Matrix, expected: Scores) -> tuple[bytes | None, float, str]:
+    """The estimator in ONNX and how much it differs, or why not.
+
+    Converters and the runtime raise whatever they like, so this is a named edge.
+    """
     try:
-        if hasattr(estimator, "booster_"):
-            from onnxmltools import convert_lightgbm
-            from onnxmltools.convert.common.data_types import FloatTensorType
-
-            model = convert_lightgbm(estimator, initial_types=[("rows", FloatTensorType([None, width]))], zipmap=False)
-        else:
-            from skl2onnx import to_onnx
-            from skl2onnx.common.data_types import FloatTensorType as Floats
-
-            model = to_onnx(estimator, initial_types=[("rows", Floats([None, width]))], options=_options(estimator))
+        data = _converted(estimator, rows.shape[1])
+        found = difference(expected, OnnxScorer(data).score(rows))
     except Exception as error:  # noqa: BLE001 - the converter's edge: the reason goes into the manifest
-        return None, f"does not convert to ONNX: {type(error).__name__}"
-    return model.SerializeToString(), ""
+        return None, 0.0, f"does not convert to ONNX: {type(error).__name__}"
+    if not found <= PARITY:
+        return None, found, f"the ONNX form differs by {found:.2g}, more than {PARITY:g}"
+    return data, found, ""
+
+
+def _converted(estimator: Any, width: int) -> bytes:
+    if hasattr(estimator, "booster_"):
+        from onnxmltools import convert_lightgbm
+        from onnxmltools.convert.common.data_types import FloatTensorType
+
+        model = convert_lightgbm(estimator, initial_types=[("rows", FloatTensorType([None, width]))], zipmap=False)
+    else:
+        from skl2onnx import to_onnx
+        from skl2onnx.common.data_types import FloatTensorType as Floats
+
+        model = to_onnx(estimator, initial_types=[("rows", Floats([None, width]))], options=_options(estimator))
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def _options(estimator: Any) -> dict[int, dict[str, bool]]:

@@ -73,6 +73,7 @@ class Trainer:
             "project": str(project.resolve()),
             "snapshot": str(snapshot),
             "features": list(contract.features),
+            "nullable": [entry.name for entry in contract.inputs if entry.nullable],
             "label": contract.label.name,
             "held_out": HELD_OUT,
             "since": since.timestamp() if since else None,

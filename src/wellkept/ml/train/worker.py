@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from wellkept.kernel.errors import InputError
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import function_of
 from wellkept.ml.reference import make_reference, write_reference
@@ -30,7 +32,8 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     estimator = function_of(Path(request["project"]), "train")(table.slice(0, cut))
     held_out = table.slice(cut)
     rows = _matrix(held_out, features)
-    manifest = export(estimator, _with_nulls(rows), features, Path(request["out"]))
+    may_be_null = np.array([name in request["nullable"] for name in features])
+    manifest = export(estimator, _with_nulls(rows, may_be_null), features, Path(request["out"]))
     challenger, _ = load_scorer(Path(request["out"]))
     columns = {
         "label": held_out[label].to_numpy(zero_copy_only=False).astype(np.float64),
@@ -38,7 +41,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     }
     if request["champion"]:
         champion, champion_manifest = load_scorer(Path(request["champion"]))
-        columns["champion"] = champion.score(_matrix(held_out, champion_manifest["inputs"]))
+        columns["champion"] = champion.score(_matrix(held_out, _known(champion_manifest["inputs"], held_out)))
     pq.write_table(pa.table(columns), request["scores"])
     reference = make_reference(_matrix(table.slice(0, cut), features), features, columns["challenger"])
     write_reference(reference, Path(request["out"]))
@@ -70,11 +73,20 @@ def _matrix(table: pa.Table, features: list[str]) -> Matrix:
     return np.column_stack(columns)
 
 
-def _with_nulls(rows: Matrix) -> Matrix:
-    """The rows, and some of them again with each feature in turn missing: parity must hold there too."""
-    extra = rows[:PARITY_NULL_ROWS].repeat(rows.shape[1], axis=0)
-    holes = np.tile(np.eye(rows.shape[1], dtype=bool), (len(extra) // rows.shape[1], 1))
-    extra[holes] = np.nan
+def _known(inputs: list[str], held_out: pa.Table) -> list[str]:
+    """The champion's inputs; both models are judged on the same rows, so the rows must have them."""
+    for name in inputs:
+        if name not in held_out.column_names:
+            rule = "must return the champion's inputs too, so that both models are judged on the same rows; missing"
+            raise InputError("load(window)", rule, name)
+    return inputs
+
+
+def _with_nulls(rows: Matrix, may_be_null: NDArray[np.bool_]) -> Matrix:
+    """The rows, and some of them again with each nullable feature in turn missing: parity must hold there too."""
+    holes = np.eye(rows.shape[1], dtype=bool)[may_be_null]
+    extra = np.repeat(rows[:PARITY_NULL_ROWS], len(holes), axis=0)
+    extra[np.tile(holes, (min(len(rows), PARITY_NULL_ROWS), 1))] = np.nan
     return np.vstack([rows, extra])
 
 

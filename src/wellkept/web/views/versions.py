@@ -76,7 +76,7 @@ def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
     )
 
 
-_JOB_TONES = {"succeeded": "ok", "failed": "error", "running": "info"}
+_JOB_TONES = {"done": "ok", "failed": "error", "lost": "error", "running": "info"}
 
 
 def move_views(registry: Registry, name: str) -> tuple[MoveView, ...]:
