@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wellkept.ops import remediate
 from wellkept.ops.remediate.base import Runbook, load_runbooks
-from wellkept.spine.documents import load_document
+from wellkept.spine.documents import read_document
 
 SHIPPED = Path(remediate.__file__).parent / "runbooks"
 
@@ -27,4 +27,4 @@ def check_runbook(file: Path) -> Runbook:
     Raises:
         DocumentError: it breaks a rule.
     """
-    return load_document(Runbook, file.read_text(encoding="utf-8"), str(file))
+    return read_document(Runbook, file)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import ActionError, InputError, WellkeptError
 from wellkept.kernel.plan import Action, ActionResult, Plan, Risk
 
+
+class Interrupted(BaseException):
+    """The process ends while an action is under way, and nothing is known of its outcome.
+
+    It passes every ``except Exception``, so that nobody records an outcome; the run goes on at the next start, under
+    the same key.
+    """
+
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
 _ORDER = [Risk.LOW, Risk.MEDIUM, Risk.HIGH]
 
 
@@ -33,6 +46,7 @@ class ActionHandler(Protocol):
 
         Raises:
             ActionError: it failed; says whether a retry of the same helps.
+            Interrupted: the process is being stopped, and the outcome is not known.
         """
         ...
 
@@ -56,6 +70,22 @@ class Actions:
     def preview(self, plan: Plan) -> list[str]:
         """What each action of a plan would do."""
         return [self.handler(action.name).preview(action) for action in plan.actions]
+
+    def attempt(self, action: Action, key: str) -> ActionResult:
+        """The edge at which an action runs: whatever it raises becomes its result, or the plan would hang."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self.handler(action.name).run(action, key)
+            except ActionError as error:
+                if not error.retry_helps or attempt == ATTEMPTS:
+                    return ActionResult(ok=False, changed=False, sentence=str(error))
+            except WellkeptError as error:
+                return ActionResult(ok=False, changed=False, sentence=str(error))
+            except Exception as error:
+                log.exception("action %s (%s) failed in a way that nobody foresaw", action.name, key)
+                sentence = f"{action.name} failed unexpectedly: {type(error).__name__}: {error}"
+                return ActionResult(ok=False, changed=True, sentence=sentence, details={"unknown_outcome": True})
+        raise AssertionError("unreachable: the last attempt returns")
 
     def risk(self, plan: Plan) -> Risk:
         """The plan's risk: the worst of its own and of what its actions can do at least."""

@@ -1,7 +1,8 @@
 """The door to the agents: actions wait here until the agent of that host fetches them, and results come back.
 
 An action travels under its key. A key that has a result is never handed out again, and an agent answers a key that it
-has seen from its own journal, so a crash on either side does nothing twice.
+has seen from its own journal, so a crash on either side does nothing twice. An action waits here only while somebody
+waits for its result: an agent that comes back days later must not do what everybody has given up on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import ActionError, NotFoundError
 from wellkept.kernel.plan import ActionResult
+from wellkept.spine.action import Interrupted
 from wellkept.store.state.agents import AgentRecord, AgentRows
 from wellkept.store.state.state import State
 
@@ -64,22 +66,23 @@ class AgentDoor:
             self._changed.notify_all()
         return settled
 
-    def perform(
-        self, agent: str, key: str, name: str, arguments: Mapping[str, Any], timeout_s: float
-    ) -> ActionResult:
+    def perform(self, agent: str, key: str, name: str, arguments: Mapping[str, Any], timeout_s: float) -> ActionResult:
         """Have an agent do something, and wait for its result.
 
         Raises:
             ActionError: the agent did not report in time; asking again under the same key is safe.
+            Interrupted: the door was closed first; what the agent does is asked for again at the next start.
         """
         self._rows.enqueue(agent, key, {"name": name, "arguments": dict(arguments)}, self._clock.now())
         with self._changed:
             self._changed.notify_all()
         result = self._wait(lambda: self._rows.result(key), timeout_s)
+        if result is None and not self._is_open:
+            raise Interrupted
         if result is None:
-            raise ActionError(
-                f"agent {agent} did not report on {name} within {timeout_s:g} s", retry_helps=True
-            )
+            self._rows.withdraw(key)
+            message = f"agent {agent} did not report on {name} within {timeout_s:g} s"
+            raise ActionError(message, retry_helps=True)
         return ActionResult(
             ok=bool(result["ok"]),
             changed=bool(result.get("changed", False)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from wellkept.kernel.errors import StoreError
@@ -22,7 +22,8 @@ class Audit:
     def append(
         self, at: datetime, actor: str, verb: str, subject: str, details: Mapping[str, Any] | None = None
     ) -> AuditEntry:
-        return self._rows.append(at, actor, verb, subject, details or {})
+        """Write an entry behind the last one. The moment is kept in UTC, as it will be read and checked."""
+        return self._rows.append(at.astimezone(UTC), actor, verb, subject, details or {})
 
     def entries(self, limit: int = 100, subject: str | None = None) -> list[AuditEntry]:
         """Entries, newest first."""
@@ -30,6 +31,9 @@ class Audit:
 
     def verify(self) -> int:
         """Check the whole chain and return how many entries it has.
+
+        Any entry that was changed, added or taken out is found. Entries cut off at the end leave no trace in the
+        chain itself; they show against the number of entries known from before.
 
         Raises:
             StoreError: names the first entry that does not fit.

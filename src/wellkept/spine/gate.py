@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import ActionError, ConflictError, InputError, NotFoundError
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.plan import ActionResult, Decision, Plan, PlanState
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
@@ -28,7 +28,12 @@ __all__ = ["Gate", "PlanRecord"]
 log = logging.getLogger(__name__)
 
 POLICY = "policy"
-ATTEMPTS = 3
+ACTOR = "wellkept"
+EVERY_ONE = 100_000
+"""More plans than can wait or run; a look at what is due leaves none out."""
+
+UNDECIDED, DECIDED = (PlanState.WAITING,), (PlanState.APPROVED,)
+UNDER_WAY = (PlanState.RUNNING, PlanState.VERIFYING)
 
 World = Callable[[str], str]
 """Reads one fact about the present world by its key, such as ``alias:fraud@champion``."""
@@ -57,13 +62,15 @@ class Gate:
         self._stream, self._audit, self._actions = stream, audit, actions
         self._policy, self._world, self._clock = policy, world, clock
         self._executor: Executor | None = None
+        self._launched: set[str] = set()
         self._settled: list[Callable[[PlanRecord], None]] = []
 
     def attach(self, executor: Executor) -> None:
         """Name the executor, and start again what was under way when the process ended (starting twice is once)."""
         self._executor = executor
-        for record in self.plans(states=(PlanState.RUNNING, PlanState.VERIFYING)):
-            executor.start(record.plan.id, len(record.plan.actions))
+        for record in self.plans(states=UNDER_WAY, limit=EVERY_ONE):
+            self._note(ACTOR, "plan.resumed", record.plan.id, _permission(record))
+            self._launch(record)
 
     def on_settled(self, callback: Callable[[PlanRecord], None]) -> None:
         """Call back whenever a plan reaches a final state."""
@@ -73,14 +80,17 @@ class Gate:
         """Take a plan in. The same id again is a no-op.
 
         Raises:
-            InputError: an action breaks a rule; nothing is saved.
+            InputError: an action breaks a rule, or the verification names a finding that is not known; nothing is
+                saved.
         """
         known = self._plans.get(plan.id)
         if known is not None:
             return known.state
+        self._check_verification(plan)
         previews = self._actions.preview(plan)
         allowed, why = self._policy.allows(plan, self._actions.risk(plan))
-        self._plans.add(plan, PlanState.WAITING, why)
+        if not self._plans.add(plan, PlanState.WAITING, why):
+            return self._record(plan.id).state
         details = {"hash": plan.hash, "title": plan.title, "reason": plan.reason, "would": previews}
         self._note(plan.proposed_by, "plan.proposed", plan.id, details)
         if allowed:
@@ -97,6 +107,8 @@ class Gate:
         record = self._record(plan_id)
         if record.plan.hash != plan_hash:
             raise ConflictError(f"plan {plan_id}", "the approval is for another content (hash)", plan_hash)
+        if record.state is not PlanState.WAITING:
+            raise ConflictError(f"plan {plan_id}", "does not wait for a decision", record.state.value)
         self._expire(record)
         self._void_if_changed(record.plan)
         return self._decide(record.plan, approved=True, by=by, why=why)
@@ -131,30 +143,30 @@ class Gate:
         return self._actions.preview(plan)
 
     def tick(self) -> None:
-        """Expire what waited too long; start what was approved."""
-        for record in self.plans(states=(PlanState.WAITING, PlanState.APPROVED)):
+        """Expire what waited too long, for a decision or for its start; start what was approved."""
+        for record in self.plans(states=UNDECIDED + DECIDED + UNDER_WAY, limit=EVERY_ONE):
             try:
                 self._expire(record)
                 if record.state is PlanState.APPROVED:
                     self._void_if_changed(record.plan)
-                    self._start(record.plan)
+                    self._start(record)
+                elif record.state is not PlanState.WAITING:
+                    self._launch(record)
             except ConflictError as conflict:
                 log.info("plan %s: %s", record.plan.id, conflict)
 
     def step(self, plan_id: str, index: int) -> dict[str, Any]:
-        """Run one action of a plan (called by the executor) and return its result as plain values."""
+        """Run one action of a plan (called by the executor) and return its result as plain values.
+
+        Called again after a crash, it goes on where it was: an action whose result is kept is not run again.
+        """
         record = self._record(plan_id)
-        action = record.plan.actions[index]
-        key = f"{plan_id}:{index}"
-        result = self._attempt(record.plan, index, key)
-        self._plans.save_results(plan_id, [*record.results[:index], result])
-        verb = "action.done" if result.ok else "action.failed"
-        self._note(POLICY if not record.decision else record.decision.by, verb, plan_id, encode(result))
-        if result.changed:
-            change = Change(
-                action.target, ChangeKind.REMEDY, self._clock.now(), "wellkept", result.sentence, plan_id
-            )
-            self._stream.record(change)
+        if index < len(record.results):
+            result = record.results[index]
+        elif record.state is not PlanState.RUNNING or record.decision is None:
+            return {"ok": False}
+        else:
+            result = self._act(record, record.decision, index)
         if result.ok and index == len(record.plan.actions) - 1:
             self._move(plan_id, (PlanState.RUNNING,), PlanState.VERIFYING, record.plan.verification.sentence)
         return {"ok": result.ok}
@@ -167,37 +179,46 @@ class Gate:
         failed = next((result for result in record.results if not result.ok), None)
         verification = record.plan.verification
         if failed is not None:
-            return self._finish(plan_id, PlanState.FAILED, f"an action failed: {failed.sentence}")
-        still_open = [
-            finding.sentence
-            for finding in self._stream.findings(ids=verification.findings)
-            if finding.is_open
-        ]
+            return self._finish(plan_id, UNDER_WAY, PlanState.FAILED, f"an action failed: {failed.sentence}")
+        findings = self._stream.findings(ids=verification.findings)
+        still_open = [finding.sentence for finding in findings if finding.is_open]
         if not still_open:
-            return self._finish(plan_id, PlanState.SUCCEEDED, verification.sentence or "done")
+            return self._finish(plan_id, UNDER_WAY, PlanState.SUCCEEDED, verification.sentence or "done")
         if self._clock.now() - record.updated_at > timedelta(seconds=verification.within_s):
             sentence = f"not verified within {verification.within_s:g} s: {still_open[0]}"
-            return self._finish(plan_id, PlanState.FAILED, sentence)
+            return self._finish(plan_id, UNDER_WAY, PlanState.FAILED, sentence)
         return False
 
-    def _attempt(self, plan: Plan, index: int, key: str) -> ActionResult:
-        handler = self._actions.handler(plan.actions[index].name)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return handler.run(plan.actions[index], key)
-            except ActionError as error:
-                if not error.retry_helps or attempt == ATTEMPTS:
-                    return ActionResult(ok=False, changed=False, sentence=str(error))
-            except InputError as error:
-                return ActionResult(ok=False, changed=False, sentence=str(error))
-        raise AssertionError("unreachable: the last attempt returns")
+    def _check_verification(self, plan: Plan) -> None:
+        """What is not known has no end that could be seen."""
+        known = {finding.id for finding in self._stream.findings(ids=plan.verification.findings)}
+        for finding in plan.verification.findings:
+            if finding not in known:
+                raise InputError(f"plan {plan.id}: verification.findings", "must name known findings", finding)
 
-    def _start(self, plan: Plan) -> None:
-        if self._executor is None:
-            return
-        if self._move(plan.id, (PlanState.APPROVED,), PlanState.RUNNING, "running"):
-            self._note("wellkept", "plan.started", plan.id, {"hash": plan.hash})
+    def _act(self, record: PlanRecord, decision: Decision, index: int) -> ActionResult:
+        """Do an action and tell the audit log and the stream; the result is kept last, as the mark that all is done."""
+        plan = record.plan
+        result = self._actions.attempt(plan.actions[index], f"{plan.id}:{index}")
+        self._note(decision.by, "action.done" if result.ok else "action.failed", plan.id, encode(result))
+        if result.changed:
+            target, now = plan.actions[index].target, self._clock.now()
+            self._stream.record(Change(target, ChangeKind.REMEDY, now, ACTOR, result.sentence, plan.id))
+        self._plans.save_results(plan.id, [*record.results[:index], result])
+        return result
+
+    def _start(self, record: PlanRecord) -> None:
+        plan = record.plan
+        if self._executor is not None and self._move(plan.id, DECIDED, PlanState.RUNNING, "running"):
+            self._note(ACTOR, "plan.started", plan.id, _permission(record))
+            self._launch(record)
+
+    def _launch(self, record: PlanRecord) -> None:
+        """Hand a running plan to the executor, once in the life of this process; tried again when it could not."""
+        plan = record.plan
+        if self._executor is not None and plan.id not in self._launched:
             self._executor.start(plan.id, len(plan.actions))
+            self._launched.add(plan.id)
 
     def _decide(self, plan: Plan, *, approved: bool, by: str, why: str) -> Decision:
         now = self._clock.now()
@@ -205,40 +226,46 @@ class Gate:
         decision = Decision(plan.id, plan.hash, approved, by, now, why, until)
         to = PlanState.APPROVED if approved else PlanState.REJECTED
         sentence = f"{'approved' if approved else 'rejected'} by {by}: {why}"
-        if not self._plans.move(plan.id, (PlanState.WAITING,), to, now, sentence, decision=decision):
-            raise ConflictError(
-                f"plan {plan.id}", "does not wait for a decision", self._record(plan.id).state.value
-            )
+        if not self._plans.move(plan.id, UNDECIDED, to, now, sentence, decision=decision):
+            raise ConflictError(f"plan {plan.id}", "does not wait for a decision", self._record(plan.id).state.value)
         self._note(by, f"plan.{to}", plan.id, {"hash": plan.hash, "why": why})
         return decision
 
     def _expire(self, record: PlanRecord) -> None:
-        age = self._clock.now() - record.plan.proposed_at
-        if record.state is PlanState.WAITING and age > timedelta(seconds=record.plan.expires_s):
-            self._finish(
-                record.plan.id, PlanState.EXPIRED, f"nobody decided within {record.plan.expires_s:g} s"
-            )
-            raise ConflictError(f"plan {record.plan.id}", "has expired")
+        """Expire a plan that nobody decided on in time, or whose approval ended before it could be started."""
+        now, plan, decision = self._clock.now(), record.plan, record.decision
+        sentence = ""
+        if record.state is PlanState.WAITING and now - plan.proposed_at > timedelta(seconds=plan.expires_s):
+            sentence = f"nobody decided within {plan.expires_s:g} s"
+        elif record.state is PlanState.APPROVED and decision is not None and now > decision.until:
+            sentence = f"the approval held until {decision.until:%Y-%m-%d %H:%M:%S} UTC, and it was not started by then"
+        if sentence:
+            self._finish(plan.id, (record.state,), PlanState.EXPIRED, sentence)
+            raise ConflictError(f"plan {plan.id}", f"has expired: {sentence}")
 
     def _void_if_changed(self, plan: Plan) -> None:
         for key, expected in plan.world.items():
             found = self._world(key)
             if found != expected:
                 sentence = f"the world changed: {key} was {expected or 'unset'}, is {found or 'unset'}"
-                self._finish(plan.id, PlanState.VOID, sentence)
+                self._finish(plan.id, UNDECIDED + DECIDED, PlanState.VOID, sentence)
                 raise ConflictError(f"plan {plan.id}", sentence)
 
-    def _finish(self, plan_id: str, to: PlanState, sentence: str) -> bool:
-        allowed = tuple(state for state in PlanState if not state.is_final)
+    def _finish(self, plan_id: str, allowed: tuple[PlanState, ...], to: PlanState, sentence: str) -> bool:
         if self._move(plan_id, allowed, to, sentence):
-            self._note("wellkept", f"plan.{to}", plan_id, {"sentence": sentence})
+            self._note(ACTOR, f"plan.{to}", plan_id, {"sentence": sentence})
+            self._launched.discard(plan_id)
             self._announce(plan_id)
         return True
 
     def _announce(self, plan_id: str) -> None:
+        """The edge at which others hear of an end: what goes wrong with them does not undo it."""
         record = self._record(plan_id)
         for callback in self._settled:
-            callback(record)
+            try:
+                callback(record)
+            except Exception:
+                log.exception("plan %s: somebody could not take in that it is %s", plan_id, record.state)
 
     def _move(self, plan_id: str, allowed: tuple[PlanState, ...], to: PlanState, sentence: str) -> bool:
         return self._plans.move(plan_id, allowed, to, self._clock.now(), sentence)
@@ -251,3 +278,8 @@ class Gate:
         if record is None:
             raise NotFoundError(f"plan {plan_id}", "is not known")
         return record
+
+
+def _permission(record: PlanRecord) -> dict[str, Any]:
+    """What a run rests on, for the audit log: the hash, and the decision that allowed it."""
+    return {"hash": record.plan.hash, "decision": encode(record.decision)}

@@ -33,9 +33,7 @@ class Graph:
 
     def edge_kinds(self, source: str, target: str) -> frozenset[EdgeKind]:
         """The kinds of the edges between two entities, in either direction."""
-        return frozenset(
-            self._out.get(source, {}).get(target, set()) | self._out.get(target, {}).get(source, set())
-        )
+        return frozenset(self._out.get(source, {}).get(target, set()) | self._out.get(target, {}).get(source, set()))
 
     def path(self, source: str, target: str, limit: int = 4) -> tuple[str, ...]:
         """A shortest path in either direction of the edges, both ends included; empty when longer than ``limit``."""

@@ -55,17 +55,17 @@ class Registry:
         """Alias to digest."""
         return self._rows.aliases(model)
 
-    def set_alias(
-        self, model: str, alias: str, digest: str, *, expected: str | None, at: datetime, by: str
-    ) -> None:
+    def set_alias(self, model: str, alias: str, digest: str, *, expected: str | None, at: datetime, by: str) -> None:
         """Move an alias if it still points to ``expected`` (None: to nothing); the same move again changes nothing.
 
         Raises:
+            InputError: the alias breaks a rule. Digits alone would be taken for a version's number.
             NotFoundError: the model has no version with that digest.
             ConflictError: the alias was moved by somebody else.
         """
-        if not alias.replace("-", "").replace("_", "").isalnum() or alias.lower() == "latest":
-            raise InputError("alias", "must be letters, digits, - or _, and not 'latest'", alias)
+        is_name = alias.replace("-", "").replace("_", "").isalnum() and not alias.isdigit()
+        if not is_name or alias.lower() == "latest":
+            raise InputError("alias", "must be letters, digits, - or _, not digits alone, and not 'latest'", alias)
         if digest:
             self.version(model, digest)
         self._rows.set_alias(model, alias, digest, expected=expected, at=at, by=by)

@@ -1,61 +1,78 @@
 """Durable runs: what was decided is done once, also when the process dies half way.
 
 Each approved plan is one workflow of DBOS whose id is the plan's id, so starting it twice is starting it once. Each
-action is a step; a step that finished is never run again. A step that was cut off is run again under the same key,
-and handlers answer a known key from their journal.
+action is a step, and the verification is the last one; a step that finished is never run again. A step that was cut
+off is run again under the same key, and handlers answer a known key from their journal.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from wellkept.spine.action import Interrupted
+
+T = TypeVar("T")
 Step = Callable[[str, int], dict[str, Any]]
 Settle = Callable[[str], bool]
 
+log = logging.getLogger(__name__)
+
+LOG_LEVEL = "ERROR"
+"""DBOS warns when a run that it recovers is started again, which is what we do on purpose."""
 LOOK_EVERY_S = 1.0
+LONGEST_PAUSE_S = 30.0
+THREADS = 64
+"""Runs at a time: each holds a thread for as long as its actions and its verification take, mostly waiting."""
 
 
 class Runs:
     """Runs plans durably. One per process, as DBOS is."""
 
-    def __init__(self, folder: Path, *, step: Step, settle: Settle) -> None:
+    def __init__(self, folder: Path, *, step: Step, settle: Settle, look_every_s: float = LOOK_EVERY_S) -> None:
         """Prepare the executor; :meth:`launch` starts it.
 
         Args:
             folder: where the run store (SQLite) lies.
             step: runs action ``index`` of a plan and returns a plain result with ``ok``.
-            settle: one look at the verification of a plan; True when it is settled either way (also when an action failed).
+            settle: one look at the verification of a plan; True when it is settled either way (also when an action
+                failed).
+            look_every_s: seconds between two looks.
         """
+        self._stopping = threading.Event()
+        self._look_every_s = look_every_s
         folder.mkdir(parents=True, exist_ok=True)
         config: DBOSConfig = {
             "name": "wellkept",
             "system_database_url": f"sqlite:///{folder.resolve() / 'runs.sqlite'}",
             "application_version": "1",
-            "log_level": "WARNING",
+            "log_level": LOG_LEVEL,
+            "max_executor_threads": THREADS,
         }
-        logging.getLogger("dbos").setLevel(logging.WARNING)
+        logging.getLogger("dbos").setLevel(LOG_LEVEL)
         DBOS(config=config)
 
         @DBOS.step(name="act")
         def act(plan: str, index: int) -> dict[str, Any]:
-            return step(plan, index)
+            return self._until_it_works(lambda: step(plan, index), f"action {index} of plan {plan}")
 
-        @DBOS.step(name="look")
-        def look(plan: str) -> bool:
-            return settle(plan)
+        @DBOS.step(name="verify")
+        def verify(plan: str) -> bool:
+            while not self._until_it_works(lambda: settle(plan), f"verification of plan {plan}"):
+                self._pause(self._look_every_s)
+            return True
 
-        @DBOS.workflow(name="run_plan")
+        @DBOS.workflow(name="run_plan", max_recovery_attempts=None)
         def run_plan(plan: str, actions: int) -> None:
             for index in range(actions):
                 if not act(plan, index)["ok"]:
                     break
-            while not look(plan):
-                DBOS.sleep(LOOK_EVERY_S)
+            verify(plan)
 
         self._run_plan = run_plan
 
@@ -69,4 +86,24 @@ class Runs:
             DBOS.start_workflow(self._run_plan, plan, actions)
 
     def close(self) -> None:
+        """Stop here; what is under way goes on at the next start."""
+        self._stopping.set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _until_it_works(self, call: Callable[[], T], what: str) -> T:
+        """What a call returns, tried again while it raises: a run must outlive a store that is away for a while.
+
+        This is the edge of the runs: an error recorded for a step would end its run for good, with its plan half way.
+        """
+        pause_s = self._look_every_s
+        while True:
+            try:
+                return call()
+            except Exception:
+                log.exception("%s could not go on; trying again in %g s", what, pause_s)
+            self._pause(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stopping.wait(seconds):
+            raise Interrupted

@@ -37,7 +37,7 @@ class Stream:
         self._changes = changes
 
     def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]:
-        """Save findings. One that is open under the same fingerprint keeps its start and id and takes the newer rest."""
+        """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest."""
         return self._findings.merge(list(findings), now)
 
     def close(self, fingerprints: Iterable[str], at: datetime) -> list[Finding]:
@@ -93,9 +93,7 @@ class Stream:
     def incident(self, incident: str) -> Incident | None:
         return self._incidents.get(incident)
 
-    def incidents(
-        self, *, live: bool | None = None, start: datetime | None = None, limit: int = 100
-    ) -> list[Incident]:
+    def incidents(self, *, live: bool | None = None, start: datetime | None = None, limit: int = 100) -> list[Incident]:
         """Incidents, newest first."""
         return self._incidents.recent(live, start, limit)
 

@@ -17,7 +17,7 @@ from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
-from wellkept.spine.documents import load_document
+from wellkept.spine.documents import read_document
 
 
 class Match(BaseModel):
@@ -163,7 +163,7 @@ def load_runbooks(folders: Sequence[Path]) -> list[Runbook]:
     found: dict[str, Runbook] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
-            runbook = load_document(Runbook, path.read_text(encoding="utf-8"), str(path))
+            runbook = read_document(Runbook, path)
             found[runbook.name] = runbook
     return [found[name] for name in sorted(found)]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from wellkept.store.state.rows import upsert
 from wellkept.store.state.state import State
@@ -68,6 +68,12 @@ class AgentRows:
         )
         with self._state.transaction() as connection:
             return bool(connection.execute(statement).rowcount)
+
+    def withdraw(self, key: str) -> None:
+        """Take back an action that has no result yet."""
+        open_one = delete(agent_actions).where(agent_actions.c.key == key, agent_actions.c.result.is_(None))
+        with self._state.transaction() as connection:
+            connection.execute(open_one)
 
     def result(self, key: str) -> dict[str, Any] | None:
         with self._state.reading() as connection:
