@@ -7,11 +7,13 @@ try again gets 503 with ``Retry-After``, and never 500.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -21,11 +23,13 @@ from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.json_request import to_protobuf
 from wellkept.store.telemetry.otlp.writer import Signal
 
+log = logging.getLogger(__name__)
+
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 _INVALID_ARGUMENT, _RESOURCE_EXHAUSTED, _INTERNAL, _UNAVAILABLE = 3, 8, 13, 14
 _SMALL = 64 << 10
-"""Below this many bytes unpacking is done at once: handing it to a thread would cost more."""
+"""A plain protobuf below this many bytes is looked at at once: handing it to a thread would cost more."""
 
 
 class UnsupportedError(InputError):
@@ -41,30 +45,36 @@ def _endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[R
     async def take(request: Request) -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
-            body = await _body(request, signal, media, ingest.settings.max_body_bytes)
-            await asyncio.wrap_future(ingest.submit(signal, body))
+            await _store(request, ingest, signal, media)
         except WellkeptError as error:
             return refusal(error, media)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        except Exception:
+            log.exception("taking an OTLP %s request failed", signal)
+            return refusal(StoreError(f"OTLP {signal} request: failed for a reason of the server's"), media)
         return Response(b"" if media == PROTOBUF else b"{}", media_type=media)
 
     return take
 
 
-async def _body(request: Request, signal: Signal, media: str, limit: int) -> bytes:
-    """The request as protobuf, unpacked, within the limit."""
+async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -> None:
+    """Read, unpack and submit; returns when it is stored."""
     what = f"OTLP {signal} request"
     if media not in (PROTOBUF, JSON):
         raise UnsupportedError(f"{what}, Content-Type", f"must be {PROTOBUF} or {JSON}", media)
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip"):
         raise UnsupportedError(f"{what}, Content-Encoding", "must be gzip or identity", coding)
+    limit = ingest.settings.max_body_bytes
     body = await read_body(request, what, limit)
 
-    def unpack() -> bytes:
+    def submit() -> Future[None]:
         plain = gunzip(what, body, limit) if coding == "gzip" else body
-        return to_protobuf(signal, plain) if media == JSON else plain
+        return ingest.submit(signal, to_protobuf(signal, plain) if media == JSON else plain)
 
-    return unpack() if len(body) < _SMALL else await run_in_threadpool(unpack)
+    is_quick = media == PROTOBUF and coding == "identity" and len(body) < _SMALL
+    await asyncio.wrap_future(submit() if is_quick else await run_in_threadpool(submit))
 
 
 async def read_body(request: Request, what: str, limit: int) -> bytes:

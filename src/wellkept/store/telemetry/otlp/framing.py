@@ -23,15 +23,20 @@ _LOOKED_AT = 2000
 
 
 def check(signal: str, body: bytes) -> None:
-    """Walk over the outermost fields.
+    """Walk over the outermost fields. Those of a later version are passed over, but one of this version must be there.
 
     Raises:
         InputError: the body is cut off, or is not a protobuf message of this signal.
     """
     what = f"OTLP {signal} request"
+    known = other = 0
     for number, kind, _, _ in _fields(what, body, 0, len(body)):
-        if number != 1 or kind != _BYTES:
-            raise InputError(what, "must hold nothing but field 1, length-delimited", f"field {number}, type {kind}")
+        if number == 1 and kind != _BYTES:
+            raise InputError(what, "must hold messages in its field 1", f"wire type {kind}")
+        known += number == 1
+        other += number != 1
+    if other and not known:
+        raise InputError(what, "holds nothing of this signal", f"{other} unknown fields")
 
 
 def families(body: bytes) -> frozenset[str]:
@@ -43,8 +48,8 @@ def families(body: bytes) -> frozenset[str]:
     found: set[str] = set()
     looked_at = 0
     what = "OTLP metrics request"
-    for _, _, at, end in _fields(what, body, 0, len(body)):
-        for scope in _inner(what, body, at, end, 2):
+    for block in _inner(what, body, 0, len(body), 1):
+        for scope in _inner(what, body, *block, 2):
             for metric in _inner(what, body, *scope, 2):
                 looked_at += 1
                 if looked_at > _LOOKED_AT:

@@ -1,5 +1,5 @@
 -- <name>_count and <name>_sum; the buckets are not kept yet.
-SELECT owner_hash, owner, part.1 AS suffix, plain AS attributes, nanos, part.2 AS value, flags
+SELECT owner_hash, owner, part.1 AS suffix, plain AS attributes, nanos, part.2 AS number, flags
 FROM
 (
     SELECT

@@ -2,7 +2,7 @@ SELECT
     owner_hash, owner, '' AS suffix,
     wellkept_pairs(p.attributes) AS attributes,
     p.time_unix_nano AS nanos,
-    ifNull(p.as_double, toFloat64(p.as_int)) AS value,
+    ifNull(p.as_double, toFloat64(p.as_int)) AS number,
     p.flags AS flags
 FROM
 (

@@ -2,7 +2,7 @@
 SELECT
     owner_hash, owner, part.1 AS suffix,
     if(part.2 = '', plain, arraySort(arrayPushBack(plain, ('le', part.2)))) AS attributes,
-    nanos, part.3 AS value, flags
+    nanos, part.3 AS number, flags
 FROM
 (
     SELECT
