@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.diagnose.base import DiagnoseSettings
-from wellkept.spine.documents import load_document
+from wellkept.spine.documents import load_document, read_document
 
 PREFIX = "WELLKEPT_"
+OVERRIDE = " (override)"
+"""What a document's reader puts behind a field that was laid over it."""
 CLIENT_VARIABLES = frozenset({"WELLKEPT_URL", "WELLKEPT_TOKEN", "WELLKEPT_TRACE"})
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -28,7 +31,7 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 class Part(BaseModel):
     """A branch of the tree. A key that nobody knows is a mistake, not a wish."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 class Server(Part):
@@ -149,10 +152,25 @@ def load_settings(path: Path | None, environment: Mapping[str, str] = os.environ
     source = path or Path("wellkept.yaml")
     if path is not None and not path.is_file():
         raise NotFoundError(f"configuration {path}", "is not a file")
-    text = source.read_text(encoding="utf-8") if source.is_file() else ""
-    overrides: dict[tuple[str | int, ...], str] = {
-        tuple(name.removeprefix(PREFIX).lower().split("__")): value
-        for name, value in environment.items()
+    names: dict[tuple[str | int, ...], str] = {
+        tuple(name.removeprefix(PREFIX).lower().split("__")): name
+        for name in sorted(environment)
         if name.startswith(PREFIX) and name not in CLIENT_VARIABLES
     }
-    return load_document(Settings, text, str(source), overrides)
+    overrides = {place: environment[name] for place, name in names.items()}
+    try:
+        if source.is_file():
+            return read_document(Settings, source, overrides)
+        return load_document(Settings, "", "the environment", overrides)
+    except DocumentError as error:
+        raise DocumentError(error.source, tuple(_with_variable(p, names) for p in error.problems)) from error
+
+
+def _with_variable(problem: Problem, names: Mapping[tuple[str | int, ...], str]) -> Problem:
+    """The problem, with the name of the environment variable where one made it."""
+    if not problem.field.endswith(OVERRIDE):
+        return problem
+    field = problem.field.removesuffix(OVERRIDE)
+    path = tuple(field.split("."))
+    name = next((name for place, name in names.items() if path[: len(place)] == place), "")
+    return replace(problem, field=f"{field} ({name})")

@@ -9,10 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from wellkept.kernel.errors import NotFoundError
-from wellkept.spine.documents import load_document
+from wellkept.spine.documents import load_document, read_document
 
 METRICS = ("average_precision", "roc_auc", "brier", "rmse", "mae")
 LOWER_IS_BETTER = frozenset({"brier", "rmse", "mae"})
+OF_REGRESSION = frozenset({"rmse", "mae"})
+RESERVED = frozenset({"id", "time", "version", "score", "label"})
+"""Columns that logged predictions have beside one for each input."""
 Metric = Literal["average_precision", "roc_auc", "brier", "rmse", "mae"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0)]
@@ -21,7 +24,7 @@ Seconds = Annotated[float, Field(gt=0)]
 class Part(BaseModel):
     """A branch of the contract; a key that nobody knows is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Input(Part):
@@ -144,6 +147,25 @@ class ModelContract(Part):
             raise ValueError(f"names must be unique, got {twice[0]!r} twice")
         return inputs
 
+    @field_validator("inputs")
+    @classmethod
+    def _names_are_free(cls, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        taken = sorted({entry.name for entry in inputs} & RESERVED)
+        if taken:
+            raise ValueError(f"names must not be one of {', '.join(sorted(RESERVED))}, got {taken[0]!r}")
+        return inputs
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> ModelContract:
+        if self.label.name in self.features:
+            raise ValueError(f"label.name must not be an input, got {self.label.name!r}")
+        named = [self.metrics.primary, *self.metrics.others]
+        named += [name for gate in self.gates for name in (gate.metric, gate.versus_champion) if name is not None]
+        odd = [name for name in named if name not in OF_REGRESSION]
+        if self.task == "regression" and odd:
+            raise ValueError(f"metrics of a regression must be one of mae, rmse, got {odd[0]!r}")
+        return self
+
     @property
     def features(self) -> tuple[str, ...]:
         """The inputs' names, in order."""
@@ -169,8 +191,8 @@ def read_project(folder: Path) -> tuple[ModelContract, str]:
     for name in ("model.yaml", "model.py"):
         if not (folder / name).is_file():
             raise NotFoundError(f"model project {folder}", f"has no {name}")
-    text = (folder / "model.yaml").read_text(encoding="utf-8")
-    return parse_contract(text, str(folder / "model.yaml")), text
+    file = folder / "model.yaml"
+    return read_document(ModelContract, file), file.read_text(encoding="utf-8")
 
 
 def digest_of(data: bytes) -> str:

@@ -21,8 +21,8 @@ MAX_VALUES = 100_000
 """Values in a document, every use of an anchor counted: a few lines of nested anchors can stand for billions."""
 
 
-def read_document(model: type[M], file: File) -> M:
-    """The validated document in a file.
+def read_document(model: type[M], file: File, overrides: Mapping[Path, str] | None = None) -> M:
+    """The validated document in a file; see :func:`load_document`.
 
     Raises:
         DocumentError: every broken rule, with line, field, rule and the value got.
@@ -31,7 +31,7 @@ def read_document(model: type[M], file: File) -> M:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise _not_yaml(str(file), 0, f"byte {error.start} is not UTF-8") from error
-    return load_document(model, text, str(file))
+    return load_document(model, text, str(file), overrides)
 
 
 def load_document(model: type[M], text: str, source: str, overrides: Mapping[Path, str] | None = None) -> M:
