@@ -131,8 +131,8 @@ def test_what_is_stored_is_what_a_plain_decode_gives(
 
 def test_a_kind_or_a_status_of_a_later_version(telemetry: Telemetry) -> None:
     request = ExportTraceServiceRequest()
-    span = request.resource_spans.add().scope_spans.add().spans.add(start_time_unix_nano=1, kind=99)  # type: ignore[arg-type]
-    span.status.code = 42
+    span = request.resource_spans.add().scope_spans.add().spans.add(start_time_unix_nano=1, kind=99)
+    span.status.MergeFromString(b"\x18\x2a")
     insert(telemetry, request)
     row = telemetry.engine.query("SELECT SpanKind, StatusCode FROM otel_traces")
     assert row.to_pylist() == [{"SpanKind": "Unspecified", "StatusCode": "Unset"}]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ from wellkept.store.telemetry.otlp.schema import SCALARS, Field, Messages, messa
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _HEX = frozenset({"trace_id", "span_id", "parent_span_id"})
 _DEEPEST = 60
+_INTEGER, _DECIMAL = re.compile(r"-?[0-9]{1,20}"), re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_HEXADECIMAL = re.compile(r"([0-9a-fA-F]{2})*")
 
 
 def to_protobuf(signal: str, body: bytes) -> bytes:
@@ -84,10 +87,9 @@ def _number(kind: str, value: Any, where: str) -> Any:
     if kind == "double":
         return _double(value, where)
     if isinstance(value, str) and kind.endswith("64"):
-        try:
-            return int(value)
-        except ValueError:
-            raise InputError(where, "must be an integer, or a text of one", value) from None
+        if not _INTEGER.fullmatch(value):
+            raise InputError(where, "must be an integer, or a text of one", value)
+        return int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
@@ -99,7 +101,8 @@ def _double(value: Any, where: str) -> float:
     named = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
     if isinstance(value, str) and value in named:
         return named[value]
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    is_text = isinstance(value, str) and _DECIMAL.fullmatch(value)
+    if not is_text and (not isinstance(value, int | float) or isinstance(value, bool)):
         raise InputError(where, "must be a number", value)
     return float(value)
 
@@ -107,12 +110,18 @@ def _double(value: Any, where: str) -> float:
 def _bytes(field: Field, value: Any, where: str) -> bytes:
     is_hex = field.name in _HEX
     rule = "must be a hexadecimal text" if is_hex else "must be a base64 text"
-    if not isinstance(value, str):
+    if not isinstance(value, str) or (is_hex and not _HEXADECIMAL.fullmatch(value)):
         raise InputError(where, rule, value)
+    if is_hex:
+        return bytes.fromhex(value)
     try:
-        return bytes.fromhex(value) if is_hex else base64.b64decode(value, validate=True)
+        padded = value + "=" * (-len(value) % 4)
+        return base64.b64decode(padded.translate(_URL_SAFE), validate=True)
     except (ValueError, binascii.Error):
         raise InputError(where, rule, value) from None
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def _sized(field: Field, content: bytes) -> bytes:
