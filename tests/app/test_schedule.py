@@ -1,0 +1,115 @@
+"""The schedule: jobs one after the other, failures counted, nothing that stops the loop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import pytest
+from tests.app.running import until
+
+from wellkept.app.schedule import Job, Loop, Schedule
+
+
+def fails(error: Exception) -> Callable[[], None]:
+    def run() -> None:
+        raise error
+
+    return run
+
+
+def ran(*jobs: Job, times: int = 3) -> None:
+    """Run a loop of jobs until each has run some times."""
+    schedule = Schedule([Loop("test", 0.001, jobs)])
+    schedule.start()
+    until(lambda: all(job.runs >= times for job in jobs), "the jobs have run")
+    schedule.stop()
+
+
+def test_a_failing_job_is_counted_and_the_others_run_on(caplog: pytest.LogCaptureFixture) -> None:
+    good, bad = Job("good", lambda: None), Job("bad", fails(ValueError("no such column")))
+
+    with caplog.at_level(logging.ERROR):
+        ran(bad, good)
+
+    assert (good.failures, good.last_error) == (0, "")
+    assert bad.failures == bad.runs
+    assert bad.last_error == "no such column"
+    assert len(caplog.messages) == 1, "the same failure again is not said again"
+
+
+def test_an_error_without_words_is_still_an_error() -> None:
+    job = Job("bad", fails(RuntimeError()))
+    ran(job)
+
+    assert job.last_error == "RuntimeError"
+
+
+def test_a_job_that_recovers_has_no_last_error() -> None:
+    turns = iter([True])
+
+    def once() -> None:
+        if next(turns, False):
+            raise ValueError("only once")
+
+    job = Job("flaky", once)
+    ran(job)
+
+    assert (job.failures, job.last_error) == (1, "")
+    assert job.last_s >= 0
+
+
+def test_the_jobs_of_a_loop_run_in_order() -> None:
+    seen: list[str] = []
+    ran(Job("first", lambda: seen.append("first")), Job("second", lambda: seen.append("second")))
+
+    assert seen[:4] == ["first", "second", "first", "second"]
+
+
+def test_a_slow_loop_does_not_hold_up_another() -> None:
+    gate = threading.Event()
+    slow, quick = Job("slow", gate.wait), Job("quick", lambda: None)
+    schedule = Schedule([Loop("slow", 0.001, [slow]), Loop("quick", 0.001, [quick])])
+    schedule.start()
+
+    until(lambda: quick.runs >= 3, "the quick loop goes on")
+
+    assert slow.runs == 0
+    gate.set()
+    schedule.stop()
+
+
+def test_stopping_waits_for_the_job_under_way_and_starts_no_other() -> None:
+    begun, go, after = threading.Event(), threading.Event(), Job("after", lambda: None)
+
+    def work() -> None:
+        begun.set()
+        go.wait(10)
+
+    job = Job("work", work)
+    schedule = Schedule([Loop("test", 0.001, [job, after])])
+    schedule.start()
+    begun.wait(10)
+    threading.Timer(0.05, go.set).start()
+    schedule.stop()
+
+    assert (job.runs, after.runs) == (1, 0)
+
+
+def test_stopping_gives_up_on_a_job_that_hangs() -> None:
+    begun, never = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        never.wait(30)
+
+    schedule = Schedule([Loop(name, 0.001, [Job(name, hang)]) for name in ("a", "b", "c")])
+    schedule.start()
+    begun.wait(10)
+    schedule.stop(timeout_s=0.05)  # returns, and not once for each loop
+    never.set()
+
+
+def test_stopping_before_the_start_is_nothing() -> None:
+    Schedule([Loop("test", 1.0, [Job("job", lambda: None)])]).stop()
