@@ -44,6 +44,7 @@ def run_worker(module: str, request: Mapping[str, Any], folder: Path, timeout_s:
     name = module.rsplit(".", 2)[-2]
     asked, answer, log = folder / f"{name}.request.json", folder / f"{name}.result.json", folder / f"{name}.log"
     asked.write_text(json.dumps(request), encoding="utf-8")
+    answer.unlink(missing_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(asked), str(answer)],
@@ -63,8 +64,10 @@ def run_worker(module: str, request: Mapping[str, Any], folder: Path, timeout_s:
         raise TrainingError(f"{name}: {_end_of(log).rstrip().rpartition(SAYS)[2]}")
     if code < 0:
         raise TrainingError(f"{name}: was ended by signal {signal.Signals(-code).name}", _end_of(log))
-    if code != 0 or not answer.is_file():
+    if code != 0:
         raise TrainingError(f"{name}: ended with code {code}", _end_of(log))
+    if not answer.is_file():
+        raise TrainingError(f"{name}: ended without a result", _end_of(log))
     result: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return result
 

@@ -1,0 +1,197 @@
+"""The gates of release: every condition with its value and its limit, and none that passes on nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.ml.workshop import CONTRACT, NOON
+
+from wellkept.kernel.verdict import Check, Judgement, Verdict
+from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.ml.evaluate.stage import MIN_POSITIVES, Outcome, judge, measure
+from wellkept.ml.metrics import Array
+
+RANDOM = np.random.default_rng(4)
+LABEL = (RANDOM.random(400) < 0.25).astype(np.float64)
+GOOD = np.clip(LABEL * 0.6 + RANDOM.random(400) * 0.4, 0, 1)
+POOR = np.clip(LABEL * 0.1 + RANDOM.random(400) * 0.9, 0, 1)
+DIGEST = "sha256:" + "0" * 64
+
+
+def contract(
+    gates: str, task: str = "binary_classification", primary: str = "roc_auc", others: str = "[]"
+) -> ModelContract:
+    return parse_contract(
+        f"name: fraud\ntask: {task}\nowner: risk\ninputs: [{{name: amount}}, {{name: risk, nullable: true}}]\n"
+        f"metrics: {{primary: {primary}, others: {others}}}\ngates: {gates}"
+    )
+
+
+def outcome(
+    label: Array = LABEL,
+    challenger: Array = GOOD,
+    champion: Array | None = None,
+    latency_ms: float = 1.0,
+    nulls: Mapping[str, float] | None = None,
+) -> Outcome:
+    return Outcome(label, challenger, champion, latency_ms, nulls or {})
+
+
+def judged(gates: str, given: Outcome, **words: Any) -> Verdict:
+    return judge(contract(gates, **words), given, DIGEST, NOON)
+
+
+def check(verdict: Verdict, name: str) -> Check:
+    return next(found for found in verdict.checks if found.name == name)
+
+
+def test_all_gates_passed() -> None:
+    verdict = judged(
+        "[{metric: roc_auc, at_least: 0.8}, {metric: brier, at_most: 0.3}, {latency_p99_ms: 5}]", outcome()
+    )
+
+    assert (verdict.judgement, verdict.sentence) == (Judgement.PASS, "5 of 5 checks passed")
+    assert (verdict.subject, verdict.kind, verdict.at) == (DIGEST, "gate", NOON)
+    assert check(verdict, "roc_auc").limit == ">= 0.8"
+    assert check(verdict, "brier").limit == "<= 0.3"
+
+
+@pytest.mark.parametrize(
+    ("gates", "given", "name", "words"),
+    [
+        ("[{metric: roc_auc, at_least: 0.9}]", outcome(challenger=POOR), "roc_auc", "must be >= 0.9"),
+        ("[{metric: brier, at_most: 0.01}]", outcome(), "brier", "must be <= 0.01"),
+        ("[{latency_p99_ms: 5}]", outcome(latency_ms=7.5), "latency_p99_ms", "7.50 ms at the 99th percentile"),
+        (
+            "[{versus_champion: roc_auc}]",
+            outcome(challenger=POOR, champion=GOOD),
+            "roc_auc versus champion",
+            "400 rows",
+        ),
+        (
+            "[{versus_champion: brier}]",
+            outcome(challenger=POOR, champion=GOOD),
+            "brier versus champion",
+            "the champion's",
+        ),
+        (
+            "[{versus_champion: roc_auc, margin: 0.5}]",
+            outcome(champion=POOR),
+            "roc_auc versus champion",
+            "difference +0.",
+        ),
+        ("[]", outcome(nulls={"amount": 0.1}), "schema", "input amount has nulls"),
+        ("[]", outcome(challenger=np.full(400, np.nan)), "schema", "some scores are not finite numbers"),
+        ("[]", outcome(challenger=np.full(400, np.inf)), "schema", "some scores are not finite numbers"),
+    ],
+)
+def test_a_gate_that_is_not_passed_says_why(gates: str, given: Outcome, name: str, words: str) -> None:
+    verdict = judged(gates, given)
+
+    assert verdict.judgement is Judgement.FAIL
+    assert not check(verdict, name).passed
+    assert words in check(verdict, name).sentence
+    assert check(verdict, name).sentence in verdict.sentence
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "brier"])
+def test_the_champion_is_beaten_in_the_metrics_own_direction(metric: str) -> None:
+    gates = f"[{{versus_champion: {metric}, margin: 0.01}}]"
+
+    better = check(judged(gates, outcome(champion=POOR)), f"{metric} versus champion")
+    worse = check(judged(gates, outcome(challenger=POOR, champion=GOOD)), f"{metric} versus champion")
+
+    assert (better.passed, worse.passed) == (True, False)
+    assert better.value.startswith("better by 0.")
+    assert worse.value.startswith("better by -0.")
+    assert better.limit == ">= 0.01"
+
+
+def test_as_good_as_the_champion_is_enough_without_a_margin() -> None:
+    assert judged("[{versus_champion: roc_auc}]", outcome(champion=GOOD)).judgement is Judgement.PASS
+
+
+def test_without_a_champion_there_is_nothing_to_beat() -> None:
+    verdict = judged("[{versus_champion: roc_auc}]", outcome())
+
+    assert verdict.judgement is Judgement.PASS
+    assert "no champion" in check(verdict, "roc_auc versus champion").sentence
+
+
+def test_nulls_are_fine_where_the_contract_allows_them() -> None:
+    assert judged("[]", outcome(nulls={"amount": 0.0, "risk": 0.4})).judgement is Judgement.PASS
+
+
+GATES = [
+    "[{metric: roc_auc, at_least: 0}]",
+    "[{metric: average_precision, at_least: 0}]",
+    "[{metric: brier, at_most: 1}]",
+    "[{versus_champion: roc_auc, margin: -1}]",
+    "[{versus_champion: brier, margin: -1}]",
+    "[{latency_p99_ms: 1000}]",
+    "[]",
+]
+
+
+@pytest.mark.parametrize("gates", GATES)
+@pytest.mark.parametrize("count", [0, 1, 50])
+@pytest.mark.parametrize("is_fraud", [0.0, 1.0])
+def test_no_gate_passes_on_rows_of_one_class(gates: str, count: int, is_fraud: float) -> None:
+    label, score = np.full(count, is_fraud), np.full(count, 0.5)
+
+    verdict = judged(gates, outcome(label, score, score))
+
+    assert verdict.judgement is Judgement.FAIL
+    assert check(verdict, "held-out positives").value == "0"
+
+
+@given(st.integers(0, 30), st.integers(0, 30))
+def test_both_classes_must_be_there_often_enough(positives: int, negatives: int) -> None:
+    label = np.array([1.0] * positives + [0.0] * negatives)
+
+    verdict = judged("[]", outcome(label, label))
+
+    assert (verdict.judgement is Judgement.PASS) == (min(positives, negatives) >= MIN_POSITIVES)
+
+
+@pytest.mark.parametrize("gates", ["[{metric: rmse, at_most: 100}]", "[{versus_champion: mae, margin: -100}]", "[]"])
+def test_no_gate_of_a_regression_passes_on_no_rows(gates: str) -> None:
+    nothing = np.empty(0)
+
+    verdict = judged(gates, outcome(nothing, nothing, nothing), task="regression", primary="rmse")
+
+    assert verdict.judgement is Judgement.FAIL
+    assert not check(verdict, "held-out rows").passed
+
+
+def test_a_regression_is_judged_by_its_errors() -> None:
+    label = np.linspace(0, 10, 50)
+
+    verdict = judged("[{metric: rmse, at_most: 1}]", outcome(label, label + 0.5), task="regression", primary="rmse")
+
+    assert verdict.judgement is Judgement.PASS
+    assert check(verdict, "rmse").value == "0.5000"
+
+
+def test_the_contracts_metrics_are_measured_and_those_without_a_meaning_are_left_out() -> None:
+    wanted = contract("[]", others="[average_precision, brier]")
+
+    assert measure(wanted, outcome()).keys() == {"roc_auc", "average_precision", "brier"}
+    assert measure(wanted, outcome(np.zeros(5), np.zeros(5))) == {"brier": 0.0}
+
+
+def test_the_same_outcome_gives_the_same_verdict() -> None:
+    gates = "[{versus_champion: roc_auc}, {metric: roc_auc, at_least: 0.8}]"
+
+    assert judged(gates, outcome(champion=POOR)) == judged(gates, outcome(champion=POOR))
+
+
+def test_the_gates_are_the_contracts_own() -> None:
+    verdict = judge(parse_contract(CONTRACT), outcome(), DIGEST, NOON)
+
+    assert [found.name for found in verdict.checks] == ["schema", "held-out positives", "roc_auc"]

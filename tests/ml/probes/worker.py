@@ -1,0 +1,43 @@
+"""A worker that behaves as a test asks it to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.process import serve_request
+
+
+def work(request: dict[str, Any]) -> dict[str, Any]:
+    match request["do"]:
+        case "add":
+            return {"sum": request["a"] + request["b"], "nice": os.nice(0), "group": os.getpgid(0)}
+        case "raise":
+            raise ValueError("no such column: amount")
+        case "refuse":
+            print("x" * 5000)
+            raise InputError("load(window)", "must return a frame", "list")
+        case "talk":
+            for number in range(200_000):
+                print(f"line {number}")
+            raise ValueError("after much talk")
+        case "hang":
+            print("step 1 of 2", flush=True)
+            time.sleep(600)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "leave":
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            return {"child": child.pid}
+        case "quit":
+            os._exit(0)
+    return {}
+
+
+if __name__ == "__main__":
+    serve_request(work)
