@@ -61,6 +61,10 @@ def body_of(error: WellkeptError) -> dict[str, Any]:
     if isinstance(error, DocumentError):
         problems = [{**encode(problem), "value": _plain(problem.value)} for problem in error.problems]
         body |= {"source": error.source, "problems": problems}
+    if isinstance(error, ActionError):
+        body["retry_helps"] = error.retry_helps
+    if isinstance(error, TrainingError):
+        body["output"] = error.output
     return {"error": body}
 
 

@@ -9,19 +9,11 @@ from typing import Any, Self
 
 import httpx
 
-from wellkept.kernel.errors import (
-    ConflictError,
-    ForbiddenError,
-    InputError,
-    NotFoundError,
-    OverloadError,
-    TooLargeError,
-    WellkeptError,
-)
+from wellkept.kernel.errors import NotFoundError, WellkeptError
+from wellkept.sdk.answers import error_of
+from wellkept.sdk.connection import DEFAULT_DATA
 
-DEFAULT_DATA = Path(".wellkept/data")
-
-_PARTED = {kind.__name__: kind for kind in (InputError, NotFoundError, ConflictError, TooLargeError)}
+__all__ = ["DEFAULT_DATA", "Client"]
 
 
 class Client:
@@ -92,7 +84,11 @@ class Client:
         self._http.close()
 
     def _ask(self, method: str, path: str, **arguments: Any) -> Any:
-        return self._send(method, path, **arguments).json()
+        answer = self._send(method, path, **arguments)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise WellkeptError(f"{method} {path}: {self.url} does not answer in JSON; is it Wellkept?") from error
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
@@ -102,22 +98,4 @@ class Client:
             raise WellkeptError(message) from error
         if answer.is_success:
             return answer
-        raise _error_of(answer)
-
-
-def _error_of(answer: httpx.Response) -> WellkeptError:
-    """The error that an answer stands for."""
-    try:
-        body = answer.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        return WellkeptError(f"{answer.request.method} {answer.request.url.path}: status {answer.status_code}")
-    if body.get("type") in _PARTED and "rule" in body:
-        return _PARTED[body["type"]](body["thing"], body["rule"], body.get("value"))
-    if answer.status_code in (401, 403):
-        return ForbiddenError(body.get("message", "not allowed"))
-    if answer.status_code in (429, 503):
-        return OverloadError(body.get("message", "overloaded"), int(answer.headers.get("Retry-After", 1)))
-    error = WellkeptError(body.get("message", f"status {answer.status_code}"))
-    if "problems" in body:
-        error.exit_code = InputError.exit_code
-    return error
+        raise error_of(f"{method} {path}", answer.status_code, answer.headers, answer.content)

@@ -1,4 +1,4 @@
-"""This machine's identity, the same for everything that reports from it."""
+"""The identity of this machine, the same for everything that reports from it."""
 
 from __future__ import annotations
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import http.client
 import logging
+import math
 import random
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -19,9 +18,15 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ScopeMetrics
 
+from wellkept.kernel.errors import WellkeptError
+from wellkept.sdk.answers import retry_after_s
+from wellkept.sdk.connection import Connection
+
 log = logging.getLogger(__name__)
 
 RETRYABLE = frozenset({429, 502, 503, 504})
+NOT_OF_THE_BATCH = frozenset({401, 403, 404, 407, 408})
+FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WAIT_S = 0.4, 15.0, 600.0
 Value = str | bool | int | float
 Attributes = Mapping[str, Value]
 
@@ -114,64 +119,63 @@ def logs_request(
 
 
 class Sender:
-    """Sends OTLP over HTTP: gzip, one kept connection, retries as the specification says."""
+    """Sends OTLP over HTTP: gzip, one kept connection, retries as the specification says.
+
+    Beyond it, an answer that says nothing of the batch (a token or an address that is not right yet) is no reason to
+    drop the batch: it is retried too, and what is wrong is logged.
+    """
 
     def __init__(self, url: str, token: str, stop: threading.Event, *, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(url)
-        self._host, self._port, self._prefix = (
-            parts.hostname or "127.0.0.1",
-            parts.port,
-            parts.path.rstrip("/"),
-        )
-        self._is_tls = parts.scheme == "https"
-        self._token, self._stop, self._timeout_s = token, stop, timeout_s
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection, self._stop = Connection(url, token, timeout_s), stop
+        self._not_before = 0.0
+        self._complaint = ""
         self.refused = 0
 
     def send(self, path: str, message: Message, *, give_up_after_s: float | None = None) -> bool:
         """Send until it is acknowledged.
 
         Returns False when the server refused it for good (counted and logged), when ``give_up_after_s`` passed, or
-        when the sender was stopped.
+        when the sender was stopped. Time that the server asked for (``Retry-After``) is kept, also by later batches.
         """
         body = gzip.compress(message.SerializeToString(), compresslevel=1)
-        deadline = None if give_up_after_s is None else time.monotonic() + give_up_after_s
-        pause_s = 0.2
-        while True:
+        deadline = math.inf if give_up_after_s is None else time.monotonic() + give_up_after_s
+        pause_s = FIRST_PAUSE_S
+        while self._wait_until(self._not_before, deadline):
             status, wait_s = self._try(path, body)
             if 200 <= status < 300:
+                self._complaint = ""
                 return True
-            if status and status not in RETRYABLE:
+            if status and status not in RETRYABLE | NOT_OF_THE_BATCH:
                 self.refused += 1
                 log.warning("%s refused a batch with status %s; it is dropped", path, status)
                 return False
-            pause_s = min(max(pause_s * 2, wait_s), 15.0)
-            if deadline is not None and time.monotonic() + pause_s > deadline:
-                return False
-            if self._stop.wait(pause_s * random.uniform(0.8, 1.2)):
-                return False
+            self._complain(path, status)
+            jittered = pause_s * random.uniform(0.8, 1.2)
+            self._not_before = time.monotonic() + max(jittered, min(wait_s, LONGEST_WAIT_S))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        return False
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
+
+    def _wait_until(self, moment: float, deadline: float) -> bool:
+        """Wait; False when the deadline comes first, or the sender is stopped."""
+        if moment > deadline or self._stop.is_set():
+            return False
+        return not self._stop.wait(max(0.0, moment - time.monotonic()))
+
+    def _complain(self, path: str, status: int) -> None:
+        """Say once what is wrong for as long as it stays so."""
+        complaint = f"{path} is answered with status {status}" if status else f"{path} is not answered"
+        if complaint != self._complaint:
+            log.log(logging.WARNING if status in NOT_OF_THE_BATCH else logging.INFO, "%s; trying again", complaint)
+        self._complaint = complaint
 
     def _try(self, path: str, body: bytes) -> tuple[int, float]:
         """One attempt: the status (0: no answer) and the seconds that the server asks to wait."""
-        headers = {
-            "Content-Type": "application/x-protobuf",
-            "Content-Encoding": "gzip",
-            "Authorization": f"Bearer {self._token}",
-        }
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
         try:
-            if self._connection is None:
-                kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
-                self._connection = kind(self._host, self._port, timeout=self._timeout_s)
-            self._connection.request("POST", f"{self._prefix}{path}", body, headers)
-            answer = self._connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            self.close()
+            answer = self._connection.request("POST", path, body, headers)
+        except WellkeptError:
             return 0, 0.0
-        wait = answer.headers.get("Retry-After", "0")
-        return answer.status, float(wait) if wait.isdigit() else 0.0
+        return answer.status, float(retry_after_s(answer.headers, 0))
