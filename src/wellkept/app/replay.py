@@ -19,7 +19,7 @@ from typing import Any
 
 from wellkept.app.runbooks import runbooks
 from wellkept.app.settings import Ops
-from wellkept.kernel.clock import SettableClock, from_nanos
+from wellkept.kernel.clock import SettableClock, from_nanos, to_nanos
 from wellkept.kernel.codec import encode
 from wellkept.kernel.diagnosis import Diagnosis
 from wellkept.kernel.errors import ConflictError
@@ -124,11 +124,19 @@ class Replay:
         ConflictError: the folder for the store holds something already.
     """
 
-    def __init__(self, recording: Recording, folder: Path, settings: Ops, *, database: str = "wellkept") -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        folder: Path,
+        settings: Ops,
+        *,
+        telemetry: Path | None = None,
+        database: str = "wellkept",
+    ) -> None:
         if (folder / "state").exists():
             raise ConflictError(f"data folder {folder}", "must be empty, because a replay needs a fresh store")
         self.recording, self.settings = recording, settings
-        self.telemetry = Telemetry.open(folder / "telemetry", database=database)
+        self.telemetry = Telemetry.open(telemetry or folder / "telemetry", database=database)
         self.state = State.open(folder / "state")
         self.topology = Topology(self.state)
         self.stream = Stream(self.state, self.telemetry.changes)
@@ -148,9 +156,9 @@ class Replay:
     def run(self, report: Callable[[Progress], None] = lambda _: None, *, speed: float | None = None) -> Outcome:
         """Feed everything and tick at every step. ``speed`` 60 lets an hour pass in a minute; None is full speed."""
         began = time.monotonic()
-        first, last = self.recording.first_ns, self.recording.last_ns
+        first, last = self.first_look_ns(), self.recording.last_ns
         ahead = 0 if speed is not None else round(AHEAD * self.settings.detect.step_s * 1e9)
-        fed = first - 1
+        fed = self.recording.first_ns - 1
         for moment in self.moments():
             if speed is not None:
                 _wait(began + (moment - first) / 1e9 / speed)
@@ -171,7 +179,7 @@ class Replay:
         """
         step = round(self.settings.detect.step_s * 1e9)
         rest = self.settings.detect.lag_steps + 1
-        now = (self.recording.first_ns // step + 1) * step
+        now = (self.first_look_ns() // step + 1) * step
         while True:
             yield now
             following = self.recording.next_ns(now)
@@ -183,6 +191,17 @@ class Replay:
                     return
                 now = (following // step + rest) * step
             now += step
+
+    def first_look_ns(self) -> int:
+        """When the first look is due: at the beginning, or shortly before the case where a baseline was set before it.
+
+        A baseline says how it usually is. It is stored and compared with, and not searched for trouble.
+        """
+        begin = self.recording.begin
+        if begin is None:
+            return self.recording.first_ns
+        ahead = self.settings.detect.grace_s + self.settings.detect.step_s
+        return max(self.recording.first_ns, to_nanos(begin) - round(ahead * 1e9))
 
     def feed(self, after_ns: int, until_ns: int) -> None:
         """Send what arrived between two moments through ingest, and wait until it is stored."""
@@ -198,9 +217,7 @@ class Replay:
     def tick(self) -> None:
         """One look at the present moment of the clock, by every stage in turn."""
         now = self.clock.now()
-        self._discovery.tick(now)
-        if self.recording.edges:
-            self.topology.observe(self.recording.entities, self.recording.edges, now)
+        self.observe()
         while self._alerts and self._alerts[0].starts_at <= now:
             self.stream.publish([self._alerts.pop(0)], now)
             self._counts[0] += 1
@@ -208,6 +225,13 @@ class Replay:
         self._counts[1] += len(self._correlate.tick(now).opened)
         self.diagnose.tick(now)
         self._proposals.look(self.stream, now)
+
+    def observe(self) -> None:
+        """Take in what exists and what depends on what."""
+        now = self.clock.now()
+        self._discovery.tick(now)
+        if self.recording.edges:
+            self.topology.observe(self.recording.entities, self.recording.edges, now)
 
     def outcome(self) -> Outcome:
         """What the store holds now."""

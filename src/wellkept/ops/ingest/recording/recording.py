@@ -40,11 +40,13 @@ class Source:
 
     def cases(self) -> list[str]:
         """The ids of the pieces that it is made of; none where it is one piece."""
-        layout = self.layout
-        if layout is None or layout.cases is None:
+        if self.layout is None or self.layout.cases is None:
             return []
-        rows = Tables(self.folder, layout, self.named, {}).cases()
-        return [str(row[layout.cases.id]) for row in rows]
+        return [str(row[self.layout.cases.id]) for row in self.rows()]
+
+    def rows(self) -> list[dict[str, object]]:
+        """The table of cases, with the columns that the layout derives."""
+        return Tables(self.folder, self.layout, self.named, {}).cases() if self.layout else []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,14 +154,38 @@ def read(source: Source, case: str = "") -> Recording:
     )
 
 
-def _tables(tables: Tables, layout: Layout, *, is_spliced: bool) -> tuple[list[tuple[Signal, Rows]], int | None]:
-    """The rows of every table, and when the first row of the case was."""
-    named: list[tuple[str, MetricTable | SpanTable | LogTable]] = [
+def baseline(source: Source, case: str) -> Recording:
+    """The baseline of a case by itself, at its own times, with the edges of the case and without its alerts.
+
+    Raises:
+        NotFoundError: there is no such case.
+        InputError: the case has no baseline.
+    """
+    layout = source.layout
+    if layout is None:
+        raise InputError(f"recording {source.folder}", f"must have a {NAME}, for OTLP files know no baseline")
+    tables = Tables(source.folder, layout, source.named, _chosen(source, layout, case))
+    resources = Interned()
+    loaded = [(where, table, tables.load(table, where)[1]) for where, table in _of_telemetry(layout)]
+    built = [_build(Loaded(rows, np.zeros(rows.num_rows, np.int64)), t, resources, w) for w, t, rows in loaded]
+    parts = tuple((signal, rows) for signal, rows in built if len(rows.at))
+    if not parts:
+        raise InputError(f"recording {source.folder}", f"must hold a baseline of case {case}")
+    entities, links = edges(tables, layout)
+    return Recording(parts, (), entities, links, step_s=layout.step, counts=_counts(parts))
+
+
+def _of_telemetry(layout: Layout) -> list[tuple[str, MetricTable | SpanTable | LogTable]]:
+    return [
         *((f"metrics.{number}", table) for number, table in enumerate(layout.metrics)),
         *((f"traces.{number}", table) for number, table in enumerate(layout.traces)),
         *((f"logs.{number}", table) for number, table in enumerate(layout.logs)),
     ]
-    loaded = [(where, table, *tables.load(table, where)) for where, table in named]
+
+
+def _tables(tables: Tables, layout: Layout, *, is_spliced: bool) -> tuple[list[tuple[Signal, Rows]], int | None]:
+    """The rows of every table, and when the first row of the case was."""
+    loaded = [(where, table, *tables.load(table, where)) for where, table in _of_telemetry(layout)]
     firsts = [_times(rows, table, where).min() for where, table, rows, _ in loaded if rows.num_rows]
     begin = int(min(firsts)) if firsts else None
     resources = Interned()
@@ -191,7 +217,7 @@ def _chosen(source: Source, layout: Layout, case: str) -> Case:
         return {}
     if layout.cases is None:
         raise NotFoundError(f"case {case}", f"is not known: {source.named} names no table of cases")
-    rows = Tables(source.folder, layout, source.named, {}).cases()
+    rows = source.rows()
     for row in rows:
         if str(row[layout.cases.id]) == case:
             return row
