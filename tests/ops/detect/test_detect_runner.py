@@ -169,6 +169,14 @@ def test_no_verdict_about_missing_data_right_after_the_start(stream: Stream) -> 
     assert min(step for step, _ in told) == 205
 
 
+def test_nor_about_traffic_that_stopped(stream: Stream) -> None:
+    """The spans of the time without the platform are still with their senders."""
+    story = Story(steps=400, step_s=2.0)
+    story.span(CHECKOUT, "span.rate", np.where(story.clock < 195, story.noise(20.0, 2.0), 0.0), "1/s")
+    told = play(story.scene(), stream, 200, 206)
+    assert [(step, finding.attributes["absence"]) for step, finding in told] == [(205, "yes")]
+
+
 class Falls:
     name, version = "falls", "1"
 

@@ -71,7 +71,7 @@ def test_when_all_are_silent_it_is_the_way_to_us() -> None:
 def test_a_service_that_says_it_is_down_is_believed() -> None:
     story = Story()
     speaking(story, CHECKOUT, PAYMENTS)
-    story.metric(PAYMENTS, "service.up", np.where(story.clock >= 175, 0.0, 1.0))
+    story.metric(PAYMENTS, "service.up", np.where(story.clock >= 174, 0.0, 1.0))
     found = said(story.scene())
     assert [f.entity for f in found] == [PAYMENTS]
     assert "service.up is 0" in found[0].sentence

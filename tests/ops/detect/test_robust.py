@@ -85,6 +85,25 @@ def test_traffic_that_stops_is_bad_and_traffic_that_rises_is_not() -> None:
     assert found[0].score > 0.95
 
 
+def restless(level: float, stops_at: int) -> Story:
+    """Traffic that varies so much that five usual spreads are more than all of it."""
+    story = Story()
+    rate = np.maximum(story.noise(level, 0.4 * level), 0.0)
+    story.span(CHECKOUT, "span.rate", np.where(story.clock >= stops_at, 0.0, rate), "1/s")
+    return story
+
+
+def test_traffic_that_stops_is_said_however_restless_it_was() -> None:
+    found = said(restless(3.0, 176).scene())
+    assert [(f.entity, f.attributes["absence"]) for f in found] == [(CHECKOUT, "yes")]
+    assert said(restless(3.0, 178).scene()) == []
+
+
+def test_a_trickle_may_pause() -> None:
+    """A request every minute leaves three steps empty by chance."""
+    assert said(restless(0.02, 170).scene()) == []
+
+
 def test_errors_where_there_were_none_are_said() -> None:
     story = Story()
     story.span(CHECKOUT, "span.errors", np.where(story.clock >= 173, 4.0, np.nan), "1/s")

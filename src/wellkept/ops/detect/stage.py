@@ -140,7 +140,7 @@ class DetectRunner:
             _log.exception("detector %s %s failed", detector.name, detector.version)
             return [finding for finding in view.open.values() if finding.detector == detector.name]
         if self._first_tick is not None and (now - self._first_tick).total_seconds() < self._settings.grace_s:
-            found = [finding for finding in found if finding.kind is not FindingKind.MISSING_DATA]
+            found = [finding for finding in found if not _is_absence(finding)]
         return found
 
     def _over(self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime) -> list[str]:
@@ -161,6 +161,11 @@ class DetectRunner:
             if unseen >= (patience if silent else hold):
                 over.append(finding.fingerprint)
         return over
+
+
+def _is_absence(finding: Finding) -> bool:
+    """Whether it is about what did not come: right after our own start that may be our doing."""
+    return finding.kind is FindingKind.MISSING_DATA or bool(finding.attributes.get("absence"))
 
 
 def _speaking(view: View, steps: int) -> frozenset[str]:

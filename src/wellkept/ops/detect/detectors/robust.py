@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 
 BLOCKS = 6
 """The older part of the window is cut into this many blocks."""
+STOPPED = 0.1
+"""What is left of the usual traffic when it has as good as stopped: bad however much it varies, and varied before."""
+EXPECTED = 15.0
+"""Requests that the newest steps should have held before their absence means anything: chance leaves out no fifteen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,15 @@ class RobustAnomaly:
     interquartile ranges plus the spread between the blocks plus five per cent of the level. Both survive a quarter
     of the window being bad already, so detection may be late without going blind. The spread is only a gate: what
     must be large is the effect, in the series' own unit (``floor``), against its level (``share``), and, where
-    something ends, against the headroom that was left. A finding that is open is judged by the band it was opened
-    with.
+    something ends, against the headroom that was left. Traffic that stops is out of any band. A finding that is open
+    is judged by the band it was opened with.
 
     Source: the block median with IQR floor is the scheme that stayed right when the time of a fault was known up to
     three minutes late (Sock Shop recordings); plain mean and deviation did not.
     """
 
     name = "robust"
-    version = "1"
+    version = "2"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
@@ -86,9 +90,16 @@ class RobustAnomaly:
         edge = np.where(capped, np.minimum(np.maximum(edge, half_way), 0.97 * found.limits), edge)
         alarming = found.column(_alarming)
         edge = np.where(np.isfinite(alarming), np.maximum(edge, alarming), edge)
+        edge = np.where(self._matters(found, level), np.minimum(edge, STOPPED * centre), edge)
         enough = np.isfinite(older).sum(axis=1) >= self._settings.min_points
         enough &= ~(capped & (centre >= edge))
         return _Band(centre, scale, edge, enough & np.isfinite(edge))
+
+    def _matters(self, found: Signals, level: Floats) -> NDArray[np.bool_]:
+        """Whether so much happens usually that its absence in the newest steps is a word: bool[S]."""
+        traffic = np.array([meaning.counts and meaning.bad is Bad.DOWN for meaning in found.meanings], dtype=bool)
+        enough = level * found.step_s * self._settings.confirm_steps >= EXPECTED
+        return np.asarray(traffic & enough & (level >= found.column(lambda meaning: meaning.floor)))
 
     def _with_open(self, band: _Band, found: Signals, view: View) -> _Band:
         """Open findings keep the band that they were opened with."""
@@ -137,6 +148,7 @@ class RobustAnomaly:
                 "title": f"{_capital(meaning.says)} of {_bare(info.entity)} is {_word(meaning)}",
                 "resource": meaning.resource,
                 "symptom": "yes" if meaning.symptom else "",
+                "absence": "yes" if meaning.counts and meaning.bad is Bad.DOWN else "",
             },
         )
 
