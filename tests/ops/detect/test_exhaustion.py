@@ -14,9 +14,10 @@ PRODUCTION = DetectSettings()
 DEMO = DetectSettings(step_s=2.0, window_s=180.0, horizon_s=600.0)
 
 
-def said(scene: Scene, settings: DetectSettings, last: int) -> list[Finding]:
+def said(scene: Scene, settings: DetectSettings, last: int, *open_ones: Finding) -> list[Finding]:
     now = scene.between(max(0, last - settings.steps), last)
-    view = View(now.metrics, now.red, now.exclusive, now.logs, now.step_s, now.graph)
+    known = {finding.fingerprint: finding for finding in open_ones}
+    view = View(now.metrics, now.red, now.exclusive, now.logs, now.step_s, now.graph, known)
     return Exhaustion(settings).detect(view, now.now)
 
 
@@ -106,6 +107,30 @@ def test_a_restart_ends_the_forecast() -> None:
     assert said(story.scene(), DEMO, 118) != []
     for last in range(124, 181, 4):
         assert said(story.scene(), DEMO, last) == []
+
+
+def with_a_hole(level_after: float) -> Scene:
+    """A leak, then nothing is measured for twenty steps, then a level."""
+    story = Story(steps=180, step_s=2.0)
+    grown = np.where(story.clock < 120, 100e6 + 3e6 * story.clock, level_after) + story.noise(0.0, 1e5)
+    story.memory(CHECKOUT, np.where((story.clock >= 120) & (story.clock < 140), np.nan, grown), 512e6)
+    return story.scene()
+
+
+def test_a_forecast_outlives_a_hole_in_what_was_measured() -> None:
+    """Not to see it any more is no recovery."""
+    leaking = with_a_hole(480e6)
+    first = said(leaking, DEMO, 118)[0]
+    steps = range(141, 160)
+    assert any(not said(leaking, DEMO, last) for last in steps)
+    assert all([f.fingerprint for f in said(leaking, DEMO, last, first)] == [first.fingerprint] for last in steps)
+
+
+def test_a_level_that_fell_behind_the_hole_is_a_recovery() -> None:
+    restarted = with_a_hole(100e6)
+    first = said(restarted, DEMO, 118)[0]
+    for last in range(141, 170, 3):
+        assert said(restarted, DEMO, last, first) == []
 
 
 @pytest.mark.parametrize("seed", range(5))

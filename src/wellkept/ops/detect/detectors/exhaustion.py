@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,14 +55,15 @@ class Exhaustion:
     tenth and ninetieth percentiles the interval of the forecast. Several stretches back from now are tried, the
     longest first. A shorter one counts only where growth is new: slower before, and to a level that the window has
     not seen, so a sawtooth does not count as growth on its way up, nor a warm-up on its way to level off. What
-    repeats more slowly than the window is long cannot be told from growth.
+    repeats more slowly than the window is long cannot be told from growth. An open forecast that cannot be judged,
+    because nothing was measured for a while, stays open as long as the level has not fallen.
 
     Source: Theil-Sen slopes over block extremes; on simulated leaks and disks they found every true trend where a
     least-squares line over the raw values found none.
     """
 
     name = "exhaustion"
-    version = "1"
+    version = "2"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
@@ -85,7 +87,22 @@ class Exhaustion:
             known = best.get(finding.fingerprint)
             if known is None or finding.score > known.score:
                 best[finding.fingerprint] = finding
+        for finding in self._interrupted(found, level, view):
+            best.setdefault(finding.fingerprint, finding)
         return [best[key] for key in sorted(best)]
+
+    def _interrupted(self, found: Signals, level: Floats, view: View) -> Iterator[Finding]:
+        """Open findings about signals that have a hole where growth is judged, and have not fallen since."""
+        length = self._settings.min_trend_steps // BLOCKS
+        newest = found.values[:, found.values.shape[1] - length * BLOCKS :]
+        fills = np.array([meaning.fills is Extreme.LOWEST for meaning in found.meanings])
+        holes = ~np.isfinite(_heights(newest, fills)).all(axis=1)
+        for index in np.flatnonzero(holes & np.isfinite(level)):
+            meaning, entity = found.meanings[index], found.series[index].entity
+            known = view.open.get(self._fingerprint(meaning, entity))
+            evidence = next((e for e in known.evidence if e.signal == meaning.name), None) if known else None
+            if known is not None and evidence is not None and level[index] >= evidence.values.get("level", np.inf):
+                yield known
 
     def _growth(self, found: Signals, level: Floats) -> _Growth:
         """The growth over the longest stretch that is steady, per signal."""
