@@ -1,0 +1,190 @@
+"""What a project's ``load`` may return, and what is left out of it whatever it returns."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.ml.workshop import NOON, logged
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.data.stage import flat, without
+from wellkept.ml.data.worker import work
+from wellkept.ml.project import function_of
+
+pytestmark = pytest.mark.usefixtures("workers_world")
+HOUR = timedelta(hours=1)
+KNOWN = "must be known in every row; leave out the rows whose label is not known yet"
+
+
+def loaded(folder: Path, body: str, *, excluded: Any = (), task: str = "binary_classification") -> pa.Table:
+    """The snapshot of a project whose ``load(window)`` has this body."""
+    code = "import pyarrow as pa\nimport pyarrow.parquet as pq\n\ndef load(window):\n" + textwrap.indent(
+        textwrap.dedent(body), "    "
+    )
+    folder.joinpath("model.py").write_text(code, encoding="utf-8")
+    pq.write_table(flat(logged([]), ["amount"]), folder / "logged.parquet")
+    request = {
+        "project": str(folder),
+        "start": (NOON - HOUR).isoformat(),
+        "end": NOON.isoformat(),
+        "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
+        "history": str(folder / "history.parquet"),
+        "logged": str(folder / "logged.parquet"),
+        "features": ["amount"],
+        "label": "label",
+        "task": task,
+        "out": str(folder / "out.parquet"),
+    }
+    result = work(request)
+    table = pq.read_table(folder / "out.parquet")
+    assert result == {"rows": table.num_rows}
+    return table
+
+
+def test_the_window_says_what_is_asked_for(tmp_path: Path) -> None:
+    span = (NOON - HOUR, NOON - HOUR / 2)
+    table = loaded(
+        tmp_path,
+        """
+        assert window.history.name == "history.parquet"
+        assert window.predictions().column_names == ["id", "time", "version", "score", "label", "amount"]
+        (start, end), = window.excluded
+        return pa.table({"amount": [1.0], "label": [1], "asked": [[window.start, window.end, start, end]]})
+        """,
+        excluded=[span],
+    )
+
+    assert table["asked"][0].as_py() == [NOON - HOUR, NOON, *span]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return None", "load(window): must return a frame that speaks Arrow, got 'NoneType'"),
+        ("return [1, 2]", "load(window): must return a frame that speaks Arrow, got 'list'"),
+        (
+            "return pa.table({'label': [1]})",
+            "load(window): must return a frame with every input and the label; missing, got 'amount'",
+        ),
+        (
+            "return pa.table({'amount': [1]})",
+            "load(window): must return a frame with every input and the label; missing, got 'label'",
+        ),
+        (
+            "return pa.table({'amount': ['a'], 'label': [1]})",
+            "load(window): amount: must be a column of numbers, got 'string'",
+        ),
+        (
+            "return pa.table({'amount': [1], 'label': ['yes']})",
+            "load(window): label: must be a column of numbers, got 'string'",
+        ),
+        ("return pa.table({'amount': [1, 2], 'label': [1, 2]})", "load(window): label: must be 0 or 1, got 2.0"),
+        (
+            "return pa.table({'amount': [1, 2, 3], 'label': [1.0, None, float('nan')]})",
+            f"load(window): label: {KNOWN}, got '2 of 3 rows without a label'",
+        ),
+        (
+            "return pa.table({'amount': [1], 'label': [1], 'time': [17]})",
+            "load(window): time: must be a column of timestamps, got 'int64'",
+        ),
+    ],
+)
+def test_what_it_returns_is_checked(body: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        loaded(tmp_path, body)
+
+    assert str(raised.value) == message
+
+
+def test_a_project_without_the_function_is_told_so(tmp_path: Path) -> None:
+    tmp_path.joinpath("model.py").write_text("load = 3\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"model\.py: load: must be a function"):
+        function_of(tmp_path, "load")
+
+
+def test_a_regression_may_have_any_label(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "return pa.table({'amount': [1], 'label': [-7.5]})", task="regression").num_rows == 1
+
+
+@pytest.mark.parametrize("values", ["[True, False]", "[0, 1]", "[0.0, 1.0]"])
+def test_a_binary_label_may_be_written_as_a_boolean(values: str, tmp_path: Path) -> None:
+    assert loaded(tmp_path, f"return pa.table({{'amount': [1, None], 'label': {values}}})").num_rows == 2
+
+
+@pytest.mark.parametrize("frame", ["pandas", "arrow"])
+def test_any_frame_that_speaks_arrow_will_do(frame: str, tmp_path: Path) -> None:
+    ending = ".to_pandas()" if frame == "pandas" else ""
+
+    assert loaded(tmp_path, f"return pa.table({{'amount': [1.5], 'label': [1]}}){ending}")["amount"].to_pylist() == [
+        1.5
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind", ["pa.timestamp('us', tz='UTC')", "pa.timestamp('ms')", "pa.timestamp('ns', tz='Europe/Berlin')"]
+)
+def test_excluded_rows_are_left_out_wherever_the_project_took_them_from(kind: str, tmp_path: Path) -> None:
+    table = loaded(
+        tmp_path,
+        f"""
+        step = (window.end - window.start) / 6
+        time = pa.array([window.start + n * step for n in range(6)], pa.timestamp("us", tz="UTC"))
+        return pa.table({{"time": time.cast({kind}), "amount": range(6), "label": [0, 1, 0, 1, 0, 1]}})
+        """,
+        excluded=[(NOON - HOUR * 5 / 6, NOON - HOUR * 4 / 6), (NOON - HOUR / 6, NOON)],
+    )
+
+    assert table["amount"].to_pylist() == [0, 3, 4]
+
+
+def test_dataclasses_work_in_a_project(tmp_path: Path) -> None:
+    body = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Row:
+            amount: float
+            label: int
+
+        return pa.table({"amount": [Row(1.0, 1).amount], "label": [1]})
+        """
+
+    assert loaded(tmp_path, body).num_rows == 1
+
+
+def test_logged_predictions_have_one_column_an_input() -> None:
+    rows = logged(
+        [
+            {"time": NOON, "label": 1.0, "features": {"amount": 2.0, "risk": None}},
+            {"time": NOON, "features": {"risk": 0.5}},
+        ]
+    )
+
+    table = flat(rows, ["amount", "risk"])
+
+    assert table["amount"].to_pylist() == [2.0, None]
+    assert table["risk"].to_pylist() == [None, 0.5]
+    assert table["label"].to_pylist() == [1.0, None]
+    assert flat(logged([]), ["amount"]).num_rows == 0
+
+
+def test_intervals_hold_both_their_ends() -> None:
+    times = [NOON + timedelta(seconds=n) for n in range(5)]
+    table = pa.table({"time": pa.array(times, pa.timestamp("us", tz="UTC")), "n": range(5)})
+
+    assert without(table, [(times[1], times[3])])["n"].to_pylist() == [0, 4]
+    assert without(table, [])["n"].to_pylist() == [0, 1, 2, 3, 4]
+    assert without(table, [(datetime(1970, 1, 1, tzinfo=UTC), NOON + HOUR)]).num_rows == 0
+
+
+def test_a_row_without_a_time_is_in_no_interval() -> None:
+    table = pa.table({"time": pa.array([None, NOON], pa.timestamp("us", tz="UTC")), "n": [0, 1]})
+
+    assert without(table, [(NOON - HOUR, NOON + HOUR)])["n"].to_pylist() == [0]

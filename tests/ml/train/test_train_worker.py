@@ -1,0 +1,189 @@
+"""Training: on the older rows, judged on the newer ones, which the project's code never sees."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.ml.workshop import NOON
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.reference import FILE, SCORE, parse_reference
+from wellkept.ml.runtime import load_scorer
+from wellkept.ml.train.worker import PARITY_NULL_ROWS, _cut, _with_nulls, work
+
+pytestmark = pytest.mark.usefixtures("workers_world")
+COUNT = 200
+TRAIN = """
+import json
+import numpy as np
+from pathlib import Path
+from sklearn.linear_model import LogisticRegression
+
+def train(frame):
+    seen = Path(__file__).with_name("seen.json")
+    seen.write_text(json.dumps([str(moment) for moment in frame["time"].to_pylist()]))
+    rows = np.column_stack([frame["amount"].to_numpy(), frame["risk"].to_numpy()])
+    return LogisticRegression().fit(rows, frame["label"].to_numpy())
+"""
+
+
+def frame(**columns: Any) -> pa.Table:
+    """A snapshot: a row a minute up to noon, given in no order."""
+    random = np.random.default_rng(8)
+    minutes = random.permutation(COUNT)
+    risk = random.random(COUNT)
+    found = {
+        "time": pa.array([NOON - timedelta(minutes=int(m)) for m in minutes], pa.timestamp("us", tz="UTC")),
+        "amount": pa.array(random.random(COUNT)),
+        "risk": pa.array(risk),
+        "label": pa.array((risk > 0.5).astype(float)),
+    }
+    return pa.table({**found, **columns})
+
+
+def trained(folder: Path, table: pa.Table, code: str = TRAIN, **request: Any) -> dict[str, Any]:
+    folder.joinpath("model.py").write_text(textwrap.dedent(code), encoding="utf-8")
+    pq.write_table(table, folder / "snapshot.parquet")
+    return work(
+        {
+            "project": str(folder),
+            "snapshot": str(folder / "snapshot.parquet"),
+            "features": ["amount", "risk"],
+            "nullable": [],
+            "label": "label",
+            "held_out": 0.25,
+            "since": None,
+            "champion": None,
+            "out": str(folder / "model"),
+            "scores": str(folder / "scores.parquet"),
+            **request,
+        }
+    )
+
+
+def seen(folder: Path) -> list[str]:
+    """The moments of the rows that the project's code was given."""
+    found: list[str] = json.loads(folder.joinpath("seen.json").read_text("utf-8"))
+    return found
+
+
+def test_the_newest_quarter_is_held_out(tmp_path: Path) -> None:
+    result = trained(tmp_path, frame())
+
+    assert (result["trained_on"], result["held_out"]) == (150, 50)
+    assert len(seen(tmp_path)) == 150
+    assert max(seen(tmp_path)) == str(NOON - timedelta(minutes=50))
+    assert pq.read_table(tmp_path / "scores.parquet").num_rows == 50
+
+
+def test_of_the_rows_since_the_world_changed_the_newer_half_is_held_out(tmp_path: Path) -> None:
+    result = trained(tmp_path, frame(), since=(NOON - timedelta(minutes=19)).timestamp())
+
+    assert (result["trained_on"], result["held_out"]) == (190, 10)
+
+
+def test_the_artifact_holds_the_model_its_manifest_and_what_it_was_trained_on(tmp_path: Path) -> None:
+    result = trained(tmp_path, frame())
+
+    folder = tmp_path / "model"
+    assert {path.name for path in folder.iterdir()} == {"model.onnx", "manifest.json", "reference.json"}
+    assert json.loads(folder.joinpath("manifest.json").read_text("utf-8")) == result["manifest"]
+    reference = parse_reference(folder.joinpath(FILE).read_bytes())
+    assert reference.keys() == {"amount", "risk", SCORE}
+    assert (reference["amount"].rows, reference[SCORE].rows) == (150, 50)
+
+
+def test_held_out_rows_are_scored_by_the_form_that_will_be_served(tmp_path: Path) -> None:
+    trained(tmp_path, frame())
+
+    scorer, _ = load_scorer(tmp_path / "model")
+    newest = frame().sort_by("time").slice(150)
+    scores = scorer.score(np.column_stack([newest["amount"].to_numpy(), newest["risk"].to_numpy()]))
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert np.array_equal(table["challenger"].to_numpy(), scores)
+    assert np.array_equal(table["label"].to_numpy(), newest["label"].to_numpy())
+
+
+def test_challenger_and_champion_are_scored_on_the_same_rows(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    trained(first, frame())
+    trained(second, frame(), champion=str(first / "model"))
+
+    table = pq.read_table(second / "scores.parquet")
+    assert table.column_names == ["label", "challenger", "champion"]
+    assert np.array_equal(table["challenger"].to_numpy(), table["champion"].to_numpy())
+
+
+def test_a_champion_with_an_input_that_the_rows_do_not_have_is_named(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    trained(first, frame())
+    code = TRAIN.replace('frame["amount"].to_numpy(), ', "")
+
+    with pytest.raises(InputError, match=r"the champion's inputs too, so that both models .* missing, got 'amount'"):
+        trained(second, frame().drop_columns(["amount"]), code, features=["risk"], champion=str(first / "model"))
+
+
+def test_nulls_are_counted_on_the_held_out_rows(tmp_path: Path) -> None:
+    code = """
+        import numpy as np
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        def train(frame):
+            rows = np.column_stack([frame["amount"].to_numpy(zero_copy_only=False), frame["risk"].to_numpy()])
+            return HistGradientBoostingClassifier(max_iter=3).fit(rows, frame["label"].to_numpy())
+        """
+    amount = pa.array([None if index % 2 else 1.0 for index in range(COUNT)], pa.float64())
+    ordered = frame().sort_by("time").set_column(1, "amount", amount)
+
+    result = trained(tmp_path, ordered, code, nullable=["amount"])
+
+    assert result["null_shares"] == {"amount": 0.5, "risk": 0.0}
+    assert result["manifest"]["format"] in ("onnx", "skops")
+    assert result["latency_p99_ms"] > 0
+
+
+def test_rows_without_a_time_are_taken_in_their_order(tmp_path: Path) -> None:
+    code = TRAIN.replace('[str(moment) for moment in frame["time"].to_pylist()]', 'frame["amount"].to_pylist()')
+    trained(tmp_path, frame().drop_columns(["time"]), code)
+
+    assert seen(tmp_path) == frame()["amount"].to_pylist()[:150]
+
+
+def test_only_what_may_be_null_is_tried_without() -> None:
+    rows = np.arange(12.0).reshape(4, 3)
+
+    tried = _with_nulls(rows, np.array([False, True, True]))
+
+    assert np.array_equal(tried[:4], rows)
+    assert np.isnan(tried[4:]).sum(axis=0).tolist() == [0, 4, 4]
+    assert np.isnan(tried[4:]).sum(axis=1).tolist() == [1] * 8
+    assert np.array_equal(_with_nulls(rows, np.array([False] * 3)), rows)
+    assert len(_with_nulls(np.zeros((500, 3)), np.array([True] * 3))) == 500 + 3 * PARITY_NULL_ROWS
+
+
+@given(st.integers(1, 500), st.one_of(st.none(), st.integers(-10, 600)))
+def test_something_is_always_held_out_and_the_oldest_are_trained_on(count: int, since_minute: int | None) -> None:
+    times = [NOON + timedelta(minutes=minute) for minute in range(count)]
+    table = pa.table({"time": pa.array(times, pa.timestamp("us", tz="UTC"))})
+    since = None if since_minute is None else (NOON + timedelta(minutes=since_minute)).timestamp()
+
+    cut = _cut(table, 0.25, since)
+
+    assert 0 <= cut < count
+    recent = 0 if since_minute is None else max(0, count - max(0, since_minute))
+    if recent >= 2:
+        assert count - cut == recent // 2
