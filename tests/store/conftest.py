@@ -1,3 +1,3 @@
-from tests.store.fixtures import engine, telemetry
+from tests.store.fixtures import engine, opening, telemetry
 
-__all__ = ["engine", "telemetry"]
+__all__ = ["engine", "opening", "telemetry"]

@@ -1,3 +1,3 @@
-from tests.store.fixtures import telemetry
+from tests.store.fixtures import opening, telemetry
 
-__all__ = ["telemetry"]
+__all__ = ["opening", "telemetry"]

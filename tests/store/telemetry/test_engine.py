@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.store.fixtures import Opening
 
 from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.engine import EmbeddedEngine
@@ -48,8 +49,8 @@ def test_a_result_without_rows_has_its_columns(engine: EmbeddedEngine) -> None:
     assert rows.column_names == ["n"]
 
 
-def test_a_result_outlives_the_engine(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(tmp_path / "telemetry")
+def test_a_result_outlives_the_engine(opening: Opening) -> None:
+    engine = opening(EmbeddedEngine)
     rows = engine.query("SELECT number AS n FROM numbers(100000)")
     engine.close()
     assert rows["n"].to_pylist() == list(range(100_000))
@@ -60,13 +61,12 @@ def test_a_query_that_takes_too_long_is_ended(engine: EmbeddedEngine) -> None:
         engine.query(ENDLESS, limit_s=0.2)
 
 
-def test_what_a_failed_query_had_put_out_is_not_the_next_ones_result(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(tmp_path / "telemetry", readers=1)
+def test_what_a_failed_query_had_put_out_is_not_the_next_ones_result(opening: Opening) -> None:
+    engine = opening(EmbeddedEngine, readers=1)
     for failing in (ENDLESS, "SELECT number, throwIf(number = 70000) FROM numbers(100000)", "SELECT nonsense"):
         with pytest.raises(StoreError):
             engine.query(failing, limit_s=0.2)
         assert engine.query("SELECT 7 AS seven").to_pydict() == {"seven": [7]}
-    engine.close()
 
 
 def test_a_long_query_holds_up_neither_a_writer_nor_a_reader(engine: EmbeddedEngine) -> None:
@@ -95,18 +95,16 @@ def test_writers_side_by_side_lose_nothing(engine: EmbeddedEngine) -> None:
     assert count(engine) == 80
 
 
-def test_what_is_stored_is_there_after_a_reopening(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(tmp_path / "telemetry")
+def test_what_is_stored_is_there_after_a_reopening(opening: Opening) -> None:
+    engine = opening(EmbeddedEngine)
     engine.command(NUMBERS)
     engine.insert_arrow("numbers_kept", pa.table({"n": [1, 2, 3]}))
     engine.close()
-    again = EmbeddedEngine(tmp_path / "telemetry")
-    assert count(again) == 3
-    again.close()
+    assert count(opening(EmbeddedEngine)) == 3
 
 
-def test_databases_in_one_folder_do_not_see_one_another(engine: EmbeddedEngine) -> None:
-    other = EmbeddedEngine(engine.folder, database="other")
+def test_databases_in_one_folder_do_not_see_one_another(engine: EmbeddedEngine, opening: Opening) -> None:
+    other = opening(EmbeddedEngine, database="other")
     for one in (engine, other):
         one.command(NUMBERS)
     engine.insert_arrow("numbers_kept", pa.table({"n": [1]}))
@@ -144,8 +142,8 @@ def test_a_name_that_is_no_identifier_never_reaches_a_statement(engine: Embedded
         EmbeddedEngine(engine.folder, database=name)
 
 
-def test_a_closed_engine_says_so(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(tmp_path / "telemetry")
+def test_a_closed_engine_says_so(opening: Opening) -> None:
+    engine = opening(EmbeddedEngine)
     engine.close()
     engine.close()
     with pytest.raises(StoreError, match="is closed"):
@@ -154,8 +152,8 @@ def test_a_closed_engine_says_so(tmp_path: Path) -> None:
         engine.command("SELECT 1")
 
 
-def test_closing_waits_for_what_is_under_way_and_refuses_who_waits(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(tmp_path / "telemetry", readers=2)
+def test_closing_waits_for_what_is_under_way_and_refuses_who_waits(opening: Opening) -> None:
+    engine = opening(EmbeddedEngine, readers=2)
     with ThreadPoolExecutor() as pool:
         running = begun(engine, pool, limit_s=1.0)
         closing = threading.Thread(target=engine.close)

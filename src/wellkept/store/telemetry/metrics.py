@@ -74,17 +74,16 @@ class Metrics:
 
     def _describe(self, ids: list[int]) -> list[_Known]:
         with self._lock:
-            missing = [series for series in ids if series not in self._known]
+            known = {series: self._known[series] for series in ids if series in self._known}
+        missing = [series for series in ids if series not in known]
         if missing:
-            rows = self._engine.query(load("queries/series.sql"), {"series": missing})
+            found = _read_series(self._engine.query(load("queries/series.sql"), {"series": missing}))
             with self._lock:
-                if len(self._known) > _REMEMBERED:
+                if len(self._known) + len(found) > _REMEMBERED:
                     self._known.clear()
-                    missing = ids
-                self._known.update(_read_series(rows))
-        if missing is ids:
-            return self._describe(ids)
-        return [self._known[series] for series in ids]
+                self._known.update(found)
+            known |= found
+        return [known[series] for series in ids]
 
 
 def _read_series(rows: pa.Table) -> dict[int, _Known]:

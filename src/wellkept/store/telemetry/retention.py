@@ -10,6 +10,9 @@ from wellkept.store.telemetry.statements import load, split
 
 SIGNALS = ("metrics", "logs", "traces", "predictions", "changes")
 
+LONGEST = 36_500
+"""Days; beyond that a sum of dates would come out in the past, and what should stay for ever would go at once."""
+
 _APPLIED = "SELECT signal, days FROM retention FINAL"
 _NOTE = "INSERT INTO retention SELECT {signal:String}, {days:UInt32}, now64(3)"
 
@@ -25,13 +28,21 @@ def apply_retention(engine: Engine, days: Mapping[str, float]) -> tuple[str, ...
     for signal, wanted in days.items():
         if signal not in SIGNALS:
             raise InputError(f"retention of {signal}", f"must be of one of {', '.join(SIGNALS)}")
-        if wanted != int(wanted) or wanted < 0:
-            raise InputError(f"retention of {signal}", "must be a whole number of days, 0 for ever", wanted)
-        if applied.get(signal, 0) == int(wanted):
-            continue
-        kind = "set" if wanted else "remove"
-        for statement in split(load(f"ttl/{signal}_{kind}.sql")):
-            engine.command(statement, {"days": int(wanted)})
-        engine.command(_NOTE, {"signal": signal, "days": int(wanted)})
-        changed.append(signal)
+        if not 0 <= wanted <= LONGEST or wanted != int(wanted):
+            rule = f"must be a whole number of days up to {LONGEST}, 0 for ever"
+            raise InputError(f"retention of {signal}", rule, wanted)
+        if applied.get(signal, 0) != int(wanted):
+            _alter(engine, signal, int(wanted))
+            changed.append(signal)
     return tuple(changed)
+
+
+def _alter(engine: Engine, signal: str, wanted: int) -> None:
+    """Alter the tables, then note it down; what was cut short in between is done again as a whole."""
+    for statement in split(load(f"ttl/{signal}_set.sql")):
+        engine.command(statement, {"days": wanted or LONGEST})
+    if not wanted:
+        # A table without a TTL refuses to have it removed, so each has just been given one.
+        for statement in split(load(f"ttl/{signal}_remove.sql")):
+            engine.command(statement)
+    engine.command(_NOTE, {"signal": signal, "days": wanted})

@@ -34,7 +34,7 @@ FROM
         toInt64(if(is_client, caller.Duration, callee.Duration)) AS taken,
         toInt64(callee.Duration) AS answered
     FROM spans AS caller
-    LEFT JOIN (SELECT * FROM spans WHERE SpanKind IN ('Server', 'Consumer')) AS callee
+    LEFT JOIN (SELECT * FROM spans WHERE SpanKind IN ('Server', 'Consumer') AND ParentSpanId != '') AS callee
         ON callee.TraceId = caller.TraceId AND callee.ParentSpanId = caller.SpanId
     WHERE is_answered OR is_client
 )

@@ -1,1 +1,1 @@
-ALTER TABLE changes MODIFY TTL toDateTime(at) + toIntervalDay({days:UInt32});
+ALTER TABLE changes MODIFY TTL at + toIntervalDay({days:UInt32});

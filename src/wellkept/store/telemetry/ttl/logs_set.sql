@@ -1,1 +1,1 @@
-ALTER TABLE otel_logs MODIFY TTL toDateTime(Timestamp) + toIntervalDay({days:UInt32});
+ALTER TABLE otel_logs MODIFY TTL Timestamp + toIntervalDay({days:UInt32});

@@ -1,3 +1,3 @@
-ALTER TABLE predictions MODIFY TTL toDateTime(time) + toIntervalDay({days:UInt32});
-ALTER TABLE prediction_ids MODIFY TTL toDateTime(time) + toIntervalDay({days:UInt32});
-ALTER TABLE labels MODIFY TTL toDateTime(time) + toIntervalDay({days:UInt32});
+ALTER TABLE predictions MODIFY TTL time + toIntervalDay({days:UInt32});
+ALTER TABLE prediction_ids MODIFY TTL time + toIntervalDay({days:UInt32});
+ALTER TABLE labels MODIFY TTL time + toIntervalDay({days:UInt32});

@@ -1,0 +1,182 @@
+"""Spans read back: rate, errors and duration, exclusive time, who called whom, traces, the latest."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.store.telemetry.scenes import at, put_span
+
+from wellkept.store.telemetry.telemetry import Telemetry
+from wellkept.store.telemetry.window import Window
+
+CHECKOUT, PAYMENTS = "service:shop/checkout", "service:shop/payments"
+
+
+def columns(window: Window) -> dict[tuple[str, str], list[float]]:
+    return {
+        (series.entity, series.name): [float(value) for value in window.values[:, index]]
+        for index, series in enumerate(window.series)
+    }
+
+
+def test_rate_errors_and_duration(telemetry: Telemetry) -> None:
+    for span, (began, took_s, status) in enumerate(
+        [(1, 0.1, "Unset"), (2, 0.3, "Error"), (3, 0.2, "Ok"), (25, 1, "Ok")]
+    ):
+        put_span(telemetry, "shop/checkout", began, took_s, status=status, span=span + 1)
+    found = columns(telemetry.spans.red(at(0), at(30), 10))
+    assert found[CHECKOUT, "span.rate"] == pytest.approx([0.3, math.nan, 0.1], nan_ok=True)
+    assert found[CHECKOUT, "span.errors"] == pytest.approx([0.1, math.nan, 0.0], nan_ok=True)
+    assert found[CHECKOUT, "span.duration.p50"] == pytest.approx([0.2, math.nan, 1.0], nan_ok=True)
+    assert found[CHECKOUT, "span.duration.p95"] == pytest.approx([0.3, math.nan, 1.0], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts"), [("Server", 1), ("Consumer", 1), ("Client", 0), ("Internal", 0), ("Producer", 0)]
+)
+def test_only_what_a_service_answers_counts(telemetry: Telemetry, kind: str, counts: int) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.1, kind=kind)
+    assert len(telemetry.spans.red(at(0), at(10), 10).series) == 4 * counts
+
+
+def test_a_span_that_came_twice_counts_once(telemetry: Telemetry) -> None:
+    for _ in range(2):
+        put_span(telemetry, "shop/checkout", 1, 0.1, times=2)
+        put_span(telemetry, "shop/checkout", 1, 0.05, kind="Client", span=2, parent=1, service_peer_name="payments")
+    assert columns(telemetry.spans.red(at(0), at(10), 10))[CHECKOUT, "span.rate"] == [0.1]
+    assert columns(telemetry.spans.exclusive(at(0), at(10), 10))[CHECKOUT, "span.exclusive.p90"] == pytest.approx(
+        [0.05]
+    )
+    assert telemetry.spans.edges(at(0), at(10))["calls"].to_pylist() == [1]
+    assert telemetry.spans.trace(f"{1:032x}").num_rows == 2
+    assert telemetry.spans.recent(at(0), at(10)).num_rows == 1
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    spans=st.lists(
+        st.tuples(st.integers(-80, 320), st.integers(1, 900), st.sampled_from(["Unset", "Ok", "Error"])), max_size=8
+    ),
+    length=st.integers(1, 300),
+    step=st.sampled_from([0.5, 7.0, 10.0]),
+)
+def test_the_grid_is_what_brute_force_gives(
+    telemetry: Telemetry, spans: list[tuple[int, int, str]], length: int, step: float
+) -> None:
+    telemetry.engine.command("TRUNCATE TABLE otel_traces")
+    for number, (began, took, status) in enumerate(spans, 1):
+        put_span(telemetry, "shop/checkout", began / 10, took / 1000, status=status, span=number)
+    found = columns(telemetry.spans.red(at(0), at(length / 10), step))
+    for index in range(math.ceil(length / 10 / step)):
+        low, high = index * step, min((index + 1) * step, length / 10)
+        inside = [(took / 1000, status) for began, took, status in spans if low <= began / 10 < high]
+        if not inside:
+            assert all(math.isnan(values[index]) for values in found.values())
+            continue
+        assert found[CHECKOUT, "span.rate"][index] == pytest.approx(len(inside) / step)
+        errors = sum(status == "Error" for _, status in inside)
+        assert found[CHECKOUT, "span.errors"][index] == pytest.approx(errors / step)
+        p50 = found[CHECKOUT, "span.duration.p50"][index]
+        durations = sorted(took for took, _ in inside)
+        assert statistics.median_low(durations) <= p50 + 1e-9
+        assert p50 <= statistics.median_high(durations) + 1e-9
+
+
+def test_exclusive_time_leaves_out_what_was_waited_for(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 1.0, span=1)
+    put_span(telemetry, "shop/checkout", 1.1, 0.3, kind="Client", span=2, parent=1)
+    put_span(telemetry, "shop/checkout", 1.5, 0.4, kind="Client", span=3, parent=1)
+    put_span(telemetry, "shop/payments", 1.1, 0.25, span=4, parent=2)
+    put_span(telemetry, "shop/payments", 1.5, 0.35, span=5, parent=3)
+    found = columns(telemetry.spans.exclusive(at(0), at(10), 10))
+    assert found[CHECKOUT, "span.exclusive.p90"] == pytest.approx([0.3])
+    assert found[PAYMENTS, "span.exclusive.p90"] == pytest.approx([0.3])
+
+
+def test_exclusive_time_is_never_negative(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.5, span=1)
+    for span in (2, 3):  # side by side
+        put_span(telemetry, "shop/checkout", 1, 0.4, kind="Client", span=span, parent=1)
+    assert columns(telemetry.spans.exclusive(at(0), at(10), 10)) == {(CHECKOUT, "span.exclusive.p90"): [0.0]}
+
+
+def edges(telemetry: Telemetry) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = telemetry.spans.edges(at(0), at(100)).to_pylist()
+    return found
+
+
+def test_a_call_is_told_by_the_caller_and_the_callee(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.30, kind="Client", span=2, parent=1, status="Error")
+    put_span(telemetry, "shop/payments", 1.01, 0.25, span=3, parent=2)
+    put_span(telemetry, "shop/checkout", 2, 0.10, kind="Client", span=4, parent=1)
+    put_span(telemetry, "shop/payments", 2.01, 0.05, span=5, parent=4)
+    (edge,) = edges(telemetry)
+    assert (edge["source"], edge["target"], edge["calls"], edge["errors"]) == (CHECKOUT, PAYMENTS, 2, 1)
+    assert edge["p95_s"] == pytest.approx(0.3)
+    assert edge["gap_p50_s"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("label", ["service_peer_name", "peer_service"])
+def test_a_call_that_nobody_answered_counts_towards_whom_the_caller_named(telemetry: Telemetry, label: str) -> None:
+    named: dict[str, Any] = {label: "payments"}
+    put_span(telemetry, "shop/checkout", 1, 5, kind="Client", span=2, status="Error", **named)
+    (edge,) = edges(telemetry)
+    assert (edge["source"], edge["target"], edge["calls"], edge["errors"]) == (CHECKOUT, PAYMENTS, 1, 1)
+
+
+def test_a_message_is_a_call_from_who_produced_it(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.01, kind="Producer", span=2)
+    put_span(telemetry, "shop/payments", 3, 0.2, kind="Consumer", span=3, parent=2, status="Error")
+    (edge,) = edges(telemetry)
+    assert (edge["source"], edge["target"], edge["errors"]) == (CHECKOUT, PAYMENTS, 1)
+    assert edge["p95_s"] == pytest.approx(0.2)
+
+
+def test_a_service_within_itself_is_no_edge(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.30, kind="Client", span=2)
+    put_span(telemetry, "shop/checkout", 1, 0.20, span=3, parent=2)
+    put_span(telemetry, "shop/checkout", 1, 0.20, kind="Client", span=4)
+    assert edges(telemetry) == []
+
+
+def test_spans_without_ids_are_not_one_anothers_children(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.3, trace=0, span=0)
+    put_span(telemetry, "shop/payments", 1, 0.3, trace=0, span=0)
+    put_span(telemetry, "shop/payments", 2, 0.3, trace=7, span=1)
+    put_span(telemetry, "shop/checkout", 3, 0.3, trace=7, span=0, kind="Client")
+    assert edges(telemetry) == []
+
+
+def test_a_trace(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/payments", 2, 0.1, trace=255, span=2, parent=1, status="Error")
+    put_span(telemetry, "shop/checkout", 1, 2, trace=255, span=1)
+    put_span(telemetry, "shop/checkout", 1, 2, trace=254, span=1)
+    trace = telemetry.spans.trace(f"{255:032X}")
+    assert trace["SpanId"].to_pylist() == [f"{1:016x}", f"{2:016x}"]
+    assert trace["ServiceEntity"].to_pylist() == [CHECKOUT, PAYMENTS]
+    assert trace["Duration"].to_pylist() == [2_000_000_000, 100_000_000]
+    assert telemetry.spans.trace("unknown").num_rows == 0
+    assert telemetry.spans.trace("' OR 1=1").num_rows == 0
+
+
+def test_the_latest_first_and_what_is_asked_for(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.1, span=1)
+    put_span(telemetry, "shop/checkout", 2, 2.0, span=2, status="Error")
+    put_span(telemetry, "shop/payments", 3, 0.1, span=3, status="Error")
+    put_span(telemetry, "shop/payments", 3, 0.1, span=4, kind="Client")
+
+    def recent(**options: Any) -> list[int]:
+        return [int(span, 16) for span in telemetry.spans.recent(at(0), at(10), **options)["SpanId"].to_pylist()]
+
+    assert recent() == [3, 2, 1]
+    assert recent(limit=2) == [3, 2]
+    assert recent(entity=CHECKOUT) == [2, 1]
+    assert recent(errors_only=True) == [3, 2]
+    assert recent(slower_than_s=0.1) == [3, 2, 1]
+    assert recent(slower_than_s=0.2) == [2]
+    assert recent(entity=PAYMENTS, errors_only=True, slower_than_s=1) == []
