@@ -173,9 +173,9 @@ class TrainingRuns:
             "metrics": dict(version.metrics),
         }
         now = self._clock.now()
-        self._registry.save_job(replace(job, state="done", ended_at=now, details=details))
         what = {"version": version.number, "digest": version.digest, "judgement": version.gate.judgement.value}
         self._audit.append(now, "wellkept", "training.done", job.subject, what)
+        self._registry.save_job(replace(job, state="done", ended_at=now, details=details))
 
     def _note(self, job: Job, phase: str) -> None:
         self._registry.save_job(replace(job, details={**job.details, "phase": phase}))
@@ -183,8 +183,8 @@ class TrainingRuns:
     def _end(self, job: Job, state: str, why: str) -> None:
         """Settle a job that has no version to show."""
         now, details = self._clock.now(), {**job.details, "error": why, "phase": state}
-        self._registry.save_job(replace(job, state=state, ended_at=now, details=details))
         self._audit.append(now, "wellkept", f"training.{state}", job.subject, {"job": job.id, "error": why})
+        self._registry.save_job(replace(job, state=state, ended_at=now, details=details))
 
     def _folder_of(self, job: Job) -> Path:
         return self._folder / job.id.replace(":", "_")
