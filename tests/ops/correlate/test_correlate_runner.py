@@ -65,6 +65,7 @@ def finding(
     kind: FindingKind = FindingKind.ANOMALY,
     score: float = 0.5,
     signal: str = "latency",
+    resource: str = "",
 ) -> Finding:
     return Finding(
         fingerprint=fingerprint("test", entity, signal),
@@ -77,6 +78,7 @@ def finding(
         score_meaning="of a test",
         starts_at=at(at_s),
         sentence=f"{signal} of {entity} is bad",
+        attributes={"resource": resource},
     )
 
 
@@ -141,6 +143,7 @@ def test_a_resolved_incident_never_swallows_new_findings(stream: Stream) -> None
         ([finding(LONELY, severity=Severity.WARNING)], False),
         ([finding(LONELY, severity=Severity.WARNING, kind=FindingKind.DRIFT)], False),
         ([finding(LONELY, severity=Severity.WARNING, score=0.9)], True),
+        ([finding(LONELY, severity=Severity.WARNING, score=1.0, resource="cpu")], False),
         ([finding(LONELY, severity=Severity.WARNING, kind=FindingKind.FORECAST)], True),
         ([finding(LONELY, severity=Severity.WARNING, kind=FindingKind.MISSING_DATA)], True),
         ([finding(CHAIN[0], severity=Severity.WARNING), finding(CHAIN[1], severity=Severity.WARNING)], True),

@@ -125,6 +125,13 @@ def test_cpu_of_many_cores_is_one_signal() -> None:
     assert found[0].attributes["resource"] == "cpu"
 
 
+def test_a_machine_that_is_always_busy_cannot_become_busy() -> None:
+    story = Story()
+    idle = np.where(story.clock >= 170, 0.0, 0.04)
+    story.metric(HOST, "system.cpu.utilization", idle, attributes={"cpu.mode": "idle"})
+    assert said(story.scene()) == []
+
+
 def test_raw_network_bytes_wake_nobody() -> None:
     story = Story()
     story.metric(HOST, "system.network.io", np.where(story.clock >= 150, 1e9, 10.0), "By/s")

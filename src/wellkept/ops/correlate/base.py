@@ -22,7 +22,7 @@ class CorrelateSettings:
     persist_s: float = 120.0
     """A single weak finding opens an incident only when it has lasted this long."""
     strong_score: float = 0.85
-    """From this score on a finding is not weak."""
+    """From this score on a finding is not weak, unless it only says that a resource is busy."""
     quiet_s: float = 120.0
     """An incident is resolved when all its findings have been over for this long."""
     close_after_s: float = 0.0

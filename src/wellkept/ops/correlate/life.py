@@ -38,7 +38,7 @@ def is_enough(findings: Sequence[Finding], now: datetime, settings: CorrelateSet
             return f"a finding of severity {finding.severity.name.lower()}"
         if finding.kind in SPEAKS_FOR_ITSELF:
             return f"a finding of kind {finding.kind.value}"
-        if finding.score >= settings.strong_score:
+        if finding.score >= settings.strong_score and not finding.attributes.get("resource"):
             return f"a finding with score {finding.score:.2f}"
         lasted = (now - finding.starts_at).total_seconds()
         if lasted >= settings.persist_s:

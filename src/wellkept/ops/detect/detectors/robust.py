@@ -49,7 +49,7 @@ class RobustAnomaly:
     """
 
     name = "robust"
-    version = "2"
+    version = "3"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
@@ -92,7 +92,7 @@ class RobustAnomaly:
         edge = np.where(np.isfinite(alarming), np.maximum(edge, alarming), edge)
         edge = np.where(self._matters(found, level), np.minimum(edge, STOPPED * centre), edge)
         enough = np.isfinite(older).sum(axis=1) >= self._settings.min_points
-        enough &= ~(capped & (centre >= edge))
+        enough &= ~(capped & (centre >= edge)) & ~(np.isfinite(alarming) & (centre >= alarming))
         return _Band(centre, scale, edge, enough & np.isfinite(edge))
 
     def _matters(self, found: Signals, level: Floats) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ class RobustAnomaly:
         meaning, info = found.meanings[index], found.series[index]
         start = _onset(out, bad)
         run = bad[start:]
-        level = float(np.median(run[np.isfinite(run)])) * meaning.bad
+        level = float(np.median(run[np.isfinite(run)])) * meaning.bad + 0.0  # no "-0" in sentences
         usual, spread = float(band.centre[index]) * meaning.bad, float(band.scale[index])
         edge = float(band.edge[index]) * meaning.bad
         score = _score(level, usual, meaning, float(found.limits[index]))
