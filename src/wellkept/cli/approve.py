@@ -28,14 +28,14 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     read = api.get(f"/api/v1/plans/{plan}")
     if not as_json:
         _show(read)
-    verb = "reject" if reject else "approve"
+    verb, done = ("reject", "rejected") if reject else ("approve", "approved")
     if not yes:
         click.confirm(f"{verb} exactly this plan?", abort=True, err=True)
-    opinion = {"hash": read["hash"], "by": by, "why": why or f"{verb}d on the command line"}
+    opinion = {"hash": read["hash"], "by": by, "why": why or f"{done} on the command line"}
     answer = api.post(f"/api/v1/plans/{plan}/{verb}", opinion)
     if as_json:
         return say_json(answer)
-    click.secho(f"{verb}d: {read['plan']['title']}", fg="yellow" if reject else "green")
+    click.secho(f"{done}: {read['plan']['title']}", fg="yellow" if reject else "green")
     return None
 
 

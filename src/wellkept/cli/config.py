@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from wellkept.cli.render import json_option, say_json
-from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import DocumentError
+from wellkept.cli.render import json_option, say_json, telling_mistakes
 
 
 @click.group(name="config")
@@ -23,16 +21,9 @@ def check(file: Path, as_json: bool) -> None:
     """Name every mistake in FILE, with line, field, rule and value."""
     from wellkept.app.settings import load_settings
 
-    try:
+    with telling_mistakes(as_json):
         load_settings(file, {})
-    except DocumentError as error:
-        if not as_json:
-            raise
-        say_json({"ok": False, "problems": encode(error.problems)})
-        raise SystemExit(error.exit_code) from error
-    if as_json:
-        say_json({"ok": True, "problems": []})
-    else:
+    if not as_json:
         click.secho(f"{file} is right", fg="green")
 
 

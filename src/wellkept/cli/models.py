@@ -46,8 +46,8 @@ def train(project: Path, data: Path | None, as_json: bool) -> None:
     api = client(data)
     job = api.post("/api/v1/models/train", {"project": str(project.resolve()), "by": getpass.getuser()})["job"]
     job = _followed(api, job, quiet=as_json)
-    if job["state"] == "failed":
-        raise TrainingError(f"training of {project} failed: {job['details'].get('error', '')}")
+    if job["state"] != "done":
+        raise TrainingError(f"training of {project} {job['state']}: {job['details'].get('error', '')}")
     if as_json:
         return say_json(job)
     details = job["details"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import DocumentError
 from wellkept.sdk.client import Client
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -29,6 +32,20 @@ def client(data: Path | None) -> Client:
 def say_json(value: Any) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(value, indent=2, default=str))
+
+
+@contextlib.contextmanager
+def telling_mistakes(as_json: bool) -> Iterator[None]:
+    """Around the reading of a document: with ``--json``, what is wrong with it (or that nothing is) is one document."""
+    try:
+        yield
+    except DocumentError as error:
+        if not as_json:
+            raise
+        say_json({"ok": False, "problems": encode(error.problems)})
+        raise SystemExit(error.exit_code) from error
+    if as_json:
+        say_json({"ok": True, "problems": []})
 
 
 def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:

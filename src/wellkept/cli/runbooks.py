@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wellkept.cli.render import json_option, say_json, say_table
+from wellkept.cli.render import json_option, say_json, say_table, telling_mistakes
 
 
 @click.group(name="runbooks")
@@ -40,8 +40,12 @@ def list_runbooks(folders: tuple[Path, ...], as_json: bool) -> None:
 
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def check(file: Path) -> None:
+@json_option
+def check(file: Path, as_json: bool) -> None:
     """Name every mistake in FILE, with line, field, rule and value."""
     from wellkept.app.runbooks import check_runbook
 
-    click.secho(f"{file}: runbook {check_runbook(file).name} is right", fg="green")
+    with telling_mistakes(as_json):
+        runbook = check_runbook(file)
+    if not as_json:
+        click.secho(f"{file}: runbook {runbook.name} is right", fg="green")
