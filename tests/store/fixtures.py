@@ -40,7 +40,8 @@ def engine(opening: Opening) -> EmbeddedEngine:
 
 
 @pytest.fixture
-def telemetry(opening: Opening) -> Telemetry:
+def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
     """An empty telemetry store."""
-    made: Telemetry = opening()
-    return made
+    opened = Telemetry.open(tmp_path / "telemetry")
+    yield opened
+    opened.close()

@@ -1,0 +1,78 @@
+"""Discovery: what telemetry says exists, and what depends on what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.store.telemetry.scenes import at, put_metric, put_span
+from tests.store.telemetry.test_resources import report
+
+from wellkept.kernel.entity import EdgeKind, EntityKind
+from wellkept.ops.ingest.discovery import Discovery, of_resource
+from wellkept.spine.topology import Topology
+from wellkept.store.state.state import State
+from wellkept.store.telemetry.telemetry import Telemetry
+
+HOST, PROCESS = "host:h1", "process:h1:7"
+CHECKOUT, PAYMENTS = "service:shop/checkout", "service:shop/payments"
+
+
+@pytest.fixture
+def topology(tmp_path: Path) -> Topology:
+    return Topology(State.open(tmp_path / "state"))
+
+
+def edges(topology: Topology) -> set[tuple[str, str, EdgeKind]]:
+    return {(edge.source, edge.target, edge.kind) for edge in topology.edges(at(100))}
+
+
+def test_hosts_services_processes_and_what_runs_on_what(telemetry: Telemetry, topology: Topology) -> None:
+    resource: dict[str, Any] = {"host_id": "h1", "host_name": "web-1", "process_pid": "7"}
+    report(telemetry, 50, **resource, service_name="checkout", service_namespace="shop")
+    Discovery(telemetry, topology, step_s=10).tick(at(60))
+    found = {entity.id: (entity.kind, entity.name) for entity in topology.entities(None, at(60))}
+    assert found == {
+        HOST: (EntityKind.HOST, "web-1"),
+        PROCESS: (EntityKind.PROCESS, "checkout (7)"),
+        CHECKOUT: (EntityKind.SERVICE, "checkout"),
+    }
+    assert edges(topology) == {
+        (CHECKOUT, HOST, EdgeKind.RUNS_ON),
+        (CHECKOUT, PROCESS, EdgeKind.RUNS_AS),
+        (PROCESS, HOST, EdgeKind.RUNS_ON),
+    }
+
+
+def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> None:
+    put_span(telemetry, "shop/checkout", 50, 0.3, kind="Client", span=2)
+    put_span(telemetry, "shop/payments", 50, 0.2, span=3, parent=2)
+    Discovery(telemetry, topology, step_s=10).tick(at(60))
+    assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) in edges(topology)
+
+
+def test_disks_from_their_filesystem(telemetry: Telemetry, topology: Topology) -> None:
+    put_metric(telemetry, [(50, 1)], name="system.filesystem.usage", labels={"system_filesystem_mountpoint": "/data"})
+    discovery = Discovery(telemetry, topology, step_s=10)
+    discovery.tick(at(60))
+    assert topology.entities(EntityKind.DISK, at(60)) == []  # the resource named no host
+
+
+def test_what_was_seen_stays_and_what_is_new_is_added(telemetry: Telemetry, topology: Topology) -> None:
+    discovery = Discovery(telemetry, topology, step_s=10)
+    report(telemetry, 0, host_id="h1")
+    discovery.tick(at(10))
+    report(telemetry, 200, host_id="h2")
+    discovery.tick(at(210))
+    assert {entity.id for entity in topology.entities(EntityKind.HOST, at(210))} == {"host:h1", "host:h2"}
+
+
+def test_nothing_seen_is_nothing_said(telemetry: Telemetry, topology: Topology) -> None:
+    Discovery(telemetry, topology, step_s=10).tick(at(60))
+    assert topology.entities(None, at(60)) == []
+
+
+def test_a_resource_that_names_nothing() -> None:
+    assert of_resource({}, at(0)) == ([], [])
+    assert of_resource({"service.name": "unknown_service:java", "process.pid": "7"}, at(0)) == ([], [])
