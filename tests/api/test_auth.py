@@ -12,14 +12,14 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Scope
 
-from wellkept.api.auth import OPEN, OPEN_BELOW, Authentication
+from wellkept.api.auth import OPEN, OPEN_BELOW, PROGRAMS, Authentication
 from wellkept.app.platform import Platform
 from wellkept.app.server import build_app
 from wellkept.app.settings import Settings
 from wellkept.web import session
 
 TOKEN = "the-token-of-this-test"
-OUR_WRITES = re.compile(r"^/(api|v1)/")
+OUR_WRITES = re.compile("|".join(re.escape(start) for start in PROGRAMS))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
@@ -12,6 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
+OWN_PROOF = frozenset({"/v2/enqueue"})
+"""Doors whose format carries its proof in the body. They look at it themselves, before anything else."""
+SENDERS = ("/v1/", "/v2/", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/")
+"""Doors for senders. Many of those know nothing but a user and a password; the password is the token then."""
+PROGRAMS = ("/api/", *SENDERS)
+"""What pages never write to: there a session proves nothing."""
 COOKIE = "wellkept_token"
 POLICY_VIOLATION = 1008
 """The close code of WebSocket (RFC 6455); no door of ours speaks it."""
@@ -21,7 +29,7 @@ SessionCheck = Callable[[str, str], bool]
 
 
 class Authentication:
-    """ASGI middleware: a bearer token for programs, a session cookie for browsers.
+    """ASGI middleware: a bearer token for programs (a password for senders), a session cookie for browsers.
 
     A browser that has neither is sent to ``/login``; a program gets 401. Writing by cookie alone is for the pages,
     which carry their own proof against forged forms.
@@ -41,20 +49,35 @@ class Authentication:
             await _refusal(scope)(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN or path.startswith(OPEN_BELOW)
+        return path in OPEN or path in OWN_PROOF or path.startswith(OPEN_BELOW)
 
     def _is_known(self, scope: Scope) -> bool:
-        headers = Headers(scope=scope)
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode()):
+        headers, path = Headers(scope=scope), scope["path"]
+        if is_bearer(headers, self._token) or (path.startswith(SENDERS) and _is_password(headers, self._token)):
             return True
-        is_page = not scope["path"].startswith(("/api/", "/v1/")) or scope["method"] in ("GET", "HEAD")
+        is_page = not path.startswith(PROGRAMS) or scope["method"] in ("GET", "HEAD")
         session = _cookie(headers)
         return is_page and bool(session) and self._is_session(session, self._token)
 
     def _is_first_visit(self, scope: Scope) -> bool:
         """Whether the address holds a token; the first page compares it, and shows nothing but a session or /login."""
         return scope["path"] == "/" and "token" in QueryParams(scope.get("query_string", b""))
+
+
+def is_bearer(headers: Mapping[str, str], token: str) -> bool:
+    """Whether the headers hold the token as a bearer's."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def _is_password(headers: Mapping[str, str], token: str) -> bool:
+    """Whether the headers hold the token as the password of some user."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    try:
+        _, _, password = base64.b64decode(given.strip(), validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return False
+    return scheme.lower() == "basic" and hmac.compare_digest(password, token.encode())
 
 
 def _cookie(headers: Mapping[str, str]) -> str:

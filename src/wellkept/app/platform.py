@@ -12,8 +12,10 @@ from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.settings import Settings
 from wellkept.kernel.clock import Clock
+from wellkept.ops.ingest.alerts.intake import Alerts
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.discovery import Discovery
+from wellkept.ops.ingest.identity import Identity
 from wellkept.ops.ingest.outcomes import Outcomes
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.spine.action import ActionHandler, Actions
@@ -31,6 +33,7 @@ from wellkept.store.telemetry.telemetry import Telemetry
 
 GATE_EVERY_S = 0.5
 DISCOVER_EVERY_S = 2.0
+ALERTS_EVERY_S = 5.0
 
 
 class Platform:
@@ -55,6 +58,8 @@ class Platform:
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings))
             undo.callback(self.ingest.close)
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
+            self.identity = Identity(self.topology, self.clock)
+            self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
@@ -117,6 +122,7 @@ class Platform:
         loops = [
             Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick)]),
             Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
+            Loop("alerts", ALERTS_EVERY_S, [Job("alerts", lambda: self.alerts.tick(self.clock.now()))]),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]
 

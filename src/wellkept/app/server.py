@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from wellkept import __version__
 from wellkept.api import agents, auth, errors, export, incidents, models, otlp, plans, predictions, status, stored
+from wellkept.app import doors
 from wellkept.app.children import Child
 from wellkept.app.claim import claimed, listen, url_of
 from wellkept.app.platform import Platform, log_folder
@@ -104,7 +105,9 @@ def _leave() -> None:
 
 def build_app(platform: Platform, token: str) -> FastAPI:
     """Every door of the platform, behind authentication."""
-    app = FastAPI(title="Wellkept", version=__version__, docs_url="/api/docs", openapi_url="/api/openapi.json", redoc_url=None)
+    app = FastAPI(
+        title="Wellkept", version=__version__, docs_url="/api/docs", openapi_url="/api/openapi.json", redoc_url=None
+    )
     errors.install(app)
     app.include_router(status.router(platform.topology, platform.status))
     app.include_router(stored.router(platform.telemetry.stored))
@@ -114,6 +117,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(plans.router(platform.gate, platform.audit))
     app.router.routes.extend(otlp.routes(platform.ingest))
     app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
+    app.router.routes.extend(doors.routes(platform, token))
     if platform.ml is not None:
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
     deps = WebDeps(

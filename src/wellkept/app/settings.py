@@ -17,6 +17,7 @@ from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.diagnose.base import DiagnoseSettings
+from wellkept.ops.ingest.alerts.base import AlertSettings
 from wellkept.spine.documents import load_document, read_document
 
 PREFIX = "WELLKEPT_"
@@ -53,6 +54,7 @@ class Ingest(Part):
     """Bodies of this many milliseconds are stored by one statement."""
     queue_mib: Annotated[int, Field(ge=1)] = 256
     """Above this much waiting, senders are told to try again later."""
+    alerts: AlertSettings = AlertSettings()
 
 
 class Retention(Part):

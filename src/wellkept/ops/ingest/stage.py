@@ -16,8 +16,10 @@ from wellkept.store.telemetry.otlp.writer import Signal
 STAGE = Stage(
     name="ops.ingest",
     consumes=frozenset({Message.OUTSIDE}),
-    emits=frozenset({Message.TELEMETRY, Message.ENTITY, Message.PREDICTION, Message.LABEL}),
-    purpose="Takes OTLP in, has the engine decode it in bulk, and acknowledges only what is stored.",
+    emits=frozenset(
+        {Message.TELEMETRY, Message.ENTITY, Message.PREDICTION, Message.LABEL, Message.FINDING, Message.CHANGE}
+    ),
+    purpose="Takes in what senders speak already, has the engine decode it in bulk, acknowledges only what is stored.",
 )
 
 

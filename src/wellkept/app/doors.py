@@ -1,0 +1,24 @@
+"""The doors for formats of others, wired: what users send already, and nobody has to change a sender for us."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from wellkept.api import alertmanager, pagerduty
+from wellkept.ops.ingest.alerts.alertmanager import Reader
+from wellkept.ops.ingest.alerts.pagerduty import EventReader
+
+if TYPE_CHECKING:
+    from wellkept.app.platform import Platform
+
+
+def routes(platform: Platform, token: str) -> list[Route]:
+    """Every route of them."""
+    clock, alerts, identity = platform.clock, platform.alerts, platform.identity
+    limit = platform.ingest.settings.max_body_bytes
+    return [
+        *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit),
+        *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),
+    ]

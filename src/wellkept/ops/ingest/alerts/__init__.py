@@ -1,0 +1,1 @@
+"""Alerts that other monitoring raised, in the formats that it sends."""

@@ -1,0 +1,202 @@
+"""What Alertmanager's webhook sends, and what Prometheus posts to an Alertmanager: words about alerts.
+
+Labels are the identity of an alert, annotations are not, whichever of the two ways it comes: an alert that comes both
+ways is one alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from wellkept.kernel.errors import InputError
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ops.ingest.alerts.base import (
+    LONGEST_SENTENCE,
+    LONGEST_TITLE,
+    SCORE_MEANING,
+    AlertSettings,
+    Firing,
+    Over,
+    Word,
+    annotated,
+    score_of,
+    shortened,
+    web_addresses,
+)
+from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
+from wellkept.ops.ingest.identity import Identity
+from wellkept.ops.ingest.moments import rfc3339
+from wellkept.ops.ingest.words import severity_of
+
+WEBHOOK_VERSION = "4"
+RECEIVER, GENERATOR, SENDER = "receiver", "generator_url", "sender_url"
+"""Attributes of a finding: the receiver that an Alertmanager chose, who found it, and which Alertmanager said so."""
+_NO_LINK = ("summary", "description", "message")
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One alert as it was sent. ``starts_at`` and ``ends_at`` are None where the sender did not say."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    generator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The words of the alerts that can be taken, and what is wrong with the others: a bad one takes none with it."""
+
+    words: tuple[Word, ...]
+    mistakes: tuple[InputError, ...]
+
+
+class Reader:
+    """Reads the documents of both ways."""
+
+    def __init__(self, identity: Identity, settings: AlertSettings) -> None:
+        self._identity, self._settings = identity, settings
+
+    def webhook(self, document: Any, now: datetime) -> Read:
+        """The words of a notification. A firing alert's end is Go's zero time, and holds until it is repeated.
+
+        Raises:
+            InputError: it is no such notification.
+        """
+        where = "Alertmanager notification"
+        if not isinstance(document, dict):
+            raise InputError(where, "must be an object", document)
+        version = document.get("version", WEBHOOK_VERSION)
+        if version != WEBHOOK_VERSION:
+            raise InputError(f"{where}.version", f'must be "{WEBHOOK_VERSION}"', version)
+        alerts = document.get("alerts")
+        if not isinstance(alerts, list):
+            raise InputError(
+                f"{where}.alerts", "must be a list (a receiver with a payload of its own is not read)", alerts
+            )
+        about = {RECEIVER: document.get("receiver"), SENDER: document.get("externalURL")}
+        known = {name: value[:LONGEST_TITLE] for name, value in about.items() if isinstance(value, str) and value}
+        return _each(f"{where}.alerts", alerts, lambda place, alert: self._told(place, alert, known, now))
+
+    def posted(self, document: Any, now: datetime) -> Read:
+        """The words of a list of alerts. One without an end is over when nobody repeats it for ``resolve_timeout_s``.
+
+        Raises:
+            InputError: it is no list.
+        """
+        if not isinstance(document, list):
+            raise InputError("alerts", "must be a list", document)
+        return _each("alerts", document, lambda place, alert: self._posted(place, alert, now))
+
+    def _told(self, where: str, item: Any, about: Mapping[str, str], now: datetime) -> Word:
+        alert = _alert(where, item)
+        status = item.get("status")
+        if status not in ("firing", "resolved"):
+            raise InputError(f"{where}.status", "must be firing or resolved", status)
+        if status == "resolved":
+            return Over(identity_of(alert.labels), alert.ends_at or now)
+        return self._firing(alert, now, now + timedelta(seconds=self._settings.repeat_timeout_s), about)
+
+    def _posted(self, where: str, item: Any, now: datetime) -> Word:
+        alert = _alert(where, item)
+        if alert.starts_at is not None and alert.ends_at is not None and alert.ends_at < alert.starts_at:
+            raise InputError(f"{where}.endsAt", f"must not be before startsAt {item['startsAt']}", item["endsAt"])
+        if alert.ends_at is not None and alert.ends_at <= now:
+            return Over(identity_of(alert.labels), alert.ends_at)
+        until = alert.ends_at or now + timedelta(seconds=self._settings.resolve_timeout_s)
+        return self._firing(alert, now, until, {})
+
+    def _firing(self, alert: Posted, now: datetime, until: datetime, about: Mapping[str, str]) -> Firing:
+        labels, annotations = alert.labels, alert.annotations
+        severity = severity_of(labels.get("severity") or labels.get("priority") or labels.get("level") or "")
+        title, sentence = _said(labels, annotations)
+        links = web_addresses([alert.generator, *(v for k, v in annotations.items() if k not in _NO_LINK)])
+        finding = Finding(
+            fingerprint=identity_of(labels),
+            detector=ALERTMANAGER,
+            detector_version=WEBHOOK_VERSION,
+            entity=self._identity.entity_of(labels),
+            kind=FindingKind.EXTERNAL,
+            severity=severity,
+            score=score_of(severity),
+            score_meaning=SCORE_MEANING,
+            starts_at=alert.starts_at or now,
+            sentence=sentence,
+            evidence=(Evidence(signal=name_of(labels), attributes=labels, samples=links),),
+            attributes={
+                "title": title,
+                "symptom": "" if severity is Severity.INFO else "yes",
+                **about,
+                **({GENERATOR: alert.generator} if alert.generator else {}),
+                **annotated(annotations),
+            },
+        )
+        return Firing(finding, until)
+
+
+def identity_of(labels: Mapping[str, str]) -> str:
+    """The fingerprint of an alert: all of its labels, and nothing else."""
+    parts = [part for name in sorted(labels) for part in (name, labels[name])]
+    return fingerprint(ALERTMANAGER, "", name_of(labels), *parts)
+
+
+def name_of(labels: Mapping[str, str]) -> str:
+    """The alert's name, or what stands for it where its sender gave none."""
+    return labels.get("alertname") or "alert"
+
+
+def _said(labels: Mapping[str, str], annotations: Mapping[str, str]) -> tuple[str, str]:
+    """The title and the sentence of an alert."""
+    summary = annotations.get("summary") or annotations.get("title") or ""
+    more = annotations.get("description") or annotations.get("message") or ""
+    rest = ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name != "alertname")
+    title = summary or name_of(labels)
+    sentence = more or summary or (f"{name_of(labels)} ({rest})" if rest else name_of(labels))
+    return shortened(title, LONGEST_TITLE), shortened(sentence, LONGEST_SENTENCE)
+
+
+def _each(where: str, items: list[Any], read: Callable[[str, Any], Word]) -> Read:
+    words: list[Word] = []
+    mistakes: list[InputError] = []
+    for number, item in enumerate(items):
+        try:
+            words.append(read(f"{where}[{number}]", item))
+        except InputError as error:
+            mistakes.append(error)
+    return Read(tuple(words), tuple(mistakes))
+
+
+def _alert(where: str, item: Any) -> Posted:
+    if not isinstance(item, dict):
+        raise InputError(where, "must be an object", item)
+    labels = _texts(f"{where}.labels", item.get("labels"))
+    if not labels:
+        raise InputError(f"{where}.labels", "must hold at least one label with a value")
+    starts_at, ends_at = (
+        rfc3339(f"{where}.{name}", item[name]) if item.get(name) not in (None, "") else None
+        for name in ("startsAt", "endsAt")
+    )
+    generator = item.get("generatorURL") or ""
+    if not isinstance(generator, str):
+        raise InputError(f"{where}.generatorURL", "must be a text", generator)
+    annotations = _texts(f"{where}.annotations", item.get("annotations"))
+    return Posted(labels, annotations, starts_at, ends_at, generator[:LONGEST_SENTENCE])
+
+
+def _texts(where: str, value: Any) -> dict[str, str]:
+    """A set of names and texts; an empty text is as good as none."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(where, "must be an object of texts", value)
+    for name, text in value.items():
+        if not name:
+            raise InputError(where, "must not hold an empty name")
+        if not isinstance(text, str):
+            raise InputError(f"{where}.{name}", "must be a text", text)
+    return {name: text for name, text in sorted(value.items()) if text}

@@ -1,0 +1,174 @@
+"""Alerts from outside become findings, and end when their senders say so, or say nothing any more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from wellkept.kernel.clock import Clock
+from wellkept.kernel.finding import Finding
+from wellkept.ops.ingest.alerts.base import ACKNOWLEDGED, ENDED_BY, UNTIL, AlertSettings, Firing, Over, Word
+
+ALERTMANAGER, PAGERDUTY = "alertmanager", "pagerduty"
+SENDERS = (ALERTMANAGER, PAGERDUTY)
+"""The names under which the doors speak, as detectors of their findings."""
+_AT_ONCE = 500
+"""So many findings are saved by one transaction."""
+
+
+class Findings(Protocol):
+    """The stream as alerts see it."""
+
+    def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]: ...
+
+    def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
+
+    def findings(self, *, ids: Sequence[str] | None = None) -> list[Finding]: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """What came of what was said."""
+
+    opened: int = 0
+    repeated: int = 0
+    resolved: int = 0
+    expired: int = 0
+    unheard_of: int = 0
+    """Words that an alert is over, or looked after, that is not open here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An alert that is open, and until when its sender's last word holds."""
+
+    finding: Finding
+    until: datetime
+    said_at: datetime
+
+
+class Alerts:
+    """Keeps what is open in memory beside the store. The latest word about an alert counts.
+
+    An alert that comes back after it was over is a new finding, never the old one opened again: its incident is over,
+    and nobody would look there.
+    """
+
+    def __init__(self, stream: Findings, clock: Clock, settings: AlertSettings | None = None) -> None:
+        self.settings, self.counts = settings or AlertSettings(), Counts()
+        self._stream, self._clock = stream, clock
+        self._open: dict[str, Held] | None = None
+        self._turn = threading.Lock()
+
+    def take(self, words: Sequence[Word]) -> None:
+        """Take words in their order. When it returns they are stored.
+
+        Raises:
+            StoreError: the state store refused; some of the words may have been stored, and all may be said again.
+        """
+        with self._turn:
+            now = self._clock.now()
+            held = self._held(now)
+            past = self._past(words, held, now)
+            batch: dict[str, Held] = {}
+            for word in words:
+                before = batch.get(word.fingerprint)
+                is_another = before is not None and not before.finding.is_open
+                if len(batch) >= _AT_ONCE or is_another:
+                    past.update(self._save(held, batch, now))
+                    batch = {}
+                after = self._after(word, batch.get(word.fingerprint) or held.get(word.fingerprint), past, now)
+                if after is not None:
+                    batch[word.fingerprint] = after
+            self._save(held, batch, now)
+
+    def tick(self, now: datetime) -> None:
+        """End what nobody has repeated in time."""
+        with self._turn:
+            held = self._held(now)
+            late = {key: alert for key, alert in held.items() if alert.until <= now}
+            over = {key: replace(a, finding=_ended(a.finding, a.until, "silence")) for key, a in late.items()}
+            self.counts.expired += len(over)
+            for start in range(0, len(over), _AT_ONCE):
+                self._save(held, dict(list(over.items())[start : start + _AT_ONCE]), now)
+
+    def open(self, detector: str) -> list[Held]:
+        """The open alerts of a door, oldest first."""
+        with self._turn:
+            held = [alert for alert in self._held(self._clock.now()).values() if alert.finding.detector == detector]
+        return sorted(held, key=lambda alert: (alert.finding.starts_at, alert.finding.id))
+
+    def _after(self, word: Word, before: Held | None, past: Collection[str], now: datetime) -> Held | None:
+        """What a word makes of an alert; None where it makes nothing."""
+        match word:
+            case Firing(finding, until):
+                attributes = {**finding.attributes, UNTIL: until.isoformat()}
+                if before is None:
+                    self.counts.opened += 1
+                    return Held(replace(_begun(finding, past, now), attributes=attributes), until, now)
+                self.counts.repeated += 1
+                taken = before.finding.attributes.get(ACKNOWLEDGED)
+                attributes |= {ACKNOWLEDGED: taken} if taken else {}
+                return Held(replace(finding, starts_at=before.finding.starts_at, attributes=attributes), until, now)
+            case Over(_, at) if before is not None:
+                self.counts.resolved += 1
+                return replace(before, finding=_ended(before.finding, min(at, now), "its sender"))
+            case _ if before is not None:
+                attributes = {**before.finding.attributes, ACKNOWLEDGED: word.at.isoformat()}
+                return replace(before, finding=replace(before.finding, attributes=attributes))
+        self.counts.unheard_of += 1
+        return None
+
+    def _past(self, words: Sequence[Word], held: Mapping[str, Held], now: datetime) -> set[str]:
+        """The ids of findings that are over, of those that the words would begin."""
+        new = [word.finding for word in words if isinstance(word, Firing) and word.fingerprint not in held]
+        ids = sorted({_at(finding, min(finding.starts_at, now)).id for finding in new})
+        parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+        return {finding.id for part in parts for finding in self._stream.findings(ids=part)}
+
+    def _save(self, held: dict[str, Held], batch: Mapping[str, Held], now: datetime) -> set[str]:
+        """Store a batch; returns the ids of what is over by it."""
+        if not batch:
+            return set()
+        self._stream.publish([alert.finding for alert in batch.values()], now)
+        for key, alert in batch.items():
+            if alert.finding.is_open:
+                held[key] = alert
+            else:
+                held.pop(key, None)
+        return {alert.finding.id for alert in batch.values() if not alert.finding.is_open}
+
+    def _held(self, now: datetime) -> dict[str, Held]:
+        """What is open. After a start each alert gets the time to be repeated: nobody could while we were away."""
+        if self._open is None:
+            grace = now + timedelta(seconds=self.settings.resolve_timeout_s)
+            found = (f for sender in SENDERS for f in self._stream.open_findings(sender) if f.detector == sender)
+            self._open = {f.fingerprint: Held(f, max(_until(f, grace), grace), now) for f in found}
+        return self._open
+
+
+def _begun(finding: Finding, past: Collection[str], now: datetime) -> Finding:
+    """A finding at its beginning, which is never after now. What was over before begins anew now."""
+    begun = _at(finding, min(finding.starts_at, now))
+    while begun.id in past:
+        begun = _at(begun, max(now, begun.starts_at + timedelta(microseconds=1)))
+    return begun
+
+
+def _at(finding: Finding, moment: datetime) -> Finding:
+    return replace(finding, starts_at=moment)
+
+
+def _ended(finding: Finding, at: datetime, by: str) -> Finding:
+    attributes = {**finding.attributes, ENDED_BY: by}
+    return replace(finding, ends_at=max(at, finding.starts_at), attributes=attributes)
+
+
+def _until(finding: Finding, otherwise: datetime) -> datetime:
+    try:
+        return datetime.fromisoformat(finding.attributes[UNTIL])
+    except (KeyError, ValueError):
+        return otherwise
