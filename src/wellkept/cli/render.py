@@ -25,8 +25,13 @@ data_option = click.option(
 
 
 def client(data: Path | None) -> Client:
-    """The client of the server that runs on a data folder, or the one that the environment names."""
-    return Client.from_environment(data)
+    """The client of the server that runs on a data folder, or the one that the environment names.
+
+    Its connections are closed when the command ends.
+    """
+    found = Client.from_environment(data)
+    click.get_current_context().call_on_close(found.close)
+    return found
 
 
 def say_json(value: Any) -> None:

@@ -1,0 +1,89 @@
+"""A data folder in which something has happened already: an incident with its cause, two models, plans that wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.ml.workshop import CONTRACT, Changes
+
+from wellkept.app.clock import SystemClock
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Reason
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
+from wellkept.kernel.incident import Incident, IncidentState, Member
+from wellkept.kernel.plan import Action, Plan, Risk, Verification
+from wellkept.kernel.verdict import Check, Judgement, Verdict
+from wellkept.ml.contract import digest_of
+from wellkept.ml.deploy.stage import PromoteModel
+from wellkept.spine.action import Actions
+from wellkept.spine.audit import Audit
+from wellkept.spine.gate import Gate
+from wellkept.spine.policy import Policy
+from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
+from wellkept.spine.stream import Stream
+from wellkept.store.state.state import State
+
+INCIDENT = "inc-1"
+PLANS = tuple(f"pln-{number}" for number in range(1, 7))
+
+
+def furnish(data: Path) -> None:
+    """Write the state that a server on this folder starts with."""
+    state, now = State.open(data / "state"), datetime.now(UTC)
+    stream, registry = Stream(state, Changes()), Registry(state)
+    _incident(stream, now)
+    _models(registry, now)
+    promote = PromoteModel(registry, stream, SystemClock())
+    gate = Gate(state, stream, Audit(state), Actions({promote.name: promote}), Policy(), lambda _: "", SystemClock())
+    for number, plan in enumerate(PLANS):
+        gate.propose(_plan(plan, now + timedelta(milliseconds=number)))
+    state.close()
+
+
+def digest(number: int) -> str:
+    """The digest of a version of the model fraud."""
+    return f"sha256:{number:064}"
+
+
+def _incident(stream: Stream, now: datetime) -> None:
+    evidence = Evidence("process.memory.usage")
+    leak = Finding(
+        "fp-1", "exhaustion", "1", "service:shop/checkout", FindingKind.FORECAST, Severity.ERROR, 0.8, "share",
+        now - timedelta(minutes=5), "Memory of shop/checkout is full in 9 min.", evidence=(evidence,),
+    )  # fmt: skip
+    (found,) = stream.publish([leak], now)
+    member = Member(found.id, found.entity, now, "the first finding")
+    stream.save_incident(
+        Incident(
+            INCIDENT, "Memory of shop/checkout leaks", IncidentState.OPEN, Severity.ERROR, now, now, (member,),
+            ticket="TCK-1",
+        )
+    )  # fmt: skip
+    cause = Cause("service:shop/checkout", 0.84, (Reason("forecast", 0.8, "its memory grows"),))
+    stream.save_diagnosis(Diagnosis(INCIDENT, now, "1", (cause,), "Most likely cause: shop/checkout (84%)."))
+
+
+def _models(registry: Registry, now: datetime) -> None:
+    registry.save_contract("fraud", CONTRACT, digest_of(CONTRACT.encode()), now)
+    registry.save_contract("churn", CONTRACT.replace("fraud", "churn"), "sha256:0", now)
+    for number, judgement in ((1, Judgement.PASS), (2, Judgement.PASS), (3, Judgement.FAIL)):
+        passed = judgement is Judgement.PASS
+        check = Check("roc_auc", passed, "0.9000", ">= 0.7", "roc_auc is 0.900")
+        gate = Verdict(f"gate-{number}", digest(number), "gate", judgement, now, (check,), "1 of 1 checks")
+        registry.register(
+            ModelVersion(
+                "fraud", digest(number), now, digest(number), "onnx", digest(number), metrics={"roc_auc": 0.9},
+                gate=gate, state=VersionState.PASSED if passed else VersionState.REFUSED,
+            )
+        )  # fmt: skip
+    registry.set_alias("fraud", CHAMPION, digest(1), expected=None, at=now, by="ada")
+
+
+def _plan(name: str, now: datetime) -> Plan:
+    """A plan that waits for a person and, approved, changes nothing: the version is live already."""
+    arguments = {"model": "fraud", "digest": digest(1), "expected": digest(1)}
+    return Plan(
+        id=name, subject=INCIDENT, title=f"Promote version 1 ({name})", reason="a test", risk=Risk.HIGH,
+        actions=(Action("promote_model", "model:fraud", arguments, "wellkept models rollback fraud"),),
+        verification=Verification(sentence="it is live"), proposed_at=now, proposed_by="ada", effect="Nothing.",
+    )  # fmt: skip

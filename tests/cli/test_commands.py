@@ -1,0 +1,151 @@
+"""Every command against a real server: one JSON document for machines, a table or what to do next for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.app.running import Running, running, until
+from tests.cli.conftest import Program
+from tests.cli.furnished import INCIDENT, PLANS, digest
+
+
+def test_models_list(program: Program) -> None:
+    models = program("models", "list", "--json").document["models"]
+
+    assert [(model["name"], model["champion"], model["versions_count"]) for model in models] == [
+        ("churn", None, 0),
+        ("fraud", 1, 3),
+    ]
+    assert "roc_auc 0.900" in program("models", "list").out
+
+
+def test_models_show(program: Program) -> None:
+    shown = program("models", "show", "fraud", "--json").document
+
+    assert [version["number"] for version in shown["versions"]] == [3, 2, 1]
+    assert shown["aliases"] == {"champion": digest(1)}
+    text = program("models", "show", "fraud").out
+    assert "champion" in text
+    assert "refused" in text
+    assert "No version yet." in program("models", "show", "churn").out
+
+
+def test_models_promote_proposes_a_plan_and_says_who_decides(program: Program) -> None:
+    proposed = program("models", "promote", "fraud", "--version", "2", "--why", "it is better", "--json").document
+
+    assert (proposed["plan"]["title"], proposed["plan"]["reason"]) == ("Promote version 2 of fraud", "it is better")
+    assert len(proposed["hash"]) == 64
+    said = program("models", "promote", "fraud", "--version", "2")
+    assert "proposed: Promote version 2 of fraud" in said.out
+    assert "wellkept approve pln-" in said.out
+
+
+def test_approve_lists_what_waits(program: Program) -> None:
+    plans = program("approve", "--json").document["plans"]
+
+    assert PLANS[5] in [plan["id"] for plan in plans]
+    assert f"Promote version 1 ({PLANS[5]})" in program("approve").out
+
+
+def test_approve_shows_the_plan_and_decides_on_exactly_that(program: Program, server: Running) -> None:
+    said = program("approve", PLANS[0], "--yes", "--by", "ada", "--why", "looks right")
+
+    assert said.code == 0
+    assert "because a test" in said.out
+    assert "to take it back: wellkept models rollback fraud" in said.out
+    assert f"approved: Promote version 1 ({PLANS[0]})" in said.out
+    until(lambda: server.client.get(f"/api/v1/plans/{PLANS[0]}")["state"] == "succeeded", "the plan has run")
+    entries = server.client.get("/api/v1/audit", subject=PLANS[0])["entries"]
+    assert ("plan.approved", "ada") in [(entry["verb"], entry["actor"]) for entry in entries]
+
+
+@pytest.mark.parametrize(("plan", "flags", "approved"), [(PLANS[1], (), True), (PLANS[2], ("--reject",), False)])
+def test_approve_and_reject_answer_with_the_decision(
+    plan: str, flags: tuple[str, ...], approved: bool, program: Program
+) -> None:
+    decision = program("approve", plan, "--yes", "--json", *flags).document["decision"]
+
+    assert (decision["plan"], decision["approved"]) == (plan, approved)
+    assert decision["why"] == ("approved on the command line" if approved else "rejected on the command line")
+
+
+def test_reject_says_so(program: Program) -> None:
+    assert f"rejected: Promote version 1 ({PLANS[3]})" in program("approve", PLANS[3], "--reject", "--yes").out
+
+
+def test_nothing_is_decided_without_a_yes(server: Running) -> None:
+    said = server.ask("approve", PLANS[4], given="n\n")
+
+    assert said.returncode == 130
+    assert "approve exactly this plan?" in said.stderr
+    assert server.client.get(f"/api/v1/plans/{PLANS[4]}")["state"] == "waiting"
+
+
+def test_incidents(program: Program) -> None:
+    listed = program("incidents", "--json").document["incidents"]
+    shown = program("incidents", INCIDENT, "--json").document
+
+    assert INCIDENT in [incident["id"] for incident in listed]
+    assert (shown["incident"]["id"], shown["diagnosis"]["causes"][0]["entity"]) == (INCIDENT, "service:shop/checkout")
+    text = program("incidents", INCIDENT).out
+    assert "Most likely cause: shop/checkout (84%)." in text
+    assert "TCK-1" in text
+    assert "Memory of shop/checkout leaks" in program("incidents").out
+
+
+def test_findings(program: Program) -> None:
+    found = program("findings", "--all", "--json").document["findings"]
+
+    assert "Memory of shop/checkout is full in 9 min." in [finding["sentence"] for finding in found]
+    assert "Memory of shop/checkout is full in 9 min." in program("findings", "--all").out
+
+
+def test_audit(program: Program) -> None:
+    shown = program("audit", "show", "--limit", "3", "--json").document["entries"]
+    verified = program("audit", "verify", "--json").document
+
+    assert len(shown) == 3
+    assert shown[0]["number"] > shown[1]["number"]
+    assert verified["intact"] is True
+    assert verified["entries"] >= len(PLANS)
+    assert "the chain is intact" in program("audit", "verify").out
+    assert "plan.proposed" in program("audit", "show").out
+
+
+def test_runbooks(program: Program, tmp_path: Path) -> None:
+    shipped = program("runbooks", "list", "--json").document
+
+    assert shipped
+    assert all(runbook["actions"] for runbook in shipped)
+    assert shipped[0]["name"] in program("runbooks", "list").out
+    book = tmp_path / "mine.yaml"
+    book.write_text("name: mine\n", encoding="utf-8")
+    assert program("runbooks", "check", str(book)).code == 2
+
+
+def test_config(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "wellkept.yaml"
+    file.write_text("server: {port: 1000}\n", encoding="utf-8")
+
+    assert program("config", "check", str(file), "--json").document == {"ok": True, "problems": []}
+    assert program("config", "check", str(file)).out == f"{file} is right\n"
+    program.nowhere()
+    assert program("config", "show", str(file)).document["server"]["port"] == 1000
+
+
+def test_token(program: Program, server: Running) -> None:
+    found = program("token", "--data", str(server.data), "--json").document
+
+    assert found == {"address": server.address, "token": server.token}
+
+
+def test_empty_lists_say_what_to_do(program: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("empty")) as empty:
+        program.address(empty.address, empty.token)
+
+        assert "`wellkept models train FOLDER` trains one" in program("models", "list").out
+        assert "Plans come here when" in program("approve").out
+        assert "`wellkept incidents --all` shows the closed ones" in program("incidents").out
+        assert "`wellkept findings --all` shows what was" in program("findings").out
+        assert "Nothing was decided yet." in program("audit", "show").out
