@@ -13,6 +13,7 @@ from wellkept import __version__
 
 COMMANDS = {
     "up": "Start the platform on this machine.",
+    "demo": "See both loops at work on real processes.",
     "agent": "Watch this host: metrics, logs, allow-listed actions.",
     "incidents": "List incidents, or show one.",
     "findings": "List what is suspicious.",

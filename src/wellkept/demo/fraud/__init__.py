@@ -1,0 +1,1 @@
+"""The model project that the demo copies into its folder."""
