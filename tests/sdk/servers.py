@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,13 +44,19 @@ def told(status: int, body: Any, **headers: str) -> Told:
     return Told(status, json.dumps(body).encode(), {name.replace("_", "-"): value for name, value in headers.items()})
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A connection that breaks off is what some tests are about."""
+
+
 class Server:
     """Answers on 127.0.0.1; ``answer`` decides, and may be replaced at any time."""
 
     def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
+        self._connections: list[socket.socket] = []
         self.answer: Callable[[Asked], Told] = lambda _: Told()
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._http = _Quiet(("127.0.0.1", port), self._handler())
         self._http.daemon_threads = True
         self.port = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -56,8 +64,12 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
+        """Go away as a killed server does: open connections end, too."""
         self._http.shutdown()
         self._http.server_close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -65,6 +77,10 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                server._connections.append(self.connection)
 
             def answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)

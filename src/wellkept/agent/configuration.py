@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from wellkept.agent.limits import check
 from wellkept.kernel.codec import decode
 from wellkept.kernel.errors import InputError, NotFoundError
 
@@ -90,37 +92,43 @@ def load_configuration(path: Path | None) -> AgentConfiguration:
     if not path.is_file():
         raise NotFoundError(f"agent configuration {path}", "is not a file")
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"agent configuration {path}", f"is not YAML: {error}") from error
-    _check(value, AgentConfiguration, str(path))
-    return _checked(decode(AgentConfiguration, value), str(path))
-
-
-def _check(value: Any, kind: type, where: str) -> None:
-    """Refuse what is not a mapping, and every unknown key, by name."""
-    if not isinstance(value, dict):
-        raise InputError(where, "must be a mapping of fields", value)
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    for key in value:
-        if key not in known:
-            raise InputError(f"{where}: {key}", f"is not a known field; known are {', '.join(sorted(known))}")
-    lists: dict[str, type] = {
-        "services": Service, "logs": LogFiles, "directories": LogDirectory, "filesystems": Quota,
-    }  # fmt: skip
-    for name in lists.keys() & value.keys() if kind is AgentConfiguration else ():
-        for index, item in enumerate(value[name] or ()):
-            _check(item, lists[name], f"{where}: {name}.{index}")
-    for name, item in (value.get("commands") or {}).items() if kind is AgentConfiguration else ():
-        _check(item, Command, f"{where}: commands.{name}")
-
-
-def _checked(configuration: AgentConfiguration, where: str) -> AgentConfiguration:
-    for index, directory in enumerate(configuration.directories):
-        if not Path(directory.path).is_absolute():
-            raise InputError(f"{where}: directories.{index}.path", "must be an absolute path", directory.path)
-        if not directory.patterns:
-            raise InputError(f"{where}: directories.{index}.patterns", "must name at least one pattern")
-    if configuration.interval_s <= 0:
-        raise InputError(f"{where}: interval_s", "must be more than 0 seconds", configuration.interval_s)
+    try:
+        value = {} if value is None else value
+        _refuse_unknown(value, AgentConfiguration, "")
+        configuration = decode(AgentConfiguration, value)
+        check(configuration)
+    except InputError as error:
+        field = error.thing.removeprefix(AgentConfiguration.__name__).strip(".") or "document"
+        raise InputError(f"{path}: {field}", error.rule, error.value) from error
     return configuration
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that is there twice: the first of two lists of what is allowed would silently not count."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is there twice", problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _refuse_unknown(value: Any, kind: Any, where: str) -> None:
+    """Refuse every key that nobody knows, at any depth, by name."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        hints = typing.get_type_hints(kind)
+        for key, item in value.items():
+            if key not in hints:
+                raise InputError(f"{where}{key}", f"is not a known field; known are {', '.join(sorted(hints))}", item)
+            _refuse_unknown(item, hints[key], f"{where}{key}.")
+    elif origin is tuple and isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_unknown(item, arguments[0], f"{where}{index}.")
+    elif origin is Mapping and isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_unknown(item, arguments[1], f"{where}{key}.")

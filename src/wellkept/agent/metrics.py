@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ class HostMetrics:
     def __init__(self, configuration: AgentConfiguration, resource: Resource) -> None:
         self._configuration, self._resource = configuration, dict(resource)
         self._processes: dict[int, psutil.Process] = {}
+        self._kept: dict[int, psutil.Process] = {}
         psutil.cpu_times_percent()
 
     def collect(self, at_nanos: int) -> MetricsBatch:
@@ -33,8 +35,10 @@ class HostMetrics:
         self._memory(batch)
         self._filesystems(batch)
         self._io(batch)
+        self._kept = {}
         declared = {self._service(batch, service) for service in self._configuration.services}
         self._top_processes(batch, declared | {0})
+        self._processes = self._kept
         return batch
 
     def _cpu(self, batch: MetricsBatch) -> None:
@@ -120,45 +124,56 @@ class HostMetrics:
         return pid
 
     def _top_processes(self, batch: MetricsBatch, leave_out: set[int]) -> None:
-        sizes: list[tuple[int, int, str]] = []
-        for process in psutil.process_iter(["pid", "memory_info", "name"]):
-            memory = process.info["memory_info"]
-            if memory is not None and process.pid not in leave_out:
-                sizes.append((memory.rss, process.pid, process.info["name"] or ""))
-        for _, pid, name in sorted(sizes, reverse=True)[: self._configuration.top_processes]:
+        """The largest processes. Only their sizes are read of all, which is what this costs."""
+        sizes = [(_resident(process), process.pid) for process in psutil.process_iter() if process.pid not in leave_out]
+        for _, pid in heapq.nlargest(self._configuration.top_processes, sizes):
             if (process := self._process(pid)) is not None:
-                resource = {**self._resource, "process.pid": str(pid), "process.executable.name": name}
-                self._process_metrics(batch, resource, process)
+                with contextlib.suppress(psutil.Error):
+                    resource = {
+                        **self._resource,
+                        "process.pid": str(pid),
+                        "process.executable.name": process.name(),
+                    }
+                    self._process_metrics(batch, resource, process)
 
     def _process_metrics(self, batch: MetricsBatch, resource: Resource, process: psutil.Process) -> None:
+        """A process's metrics. Its CPU use is known from the second look on, as it is measured between two."""
         with contextlib.suppress(psutil.Error), process.oneshot():
             cpu = process.cpu_percent() / 100 / (psutil.cpu_count() or 1)
-            batch.gauge(resource, "process.cpu.utilization", "1", cpu, {})
+            if self._processes.get(process.pid) is process:
+                batch.gauge(resource, "process.cpu.utilization", "1", cpu, {})
             batch.gauge(resource, "process.memory.usage", "By", float(process.memory_info().rss), {})
             batch.gauge(resource, "process.thread.count", "{thread}", float(process.num_threads()), {})
             with contextlib.suppress(psutil.AccessDenied):
-                batch.gauge(resource, "process.open_file_descriptor.count", "{count}", float(process.num_fds()), {})
+                count = float(process.num_fds())
+                batch.gauge(resource, "process.unix.file_descriptor.count", "{file_descriptor}", count, {})
 
     def _process(self, pid: int) -> psutil.Process | None:
-        """The process of a pid, kept, since CPU use is measured between two looks."""
-        known = self._processes.get(pid)
-        if known is not None and known.is_running() and known.status() != psutil.STATUS_ZOMBIE:
-            return known
-        self._processes.pop(pid, None)
-        if not pid:
-            return None
-        with contextlib.suppress(psutil.NoSuchProcess):
-            self._processes[pid] = psutil.Process(pid)
-        return self._processes.get(pid)
+        """The living process of a pid, kept, since CPU use is measured between two looks."""
+        with contextlib.suppress(psutil.Error):
+            known = self._processes.get(pid)
+            if known is None or not known.is_running():
+                known = psutil.Process(pid)
+            if known.status() != psutil.STATUS_ZOMBIE:
+                self._kept[pid] = known
+                return known
+        return None
 
 
 def pid_of(service: Service) -> int:
-    """The pid that a service's pid file names, when that process is alive; else 0."""
-    try:
+    """The pid that a service's pid file names, when that process is alive; else 0. A zombie is not."""
+    with contextlib.suppress(OSError, ValueError, OverflowError, psutil.Error):
         pid = int(Path(service.pid_file).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
-    return pid if psutil.pid_exists(pid) else 0
+        if pid > 0 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            return pid
+    return 0
+
+
+def _resident(process: psutil.Process) -> int:
+    """The resident size of a process in bytes; 0 where it cannot be told."""
+    with contextlib.suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
 
 
 def _address_space(process: psutil.Process) -> int:
@@ -180,7 +195,7 @@ def _sizes(folder: str) -> Iterator[int]:
                 if entry.is_dir(follow_symlinks=False):
                     yield from _sizes(entry.path)
                 else:
-                    with contextlib.suppress(FileNotFoundError):
+                    with contextlib.suppress(OSError):
                         yield entry.stat(follow_symlinks=False).st_size
-    except FileNotFoundError:
+    except OSError:  # gone meanwhile, or not ours to read: what is below does not count
         return

@@ -38,10 +38,10 @@ class UnsupportedError(InputError):
 
 def routes(ingest: Ingest) -> list[Route]:
     """The routes of every signal."""
-    return [Route(f"/v1/{signal}", _endpoint(ingest, signal), methods=["POST"]) for signal in Signal]
+    return [Route(f"/v1/{signal}", endpoint(ingest, signal), methods=["POST"]) for signal in Signal]
 
 
-def _endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from wellkept.api import alertmanager, pagerduty
+from wellkept.api import alertmanager, loki, pagerduty
 from wellkept.ops.ingest.alerts.alertmanager import Reader
 from wellkept.ops.ingest.alerts.pagerduty import EventReader
+from wellkept.ops.ingest.loki import PushReader
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -21,4 +22,5 @@ def routes(platform: Platform, token: str) -> list[Route]:
     return [
         *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit),
         *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),
+        *loki.routes(platform.ingest, PushReader(identity), clock),
     ]

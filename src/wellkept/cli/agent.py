@@ -44,7 +44,6 @@ def command(
     from wellkept.agent.configuration import load_configuration
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     if die_with_parent and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     configuration = load_configuration(config)
@@ -60,12 +59,15 @@ def command(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    agent.run(once=once)
+    if once:
+        agent.run_once()
+    else:
+        agent.run()
 
 
 def _server(url: str, given: Path | None, token: str, named: str) -> tuple[str, str]:
     """The server's address and token: what is given, else the environment's, else the default data folder's."""
-    from wellkept.sdk.client import DEFAULT_DATA
+    from wellkept.sdk.connection import DEFAULT_DATA
 
     address = url or os.environ.get("WELLKEPT_URL") or _read(DEFAULT_DATA / "address")
     file = given or (Path(named) if named else None)

@@ -57,12 +57,13 @@ class Ending:
 
     outcomes: Sequence[Outcome]
     seconds: float
-    lost: Mapping[str, int]
+    lost: Mapping[str, int] | None
     logs: str
 
     @property
-    def lost_items(self) -> int:
-        return sum(self.lost.values())
+    def lost_items(self) -> int | None:
+        """How much was lost; None where it was not counted, because an act failed."""
+        return None if self.lost is None else sum(self.lost.values())
 
     @property
     def exit_code(self) -> int:
@@ -74,6 +75,6 @@ class Ending:
             "acts": [outcome.as_json() for outcome in self.outcomes],
             "seconds": round(self.seconds, 1),
             "lost_items": self.lost_items,
-            "lost": dict(self.lost),
+            "lost": None if self.lost is None else dict(self.lost),
             "logs": self.logs,
         }

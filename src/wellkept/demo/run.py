@@ -62,7 +62,7 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
             observer = _started(layout, screen)
             scene = Scene(layout, observer, screen, options.by_hand, first)
             outcomes = [*_outcomes(scene, acts)]
-            lost = _lost(scene, first) if all(outcome.passed for outcome in outcomes) else {}
+            lost = _lost(scene, first) if all(outcome.passed for outcome in outcomes) else None
             screen.close()
             yield Ending(outcomes, time.monotonic() - began, lost, str(folder / "logs"))
     finally:

@@ -198,7 +198,12 @@ def print_ending(ending: Ending, console: Console) -> None:
             Text(outcome.told.result),
         )
     console.print(table)
-    lost = "nothing that was acknowledged was lost" if not ending.lost_items else f"LOST: {dict(ending.lost)}"
+    if ending.lost is None:
+        lost = "what was lost was not counted"
+    elif ending.lost_items:
+        lost = f"LOST: {', '.join(f'{count} {what}' for what, count in ending.lost.items() if count)}"
+    else:
+        lost = "nothing that was acknowledged was lost"
     console.print(f"{ending.seconds:.0f} s; {lost}", highlight=False)
     if ending.exit_code:
         console.print(f"the logs of every process are in {ending.logs}", highlight=False, soft_wrap=True)

@@ -202,7 +202,7 @@ logs:
 
 
 CASES = """
-splice: true
+splice: 0s
 cases: {file: cases.parquet, id: name, derive: {calm: {column: system, template: "calm-{}"}}}
 metrics:
   - file: load.parquet

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wellkept.demo.acts.base import Scene
-from wellkept.demo.acts.remedy import POLICY, decide, wait_done, wait_plan
+from wellkept.demo.acts.remedy import POLICY, decide, detected_after, wait_done, wait_incident, wait_plan
 from wellkept.demo.acts.ship import MODEL, approver
 from wellkept.demo.acts.starved import RETRAIN, SUBJECT
 from wellkept.demo.observer import Record, id_of, moment, now, of_kinds
@@ -13,6 +13,9 @@ from wellkept.demo.outcome import Told
 
 SHIFT = "real shift"
 METRIC = "average_precision"
+OURS = ("service:shop/", SUBJECT, f"feature:{MODEL}/")
+QUIET_S = 15.0
+"""So long nothing may have been wrong before the world changes, so that nobody can mix up the two."""
 
 
 class Shift:
@@ -20,12 +23,12 @@ class Shift:
     promise = "Fraud changes its ways: a real shift; retrained without the outage, approved, live, accurate again."
 
     def play(self, scene: Scene) -> Told:
+        scene.wait("a quiet stretch, after all that", lambda: _is_quiet(scene), 90)
         scene.screen.step("fraud goes another way: small amounts at terminals opened for it")
-        fault = now()
+        scene.since = fault = now()
         scene.tell("load", "/admin/fraud", {"goes": "new"})
-        finding = scene.wait("the drop of its realised performance", lambda: _drop(scene), 90)
-        detected = now()
-        values = finding["evidence"][0]["values"]
+        detail = wait_incident(scene, "the drop of its realised performance", lambda d: bool(_drops(d)), 90)
+        finding = _drops(detail)[0]
         scene.screen.note(finding["sentence"])
         verdict = scene.wait(f"the verdict: {SHIFT}", lambda: _shift(scene), 40)
         scene.screen.note(verdict["sentence"])
@@ -36,16 +39,16 @@ class Shift:
         decide(scene, promotion["id"])
         wait_done(scene, promotion["id"], 30)
         over = scene.wait("accurate again, by the labels of the new version", lambda: _over(scene, finding), 90)
-        before, promised = values["value"], version["metrics"][METRIC]
+        worst, promised = over["evidence"][0]["values"]["value"], version["metrics"][METRIC]
         return Told(
             cause=verdict["judgement"],
             action=f"{retrain['plan']['title'].lower()}, by itself; promote version {version['number']}, approved by "
             f"{approver(scene, promotion['id'])}",
-            result=f"average precision fell to {before:.2f}; version {version['number']} has {promised:.2f} on "
-            f"held-out rows, and the drop was over {(moment(over['ends_at']) - fault).total_seconds():.0f} s after "
-            "it began",
-            detected_after_s=(detected - fault).total_seconds(),
+            result=f"average precision fell to {worst:.2f}; version {version['number']} has {promised:.2f} on held-out "
+            f"rows, and {(moment(over['ends_at']) - fault).total_seconds():.0f} s after the change the drop was over",
+            detected_after_s=detected_after(detail, fault),
             evidence={
+                "incident": detail["incident"]["id"],
                 "finding": id_of(finding),
                 "verdict": verdict["id"],
                 "plans": [retrain["id"], promotion["id"]],
@@ -72,9 +75,16 @@ class Shift:
         return version
 
 
-def _drop(scene: Scene) -> Record | None:
-    found = of_kinds(scene.observer.findings(scene.since, SUBJECT), "performance")
-    return next((f for f in found if f["ends_at"] is None), None)
+def _is_quiet(scene: Scene) -> bool:
+    """Whether nothing is wrong with the shop or the model, and has not been for a while."""
+    found = scene.observer.findings(now() - timedelta(seconds=QUIET_S))
+    return not any(finding["entity"].startswith(OURS) for finding in found)
+
+
+def _drops(detail: Record) -> list[Record]:
+    """Open findings of an incident that say that the model predicts worse."""
+    found = of_kinds(detail["findings"], "performance", prefix=SUBJECT)
+    return [finding for finding in found if finding["ends_at"] is None]
 
 
 def _shift(scene: Scene) -> Record | None:

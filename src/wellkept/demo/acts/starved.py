@@ -12,6 +12,8 @@ FEATURES = "service:shop/features"
 SUBJECT = f"model:{MODEL}"
 BROKEN = "broken upstream"
 RETRAIN = "retrain_model"
+ENOUGH = 300
+"""Predictions on bad features, after which the neighbour has been noisy enough."""
 SERVICE_KINDS = ("anomaly", "missing_data", "slo_burn", "threshold")
 
 
@@ -31,12 +33,11 @@ class Starved:
             verdict = scene.wait(f"the verdict on the model: {BROKEN}", lambda: _broken(scene), 60)
             scene.screen.note(verdict["sentence"])
             scene.wait("the drift of its scores is held in the same incident", lambda: _drift_in(scene, incident), 60)
+            scene.wait(f"{ENOUGH} predictions on bad features are listed", lambda: _listed(scene, incident), 60)
         finally:
             scene.keep("stop", "neighbour")
         closed = wait_closed(scene, incident, 120)
-        found = scene.observer.get(f"/api/v1/incidents/{incident}/predictions", limit=1000)
-        count = sum(model["count"] for model in found["models"])
-        scene.expect(count > 0, "the predictions on bad features to be listed", "none is listed")
+        count = _listed(scene, incident)
         retrains = [p for p in scene.observer.plans(SUBJECT, scene.since) if _is_retrain(p)]
         scene.expect(not retrains, "no retraining", f"{len(retrains)} plans to retrain")
         others = [i for i in scene.observer.incidents(scene.since) if i["id"] != incident and _is_ours(i)]
@@ -78,6 +79,13 @@ def _broken(scene: Scene) -> Record | None:
 
 def _drift_in(scene: Scene, incident: str) -> bool:
     return bool(of_kinds(scene.observer.incident(incident)["findings"], "drift", prefix=SUBJECT))
+
+
+def _listed(scene: Scene, incident: str) -> int:
+    """How many predictions on bad features the incident lists; 0 while they are fewer than enough."""
+    found = scene.observer.get(f"/api/v1/incidents/{incident}/predictions", limit=1)
+    count: int = sum(model["count"] for model in found["models"])
+    return count if count >= ENOUGH else 0
 
 
 def _is_retrain(plan: Record) -> bool:

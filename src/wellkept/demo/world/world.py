@@ -31,11 +31,13 @@ class Customs:
     stolen_cards: int = 30
     stolen_days: float = 5.0
     cloned: float = 1.3
-    cloned_terminals: int = 3
+    cloned_terminals: int = 4
     cloned_days: float = 7.0
     popup: float = 3.0
-    popup_days: float = 0.15
+    popup_days: float = 0.1
     """A terminal of the third way is used for so short a time that no chargeback has come when it closes."""
+    popup_age_days: float = 0.2
+    """It was opened up to this long before it is used."""
 
 
 class World:
@@ -88,7 +90,8 @@ class World:
         _afflict(random, self._cloned_until, c.cloned_terminals, c.cloned_days, self._now, span)
         if self.is_new and self._popup_closes <= self._now:
             self._popup, self._next = self._next, self._next + 1
-            self._popup_opened, self._popup_closes = self._now, self._now + c.popup_days * DAY_S
+            self._popup_opened = self._now - random.uniform(0.0, c.popup_age_days) * DAY_S
+            self._popup_closes = self._now + c.popup_days * DAY_S
 
     def _honest(self, end: float) -> Purchases:
         random, c = self._random, self.customs
@@ -118,7 +121,7 @@ class World:
         at = self._times(c.cloned if len(cloned) else 0.0, end)
         card = random.integers(0, c.cards, len(at))
         slot = cloned[random.integers(0, max(len(cloned), 1), len(at))]
-        return self._at_slots(at, card, slot, self._amounts(card, 1.2), np.ones(len(at), dtype=bool), fraud=True)
+        return self._at_slots(at, card, slot, self._amounts(card, 2.0), np.ones(len(at), dtype=bool), fraud=True)
 
     def _popups(self, end: float) -> Purchases:
         """Small amounts on anybody's card, without the card, at a terminal that was opened for it."""

@@ -44,7 +44,7 @@ class DiagnoseSettings:
     """Steps right before the onset that count for neither side, since onsets are noticed late."""
     during_s: float = 900.0
     """At most this much of the trouble is looked at, from its onset on."""
-    hops: int = 2
+    hops: int = 6
     """Suspects are the entities of the incident and what they depend on, down to this many hops."""
     floor: float = 0.3
     """Below this confidence no cause is named."""

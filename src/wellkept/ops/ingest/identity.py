@@ -42,6 +42,14 @@ MAYBE_MODELS = ("model_name", "model")
 """Labels that name a model, if a model of that name is known: a disk's make is called so, too."""
 FEATURES = ("wellkept.feature.name", "wellkept_feature_name", "feature")
 
+MEANINGS = {
+    "cluster": "k8s.cluster.name", "container": "k8s.container.name", "container_name": "k8s.container.name",
+    "env": "deployment.environment.name", "environment": "deployment.environment.name",
+    "filename": "log.file.path", "namespace": "k8s.namespace.name", "node": "k8s.node.name",
+    "node_name": "k8s.node.name", "pod": "k8s.pod.name", "pod_name": "k8s.pod.name",
+}  # fmt: skip
+"""Labels of log streams by the names that OpenTelemetry gives to what they mean."""
+
 _OWN_LABELS = frozenset({*SERVICES[1:], *JOBS, *PODS[2:], "container", "namespace"})
 _EXPORTERS: dict[str, frozenset[str]] = {
     **dict.fromkeys(
@@ -91,6 +99,17 @@ class Identity:
                 self._found.clear()
             found = self._found[key] = self._resource_of(labels)
         return found
+
+    def described(self, labels: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Labels as the attributes of a resource, and the labels that are none of those."""
+        resource = dict(self.resource_of(labels))
+        rest: dict[str, str] = {}
+        for name, value in labels.items():
+            if name in MEANINGS:
+                resource.setdefault(MEANINGS[name], value)
+            elif not value or not _says(name, value, resource):
+                rest[name] = value
+        return resource, rest
 
     def is_known(self, service: str) -> bool:
         """Whether a service of that name is known, in whatever namespace."""
@@ -186,6 +205,15 @@ def _names(labels: Mapping[str, str]) -> Iterator[str]:
     owner = _POD.match(_first(labels, PODS))
     if owner is not None:
         yield owner["owner"]
+
+
+def _says(label: str, value: str, resource: Mapping[str, str]) -> bool:
+    """Whether a resource says already what a label says."""
+    if label in SERVICES or label in JOBS:
+        return resource.get("service.name") == value
+    if label in HOSTS:
+        return resource.get("host.name") == bare_host(value) != ""
+    return resource.get(label) == value
 
 
 def _named(name: str, namespace: str) -> dict[str, str]:

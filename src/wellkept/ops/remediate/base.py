@@ -129,9 +129,7 @@ class Runbook(BaseModel):
         return (
             finding.is_open
             and finding.kind in self.match.findings
-            and any(
-                fnmatch.fnmatchcase(signal, pattern) for signal in signals for pattern in self.match.signals
-            )
+            and any(fnmatch.fnmatchcase(signal, pattern) for signal in signals for pattern in self.match.signals)
         )
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from alembic.util.exc import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from wellkept.kernel.errors import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_migrating = threading.Lock()
+"""Alembic keeps its context in a module: one migration at a time in a process. Across processes the database waits."""
 
 
 class State:
@@ -30,18 +34,13 @@ class State:
         Raises:
             StoreError: the database cannot be opened or migrated.
         """
-        url = str(target)
-        if "://" not in url:
-            Path(url).mkdir(parents=True, exist_ok=True)
-            url = f"sqlite:///{Path(url).resolve() / 'state.sqlite'}"
-        engine = create_engine(url, pool_size=8, max_overflow=16) if "sqlite" not in url else create_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _durable_sqlite)
-            event.listen(engine, "begin", _begin)
         try:
+            engine = _engine(target)
             _migrate(engine)
-        except SQLAlchemyError as error:
-            raise StoreError(f"state store cannot be opened: {type(error).__name__}") from error
+        except CommandError as error:
+            raise StoreError(f"state store was written by another version of Wellkept: {error}") from error
+        except (SQLAlchemyError, OSError, ImportError) as error:
+            raise StoreError(f"state store cannot be opened: {type(error).__name__}: {_said(error)}") from error
         return cls(engine)
 
     @contextlib.contextmanager
@@ -73,6 +72,22 @@ class State:
         self._engine.dispose()
 
 
+def _engine(target: str | Path) -> Engine:
+    url = target if isinstance(target, str) and "://" in target else _file(Path(target))
+    is_sqlite = str(url).startswith("sqlite")
+    pool = {} if is_sqlite else {"pool_size": 8, "max_overflow": 16}
+    engine = create_engine(url, hide_parameters=True, **pool)
+    if is_sqlite:
+        event.listen(engine, "connect", _durable_sqlite)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _file(folder: Path) -> URL:
+    folder.mkdir(parents=True, exist_ok=True)
+    return URL.create("sqlite", database=str(folder.resolve() / "state.sqlite"))
+
+
 def _durable_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -97,14 +112,22 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreError(f"state store: {type(cause).__name__}: {str(cause)[:200]}") from error
+        raise StoreError(f"state store: {type(_cause(error)).__name__}: {_said(error)}") from error
+
+
+def _cause(error: Exception) -> BaseException:
+    return getattr(error, "orig", None) or error
+
+
+def _said(error: Exception) -> str:
+    """The first line of what the driver says: the lines below it may quote rows."""
+    return next(iter(str(_cause(error)).splitlines()), "")[:200]
 
 
 def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
+    with _migrating, engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()

@@ -31,6 +31,7 @@ _SESSION = (
     "SET optimize_on_insert = 0",
     "SET materialize_ttl_after_modify = 0",
     "SET max_threads = 2",
+    "SET enable_time_series_aggregate_functions = 1",
 )
 """What every connection is set to. Two threads a query: one query must not starve the others of a small machine."""
 
@@ -38,12 +39,28 @@ _SESSION = (
 class Engine(Protocol):
     """What the telemetry store needs of an engine, embedded or a server."""
 
-    def query(self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0) -> pa.Table:
+    def query(
+        self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0, limit_bytes: int = 0
+    ) -> pa.Table:
         """Run a SELECT and give its result; a query that takes longer than ``limit_s`` is ended.
 
         Raises:
-            StoreError: the engine refused, failed, or ran out of the time allowed.
+            SlowError: it ran out of the time allowed.
+            OverloadError: it ran out of memory; ``limit_bytes`` is what it may take (0: what there is).
+            StoreError: the engine refused or failed.
         """
+        ...
+
+    def query_body(
+        self,
+        sql: str,
+        body: bytes | pa.Buffer,
+        parameters: Parameters | None = None,
+        *,
+        limit_s: float = 30.0,
+        limit_bytes: int = 0,
+    ) -> pa.Table:
+        """Run a SELECT over ``file({body:String}, ...)``, where the file is ``body``."""
         ...
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
@@ -101,8 +118,10 @@ class EmbeddedEngine:
         for setting in _SESSION:
             connection.query(setting)
 
-    def query(self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0) -> pa.Table:
-        text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}"
+    def query(
+        self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0, limit_bytes: int = 0
+    ) -> pa.Table:
+        text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}, max_memory_usage = {int(limit_bytes)}"
         values = bind(parameters)
         with self._readers.lend() as connection:
             try:
@@ -112,6 +131,18 @@ class EmbeddedEngine:
                 _drain(connection)
                 raise translate("query", error) from error
         return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+
+    def query_body(
+        self,
+        sql: str,
+        body: bytes | pa.Buffer,
+        parameters: Parameters | None = None,
+        *,
+        limit_s: float = 30.0,
+        limit_bytes: int = 0,
+    ) -> pa.Table:
+        with _as_file(body) as path:
+            return self.query(sql, {**(parameters or {}), "body": path}, limit_s=limit_s, limit_bytes=limit_bytes)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         self._write("command", sql, parameters)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wellkept.kernel.errors import OverloadError, StoreError
 
-_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE = 252, 241, 243
+_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE, _TOO_SLOW = 252, 241, 243, 159
 _UNDECODABLE = frozenset(
     {
         3,  # UNEXPECTED_END_OF_FILE
@@ -32,6 +32,10 @@ class BodyError(StoreError):
         self.rule = rule
 
 
+class SlowError(StoreError):
+    """A query took longer than it was allowed to."""
+
+
 class NestedError(BodyError):
     """A value of the body holds values: it has to be flattened first (``otlp.nested``)."""
 
@@ -45,6 +49,8 @@ def translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
         return BodyError("must not be of so many different days")
     if code in (_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE):
         return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
+    if code == _TOO_SLOW:
+        return SlowError(f"telemetry engine, {what}: {name} (code {code})")
     if code == _THROWN and what == "insert":
         return NestedError("holds values inside values")
     if code in _UNDECODABLE and what == "insert":

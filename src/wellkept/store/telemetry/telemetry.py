@@ -17,6 +17,7 @@ from wellkept.store.telemetry.raw import Raw
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
 from wellkept.store.telemetry.serving import Serving
+from wellkept.store.telemetry.samples import Samples
 from wellkept.store.telemetry.spans import Spans
 from wellkept.store.telemetry.stored import Stored
 
@@ -40,6 +41,7 @@ class Telemetry:
         self.resources = Resources(engine)
         self.stored = Stored(engine)
         self.raw = Raw(engine)
+        self.samples = Samples(engine)
 
     @classmethod
     def open(

@@ -31,7 +31,7 @@ def metrics_request(rows: Points) -> bytes:
     data = wire.grouped(wire.message(1, point), ends)
     head = pa.array([_head(key) for key in owners], type=pa.large_binary())
     metric = wire.joined(head, _family(owners, data))
-    return _envelope(metric, np.array([key.resource for key in owners], dtype=np.int64), rows.resources.encoded)
+    return envelope(metric, np.array([key.resource for key in owners], dtype=np.int64), rows.resources.encoded)
 
 
 def traces_request(rows: SpanRows) -> bytes:
@@ -50,7 +50,7 @@ def traces_request(rows: SpanRows) -> bytes:
         pieces.append(rows.attributes)
     status = [b"", *(wire.tag(3, wire.VARINT) + wire.number_bytes(code) for code in (1, 2))]
     pieces.append(_status(wire.choice(rows.status, status), rows.message))
-    return _envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
+    return envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
 
 
 def logs_request(rows: LogRows) -> bytes:
@@ -67,7 +67,7 @@ def logs_request(rows: LogRows) -> bytes:
         pieces.append(rows.attributes)
     pieces += [_id(number, cells) for number, cells in ((9, rows.trace), (10, rows.span)) if cells is not None]
     pieces.append(wire.fixed64(11, rows.at))
-    return _envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
+    return envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
 
 
 def maps(number: int, column: pa.Array) -> Column:
@@ -90,13 +90,16 @@ def _status(code: Column, message: pa.Array | None) -> Column:
     return wire.filled(15, said)
 
 
-def _envelope(items: Column, resource: Ints, encoded: list[bytes]) -> bytes:
-    """Items (repeated field 2 of a scope) into scopes (repeated field 2 of a resource) into the request."""
+def envelope(items: Column, resource: Ints, encoded: list[bytes], scope: bytes = SCOPE) -> bytes:
+    """Items (repeated field 2 of a scope) into scopes (repeated field 2 of a resource) into the request.
+
+    ``scope`` is the encoded scope; each run of one resource in ``resource`` (a place in ``encoded``) gets an envelope.
+    """
     ends = wire.runs(resource)
     scopes = wire.grouped(wire.message(2, items), ends)
     head = wire.choice(resource[ends - 1], [wire.sized(1, content) for content in encoded])
-    scope = wire.choice(np.zeros(len(ends), dtype=np.int64), [SCOPE])
-    return wire.content(wire.message(1, wire.joined(head, wire.message(2, wire.joined(scope, scopes)))))
+    named = wire.choice(np.zeros(len(ends), dtype=np.int64), [scope])
+    return wire.content(wire.message(1, wire.joined(head, wire.message(2, wire.joined(named, scopes)))))
 
 
 def _head(key: SeriesKey) -> bytes:

@@ -244,13 +244,13 @@ class CaseTable(Part):
 class Layout(Part):
     """The document.
 
-    ``splice`` moves the baseline's rows in time so that they end where the chosen case begins; without it everything
-    keeps its own time. ``extra`` is for other tools; the platform passes it by.
+    ``splice`` moves the baseline's rows in time so that they end that long before the chosen case begins (``0s``: right
+    there); without it everything keeps its own time. ``extra`` is for other tools; the platform passes it by.
     """
 
     about: str = ""
     cases: CaseTable | None = None
-    splice: bool = False
+    splice: Annotated[Duration, Field(ge=0)] | None = None
     step: Annotated[Duration, Field(gt=0)] | None = None
     """Seconds between two looks of the detectors; without it the rhythm of the metrics decides."""
     metrics: tuple[MetricTable, ...] = ()

@@ -137,7 +137,7 @@ def read(source: Source, case: str = "") -> Recording:
         return Recording(tuple(parts), counts=_counts(parts))
     chosen = _chosen(source, layout, case)
     tables = Tables(source.folder, layout, source.named, chosen)
-    built, begin = _tables(tables, layout, is_spliced=layout.splice and bool(chosen))
+    built, begin = _tables(tables, layout, splice_s=layout.splice if chosen else None)
     parts.extend((signal, rows) for signal, rows in built if len(rows.at))
     if not parts:
         raise InputError(f"recording {source.folder}", "must hold telemetry" + (f" of case {case}" if case else ""))
@@ -183,16 +183,17 @@ def _of_telemetry(layout: Layout) -> list[tuple[str, MetricTable | SpanTable | L
     ]
 
 
-def _tables(tables: Tables, layout: Layout, *, is_spliced: bool) -> tuple[list[tuple[Signal, Rows]], int | None]:
+def _tables(tables: Tables, layout: Layout, *, splice_s: float | None) -> tuple[list[tuple[Signal, Rows]], int | None]:
     """The rows of every table, and when the first row of the case was."""
     loaded = [(where, table, *tables.load(table, where)) for where, table in _of_telemetry(layout)]
     firsts = [_times(rows, table, where).min() for where, table, rows, _ in loaded if rows.num_rows]
     begin = int(min(firsts)) if firsts else None
+    until = None if begin is None or splice_s is None else begin - round(splice_s * _SECOND)
     resources = Interned()
     found: list[tuple[Signal, Rows]] = []
     for where, table, rows, baseline in loaded:
         rule = table.start if isinstance(table, SpanTable) else table.time
-        whole = spliced(rows, baseline, rule, table, begin if is_spliced else None, where)
+        whole = spliced(rows, baseline, rule, table, until, where)
         found.append(_build(whole, table, resources, where))
     return found, begin
 

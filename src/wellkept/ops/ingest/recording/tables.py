@@ -114,16 +114,16 @@ class Tables:
         return InputError(f"{self._source}: {where}", f"must name columns of {file} ({', '.join(known)})", name)
 
 
-def spliced(rows: pa.Table, baseline: pa.Table, rule: TimeRule, table: Table, begin: int | None, where: str) -> Loaded:
-    """Baseline and case as one table. With ``begin`` the baseline's rows are moved to end before it."""
+def spliced(rows: pa.Table, baseline: pa.Table, rule: TimeRule, table: Table, until: int | None, where: str) -> Loaded:
+    """Baseline and case as one table. With ``until`` the baseline's rows are moved to end there."""
     usual = moments(baseline, rule, where)
     last = table.baseline.last if table.baseline else None
     if last is not None and len(usual):
         kept = usual > usual.max() - round(last * 10**9)
         baseline, usual = baseline.filter(pa.array(kept)), usual[kept]
     shift = 0
-    if begin is not None and len(usual):
-        shift = begin - _rhythm(usual) - int(usual.max())
+    if until is not None and len(usual):
+        shift = until - _rhythm(usual) - int(usual.max())
     moved = np.concatenate([np.full(len(usual), shift, dtype=np.int64), np.zeros(rows.num_rows, dtype=np.int64)])
     return Loaded(pa.concat_tables([baseline, rows]), moved)
 

@@ -53,9 +53,7 @@ class DeleteOldLogs:
         min_age_s = max(float(given.get("min_age_s", 0)), float(declared.get("min_age_s", 0)))
         pattern = str(given.get("pattern") or next(iter(declared.get("patterns", [])), ""))
         if pattern not in declared.get("patterns", []):
-            raise InputError(
-                "delete_old_logs.pattern", f"must be one that is declared for {declared['path']}", pattern
-            )
+            raise InputError("delete_old_logs.pattern", f"must be one that is declared for {declared['path']}", pattern)
         return agent, {
             "directory": directory,
             "pattern": pattern,
