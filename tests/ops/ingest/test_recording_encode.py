@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -29,6 +29,7 @@ def cells(ids: list[bytes], size: int) -> np.ndarray[tuple[int, int], np.dtype[n
     return np.frombuffer(b"".join(ids), dtype=np.uint8).reshape(-1, size)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(moments, st.integers(0, 3), st.floats(allow_nan=False)), min_size=1, max_size=30), sets, sets)
 def test_points_come_back(rows: list[tuple[int, int, float]], first: dict[str, str], second: dict[str, str]) -> None:
     resources = Interned()
@@ -69,6 +70,7 @@ def test_points_come_back(rows: list[tuple[int, int, float]], first: dict[str, s
     assert len(request.resource_metrics) == len({key.resource for key in (keys[s] for _, s, _ in rows)})
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.binary(min_size=16, max_size=16), st.binary(min_size=8, max_size=8), words, moments,
@@ -105,6 +107,7 @@ def test_spans_come_back(rows: list[tuple[bytes, bytes, str, int, int, int, str]
     assert sorted(map(repr, found)) == sorted(map(repr, wanted))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(moments, words, st.sampled_from([0, 1, 9, 13, 17, 21]), st.booleans()), min_size=1, max_size=20)
 )
@@ -127,6 +130,7 @@ def test_log_records_come_back(rows: list[tuple[int, str, int, bool]]) -> None:
     assert found == [(a, t, s, i if any(i) else b"") for a, t, s, i in zip(at, text, severity, ids, strict=True)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20))
 def test_numbers_are_varints(values: list[int]) -> None:
     column = wire.small(1, np.array(values, dtype=np.int64))
@@ -134,6 +138,7 @@ def test_numbers_are_varints(values: list[int]) -> None:
     assert [one.as_py() for one in column] == [b"\x08" + wire.number_bytes(value) if value else b"" for value in values]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=20), st.data())
 def test_grouping_puts_neighbours_together(pieces: list[bytes], data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(pieces)))
