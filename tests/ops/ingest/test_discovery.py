@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ CHECKOUT, PAYMENTS = "service:shop/checkout", "service:shop/payments"
 
 
 @pytest.fixture
-def topology(tmp_path: Path) -> Topology:
-    return Topology(State.open(tmp_path / "state"))
+def topology(tmp_path: Path) -> Iterator[Topology]:
+    state = State.open(tmp_path / "state")
+    yield Topology(state)
+    state.close()
 
 
 def edges(topology: Topology) -> set[tuple[str, str, EdgeKind]]:

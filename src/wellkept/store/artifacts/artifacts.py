@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import threading
 from pathlib import Path, PurePosixPath
 
 import fsspec
@@ -31,7 +33,7 @@ class Artifacts:
         path = self._path(digest)
         if not self._files.exists(path):
             self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            partial = f"{path}.partial"
+            partial = f"{path}.{os.getpid()}.{threading.get_ident()}.partial"
             self._files.pipe_file(partial, data)
             self._files.mv(partial, path)
         return digest
@@ -58,8 +60,10 @@ class Artifacts:
         """Store every file below a folder; the digest is that of the listing (name to digest).
 
         Raises:
-            InputError: the folder holds a link; links are never followed.
+            InputError: there is no such folder, or it holds a link; links are never followed.
         """
+        if not folder.is_dir():
+            raise InputError(f"artifact {folder.name}", "must be a folder", str(folder))
         listing: dict[str, str] = {}
         for path in sorted(folder.rglob("*")):
             if path.is_symlink():
@@ -72,13 +76,17 @@ class Artifacts:
         """The files of a tree: relative name to digest.
 
         Raises:
+            NotFoundError: nothing is stored under the digest.
             StoreError: the digest is not that of a tree, or a name leads out of it.
         """
+        data = self.get_bytes(digest)
         try:
-            listing = json.loads(self.get_bytes(digest))
+            listing = json.loads(data)
         except ValueError as error:
             raise StoreError(f"artifact {digest} is not a tree") from error
-        if not isinstance(listing, dict) or not all(_is_inside(name) for name in listing):
+        if not isinstance(listing, dict) or not all(isinstance(blob, str) for blob in listing.values()):
+            raise StoreError(f"artifact {digest} is not a tree")
+        if not all(_is_inside(name) for name in listing):
             raise StoreError(f"artifact {digest} is not a tree of plain names")
         return listing
 
@@ -109,4 +117,4 @@ class Artifacts:
 
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
