@@ -1,0 +1,122 @@
+"""Queries in PromQL: an expression and moments in, series out; and which series there are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+import promql_parser as ast
+
+from wellkept.kernel.errors import OverloadError
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.promql.catalogue import Catalogue, Span
+from wellkept.store.telemetry.promql.errors import ExpressionError
+from wellkept.store.telemetry.promql.evaluation import Evaluation, millis
+from wellkept.store.telemetry.promql.limits import Limits
+from wellkept.store.telemetry.promql.matching import matchers_of, selector_of
+from wellkept.store.telemetry.promql.reductions import Ranged, Reductions
+from wellkept.store.telemetry.promql.source import RawSeries, Source
+from wellkept.store.telemetry.promql.steps import Steps
+from wellkept.store.telemetry.promql.syntax import parse
+from wellkept.store.telemetry.promql.values import Labels, Scalar, Value, Vector
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The value of an expression at some steps; of a range of samples, those in its place (``raw``)."""
+
+    steps: Steps
+    value: Value | None
+    raw: RawSeries | None = None
+
+
+class PromQL:
+    """Answers queries over the stored metrics. May be called from several threads at once."""
+
+    def __init__(self, engine: Engine, limits: Limits = NO_LIMITS) -> None:
+        self._engine, self.limits = engine, limits
+        self._catalogue = Catalogue(engine, limits)
+        self._turns = threading.BoundedSemaphore(limits.at_once)
+
+    def instant(self, query: str, at_ms: int, timeout_s: float | None = None) -> Answer:
+        """What an expression is at a moment.
+
+        Raises:
+            ExpressionError: the expression is at fault as it stands.
+            EvaluationError: it asks for too much, or its labels do not match up.
+            SlowError: it took longer than it may.
+            OverloadError: too many others were asked at the same time.
+        """
+        tree = parse(query)
+        steps = Steps.at(at_ms)
+        with self._source(timeout_s) as source:
+            bare = tree
+            while isinstance(bare, ast.ParenExpr):
+                bare = bare.expr
+            if isinstance(bare, ast.MatrixSelector):
+                return Answer(steps, None, self._raw(bare, source, steps))
+            return self._evaluated(tree, source, steps)
+
+    def range(self, query: str, start_ms: int, end_ms: int, step_ms: int, timeout_s: float | None = None) -> Answer:
+        """What an expression is from ``start_ms`` to ``end_ms`` (both included), once in ``step_ms``.
+
+        Raises:
+            InputError, SlowError, OverloadError: as for an instant; and too many steps.
+        """
+        if step_ms <= 0:
+            raise ExpressionError("step", "must be more than 0", step_ms)
+        if end_ms < start_ms:
+            raise ExpressionError("end", "must not be before start", end_ms)
+        steps = Steps.between(start_ms, end_ms, step_ms)
+        self.limits.check_steps(steps.count)
+        tree = parse(query)
+        with self._source(timeout_s) as source:
+            answer = self._evaluated(tree, source, steps)
+        if not isinstance(answer.value, Vector | Scalar):
+            raise ExpressionError("query", "must be a scalar or a vector to be asked for over a range", query)
+        return answer
+
+    def series(self, selectors: Sequence[str], start_ms: int, end_ms: int, limit: int) -> list[Labels]:
+        """The label sets of what any of the selectors matches. No selector: of every series."""
+        return self._catalogue.series([selector_of(text) for text in selectors], Span(start_ms, end_ms), limit)
+
+    def label_names(self, selectors: Sequence[str], start_ms: int, end_ms: int, limit: int) -> list[str]:
+        """The names of their labels."""
+        return self._catalogue.label_names([selector_of(text) for text in selectors], Span(start_ms, end_ms), limit)
+
+    def label_values(self, label: str, selectors: Sequence[str], start_ms: int, end_ms: int, limit: int) -> list[str]:
+        """The values of one label."""
+        matchers = [selector_of(text) for text in selectors]
+        return self._catalogue.label_values(label, matchers, Span(start_ms, end_ms), limit)
+
+    def metadata(self, metric: str = "", limit: int = 10_000) -> dict[str, tuple[str, str]]:
+        """(type, unit) of each metric, or of one."""
+        return self._catalogue.metadata(metric, limit)
+
+    @contextmanager
+    def _source(self, timeout_s: float | None) -> Iterator[Source]:
+        """A source for one query. Only so many are answered side by side: detection reads from the same engine."""
+        seconds = min(self.limits.seconds, timeout_s or self.limits.seconds)
+        deadline = monotonic() + seconds
+        if not self._turns.acquire(timeout=seconds):
+            raise OverloadError(f"query: waited {seconds:g} s behind others", retry_after_s=5)
+        try:
+            yield Source(self._catalogue, Reductions(self._engine, self.limits, deadline), self.limits)
+        finally:
+            self._turns.release()
+
+    def _evaluated(self, tree: ast.Expr, source: Source, steps: Steps) -> Answer:
+        with np.errstate(all="ignore"):
+            value = Evaluation(source, steps).value(tree)
+        return Answer(steps, value.seen() if isinstance(value, Vector) else value)
+
+    def _raw(self, tree: ast.MatrixSelector, source: Source, steps: Steps) -> RawSeries:
+        selector = tree.vector_selector
+        moved = Evaluation(source, steps).moved(selector.offset, selector.at)
+        return source.raw(matchers_of(selector), moved, Ranged(millis(tree.range), str(tree)))

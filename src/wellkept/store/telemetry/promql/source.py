@@ -1,0 +1,121 @@
+"""What selectors see: the series that they match, and the windows of their samples, as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.store.telemetry.promql.catalogue import Catalogue, Known, Span
+from wellkept.store.telemetry.promql.limits import Limits
+from wellkept.store.telemetry.promql.matching import Matchers
+from wellkept.store.telemetry.promql.reductions import Grid, Ranged, Reductions, Samples, given, stored
+from wellkept.store.telemetry.promql.steps import Steps
+from wellkept.store.telemetry.promql.values import Labels, Numbers, Vector, empty, grouped, relabelled
+from wellkept.store.telemetry.promql.windows import WINDOWS, Window
+
+LOOKBACK_MS = 300_000
+"""How long an instant selector still sees the last sample of a series."""
+
+RawSeries = list[tuple[Labels, list[tuple[int, float]]]]
+"""Series with their samples: (milliseconds, value)."""
+
+
+class Source:
+    """Reads for one query."""
+
+    def __init__(self, catalogue: Catalogue, reductions: Reductions, limits: Limits) -> None:
+        self._catalogue, self._reductions, self.limits = catalogue, reductions, limits
+
+    def instant(self, matchers: Matchers, steps: Steps, what: str, *, moments: bool = False) -> Vector:
+        """The last sample of each series within the lookback; ``moments``: when it was, in seconds, in its place."""
+        ranged = Ranged(LOOKBACK_MS, what)
+        known = self._find(matchers, steps, ranged)
+        if not known:
+            return empty(steps.count)
+        grid, times = self._reductions.last(stored(list(known)), steps, ranged)
+        return _named(Grid(grid.series, times, grid.present) if moments else grid, known)
+
+    def window(self, function: str, matchers: Matchers, steps: Steps, ranged: Ranged) -> Vector:
+        """A function over the samples of the window before each step."""
+        known = self._find(matchers, steps, ranged)
+        window, grids = WINDOWS[function], []
+        for is_delta in (False, True):
+            ids = [series for series, entry in known.items() if entry.is_delta == is_delta]
+            if ids:
+                sql = window.of_deltas if is_delta and window.of_deltas else window.sql
+                grids.append(self._reduced(sql, window, stored(ids), steps, ranged))
+        if not grids:
+            return empty(steps.count)
+        vector = _named(_joined(grids), known)
+        return vector if window.keeps_name else relabelled(vector)
+
+    def subwindow(self, function: str, inner: Vector, inside: Steps, steps: Steps, ranged: Ranged) -> Vector:
+        """The same over what an expression was at the steps of a subquery."""
+        self.limits.check_cells(len(inner.labels), steps.count, ranged.what)
+        window = WINDOWS[function]
+        samples = given(inner.values, inner.present, inside)
+        grid = self._reduced(window.sql, window, samples, steps, ranged)
+        labels = [inner.labels[int(row)] for row in grid.series]
+        vector = Vector(labels, grid.values, grid.present)
+        return vector if window.keeps_name else relabelled(vector)
+
+    def raw(self, matchers: Matchers, steps: Steps, ranged: Ranged) -> RawSeries:
+        """The samples of the window before the one step, by series."""
+        known = self._find(matchers, steps, ranged)
+        if not known:
+            return []
+        rows = self._reductions.raw(stored(list(known)), steps, ranged).to_pylist()
+        found = [(known[row["series"]].labels, list(zip(row["times"], row["amounts"], strict=True))) for row in rows]
+        return sorted(found, key=lambda series: series[0])
+
+    def _reduced(self, sql: str, window: Window, samples: Samples, steps: Steps, ranged: Ranged) -> Grid:
+        reduce = self._reductions.spread if window.is_spread else self._reductions.dense
+        return reduce(sql, samples, steps, ranged)
+
+    def _find(self, matchers: Matchers, steps: Steps, ranged: Ranged) -> dict[int, Known]:
+        span = Span(steps.start_ms - ranged.range_ms, steps.end_ms)
+        known = self._catalogue.find(matchers, span, ranged.what)
+        self.limits.check_cells(len(known), steps.count, ranged.what)
+        return known
+
+
+def _joined(grids: Sequence[Grid]) -> Grid:
+    if len(grids) == 1:
+        return grids[0]
+    return Grid(
+        np.concatenate([grid.series for grid in grids]),
+        np.concatenate([grid.values for grid in grids]),
+        np.concatenate([grid.present for grid in grids]),
+    )
+
+
+def _named(grid: Grid, known: dict[int, Known]) -> Vector:
+    """Rows with their labels, in the order of those.
+
+    Several stored series may be called the same: a sender that changes a unit begins another one, for example. They are
+    one here, and at a step where several are, the one counts that was seen last.
+    """
+    recency = {series: index for index, series in enumerate(known)}
+    names = [known[int(series)].labels for series in grid.series]
+    order = sorted(range(len(names)), key=lambda row: (names[row], recency[int(grid.series[row])]))
+    labels, index = grouped([names[row] for row in order])
+    values, present = grid.values[order], grid.present[order]
+    if len(labels) == len(names):
+        return Vector(labels, values, present).seen()
+    return _overlaid(labels, index, values, present).seen()
+
+
+def _overlaid(labels: list[Labels], index: NDArray[np.intp], values: Numbers, present: NDArray[np.bool_]) -> Vector:
+    """Rows of the same index as one; the first that has a value at a step counts there."""
+    first = np.searchsorted(index, np.arange(len(labels)))
+    place = np.arange(len(index)) - first[index]
+    total, there = values[first].copy(), present[first].copy()
+    for turn in range(1, int(place.max()) + 1):
+        rows = np.flatnonzero(place == turn)
+        into = index[rows]
+        fills = present[rows] & ~there[into]
+        total[into] = np.where(fills, values[rows], total[into])
+        there[into] |= fills
+    return Vector(labels, total, there)

@@ -1,0 +1,49 @@
+"""From the text of an expression to its tree, by the package ``promql-parser``, guarded against what it cannot take."""
+
+from __future__ import annotations
+
+import re
+
+import promql_parser
+
+from wellkept.store.telemetry.promql.errors import ExpressionError
+
+LONGEST = 32_768
+MOST_OPERATORS = 200
+"""The parser recurses on the machine's stack, and too deep a tree would take the process down with it."""
+
+_TOKEN = re.compile(
+    r"""
+    (?P<raw>`[^`]*`)
+  | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
+  | (?P<comment>\#[^\n]*)
+  | (?P<operator>[-+*/%^(\[{]|[=!]=|[<>]=?|\b(?:and|or|unless|atan2)\b)
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def parse(text: str) -> promql_parser.Expr:
+    """The tree of an expression.
+
+    Raises:
+        ExpressionError: it is none, or longer or deeper than is taken.
+    """
+    if len(text) > LONGEST:
+        raise ExpressionError("query", f"must be at most {LONGEST} characters", len(text))
+    operators = sum(token.lastgroup == "operator" for token in _TOKEN.finditer(text))
+    if operators > MOST_OPERATORS:
+        raise ExpressionError("query", f"must have at most {MOST_OPERATORS} operators and brackets", operators)
+    try:
+        return promql_parser.parse(_TOKEN.sub(_quoted, text))
+    except (ValueError, OverflowError) as error:
+        raise ExpressionError("query", f"cannot be parsed: {error}", text) from None
+
+
+def _quoted(token: re.Match[str]) -> str:
+    """A text in backticks means what it says; the parser would look for escapes in it, so it gets them."""
+    if token.lastgroup == "comment":
+        return " "
+    raw = token.group("raw")
+    return token.group() if raw is None else f'"{raw[1:-1].translate(_ESCAPES)}"'

@@ -1,0 +1,62 @@
+"""Functions over a window of samples, as aggregates of the engine: what each step sees of (step - range, step]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GRID = (
+    "fromUnixTimestamp64Milli({start:Int64}), fromUnixTimestamp64Milli({end:Int64}), "
+    "{step:Decimal64(3)}, {window:Decimal64(3)}"
+)
+_SAMPLES = "(time, value)"
+_MOMENTS = "(time, toUnixTimestamp64Milli(time) / 1000)"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How a function becomes SQL.
+
+    ``of_deltas``: the same for series of delta temporality, whose samples are increases already. ``is_spread``: the
+    engine has no function on a grid for it. ``keeps_name``: the result is still the same metric.
+    """
+
+    sql: str
+    of_deltas: str = ""
+    is_spread: bool = False
+    keeps_name: bool = False
+
+
+def _grid(function: str, arguments: str = _SAMPLES, more: str = "") -> str:
+    return f"timeSeries{function}ToGrid({GRID}{more}){arguments}"
+
+
+_SUM = _grid("Sum")
+
+WINDOWS = {
+    "rate": Window(_grid("Rate"), f"arrayMap(v -> v / toFloat64({{window:Decimal64(3)}}), {_SUM})"),
+    "increase": Window(_grid("Increase"), _SUM),
+    "irate": Window(
+        _grid("InstantRate"), f"arrayMap((v, s) -> v / s, {_grid('Last')}, {_grid('InstantDelta', _MOMENTS)})"
+    ),
+    "delta": Window(_grid("Delta")),
+    "idelta": Window(_grid("InstantDelta")),
+    "deriv": Window(_grid("Deriv")),
+    "predict_linear": Window(_grid("PredictLinear", more=", {parameter:Float64}")),
+    "resets": Window(_grid("Resets")),
+    "changes": Window(_grid("Changes")),
+    "avg_over_time": Window(_grid("Avg")),
+    "min_over_time": Window(_grid("Min")),
+    "max_over_time": Window(_grid("Max")),
+    "sum_over_time": Window(_SUM),
+    "count_over_time": Window(_grid("Count")),
+    "last_over_time": Window(_grid("Last"), keeps_name=True),
+    "present_over_time": Window(f"arrayMap(v -> v * 0 + 1, {_grid('Count')})"),
+    "absent_over_time": Window(_grid("Count")),
+    "ts_of_last_over_time": Window(_grid("Last", _MOMENTS)),
+    "ts_of_max_over_time": Window(_grid("TimestampOfMax")),
+    "ts_of_min_over_time": Window(_grid("TimestampOfMin")),
+    "stddev_over_time": Window("stddevPopStable(sample)", is_spread=True),
+    "stdvar_over_time": Window("varPopStable(sample)", is_spread=True),
+    "quantile_over_time": Window("quantileExactInclusive({parameter:Float64})(sample)", is_spread=True),
+}
+"""By the function's name in PromQL."""
