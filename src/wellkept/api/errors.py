@@ -84,7 +84,8 @@ def refused(error: WellkeptError) -> Response:
     status = status_of(error)
     if status >= 500:
         log.warning("request failed: %s", error)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, OverloadError) else None
+    wait_s = error.retry_after_s if isinstance(error, OverloadError) else 1
+    headers = {"Retry-After": str(wait_s)} if status == 503 else None
     return Response(json.dumps(body_of(error)), status, headers=headers, media_type="application/json")
 
 
