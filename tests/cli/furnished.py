@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 from tests.ml.workshop import CONTRACT, Changes
 
 from wellkept.app.clock import SystemClock
@@ -15,12 +17,14 @@ from wellkept.kernel.plan import Action, Plan, Risk, Verification
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import digest_of
 from wellkept.ml.deploy.stage import PromoteModel
+from wellkept.ml.reference import make_reference, write_reference
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
+from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
 
 INCIDENT = "inc-1"
@@ -32,7 +36,7 @@ def furnish(data: Path) -> None:
     state, now = State.open(data / "state"), datetime.now(UTC)
     stream, registry = Stream(state, Changes()), Registry(state)
     _incident(stream, now)
-    _models(registry, now)
+    _models(registry, _artifact(data), now)
     promote = PromoteModel(registry, stream, SystemClock())
     gate = Gate(state, stream, Audit(state), Actions({promote.name: promote}), Policy(), lambda _: "", SystemClock())
     for number, plan in enumerate(PLANS):
@@ -63,7 +67,15 @@ def _incident(stream: Stream, now: datetime) -> None:
     stream.save_diagnosis(Diagnosis(INCIDENT, now, "1", (cause,), "Most likely cause: shop/checkout (84%)."))
 
 
-def _models(registry: Registry, now: datetime) -> None:
+def _artifact(data: Path) -> str:
+    """The digest of an artifact that can be watched (nothing serves it)."""
+    with tempfile.TemporaryDirectory() as folder:
+        columns = np.linspace(0, 1, 60).reshape(-1, 2)
+        write_reference(make_reference(columns, ["amount", "risk"], columns[:, 1]), Path(folder))
+        return Artifacts(str(data / "artifacts")).put_tree(Path(folder))
+
+
+def _models(registry: Registry, artifact: str, now: datetime) -> None:
     registry.save_contract("fraud", CONTRACT, digest_of(CONTRACT.encode()), now)
     registry.save_contract("churn", CONTRACT.replace("fraud", "churn"), "sha256:0", now)
     for number, judgement in ((1, Judgement.PASS), (2, Judgement.PASS), (3, Judgement.FAIL)):
@@ -72,7 +84,7 @@ def _models(registry: Registry, now: datetime) -> None:
         gate = Verdict(f"gate-{number}", digest(number), "gate", judgement, now, (check,), "1 of 1 checks")
         registry.register(
             ModelVersion(
-                "fraud", digest(number), now, digest(number), "onnx", digest(number), metrics={"roc_auc": 0.9},
+                "fraud", digest(number), now, artifact, "onnx", digest(number), metrics={"roc_auc": 0.9},
                 gate=gate, state=VersionState.PASSED if passed else VersionState.REFUSED,
             )
         )  # fmt: skip
