@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import Iterator, Sequence
 
@@ -12,14 +13,13 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Scope
 
-from wellkept.api.auth import OPEN, OPEN_BELOW, PROGRAMS, Authentication
+from wellkept.api.auth import OPEN, OPEN_BELOW, OWN_PROOF, PROGRAMS, SENDERS, Authentication
 from wellkept.app.platform import Platform
 from wellkept.app.server import build_app
 from wellkept.app.settings import Settings
 from wellkept.web import session
 
 TOKEN = "the-token-of-this-test"
-OUR_WRITES = re.compile("|".join(re.escape(start) for start in PROGRAMS))
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,26 @@ def test_what_is_not_the_token_does_not_open(authorization: str, app: FastAPI) -
     assert call(app, "GET", "/api/v1/status", Authorization=authorization).status_code == 401
 
 
+def test_a_door_with_its_own_proof_is_shut_without_it(app: FastAPI) -> None:
+    assert {path for _, path in doors(app)} >= OWN_PROOF
+    for path in OWN_PROOF:
+        assert call(app, "POST", path).status_code == 401, path
+
+
+def test_senders_may_give_the_token_as_a_password_and_nobody_else_may(app: FastAPI) -> None:
+    def basic(password: str) -> str:
+        return f"Basic {base64.b64encode(f'user:{password}'.encode()).decode()}"
+
+    for method, path in doors(app):
+        if is_open(path) or path in OWN_PROOF:
+            continue
+        right, empty, wrong = (
+            call(app, method, path, Authorization=basic(given)).status_code for given in (TOKEN, "", "wrong")
+        )
+        assert (right != 401) == path.startswith(SENDERS), path
+        assert (empty, wrong) == (401, 401), path
+
+
 def test_a_refusal_says_what_is_missing(app: FastAPI) -> None:
     answer = call(app, "GET", "/api/v1/plans")
 
@@ -131,7 +151,7 @@ def test_a_session_reads_pages_and_interface_but_writes_to_neither(app: FastAPI)
     for (method, path), status in statuses.items():
         if method in ("GET", "HEAD"):
             assert status != 401, path
-        elif OUR_WRITES.match(path):
+        elif path.startswith(PROGRAMS):
             assert status == 401, path
         elif not is_open(path):
             assert status == 403, f"{path}: a form without its proof"
