@@ -40,9 +40,17 @@ class Engine(Protocol):
     """What the telemetry store needs of an engine, embedded or a server."""
 
     def query(
-        self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0, limit_bytes: int = 0
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        limit_s: float = 30.0,
+        limit_bytes: int = 0,
+        writing: bool = False,
     ) -> pa.Table:
         """Run a SELECT and give its result; a query that takes longer than ``limit_s`` is ended.
+
+        ``writing``: it is part of a write, and must not wait until readers are done.
 
         Raises:
             SlowError: it ran out of the time allowed.
@@ -59,8 +67,13 @@ class Engine(Protocol):
         *,
         limit_s: float = 30.0,
         limit_bytes: int = 0,
+        writing: bool = False,
     ) -> pa.Table:
-        """Run a SELECT over ``file({body:String}, ...)``, where the file is ``body``."""
+        """Run a SELECT over ``file({body:String}, ...)``, where the file is ``body``.
+
+        Raises:
+            BodyError: the body is at fault (``failures.BodyError``). The rest as of ``query``.
+        """
         ...
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
@@ -119,18 +132,16 @@ class EmbeddedEngine:
             connection.query(setting)
 
     def query(
-        self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0, limit_bytes: int = 0
+        self,
+        sql: str,
+        parameters: Parameters | None = None,
+        *,
+        limit_s: float = 30.0,
+        limit_bytes: int = 0,
+        writing: bool = False,
     ) -> pa.Table:
         text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}, max_memory_usage = {int(limit_bytes)}"
-        values = bind(parameters)
-        with self._readers.lend() as connection:
-            try:
-                # A copy: the engine's own view of a result keeps nothing alive, and the table would outlive its memory.
-                stream = connection.query(text, "ArrowStream", params=values).bytes()
-            except RuntimeError as error:
-                _drain(connection)
-                raise translate("query", error) from error
-        return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
+        return self._read("query", text, parameters, self._writers if writing else self._readers)
 
     def query_body(
         self,
@@ -140,9 +151,12 @@ class EmbeddedEngine:
         *,
         limit_s: float = 30.0,
         limit_bytes: int = 0,
+        writing: bool = False,
     ) -> pa.Table:
+        text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}, max_memory_usage = {int(limit_bytes)}"
         with _as_file(body) as path:
-            return self.query(sql, {**(parameters or {}), "body": path}, limit_s=limit_s, limit_bytes=limit_bytes)
+            values = {**(parameters or {}), "body": path}
+            return self._read("decode", text, values, self._writers if writing else self._readers)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         self._write("command", sql, parameters)
@@ -176,6 +190,17 @@ class EmbeddedEngine:
         """Let go of the data folder. A statement that is under way is waited for; what comes after it is refused."""
         self._readers.close()
         self._writers.close()
+
+    def _read(self, what: str, sql: str, parameters: Parameters | None, pool: Pool) -> pa.Table:
+        values = bind(parameters)
+        with pool.lend() as connection:
+            try:
+                # A copy: the engine's own view of a result keeps nothing alive, and the table would outlive its memory.
+                stream = connection.query(sql, "ArrowStream", params=values).bytes()
+            except RuntimeError as error:
+                _drain(connection)
+                raise translate(what, error) from (None if what == "decode" else error)
+        return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
 
     def _write(self, what: str, sql: str, parameters: Parameters | None) -> None:
         values = bind(parameters)

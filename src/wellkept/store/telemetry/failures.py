@@ -19,6 +19,7 @@ _UNDECODABLE = frozenset(
     }
 )
 _THROWN = 395
+_OF_BODIES = frozenset({"insert", "decode"})
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version .*)?\Z")
 _PARTITIONS = "Too many partitions for single INSERT"
@@ -51,9 +52,9 @@ def translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
         return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
     if code == _TOO_SLOW:
         return SlowError(f"telemetry engine, {what}: {name} (code {code})")
-    if code == _THROWN and what == "insert":
+    if code == _THROWN and what in _OF_BODIES:
         return NestedError("holds values inside values")
-    if code in _UNDECODABLE and what == "insert":
+    if code in _UNDECODABLE and what in _OF_BODIES:
         return BodyError(f"cannot be decoded ({name})")
     return StoreError(f"telemetry engine, {what}: {name} (code {code})")
 

@@ -113,7 +113,7 @@ def test_the_families_are_those_that_are_there(request_: ExportMetricsServiceReq
         for scope in block.scope_metrics
         for metric in scope.metrics
     }
-    assert families(request_.SerializeToString()) == there - {None}
+    assert {*(families(request_.SerializeToString()) or ())} == there - {None}
 
 
 @pytest.mark.parametrize("signal", SIGNALS)

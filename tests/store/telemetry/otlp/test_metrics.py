@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 from tests.store.telemetry.otlp import plain
 from tests.store.telemetry.otlp.random_requests import FIRST_NS, data_points, metrics_requests, pairs
 
+from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.arrow import text_maps
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -163,9 +165,9 @@ def test_a_repeated_point_counts_once(telemetry: Telemetry) -> None:
     assert window.values.tolist() == [[1.0]]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2500])
+@pytest.mark.parametrize("count", [0, 1, 1500])
 def test_many_metrics_in_one_request(telemetry: Telemetry, count: int) -> None:
-    """Beyond some thousands, the families of metrics are not looked for any more but all taken to be there."""
+    """Of many metrics the engine tells which families are there; of a few, Python does."""
     request = ExportMetricsServiceRequest()
     metrics = request.resource_metrics.add().scope_metrics.add().metrics
     for index in range(count):
@@ -175,3 +177,46 @@ def test_many_metrics_in_one_request(telemetry: Telemetry, count: int) -> None:
     insert(telemetry, request)
     assert len(stored(telemetry)) == (count + 1 if count else 0)
     assert len({point.name for point in stored(telemetry)}) == (count + 1 if count else 0)
+
+
+def test_every_family_among_many_metrics(telemetry: Telemetry) -> None:
+    request = ExportMetricsServiceRequest()
+    metrics = request.resource_metrics.add().scope_metrics.add().metrics
+    for index in range(1200):
+        metrics.add(name=f"m{index}").gauge.data_points.add(time_unix_nano=FIRST_NS, as_int=index)
+    for family in ("sum", "histogram", "exponential_histogram", "summary"):
+        getattr(metrics.add(name=family), family).data_points.add(time_unix_nano=FIRST_NS)
+    metrics[-4].sum.data_points[0].as_int = 1
+    insert(telemetry, request)
+    assert {point.name for point in stored(telemetry)} - {f"m{index}" for index in range(1200)} == {
+        "sum",
+        "histogram_count",
+        "exponential_histogram_count",
+        "summary_count",
+        "summary_sum",
+    }
+
+
+def test_damage_among_many_metrics_is_the_senders_fault(telemetry: Telemetry) -> None:
+    request = ExportMetricsServiceRequest()
+    metrics = request.resource_metrics.add().scope_metrics.add().metrics
+    for index in range(1200):
+        metrics.add(name=f"m{index:04}").gauge.data_points.add(time_unix_nano=FIRST_NS, as_int=index)
+    body = bytearray(request.SerializeToString())
+    body[body.index(b"m1199") - 1] = 0x7F
+    with pytest.raises(InputError, match=r"OTLP metrics request: cannot be decoded"):
+        telemetry.otlp.insert(Signal.METRICS, [bytes(body)], RECEIVED)
+
+
+def test_busy_readers_do_not_hold_up_a_write(telemetry: Telemetry) -> None:
+    endless = "SELECT count() FROM system.numbers WHERE cityHash64(number) = 1"
+    metric = Metric(name="load")
+    metric.gauge.data_points.add(time_unix_nano=FIRST_NS, as_double=1.0)
+    with ThreadPoolExecutor() as pool:
+        busy = [pool.submit(telemetry.engine.query, endless, limit_s=60) for _ in range(4)]
+        insert(telemetry, one(metric))
+        assert not any(query.done() for query in busy)
+        kill = "KILL QUERY WHERE query LIKE 'SELECT count() FROM system.numbers%' SYNC"
+        while not all(query.done() for query in busy):
+            telemetry.engine.command(kill)
+    assert len(stored(telemetry)) == 1

@@ -19,7 +19,8 @@ _FAMILIES = {
     10: "exponential_histogram",
     11: "summary",
 }
-_LOOKED_AT = 2000
+_LOOKED_AT = 1000
+"""Metrics of a body; of more than these the engine tells sooner than Python (otlp/families.sql)."""
 
 
 def check(signal: str, body: bytes) -> None:
@@ -39,12 +40,8 @@ def check(signal: str, body: bytes) -> None:
         raise InputError(what, "holds nothing of this signal", f"{other} unknown fields")
 
 
-def families(body: bytes) -> frozenset[str]:
-    """Which families of metrics a checked metrics body holds.
-
-    Of a body with very many metrics only the first are looked at, and then all families are taken to be there:
-    one that is not there costs some milliseconds, and finding out must not cost more.
-    """
+def families(body: bytes) -> frozenset[str] | None:
+    """Which families of metrics a checked metrics body holds; None where it holds too many metrics to look at here."""
     found: set[str] = set()
     looked_at = 0
     what = "OTLP metrics request"
@@ -53,7 +50,7 @@ def families(body: bytes) -> frozenset[str]:
             for metric in _inner(what, body, *scope, 2):
                 looked_at += 1
                 if looked_at > _LOOKED_AT:
-                    return frozenset(_FAMILIES.values())
+                    return None
                 found.update(_FAMILIES[n] for n, *_ in _fields(what, body, *metric) if n in _FAMILIES)
     return frozenset(found)
 

@@ -76,11 +76,19 @@ class OtlpWriter:
 
     def _insert_metrics(self, body: bytes, received_ns: int, common: Mapping[str, object]) -> None:
         """Points first; then, only if they brought series that are not known yet, what those are."""
-        held = families(body)
+        held = self._families(body)
         if not held:
             return
         batch = received_ns + next(self._batches)
         parameters = {**common, "batch": batch, **{family: structure("metrics", family) for family in held}}
         self._engine.insert_body(of_families("otlp/metrics.sql", held), body, parameters)
-        if self._engine.query(_WANTED, {"batch": batch})["n"][0].as_py():
+        if self._engine.query(_WANTED, {"batch": batch}, writing=True)["n"][0].as_py():
             self._engine.insert_body(of_families("otlp/metrics_series.sql", held), body, parameters)
+
+    def _families(self, body: bytes) -> frozenset[str]:
+        held = families(body)
+        if held is not None:
+            return held
+        parameters = {"schema": schema_path("families"), "structure": structure("families")}
+        (row,) = self._engine.query_body(load("otlp/families.sql"), body, parameters, writing=True).to_pylist()
+        return frozenset(name for name, is_there in row.items() if is_there)
