@@ -12,6 +12,8 @@ from pathlib import Path
 from wellkept.kernel.errors import ConflictError, InputError
 
 BACKLOG = 2048
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Addresses that only this machine reaches."""
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.settings import Settings
+from wellkept.app.syslog import syslog_server
 from wellkept.kernel.clock import Clock
 from wellkept.ops.ingest.alerts.intake import Alerts
 from wellkept.ops.ingest.base import IngestSettings
@@ -60,6 +62,7 @@ class Platform:
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
             self.identity = Identity(self.topology, self.clock)
             self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts)
+            self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
@@ -78,12 +81,16 @@ class Platform:
         self._runs.launch()
         self.gate.attach(self._runs)
         self._schedule.start()
+        if self.syslog is not None:
+            self.syslog.start()
 
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
         self._schedule.stop()
         if self._runs is not None:
             self._runs.close()
+        if self.syslog is not None:
+            self.syslog.close()
         self.ingest.close()
         self.telemetry.close()
         self.state.close()
@@ -107,7 +114,11 @@ class Platform:
             for loop in self._schedule.loops
             for job in loop.jobs
         ]
-        return {"ops": self.ops is not None, "ml": self.ml is not None, "data": str(self.settings.data), "jobs": jobs}
+        doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts)}
+        if self.syslog is not None:
+            doors["syslog"] = self.syslog.status()
+        loops = {"ops": self.ops is not None, "ml": self.ml is not None}
+        return {**loops, "data": str(self.settings.data), "jobs": jobs, "doors": doors}
 
     def _gate(self) -> Gate:
         handlers: dict[str, ActionHandler] = {}

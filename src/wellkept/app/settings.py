@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import os
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
 from wellkept.ops.correlate.base import CorrelateSettings
@@ -35,6 +36,13 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
+def _known_zone(name: str) -> str:
+    try:
+        return zoneinfo.ZoneInfo(name).key if name else ""
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Berlin") from None
+
+
 class Server(Part):
     """Where the server listens. Beyond loopback it needs ``allow_remote``."""
 
@@ -43,6 +51,23 @@ class Server(Part):
     """0 takes any free one."""
     allow_remote: bool = False
     """Has to be true where ``host`` is not loopback."""
+
+
+class Syslog(Part):
+    """The syslog server, UDP and TCP. Syslog knows no proof of who sends: beyond loopback everybody may."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    allow_remote: bool = False
+    """Has to be true where ``host`` is not loopback."""
+    udp_port: Annotated[int, Field(ge=-1, le=65_535)] = 5514
+    """0 takes any free one, -1 is for none."""
+    tcp_port: Annotated[int, Field(ge=-1, le=65_535)] = 5514
+    """0 takes any free one, -1 is for none."""
+    max_message_kib: Annotated[int, Field(ge=1, le=1024)] = 64
+    """A longer message comes in pieces."""
+    zone: Annotated[str, AfterValidator(_known_zone)] = ""
+    """Zone of times that name none (RFC 3164), such as Europe/Berlin; empty for this machine's."""
 
 
 class Ingest(Part):
@@ -55,6 +80,7 @@ class Ingest(Part):
     queue_mib: Annotated[int, Field(ge=1)] = 256
     """Above this much waiting, senders are told to try again later."""
     alerts: AlertSettings = AlertSettings()
+    syslog: Syslog = Syslog()
 
 
 class Retention(Part):

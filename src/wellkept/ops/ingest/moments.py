@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 
+from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.errors import InputError
 
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?(?:([Zz])|([+-]\d{2}:\d{2}))\Z", re.ASCII)
@@ -19,16 +21,8 @@ def rfc3339(where: str, value: object) -> datetime | None:
     Raises:
         InputError: it is not one.
     """
-    found = _RFC3339.match(value) if isinstance(value, str) else None
-    if found is None:
-        raise InputError(where, "must be a moment in RFC 3339 such as 2026-01-31T12:00:00Z", value)
-    day, minute, second, fraction, _, offset = found.groups()
-    text = f"{day}T{minute}:{'59' if second == '60' else second}{(fraction or '')[:7]}{offset or '+00:00'}"
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment >= _EPOCH else None
-    except (ValueError, OverflowError):
-        raise InputError(where, "must be a moment in RFC 3339 that exists", value) from None
+    nanos = nanos_of(where, value)
+    return from_nanos(nanos) if nanos else None
 
 
 def nanos_of(where: str, value: object) -> int:
@@ -37,9 +31,21 @@ def nanos_of(where: str, value: object) -> int:
     Raises:
         InputError: it is not one.
     """
-    moment = rfc3339(where, value)
-    if moment is None:
+    found = _RFC3339.match(value) if isinstance(value, str) else None
+    if found is None:
+        raise InputError(where, "must be a moment in RFC 3339 such as 2026-01-31T12:00:00Z", value)
+    day, minute, second, fraction, _, offset = found.groups()
+    try:
+        whole = _seconds(day, minute, second, offset or "+00:00")
+    except (ValueError, OverflowError):
+        raise InputError(where, "must be a moment in RFC 3339 that exists", value) from None
+    if whole < 0:
         return 0
-    found = _RFC3339.match(str(value))
-    fraction = (found.group(4) or ".") if found else "."
-    return int((moment.replace(microsecond=0) - _EPOCH).total_seconds()) * 10**9 + int(fraction[1:10].ljust(9, "0"))
+    return whole * 10**9 + (int(fraction[1:10].ljust(9, "0")) if fraction else 0)
+
+
+@functools.lru_cache(maxsize=8192)
+def _seconds(day: str, minute: str, second: str, offset: str) -> int:
+    """Seconds since the epoch. Messages come many to a second."""
+    moment = datetime.fromisoformat(f"{day}T{minute}:{'59' if second == '60' else second}{offset}")
+    return round((moment - _EPOCH).total_seconds())
