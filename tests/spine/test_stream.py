@@ -134,3 +134,18 @@ def test_incidents_diagnoses_and_verdicts_are_kept_by_their_subject(stream: Stre
     assert stream.diagnosis("inc-1") == diagnosis
     assert stream.verdicts("model:fraud", "triage") == [verdict]
     assert stream.verdicts("model:churn") == []
+
+
+def test_what_others_wrote_into_an_incident_stays_in_it(stream: Stream) -> None:
+    """Correlation and a remedy's end read the same incident and save it one after the other."""
+    severity = finding("a").severity
+    stream.save_incident(Incident("inc-1", "disk", IncidentState.OPEN, severity, at(0), at(0), ()))
+    read = stream.incident("inc-1")
+    assert read is not None
+    stream.save_incident(read.note(at(2), "wellkept", "plan succeeded"))
+    stream.save_incident(replace(read, title="disk and host").note(at(3), "correlate", "over: disk"))
+
+    found = stream.incident("inc-1")
+    assert found is not None
+    assert [entry.what for entry in found.timeline] == ["plan succeeded", "over: disk"]
+    assert found.title == "disk and host"

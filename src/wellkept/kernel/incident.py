@@ -84,6 +84,32 @@ class Incident:
         entry = TimelineEntry(at, actor, what, reference)
         return replace(self, timeline=(*self.timeline, entry), updated_at=max(self.updated_at, at))
 
+    def rebased(self, stored: Incident) -> Incident:
+        """The incident, with all that others wrote into the stored one since it was read.
+
+        Stages read an incident, add to it and save it, each in its own time: a line of its story, a member or an end
+        that one of them wrote is not undone by another that did not know of it yet.
+        """
+        mine = {member.finding for member in self.members}
+        members = tuple(member for member in stored.members if member.finding not in mine)
+        if not members and all(entry in self.timeline for entry in stored.timeline):
+            return self
+        new = (entry for entry in self.timeline if entry not in stored.timeline)
+        timeline = tuple(sorted((*stored.timeline, *new), key=lambda entry: entry.at))
+        grown = stored if members else self
+        return replace(
+            self,
+            title=grown.title,
+            severity=grown.severity,
+            opened_at=grown.opened_at,
+            members=(*self.members, *members),
+            timeline=timeline,
+            updated_at=max(self.updated_at, stored.updated_at),
+            state=_later(self.state, stored.state, timeline),
+            resolved_at=self.resolved_at or stored.resolved_at,
+            closed_at=self.closed_at or stored.closed_at,
+        )
+
     def move(self, to: IncidentState, at: datetime, actor: str, why: str) -> Incident:
         """The incident in its next state.
 
@@ -99,3 +125,12 @@ class Incident:
             resolved_at=at if to is IncidentState.RESOLVED else moved.resolved_at,
             closed_at=at if to is IncidentState.CLOSED else moved.closed_at,
         )
+
+
+def _later(one: IncidentState, other: IncidentState, timeline: tuple[TimelineEntry, ...]) -> IncidentState:
+    """The later of two states: an end counts before what is live, else the last move that the story tells."""
+    for end in (IncidentState.CLOSED, IncidentState.RESOLVED):
+        if end in (one, other):
+            return end
+    moves = (state for entry in reversed(timeline) for state in (one, other) if entry.what.startswith(f"{state}: "))
+    return next(moves, one)

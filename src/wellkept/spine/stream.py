@@ -5,6 +5,7 @@ Stages never call each other. One publishes here, the next reads what is new.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +36,7 @@ class Stream:
         self._findings = FindingRows(state)
         self._incidents = IncidentRows(state)
         self._changes = changes
+        self._saving = threading.Lock()
 
     def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]:
         """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest."""
@@ -88,7 +90,10 @@ class Stream:
         return self._changes.between(start, end)
 
     def save_incident(self, incident: Incident) -> None:
-        self._incidents.save(incident)
+        """Save an incident; what others wrote into it since it was read stays in it."""
+        with self._saving:
+            stored = self._incidents.get(incident.id)
+            self._incidents.save(incident.rebased(stored) if stored else incident)
 
     def incident(self, incident: str) -> Incident | None:
         return self._incidents.get(incident)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.diagnosis import Cause
 from wellkept.kernel.entity import EntityKind
+from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
 from wellkept.spine.documents import read_document
+from wellkept.spine.plugins import TABLE
 
 
 class Match(BaseModel):
@@ -40,24 +42,38 @@ class Step(BaseModel):
     arguments: Mapping[str, Any] = {}
     undo: str = ""
 
+    @field_validator("action")
+    @classmethod
+    def _is_an_action(cls, action: str) -> str:
+        if action not in TABLE["action"]:
+            raise ValueError(f"action must be one of {', '.join(TABLE['action'])}, got {action!r}")
+        return action
+
     @field_validator("arguments")
     @classmethod
     def _path_stays_inside(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """A path must lie inside the step's directory, whatever dots it is written with."""
-        directory, path = arguments.get("directory"), arguments.get("path")
-        for value in (directory, path):
-            if isinstance(value, str) and ".." in PurePosixPath(value).parts:
-                raise ValueError(f"a path must not hold '..', got {value!r}")
-        if path is not None and not PurePosixPath(str(path)).is_relative_to(str(directory)):
-            raise ValueError(f"path must lie inside directory {str(directory)!r}, got {path!r}")
+        given = {name: arguments[name] for name in ("directory", "path") if name in arguments}
+        for name, value in given.items():
+            if not isinstance(value, str) or not value.startswith(("/", "{")):
+                raise ValueError(f"{name} must be an absolute path, got {value!r}")
+            if ".." in PurePosixPath(value).parts:
+                raise ValueError(f"{name} must not hold '..', got {value!r}")
+        if "path" in given and "directory" not in given:
+            raise ValueError(f"path must lie inside a directory, and none is given, got {given['path']!r}")
+        if "path" in given and not PurePosixPath(given["path"]).is_relative_to(given["directory"]):
+            raise ValueError(f"path must lie inside directory {given['directory']!r}, got {given['path']!r}")
         return arguments
 
     @field_validator("arguments")
     @classmethod
     def _placeholders_are_known(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        for value in arguments.values():
-            names = {name for _, name, _, _ in string.Formatter().parse(str(value)) if name}
-            unknown = sorted(names - PLACEHOLDERS)
+        for text in _texts(arguments):
+            try:
+                names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+            except ValueError as error:
+                raise ValueError(f"braces must stand around a placeholder ({error}), got {text!r}") from error
+            unknown = sorted(set(names) - PLACEHOLDERS)
             if unknown:
                 raise ValueError(f"placeholder must be one of {', '.join(sorted(PLACEHOLDERS))}, got {unknown[0]!r}")
         return arguments
@@ -91,21 +107,27 @@ class Runbook(BaseModel):
             return []
         return [finding for finding in findings if finding.entity == cause.entity and self._is_for(finding)]
 
-    def plan(self, incident: Incident, cause: Cause, findings: Sequence[Finding], now: datetime) -> Plan:
-        """The plan for one incident: every placeholder filled, every target exact."""
+    def plan(
+        self, incident: Incident, cause: Cause, findings: Sequence[Finding], now: datetime, attempt: int = 0
+    ) -> Plan:
+        """The plan for one incident: every placeholder filled, every target exact.
+
+        Raises:
+            InputError: a placeholder has no value for this cause.
+        """
         names = placeholders(cause.entity)
         reason = f"{cause.entity} is the likely cause ({cause.confidence:.0%}): {findings[0].sentence}"
         actions = tuple(
             Action(
                 name=step.action,
                 target=cause.entity,
-                arguments={key: _fill(value, names) for key, value in step.arguments.items()},
+                arguments={key: self._fill(value, names) for key, value in step.arguments.items()},
                 undo=step.undo,
             )
             for step in self.actions
         )
         return Plan(
-            id=stable_id("pln", incident.id, self.name, cause.entity, *sorted(f.id for f in findings)),
+            id=stable_id("pln", incident.id, self.name, cause.entity, str(attempt), *sorted(f.id for f in findings)),
             subject=incident.id,
             title=f"{self.description} ({names['name']})",
             reason=reason,
@@ -123,6 +145,18 @@ class Runbook(BaseModel):
             world={f"incident:{incident.id}": "live"},
             expires_s=self.expires_s,
         )
+
+    def _fill(self, value: Any, names: Mapping[str, str]) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._fill(item, names) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._fill(item, names) for item in value]
+        if not isinstance(value, str):
+            return value
+        for _, name, _, _ in string.Formatter().parse(value):
+            if name is not None and not names[name]:
+                raise InputError(f"runbook {self.name}: {{{name}}}", "has no value for this cause", names["entity"])
+        return value.format(**names)
 
     def _is_for(self, finding: Finding) -> bool:
         signals = [evidence.signal for evidence in finding.evidence] or [""]
@@ -166,5 +200,13 @@ def load_runbooks(folders: Sequence[Path]) -> list[Runbook]:
     return [found[name] for name in sorted(found)]
 
 
-def _fill(value: Any, names: Mapping[str, str]) -> Any:
-    return value.format(**names) if isinstance(value, str) else value
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in an argument, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from wellkept.kernel.diagnosis import Cause
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, IncidentState
@@ -22,6 +23,9 @@ STAGE = Stage(
 )
 
 ACTOR = "wellkept"
+EVERY_ONE = 100_000
+RETRYABLE = frozenset({PlanState.VOID, PlanState.EXPIRED})
+"""Ends after which another plan is proposed; after any other a person should look."""
 
 
 class Remediate:
@@ -32,49 +36,55 @@ class Remediate:
 
     def tick(self, now: datetime) -> None:
         """Propose plans for live incidents whose cause is known and that have none yet."""
-        for incident in self._stream.incidents(live=True):
-            if not self._is_taken_care_of(incident):
-                self._propose(incident, now)
+        for incident in self._stream.incidents(live=True, limit=EVERY_ONE):
+            self._propose(incident, now)
 
     def settled(self, record: PlanRecord) -> None:
-        """Write a plan's outcome into its incident (the gate calls this)."""
+        """Write a plan's outcome into its incident, also when that is over by now (the gate calls this)."""
         incident = self._stream.incident(record.plan.subject)
-        if incident is None or not incident.state.is_live:
+        if incident is None:
             return
         story = f"plan {record.state}: {record.plan.title}: {record.sentence}"
         noted = incident.note(record.updated_at, ACTOR, story, record.plan.id)
-        if record.state is PlanState.SUCCEEDED and noted.state is not IncidentState.MITIGATED:
+        if record.state is PlanState.SUCCEEDED and noted.state in (IncidentState.OPEN, IncidentState.ACKNOWLEDGED):
             noted = noted.move(IncidentState.MITIGATED, record.updated_at, ACTOR, "the remedy was verified")
         self._stream.save_incident(noted)
 
-    def _is_taken_care_of(self, incident: Incident) -> bool:
-        """Whether a plan is under way, or one ended in a way that a person should look at."""
-        retryable = {PlanState.VOID, PlanState.EXPIRED}
-        return any(record.state not in retryable for record in self._gate.plans(subject=incident.id))
-
     def _propose(self, incident: Incident, now: datetime) -> None:
+        """Offer the runbooks that fit, in the order of their names, until one of them applies here."""
         diagnosis = self._stream.diagnosis(incident.id)
         if diagnosis is None or diagnosis.best is None:
+            return
+        before = self._gate.plans(subject=incident.id)
+        if any(record.state not in RETRYABLE for record in before):
             return
         findings = self._stream.findings(ids=[member.finding for member in incident.members])
         for runbook in self._runbooks:
             reasons = runbook.fits(diagnosis.best, findings)
-            if reasons:
-                self._offer(runbook, incident, reasons, now)
+            if reasons and self._offer(runbook, incident, diagnosis.best, reasons, now, len(before)):
                 return
 
-    def _offer(self, runbook: Runbook, incident: Incident, reasons: Sequence[Finding], now: datetime) -> None:
-        diagnosis = self._stream.diagnosis(incident.id)
-        if diagnosis is None or diagnosis.best is None:
-            return
-        plan = runbook.plan(incident, diagnosis.best, reasons, now)
+    def _offer(
+        self,
+        runbook: Runbook,
+        incident: Incident,
+        cause: Cause,
+        reasons: Sequence[Finding],
+        now: datetime,
+        attempt: int,
+    ) -> bool:
         try:
+            plan = runbook.plan(incident, cause, reasons, now, attempt)
             state = self._gate.propose(plan)
         except InputError as error:
             self._note_once(incident, f"runbook {runbook.name} does not apply: {error}", now)
-            return
-        self._note_once(incident, f"plan proposed ({state}): {plan.title}", now, plan.id)
+            return False
+        self._note(incident, f"plan proposed ({state}): {plan.title}", now, plan.id)
+        return True
 
-    def _note_once(self, incident: Incident, what: str, now: datetime, reference: str = "") -> None:
+    def _note_once(self, incident: Incident, what: str, now: datetime) -> None:
         if all(entry.what != what for entry in incident.timeline):
-            self._stream.save_incident(incident.note(now, ACTOR, what, reference))
+            self._note(incident, what, now)
+
+    def _note(self, incident: Incident, what: str, now: datetime, reference: str = "") -> None:
+        self._stream.save_incident(incident.note(now, ACTOR, what, reference))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.plan import Action, ActionResult, Risk
+from wellkept.ops.remediate.arguments import refuse_unknown
 from wellkept.spine.agents import AgentDoor, AgentRecord
+
+ON_TOP_S = 30.0
+"""Seconds that a command's way to the agent and back may take."""
 
 
 class RunCommand:
@@ -23,14 +27,17 @@ class RunCommand:
 
     def run(self, action: Action, key: str) -> ActionResult:
         agent, command = self._resolve(action)
-        return self._agents.perform(agent.id, key, self.name, {"command": command}, self.timeout_s)
+        declared_s = float((agent.hello.get("command_timeouts") or {}).get(command, 0))
+        timeout_s = max(self.timeout_s, declared_s + ON_TOP_S)
+        return self._agents.perform(agent.id, key, self.name, {"command": command}, timeout_s)
 
     def _resolve(self, action: Action) -> tuple[AgentRecord, str]:
-        command, host = str(action.arguments.get("command", "")), action.arguments.get("host")
+        refuse_unknown(self.name, action.arguments, frozenset({"command", "host"}))
+        command, host = str(action.arguments.get("command") or ""), action.arguments.get("host")
         if not command:
             raise InputError("run_command.command", "is required: the name of a declared command")
         agent = self._agents.find(
             lambda hello: command in hello.get("commands", []) and (not host or hello.get("host_id") == host),
-            f"command {command!r}",
+            f"command {command!r}" + (f" on host {host}" if host else ""),
         )
         return agent, command
