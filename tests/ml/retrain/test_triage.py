@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from tests.ml.watch.life import CONTRACT, FEEDER, NOON
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
-from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.verdict import Judgement
 from wellkept.ml.contract import parse_contract
@@ -136,6 +137,21 @@ def test_trouble_that_was_over_before_explains_nothing() -> None:
 def test_lost_performance_is_explained_by_inputs_that_were_broken_when_it_began() -> None:
     nulls = finding("feature:fraud/risk_7d", FindingKind.DATA_QUALITY, 580, 700)
     assert triage(case(WORSE, lately=(nulls,))).judgement is Judgement.BROKEN_UPSTREAM
+
+
+@pytest.mark.parametrize(
+    ("first_s", "last_s", "judgement"),
+    [(540, 640, Judgement.BROKEN_UPSTREAM), (720, 860, Judgement.REAL_SHIFT)],
+    ids=["made in the outage", "made after it"],
+)
+def test_performance_is_explained_by_what_the_predictions_that_it_is_judged_on_were_made_of(
+    first_s: float, last_s: float, judgement: Judgement
+) -> None:
+    """A bad patch long before the outage dates the loss; what it was made of is what counts."""
+    nulls = finding("feature:fraud/risk_7d", FindingKind.DATA_QUALITY, 580, 700)
+    judged = Evidence("average_precision", window_start=at(first_s), window_end=at(last_s))
+    worse = replace(finding(MODEL, FindingKind.PERFORMANCE, 400), evidence=(judged,))
+    assert triage(case(worse, lately=(nulls,))).judgement is judgement
 
 
 def test_an_input_of_the_request_is_not_explained_by_a_feeder_of_others() -> None:

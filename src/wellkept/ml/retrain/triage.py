@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.entity import EntityKind, model_id
-from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.finding import Evidence, Finding, FindingKind
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract
@@ -198,9 +198,22 @@ def _holder(case: Case, finding: Finding) -> str:
 
 
 def _overlaps(trouble: Finding, suspicion: Finding, case: Case) -> bool:
-    """Whether a suspicion began while the trouble went on."""
-    slack = _slack(case)
-    return trouble.starts_at - slack <= suspicion.starts_at <= (trouble.ends_at or case.now) + slack
+    """Whether a suspicion began while the trouble went on, or is judged on predictions that were made in it.
+
+    A loss of performance is dated by the losses alone, and a bad patch before an outage dates it too early.
+    """
+    slack, until = _slack(case), trouble.ends_at or case.now
+    if trouble.starts_at - slack <= suspicion.starts_at <= until + slack:
+        return True
+    judged = [e for e in suspicion.evidence if e.window_start is not None and e.window_end is not None]
+    is_performance = suspicion.kind is FindingKind.PERFORMANCE
+    return is_performance and any(_meet(e, trouble.starts_at, until) for e in judged)
+
+
+def _meet(evidence: Evidence, start: datetime, end: datetime) -> bool:
+    assert evidence.window_start is not None
+    assert evidence.window_end is not None
+    return evidence.window_start < end and start < evidence.window_end
 
 
 def _slack(case: Case) -> timedelta:

@@ -72,7 +72,13 @@ class Performance:
                 f"{band[1]:.3f}), {promised:.3f} was promised at its release; worse since {starts_at:%H:%M:%S} UTC."
             ),
             evidence=(
-                Evidence(name, values={"value": value, "promised": promised, "labels": float(count)}, expected=band),
+                Evidence(
+                    name,
+                    window_start=datetime.fromtimestamp(float(served.at[first]), UTC),
+                    window_end=datetime.fromtimestamp(float(served.at[-1]), UTC),
+                    values={"value": value, "promised": promised, "labels": float(count)},
+                    expected=band,
+                ),
             ),
             attributes={"title": f"{served.model} predicts worse"},
         )
