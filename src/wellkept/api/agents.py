@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from wellkept.kernel.codec import encode
 from wellkept.spine.agents import AgentDoor
+
+POLLS = 1000
+"""Agents that may wait for actions at a time. Each holds a thread, and they are not those of the other routes, which
+forty waiting agents would have used up."""
 
 
 class Result(BaseModel):
@@ -40,9 +45,11 @@ def router(door: AgentDoor) -> APIRouter:
         door.hello(agent, hello)
         return {"agent": agent}
 
+    polls = CapacityLimiter(POLLS)
+
     @routes.get("/{agent}/actions")
-    def actions(agent: str, wait: float = Query(default=0, ge=0, le=30)) -> dict[str, Any]:
-        return {"actions": door.fetch(agent, wait)}
+    async def actions(agent: str, wait: float = Query(default=0, ge=0, le=30)) -> dict[str, Any]:
+        return {"actions": await to_thread.run_sync(door.fetch, agent, wait, limiter=polls)}
 
     @routes.post("/{agent}/results")
     def results(agent: str, batch: Results) -> dict[str, Any]:

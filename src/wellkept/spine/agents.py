@@ -21,6 +21,9 @@ from wellkept.store.state.state import State
 
 __all__ = ["AgentDoor", "AgentRecord"]
 
+LOOK_AGAIN_S = 2.0
+"""Everybody who waits is woken by what they wait for; a look now and then is for what another process wrote."""
+
 
 class AgentDoor:
     """Hands actions to agents and waits for what they report."""
@@ -99,4 +102,4 @@ class AgentDoor:
                 left = deadline - time.monotonic()
                 if found or left <= 0 or not self._is_open:
                     return found
-                self._changed.wait(min(left, 1.0))
+                self._changed.wait(min(left, LOOK_AGAIN_S))
