@@ -16,8 +16,8 @@ OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
 OWN_PROOF = frozenset({"/v2/enqueue"})
 """Doors whose format carries its proof in the body. They look at it themselves, before anything else."""
-SENDERS = ("/v1/", "/v2/", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/")
-"""Doors for senders. Many of those know nothing but a user and a password; the password is the token then."""
+SENDERS = ("/v1/", "/v2/", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/", "/prometheus/")
+"""Doors for tools of others. Many of those know nothing but a user and a password; the password is the token then."""
 PROGRAMS = ("/api/", *SENDERS)
 """What pages never write to: there a session proves nothing."""
 COOKIE = "wellkept_token"

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from wellkept import __version__
 from wellkept.api import agents, auth, errors, export, incidents, models, otlp, plans, predictions, status, stored
-from wellkept.app import doors
+from wellkept.app import doors, reading
 from wellkept.app.children import Child
 from wellkept.app.claim import claimed, listen, url_of
 from wellkept.app.platform import Platform, log_folder
@@ -118,6 +118,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.router.routes.extend(otlp.routes(platform.ingest))
     app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
     app.router.routes.extend(doors.routes(platform, token))
+    reading.install(app, platform)
     if platform.ml is not None:
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
     deps = WebDeps(

@@ -13,11 +13,13 @@ from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
 from wellkept.store.telemetry.predictions import Labels, Predictions
+from wellkept.store.telemetry.promql.catalogue import mend
+from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.raw import Raw
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
-from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.samples import Samples
+from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.spans import Spans
 from wellkept.store.telemetry.stored import Stored
 
@@ -42,6 +44,7 @@ class Telemetry:
         self.stored = Stored(engine)
         self.raw = Raw(engine)
         self.samples = Samples(engine)
+        self.promql = PromQL(engine)
 
     @classmethod
     def open(
@@ -61,6 +64,7 @@ class Telemetry:
         engine = EmbeddedEngine(folder, database=database)
         try:
             migrate(engine)
+            mend(engine)
             apply_retention(engine, retention or {})
         except BaseException:
             engine.close()

@@ -129,6 +129,15 @@ class Catalogue:
         return {series: known[series] for series in ids if series in known}
 
 
+def mend(engine: Engine) -> None:
+    """Let prometheus_series have every series that there is.
+
+    A row of it is written beside that of metric_series; a sudden end between the two leaves it out, until the series is
+    noted again, which one that has ended is not.
+    """
+    engine.command(load("promql/mended.sql"))
+
+
 def _family(name: str, kind: str) -> str:
     if kind not in ("histogram", "summary"):
         return name

@@ -27,3 +27,12 @@ def shown(value: float) -> str:
     if size == 0 or not math.isfinite(value) or _SHOWN_FROM <= size < _SHOWN_TO:
         return positional(value)
     return np.format_float_scientific(value, trim="-", exp_digits=2)
+
+
+def all_shown(values: list[float]) -> list[str]:
+    """Many numbers at once; nearly all of them are plain."""
+    texts = [repr(value) for value in values]
+    return [
+        text.removesuffix(".0") if "e" not in text and "n" not in text else shown(value)
+        for text, value in zip(texts, values, strict=True)
+    ]

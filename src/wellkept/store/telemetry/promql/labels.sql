@@ -49,14 +49,22 @@ FROM
             arrayFilter(p -> p.2 != '', arrayConcat(
                 arrayFilter(p -> p.1 NOT IN ('job', 'instance') OR own_job = '', own_labels),
                 arrayFilter(
-                    p -> NOT has(arrayMap(own -> own.1, own_labels), p.1),
+                    p -> p.1 != '' AND NOT has(arrayMap(own -> own.1, own_labels), p.1),
                     arrayMap(
-                        k -> (replaceRegexpAll(k, '[^a-zA-Z0-9]+', '_'), resource_attributes[k]),
-                        ['host.name', 'process.pid', 'process.executable.name', 'container.name', 'service.version',
-                         'deployment.environment', 'deployment.environment.name', 'cloud.availability_zone',
-                         'cloud.region', 'k8s.cluster.name', 'k8s.container.name', 'k8s.cronjob.name',
-                         'k8s.daemonset.name', 'k8s.deployment.name', 'k8s.job.name', 'k8s.namespace.name',
-                         'k8s.node.name', 'k8s.pod.name', 'k8s.replicaset.name', 'k8s.statefulset.name'])),
+                        (k, v) -> (transform(
+                            toString(k),
+                            ['host.name', 'process.pid', 'process.executable.name', 'container.name', 'service.version',
+                             'deployment.environment', 'deployment.environment.name', 'cloud.availability_zone',
+                             'cloud.region', 'k8s.cluster.name', 'k8s.container.name', 'k8s.cronjob.name',
+                             'k8s.daemonset.name', 'k8s.deployment.name', 'k8s.job.name', 'k8s.namespace.name',
+                             'k8s.node.name', 'k8s.pod.name', 'k8s.replicaset.name', 'k8s.statefulset.name'],
+                            ['host_name', 'process_pid', 'process_executable_name', 'container_name', 'service_version',
+                             'deployment_environment', 'deployment_environment_name', 'cloud_availability_zone',
+                             'cloud_region', 'k8s_cluster_name', 'k8s_container_name', 'k8s_cronjob_name',
+                             'k8s_daemonset_name', 'k8s_deployment_name', 'k8s_job_name', 'k8s_namespace_name',
+                             'k8s_node_name', 'k8s_pod_name', 'k8s_replicaset_name', 'k8s_statefulset_name'],
+                            ''), v),
+                        mapKeys(resource_attributes), mapValues(resource_attributes))),
                 [('job', own_job), ('instance', if(own_job = '', '', resource_attributes['service.instance.id']))]
             )) AS pairs
         FROM

@@ -1,3 +1,4 @@
 ALTER TABLE metric_points REMOVE TTL;
 ALTER TABLE metric_series REMOVE TTL;
 ALTER TABLE resources REMOVE TTL;
+ALTER TABLE prometheus_series REMOVE TTL;

@@ -1,0 +1,8 @@
+-- Series that a sudden end kept from following metric_series. It costs two passes over ids at every opening.
+INSERT INTO prometheus_series
+SELECT *
+FROM
+(
+-- include promql/labels.sql
+)
+WHERE series IN (SELECT series FROM metric_series WHERE series NOT IN (SELECT series FROM prometheus_series))
