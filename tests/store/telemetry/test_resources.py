@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from tests.store.telemetry.scenes import at, attributes, nanos
 
+from wellkept.kernel.errors import StoreError
+from wellkept.store.telemetry.otlp import seen as module
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -54,3 +57,43 @@ def test_again_only_in_another_minute(telemetry: Telemetry) -> None:
 def test_a_resource_that_says_nothing_is_a_resource_too(telemetry: Telemetry) -> None:
     report(telemetry, 0)
     assert telemetry.resources.since(at(-1)) == [{}]
+
+
+def test_a_resource_that_comes_beside_known_ones_is_noted(telemetry: Telemetry) -> None:
+    report(telemetry, 0, host_id="h1")
+    report(telemetry, 1, host_id="h1")
+    report(telemetry, 2, host_id="h2")
+    report(telemetry, 3, Signal.METRICS, host_id="h1")
+    assert rows(telemetry) == 3
+    assert sorted(telemetry.resources.since(at(2)), key=str) == [{"host.id": "h1"}, {"host.id": "h2"}]
+
+
+def test_of_very_many_at_once_each_is_noted_once(telemetry: Telemetry) -> None:
+    request = ExportLogsServiceRequest()
+    for number in range(1200):
+        request.resource_logs.add().resource.attributes.extend(attributes(host_id=f"h{number}"))
+    for seconds in (0, 1):
+        telemetry.otlp.insert(Signal.LOGS, [request.SerializeToString()], nanos(seconds))
+    assert rows(telemetry) == 1200
+    assert len(telemetry.resources.since(at(-1))) == 1200
+
+
+def test_what_could_not_be_stored_is_not_taken_for_noted(telemetry: Telemetry) -> None:
+    telemetry.engine.command("RENAME TABLE resources TO elsewhere")
+    with pytest.raises(StoreError):
+        report(telemetry, 0, host_id="h1")
+    telemetry.engine.command("RENAME TABLE elsewhere TO resources")
+    report(telemetry, 1, host_id="h1")
+    assert telemetry.resources.since(at(-1)) == [{"host.id": "h1"}]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_REMEMBERED", 2)
+    seen = module.SeenResources()
+    for one in (b"a", b"b", b"c", b"d"):
+        assert not seen.are_known("logs", [one], nanos(0))
+        seen.note("logs", [one], nanos(0))
+        assert seen.are_known("logs", [one], nanos(0))
+    assert not seen.are_known("logs", [b"a"], nanos(0))
+    assert not seen.are_known("traces", [b"d"], nanos(0))
+    assert not seen.are_known("logs", [b"d"], nanos(60))

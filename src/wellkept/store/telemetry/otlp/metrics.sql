@@ -5,4 +5,4 @@ FROM
 (
 -- include otlp/metrics_decoded.sql
 )
-SETTINGS format_schema = {schema:String}
+SETTINGS format_schema = {schema:String}, query_plan_enable_optimizations = 0

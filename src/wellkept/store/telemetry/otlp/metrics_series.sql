@@ -37,4 +37,4 @@ FROM
         GROUP BY series
     )
 )
-SETTINGS format_schema = {schema:String}
+SETTINGS format_schema = {schema:String}, query_plan_enable_optimizations = 0

@@ -15,4 +15,4 @@ FROM
 WHERE (resource, toStartOfMinute(fromUnixTimestamp64Nano({received:Int64}))) NOT IN
     (SELECT resource, toStartOfMinute(last_seen) FROM resources WHERE signal = {signal:String})
 GROUP BY resource
-SETTINGS format_schema = {schema:String}
+SETTINGS format_schema = {schema:String}, query_plan_enable_optimizations = 0

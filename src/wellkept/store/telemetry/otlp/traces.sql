@@ -69,4 +69,4 @@ FROM
     )
     ARRAY JOIN resource_of AS resource, scope_of AS scope, records AS r
 )
-SETTINGS format_schema = {schema:String}
+SETTINGS format_schema = {schema:String}, query_plan_enable_optimizations = 0

@@ -9,9 +9,10 @@ from enum import StrEnum
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.failures import BodyError, NestedError
-from wellkept.store.telemetry.otlp.framing import families
+from wellkept.store.telemetry.otlp.framing import families, resources
 from wellkept.store.telemetry.otlp.nested import flatten
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
+from wellkept.store.telemetry.otlp.seen import SeenResources
 from wellkept.store.telemetry.statements import load, of_families
 
 
@@ -37,6 +38,7 @@ class OtlpWriter:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._batches = itertools.count()
+        self._seen = SeenResources()
 
     def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
         """Store uncompressed protobuf bodies; when it returns they are on disk.
@@ -66,6 +68,9 @@ class OtlpWriter:
         self._insert_resources(signal, body, received_ns)
 
     def _insert_resources(self, signal: Signal, body: bytes, received_ns: int) -> None:
+        found = resources(body)
+        if found is not None and self._seen.are_known(signal, found, received_ns):
+            return
         parameters = {
             "received": received_ns,
             "signal": str(signal),
@@ -73,6 +78,8 @@ class OtlpWriter:
             "structure": structure("resources"),
         }
         self._engine.insert_body(load("otlp/resources.sql"), body, parameters)
+        if found is not None:
+            self._seen.note(signal, found, received_ns)
 
     def _insert_metrics(self, body: bytes, received_ns: int, common: Mapping[str, object]) -> None:
         """Points first; then, only if they brought series that are not known yet, what those are."""
