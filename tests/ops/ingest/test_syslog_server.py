@@ -222,7 +222,7 @@ LOGGER = (
     ),
     (socket.SOCK_STREAM, b"35 <13>Nov 25 18:16:07 vm root: w\xc3\xb6rld"),
 )
-"""What the logger of util-linux sends, byte for byte: over UDP, over TCP counted and by lines, and in the old format."""
+"""What the logger of util-linux sends, byte for byte: by UDP, by TCP counted and in lines, and in the old format."""
 
 
 @pytest.mark.parametrize(("kind", "sent"), LOGGER, ids=["udp", "3164", "counted", "lines", "3164 counted"])
