@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from wellkept.api import alertmanager, cloudevents, loki, pagerduty
+from wellkept.api import alertmanager, cloudevents, lines, loki, pagerduty
 from wellkept.ops.ingest.alerts.alertmanager import Reader
 from wellkept.ops.ingest.alerts.pagerduty import EventReader
 from wellkept.ops.ingest.events.intake import Events
+from wellkept.ops.ingest.lines import LineDoor
 from wellkept.ops.ingest.loki import PushReader
 
 if TYPE_CHECKING:
@@ -24,5 +25,6 @@ def routes(platform: Platform, token: str) -> list[Route]:
         *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit),
         *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),
         *cloudevents.routes(Events(platform.stream, identity, clock), platform.ingest),
+        *lines.routes(platform.ingest, LineDoor(identity), clock),
         *loki.routes(platform.ingest, PushReader(identity), clock),
     ]
