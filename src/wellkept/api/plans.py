@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Query
@@ -39,7 +40,7 @@ def router(gate: Gate, audit: Audit) -> APIRouter:
         record = gate.plan(plan_id)
         if record is None:
             raise NotFoundError(f"plan {plan_id}", "is not known")
-        return {**_shown(record), "would": gate.previews(record.plan) if not record.state.is_final else []}
+        return {**_shown(record), "would": _would(gate, record) if not record.state.is_final else []}
 
     @routes.post("/plans/{plan_id}/approve")
     def approve(plan_id: str, opinion: Opinion) -> dict[str, Any]:
@@ -60,6 +61,17 @@ def router(gate: Gate, audit: Audit) -> APIRouter:
         return {"entries": audit.verify(), "intact": True}
 
     return routes
+
+
+def _would(gate: Gate, record: PlanRecord) -> list[str]:
+    """What each action would do; a plan whose agent is away can be read, and rejected, all the same."""
+    would = []
+    for action in record.plan.actions:
+        try:
+            would += gate.previews(replace(record.plan, actions=(action,)))
+        except InputError as error:
+            would.append(f"cannot be done now: {error}")
+    return would
 
 
 def _shown(record: PlanRecord) -> dict[str, Any]:
