@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 from pathlib import Path
@@ -34,10 +35,19 @@ def export(estimator: Any, rows: Matrix, features: list[str], folder: Path) -> d
         "estimator": type(estimator).__name__,
         "parity_max_difference": parity,
         "note": note,
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": _versions(),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
     return manifest
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the libraries that are there; a project of scikit-learn alone needs no LightGBM."""
+    found = {}
+    for name in LIBRARIES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]:
