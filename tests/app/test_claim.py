@@ -40,7 +40,7 @@ def test_an_address_of_another_machine_cannot_be_used() -> None:
 
 
 def test_an_address_of_ip_6_is_written_in_brackets() -> None:
-    with listen("::1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         assert url_of(listener, "::1") == f"http://[::1]:{listener.getsockname()[1]}"
 
 
