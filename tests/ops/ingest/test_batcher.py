@@ -10,7 +10,7 @@ import pytest
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError
 from wellkept.ops.ingest.base import IngestSettings
-from wellkept.ops.ingest.batcher import Batcher
+from wellkept.ops.ingest.batcher import BURST, Batcher
 
 AT_ONCE = IngestSettings(group_s=0.0, pace_s=0.0)
 PATIENCE_S = 20.0
@@ -77,15 +77,16 @@ def test_requests_that_come_close_together_are_one_group(shelf: Shelf) -> None:
     assert shelf.groups == [[b"four", b"four"], [b"4444"]]
 
 
-def test_small_groups_are_paced_and_large_ones_are_not(shelf: Shelf) -> None:
+def test_after_a_burst_small_groups_are_paced_and_large_ones_are_not(shelf: Shelf) -> None:
     settings = IngestSettings(group_s=0.0, pace_s=PATIENCE_S, small_bytes=8)
     batcher = Batcher("logs", shelf.write, settings)
-    batcher.submit(b"one").result(PATIENCE_S)
+    for _ in range(BURST + 1):
+        batcher.submit(b"burst").result(PATIENCE_S)
     small = batcher.submit(b"two")
     assert not small.done()
     large = batcher.submit(b"larger")
     assert not wait([small, large], PATIENCE_S).not_done
-    assert shelf.groups == [[b"one"], [b"two", b"larger"]]
+    assert shelf.groups == [[b"burst"]] * (BURST + 1) + [[b"two", b"larger"]]
     batcher.close()
 
 

@@ -16,6 +16,8 @@ from wellkept.ops.ingest.base import IngestSettings
 _log = logging.getLogger(__name__)
 
 _Item = tuple[bytes, "Future[None]"]
+BURST = 8
+"""So many small groups may follow one another at once before they are paced."""
 _AT_FAULT = 3
 """So many bodies in a row that fail alone, and it is the engine that is at fault."""
 
@@ -32,7 +34,7 @@ class Batcher:
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
         self._bytes = 0
-        self._waiting_since = self._begun = -math.inf
+        self._waiting_since = self._due = -math.inf
         self._is_closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"ingest-{name}", daemon=True)
@@ -77,8 +79,10 @@ class Batcher:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             self._gather(self._waiting_since + settings.group_s, settings.group_bytes)
-            self._gather(self._begun + settings.pace_s, settings.small_bytes)
-            self._begun = self._waiting_since = time.monotonic()
+            self._gather(self._due - BURST * settings.pace_s, settings.small_bytes)
+            now = self._waiting_since = time.monotonic()
+            if self._waiting_bytes < settings.small_bytes:
+                self._due = max(self._due, now) + settings.pace_s
             group: list[_Item] = []
             size = 0
             while self._waiting and (not group or size + len(self._waiting[0][0]) <= settings.group_bytes):
