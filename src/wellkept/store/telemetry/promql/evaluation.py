@@ -25,9 +25,9 @@ SUBQUERY_STEP_MS = 60_000
 class Evaluation:
     """Evaluates expressions at some steps. What occurs twice in an expression is read once."""
 
-    def __init__(self, source: Source, steps: Steps, whole: Steps | None = None) -> None:
-        self._source, self.steps = source, steps
-        self._whole = whole or steps
+    def __init__(self, source: Source, steps: Steps, bounds: tuple[int, int]) -> None:
+        """``bounds``: the first and the last moment that were asked for, which are ``start()`` and ``end()``."""
+        self._source, self.steps, self._bounds = source, steps, bounds
         self._read: dict[tuple[object, ...], Vector] = {}
 
     def value(self, tree: ast.Expr) -> Value:
@@ -119,7 +119,7 @@ class Evaluation:
         ranged = Ranged(millis(argument.range), what, parameter)
         inside = steps.within(ranged.range_ms, millis(argument.step) or SUBQUERY_STEP_MS)
         self._source.limits.check_steps(inside.count)
-        inner = Evaluation(self._source, inside, self._whole).vector(argument.expr)
+        inner = Evaluation(self._source, inside, self._bounds).vector(argument.expr)
         return self._source.subwindow(function, inner, inside, steps, ranged)
 
     def moved(self, offset: timedelta | None, at: ast.AtModifier | None) -> Steps:
@@ -127,7 +127,7 @@ class Evaluation:
         steps = self.steps
         if at is not None:
             kind = str(at.type).rpartition(".")[2]
-            moment = {"Start": self._whole.start_ms, "End": self._whole.end_ms}.get(kind)
+            moment = {"Start": self._bounds[0], "End": self._bounds[1]}.get(kind)
             if moment is None:
                 assert at.at is not None
                 moment = round(at.at.timestamp() * 1000)

@@ -61,7 +61,7 @@ class PromQL:
                 bare = bare.expr
             if isinstance(bare, ast.MatrixSelector):
                 return Answer(steps, None, self._raw(bare, source, steps))
-            return self._evaluated(tree, source, steps)
+            return self._evaluated(tree, Evaluation(source, steps, (at_ms, at_ms)))
 
     def range(self, query: str, start_ms: int, end_ms: int, step_ms: int, timeout_s: float | None = None) -> Answer:
         """What an expression is from ``start_ms`` to ``end_ms`` (both included), once in ``step_ms``.
@@ -77,7 +77,7 @@ class PromQL:
         self.limits.check_steps(steps.count)
         tree = parse(query)
         with self._source(timeout_s) as source:
-            answer = self._evaluated(tree, source, steps)
+            answer = self._evaluated(tree, Evaluation(source, steps, (start_ms, end_ms)))
         if not isinstance(answer.value, Vector | Scalar):
             raise ExpressionError("query", "must be a scalar or a vector to be asked for over a range", query)
         return answer
@@ -111,12 +111,12 @@ class PromQL:
         finally:
             self._turns.release()
 
-    def _evaluated(self, tree: ast.Expr, source: Source, steps: Steps) -> Answer:
+    def _evaluated(self, tree: ast.Expr, run: Evaluation) -> Answer:
         with np.errstate(all="ignore"):
-            value = Evaluation(source, steps).value(tree)
-        return Answer(steps, value.seen() if isinstance(value, Vector) else value)
+            value = run.value(tree)
+        return Answer(run.steps, value.seen() if isinstance(value, Vector) else value)
 
     def _raw(self, tree: ast.MatrixSelector, source: Source, steps: Steps) -> RawSeries:
         selector = tree.vector_selector
-        moved = Evaluation(source, steps).moved(selector.offset, selector.at)
+        moved = Evaluation(source, steps, (steps.start_ms, steps.end_ms)).moved(selector.offset, selector.at)
         return source.raw(matchers_of(selector), moved, Ranged(millis(tree.range), str(tree)))

@@ -31,6 +31,8 @@ def _grid(function: str, arguments: str = _SAMPLES, more: str = "") -> str:
 
 
 _SUM = _grid("Sum")
+_QUANTILE = "quantileExactInclusive({parameter:Float64})(if(isNaN(sample), -inf, sample))"
+"""NaN is the smallest of numbers here; by itself the engine's function would leave it out."""
 
 WINDOWS = {
     "rate": Window(_grid("Rate"), f"arrayMap(v -> v / toFloat64({{window:Decimal64(3)}}), {_SUM})"),
@@ -57,6 +59,8 @@ WINDOWS = {
     "ts_of_min_over_time": Window(_grid("TimestampOfMin")),
     "stddev_over_time": Window("stddevPopStable(sample)", is_spread=True),
     "stdvar_over_time": Window("varPopStable(sample)", is_spread=True),
-    "quantile_over_time": Window("quantileExactInclusive({parameter:Float64})(sample)", is_spread=True),
+    "quantile_over_time": Window(
+        f"if({_QUANTILE} = -inf AND countIf(isNaN(sample)) > 0, nan, {_QUANTILE})", is_spread=True
+    ),
 }
 """By the function's name in PromQL."""
