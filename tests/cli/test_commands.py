@@ -140,6 +140,14 @@ def test_token(program: Program, server: Running) -> None:
     assert found == {"address": server.address, "token": server.token}
 
 
+def test_agent_once_reports_this_host(server: Running, tmp_path: Path) -> None:
+    done = server.ask("agent", "--once", "--state", str(tmp_path), "--id", "agent-of-the-test")
+
+    assert done.returncode == 0, done.stderr
+    assert "agent-of-the-test" in [agent["id"] for agent in server.client.get("/api/v1/agents")["agents"]]
+    until(lambda: server.client.get("/api/v1/topology", kind="host")["entities"], "its host is discovered")
+
+
 def test_empty_lists_say_what_to_do(program: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("empty")) as empty:
         program.address(empty.address, empty.token)
