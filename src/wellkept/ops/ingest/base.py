@@ -15,8 +15,8 @@ class IngestSettings:
 
     ``max_body_bytes`` counts after decompression. Requests that arrive within ``group_s`` seconds of one another, up
     to ``group_bytes``, are stored by one statement. A statement costs the engine tens of milliseconds and a file to
-    merge later, however little it stores: so groups smaller than ``small_bytes``, after a burst, begin ``pace_s`` apart.
-    ``queue_bytes`` may wait or be under way for each signal; beyond it senders are told to come again.
+    merge later, however little it stores: so groups smaller than ``small_bytes``, after a burst, begin ``pace_s``
+    apart. ``queue_bytes`` may wait or be under way for each signal; beyond it senders are told to come again.
     """
 
     max_body_bytes: int = 20 << 20
