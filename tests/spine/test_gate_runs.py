@@ -245,3 +245,13 @@ def test_without_an_executor_an_approved_plan_waits(scene: Scene) -> None:
     gate.tick()
 
     assert scene.record(made).state is PlanState.APPROVED
+
+
+def test_a_plan_of_which_an_action_was_never_run_has_not_succeeded(scene: Scene) -> None:
+    made = running(scene, plan("restart", "restart"))
+    scene.gate.step(made.id, 0)
+
+    assert scene.gate.settle(made.id) is True
+
+    record = scene.record(made)
+    assert (record.state, record.sentence) == (PlanState.FAILED, "not every action was run")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -67,3 +69,27 @@ def test_a_plan_that_plays_its_risk_down_is_taken_at_its_actions_risk(
 
 def test_a_plan_may_say_more_risk_than_its_actions_have(scene: Scene) -> None:
     assert scene.gate.propose(plan("clear_logs", risk=Risk.HIGH)) is PlanState.WAITING
+
+
+def test_a_plan_that_may_run_by_itself_is_kept_with_its_decision_or_not_at_all(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash right after it was kept must not leave it waiting for a person whom nobody wakes."""
+    noted = scene.audit.append
+
+    def cut_off(at: datetime, actor: str, verb: str, *more: Any) -> None:
+        if verb == "plan.approved":
+            raise KeyboardInterrupt
+        noted(at, actor, verb, *more)
+
+    monkeypatch.setattr(scene.audit, "append", cut_off)
+    made = plan("clear_logs")
+    with pytest.raises(KeyboardInterrupt):
+        scene.gate.propose(made)
+    monkeypatch.undo()
+
+    scene.gate.tick()
+
+    assert scene.executor.started == [(made.id, 1)]
+    assert scene.verbs(made) == ["plan.proposed", "plan.started"]
+    assert scene.details(made, "plan.started")["decision"]["by"] == "policy"

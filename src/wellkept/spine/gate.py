@@ -89,12 +89,14 @@ class Gate:
         self._check_verification(plan)
         previews = self._actions.preview(plan)
         allowed, why = self._policy.allows(plan, self._actions.risk(plan))
-        if not self._plans.add(plan, PlanState.WAITING, why):
-            return self._record(plan.id).state
         details = {"hash": plan.hash, "title": plan.title, "reason": plan.reason, "would": previews}
         self._note(plan.proposed_by, "plan.proposed", plan.id, details)
-        if allowed:
-            self._decide(plan, approved=True, by=POLICY, why=why)
+        if not allowed:
+            self._plans.add(plan, PlanState.WAITING, why)
+        else:
+            decision = self._decision(plan, approved=True, by=POLICY, why=why)
+            if self._plans.add(plan, PlanState.APPROVED, _told(decision), decision):
+                self._note_decision(decision)
         return self._record(plan.id).state
 
     def approve(self, plan_id: str, plan_hash: str, by: str, why: str) -> Decision:
@@ -180,6 +182,8 @@ class Gate:
         verification = record.plan.verification
         if failed is not None:
             return self._finish(plan_id, UNDER_WAY, PlanState.FAILED, f"an action failed: {failed.sentence}")
+        if len(record.results) < len(record.plan.actions):
+            return self._finish(plan_id, UNDER_WAY, PlanState.FAILED, "not every action was run")
         findings = self._stream.findings(ids=verification.findings)
         still_open = [finding.sentence for finding in findings if finding.is_open]
         if not still_open:
@@ -221,15 +225,20 @@ class Gate:
             self._launched.add(plan.id)
 
     def _decide(self, plan: Plan, *, approved: bool, by: str, why: str) -> Decision:
-        now = self._clock.now()
-        until = now + timedelta(seconds=plan.expires_s)
-        decision = Decision(plan.id, plan.hash, approved, by, now, why, until)
+        decision = self._decision(plan, approved=approved, by=by, why=why)
         to = PlanState.APPROVED if approved else PlanState.REJECTED
-        sentence = f"{'approved' if approved else 'rejected'} by {by}: {why}"
-        if not self._plans.move(plan.id, UNDECIDED, to, now, sentence, decision=decision):
+        if not self._plans.move(plan.id, UNDECIDED, to, decision.at, _told(decision), decision=decision):
             raise ConflictError(f"plan {plan.id}", "does not wait for a decision", self._record(plan.id).state.value)
-        self._note(by, f"plan.{to}", plan.id, {"hash": plan.hash, "why": why})
+        self._note_decision(decision)
         return decision
+
+    def _decision(self, plan: Plan, *, approved: bool, by: str, why: str) -> Decision:
+        now = self._clock.now()
+        return Decision(plan.id, plan.hash, approved, by, now, why, now + timedelta(seconds=plan.expires_s))
+
+    def _note_decision(self, decision: Decision) -> None:
+        verb = "plan.approved" if decision.approved else "plan.rejected"
+        self._note(decision.by, verb, decision.plan, {"hash": decision.plan_hash, "why": decision.why})
 
     def _expire(self, record: PlanRecord) -> None:
         """Expire a plan that nobody decided on in time, or whose approval ended before it could be started."""
@@ -278,6 +287,10 @@ class Gate:
         if record is None:
             raise NotFoundError(f"plan {plan_id}", "is not known")
         return record
+
+
+def _told(decision: Decision) -> str:
+    return f"{'approved' if decision.approved else 'rejected'} by {decision.by}: {decision.why}"
 
 
 def _permission(record: PlanRecord) -> dict[str, Any]:

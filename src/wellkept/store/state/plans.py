@@ -34,8 +34,8 @@ class PlanRows:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def add(self, plan: Plan, state: PlanState, sentence: str) -> bool:
-        """Save a new plan; False when its id is known already."""
+    def add(self, plan: Plan, state: PlanState, sentence: str, decision: Decision | None = None) -> bool:
+        """Save a new plan, with the decision where there is one at once; False when its id is known already."""
         row = {
             "id": plan.id,
             "hash": plan.hash,
@@ -45,7 +45,7 @@ class PlanRows:
             "updated_at": plan.proposed_at,
             "sentence": sentence,
             "body": encode(plan),
-            "decision": None,
+            "decision": encode(decision) if decision is not None else None,
             "results": [],
         }
         with self._state.transaction() as connection:
