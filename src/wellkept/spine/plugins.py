@@ -14,6 +14,8 @@ TABLE: dict[str, dict[str, str]] = {
     "clue": {
         "headroom": "wellkept.ops.diagnose.clues.headroom:HeadroomClue",
         "gap": "wellkept.ops.diagnose.clues.gap:GapClue",
+        "mass": "wellkept.ops.diagnose.clues.mass:MassClue",
+        "structure": "wellkept.ops.diagnose.clues.structure:StructureClue",
         "errors": "wellkept.ops.diagnose.clues.errors:ErrorsClue",
         "exclusive": "wellkept.ops.diagnose.clues.exclusive:ExclusiveClue",
         "forecast": "wellkept.ops.diagnose.clues.forecast:ForecastClue",

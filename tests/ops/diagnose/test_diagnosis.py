@@ -26,15 +26,17 @@ from wellkept.ops.diagnose.clues.feed import FeedClue
 from wellkept.ops.diagnose.clues.forecast import ForecastClue
 from wellkept.ops.diagnose.clues.gap import GapClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
+from wellkept.ops.diagnose.clues.mass import MassClue
 from wellkept.ops.diagnose.clues.missing import MissingClue
 from wellkept.ops.diagnose.clues.starved import StarvedClue
+from wellkept.ops.diagnose.clues.structure import StructureClue
 from wellkept.ops.diagnose.rank import diagnose
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 CLUES: tuple[Clue, ...] = (
     HeadroomClue(), GapClue(), ErrorsClue(), ExclusiveClue(), ForecastClue(), MissingClue(), StarvedClue(),
-    FeedClue(), ChangeClue(), DeepestClue(),
+    FeedClue(), ChangeClue(), DeepestClue(), MassClue(), StructureClue(),
 )  # fmt: skip
 SERVICES = (CHECKOUT, PAYMENTS, FEATURES, LEDGER)
 STEPS, ONSET = 150, 120

@@ -11,12 +11,16 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Incident
+from wellkept.ops.diagnose.felt import Felt
+from wellkept.ops.diagnose.traces import Traces
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
 
 WEIGHTS: Mapping[str, float] = {
     "headroom": 0.95,
     "gap": 0.95,
+    "mass": 0.95,
+    "structure": 0.95,
     "errors": 0.9,
     "exclusive": 0.85,
     "forecast": 0.9,
@@ -48,6 +52,8 @@ class DiagnoseSettings:
     """Suspects are the entities of the incident and what they depend on, down to this many hops."""
     floor: float = 0.3
     """Below this confidence no cause is named."""
+    sample_spans: int = 30_000
+    """About this many spans before and during are looked at one by one, whole traces each."""
     most: int = 5
     """At most this many causes are listed."""
     refresh_s: float = 30.0
@@ -112,6 +118,10 @@ class Case:
     before: Period
     during: Period
     changes: tuple[Change, ...] = ()
+    felt: Felt | None = None
+    """Where and when users felt it, where that was measured."""
+    traces: Traces | None = None
+    """Sampled traces of before and during, where there are traces of both."""
 
     def found(self, entity: str, *kinds: FindingKind) -> list[Finding]:
         """The incident's findings about an entity, of some kinds (none given: all)."""

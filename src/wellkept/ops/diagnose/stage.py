@@ -17,8 +17,12 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint, Period
+from wellkept.ops.diagnose.felt import felt
 from wellkept.ops.diagnose.rank import diagnose
+from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.samples import Sample
 from wellkept.store.telemetry.window import Window
 
 STAGE = Stage(
@@ -52,6 +56,10 @@ class SpanWindows(Protocol):
     def edges(self, start: datetime, end: datetime) -> pa.Table: ...
 
 
+class TraceSamples(Protocol):
+    def traces(self, start: datetime, end: datetime, limit: int) -> Sample: ...
+
+
 class Windows(Protocol):
     """What diagnosis reads of the telemetry store."""
 
@@ -60,6 +68,9 @@ class Windows(Protocol):
 
     @property
     def spans(self) -> SpanWindows: ...
+
+    @property
+    def samples(self) -> TraceSamples: ...
 
 
 class Incidents(Protocol):
@@ -147,7 +158,10 @@ class DiagnoseRunner:
         span = (first, last, settings.step_s)
         suspects = _suspects(findings, graph, settings.hops)
         metrics = self._telemetry.metrics.window(*span, entities=suspects)
+        red = with_reported(self._telemetry.spans.red(*span), metrics)
         healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
+        before = self._period(first, healthy, metrics)
+        during = self._period(_floor(onset, settings.step_s), last, metrics)
         return Case(
             incident=incident,
             findings=tuple(findings),
@@ -155,12 +169,21 @@ class DiagnoseRunner:
             graph=graph,
             onset=onset,
             metrics=metrics,
-            red=self._telemetry.spans.red(*span),
+            red=red,
             exclusive=self._telemetry.spans.exclusive(*span),
-            before=self._period(first, healthy, metrics),
-            during=self._period(_floor(onset, settings.step_s), last, metrics),
+            before=before,
+            during=during,
             changes=tuple(self._stream.changes(onset - timedelta(seconds=settings.change_s), now)),
+            felt=felt(findings, red, slice(before.first, before.last), slice(before.last, during.last)),
+            traces=self._traces(before, during),
         )
+
+    def _traces(self, before: Period, during: Period) -> Traces | None:
+        samples = [
+            self._telemetry.samples.traces(period.start, period.end, self._settings.sample_spans)
+            for period in (before, during)
+        ]
+        return traces(*samples)
 
     def _period(self, start: datetime, end: datetime, window: Window) -> Period:
         first = int(np.searchsorted(window.times, start.timestamp(), side="right"))

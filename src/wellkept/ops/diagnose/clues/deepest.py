@@ -8,7 +8,8 @@ from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare
 
-_SIGNS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.LOG_PATTERN, FindingKind.EXTERNAL)
+_SIGNS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.LOG_PATTERN)
+"""What was measured. Somebody else's alert says where it is felt, and nothing about why."""
 
 
 class DeepestClue:

@@ -1,52 +1,90 @@
-"""A callee that stopped answering while it was still being needed: fewer calls to it come to an end than before."""
+"""Work that does not come to its end, or does not begin any more although it is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import bare, by_entity, level
+from wellkept.kernel.entity import EdgeKind
+from wellkept.ops.diagnose.base import Calls, Case, Hint
+from wellkept.ops.diagnose.contrast import Floats, bare, by_entity
+from wellkept.store.telemetry.indicators import RATE
 
 HALF_RATIO = 15.0
 """A log likelihood ratio this large is half a proof."""
 
 
 class StarvedClue:
-    """Work that the callee would have finished by now, judged by how busy its callers are.
+    """A callee that finishes less than it is asked, or a caller that asks no more.
 
-    Expected is the callee's share of its callers' requests from before, times their requests now; seen is its own
-    request rate. With ``f`` the missing share and ``L`` the Poisson likelihood ratio, the strength is
-    ``f ** 2 * L / (L + 15)``. Ratios to the callers and not volumes, because load changes by the hour.
+    Where calls are seen: asked are the calls to the callee, finished is its own request rate. Where only rates are
+    known (no traces): expected of a callee with one caller is its share of the caller's requests from before, times
+    the caller's requests now; what is missing then speaks against the caller, which goes on without it. With ``f``
+    the missing share and ``L`` the Poisson likelihood ratio, the strength is ``f ** 2 * L / (L + 15)``. Ratios and
+    not volumes, because load changes by the hour.
     """
 
     kind = "starved"
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
-        column = by_entity(case.red, "span.rate")
-        before = np.nan_to_num(level(case.red, case, during=False))
-        during = np.nan_to_num(level(case.red, case, during=True))
-        callers: dict[str, set[str]] = {}
-        for calls in (*case.before.calls, *case.during.calls):
-            callers.setdefault(calls.target, set()).add(calls.source)
-        hints: dict[str, Hint] = {}
-        for callee in sorted(callers):
-            known = [column[caller] for caller in sorted(callers[callee]) if caller in column]
-            if callee not in column or callee not in case.suspects or not known:
-                continue
-            was, now = float(before[known].sum()), float(during[known].sum())
-            if was <= 0 or now <= 0:
-                continue
-            expected = float(before[column[callee]]) * now / was * case.during.seconds
-            seen = float(during[column[callee]]) * case.during.seconds
-            strength = _strength(expected, seen)
-            if strength > 0.05:
-                hints[callee] = Hint(
-                    strength,
-                    f"{bare(callee)} finished {seen:.0f} requests where its callers' traffic needs {expected:.0f}.",
-                )
-        return hints
+        if case.during.calls:
+            return _unanswered(case, case.during.calls)
+        return _not_asked(case)
+
+
+def _unanswered(case: Case, calls: Sequence[Calls]) -> dict[str, Hint]:
+    """Only services whose own spans are seen: other counts of requests do not match those of calls."""
+    column = by_entity(case.red, RATE)
+    finished = _requests(case, np.arange(case.during.first, case.during.last))
+    asked: dict[str, float] = {}
+    for one in calls:
+        asked[one.target] = asked.get(one.target, 0.0) + one.calls
+    hints: dict[str, Hint] = {}
+    for callee, expected in sorted(asked.items()):
+        if callee not in case.suspects or callee not in column or case.red.series[column[callee]].kind == "reported":
+            continue
+        seen = float(finished[column[callee]])
+        strength = _strength(expected, seen)
+        if strength > 0.05:
+            hints[callee] = Hint(strength, f"{bare(callee)} finished {seen:.0f} of the {expected:.0f} requests to it.")
+    return hints
+
+
+def _not_asked(case: Case) -> dict[str, Hint]:
+    """In the steps in which it is felt against those nearby in which it is not: the mix of requests drifts."""
+    column = by_entity(case.red, RATE)
+    bad, clean = np.arange(case.during.first, case.during.last), np.arange(case.before.first, case.before.last)
+    if case.felt is not None:
+        bad, clean = case.felt.bad, case.felt.clean
+    before, during = _requests(case, clean), _requests(case, bad)
+    hints: dict[str, Hint] = {}
+    for callee in sorted(column):
+        caller = _only_caller(case, callee)
+        if len(bad) < 2 or caller not in column or caller not in case.suspects or before[column[caller]] <= 0:
+            continue
+        expected = float(before[column[callee]] / before[column[caller]] * during[column[caller]])
+        seen = float(during[column[callee]])
+        strength = _strength(expected, seen)
+        if strength > max(0.05, hints.get(caller, Hint(0.0, "")).strength):
+            hints[caller] = Hint(
+                strength,
+                f"{bare(caller)} asked {bare(callee)} {seen:.0f} times, where its traffic used to need {expected:.0f}.",
+            )
+    return hints
+
+
+def _requests(case: Case, steps: NDArray[np.intp]) -> Floats:
+    """How many requests each series of rates counted in some steps; a step without one is a step with none."""
+    return np.asarray(np.nan_to_num(case.red.values[steps]).sum(axis=0) * case.red.step_s, dtype=np.float64)
+
+
+def _only_caller(case: Case, callee: str) -> str:
+    callers = [
+        caller for caller in case.graph.dependents(callee) if EdgeKind.CALLS in case.graph.edge_kinds(caller, callee)
+    ]
+    return callers[0] if len(callers) == 1 else ""
 
 
 def _strength(expected: float, seen: float) -> float:
