@@ -34,7 +34,7 @@ _MOST_BYTES, _FEWER_BYTES = 64 << 20, 32 << 20
 """With so much waiting nothing more is read, until it is down to the second."""
 _DATAGRAMS_AT_ONCE, _LONGEST_DATAGRAM = 500, 65_535
 _SOCKET_BYTES = 8 << 20
-_SO_RXQ_OVFL = 40
+_SO_RXQ_OVFL, _SO_RCVBUFFORCE = 40, 33
 _BACKLOG = 128
 _OVERHEAD = 100
 """What a line that waits costs beside its bytes."""
@@ -299,7 +299,7 @@ def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
         if kind == socket.SOCK_STREAM:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         else:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
+            _enlarge(made)
             made.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
         made.bind((host, port))
         if kind == socket.SOCK_STREAM:
@@ -308,3 +308,11 @@ def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
         made.close()
         raise ConflictError(f"syslog address {host}:{port}", f"cannot be used: {error.strerror}") from error
     return made
+
+
+def _enlarge(made: socket.socket) -> None:
+    """Give the socket a large buffer; one beyond the system's limit if we may."""
+    try:
+        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _SOCKET_BYTES)
+    except OSError:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)

@@ -1,0 +1,290 @@
+"""Real senders against a real server: how much each sent, how much is stored, how much was lost.
+
+    python bench/clients.py [--logger logger] [--prometheus PATH] [--alertmanager COMMAND] [--amtool PATH]
+                            [--python PATH] [--lines 2000] [--alerts 40]
+
+A sender that is not named, or cannot be run, is left out. ``--alertmanager`` is a command line: the configuration's
+options are put behind it. ``--python`` is an interpreter that has cloudevents, python-logging-loki and requests.
+Prints one line for each sender, and one JSON object as the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PATIENCE_S = 60.0
+LOKI = """
+import logging, logging_loki, sys
+url, token, count = sys.argv[1:]
+handler = logging_loki.LokiHandler(url=url + "/loki/api/v1/push", tags={"application": "bench-loki"},
+                                   auth=("anybody", token), version="1")
+handler.handleError = lambda record: sys.exit("refused")
+log = logging.getLogger("bench"); log.addHandler(handler); log.setLevel("INFO")
+for n in range(int(count)):
+    log.warning("line %d of the Loki handler", n)
+"""
+EVENTS = """
+import sys, requests
+from cloudevents.v1.http import CloudEvent, to_binary, to_structured
+url, token, count = sys.argv[1:]
+with requests.Session() as session:
+    session.headers["Authorization"] = f"Bearer {token}"
+    for n in range(int(count)):
+        about = {"type": "com.example.said", "source": "/bench", "subject": "said"}
+        event = CloudEvent(about, {"n": n, "service": "bench-events"})
+        headers, body = (to_binary, to_structured)[n % 2](event)
+        for _ in range(2):
+            session.post(url + "/cloudevents", headers=headers, data=body).raise_for_status()
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of one sender."""
+
+    sender: str
+    sent: int
+    stored: int
+    note: str = ""
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.stored
+
+    def __str__(self) -> str:
+        return f"{self.sender:44s} sent {self.sent:6d}  stored {self.stored:6d}  lost {self.lost:4d}  {self.note}"
+
+
+class Server:
+    """A server with its syslog ports open, as a user starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        changes = {"WELLKEPT_INGEST__SYSLOG__ENABLED": "true", "WELLKEPT_INGEST__SYSLOG__UDP_PORT": "0",
+                   "WELLKEPT_INGEST__SYSLOG__TCP_PORT": "0", "WELLKEPT_ML__ENABLED": "false"}  # fmt: skip
+        own = {name: value for name, value in os.environ.items() if not name.startswith("WELLKEPT_")}
+        command = [sys.executable, "-m", "wellkept", "up", "--json", "--no-agent", "--port", "0", "--data", str(folder)]
+        self.process = subprocess.Popen(command, env={**own, **changes}, cwd=folder, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        ready = json.loads(self.process.stdout.readline())
+        self.address, self.token = ready["address"], ready["token"]
+        self._http = httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
+        self.started = datetime.now(UTC) - timedelta(minutes=5)
+        doors = self.get("/api/v1/status")["doors"]["syslog"]
+        self.udp, self.tcp = str(doors["udp_port"]), str(doors["tcp_port"])
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        answer = self._http.get(path, params=parameters)
+        answer.raise_for_status()
+        return answer.json()
+
+    def logs(self) -> int:
+        """How many log records are stored."""
+        stored = self.get("/api/v1/stored", since=self.started.isoformat())["stored"]
+        return sum(stored["logs"].values())
+
+    def findings(self, detector: str, *, is_open: bool) -> int:
+        found = self.get("/api/v1/findings", limit=1000)["findings"]
+        return sum(f["detector"] == detector and (f["ends_at"] is None) is is_open for f in found)
+
+    def close(self) -> None:
+        self._http.close()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(PATIENCE_S)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--logger", default=shutil.which("logger"))
+    for name in ("--prometheus", "--alertmanager", "--amtool", "--python"):
+        parser.add_argument(name)
+    parser.add_argument("--lines", type=int, default=2000)
+    parser.add_argument("--alerts", type=int, default=40)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "data").mkdir()
+        server = Server(Path(folder) / "data")
+        try:
+            told = list(_each(server, chosen, Path(folder)))
+        finally:
+            server.close()
+    result = {one.sender: {"sent": one.sent, "stored": one.stored, "lost": one.lost} for one in told}
+    print(json.dumps({"senders": result, "lost": sum(one.lost for one in told)}))
+
+
+def _each(server: Server, chosen: argparse.Namespace, folder: Path) -> Iterator[Told]:
+    wanted: list[Iterator[Told]] = []
+    if chosen.logger:
+        wanted.append(by_logger(server, chosen.logger, folder, chosen.lines))
+    if chosen.prometheus:
+        wanted.append(by_prometheus(server, chosen.prometheus, folder, chosen.alerts))
+    if chosen.alertmanager:
+        wanted.append(by_alertmanager(server, chosen.alertmanager, folder, chosen.alerts))
+    if chosen.amtool:
+        wanted.append(by_amtool(server, chosen.amtool))
+    if chosen.python:
+        wanted.append(by_python(server, chosen.python, chosen.lines // 10))
+    for sender in wanted:
+        for one in sender:
+            print(one, flush=True)
+            yield one
+
+
+def by_logger(server: Server, logger: str, folder: Path, lines: int) -> Iterator[Told]:
+    """util-linux's logger, in every way in which it can send."""
+    ways: dict[str, Sequence[str]] = {
+        "logger --udp": ("--udp", "--port", server.udp),
+        "logger --udp --rfc3164": ("--udp", "--rfc3164", "--port", server.udp),
+        "logger --tcp": ("--tcp", "--port", server.tcp),
+        "logger --tcp --octet-count": ("--tcp", "--octet-count", "--port", server.tcp),
+        "logger --tcp --rfc3164": ("--tcp", "--rfc3164", "--port", server.tcp),
+    }
+    for name, way in ways.items():
+        file = folder / "lines.txt"
+        file.write_text("".join(f"{name} says line {n}\n" for n in range(lines)), encoding="utf-8")
+        before = server.logs()
+        subprocess.run([logger, "--server", "127.0.0.1", *way, "-t", "bench-syslog", "-f", str(file)], check=True)
+        stored = _reached(lambda before=before: server.logs() - before, lines)  # type: ignore[misc]
+        counts = server.get("/api/v1/status")["doors"]["syslog"]
+        yield Told(name, lines, stored, f"dropped by the system {counts['dropped_by_system']}, lost {counts['lost']}")
+
+
+def by_prometheus(server: Server, prometheus: str, folder: Path, alerts: int) -> Iterator[Told]:
+    """Prometheus, whose rules fire for a while and then do not."""
+    begin = int(time.time()) + 15
+    rules = [
+        {
+            "alert": f"Bench{n}",
+            "expr": f"vector(time()) < {begin + 20} > {begin}",
+            "labels": {"severity": "warning", "service": f"bench-{n}"},
+            "annotations": {"summary": f"alert {n}"},
+        }
+        for n in range(alerts)
+    ]
+    (folder / "rules.json").write_text(json.dumps({"groups": [{"name": "bench", "rules": rules}]}), encoding="utf-8")
+    sender = {
+        "path_prefix": "/alertmanager",
+        "authorization": {"credentials": server.token},
+        "static_configs": [{"targets": [server.address.removeprefix("http://")]}],
+    }
+    config = {
+        "global": {"evaluation_interval": "1s"},
+        "rule_files": ["rules.json"],
+        "alerting": {"alertmanagers": [sender]},
+    }
+    (folder / "prometheus.yml").write_text(json.dumps(config), encoding="utf-8")
+    command = [prometheus, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
+               f"--web.listen-address=127.0.0.1:{_free_port()}", "--log.level=error"]  # fmt: skip
+    with _process(command):
+        yield Told(
+            "prometheus, firing", alerts, _reached(lambda: server.findings("alertmanager", is_open=True), alerts)
+        )
+        yield Told(
+            "prometheus, resolved", alerts, _reached(lambda: server.findings("alertmanager", is_open=False), alerts)
+        )
+
+
+def by_alertmanager(server: Server, command: str, folder: Path, alerts: int) -> Iterator[Told]:
+    """Alertmanager, which is told of alerts and tells our webhook, and our door for PagerDuty's events."""
+    proof = {"authorization": {"credentials": server.token}}
+    webhook = {"url": f"{server.address}/alertmanager/webhook", "http_config": proof}
+    pager = {"url": f"{server.address}/v2/enqueue", "routing_key": server.token}
+    receiver = {"name": "all", "webhook_configs": [webhook], "pagerduty_configs": [pager]}
+    route = {"receiver": "all", "group_by": ["alertname", "n"], "group_wait": "1s", "group_interval": "1s"}
+    (folder / "alertmanager.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}), encoding="utf-8")
+    port = _free_port()
+    options = [f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/am", "--cluster.listen-address=",
+               f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]  # fmt: skip
+    names = {"alertmanager": "webhook", "pagerduty": "pagerduty receiver"}
+    before = {name: server.findings(name, is_open=False) for name in names}
+    with _process([*shlex.split(command), *options]), httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+        _until(lambda: _answers(http, "/-/ready"), "Alertmanager is ready")
+        told = [{"labels": {"alertname": "Bench", "n": str(n), "service": f"bench-{n}"}} for n in range(alerts)]
+        http.post("/api/v2/alerts", json=told).raise_for_status()
+        for name, shown in names.items():
+            stored = _reached(lambda name=name: server.findings(name, is_open=True), alerts)  # type: ignore[misc]
+            yield Told(f"alertmanager's {shown}, firing", alerts, stored)
+        over = datetime.now(UTC).isoformat()
+        http.post("/api/v2/alerts", json=[{**alert, "endsAt": over} for alert in told]).raise_for_status()
+        for name, shown in names.items():
+            stored = _reached(lambda name=name: server.findings(name, is_open=False) - before[name], alerts)  # type: ignore[misc]
+            yield Told(f"alertmanager's {shown}, resolved", alerts, stored)
+
+
+def by_amtool(server: Server, amtool: str) -> Iterator[Told]:
+    """amtool, which adds an alert, and asks for it; it knows a password alone."""
+    url = f"--alertmanager.url=http://anybody:{server.token}@{server.address.removeprefix('http://')}/alertmanager"
+    subprocess.run([amtool, "alert", "add", url, "alertname=BenchTool", "service=bench-tool"], check=True)
+    asked = [amtool, "alert", "query", url, "-o", "json", "alertname=BenchTool"]
+    found = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
+    yield Told("amtool alert add, alert query", 1, len(found))
+
+
+def by_python(server: Server, python: str, lines: int) -> Iterator[Told]:
+    """The libraries that Python programs use."""
+    arguments = (server.address, server.token)
+    before = server.logs()
+    subprocess.run([python, "-c", LOKI, *arguments, str(lines)], check=True)
+    yield Told("python-logging-loki", lines, _reached(lambda: server.logs() - before, lines))
+    middle = server.logs()
+    subprocess.run([python, "-c", EVENTS, *arguments, str(lines)], check=True)
+    yield Told("cloudevents, each sent twice", lines, _reached(lambda: server.logs() - middle, lines))
+
+
+@contextlib.contextmanager
+def _process(command: Sequence[str]) -> Iterator[None]:
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def _reached(count: Callable[[], int], wanted: int) -> int:
+    """The count when it is what is wanted, or when it has been waited for long enough."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := count()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def _until(look: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not look():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not within {PATIENCE_S:g} s: {what}")
+        time.sleep(0.1)
+
+
+def _answers(http: httpx.Client, path: str) -> bool:
+    try:
+        return http.get(path).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()
