@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from wellkept.kernel.change import Change, ChangeKind
@@ -94,7 +94,7 @@ class Gate:
         if not allowed:
             self._plans.add(plan, PlanState.WAITING, why)
         else:
-            decision = self._decision(plan, approved=True, by=POLICY, why=why)
+            decision = _decision(plan, self._clock.now(), approved=True, by=POLICY, why=why)
             if self._plans.add(plan, PlanState.APPROVED, _told(decision), decision):
                 self._note_decision(decision)
         return self._record(plan.id).state
@@ -225,16 +225,12 @@ class Gate:
             self._launched.add(plan.id)
 
     def _decide(self, plan: Plan, *, approved: bool, by: str, why: str) -> Decision:
-        decision = self._decision(plan, approved=approved, by=by, why=why)
+        decision = _decision(plan, self._clock.now(), approved=approved, by=by, why=why)
         to = PlanState.APPROVED if approved else PlanState.REJECTED
         if not self._plans.move(plan.id, UNDECIDED, to, decision.at, _told(decision), decision=decision):
             raise ConflictError(f"plan {plan.id}", "does not wait for a decision", self._record(plan.id).state.value)
         self._note_decision(decision)
         return decision
-
-    def _decision(self, plan: Plan, *, approved: bool, by: str, why: str) -> Decision:
-        now = self._clock.now()
-        return Decision(plan.id, plan.hash, approved, by, now, why, now + timedelta(seconds=plan.expires_s))
 
     def _note_decision(self, decision: Decision) -> None:
         verb = "plan.approved" if decision.approved else "plan.rejected"
@@ -287,6 +283,10 @@ class Gate:
         if record is None:
             raise NotFoundError(f"plan {plan_id}", "is not known")
         return record
+
+
+def _decision(plan: Plan, now: datetime, *, approved: bool, by: str, why: str) -> Decision:
+    return Decision(plan.id, plan.hash, approved, by, now, why, now + timedelta(seconds=plan.expires_s))
 
 
 def _told(decision: Decision) -> str:
