@@ -31,8 +31,12 @@ SPEAKS_FOR_ITSELF = frozenset(
 
 
 def is_enough(findings: Sequence[Finding], now: datetime, settings: CorrelateSettings) -> str:
-    """Why these findings are worth an incident, or an empty string. What is over never creates one."""
-    open_ones = [finding for finding in findings if finding.is_open]
+    """Why these findings are worth an incident, or an empty string.
+
+    What is over never creates one, and neither does an alert from outside that its sender calls information: some fire
+    all the time, so that somebody notices when they do not.
+    """
+    open_ones = [finding for finding in findings if finding.is_open and not _is_information(finding)]
     for finding in open_ones:
         if finding.severity >= Severity.ERROR:
             return f"a finding of severity {finding.severity.name.lower()}"
@@ -44,6 +48,10 @@ def is_enough(findings: Sequence[Finding], now: datetime, settings: CorrelateSet
         if lasted >= settings.persist_s:
             return f"a finding that has lasted {lasted:.0f} s"
     return "several findings that belong together" if len(open_ones) > 1 else ""
+
+
+def _is_information(finding: Finding) -> bool:
+    return finding.kind is FindingKind.EXTERNAL and finding.severity is Severity.INFO
 
 
 def open_incident(

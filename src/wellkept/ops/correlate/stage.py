@@ -127,7 +127,7 @@ class CorrelateRunner:
 
     def _changes(self, part: Group) -> list[Change]:
         onset = part.findings[0].starts_at
-        entities = {finding.entity for finding in part.findings}
+        entities = {finding.entity for finding in part.findings if finding.entity}
         known = self._stream.changes(onset - timedelta(seconds=self._settings.change_s), onset)
         return [change for change in known if change.entity in entities]
 
