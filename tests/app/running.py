@@ -21,7 +21,7 @@ import psutil
 from wellkept.sdk.client import Client
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 QUIET = {"WELLKEPT_AGENT__ENABLED": "false", "WELLKEPT_ML__SERVE": "false", "WELLKEPT_ML__SERVE_PORT": "0"}
 """No process beside the server, unless a test says so."""
 

@@ -117,7 +117,7 @@ class Changes:
 class Workshop:
     """Trains for real, in worker processes, with a clock that is moved by hand."""
 
-    def __init__(self, folder: Path, timeout_s: float = 60.0) -> None:
+    def __init__(self, folder: Path, timeout_s: float = 120.0) -> None:
         self.folder, self.clock, self.shelf, self.changes = folder, SettableClock(NOON), Shelf(), Changes()
         self.state = State.open(folder / "state")
         self.artifacts = Artifacts(str(folder / "artifacts"))
@@ -125,7 +125,7 @@ class Workshop:
         self.stream = Stream(self.state, self.changes)
         self.training = self.runs(timeout_s)
 
-    def runs(self, timeout_s: float = 60.0) -> TrainingRuns:
+    def runs(self, timeout_s: float = 120.0) -> TrainingRuns:
         """What a server that starts has: its own training runs on the same store."""
         return TrainingRuns(
             self.registry,
