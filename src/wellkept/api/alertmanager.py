@@ -5,6 +5,7 @@ Everything is below ``/alertmanager``, so that ``path_prefix: /alertmanager`` ma
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -38,14 +39,14 @@ class AlertmanagerDoor:
 
     async def webhook(self, request: Request) -> Response:
         body = await content_of(request, "Alertmanager notification", self._limit)
-        read = await run_in_threadpool(self._take, "Alertmanager notification", body, self._reader.webhook)
+        read = await self._take("Alertmanager notification", body, self._reader.webhook)
         if read.mistakes:
             return Response(orjson.dumps(body_of(InputError(*_told(read)))), 400, media_type="application/json")
         return _json({"accepted": len(read.words)})
 
     async def post(self, request: Request) -> Response:
         body = await content_of(request, "alerts", self._limit)
-        read = await run_in_threadpool(self._take, "alerts", body, self._reader.posted)
+        read = await self._take("alerts", body, self._reader.posted)
         if read.mistakes:
             return _json(str(InputError(*_told(read))), 400)
         return Response(status_code=200)
@@ -74,9 +75,9 @@ class AlertmanagerDoor:
             }
         )  # fmt: skip
 
-    def _take(self, what: str, body: bytes, read: Callable[[Any, datetime], Read]) -> Read:
-        found = read(parsed(what, body), self._clock.now())
-        self._alerts.take(found.words)
+    async def _take(self, what: str, body: bytes, read: Callable[[Any, datetime], Read]) -> Read:
+        found = await run_in_threadpool(lambda: read(parsed(what, body), self._clock.now()))
+        await asyncio.wrap_future(self._alerts.submit(found.words))
         return found
 
 

@@ -6,6 +6,7 @@ PagerDuty's own keys are: this door looks at it before anything else.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from typing import Any
 
@@ -46,11 +47,8 @@ def routes(alerts: Alerts, reader: EventReader, clock: Clock, token: str) -> lis
             return _refused(ForbiddenError("the routing key must be the token of this server"), 401)
         if not is_trusted and not hmac.compare_digest(key.encode(), token.encode()):
             return _refused(ForbiddenError("the routing key must be the token of this server"), 401)
-        return await run_in_threadpool(lambda: _take(document))
-
-    def _take(document: dict[str, Any]) -> Response:
-        event = reader.event(document, clock.now())
-        alerts.take([event.word])
+        event = await run_in_threadpool(lambda: reader.event(document, clock.now()))
+        await asyncio.wrap_future(alerts.submit([event.word]))
         return _json({"status": "success", "message": "Event processed", "dedup_key": event.dedup_key}, 202)
 
     return [Route(PATH, door("PagerDuty event", enqueue, _refused), methods=["POST"])]

@@ -62,6 +62,7 @@ class Platform:
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
             self.identity = Identity(self.topology, self.clock)
             self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts)
+            undo.callback(self.alerts.close)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
@@ -91,6 +92,7 @@ class Platform:
             self._runs.close()
         if self.syslog is not None:
             self.syslog.close()
+        self.alerts.close()
         self.ingest.close()
         self.telemetry.close()
         self.state.close()

@@ -27,7 +27,7 @@ class Nowhere:
 def world(tmp_path: Path) -> Iterator[Outside]:
     made = outside(tmp_path)
     yield made
-    made.state.close()
+    made.close()
 
 
 def say(world: Outside, status: str, **labels: str) -> None:

@@ -12,4 +12,4 @@ __all__ = ["telemetry", "world"]
 def world(tmp_path: Path) -> Iterator[Outside]:
     made = outside(tmp_path)
     yield made
-    made.state.close()
+    made.close()

@@ -61,6 +61,10 @@ class Outside:
     reader: Reader
     events: EventReader
 
+    def close(self) -> None:
+        self.alerts.close()
+        self.state.close()
+
     @property
     def now(self) -> datetime:
         return self.clock.now()
@@ -79,6 +83,7 @@ class Outside:
 
     def restarted(self) -> Alerts:
         """The intake as it is after a start of the server."""
+        self.alerts.close()
         self.alerts = Alerts(self.stream, self.clock, self.settings)
         return self.alerts
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
+from concurrent.futures import wait
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.ops.ingest.outside import NOON, Outside
 
-from wellkept.kernel.errors import InputError
-from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.kernel.errors import InputError, OverloadError, StoreError
+from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ops.ingest.alerts import intake
 from wellkept.ops.ingest.alerts.base import ENDED_BY, AlertSettings, Word
 from wellkept.ops.ingest.alerts.gettable import Matcher, fnv, gettable, labels_of
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
 
 LABELS = {"alertname": "HighLatency", "service": "checkout", "severity": "critical"}
+PATIENCE_S = 20.0
 ZERO = "0001-01-01T00:00:00Z"
 
 
@@ -299,6 +304,72 @@ def test_more_alerts_than_one_transaction_takes(world: Outside) -> None:
     assert len(world.alerts.open(ALERTMANAGER)) == 1201
     post(world, *(alert(labels={"alertname": "A", "n": str(n)}, endsAt=iso(NOON)) for n in range(1201)))
     assert world.alerts.open(ALERTMANAGER) == []
+
+
+def test_a_storm_from_many_senders_is_stored_together(world: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    publish, gate = world.stream.publish, threading.Event()
+
+    def counted(findings: Iterable[Finding], now: datetime) -> list[Finding]:
+        assert gate.wait(PATIENCE_S)
+        saved = publish(findings, now)
+        commits.append(len(saved))
+        return saved
+
+    monkeypatch.setattr(world.stream, "publish", counted)
+    words = [world.reader.posted([alert(labels={"alertname": "A", "n": str(n)})], NOON).words for n in range(200)]
+    futures = [world.alerts.submit(said) for said in words]
+    gate.set()
+
+    assert not wait(futures, PATIENCE_S).not_done
+    assert sum(commits) == 200
+    assert len(commits) <= 3
+
+
+def test_too_much_waiting_is_refused_and_what_waits_is_stored(world: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish, gate, begun = world.stream.publish, threading.Event(), threading.Event()
+
+    def slow(findings: Iterable[Finding], now: datetime) -> list[Finding]:
+        begun.set()
+        assert gate.wait(PATIENCE_S)
+        return publish(findings, now)
+
+    monkeypatch.setattr(world.stream, "publish", slow)
+    monkeypatch.setattr(intake, "MOST_WAITING", 2)
+    words = [world.reader.posted([alert(labels={"alertname": "A", "n": str(n)})], NOON).words for n in range(4)]
+    futures = [world.alerts.submit(words[0])]
+    assert begun.wait(PATIENCE_S)
+    futures += [world.alerts.submit(said) for said in words[1:3]]
+    with pytest.raises(OverloadError, match="alerts: 2 words wait, at most 2 may"):
+        world.alerts.submit(words[3])
+    gate.set()
+
+    assert not wait(futures, PATIENCE_S).not_done
+    assert len(world.alerts.open(ALERTMANAGER)) == 3
+
+
+def test_a_store_that_refuses_is_told_to_everybody_and_the_next_word_is_taken(
+    world: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("broken")
+
+    monkeypatch.setattr(world.stream, "publish", refuse)
+    with pytest.raises(StoreError, match="broken"):
+        post(world, alert())
+    monkeypatch.undo()
+    post(world, alert())
+    assert world.only().is_open
+
+
+def test_closing_stores_what_waits_and_refuses_the_rest(world: Outside) -> None:
+    words = world.reader.posted([alert()], NOON).words
+    future = world.alerts.submit(words)
+    world.alerts.close()
+    assert future.done()
+    assert world.only().is_open
+    with pytest.raises(OverloadError, match="stopping"):
+        world.alerts.submit(words)
 
 
 def test_settings_that_mean_nothing_are_refused() -> None:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.clock import Clock
+from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.ingest.alerts.base import ACKNOWLEDGED, ENDED_BY, UNTIL, AlertSettings, Firing, Over, Word
+
+_log = logging.getLogger(__name__)
 
 ALERTMANAGER, PAGERDUTY = "alertmanager", "pagerduty"
 SENDERS = (ALERTMANAGER, PAGERDUTY)
 """The names under which the doors speak, as detectors of their findings."""
 _AT_ONCE = 500
 """So many findings are saved by one transaction."""
+MOST_WAITING = 20_000
+"""So many words may wait; beyond that senders are told to come again."""
 
 
 class Findings(Protocol):
@@ -53,6 +61,9 @@ class Held:
 class Alerts:
     """Keeps what is open in memory beside the store. The latest word about an alert counts.
 
+    A commit costs the disk some milliseconds, whatever is in it. So one thread stores what has come since the last one
+    all together: in a storm commits grow, and nobody waits for more than two of them.
+
     An alert that comes back after it was over is a new finding, never the old one opened again: its incident is over,
     and nobody would look there.
     """
@@ -62,28 +73,44 @@ class Alerts:
         self._stream, self._clock = stream, clock
         self._open: dict[str, Held] | None = None
         self._turn = threading.Lock()
+        self._waiting: deque[tuple[Sequence[Word], Future[None]]] = deque()
+        self._is_closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        self._thread.start()
+
+    def submit(self, words: Sequence[Word]) -> Future[None]:
+        """Take words in their order; the future is done when they are stored, or holds the StoreError.
+
+        Raises:
+            OverloadError: too much waits, or the server is stopping.
+        """
+        future: Future[None] = Future()
+        with self._changed:
+            if self._is_closed:
+                raise OverloadError("alerts: the server is stopping", retry_after_s=2)
+            waiting = sum(len(others) for others, _ in self._waiting)
+            if waiting and waiting + len(words) > MOST_WAITING:
+                raise OverloadError(f"alerts: {waiting} words wait, at most {MOST_WAITING} may")
+            self._waiting.append((words, future))
+            self._changed.notify()
+        return future
 
     def take(self, words: Sequence[Word]) -> None:
         """Take words in their order. When it returns they are stored.
 
         Raises:
             StoreError: the state store refused; some of the words may have been stored, and all may be said again.
+            OverloadError: too much waits.
         """
-        with self._turn:
-            now = self._clock.now()
-            held = self._held(now)
-            past = self._past(words, held, now)
-            batch: dict[str, Held] = {}
-            for word in words:
-                before = batch.get(word.fingerprint)
-                is_another = before is not None and not before.finding.is_open
-                if len(batch) >= _AT_ONCE or is_another:
-                    past.update(self._save(held, batch, now))
-                    batch = {}
-                after = self._after(word, batch.get(word.fingerprint) or held.get(word.fingerprint), past, now)
-                if after is not None:
-                    batch[word.fingerprint] = after
-            self._save(held, batch, now)
+        self.submit(words).result()
+
+    def close(self) -> None:
+        """Store what was taken, and stop."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._thread.join()
 
     def tick(self, now: datetime) -> None:
         """End what nobody has repeated in time."""
@@ -100,6 +127,45 @@ class Alerts:
         with self._turn:
             held = [alert for alert in self._held(self._clock.now()).values() if alert.finding.detector == detector]
         return sorted(held, key=lambda alert: (alert.finding.starts_at, alert.finding.id))
+
+    def _run(self) -> None:
+        while group := self._next():
+            error: WellkeptError | None = None
+            try:
+                self._take([word for words, _ in group for word in words])
+            except WellkeptError as failed:
+                error = failed
+            except Exception as surprise:  # noqa: BLE001 - the edge of the writer thread, which must outlive any surprise
+                _log.exception("storing alerts failed")
+                error = StoreError(f"alerts: {type(surprise).__name__}")
+            for _, future in group:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(None) if error is None else future.set_exception(error)
+
+    def _next(self) -> list[tuple[Sequence[Word], Future[None]]]:
+        """All that waits; an empty list when the door is closed and nothing is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            group = list(self._waiting)
+            self._waiting.clear()
+            return group
+
+    def _take(self, words: Sequence[Word]) -> None:
+        with self._turn:
+            now = self._clock.now()
+            held = self._held(now)
+            past = self._past(words, held, now)
+            batch: dict[str, Held] = {}
+            for word in words:
+                before = batch.get(word.fingerprint)
+                is_another = before is not None and not before.finding.is_open
+                if len(batch) >= _AT_ONCE or is_another:
+                    past.update(self._save(held, batch, now))
+                    batch = {}
+                after = self._after(word, batch.get(word.fingerprint) or held.get(word.fingerprint), past, now)
+                if after is not None:
+                    batch[word.fingerprint] = after
+            self._save(held, batch, now)
 
     def _after(self, word: Word, before: Held | None, past: Collection[str], now: datetime) -> Held | None:
         """What a word makes of an alert; None where it makes nothing."""
