@@ -13,6 +13,8 @@ import click
 from wellkept.kernel.errors import NotFoundError
 
 FOLDER = Path(".wellkept/demo")
+WIDTH = 160
+"""Columns of the table where there is no terminal that has a width."""
 
 
 @click.command(name="demo")
@@ -41,6 +43,8 @@ def command(context: click.Context, as_json: bool, keep: bool, by_hand: bool, po
     from wellkept.demo.screen import print_ending, screen_for
 
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console = Console(stderr=as_json, width=WIDTH)
     with played(Options(folder, port, by_hand), screen_for(console)) as ending:
         if as_json:
             click.echo(json.dumps(ending.as_json(), indent=2))

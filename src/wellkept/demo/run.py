@@ -58,8 +58,8 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
     layout = lay_out(folder, options.port)
     screen.open(layout.page, [act.name for act in acts])
     try:
-        with _kept(folder):
-            observer = _started(layout, screen)
+        with _kept(folder) as keeper:
+            observer = _started(layout, screen, keeper)
             scene = Scene(layout, observer, screen, options.by_hand, first)
             outcomes = [*_outcomes(scene, acts)]
             lost = _lost(scene, first) if all(outcome.passed for outcome in outcomes) else None
@@ -71,7 +71,7 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
 
 
 @contextlib.contextmanager
-def _kept(folder: Path) -> Iterator[None]:
+def _kept(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The keeper of all processes, for as long as this one lives: it reads from a pipe that only we hold."""
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
@@ -85,7 +85,7 @@ def _kept(folder: Path) -> Iterator[None]:
         )
     assert keeper.stdin is not None
     try:
-        yield
+        yield keeper
     finally:
         keeper.stdin.close()
         try:
@@ -95,7 +95,7 @@ def _kept(folder: Path) -> Iterator[None]:
             keeper.wait()
 
 
-def _started(layout: Layout, screen: Screen) -> Observer:
+def _started(layout: Layout, screen: Screen, keeper: subprocess.Popen[bytes]) -> Observer:
     """Start the platform and the shop; returns when both answer."""
     screen.begin("Start", "The platform, an agent, and a card-payment shop of real processes, all on this machine.")
     screen.step("the platform and the shop start")
@@ -108,7 +108,13 @@ def _started(layout: Layout, screen: Screen) -> Observer:
     client.wait_ready(START_S)
     told = Told("", "", f"{len(SERVICES)} services, a load generator, the server, its agent")
     screen.done(Outcome("Start", True, time.monotonic() - began, told))
-    return Observer(client, screen.away)
+
+    def away(is_away: bool) -> None:
+        if keeper.poll() is not None:
+            raise WellkeptError(f"the keeper of the demo's processes ended with code {keeper.returncode}")
+        screen.away(is_away)
+
+    return Observer(client, away)
 
 
 def _ask_at_first(settings: ShopSettings) -> None:
@@ -149,7 +155,7 @@ def _lost(scene: Scene, since: datetime) -> Mapping[str, int]:
     scene.screen.step("the load stops, the last telemetry arrives")
     began = time.monotonic()
     counts = scene.tell("load", "/admin/stop", {})
-    totals = scene.shop.get(f"{scene.layout.settings.url('ledger')}/admin/totals").json()
+    totals = scene.hear("ledger", "/admin/totals")
     expected = {
         "payments": totals["payments"],
         "predictions": totals["scored"],

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wellkept.demo.outcome import Ending, Outcome
+from wellkept.kernel.entity import EntityKind
 
 NOTE_WIDTH = 220
 
@@ -182,6 +183,13 @@ def screen_for(console: Console) -> Screen:
     return LiveScreen(console) if console.is_terminal else PlainScreen(console)
 
 
+def spoken(cause: str) -> str:
+    """An entity's id as people say it: a disk by where it is mounted, anything else as it is."""
+    if cause.startswith(f"{EntityKind.DISK}:"):
+        return f"disk {cause.split(':', 2)[2]}"
+    return cause
+
+
 def print_ending(ending: Ending, console: Console) -> None:
     """The table at the end: what happened, when it was seen, why, what was done, and what came of it."""
     table = Table(header_style="bold", pad_edge=False, show_lines=True)
@@ -193,7 +201,7 @@ def print_ending(ending: Ending, console: Console) -> None:
             Text(outcome.name),
             Text("yes", "green") if outcome.passed else Text("NO", "bold red"),
             "" if after is None else f"{after:.0f} s",
-            Text(outcome.told.cause),
+            Text(spoken(outcome.told.cause)),
             Text(outcome.told.action),
             Text(outcome.told.result),
         )

@@ -15,6 +15,7 @@ from wellkept.demo.layout import Layout
 from wellkept.demo.observer import Observer, Record
 from wellkept.demo.outcome import ActError, Told
 from wellkept.demo.screen import Screen
+from wellkept.kernel.errors import WellkeptError
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ class Scene:
     by_hand: bool
     since: datetime
     outage: tuple[datetime, datetime] | None = None
-    shop: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20.0))
+    shop: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60.0))
 
     def wait(self, what: str, look: Callable[[], T | None], within_s: float) -> T:
         """What ``look`` finds, as soon as it finds something. The time that the server is away does not count.
@@ -73,9 +74,27 @@ class Scene:
             raise ActError(what, said)
 
     def tell(self, name: str, path: str, body: Mapping[str, Any]) -> Record:
-        """Change something in a process of the shop, by its own door."""
-        answer = self.shop.post(f"{self.layout.settings.url(name)}{path}", json=dict(body))
-        answer.raise_for_status()
+        """Change something in a process of the shop, by its own door.
+
+        Raises:
+            WellkeptError: it does not answer, or refused.
+        """
+        return self._ask_shop("POST", name, path, body)
+
+    def hear(self, name: str, path: str) -> Record:
+        """What a process of the shop says of itself, at its own door.
+
+        Raises:
+            WellkeptError: it does not answer.
+        """
+        return self._ask_shop("GET", name, path, None)
+
+    def _ask_shop(self, method: str, name: str, path: str, body: Mapping[str, Any] | None) -> Record:
+        try:
+            answer = self.shop.request(method, f"{self.layout.settings.url(name)}{path}", json=body)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise WellkeptError(f"{name} of the shop: {path}: {type(error).__name__}") from error
         found: Record = answer.json()
         return found
 

@@ -35,10 +35,11 @@ class Disk:
         closed = wait_closed(scene, incident, 60)
         cause = cause_of(closed)
         scene.expect(cause == disk, f"{disk} to be named as the cause", cause or "no cause")
+        when = "before" if _forecasts(closed, disk) else "when"
         return Told(
             cause=cause,
             action=f"{plan['plan']['runbook']}, by itself",
-            result=f"{freed / 1e6:.0f} MB of old logs cleared before it was full, ticket "
+            result=f"{freed / 1e6:.0f} MB of old logs cleared {when} it was full, ticket "
             f"{closed['incident']['ticket']} closed",
             detected_after_s=detected_after(closed, fault),
             evidence={"incident": incident, "finding": id_of(finding), "plan": plan["id"]},
@@ -46,4 +47,5 @@ class Disk:
 
 
 def _forecasts(detail: Record, disk: str) -> list[Record]:
+    """What foresees that the disk will be full; once it is, the finding says that instead."""
     return of_kinds(detail["findings"], "forecast", prefix=disk)

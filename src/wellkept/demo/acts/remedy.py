@@ -8,6 +8,7 @@ from datetime import datetime
 from wellkept.demo.acts.base import PERSON, Scene
 from wellkept.demo.observer import Record, moment, noticed_at
 from wellkept.demo.outcome import ActError
+from wellkept.kernel.errors import ConflictError
 
 POLICY = "policy"
 DEAD = ("failed", "rejected", "expired", "void")
@@ -49,7 +50,13 @@ def decide(scene: Scene, plan: str) -> None:
         )
         return
     opinion = {"hash": read["hash"], "by": PERSON, "why": "read and approved, as a person on duty would"}
-    scene.observer.post(f"/api/v1/plans/{plan}/approve", opinion)
+    try:
+        scene.observer.post(f"/api/v1/plans/{plan}/approve", opinion)
+    except ConflictError:
+        # Sent again after the server was away, it may have been taken the first time.
+        decision = scene.observer.plan(plan)["decision"]
+        if decision is None or not decision["approved"] or decision["plan_hash"] != read["hash"]:
+            raise
 
 
 def wait_done(scene: Scene, plan: str, within_s: float) -> Record:
