@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 
 from wellkept.kernel.codec import encode
 from wellkept.kernel.entity import EntityKind
+from wellkept.kernel.errors import InputError
 from wellkept.spine.topology import Topology
 
 Readiness = Callable[[], dict[str, Any]]
@@ -31,7 +33,9 @@ def router(topology: Topology, status: Readiness) -> APIRouter:
         return status()
 
     @routes.get("/api/v1/topology")
-    def graph(kind: EntityKind | None = None) -> dict[str, Any]:
-        return {"entities": encode(topology.entities(kind)), "edges": encode(topology.edges())}
+    def graph(kind: EntityKind | None = None, at: datetime | None = None) -> dict[str, Any]:
+        if at is not None and at.tzinfo is None:
+            raise InputError("at", "must name its time zone (such as Z)", at.isoformat())
+        return {"entities": encode(topology.entities(kind, at)), "edges": encode(topology.edges(at))}
 
     return routes

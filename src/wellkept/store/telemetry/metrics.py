@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,14 +58,17 @@ class Metrics:
         Raises:
             StoreError: the engine failed.
         """
-        grid = Grid.of(start, end, step_s)
-        parameters = {
-            **grid.parameters,
-            "since": grid.start_ms - max(grid.step_ms, _LOOKBACK_MS),
-            "names": list(names or ()),
-            "entities": list(entities or ()),
-        }
-        rows = self._engine.query(load("queries/metrics.sql"), parameters)
+        narrowed = {"names": list(names or ()), "entities": list(entities or ()), "series": []}
+        return self._window(Grid.of(start, end, step_s), narrowed)
+
+    def of_series(self, start: datetime, end: datetime, step_s: float, series: Sequence[int], name: str) -> Window:
+        """The same of some series of one metric, by their ids."""
+        narrowed = {"names": [name], "entities": [], "series": list(series)}
+        return self._window(Grid.of(start, end, step_s), narrowed)
+
+    def _window(self, grid: Grid, narrowed: Mapping[str, object]) -> Window:
+        since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
+        rows = self._engine.query(load("queries/metrics.sql"), {**grid.parameters, "since": since, **narrowed})
         known = self._describe(rows["series"].to_pylist())
         values = _lay_out(rows, known, grid)
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
