@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,38 +67,45 @@ def put_metric(
     telemetry.otlp.insert(Signal.METRICS, [request.SerializeToString()], nanos(0))
 
 
-def put_span(
-    telemetry: Telemetry,
-    service: str,
-    began: float,
-    took_s: float,
-    *,
-    kind: str = "Server",
-    trace: int = 1,
-    span: int = 1,
-    parent: int = 0,
-    status: str = "Unset",
-    name: str = "GET /",
-    times: int = 1,
-    **labels: str,
-) -> None:
-    """Store one span (``times`` times)."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a span is, but for whose it is and when; ids are numbers, and 0 is none."""
+
+    kind: str = "Server"
+    trace: int = 1
+    span: int = 1
+    parent: int = 0
+    status: str = "Unset"
+    name: str = "GET /"
+    times: int = 1
+
+
+_FIELDS = frozenset(field.name for field in fields(Span))
+
+
+def put_span(telemetry: Telemetry, service: str, began: float, took_s: float, **more: Any) -> None:
+    """Store one span, ``times`` times; what is no field of ``Span`` is an attribute of it."""
+    spec = Span(**{name: value for name, value in more.items() if name in _FIELDS})
     request = ExportTraceServiceRequest()
     block = request.resource_spans.add()
     namespace, _, plain = service.rpartition("/")
     block.resource.attributes.extend(attributes(service_name=plain, service_namespace=namespace))
     made = block.scope_spans.add().spans.add(
-        trace_id=trace.to_bytes(16, "big") if trace else b"",
-        span_id=span.to_bytes(8, "big") if span else b"",
-        parent_span_id=parent.to_bytes(8, "big") if parent else b"",
-        name=name,
-        kind=KINDS[kind],
+        trace_id=_id(spec.trace, 16),
+        span_id=_id(spec.span, 8),
+        parent_span_id=_id(spec.parent, 8),
+        name=spec.name,
+        kind=KINDS[spec.kind],
         start_time_unix_nano=nanos(began),
         end_time_unix_nano=nanos(began) + round(took_s * 1e9),
     )
-    made.status.code = STATUSES[status]  # type: ignore[assignment]
-    made.attributes.extend(attributes(**labels))
-    telemetry.otlp.insert(Signal.TRACES, [request.SerializeToString()] * times, nanos(began))
+    made.status.code = STATUSES[spec.status]  # type: ignore[assignment]
+    made.attributes.extend(attributes(**{name: value for name, value in more.items() if name not in _FIELDS}))
+    telemetry.otlp.insert(Signal.TRACES, [request.SerializeToString()] * spec.times, nanos(began))
+
+
+def _id(number: int, length: int) -> bytes:
+    return number.to_bytes(length, "big") if number else b""
 
 
 def put_log(
