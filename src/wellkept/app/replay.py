@@ -151,7 +151,8 @@ class Replay:
         self.diagnose = DiagnoseRunner(self.telemetry, self.topology, self.stream, clues, settings.diagnose)
         self._proposals = Proposals(runbooks(settings.runbooks))
         self._alerts = list(recording.alerts)
-        self._counts = [0, 0]
+        self._found: set[str] = set()
+        self._opened = 0
 
     def run(self, report: Callable[[Progress], None] = lambda _: None, *, speed: float | None = None) -> Outcome:
         """Feed everything and tick at every step. ``speed`` 60 lets an hour pass in a minute; None is full speed."""
@@ -168,7 +169,7 @@ class Replay:
             self.clock.set(from_nanos(moment))
             self.tick()
             share = min(1.0, (moment - first) / max(last - first, 1))
-            report(Progress(self.clock.now(), share, *self._counts))
+            report(Progress(self.clock.now(), share, len(self._found), self._opened))
         return self.outcome()
 
     def moments(self) -> Iterator[int]:
@@ -219,10 +220,9 @@ class Replay:
         now = self.clock.now()
         self.observe()
         while self._alerts and self._alerts[0].starts_at <= now:
-            self.stream.publish([self._alerts.pop(0)], now)
-            self._counts[0] += 1
-        self._counts[0] += len(self._detect.tick(now).ended)
-        self._counts[1] += len(self._correlate.tick(now).opened)
+            self._found.update(finding.id for finding in self.stream.publish([self._alerts.pop(0)], now))
+        self._found.update(finding.id for finding in self._detect.tick(now).seen)
+        self._opened += len(self._correlate.tick(now).opened)
         self.diagnose.tick(now)
         self._proposals.look(self.stream, now)
 

@@ -13,7 +13,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json
 from wellkept.kernel.errors import ConflictError, InputError
 
 SIGNALS = ("metrics", "logs", "traces")
-SLICE = timedelta(minutes=15)
+SLICE = timedelta(minutes=5)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

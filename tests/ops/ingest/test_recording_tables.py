@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.errors import DocumentError, InputError, NotFoundError
 from wellkept.kernel.finding import FindingKind
-from wellkept.ops.ingest.recording.recording import Recording, find, read
+from wellkept.ops.ingest.recording.recording import LARGEST, Recording, find, read
 from wellkept.ops.ingest.recording.rows import LogRows, Points, SpanRows
 from wellkept.store.telemetry.otlp.writer import Signal
 
@@ -341,3 +342,29 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
 def test_an_empty_folder_says_what_it_should_hold(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"must hold OTLP files .*, or tables and a recording.yaml"):
         read(find(tmp_path))
+
+
+def test_large_rows_become_several_requests(tmp_path: Path) -> None:
+    layout = "logs: [{file: logs.parquet, time: at, body: line, resource: {service.name: {value: s}}}]"
+    table = pa.table({"at": TEN, "line": ["x" * 2_000_000] * 10})
+
+    bodies = [body for _, body in recorded(tmp_path, layout, logs=table).arrivals(0, 2**62)]
+
+    assert all(len(body) <= LARGEST for body in bodies)
+    assert sum(len(body) for body in bodies) > 20_000_000
+
+
+def test_the_layout_in_the_docs_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "replay.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "recording.yaml").write_text(example)
+
+    layout = find(tmp_path).layout
+
+    assert layout is not None
+    assert [len(part) for part in (layout.metrics, layout.traces, layout.logs, layout.alerts, layout.edges)] == [1] * 5
+
+
+@pytest.mark.parametrize("name", ["pods.yaml", "reported.yaml"])
+def test_the_layouts_of_the_bench_are_sound(name: str, tmp_path: Path) -> None:
+    assert find(tmp_path, Path(__file__).parents[3] / "bench" / "recordings" / name).layout is not None

@@ -20,7 +20,7 @@ def put_traces(telemetry: Telemetry, count: int) -> None:
         for trace in range(1, count + 1):
             span = scope.spans.add(
                 name="GET /",
-                kind=2,  # type: ignore[arg-type]
+                kind=2,
                 start_time_unix_nano=nanos(trace + 0.1 * place),
                 end_time_unix_nano=nanos(trace + 0.2),
                 trace_id=trace.to_bytes(16, "big"),
@@ -35,7 +35,7 @@ def put_line(telemetry: Telemetry, text: str, trace: int, span: int, severity: i
     request = ExportLogsServiceRequest()
     block = request.resource_logs.add()
     block.resource.attributes.extend(attributes(service_name="back"))
-    record = block.scope_logs.add().log_records.add(time_unix_nano=nanos(trace), severity_number=severity)  # type: ignore[arg-type]
+    record = block.scope_logs.add().log_records.add(time_unix_nano=nanos(trace), severity_number=severity)
     record.body.string_value = text
     record.trace_id, record.span_id = trace.to_bytes(16, "big"), span.to_bytes(8, "big")
     telemetry.otlp.insert(Signal.LOGS, [request.SerializeToString()], nanos(0))

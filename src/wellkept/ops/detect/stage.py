@@ -14,6 +14,7 @@ from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.window import Window
 
 STAGE = Stage(
@@ -122,9 +123,10 @@ class DetectRunner:
         end = datetime.fromtimestamp(whole, UTC)
         start = end - timedelta(seconds=settings.steps * settings.step_s)
         span = (start, end, settings.step_s)
+        metrics = self._telemetry.metrics.window(*span)
         return View(
-            metrics=self._telemetry.metrics.window(*span),
-            red=self._telemetry.spans.red(*span),
+            metrics=metrics,
+            red=with_reported(self._telemetry.spans.red(*span), metrics),
             exclusive=self._telemetry.spans.exclusive(*span),
             logs=self._telemetry.logs.counts(*span),
             step_s=settings.step_s,

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from wellkept.ops.ingest.recording import wire
 from wellkept.ops.ingest.recording.encode import maps, regrouped
-from wellkept.ops.ingest.recording.recording import PART
+from wellkept.ops.ingest.recording.recording import PART, bodies_of
 from wellkept.ops.ingest.recording.rows import Bytes, Interned, Ints, LogRows, Points, Rows, SeriesKey, SpanRows
 from wellkept.store.telemetry.arrow import text_maps
 from wellkept.store.telemetry.otlp.writer import Signal
@@ -38,7 +38,7 @@ def bodies(raw: Raw, signal: Signal, start: datetime, end: datetime) -> Iterator
     for last in wire.runs(slots) if len(slots) else ():
         first = int(np.searchsorted(slots, slots[last - 1]))
         for part in range(first, int(last), PART):
-            yield rows.part(part, min(part + PART, int(last))).body()
+            yield from bodies_of(rows.part(part, min(part + PART, int(last))))
 
 
 def _points(raw: Raw, start: datetime, end: datetime) -> Rows:

@@ -26,6 +26,8 @@ from wellkept.store.telemetry.otlp.writer import Signal
 
 PART = 50_000
 """At most this many rows go into one request."""
+LARGEST = 8 << 20
+"""At most about this many bytes, where there is more than one row."""
 _SECOND = 10**9
 
 
@@ -90,7 +92,8 @@ class Recording:
         for signal, rows in self.parts:
             first, last = np.searchsorted(rows.at, [after_ns, until_ns], side="right")
             for start in range(int(first), int(last), PART):
-                yield signal, rows.part(start, min(start + PART, int(last))).body()
+                for body in bodies_of(rows.part(start, min(start + PART, int(last)))):
+                    yield signal, body
 
     def next_ns(self, after_ns: int) -> int | None:
         """When the next of it arrives after a moment; None when that was all."""
@@ -100,6 +103,20 @@ class Recording:
             if (place := int(np.searchsorted(rows.at, after_ns, side="right"))) < len(rows.at)
         ]
         return min(found, default=None)
+
+
+def bodies_of(rows: Rows) -> Iterator[bytes]:
+    """Rows as requests of a size that the doors take; recorded requests as they are."""
+    if isinstance(rows, Requests):
+        yield from rows.bodies()
+        return
+    body = rows.body()
+    if len(body) <= LARGEST or len(rows.at) < 2:
+        yield body
+        return
+    half = len(rows.at) // 2
+    for part in (rows.part(0, half), rows.part(half, len(rows.at))):
+        yield from bodies_of(part)
 
 
 def find(folder: Path, layout: Path | None = None) -> Source:
