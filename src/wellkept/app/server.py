@@ -22,15 +22,13 @@ from wellkept import __version__
 from wellkept.api import agents, auth, errors, export, incidents, models, otlp, plans, predictions, status, stored
 from wellkept.app import doors, reading
 from wellkept.app.children import Child
-from wellkept.app.claim import claimed, listen, url_of
+from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
 from wellkept.app.platform import Platform, log_folder
 from wellkept.app.secrets import token_of
 from wellkept.app.settings import Settings
 from wellkept.kernel.errors import ForbiddenError
 from wellkept.web import pages, session
 from wellkept.web.deps import WebDeps
-
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def serve(settings: Settings, *, as_json: bool = False) -> None:

@@ -63,6 +63,14 @@ class Client:
         """The bytes of a GET."""
         return self._send("GET", path).content
 
+    def send(self, path: str, body: bytes, media: str) -> bytes:
+        """The bytes of the answer to a POST of a body that is no JSON of ours.
+
+        Raises:
+            WellkeptError: the server cannot be reached, or answered with an error.
+        """
+        return self._send("POST", path, content=body, headers={"Content-Type": media}).content
+
     def wait_ready(self, timeout_s: float) -> None:
         """Wait until the server is ready.
 
