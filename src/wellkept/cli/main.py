@@ -17,6 +17,8 @@ COMMANDS = {
     "agent": "Watch this host: metrics, logs, allow-listed actions.",
     "incidents": "List incidents, or show one.",
     "findings": "List what is suspicious.",
+    "query": "Evaluate PromQL: at a moment, or over time.",
+    "logs": "Search what was logged.",
     "approve": "See what waits for a person, and decide.",
     "replay": "Feed recorded telemetry through the platform.",
     "models": "Train, show, promote and roll back models.",

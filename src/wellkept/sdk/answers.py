@@ -34,7 +34,9 @@ def retry_after_s(headers: Mapping[str, str], default: int = 1) -> int:
 def error_of(what: str, status: int, headers: Mapping[str, str], body: bytes) -> WellkeptError:
     """The error that an answer stands for. ``what`` was asked (``GET /api/v1/plans``)."""
     try:
-        told: dict[str, Any] = json.loads(body)["error"]
+        found = json.loads(body)["error"]
+        # The doors that speak as Prometheus does say what is wrong in a text.
+        told: dict[str, Any] = {"message": found} if isinstance(found, str) else found
         message = str(told["message"])
     except (ValueError, KeyError, TypeError):
         told, message = {}, f"{what}: status {status}"
