@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "Train, show, promote and roll back models.",
     "runbooks": "List runbooks, check one of yours.",
     "audit": "Read the audit log, prove it intact.",
+    "import": "Send files of telemetry or of lines to the server.",
     "export": "Take stored telemetry into a folder that can be replayed.",
     "config": "Check a configuration.",
     "token": "Print the page's address with its token.",
