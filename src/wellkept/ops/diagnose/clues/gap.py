@@ -49,7 +49,7 @@ class GapClue:
             own = max(0.0, edge.excess_s - _caller_effect(source, target, edges))
             inbound[target].append((own, source, edge.calls))
         for target in sorted(inbound):
-            value = _weighted_median(inbound[target])
+            value = _mean(inbound[target])
             if target in case.suspects and value > 0:
                 callers = ", ".join(sorted({bare(source) for _, source, _ in inbound[target]}))
                 hints[target] = Hint(
@@ -68,7 +68,7 @@ def _of_traces(known: Traces) -> dict[tuple[str, str], _Edge]:
             pair = (known.services[known.op_service[caller]], known.services[known.op_service[callee]])
             found[pair].append((late - usual, "", float(calls)))
     return {
-        pair: _Edge(max(0.0, _weighted_median(excesses)), sum(calls for *_, calls in excesses))
+        pair: _Edge(max(0.0, _mean(excesses)), sum(calls for *_, calls in excesses))
         for pair, excesses in found.items()
     }
 
@@ -117,15 +117,9 @@ def _caller_effect(source: str, target: str, edges: Edges) -> float:
     return float(np.median(others)) if len(others) >= 2 else 0.0
 
 
-def _weighted_median(values: list[tuple[float, str, float]]) -> float:
-    ordered = sorted(values)
-    half = sum(calls for *_, calls in ordered) / 2
-    total = 0.0
-    for value, _, calls in ordered:
-        total += calls
-        if total >= half:
-            return value
-    return 0.0
+def _mean(values: list[tuple[float, str, float]]) -> float:
+    """By calls: a way that is bad for some callers only (one replica of several) counts by its share."""
+    return sum(value * calls for value, _, calls in values) / sum(calls for *_, calls in values)
 
 
 def _number(value: float) -> float:
