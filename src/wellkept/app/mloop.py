@@ -10,7 +10,7 @@ from wellkept.app.training import TrainingRuns
 from wellkept.kernel.plan import Plan
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
-from wellkept.ml.reference import FILE
+from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.stage import RetrainRunner
 from wellkept.ml.usecases import ModelUseCases
@@ -39,17 +39,17 @@ class ModelLoop:
             platform.clock,
             self._settings.train_timeout_s,
         )
-        self.promotions = Promotions(platform)
+        self._releases = Releases(platform.registry, platform.artifacts)
+        self.promotions = Promotions(platform, self._releases)
         self.usecases = ModelUseCases(
             platform.registry, platform.stream, self.training, self.promotions, platform.telemetry.serving
         )
         self._watch = WatchRunner(
             platform.telemetry.serving,
-            platform.registry,
+            self._releases,
             platform.stream,
             platform.topology,
             [monitor() for monitor in load("monitor").values()],
-            self._reference,
         )
         self._retrain: RetrainRunner | None = None
 
@@ -66,6 +66,7 @@ class ModelLoop:
         self.promotions.gate = gate
         self._retrain = RetrainRunner(
             platform.registry,
+            self._releases,
             platform.stream,
             platform.topology,
             platform.telemetry.serving,
@@ -84,18 +85,14 @@ class ModelLoop:
         ]
         return [Loop("ml", self._settings.watch_every_s, jobs)]
 
-    def _reference(self, version: ModelVersion) -> bytes:
-        artifacts = self._platform.artifacts
-        return artifacts.get_bytes(artifacts.listing(version.artifact)[FILE])
-
 
 class Promotions:
     """Proposes promotions and rollbacks at the gate."""
 
     gate: Gate
 
-    def __init__(self, platform: Platform) -> None:
-        self._registry, self._clock, self._artifacts = platform.registry, platform.clock, platform.artifacts
+    def __init__(self, platform: Platform, releases: Releases) -> None:
+        self._registry, self._clock, self._releases = platform.registry, platform.clock, releases
 
     def promote(self, version: ModelVersion, by: str, why: str) -> Plan:
         champion = self._registry.alias(version.model, CHAMPION)
@@ -105,14 +102,7 @@ class Promotions:
         return self._proposed(rollback_plan(self._registry, model, self._clock.now(), by, why))
 
     def deployments(self) -> list[dict[str, Any]]:
-        return deployments(self._registry, self._contract_of)
-
-    def _contract_of(self, version: ModelVersion) -> str:
-        """The contract that a version was trained by; the newest one may be of a version that is not live yet."""
-        digest = version.lineage.get("contract", "")
-        if digest and self._artifacts.has(digest):
-            return self._artifacts.get_bytes(digest).decode()
-        return self._registry.contract(version.model) or ""
+        return deployments(self._registry, self._releases.contract_text)
 
     def _proposed(self, plan: Plan) -> Plan:
         self.gate.propose(plan)

@@ -103,9 +103,8 @@ def _leave() -> None:
 
 def build_app(platform: Platform, token: str) -> FastAPI:
     """Every door of the platform, behind authentication."""
-    app = FastAPI(
-        title="Wellkept", version=__version__, docs_url="/api/docs", openapi_url="/api/openapi.json", redoc_url=None
-    )
+    # The usual page of the interface would load its scripts from elsewhere; nothing here calls home.
+    app = FastAPI(title="Wellkept", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
     errors.install(app)
     app.include_router(status.router(platform.topology, platform.status))
     app.include_router(stored.router(platform.telemetry.stored))

@@ -38,7 +38,14 @@ class Loop:
         self.gate = Gate(watched.state, stream, self.audit, actions, Policy(), self._world, self.clock)
         self.gate.attach(self)
         self.runner = RetrainRunner(
-            registry, stream, watched.topology, watched.telemetry.serving, self.gate, self.audit, self._promote
+            registry,
+            watched.releases,
+            stream,
+            watched.topology,
+            watched.telemetry.serving,
+            self.gate,
+            self.audit,
+            self._promote,
         )
         self.trained: list[tuple[datetime, datetime, list[tuple[datetime, datetime]], datetime | None]] = []
 

@@ -12,11 +12,13 @@ import pytest
 from tests.ml.watch.life import NOON, Life
 
 from wellkept.kernel.finding import Finding
+from wellkept.ml.releases import Releases
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.plugins import load
 from wellkept.spine.registry import Registry
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
+from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -32,6 +34,7 @@ class Watched:
     stream: Stream
     topology: Topology
     registry: Registry
+    releases: Releases
     telemetry: Telemetry
     state: State
 
@@ -59,11 +62,13 @@ def watched(telemetry_folder: Path, tmp_path: Path) -> Iterator[Watched]:
     state = State.open(tmp_path / "state")
     registry, topology, stream = Registry(state), Topology(state), Stream(state, telemetry.changes)
     life = Life(telemetry, registry)
-    reference = life.release()
+    artifacts = Artifacts(str(tmp_path / "artifacts"))
+    life.release(artifacts, tmp_path / "model")
+    releases = Releases(registry, artifacts)
     monitors = [monitor() for monitor in load("monitor").values()]
-    runner = WatchRunner(telemetry.serving, registry, stream, topology, monitors, lambda version: reference)
+    runner = WatchRunner(telemetry.serving, releases, stream, topology, monitors)
     try:
-        yield Watched(life, runner, stream, topology, registry, telemetry, state)
+        yield Watched(life, runner, stream, topology, registry, releases, telemetry, state)
     finally:
         telemetry.close()
         state.close()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.metrics import average_precision
-from wellkept.ml.reference import make_reference
+from wellkept.ml.reference import make_reference, write_reference
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
+from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -50,18 +52,26 @@ class Life:
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
 
-    def release(self) -> bytes:
-        """Register and promote version 1; returns its reference, as the artifact would hold it."""
+    def release(self, artifacts: Artifacts, folder: Path) -> None:
+        """Register and promote version 1; its artifact holds nothing but its reference."""
         rows, label = self._draw(20_000, turned=False)
         scores = self.score(rows)
         metrics = {"average_precision": average_precision(label, scores)}
+        folder.mkdir()
+        write_reference(make_reference(rows, FEATURES, scores), folder)
         version = ModelVersion(
-            "fraud", DIGEST, NOON, DIGEST, "onnx", DIGEST, metrics=metrics, state=VersionState.PASSED
+            "fraud",
+            DIGEST,
+            NOON,
+            artifacts.put_tree(folder),
+            "onnx",
+            DIGEST,
+            metrics=metrics,
+            state=VersionState.PASSED,
         )
         self.registry.save_contract("fraud", CONTRACT, DIGEST, NOON)
         self.registry.register(version)
         self.registry.set_alias("fraud", CHAMPION, DIGEST, expected=None, at=NOON, by="ada")
-        return _encoded(make_reference(rows, FEATURES, scores))
 
     def live(
         self, start_s: float, end_s: float, *, outage: bool = False, turned: bool = False, wide: bool = False
@@ -127,11 +137,3 @@ class Life:
             "value": label.tolist(),
         }
         self.telemetry.labels.write(pa.table(known, schema=LABELS))
-
-
-def _encoded(reference: object) -> bytes:
-    import json
-    from dataclasses import asdict
-
-    assert isinstance(reference, dict)
-    return json.dumps({name: asdict(entry) for name, entry in reference.items()}).encode()

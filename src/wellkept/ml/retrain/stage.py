@@ -15,7 +15,8 @@ from wellkept.kernel.errors import InputError
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
 from wellkept.kernel.stage import Message, Stage
 from wellkept.kernel.verdict import Judgement, Verdict
-from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.triage import Case, outages, triage
 from wellkept.spine.audit import Audit
@@ -50,6 +51,7 @@ class RetrainRunner:
     def __init__(
         self,
         registry: Registry,
+        releases: Releases,
         stream: Stream,
         topology: Topology,
         predictions: Labelled,
@@ -57,25 +59,22 @@ class RetrainRunner:
         audit: Audit,
         promote: Promote,
     ) -> None:
-        self._registry, self._stream, self._topology = registry, stream, topology
+        self._registry, self._releases = registry, releases
+        self._stream, self._topology = stream, topology
         self._predictions, self._gate, self._audit, self._promote = predictions, gate, audit, promote
 
     def tick(self, now: datetime) -> list[Verdict]:
         """Triage what is suspicious, propose what follows; returns the present verdicts."""
         verdicts = []
-        for model in self._registry.models():
-            champion = self._registry.alias(model, CHAMPION)
-            if champion is None:
-                continue
-            contract = parse_contract(self._registry.contract(model) or "", f"contract of {model}")
-            case = self._case(contract, champion, now)
+        for champion in self._releases.champions():
+            case = self._case(self._releases.contract(champion), champion, now)
             if case is not None:
                 verdict = triage(case)
                 self._say(verdict, case)
                 verdicts.append(verdict)
                 if verdict.judgement is Judgement.REAL_SHIFT:
                     self._propose(case, champion, verdict)
-            self._offer(model, champion)
+            self._offer(champion.model, champion)
         return verdicts
 
     def _case(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Case | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,11 +15,12 @@ from wellkept.kernel.entity import Edge, Entity, feature_id, model_id
 from wellkept.kernel.errors import WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
-from wellkept.ml.contract import ModelContract, parse_contract
-from wellkept.ml.reference import SCORE, Distribution, parse_reference
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.reference import SCORE
+from wellkept.ml.releases import Releases
 from wellkept.ml.watch.base import Monitor, Said, Served, newest
 from wellkept.ml.watch.places import places
-from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
+from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.serving import Histograms
 
@@ -33,9 +34,6 @@ STAGE = Stage(
 SLICES = 12
 
 _log = logging.getLogger(__name__)
-
-References = Callable[[ModelVersion], bytes]
-"""Reads the reference of a version (the bytes of its file)."""
 
 
 class Predictions(Protocol):
@@ -72,28 +70,26 @@ class WatchRunner:
     def __init__(
         self,
         predictions: Predictions,
-        registry: Registry,
+        releases: Releases,
         stream: Findings,
         topology: Places,
         monitors: Sequence[Monitor],
-        references: References,
     ) -> None:
-        self._predictions, self._registry, self._stream, self._topology = predictions, registry, stream, topology
-        self._monitors, self._read_reference = tuple(monitors), references
-        self._references: dict[str, dict[str, Distribution]] = {}
+        self._predictions, self._releases, self._stream, self._topology = predictions, releases, stream, topology
+        self._monitors = tuple(monitors)
+        self._unwatched: dict[str, str] = {}
 
     def tick(self, now: datetime) -> list[Finding]:
         """Look at every live model; returns what was said, and ends what is over."""
         said: list[Finding] = []
-        for model in self._registry.models():
-            champion = self._registry.alias(model, CHAMPION)
-            if champion is None:
-                continue
+        for champion in self._releases.champions():
             try:
-                contract = parse_contract(self._registry.contract(model) or "", f"contract of {model}")
-                said += self._look(contract, champion, now)
-            except WellkeptError:
-                _log.exception("model %s cannot be watched", model)
+                said += self._look(self._releases.contract(champion), champion, now)
+                self._unwatched.pop(champion.model, None)
+            except WellkeptError as error:
+                if self._unwatched.get(champion.model) != str(error):
+                    _log.exception("model %s cannot be watched", champion.model)
+                self._unwatched[champion.model] = str(error)
         return said
 
     def _look(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> list[Finding]:
@@ -114,7 +110,7 @@ class WatchRunner:
             return Said()
 
     def _served(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Served:
-        reference = self._reference(champion)
+        reference = self._releases.reference(champion)
         drift = contract.monitors.drift
         step_s = drift.window_s / SLICES
         end = datetime.fromtimestamp(now.timestamp() // step_s * step_s + step_s, now.tzinfo)
@@ -147,11 +143,3 @@ class WatchRunner:
         start = end - timedelta(seconds=contract.monitors.performance.window_s)
         rows = self._predictions.labelled(contract.name, champion.digest, start, end, now)
         return tuple(rows[name].to_numpy().astype(np.float64) for name in ("at", "score", "label"))
-
-    def _reference(self, champion: ModelVersion) -> dict[str, Distribution]:
-        """The champion's reference; the few that are live are remembered."""
-        known = self._references.get(champion.digest)
-        if known is None:
-            known = parse_reference(self._read_reference(champion))
-            self._references = {champion.digest: known, **dict(list(self._references.items())[:63])}
-        return known

@@ -1,0 +1,52 @@
+"""What is live: the champions, each with the contract that it was trained by and the reference that lies beside it."""
+
+from __future__ import annotations
+
+from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.ml.reference import FILE, Distribution, parse_reference
+from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
+from wellkept.store.artifacts.artifacts import Artifacts
+
+REMEMBERED = 64
+
+
+class Releases:
+    """Reads what belongs to a version. References are remembered by digest, since they never change."""
+
+    def __init__(self, registry: Registry, artifacts: Artifacts) -> None:
+        self._registry, self._artifacts = registry, artifacts
+        self._references: dict[str, dict[str, Distribution]] = {}
+
+    def champions(self) -> list[ModelVersion]:
+        """The live version of every model that has one."""
+        found = [self._registry.alias(model, CHAMPION) for model in self._registry.models()]
+        return [version for version in found if version is not None]
+
+    def contract_text(self, version: ModelVersion) -> str:
+        """The contract that a version was trained by; the newest one may be of a version that is not live yet."""
+        digest = version.lineage.get("contract", "")
+        if digest and self._artifacts.has(digest):
+            return self._artifacts.get_bytes(digest).decode()
+        return self._registry.contract(version.model) or ""
+
+    def contract(self, version: ModelVersion) -> ModelContract:
+        """The same, parsed.
+
+        Raises:
+            DocumentError: it is not a contract any more.
+        """
+        return parse_contract(self.contract_text(version), f"contract of {version.model}")
+
+    def reference(self, version: ModelVersion) -> dict[str, Distribution]:
+        """What a version was trained on.
+
+        Raises:
+            NotFoundError: its artifact is not stored.
+            StoreError: its artifact is damaged.
+        """
+        known = self._references.get(version.digest)
+        if known is None:
+            listing = self._artifacts.listing(version.artifact)
+            known = parse_reference(self._artifacts.get_bytes(listing[FILE])) if FILE in listing else {}
+            self._references = {version.digest: known, **dict(list(self._references.items())[: REMEMBERED - 1])}
+        return known
