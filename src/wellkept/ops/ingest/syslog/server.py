@@ -15,15 +15,15 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import ConflictError, OverloadError, StoreError, WellkeptError
 from wellkept.ops.ingest.syslog.framing import Framer
 from wellkept.ops.ingest.syslog.lines import Line, LineReader
+from wellkept.ops.ingest.syslog.sockets import SO_RXQ_OVFL, Connection, bound
 from wellkept.store.telemetry.otlp.writer import Signal
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,6 @@ _SHORTEST_REST_S, _LAST_REST_S = 0.01, 0.1
 _MOST_BYTES, _FEWER_BYTES = 64 << 20, 32 << 20
 """With so much waiting nothing more is read, until it is down to the second."""
 _DATAGRAMS_AT_ONCE, _LONGEST_DATAGRAM = 500, 65_535
-_SOCKET_BYTES = 8 << 20
-_SO_RXQ_OVFL, _SO_RCVBUFFORCE = 40, 33
-_BACKLOG = 128
 _OVERHEAD = 100
 """What a line that waits costs beside its bytes."""
 
@@ -79,7 +76,7 @@ class SyslogServer:
         self._waiting: deque[Line] = deque()
         self._bytes = 0
         self._is_paused = False
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._udp: socket.socket | None = None
         self._tcp: socket.socket | None = None
         self._ports: dict[str, int] = {}
@@ -96,10 +93,10 @@ class SyslogServer:
         """
         wanted = self._settings
         if wanted.udp_port >= 0:
-            self._udp = _bound(socket.SOCK_DGRAM, wanted.host, wanted.udp_port)
+            self._udp = bound(socket.SOCK_DGRAM, wanted.host, wanted.udp_port)
         if wanted.tcp_port >= 0:
             try:
-                self._tcp = _bound(socket.SOCK_STREAM, wanted.host, wanted.tcp_port)
+                self._tcp = bound(socket.SOCK_STREAM, wanted.host, wanted.tcp_port)
             except ConflictError:
                 if self._udp is not None:
                     self._udp.close()
@@ -132,12 +129,12 @@ class SyslogServer:
         if self._bytes > _MOST_BYTES and not self._is_paused:
             self._pause()
 
-    def connected(self, connection: _Connection) -> None:
+    def connected(self, connection: Connection) -> None:
         self._connections.add(connection)
         if self._is_paused:
             connection.pause()
 
-    def gone(self, connection: _Connection) -> None:
+    def gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
     def _run(self) -> None:
@@ -155,7 +152,7 @@ class SyslogServer:
         server = None
         if self._tcp is not None:
             limit = self._settings.max_message_bytes
-            server = await loop.create_server(lambda: _Connection(self, Framer(limit)), sock=self._tcp)
+            server = await loop.create_server(lambda: Connection(self, Framer(limit)), sock=self._tcp)
         self._read_datagrams(is_on=True)
         while not self._closing.is_set():
             await self._rest(_GROUP_S)
@@ -246,73 +243,6 @@ class SyslogServer:
                 log.exception("syslog: a datagram could not be read")
                 return
             for level, kind, data in told:
-                if level == socket.SOL_SOCKET and kind == _SO_RXQ_OVFL:
+                if level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
                     (self.counts.dropped_by_system,) = struct.unpack("=I", data)
             self.take(raw, str(peer[0]))
-
-
-class _Connection(asyncio.Protocol):
-    """One TCP connection."""
-
-    def __init__(self, server: SyslogServer, framer: Framer) -> None:
-        self._server, self._framer = server, framer
-        self._transport: asyncio.Transport | None = None
-        self._peer = ""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
-        self._server.connected(self)
-
-    def data_received(self, data: bytes) -> None:
-        for raw in self._framer.feed(data):
-            self._server.take(raw, self._peer)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        self._finish()
-        self._server.gone(self)
-
-    def pause(self) -> None:
-        self._each(lambda transport: transport.pause_reading())
-
-    def resume(self) -> None:
-        self._each(lambda transport: transport.resume_reading())
-
-    def end(self) -> None:
-        """Close it. What has been sent and not read is the sender's, which sees that nobody listens any more."""
-        self._finish()
-        self._each(lambda transport: transport.abort())
-
-    def _finish(self) -> None:
-        for raw in self._framer.end():
-            self._server.take(raw, self._peer)
-
-    def _each(self, do: Callable[[asyncio.Transport], None]) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            do(self._transport)
-
-
-def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
-    try:
-        made.setblocking(False)
-        if kind == socket.SOCK_STREAM:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        else:
-            _enlarge(made)
-            made.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
-        made.bind((host, port))
-        if kind == socket.SOCK_STREAM:
-            made.listen(_BACKLOG)
-    except OSError as error:
-        made.close()
-        raise ConflictError(f"syslog address {host}:{port}", f"cannot be used: {error.strerror}") from error
-    return made
-
-
-def _enlarge(made: socket.socket) -> None:
-    """Give the socket a large buffer; one beyond the system's limit if we may."""
-    try:
-        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _SOCKET_BYTES)
-    except OSError:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BYTES)
