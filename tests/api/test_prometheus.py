@@ -159,6 +159,11 @@ def test_what_grafana_asks_besides_has_an_answer(doors: Doors) -> None:
         ("/query", {"query": "level", "timeout": "soon"}, "timeout: must be a duration"),
         ("/query", {"query": "level", "limit": "-1"}, "limit: must be a whole number"),
         ("/query", {"query": "(" * 201 + "1" + ")" * 201}, "at most 200 operators"),
+        ("/query", {"query": "level @ -1"}, "must not name a moment before 1970"),
+        ("/query", {"query": "level @ 1e18"}, "cannot be parsed"),
+        ("/query", {"query": "rate(level[99999999y])"}, "cannot be parsed"),
+        ("/query", {"query": "max_over_time(level[5m:99999999y])"}, "cannot be parsed"),
+        ("/query", {"query": 'level{job="a\0"}'}, "cannot hold the character NUL"),
         ("/query", {"query": "a" * 40_000}, "at most 32768 characters"),
         ("/query_range", {"query": "level", "start": AT, "end": AT}, "step: is required"),
         ("/query_range", {"query": "level", "start": AT, "end": AT, "step": "0"}, "step: must be a duration"),
@@ -193,6 +198,24 @@ def test_what_cannot_be_answered_says_why(query: str, said: str, doors: Doors) -
 
     assert (status, kind) in ((422, "execution"), (400, "bad_data"))
     assert said in error
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "(" * 200 + "1" + ")" * 200,
+        "1" + " + 1" * 200,
+        "1" + " ^ 1" * 200,
+        "-" * 200 + "1",
+        "scalar(" + "abs(" * 199 + "level" + ")" * 200,
+        "level offset 1000y",
+        "rate(level[1000y])",
+        "level @ 253402300799",
+    ],
+    ids=range(8),
+)
+def test_what_is_as_deep_or_as_far_away_as_can_be_is_answered(query: str, doors: Doors) -> None:
+    data(doors, "/query", query=query, time=AT)
 
 
 def test_too_many_series_are_refused(telemetry: Telemetry) -> None:

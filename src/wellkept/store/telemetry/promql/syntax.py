@@ -17,7 +17,8 @@ _TOKEN = re.compile(
     (?P<raw>`[^`]*`)
   | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
   | (?P<comment>\#[^\n]*)
-  | (?P<operator>[-+*/%^(\[{]|[=!]=|[<>]=?|\b(?:and|or|unless|atan2)\b)
+  | (?P<past>@\s*-)
+  | (?P<operator>[-+*/%^(\[]|[=!]=|[<>]=?|\b(?:and|or|unless|atan2)\b)
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
@@ -32,13 +33,28 @@ def parse(text: str) -> promql_parser.Expr:
     """
     if len(text) > LONGEST:
         raise ExpressionError("query", f"must be at most {LONGEST} characters", len(text))
-    operators = sum(token.lastgroup == "operator" for token in _TOKEN.finditer(text))
-    if operators > MOST_OPERATORS:
-        raise ExpressionError("query", f"must have at most {MOST_OPERATORS} operators and brackets", operators)
+    kinds = [token.lastgroup for token in _TOKEN.finditer(text)]
+    if kinds.count("operator") > MOST_OPERATORS:
+        rule = f"must have at most {MOST_OPERATORS} operators and brackets"
+        raise ExpressionError("query", rule, kinds.count("operator"))
+    if "past" in kinds:
+        raise ExpressionError("query", "must not name a moment before 1970 with @", text)
     try:
-        return promql_parser.parse(_TOKEN.sub(_quoted, text))
+        tree = promql_parser.parse(_TOKEN.sub(_quoted, text))
+        promql_parser.walk(tree, _touched)
     except (ValueError, OverflowError) as error:
         raise ExpressionError("query", f"cannot be parsed: {error}", text) from None
+    return tree
+
+
+def _touched(node: promql_parser.Expr) -> None:
+    """Look at the durations and moments of a node: those that are too large show themselves only then."""
+    if isinstance(node, promql_parser.MatrixSelector):
+        _ = node.range, node.vector_selector.offset, node.vector_selector.at and node.vector_selector.at.at
+    elif isinstance(node, promql_parser.SubqueryExpr):
+        _ = node.range, node.step, node.offset, node.at and node.at.at
+    elif isinstance(node, promql_parser.VectorSelector):
+        _ = node.offset, node.at and node.at.at
 
 
 def _quoted(token: re.Match[str]) -> str:
