@@ -58,7 +58,7 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
     layout = lay_out(folder, options.port)
     screen.open(layout.page, [act.name for act in acts])
     try:
-        with _kept(folder) as keeper:
+        with kept(folder) as keeper:
             observer = _started(layout, screen, keeper)
             scene = Scene(layout, observer, screen, options.by_hand, first)
             outcomes = [*_outcomes(scene, acts)]
@@ -71,7 +71,7 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
 
 
 @contextlib.contextmanager
-def _kept(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def kept(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The keeper of all processes, for as long as this one lives: it reads from a pipe that only we hold."""
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
@@ -100,7 +100,7 @@ def _started(layout: Layout, screen: Screen, keeper: subprocess.Popen[bytes]) ->
     screen.begin("Start", "The platform, an agent, and a card-payment shop of real processes, all on this machine.")
     screen.step("the platform and the shop start")
     began = time.monotonic()
-    _ask_at_first(layout.settings)
+    wait_for_keeper(layout.settings)
     ask(layout.settings, "start", SERVER)
     client = Client(layout.address, layout.settings.token)
     for name in (*SERVICES, "load"):
@@ -117,7 +117,7 @@ def _started(layout: Layout, screen: Screen, keeper: subprocess.Popen[bytes]) ->
     return Observer(client, away)
 
 
-def _ask_at_first(settings: ShopSettings) -> None:
+def wait_for_keeper(settings: ShopSettings) -> None:
     """Wait until the keeper listens."""
     deadline = time.monotonic() + START_S
     while True:

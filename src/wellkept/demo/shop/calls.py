@@ -28,6 +28,10 @@ class Peer:
         self._tracer, self._name, self._timeout_s = tracer, name, timeout_s
         self._http = Http(url)
 
+    def close(self) -> None:
+        """Let go of the kept connections."""
+        self._http.close()
+
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON answer.
 

@@ -34,6 +34,11 @@ class Checkout:
         self._receipts: dict[str, bytes] = {}
         self.keep_receipts = False
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much the kept receipts take."""
+        return sum(map(len, self._receipts.values()))
+
     async def buy(self, body: Body) -> Body:
         """Sell something."""
         known = await self._known_of(body)

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from wellkept.demo.shop.settings import NAMESPACE, ShopSettings
 
 EVERY_MS = 500
+AGAIN_S = 0.5
 KEPT_SPANS = 50_000
 """Spans kept while the collector is away: minutes of traffic, and not more than some tens of megabytes."""
 LOG_BYTES = 1_000_000
@@ -38,7 +39,7 @@ class PatientExporter(SpanExporter):
         while not self._is_in_vain:
             if self._inner.export(spans) is SpanExportResult.SUCCESS:
                 return SpanExportResult.SUCCESS
-            self._is_in_vain = self._ending.wait(0.5)
+            self._is_in_vain = self._ending.wait(AGAIN_S)
         return SpanExportResult.FAILURE
 
     def end(self) -> None:

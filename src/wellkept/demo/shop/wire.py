@@ -41,6 +41,11 @@ class Http:
                 break
         return await self._exchange(await asyncio.open_connection(self._host, self._port), request)
 
+    def close(self) -> None:
+        """Let go of the kept connections."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
     async def _exchange(self, connection: Connection, request: bytes) -> tuple[int, bytes]:
         reader, writer = connection
         is_whole = False
@@ -51,7 +56,7 @@ class Http:
             body = await reader.readexactly(int(fields.get("content-length", "0")))
             is_whole = fields.get("connection", "") != "close"
             return status, body
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, IndexError) as error:
             raise ConnectionError(f"the answer was cut short ({type(error).__name__})") from error
         finally:
             if is_whole:
