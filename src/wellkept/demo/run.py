@@ -61,7 +61,7 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
         with kept(folder) as keeper:
             observer = _started(layout, screen, keeper)
             scene = Scene(layout, observer, screen, options.by_hand, first)
-            outcomes = [*_outcomes(scene, acts)]
+            outcomes = [*outcomes_of(scene, acts)]
             lost = _lost(scene, first) if all(outcome.passed for outcome in outcomes) else None
             screen.close()
             yield Ending(outcomes, time.monotonic() - began, lost, str(folder / "logs"))
@@ -131,7 +131,7 @@ def wait_for_keeper(settings: ShopSettings) -> None:
             return
 
 
-def _outcomes(scene: Scene, acts: Sequence[Act]) -> Iterator[Outcome]:
+def outcomes_of(scene: Scene, acts: Sequence[Act]) -> Iterator[Outcome]:
     """Each act's outcome. After one that failed the stage is not what the next ones need, so they are not played."""
     is_fine = True
     for act in acts:
