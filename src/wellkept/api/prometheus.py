@@ -9,7 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import orjson
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,6 +31,8 @@ BELOW = "/prometheus/api/v1"
 LONGEST_FORM = 1 << 20
 LANGUAGE = "2.45.0"
 """The version of the language that the parser reads; clients choose by it what they ask for."""
+THREADS = 8
+"""How many threads may wait for answers: a dashboard asks for all its panels at once, and other doors need theirs."""
 SERIES_AT_MOST = 10_000
 """How many series, labels or values are listed where the client names no limit."""
 
@@ -39,9 +42,11 @@ Handler = Callable[[PromQL, Asked], Data]
 
 def routes(promql: PromQL, clock: Clock) -> list[Route]:
     """Every route; GET and POST mean the same, where Prometheus has both."""
+    threads = CapacityLimiter(THREADS)
 
     def route(path: str, handler: Handler, *methods: str) -> Route:
-        return Route(f"{BELOW}{path}", _endpoint(promql, clock, handler), methods=[*(methods or ("GET", "POST"))])
+        answer = _endpoint(promql, clock, handler, threads)
+        return Route(f"{BELOW}{path}", answer, methods=[*(methods or ("GET", "POST"))])
 
     return [
         route("/query", _query),
@@ -57,12 +62,14 @@ def routes(promql: PromQL, clock: Clock) -> list[Route]:
     ]
 
 
-def _endpoint(promql: PromQL, clock: Clock, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    promql: PromQL, clock: Clock, handler: Handler, threads: CapacityLimiter
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             form = await read_body(request, "form", LONGEST_FORM) if request.method == "POST" else b""
             asked = Asked.of(request.query_params, form, request.path_params, clock.now())
-            return await run_in_threadpool(lambda: _success(handler(promql, asked), asked.warnings))
+            return await run_sync(lambda: _success(handler(promql, asked), asked.warnings), limiter=threads)
         except WellkeptError as error:
             return _refusal(error)
         except ClientDisconnect:

@@ -200,7 +200,9 @@ def same(expected: list[float | None], given: list[float | None]) -> bool:
     return np.allclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
-def write_series(engine: Engine, labels: dict[int, Labels], points: list[tuple[int, int, float]]) -> None:
+def write_series(
+    engine: Engine, labels: dict[int, Labels], points: list[tuple[int, int, float]], kind: str = "unknown"
+) -> None:
     """Store series of these labels, of a kind that is not OpenTelemetry's, and their points (series, millis, value)."""
     moment = pa.timestamp("ms", "UTC")
     times: dict[int, list[int]] = {}
@@ -212,7 +214,7 @@ def write_series(engine: Engine, labels: dict[int, Labels], points: list[tuple[i
             {
                 "series": pa.array(times, pa.uint64()),
                 "name": [dict(labels[series]).get(NAME, "") for series in times],
-                "kind": ["unknown"] * len(times),
+                "kind": [kind] * len(times),
                 "attributes": pa.array(
                     [[pair for pair in labels[series] if pair[0] != NAME] for series in times],
                     pa.map_(pa.string(), pa.string()),

@@ -205,3 +205,15 @@ def test_what_came_from_prometheus_is_called_as_it_came(telemetry: Telemetry) ->
     assert PromQL(telemetry.engine).series(['{job="j"}'], 0, AT_MS, 10) == [labels]
     assert PromQL(telemetry.engine).label_names([], 0, AT_MS, 10) == sorted(dict(labels))
     assert PromQL(telemetry.engine).label_values("a.b", [], 0, AT_MS, 10) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("counter", "counter"), ("prometheus_gauge", "gauge"), ("unknown", "unknown"), ("stateset", "unknown")],
+)
+def test_the_type_of_what_came_from_prometheus_is_told_where_it_is_known(
+    kind: str, told: str, telemetry: Telemetry
+) -> None:
+    write_series(telemetry.engine, {1: labels_of([(NAME, "a__b_seconds")])}, [(1, AT_MS, 1.0)], kind)
+
+    assert PromQL(telemetry.engine).metadata() == {"a__b_seconds": (told, "")}

@@ -3,7 +3,8 @@
 -- A series of OpenTelemetry is named as OpenTelemetry's and Prometheus's own translation names it: what is not a letter
 -- or a digit becomes one underscore, the unit is appended in words, "_ratio" to a gauge of unit 1, "_total" to a
 -- monotonic sum. Attributes become labels, job and instance come from the service, and of the resource those attributes
--- are kept that tell one reporter from another. A series that came from Prometheus (any other kind) is what it was.
+-- are kept that tell one reporter from another. A series of any other kind (counter, unknown, prometheus_gauge, ...) came
+-- from Prometheus, and is what it was.
 --
 -- The view of migration 0010 holds this text as it was when the view was made: a change here needs a migration that
 -- makes the view, and the table's rows, anew.
@@ -17,6 +18,7 @@ SELECT
             k -> (k, arrayStringConcat(arrayFilter((v, own) -> own = k, label_values, label_names), ';')),
             arraySort(arrayDistinct(label_names))), 'Map(LowCardinality(String), String)')) AS labels,
     multiIf(
+        is_foreign AND foreign_type IN ('counter', 'gauge', 'histogram', 'summary'), foreign_type,
         is_foreign, 'unknown',
         startsWith(kind, 'histogram'), 'histogram',
         startsWith(kind, 'summary'), 'summary',
@@ -74,6 +76,7 @@ FROM
                 kind NOT IN (
                     'gauge', 'sum', 'histogram_bucket', 'histogram_count', 'histogram_sum', 'summary_quantile',
                     'summary_count', 'summary_sum') AS is_foreign,
+                replaceRegexpOne(toString(kind), '^prometheus_', '') AS foreign_type,
                 multiIf(
                     kind = 'histogram_bucket', '_bucket', endsWith(kind, '_count'), '_count',
                     endsWith(kind, '_sum'), '_sum', '') AS suffix,
