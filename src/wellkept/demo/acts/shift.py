@@ -34,7 +34,7 @@ class Shift:
         scene.screen.note(verdict["sentence"])
         retrain = wait_done(scene, wait_plan(scene, SUBJECT, RETRAIN, 90)["id"], 120)
         scene.expect(retrain["decision"]["by"] == POLICY, "the policy to decide", retrain["decision"]["by"])
-        version = self._challenger(scene, retrain)
+        version = self.challenger(scene, retrain)
         promotion = wait_plan(scene, SUBJECT, "promote_model", 30)
         decide(scene, promotion["id"])
         wait_done(scene, promotion["id"], 30)
@@ -56,7 +56,7 @@ class Shift:
             },
         )
 
-    def _challenger(self, scene: Scene, retrain: Record) -> Record:
+    def challenger(self, scene: Scene, retrain: Record) -> Record:
         """The new version, which must have left the outage out and beaten the champion."""
         result = retrain["results"][0]
         digest = result["details"]["digest"]
