@@ -37,6 +37,19 @@ def squash(value: float, half: float) -> float:
     return float(value / (value + half)) if np.isfinite(value) and value > 0 else 0.0
 
 
+RARE, USUAL = 0.01, 0.1
+
+
+def rarity(times: float, of: int) -> float:
+    """How rare something was that was seen so many times of so many: 1 at one in a hundred, 0 at one in ten.
+
+    Of fewer than a hundred, never is the rarest that can be known, and is worth 1.
+    """
+    share = (times + 1.0) / (of + 1.0)
+    rarest = min(max(RARE, 1.0 / (of + 1.0)), 0.5 * USUAL)
+    return float(np.clip(np.log(USUAL / share) / np.log(USUAL / rarest), 0.0, 1.0))
+
+
 def bare(entity: str) -> str:
     """An entity's id without its kind, for sentences."""
     return entity.partition(":")[2]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.finding import Finding
+from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE
 from wellkept.store.telemetry.window import Window
 
@@ -23,6 +24,10 @@ _SIGNALS = {
     "service.request.errors": (FAILING,),
     "span.errors": (FAILING,),
 }
+OUTSIDE = frozenset({FindingKind.EXTERNAL, FindingKind.SLO_BURN})
+"""What says by itself that users feel it."""
+UPSTREAM = 6
+"""Hops of callers that are looked at."""
 ENOUGH = 8
 """Values of a healthy time that are enough to know what is usual."""
 
@@ -62,15 +67,25 @@ def indicator(red: Window, name: str) -> dict[str, Floats]:
     return found
 
 
-def felt(findings: Sequence[Finding], red: Window, before: slice, near: slice) -> Felt | None:
-    """What the first symptom was about, and its bad steps among those near the onset; None where it was not measured.
+def by_feeling(findings: Sequence[Finding], graph: Graph) -> list[Finding]:
+    """Symptoms, the nearest to users first: alerts from outside, then services that no other unwell one depends on."""
+    symptoms = [finding for finding in findings if finding.attributes.get("symptom") and finding.entity]
+    unwell = {finding.entity for finding in symptoms}
+
+    def order(finding: Finding) -> tuple[object, ...]:
+        is_inner = any(other in unwell for other in graph.dependents(finding.entity, UPSTREAM))
+        return (finding.kind not in OUTSIDE, is_inner, finding.starts_at, finding.id)
+
+    return sorted(symptoms, key=order)
+
+
+def felt(symptoms: Sequence[Finding], red: Window, before: slice, near: slice) -> Felt | None:
+    """What the first symptom that was measured is about, and its bad steps among those near the onset.
 
     Bad is what is on the worse side of the middle between the best and the worst; where even the best is far worse
     than usual, usual counts as the best. Too few clean steps: then those of before are the clean ones.
     """
-    for finding in findings:
-        if not finding.attributes.get("symptom") or not finding.entity:
-            continue
+    for finding in symptoms:
         signal = finding.evidence[0].signal if finding.evidence else ""
         names = _SIGNALS.get(signal, (signal,) if signal in DURATIONS.values() else (FAILING, *DURATIONS.values()))
         options = [option for name in names if (option := _split(finding.entity, name, red, before, near))]

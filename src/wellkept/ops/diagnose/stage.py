@@ -17,7 +17,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint, Period
-from wellkept.ops.diagnose.felt import felt
+from wellkept.ops.diagnose.felt import by_feeling, felt
 from wellkept.ops.diagnose.rank import diagnose
 from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.spine.graph import Graph
@@ -162,6 +162,7 @@ class DiagnoseRunner:
         healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
         before = self._period(first, healthy, metrics)
         during = self._period(_floor(onset, settings.step_s), last, metrics)
+        healthy_steps = slice(before.first, before.last)
         return Case(
             incident=incident,
             findings=tuple(findings),
@@ -174,7 +175,7 @@ class DiagnoseRunner:
             before=before,
             during=during,
             changes=tuple(self._stream.changes(onset - timedelta(seconds=settings.change_s), now)),
-            felt=felt(findings, red, slice(before.first, before.last), slice(before.last, during.last)),
+            felt=felt(by_feeling(findings, graph), red, healthy_steps, slice(before.last, during.last)),
             traces=self._traces(before, during),
         )
 

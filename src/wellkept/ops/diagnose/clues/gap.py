@@ -68,8 +68,7 @@ def _of_traces(known: Traces) -> dict[tuple[str, str], _Edge]:
             pair = (known.services[known.op_service[caller]], known.services[known.op_service[callee]])
             found[pair].append((late - usual, "", float(calls)))
     return {
-        pair: _Edge(max(0.0, _mean(excesses)), sum(calls for *_, calls in excesses))
-        for pair, excesses in found.items()
+        pair: _Edge(max(0.0, _mean(excesses)), sum(calls for *_, calls in excesses)) for pair, excesses in found.items()
     }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import bare, seconds
+from wellkept.ops.diagnose.contrast import bare, rarity, seconds
 from wellkept.ops.diagnose.felt import ENOUGH, FAILING, Felt, indicator
 from wellkept.ops.diagnose.traces import Spans, Traces
 from wellkept.store.telemetry.indicators import RATE
@@ -19,8 +19,6 @@ Floats = NDArray[np.float64]
 
 OUT_OF_BAND = 2.5
 """A callee this many usual spreads away may explain its caller."""
-RARE, USUAL = 0.01, 0.1
-"""A level that was reached in one step of a hundred before is worth everything, in one of ten nothing."""
 TAIL = 30
 """That many values of before say how rare a level is."""
 UNKNOWN = 0.25
@@ -102,9 +100,7 @@ def _gate(level: float, spreads: float, healthy: Floats) -> float:
     unusual = 1.0 - float(np.exp(-max(spreads, 0.0) / OUT_OF_BAND))
     if len(healthy) < TAIL:
         return unusual
-    tail = (float((healthy >= level - 1e-12).sum()) + 1.0) / (len(healthy) + 1.0)
-    rarest = max(RARE, 1.0 / (len(healthy) + 1.0))
-    return unusual * float(np.clip(np.log(USUAL / tail) / np.log(USUAL / rarest), 0.0, 1.0))
+    return unusual * rarity(float((healthy >= level - 1e-12).sum()), len(healthy))
 
 
 def _below(case: Case, entity: str, excesses: Mapping[str, _Excess]) -> tuple[float, float]:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Calls, Case, Hint
-from wellkept.ops.diagnose.contrast import Floats, bare, by_entity
+from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, rarity
+from wellkept.ops.diagnose.felt import ENOUGH
 from wellkept.store.telemetry.indicators import RATE
 
 HALF_RATIO = 15.0
@@ -66,7 +67,7 @@ def _not_asked(case: Case) -> dict[str, Hint]:
             continue
         expected = float(before[column[callee]] / before[column[caller]] * during[column[caller]])
         seen = float(during[column[callee]])
-        strength = _strength(expected, seen)
+        strength = _strength(expected, seen) * _unusual(case, column[callee], column[caller], bad)
         if strength > max(0.05, hints.get(caller, Hint(0.0, "")).strength):
             hints[caller] = Hint(
                 strength,
@@ -78,6 +79,19 @@ def _not_asked(case: Case) -> dict[str, Hint]:
 def _requests(case: Case, steps: NDArray[np.intp]) -> Floats:
     """How many requests each series of rates counted in some steps; a step without one is a step with none."""
     return np.asarray(np.nan_to_num(case.red.values[steps]).sum(axis=0) * case.red.step_s, dtype=np.float64)
+
+
+def _unusual(case: Case, callee: int, caller: int, bad: NDArray[np.intp]) -> float:
+    """How rare it was before that the callee was asked so little: 1 for one step in a hundred, 0 for one in ten."""
+    rates = np.nan_to_num(case.red.values)
+    healthy = np.arange(case.before.first, case.before.last)
+    healthy = healthy[rates[healthy, caller] > 0]
+    asked = rates[bad, caller].sum()
+    if len(healthy) < ENOUGH or asked <= 0:
+        return 1.0
+    now = rates[bad, callee].sum() / asked
+    usual = rates[healthy, callee] / rates[healthy, caller]
+    return rarity(float((usual <= now).sum()), len(healthy))
 
 
 def _only_caller(case: Case, callee: str) -> str:
