@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from wellkept.kernel.clock import stable_id
 from wellkept.kernel.codec import encode
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import InputError
+from wellkept.kernel.finding import FindingKind
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
 from wellkept.kernel.stage import Message, Stage
 from wellkept.kernel.verdict import Judgement, Verdict
@@ -33,6 +35,8 @@ STAGE = Stage(
 )
 
 ACTOR = "wellkept"
+ABOUT_ACCURACY = frozenset({FindingKind.DRIFT, FindingKind.DATA_QUALITY, FindingKind.PERFORMANCE})
+"""Silence is no question of accuracy."""
 INCIDENTS = 200
 
 Promote = Callable[[ModelVersion, str, str], Plan]
@@ -79,7 +83,8 @@ class RetrainRunner:
 
     def _case(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Case | None:
         mine = {model_id(contract.name), *(feature_id(contract.name, name) for name in contract.features)}
-        suspicions = [finding for finding in self._stream.open_findings() if finding.entity in mine]
+        open_ones = self._stream.open_findings()
+        suspicions = [f for f in open_ones if f.entity in mine and f.kind in ABOUT_ACCURACY]
         if not suspicions:
             return None
         window = timedelta(seconds=contract.retrain.window_s)
@@ -104,10 +109,16 @@ class RetrainRunner:
         )
 
     def _say(self, verdict: Verdict, case: Case) -> None:
-        """Keep a verdict that is new, and tell it where somebody will look for it."""
+        """Keep a verdict that is new, and tell it where somebody will look for it.
+
+        The same judgement about what is suspicious since the last one is that verdict, with newer words.
+        """
         last = next(iter(self._stream.verdicts(subject=verdict.subject, kind="triage", limit=1)), None)
-        if last is not None and last.id == verdict.id and last.sentence == verdict.sentence:
-            return
+        is_same = last is not None and (last.judgement, last.incident) == (verdict.judgement, verdict.incident)
+        if last is not None and is_same and case.onset <= last.at:
+            verdict = replace(verdict, id=last.id)
+            if last.sentence == verdict.sentence:
+                return
         self._stream.save_verdict(verdict)
         if last is not None and last.id == verdict.id:
             return

@@ -59,23 +59,24 @@ class Upstream:
 
 
 def triage(case: Case) -> Verdict:
-    """The verdict about a model with at least one open suspicion."""
+    """The verdict about a model with at least one open suspicion. Its checks are those of a real shift."""
     sick = upstream_trouble(case)
     explained = explanations(case, sick, case.suspicions)
     performance = [f for f in case.suspicions if f.kind is FindingKind.PERFORMANCE]
     share = len(explained) / len(case.suspicions)
     promoted = _promotion(case)
+    unwell = sorted({trouble.finding.entity for trouble in sick})
     checks = (
+        Check("upstream is well", not sick, "; ".join(unwell) or "nothing unwell", "nothing unwell"),
         Check(
-            "trouble upstream",
-            bool(sick),
-            "; ".join(sorted({u.finding.entity for u in sick})) or "none",
-            "none, for a real shift",
+            "upstream does not explain it",
+            share < MOST,
+            f"{len(explained)} of {len(case.suspicions)} findings explained",
+            f"fewer than {MOST:.0%}",
         ),
-        Check("explained by it", share >= MOST, f"{len(explained)} of {len(case.suspicions)}", f"at least {MOST:.0%}"),
-        Check("performance fell", bool(performance), "yes" if performance else "not seen", "yes, for a real shift"),
+        Check("performance fell", bool(performance), "seen" if performance else "not seen", "seen"),
         Check("labels since the onset", case.labelled > 0, str(case.labelled), "more than 0"),
-        Check("promotion at the onset", promoted is not None, promoted.summary if promoted else "none", "none"),
+        Check("no promotion at the onset", promoted is None, promoted.summary if promoted else "none", "none"),
     )
     judgement, sentence = _judge(case, sick, explained, performance, promoted)
     incident = next((u.incident for u in explained.values() if u.incident), "") if explained else ""

@@ -12,7 +12,7 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.correlate.groups import Group
-from wellkept.ops.correlate.links import bare
+from wellkept.ops.correlate.links import MODEL_SIDE, bare, kind_of
 
 ACTOR = "correlate"
 
@@ -131,8 +131,8 @@ def absorb(incident: Incident, survivor: Incident, now: datetime) -> Incident:
 
 
 def title_of(findings: Sequence[Finding]) -> str:
-    """The title of the worst finding, the earliest of them, and how many others there are."""
-    worst = min(findings, key=lambda finding: (-int(finding.severity), finding.starts_at, finding.id))
+    """The title of the worst finding and how many others there are: of a system before a model, the earliest first."""
+    worst = min(findings, key=lambda f: (-int(f.severity), kind_of(f.entity) in MODEL_SIDE, f.starts_at, f.id))
     entities = {finding.entity for finding in findings if finding.entity != worst.entity}
     more = f" (and {len(entities)} more affected)" if entities else ""
     return short_title(worst) + more

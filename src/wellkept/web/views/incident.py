@@ -123,7 +123,8 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
     shapes = evidence.histograms(findings, readings, now) if deps.ml_enabled else {}
     causes = tuple(cause.entity for cause in diagnosis.causes) if diagnosis else ()
     nodes, links = surroundings.around(deps.topology.graph(), incident.entities, causes, findings)
-    verdicts = [verdict for verdict in deps.stream.verdicts(kind="triage") if verdict.incident == incident_id]
+    told = [verdict for verdict in deps.stream.verdicts(kind="triage") if verdict.incident == incident_id]
+    verdicts = list({verdict.subject: verdict for verdict in reversed(told)}.values())  # the newest of each model
     ended_at = incident.resolved_at or incident.closed_at
     return IncidentView(
         id=incident.id,

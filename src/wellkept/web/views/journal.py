@@ -87,6 +87,9 @@ def entry_view(entry: AuditEntry) -> EntryView:
 
 
 def _sentence(details: Mapping[str, Any]) -> str:
+    decision = details.get("decision")
+    if isinstance(decision, Mapping):
+        return f"as {decision.get('by', 'somebody')} decided: {decision.get('why', '')}"
     for key in ("sentence", "title", "why", "reason", "summary"):
         if details.get(key):
             return str(details[key])

@@ -13,7 +13,7 @@ from wellkept.web.views.incidents import IncidentRow, incident_rows
 from wellkept.web.views.journal import EntryView, entry_view
 from wellkept.web.views.modelrow import ModelRow, model_rows
 from wellkept.web.views.plans import PlanView, plan_view
-from wellkept.web.views.systems import HostRow, ServiceRow, host_rows, service_rows
+from wellkept.web.views.systems import HostRow, ServiceRow, host_rows, look, service_rows
 from wellkept.web.wording import amount, plural
 
 AT_A_GLANCE = 40
@@ -45,6 +45,7 @@ class OverviewView:
     lately: tuple[EntryView, ...]
     stored: str
     problem: str
+    since: str
     ops: bool
     ml: bool
 
@@ -76,6 +77,7 @@ def overview_view(deps: WebDeps, readings: Readings, now: datetime, most: int = 
         lately=tuple(entry_view(entry) for entry in deps.audit.entries(limit=8)),
         stored=_stored(readings.reporting(now), len(hosts) + len(services)),
         problem=readings.problem,
+        since=look(readings, now).words,
         ops=deps.ops_enabled,
         ml=deps.ml_enabled,
     )

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.finding import Finding
 from wellkept.spine.topology import Topology
@@ -15,7 +17,6 @@ from wellkept.web.readings import Readings, by_entity
 from wellkept.web.views import tone
 from wellkept.web.wording import amount, share
 
-SPAN, STEP_S = timedelta(minutes=30), 60.0
 MOST = 200
 NEARLY_FULL = 0.9
 CPU, MEMORY, DISK = "system.cpu.utilization", "system.memory.utilization", "system.filesystem.utilization"
@@ -24,6 +25,37 @@ SHOWN = (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY)
 _ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3, "ok": 4}
 
 Values = list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How far back the sparklines look: half an hour, or less where nothing is known for as long."""
+
+    span: timedelta
+    step_s: float
+
+    @property
+    def words(self) -> str:
+        return f"last {self.span.total_seconds() / 60:.0f} min"
+
+
+LOOKS = (Look(timedelta(minutes=5), 10.0), Look(timedelta(minutes=30), 60.0))
+
+
+def look(readings: Readings, now: datetime) -> Look:
+    """The shortest look that shows everything that is known of the last half hour."""
+    longest = LOOKS[-1]
+    known = [
+        float(window.times[np.isfinite(window.values).any(axis=1)][0])
+        for window in (_window(readings, now, longest), readings.red(now - longest.span, now, longest.step_s))
+        if np.isfinite(window.values).any()
+    ]
+    age_s = now.timestamp() - min(known, default=now.timestamp())
+    return next((shorter for shorter in LOOKS if age_s <= shorter.span.total_seconds()), longest)
+
+
+def _window(readings: Readings, now: datetime, chosen: Look) -> Window:
+    return readings.metrics(now - chosen.span, now, chosen.step_s, SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +102,7 @@ def host_rows(
     topology: Topology, readings: Readings, findings: Sequence[Finding], hrefs: Mapping[str, str], now: datetime
 ) -> tuple[HostRow, ...]:
     """Hosts of the last day, the unwell first; ``hrefs``: the live incident of each entity that is in one."""
-    window = readings.metrics(now - SPAN, now, STEP_S, SHOWN)
+    window = _window(readings, now, look(readings, now))
     worst = tone.worst(findings)
     disks = _disks(window, worst)
     cpu, memory = by_entity(window, CPU), by_entity(window, MEMORY)
@@ -100,8 +132,8 @@ def service_rows(
     topology: Topology, readings: Readings, findings: Sequence[Finding], hrefs: Mapping[str, str], now: datetime
 ) -> tuple[ServiceRow, ...]:
     """Services of the last day, the unwell first; ``hrefs``: the live incident of each entity that is in one."""
-    spans = readings.red(now - SPAN, now, STEP_S)
-    window = readings.metrics(now - SPAN, now, STEP_S, SHOWN)
+    chosen = look(readings, now)
+    spans, window = readings.red(now - chosen.span, now, chosen.step_s), _window(readings, now, chosen)
     worst = tone.worst(findings)
     series = {name: by_entity(spans, name) for name in ("span.rate", "span.errors", "span.duration.p95")}
     memory = by_entity(window, PROCESS_MEMORY)
