@@ -113,6 +113,37 @@ metrics:
     assert {key.kind for key in points.keys if key.name == "service.requests"} == {"delta"}
 
 
+MATRIX = """
+metrics:
+  - file: matrix.csv
+    time: at
+    metrics:
+      - {columns: "^(.+)_cpu$", name: process.cpu.utilization, scale: 0.01, resource: {service.name: {value: $match}}}
+      - {column: room, name: hw.temperature, resource: {host.name: {value: rack}}}
+"""
+
+
+def test_one_rule_may_stand_for_many_columns(tmp_path: Path) -> None:
+    table = pa.table({"at": TEN[:1], "a_cpu": [50.0], "b-db_cpu": [10.0], "room": [21.0], "a_mem": [1.0]})
+    pyarrow.csv.write_csv(table, tmp_path / "matrix.csv")
+
+    points = the(recorded(tmp_path, MATRIX), Signal.METRICS)
+
+    assert isinstance(points, Points)
+    assert series(points) == {
+        ("a", "process.cpu.utilization"): [0.5],
+        ("b-db", "process.cpu.utilization"): [0.1],
+        ("", "hw.temperature"): [21.0],
+    }
+
+
+def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
+    pyarrow.csv.write_csv(pa.table({"at": TEN[:1], "room": [21.0]}), tmp_path / "matrix.csv")
+
+    with pytest.raises(InputError, match=r"metrics.0.metrics.0.columns: must name columns of matrix.csv \(at, room\)"):
+        recorded(tmp_path, MATRIX)
+
+
 SPANS = """
 traces:
   - file: spans.parquet
@@ -283,6 +314,8 @@ def test_an_unknown_case_is_refused_with_those_that_there_are(tmp_path: Path) ->
         ("another format", WIDE.replace("load.parquet", "load.json"), "must end in .parquet or .csv"),
         ("no duration", WIDE.replace("time: at", "time: {column: at, shift: soon}"), "must be a duration such as 90s"),
         ("both", WIDE.replace("service.name: pod", "service.name: {column: pod, value: x}"), "exactly one of column"),
+        ("two columns", WIDE.replace("{column: mem,", "{column: mem, columns: (m), "), "exactly one of column, columns"),
+        ("no resource", MATRIX.replace(", resource: {host.name: {value: rack}}", ""), "needs a resource"),
         ("two groups", SPANS.replace("(.+)-", "(.+)(-)"), "must have one group in parentheses, got 2"),
         ("endless", SPANS.replace("    duration: {column: took_us, unit: us}\n", ""), "exactly one of duration, end"),
         ("unit", SPANS.replace("unit: us", "unit: jiffies"), "traces.0.start.unit"),

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
@@ -215,11 +216,21 @@ def _onset(findings: Sequence[Finding], incident: Incident) -> datetime:
 
 
 def _suspects(findings: Sequence[Finding], graph: Graph, hops: int) -> tuple[str, ...]:
-    """The entities of the incident and what they depend on."""
+    """The entities of the incident and what they depend on.
+
+    Where nothing is known of what any service depends on (metrics alone, no traces), every service may be the cause.
+    """
     suspects = {finding.entity for finding in findings if finding.entity}
     for entity in tuple(suspects):
         suspects.update(graph.dependencies(entity, hops))
+    services = {entity for entity in graph.entities if entity.startswith("service:")}
+    if suspects & services and not any(_calls(graph, entity) for entity in services):
+        suspects |= services
     return tuple(sorted(suspects))
+
+
+def _calls(graph: Graph, entity: str) -> bool:
+    return any(EdgeKind.CALLS in graph.edge_kinds(entity, other) for other in graph.dependencies(entity))
 
 
 def _blamed(diagnosis: Diagnosis) -> str:

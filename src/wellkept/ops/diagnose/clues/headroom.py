@@ -3,43 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import bare, by_entity, level
-from wellkept.store.telemetry.window import Window
+from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, level
+from wellkept.store.telemetry.window import SeriesInfo, Window
 
+MEMORY, MEMORY_LIMIT = "process.memory.usage", "process.memory.limit"
 _IDLE = frozenset({"idle"})
 _MODES = ("cpu.mode", "system.cpu.state", "state")
 
 
-class HeadroomClue:
-    """CPU and memory shares near their end.
+LEAST_ROOM = 0.05
+"""What is at its limit as a rule has this much room, so that its wobbling uses up nothing."""
+FLEET_SHARE = 0.1
+"""Memory without a known limit is judged against this share of the fleet's median on top of itself: doubling eight
+megabytes is nothing."""
 
-    With ``x`` the level during and ``m`` the level before, the strength is ``((x - m) / (1 - m)) ** 1.5``, gated by
-    how many usual spreads that is. Headroom and not deviation, because an innocent service may be tens of spreads
-    away while using three per cent of its limit. A busy host explains only as much as the share of what runs on it
-    that is in the incident: one slow service on a busy host is not the host's doing.
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A resource of an entity: how much of what was left is used up, in how many usual spreads, and words for it."""
+
+    entity: str
+    used: float
+    spreads: float
+    words: str
+
+
+class HeadroomClue:
+    """CPU and memory near their end.
+
+    With ``x`` the level during and ``m`` the level before, as shares of the limit, ``((x - m) / (1 - m)) ** 1.5``,
+    gated by how many usual spreads that is. Headroom and not deviation, because an innocent service may be tens of
+    spreads away while using three per cent of its limit. Memory whose limit is not known counts by its growth:
+    ``1 - m / x``. A busy host explains only as much as the share of what runs on it that is in the incident: one slow
+    service on a busy host is not the host's doing.
     """
 
     kind = "headroom"
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         hints: dict[str, Hint] = {}
-        for name, entity, before, now, spread in _shares(case):
-            if entity not in case.suspects or not now > before:
+        for use in (*_shares(case), *_grown(case)):
+            if use.entity not in case.suspects or not use.used > 0:
                 continue
-            used = min(1.0, (now - before) / max(1.0 - before, 1e-9))
-            gate = 1.0 - float(np.exp(-(now - before) / (3.0 * (spread + 0.05 * before + 0.01))))
-            strength = float((used * gate) ** 1.5) * _breadth(case, entity)
-            if strength > hints.get(entity, Hint(0.0, "")).strength:
-                what = "memory" if "memory" in name else "CPU"
-                hints[entity] = Hint(
-                    strength,
-                    f"{what} of {bare(entity)} went from {before:.0%} to {now:.0%} of its limit.",
-                )
+            gate = 1.0 - float(np.exp(-use.spreads / 3.0))
+            strength = float((min(1.0, use.used) * gate) ** 1.5) * _breadth(case, use.entity)
+            if strength > hints.get(use.entity, Hint(0.0, "")).strength:
+                hints[use.entity] = Hint(strength, f"{use.words}.")
         return hints
 
 
@@ -54,17 +69,16 @@ def _breadth(case: Case, entity: str) -> float:
     return len([e for e in here if case.found(e, *symptoms)]) / len(here)
 
 
-def _shares(case: Case) -> list[tuple[str, str, float, float, float]]:
-    """(series, entity, level before, level during, usual spread) of every series that is a share of a limit."""
+def _shares(case: Case) -> list[_Use]:
+    """Every series that is a share of a limit."""
     window = case.metrics
     before, during = level(window, case, during=False), level(window, case, during=True, quantile=0.75)
-    low, high = (level(window, case, during=False, quantile=q) for q in (0.25, 0.75))
-    spread = high - low
-    limits = by_entity(window, "process.memory.limit")
-    found: list[tuple[str, str, float, float, float]] = []
+    spread = _spread(case)
+    limits = by_entity(window, MEMORY_LIMIT)
+    found: list[_Use] = []
     for column, info in enumerate(window.series):
         values = (float(before[column]), float(during[column]), float(spread[column]))
-        if info.name == "process.memory.usage" and info.entity in limits:
+        if info.name == MEMORY and info.entity in limits:
             limit = _last(window, limits[info.entity])
             values = (values[0] / limit, values[1] / limit, values[2] / limit)
         elif info.name == "system.cpu.utilization" and _is_idle(info.attributes):
@@ -75,8 +89,46 @@ def _shares(case: Case) -> list[tuple[str, str, float, float, float]]:
         elif info.name != "process.cpu.utilization":
             continue
         if np.isfinite(values).all():
-            found.append((info.name, info.entity, *values))
+            found.append(_share(info, *values))
     return found
+
+
+def _share(info: SeriesInfo, before: float, now: float, spread: float) -> _Use:
+    what = "memory" if "memory" in info.name else "CPU"
+    return _Use(
+        entity=info.entity,
+        used=(now - before) / max(1.0 - before, LEAST_ROOM),
+        spreads=(now - before) / (spread + 0.05 * before + 0.01),
+        words=f"{what} of {bare(info.entity)} went from {before:.0%} to {now:.0%} of its limit",
+    )
+
+
+def _grown(case: Case) -> list[_Use]:
+    """Memory without a known limit."""
+    limits = by_entity(case.metrics, MEMORY_LIMIT)
+    columns = {entity: j for entity, j in by_entity(case.metrics, MEMORY).items() if entity not in limits}
+    before, during = (level(case.metrics, case, during=now) for now in (False, True))
+    spread = _spread(case)
+    usual = before[list(columns.values())]
+    floor = FLEET_SHARE * float(np.median(usual[np.isfinite(usual)])) if np.isfinite(usual).any() else 0.0
+    found = []
+    for entity, j in sorted(columns.items()):
+        old, new = float(before[j]), float(during[j])
+        if np.isfinite([old, new, spread[j]]).all() and new > old >= 0:
+            found.append(
+                _Use(
+                    entity=entity,
+                    used=1.0 - (old + floor) / (new + floor),
+                    spreads=(new - old) / (float(spread[j]) + 0.05 * old + 0.01 * floor + 1e-9),
+                    words=f"memory of {bare(entity)} went from {old / 1e6:.0f} to {new / 1e6:.0f} MB",
+                )
+            )
+    return found
+
+
+def _spread(case: Case) -> Floats:
+    low, high = (level(case.metrics, case, during=False, quantile=q) for q in (0.25, 0.75))
+    return high - low
 
 
 def _is_idle(attributes: Mapping[str, str]) -> bool:

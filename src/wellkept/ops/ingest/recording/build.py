@@ -38,10 +38,12 @@ _SERVER, _CLIENT, _INTERNAL = KINDS["server"], KINDS["client"], KINDS["internal"
 def points(loaded: Loaded, table: MetricTable, resources: Interned, where: str) -> Points:
     """The points of a table of metrics; what is empty or no number was not measured."""
     at = moments(loaded.rows, table.time, where) + loaded.moved
-    resource = sets(loaded.rows, table.resource, resources.place)
+    common = sets(loaded.rows, table.resource, resources.place)
     keys: dict[SeriesKey, int] = {}
     parts = []
     for rule in table.metrics:
+        whole = {**table.resource, **rule.resource}
+        resource = sets(loaded.rows, whole, resources.place) if rule.resource else common
         values = _values(loaded.rows, rule)
         seen = np.flatnonzero(np.isfinite(values) & _picked(loaded.rows, rule.when))
         series = _series(loaded.rows.take(pa.array(seen)), resource[seen], rule, keys)

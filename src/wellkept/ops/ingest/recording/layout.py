@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from wellkept.kernel.entity import EdgeKind
 
 NAME = "recording.yaml"
+MATCH = "$match"
 Scalar = str | int | float | bool
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)\Z")
@@ -47,6 +49,15 @@ def _inside(value: str) -> str:
     return value
 
 
+def _one_group(name: str, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"{name} is not a regular expression: {error}") from error
+    if pattern and groups != 1:
+        raise ValueError(f"{name} must have one group in parentheses, got {groups}")
+
+
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | int | float | bool) else value
 
@@ -81,13 +92,7 @@ class TextRule(Part):
     def _says_where_from(self) -> TextRule:
         if bool(self.column) == bool(self.value):
             raise ValueError("needs exactly one of column, value")
-        if self.pattern:
-            try:
-                groups = re.compile(self.pattern).groups
-            except re.error as error:
-                raise ValueError(f"pattern is not a regular expression: {error}") from error
-            if groups != 1:
-                raise ValueError(f"pattern must have one group in parentheses, got {groups}")
+        _one_group("pattern", self.pattern)
         return self
 
 
@@ -129,25 +134,61 @@ class Table(Part):
 class MetricRule(Part):
     """One metric of a table: ``column * scale + offset`` in the rows that ``when`` picks.
 
+    ``columns`` is a regular expression with one group instead: every column that it matches is a series of this
+    metric, and ``{value: $match}`` stands for what the group matched. ``resource`` is laid over the table's.
     ``kind``: a ``gauge``, a ``counter`` that only rises, or a ``delta``: what happened since the row before.
     """
 
-    column: str
+    column: str = ""
+    columns: str = ""
     name: Name
     unit: str = ""
+    resource: Texts = {}
     when: Where = {}
     scale: float = 1.0
     offset: float = 0.0
     kind: Literal["gauge", "counter", "delta"] = "gauge"
     attributes: Texts = {}
 
+    @model_validator(mode="after")
+    def _names_columns(self) -> MetricRule:
+        if bool(self.column) == bool(self.columns):
+            raise ValueError("needs exactly one of column, columns")
+        _one_group("columns", self.columns)
+        return self
+
+    def of_columns(self, names: Iterable[str]) -> list[MetricRule]:
+        """The rule for each column that it is about."""
+        if self.column:
+            return [self]
+        found = ((name, re.search(self.columns, name)) for name in names)
+        return [self._of_column(name, match.group(1)) for name, match in found if match]
+
+    def _of_column(self, column: str, match: str) -> MetricRule:
+        def filled(rules: Texts) -> Texts:
+            return {
+                label: rule.model_copy(update={"value": match}) if rule.value == MATCH else rule
+                for label, rule in rules.items()
+            }
+
+        changes = {"column": column, "columns": ""}
+        return self.model_copy(
+            update={**changes, "resource": filled(self.resource), "attributes": filled(self.attributes)}
+        )
+
 
 class MetricTable(Table):
     """Metrics; wide (a column each) or long (one column of values, told apart by ``when`` or by the name's column)."""
 
     time: Time
-    resource: Texts = Field(min_length=1)
+    resource: Texts = {}
     metrics: tuple[MetricRule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> MetricTable:
+        if not self.resource and not all(rule.resource for rule in self.metrics):
+            raise ValueError("needs a resource, or one in every metric")
+        return self
 
 
 class KindRule(Part):

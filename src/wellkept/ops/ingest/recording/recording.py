@@ -183,7 +183,7 @@ def baseline(source: Source, case: str) -> Recording:
         raise InputError(f"recording {source.folder}", f"must have a {NAME}, for OTLP files know no baseline")
     tables = Tables(source.folder, layout, source.named, _chosen(source, layout, case))
     resources = Interned()
-    loaded = [(where, table, tables.load(table, where)[1]) for where, table in _of_telemetry(layout)]
+    loaded = [(where, table, tables.load(table, where)[1]) for where, table in _of_telemetry(layout, tables)]
     built = [_build(Loaded(rows, np.zeros(rows.num_rows, np.int64)), t, resources, w) for w, t, rows in loaded]
     parts = tuple((signal, rows) for signal, rows in built if len(rows.at))
     if not parts:
@@ -192,9 +192,9 @@ def baseline(source: Source, case: str) -> Recording:
     return Recording(parts, (), entities, links, step_s=layout.step, counts=_counts(parts))
 
 
-def _of_telemetry(layout: Layout) -> list[tuple[str, MetricTable | SpanTable | LogTable]]:
+def _of_telemetry(layout: Layout, tables: Tables) -> list[tuple[str, MetricTable | SpanTable | LogTable]]:
     return [
-        *((f"metrics.{number}", table) for number, table in enumerate(layout.metrics)),
+        *((where := f"metrics.{n}", tables.expanded(table, where)) for n, table in enumerate(layout.metrics)),
         *((f"traces.{number}", table) for number, table in enumerate(layout.traces)),
         *((f"logs.{number}", table) for number, table in enumerate(layout.logs)),
     ]
@@ -202,7 +202,7 @@ def _of_telemetry(layout: Layout) -> list[tuple[str, MetricTable | SpanTable | L
 
 def _tables(tables: Tables, layout: Layout, *, splice_s: float | None) -> tuple[list[tuple[Signal, Rows]], int | None]:
     """The rows of every table, and when the first row of the case was."""
-    loaded = [(where, table, *tables.load(table, where)) for where, table in _of_telemetry(layout)]
+    loaded = [(where, table, *tables.load(table, where)) for where, table in _of_telemetry(layout, tables)]
     firsts = [_times(rows, table, where).min() for where, table, rows, _ in loaded if rows.num_rows]
     begin = int(min(firsts)) if firsts else None
     until = None if begin is None or splice_s is None else begin - round(splice_s * _SECOND)

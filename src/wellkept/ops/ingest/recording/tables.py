@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from wellkept.ops.ingest.recording.layout import (
     KindRule,
     Layout,
     MetricRule,
+    MetricTable,
     SeverityRule,
     StatusRule,
     Table,
@@ -31,6 +33,7 @@ from wellkept.ops.ingest.recording.rows import Ints
 Case = Mapping[str, object]
 """The chosen row of the table of cases; empty where none is chosen."""
 
+T = TypeVar("T", bound=Table)
 _NAMING = (TextRule, TimeRule, MetricRule, StatusRule, KindRule, SeverityRule)
 _IDS = ("trace", "span", "parent")
 
@@ -61,6 +64,23 @@ class Tables:
         for name, rule in chosen.derive.items():
             found = found.append_column(name, text(found, rule).array())
         return list(found.to_pylist())
+
+    def expanded(self, table: T, where: str) -> T:
+        """The table with a metric for each column that ``columns`` means.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        if not isinstance(table, MetricTable) or not any(rule.columns for rule in table.metrics):
+            return table
+        names = self._open(table.file, where).schema.names
+        rules: list[MetricRule] = []
+        for number, rule in enumerate(table.metrics):
+            found = rule.of_columns(names)
+            if not found:
+                raise self._no_column(f"{where}.metrics.{number}.columns", rule.columns, table.file, names)
+            rules.extend(found)
+        return table.model_copy(update={"metrics": tuple(rules)})
 
     def load(self, table: Table, where: str) -> tuple[pa.Table, pa.Table]:
         """The rows of the case, and the rows of the baseline.
