@@ -95,10 +95,10 @@ def test_gzip_is_unpacked(doors: Doors, world: Outside) -> None:
         (b"\xff", {}, 400),
         (b"[" * 100_000, {}, 400),
         (b"x", {"content_encoding": "gzip"}, 400),
-        (gzip.compress(b"[]")[:-3], {"content_encoding": "gzip"}, 400),
+        (gzip.compress(b"[]", mtime=0)[:-3], {"content_encoding": "gzip"}, 400),
         (b"[]", {"content_encoding": "zstd"}, 415),
         (b" " * (1 << 20) + b"[]", {}, 413),
-        (gzip.compress(b" " * (1 << 24)), {"content_encoding": "gzip"}, 413),
+        (gzip.compress(b" " * (1 << 24), mtime=0), {"content_encoding": "gzip"}, 413),
     ],
 )
 def test_what_is_at_fault_is_not_to_be_sent_again(

@@ -59,7 +59,9 @@ def test_cut_off_at_every_byte() -> None:
             gunzip(WHAT, body[:end], 1000)
 
 
-@pytest.mark.parametrize("damage", [b"not gzip at all", b"\x1f\x8b\x08\x00", gzip.compress(b"fine") + b"trailing"])
+@pytest.mark.parametrize(
+    "damage", [b"not gzip at all", b"\x1f\x8b\x08\x00", gzip.compress(b"fine", mtime=0) + b"trailing"]
+)
 def test_damage_is_named(damage: bytes) -> None:
     with pytest.raises(InputError, match="gzip"):
         gunzip(WHAT, damage, 1000)
