@@ -14,6 +14,8 @@ from tests.ops.diagnose.tracing import case as traced_case
 
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
+from wellkept.ops.detect.base import View
+from wellkept.ops.detect.signals import signals
 from wellkept.ops.diagnose.base import Case, Period
 from wellkept.ops.diagnose.clues.mass import MassClue
 from wellkept.ops.diagnose.clues.starved import StarvedClue
@@ -180,3 +182,15 @@ def test_failures_are_unknown_where_no_span_ever_failed() -> None:
 
     assert indicator(calm, FAILING) == {}
     assert indicator(failing, FAILING)[SITE][0] == 0.25
+
+
+def test_what_was_not_reported_is_not_zero() -> None:
+    """A detector takes a silent step of spans for a step without requests; a hole in a report is no such thing."""
+    rate = steady(10.0, 3)
+    rate[ONSET:] = np.nan
+    reported = Window(TIMES, rate[:, None], (SeriesInfo(1, "service.request.rate", "1/s", "gauge", SITE),))
+    view = View(NOTHING, with_reported(NOTHING, reported), NOTHING, NOTHING, 300.0, Graph([], []))
+
+    (row,) = signals(view, lambda meaning: meaning.name == "span.rate").values
+
+    assert np.isnan(row[ONSET:]).all()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.finding import Evidence
 from wellkept.ops.detect.base import View
 from wellkept.ops.detect.catalogue import BY_NAME, READ_ONLY_FILESYSTEMS, Meaning
+from wellkept.store.telemetry.indicators import REPORTED
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 Floats = NDArray[np.float64]
@@ -95,7 +96,7 @@ def _from_window(window: Window, wanted: Callable[[Meaning], bool]) -> Signals:
     for row, meaning in enumerate(meanings):
         if meaning.complement:
             values[row] = (meaning.capacity or 0.0) - values[row]
-        if meaning.counts:
+        if meaning.counts and series[row].kind != REPORTED:
             values[row] = _silence_is_zero(values[row])
     return Signals(window.times, values, _limits(window, series, meanings, limits), meanings, series)
 

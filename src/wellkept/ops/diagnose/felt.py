@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.spine.graph import Graph
-from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE
+from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE, REPORTED
 from wellkept.store.telemetry.window import Window
 
 Floats = NDArray[np.float64]
@@ -53,7 +53,7 @@ def indicator(red: Window, name: str) -> dict[str, Floats]:
     columns = {(info.name, info.entity): column for column, info in enumerate(red.series)}
     if name != FAILING:
         return {entity: red.values[:, j] for (series, entity), j in columns.items() if series == name}
-    traced = [j for j, info in enumerate(red.series) if info.name == ERRORS and info.kind != "reported"]
+    traced = [j for j, info in enumerate(red.series) if info.name == ERRORS and info.kind != REPORTED]
     silent = traced if not np.nansum(red.values[:, traced]) > 0 else []
     found = {}
     for (series, entity), j in columns.items():

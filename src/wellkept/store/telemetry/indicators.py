@@ -19,6 +19,8 @@ from wellkept.store.telemetry.window import SeriesInfo, Window
 
 Floats = NDArray[np.float64]
 
+REPORTED = "reported"
+"""The kind of these series. Where one has no value, nothing was reported; where one of spans has none, nothing came."""
 RATE, ERRORS = "span.rate", "span.errors"
 DURATIONS = {"mean": "span.duration.mean", "p50": "span.duration.p50", "p95": "span.duration.p95"}
 UNITS = {RATE: "1/s", ERRORS: "1/s", **dict.fromkeys(DURATIONS.values(), "s")}
@@ -55,7 +57,7 @@ def with_reported(red: Window, metrics: Window) -> Window:
     values = [red.values[:, j] for j in kept]
     for entity in sorted(chosen):
         for name, column in sorted(chosen[entity].items()):
-            series.append(SeriesInfo(derived_id(name, entity), name, UNITS[name], "reported", entity))
+            series.append(SeriesInfo(derived_id(name, entity), name, UNITS[name], REPORTED, entity))
             values.append(column)
     grid = np.stack(values, axis=1) if values else np.empty((len(red.times), 0))
     return Window(red.times, grid, tuple(series))

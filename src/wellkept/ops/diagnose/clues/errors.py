@@ -10,7 +10,7 @@ import numpy as np
 from wellkept.ops.diagnose.base import Calls, Case, Hint
 from wellkept.ops.diagnose.contrast import bare, by_entity, level
 from wellkept.ops.diagnose.felt import FAILING, indicator
-from wellkept.store.telemetry.indicators import RATE
+from wellkept.store.telemetry.indicators import RATE, REPORTED
 
 SOME = 0.05
 """Where users feel slowness, at least this share of their requests must be hit by a failure that is the cause."""
@@ -77,7 +77,7 @@ def _own_failures(case: Case) -> dict[str, tuple[float, float]]:
     during = np.nan_to_num(_mean(case, during=True))
     found: dict[str, tuple[float, float]] = {}
     for entity, column in failed.items():
-        if case.red.series[column].kind == "reported":
+        if case.red.series[column].kind == REPORTED:
             continue
         requests = float(during[rate[entity]]) if entity in rate else 0.0
         usual = float(before[rate[entity]]) if entity in rate else 0.0

@@ -11,7 +11,7 @@ from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Calls, Case, Hint
 from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, rarity
 from wellkept.ops.diagnose.felt import ENOUGH
-from wellkept.store.telemetry.indicators import RATE
+from wellkept.store.telemetry.indicators import RATE, REPORTED
 
 HALF_RATIO = 15.0
 """A log likelihood ratio this large is half a proof."""
@@ -44,7 +44,7 @@ def _unanswered(case: Case, calls: Sequence[Calls]) -> dict[str, Hint]:
         asked[one.target] = asked.get(one.target, 0.0) + one.calls
     hints: dict[str, Hint] = {}
     for callee, expected in sorted(asked.items()):
-        if callee not in case.suspects or callee not in column or case.red.series[column[callee]].kind == "reported":
+        if callee not in case.suspects or callee not in column or case.red.series[column[callee]].kind == REPORTED:
             continue
         seen = float(finished[column[callee]])
         strength = _strength(expected, seen)
