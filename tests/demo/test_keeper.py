@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,11 +16,12 @@ import httpx
 import psutil
 import pytest
 
-from wellkept.demo.keeper import ask
+from wellkept.demo.keeper import ask, environment
 from wellkept.demo.layout import Layout
-from wellkept.demo.run import kept, wait_for_keeper
+from wellkept.demo.run import kept, wait_for_keeper, wait_for_server
 from wellkept.demo.shop.settings import ShopSettings
 from wellkept.kernel.errors import WellkeptError
+from wellkept.sdk.client import Client
 
 WITHIN_S = 60.0
 
@@ -123,6 +125,27 @@ def test_a_process_that_does_not_start_is_named_with_its_log(layout: Layout) -> 
         (layout.folder / "shop.json").write_text("{}", encoding="utf-8")
         with pytest.raises(WellkeptError, match=r"start load.*load\.log"):
             ask(settings, "start", "load")
+
+
+def test_what_is_meant_for_others_is_not_passed_on() -> None:
+    given = {
+        "PATH": "/bin",
+        "WELLKEPT_DATA": "/x",
+        "OTEL_SDK_DISABLED": "true",
+        "NO_PROXY": "",
+        "HTTP_PROXY": "http://p",
+    }
+    kept = environment(given)
+    assert kept == {"PATH": "/bin", "HTTP_PROXY": "http://p", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+
+def test_a_server_that_cannot_start_is_told_at_once_with_its_words(layout: Layout) -> None:
+    with socket.socket() as taken, keeping(layout) as settings:
+        taken.bind(("127.0.0.1", settings.ports["server"]))
+        taken.listen()
+        ask(settings, "start", "server")
+        with pytest.raises(WellkeptError, match=r"server ended with code \d+; it said: .*cannot be used"):
+            wait_for_server(layout, Client(layout.address, settings.token))
 
 
 def test_without_a_keeper_there_is_an_error_that_says_so(layout: Layout) -> None:

@@ -72,6 +72,17 @@ def test_a_folder_of_a_running_demo_is_refused(tmp_path: Path) -> None:
         claim(tmp_path / "demo")
 
 
+def test_a_folder_that_a_server_runs_on_is_refused(tmp_path: Path) -> None:
+    """One that somebody started again by hand outlives its demo."""
+    folder = tmp_path / "demo"
+    claim(folder)
+    (folder / PID).write_text("", encoding="ascii")
+    (folder / "data").mkdir()
+    (folder / "data" / "server.pid").write_text(str(os.getpid()), encoding="ascii")
+    with pytest.raises(ConflictError, match=f"server that runs as process {os.getpid()}"):
+        claim(folder)
+
+
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x", encoding="ascii")
     with pytest.raises(ConflictError, match="no demo made"):

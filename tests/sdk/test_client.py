@@ -170,3 +170,11 @@ def test_the_environment_names_a_server(monkeypatch: pytest.MonkeyPatch, server:
     client.close()
 
     assert client.url == server.url
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"])
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a proxy is named, no command would reach the server beside it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
+    assert Client(url, "t")._http.trust_env is False
+    assert Client("http://wellkept.example:7460", "t")._http.trust_env is True

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from wellkept.demo.shop.settings import SERVICES, ShopSettings
 from wellkept.kernel.errors import WellkeptError
 
 SERVER = "server"
+LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
-READY_S = 30.0
+READY_S = 60.0
 END_S = 8.0
-ASK_S = 60.0
+ASK_S = 90.0
 
 
 class Keeper:
@@ -44,7 +46,7 @@ class Keeper:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._over.set)
         loop.add_reader(sys.stdin.fileno(), self._listen_to_owner)
-        listener = await asyncio.start_server(self._take, "127.0.0.1", self._settings.ports["keeper"])
+        listener = await asyncio.start_server(self._take, LOOPBACK, self._settings.ports["keeper"])
         await self._over.wait()
         listener.close()
         await self._end_all()
@@ -109,6 +111,7 @@ class Keeper:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
+                env=environment(os.environ),
                 preexec_fn=_end_with(os.getpid(), signal.SIGTERM if name == SERVER else signal.SIGKILL),
             )
 
@@ -129,6 +132,13 @@ class Keeper:
         """The load before the shop; the server last, so that the last telemetry finds it."""
         for names in (("neighbour", "load"), SERVICES, (SERVER,)):
             await asyncio.gather(*(self._end(name) for name in names))
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of what is kept: settings for other servers and collectors, and proxies, are not for the demo."""
+    foreign = ("WELLKEPT_", "OTEL_")
+    kept = {name: value for name, value in given.items() if not name.startswith(foreign)}
+    return {**kept, "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK}
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
@@ -163,7 +173,7 @@ def ask(settings: ShopSettings, verb: str, name: str) -> dict[str, Any]:
     """
     order = {"token": settings.token, "verb": verb, "name": name}
     try:
-        with socket.create_connection(("127.0.0.1", settings.ports["keeper"]), ASK_S) as connection:
+        with socket.create_connection((LOOPBACK, settings.ports["keeper"]), ASK_S) as connection:
             connection.sendall(json.dumps(order).encode() + b"\n")
             with connection.makefile("rb") as answers:
                 answer: dict[str, Any] = json.loads(answers.readline())

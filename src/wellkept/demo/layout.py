@@ -81,11 +81,12 @@ def claim(folder: Path) -> None:
     """Take a folder for this demo: what an earlier one left there is removed.
 
     Raises:
-        ConflictError: a demo runs on it, or it holds something that no demo made.
+        ConflictError: a demo or a server runs on it, or it holds something that no demo made.
     """
     pid = folder / PID
-    if _is_alive(pid):
-        raise ConflictError(f"folder {folder}", f"is used by a demo that runs as process {pid.read_text().strip()}")
+    for what, file in (("demo", pid), ("server", folder / "data" / "server.pid")):
+        if _is_alive(file):
+            raise ConflictError(f"folder {folder}", f"is used by a {what} that runs as process {file.read_text()}")
     if folder.is_dir() and any(folder.iterdir()) and not pid.is_file():
         raise ConflictError(f"folder {folder}", "holds something that no demo made; name another with --folder")
     if folder.is_dir():

@@ -30,7 +30,8 @@ from wellkept.kernel.errors import WellkeptError
 from wellkept.sdk.client import Client
 
 ACTS: tuple[Act, ...] = (Ship(), Disk(), Leak(), Starved(), Shift())
-START_S = 30.0
+START_S = 90.0
+LOOK_S = 1.0
 END_S = 30.0
 ARRIVE_S = 20.0
 """How long the last telemetry may be on its way at the end."""
@@ -64,6 +65,7 @@ def played(options: Options, screen: Screen, acts: Sequence[Act] = ACTS) -> Iter
             outcomes = [*outcomes_of(scene, acts)]
             lost = _lost(scene, first) if all(outcome.passed for outcome in outcomes) else None
             screen.close()
+            scene.tell("load", "/admin/buying", {"goes_on": True})
             yield Ending(outcomes, time.monotonic() - began, lost, str(folder / "logs"))
     finally:
         screen.close()
@@ -105,7 +107,7 @@ def _started(layout: Layout, screen: Screen, keeper: subprocess.Popen[bytes]) ->
     client = Client(layout.address, layout.settings.token)
     for name in (*SERVICES, "load"):
         ask(layout.settings, "start", name)
-    client.wait_ready(START_S)
+    wait_for_server(layout, client)
     told = Told("", "", f"{len(SERVICES)} services, a load generator, the server, its agent")
     screen.done(Outcome("Start", True, time.monotonic() - began, told))
 
@@ -115,6 +117,28 @@ def _started(layout: Layout, screen: Screen, keeper: subprocess.Popen[bytes]) ->
         screen.away(is_away)
 
     return Observer(client, away)
+
+
+def wait_for_server(layout: Layout, client: Client) -> None:
+    """Wait until the server is ready; one that ended will not be.
+
+    Raises:
+        WellkeptError: it ended (with the last that it said), or was not ready in time.
+    """
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            client.wait_ready(LOOK_S)
+        except WellkeptError:
+            ended = ask(layout.settings, "status", "")["ended"]
+            if SERVER in ended:
+                said = (layout.folder / "logs" / f"{SERVER}.log").read_text(encoding="utf-8", errors="replace")
+                last = (said.strip().splitlines() or ["nothing"])[-1]
+                raise WellkeptError(f"the server ended with code {ended[SERVER]}; it said: {last}") from None
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def wait_for_keeper(settings: ShopSettings) -> None:
@@ -154,7 +178,7 @@ def _lost(scene: Scene, since: datetime) -> Mapping[str, int]:
     scene.screen.begin("Count", "Everything that was acknowledged must be stored.")
     scene.screen.step("the load stops, the last telemetry arrives")
     began = time.monotonic()
-    counts = scene.tell("load", "/admin/stop", {})
+    counts = scene.tell("load", "/admin/buying", {"goes_on": False})
     totals = scene.hear("ledger", "/admin/totals")
     expected = {
         "payments": totals["payments"],

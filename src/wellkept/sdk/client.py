@@ -15,6 +15,8 @@ from wellkept.sdk.connection import DEFAULT_DATA
 
 __all__ = ["DEFAULT_DATA", "Client"]
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
 
 class Client:
     """Speaks JSON with a server. Errors come back as the same classes that the server raised."""
@@ -22,7 +24,9 @@ class Client:
     def __init__(self, url: str, token: str, timeout_s: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         self.url = url.rstrip("/")
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        # A proxy that the environment names is for the world outside, and cannot reach this machine's own loopback.
+        is_outside = httpx.URL(self.url).host not in LOOPBACK
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=is_outside)
 
     @classmethod
     def from_environment(cls, data: Path | None = None) -> Self:

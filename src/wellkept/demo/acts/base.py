@@ -50,7 +50,7 @@ class Scene:
     by_hand: bool
     since: datetime
     outage: tuple[datetime, datetime] | None = None
-    shop: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60.0))
+    shop: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60.0, trust_env=False))
 
     def wait(self, what: str, look: Callable[[], T | None], within_s: float) -> T:
         """What ``look`` finds, as soon as it finds something. The time that the server is away does not count.

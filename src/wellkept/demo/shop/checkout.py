@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import psutil
 from opentelemetry.trace import Tracer
 
 from wellkept.demo.shop.calls import CallError, Peer
@@ -94,7 +93,8 @@ class Checkout:
 
 
 def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    resident: int = psutil.Process().memory_info().rss
+    return resident
 
 
 def routes(settings: ShopSettings, tracer: Tracer) -> Mapping[str, Handler]:

@@ -38,10 +38,10 @@ class Load:
     @property
     def routes(self) -> Mapping[str, Handler]:
         """What the demo may ask of it."""
-        return {"GET /admin/counts": self.counts, "POST /admin/fraud": self.change, "POST /admin/stop": self.stop}
+        return {"GET /admin/counts": self.counts, "POST /admin/fraud": self.change, "POST /admin/buying": self.buying}
 
     async def run(self) -> None:
-        """Buy until told to stop, and tell for as long as the process lives."""
+        """Buy unless told to stop, and tell, for as long as the process lives."""
         world = await asyncio.to_thread(self._present)
         await asyncio.gather(self._buy(world), self._outcomes.run())
 
@@ -54,10 +54,10 @@ class Load:
         self._is_new = body["goes"] == "new"
         return body
 
-    async def stop(self, body: Body) -> Body:
-        """Stop buying; answers with the counts when the last purchase is done."""
-        self._is_buying = False
-        while self._open:
+    async def buying(self, body: Body) -> Body:
+        """Stop buying, or go on; answers with the counts, after a stop when the last purchase is done."""
+        self._is_buying = bool(body["goes_on"])
+        while self._open and not self._is_buying:
             await asyncio.wait(self._open)
         return await self.counts(body)
 
@@ -69,7 +69,11 @@ class Load:
 
     async def _buy(self, world: World) -> None:
         count = 0
-        while self._is_buying:
+        while True:
+            if not self._is_buying:
+                await asyncio.sleep(AHEAD_S)
+                world.skip(time.time())
+                continue
             world.is_new = self._is_new
             until = time.time() + AHEAD_S
             purchases = world.purchases(until)
