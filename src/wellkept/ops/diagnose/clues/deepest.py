@@ -13,13 +13,15 @@ _SIGNS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.LOG_PATTERN)
 
 
 class DeepestClue:
-    """The weakest of the clues, for when there are no traces: strength is the finding's score, explained away by the
-    strongest finding of a dependency.
+    """The weakest of the clues, and only where there are no traces to look into: strength is the finding's score,
+    explained away by the strongest finding of a dependency.
     """
 
     kind = "deepest"
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
+        if case.traces is not None:
+            return {}
         scores = {
             entity: max((min(1.0, max(0.0, f.score)) for f in case.found(entity)), default=0.0)
             for entity in case.suspects

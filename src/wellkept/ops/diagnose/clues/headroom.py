@@ -39,9 +39,9 @@ class HeadroomClue:
 
     With ``x`` the level during and ``m`` the level before, as shares of the limit, ``((x - m) / (1 - m)) ** 1.5``,
     gated by how many usual spreads that is. Headroom and not deviation, because an innocent service may be tens of
-    spreads away while using three per cent of its limit. Memory whose limit is not known counts by its growth:
-    ``1 - m / x``. A busy host explains only as much as the share of what runs on it that is in the incident: one slow
-    service on a busy host is not the host's doing.
+    spreads away while using three per cent of its limit. Memory whose limit is not known counts by its growth since
+    right before: ``1 - m / x``. A busy host explains only as much as the share of what runs on it that is in the
+    incident: one slow service on a busy host is not the host's doing.
     """
 
     kind = "headroom"
@@ -108,6 +108,10 @@ def _grown(case: Case) -> list[_Use]:
     limits = by_entity(case.metrics, MEMORY_LIMIT)
     columns = {entity: j for entity, j in by_entity(case.metrics, MEMORY).items() if entity not in limits}
     before, during = (level(case.metrics, case, during=now) for now in (False, True))
+    right_before = np.sort(case.metrics.values[case.before.last : case.during.first], axis=0)
+    if len(right_before):
+        # Memory drifts over hours: what it was when the trouble began counts where that is more.
+        before = np.fmax(before, right_before[(len(right_before) - 1) // 2])
     spread = _spread(case)
     usual = before[list(columns.values())]
     floor = FLEET_SHARE * float(np.median(usual[np.isfinite(usual)])) if np.isfinite(usual).any() else 0.0

@@ -62,7 +62,7 @@ class MassClue:
         for entity, one in excesses.items():
             if entity not in case.suspects or one.mass <= 0:
                 continue
-            below, known = _below(case, entity, excesses)
+            below, known = _below(case, felt, entity, excesses)
             explained = min(1.0, max(below / one.mass, waited.get(entity, 0.0)))
             share = min(1.0, one.mass / here.mass)
             strength = share * (1.0 - explained) * one.gate * (0.3 + 0.7 * here.gate) * known
@@ -103,16 +103,17 @@ def _gate(level: float, spreads: float, healthy: Floats) -> float:
     return unusual * rarity(float((healthy >= level - 1e-12).sum()), len(healthy))
 
 
-def _below(case: Case, entity: str, excesses: Mapping[str, _Excess]) -> tuple[float, float]:
+def _below(case: Case, felt: Felt, entity: str, excesses: Mapping[str, _Excess]) -> tuple[float, float]:
     """The largest excess of what it calls, where that is out of its own band; and how far the callees are known.
 
-    A callee that does not report the indicator might explain everything: that takes from what can be said.
+    A callee that does not report the indicator might explain everything: that takes from what can be said. So it does
+    where it is felt at a service of which no callee at all is known.
     """
     callees = [
         callee for callee in case.graph.dependencies(entity) if EdgeKind.CALLS in case.graph.edge_kinds(entity, callee)
     ]
     known = [excesses[callee] for callee in callees if callee in excesses]
-    share = len(known) / len(callees) if callees else 1.0
+    share = len(known) / len(callees) if callees else float(entity != felt.entity)
     return max((one.mass for one in known if one.spreads > OUT_OF_BAND), default=0.0), UNKNOWN + (1 - UNKNOWN) * share
 
 
