@@ -162,6 +162,6 @@ def _sentence(entity: str, felt: Felt, one: _Excess, share: float) -> str:
     else:
         what = f"takes {seconds(one.level)} a request, {seconds(one.usual)} else"
     return (
-        f"While it is felt at {bare(felt.entity)}, {bare(entity)} {what}: {share:.0%} of the trouble, and no callee "
-        "of its explains it."
+        f"While it is felt at {bare(felt.entity)}, {bare(entity)} {what}: that makes up {share:.0%} of it, and no "
+        "callee explains it."
     )
