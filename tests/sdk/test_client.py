@@ -75,7 +75,7 @@ def test_the_words_of_a_value_come_back_although_json_knows_no_tuples(server: Se
 STRANGE = [
     (Told(502, b"<html>bad gateway</html>"), WellkeptError, "GET /api/v1/plans: status 502"),
     (Told(500, b""), WellkeptError, "GET /api/v1/plans: status 500"),
-    (Told(500, b'{"error": "a word"}'), WellkeptError, "GET /api/v1/plans: status 500"),
+    (Told(500, b'{"error": "a word"}'), WellkeptError, "a word"),
     (Told(500, b"[]"), WellkeptError, "GET /api/v1/plans: status 500"),
     (told(418, {"error": {"type": "TeapotError", "message": "short and stout"}}), WellkeptError, "short and stout"),
     (told(422, {"error": {"type": "InputError", "message": "a newer form"}}), WellkeptError, "a newer form"),

@@ -33,7 +33,7 @@ class SettableClock:
 
 def stable_id(prefix: str, *parts: str) -> str:
     """An id that depends on its parts alone, so that a replay gives the same ids: ``inc-3f2a9c01d4e5``."""
-    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     return f"{prefix}-{digest[:12]}"
 
 
