@@ -314,7 +314,7 @@ def test_an_unknown_case_is_refused_with_those_that_there_are(tmp_path: Path) ->
         ("another format", WIDE.replace("load.parquet", "load.json"), "must end in .parquet or .csv"),
         ("no duration", WIDE.replace("time: at", "time: {column: at, shift: soon}"), "must be a duration such as 90s"),
         ("both", WIDE.replace("service.name: pod", "service.name: {column: pod, value: x}"), "exactly one of column"),
-        ("two columns", WIDE.replace("{column: mem,", "{column: mem, columns: (m), "), "exactly one of column, columns"),
+        ("two columns", WIDE.replace("{column: mem,", "{column: mem, columns: (m), "), "exactly one of column, col"),
         ("no resource", MATRIX.replace(", resource: {host.name: {value: rack}}", ""), "needs a resource"),
         ("two groups", SPANS.replace("(.+)-", "(.+)(-)"), "must have one group in parentheses, got 2"),
         ("endless", SPANS.replace("    duration: {column: took_us, unit: us}\n", ""), "exactly one of duration, end"),
