@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def crowd(series: int, steps: int) -> View:
-    """Services with latency, rate, errors, CPU, memory and its limit; one in a hundred leaks, one in a hundred is slow."""
+    """Services with latency, rate, errors, CPU, memory and its limit; of a hundred one leaks and one is slow."""
     story = Story(steps=steps, seed=11)
     for number in range(series // 6):
         entity = f"service:crowd/{number:05d}"
