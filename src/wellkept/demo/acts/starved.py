@@ -29,7 +29,7 @@ class Starved:
             detail = wait_incident(scene, "one incident, of the shop and of the model", _holds_both, 90)
             incident = detail["incident"]["id"]
             scene.screen.note(detail["incident"]["title"])
-            scene.wait(f"{FEATURES} is named as the cause", lambda: _names(scene, incident), 40)
+            cause = scene.wait(f"{FEATURES} is named as the cause", lambda: _named(scene, incident), 40)
             verdict = scene.wait(f"the verdict on the model: {BROKEN}", lambda: _broken(scene), 60)
             scene.screen.note(verdict["sentence"])
             scene.wait("the drift of its scores is held in the same incident", lambda: _drift_in(scene, incident), 60)
@@ -45,8 +45,8 @@ class Starved:
         spans = [lasted(finding, now()) for finding in closed["findings"]]
         scene.outage = min(start for start, _ in spans), max(end for _, end in spans)
         return Told(
-            cause=cause_of(detail) or FEATURES,
-            action="retraining held, nothing else to do",
+            cause=cause,
+            action="retraining held",
             result=f"{verdict['judgement']}; one incident, {count} predictions on bad features listed, resolved when "
             "the neighbour left",
             detected_after_s=detected_after(closed, fault),
@@ -68,8 +68,10 @@ def _is_ours(incident: Record) -> bool:
     return any(member["entity"].startswith(ours) for member in incident["members"])
 
 
-def _names(scene: Scene, incident: str) -> bool:
-    return cause_of(scene.observer.incident(incident)) == FEATURES
+def _named(scene: Scene, incident: str) -> str:
+    """The cause that is named, once it is the feature service."""
+    cause = cause_of(scene.observer.incident(incident))
+    return cause if cause == FEATURES else ""
 
 
 def _broken(scene: Scene) -> Record | None:
