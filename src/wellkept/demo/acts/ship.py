@@ -38,7 +38,8 @@ class Ship:
         return Told(
             cause=f"{len(live)} models were live" if live else "no model was live",
             action=f"promote version {details['version']}, approved by {approver(scene, plan)}",
-            result=f"version {details['version']} is live (average precision {metric:.2f} on held-out rows), {count} checkouts scored",
+            result=f"version {details['version']} is live (average precision {metric:.2f} on held-out rows), "
+            f"{count} checkouts scored",
             evidence={"job": job["id"], "version": details["digest"], "plan": plan},
         )
 
