@@ -7,9 +7,10 @@ import logging
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -54,15 +55,31 @@ def command(
     address, token = _server(url or configuration.url, token_file, configuration.token, configuration.token_file)
     agent = Agent(configuration, address, token)
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        agent.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    _stop_at_signals(agent.stop)
     if once:
         agent.run_once()
     else:
         agent.run()
+
+
+def _stop_at_signals(stop: Callable[[], None]) -> None:
+    """Have the agent stopped by SIGTERM or SIGINT, from a thread.
+
+    A parent with many threads that is killed sends its death signal once for each of them. A handler that took a lock
+    could be interrupted by its own next call while it holds it, and wait for itself; so the handler does nothing.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while os.read(reader, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
+            pass
+        stop()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def _server(url: str, given: Path | None, token: str, named: str) -> tuple[str, str]:
