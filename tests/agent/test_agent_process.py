@@ -215,3 +215,20 @@ def test_a_mistake_in_the_configuration_ends_it_with_the_mistake(agent: AgentPro
 
     assert agent.start().wait(WITHIN_S) == 2
     assert "agent.yaml: intervall_s: is not a known field" in agent.printed
+
+
+def test_it_ends_when_it_is_told_many_times_at_once(tmp_path: Path) -> None:
+    """A killed parent with many threads sends its death signal once for each of them."""
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        agent = AgentProcess(folder, "http://127.0.0.1:9")
+        process = agent.start()
+        agent.until(lambda agent=agent: (agent.folder / "state" / "journal.sqlite").exists())  # type: ignore[misc]
+        agent.until(lambda agent=agent: "not answered" in agent.printed)  # type: ignore[misc]
+        for _ in range(400):
+            process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(WITHIN_S / 4) == 0
+        finally:
+            agent.close()
