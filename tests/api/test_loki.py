@@ -19,6 +19,7 @@ from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.loki import PushReader
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.telemetry import Telemetry
 
 PUSH = "/loki/api/v1/push"
@@ -36,7 +37,7 @@ class Full:
     def otlp(self) -> Full:
         return self
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
         raise self.error
 
 

@@ -24,6 +24,7 @@ from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.telemetry import Telemetry
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -45,7 +46,7 @@ class Sink:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
         raise self._error
 
 

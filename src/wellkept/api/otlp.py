@@ -22,6 +22,7 @@ from wellkept.ops.ingest.content import gunzip
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.json_request import to_protobuf
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -
     limit = ingest.settings.max_body_bytes
     body = await read_body(request, what, limit)
 
-    def submit() -> Future[None]:
+    def submit() -> Future[Receipt]:
         plain = gunzip(what, body, limit) if coding == "gzip" else body
         return ingest.submit(signal, to_protobuf(signal, plain) if media == JSON else plain)
 

@@ -23,6 +23,7 @@ from wellkept.kernel.errors import InputError, OverloadError, StoreError, TooLar
 from wellkept.ops.ingest.content import gunzip
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def parsed(what: str, body: bytes) -> Any:
 async def store_logs(ingest: Ingest, bodies: Sequence[bytes]) -> None:
     """Return when all the bodies are stored."""
 
-    def submit() -> list[Future[None]]:
+    def submit() -> list[Future[Receipt]]:
         return [ingest.submit(Signal.LOGS, body) for body in bodies]
 
     futures = await run_in_threadpool(submit)

@@ -38,6 +38,7 @@ from wellkept.spine.plugins import load
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.state.state import State
+from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.telemetry import Telemetry
 
 STEPS = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -207,7 +208,7 @@ class Replay:
     def feed(self, after_ns: int, until_ns: int) -> None:
         """Send what arrived between two moments through ingest, and wait until it is stored."""
         self.clock.set(from_nanos(until_ns))
-        waiting: list[Future[None]] = []
+        waiting: list[Future[Receipt]] = []
         for signal, body in self.recording.arrivals(after_ns, until_ns):
             waiting.append(self._ingest.submit(signal, body))
             if len(waiting) >= _QUEUE:

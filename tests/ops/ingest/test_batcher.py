@@ -11,6 +11,7 @@ import pytest
 from wellkept.kernel.errors import InputError, OverloadError, StoreError
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.batcher import BURST, Batcher
+from wellkept.store.telemetry.receipt import Receipt
 
 AT_ONCE = IngestSettings(group_s=0.0, pace_s=0.0)
 PATIENCE_S = 20.0
@@ -27,7 +28,7 @@ class Shelf:
         self._refuses = refuses
         self.open.set()
 
-    def write(self, bodies: Sequence[bytes]) -> None:
+    def write(self, bodies: Sequence[bytes]) -> Sequence[Receipt]:
         self.tries += 1
         self.begun.set()
         assert self.open.wait(PATIENCE_S)
@@ -35,13 +36,14 @@ class Shelf:
         if error is not None:
             raise error
         self.groups.append(list(bodies))
+        return [Receipt(items=len(body)) for body in bodies]
 
     @property
     def stored(self) -> list[bytes]:
         return [body for group in self.groups for body in group]
 
 
-def held(shelf: Shelf, batcher: Batcher) -> Future[None]:
+def held(shelf: Shelf, batcher: Batcher) -> Future[Receipt]:
     """Keep the writer busy with a first body, so that what follows gathers behind it."""
     shelf.open.clear()
     first = batcher.submit(b"first")
@@ -123,6 +125,16 @@ def test_a_poison_body_is_refused_alone(shelf: Shelf, bad: set[bytes]) -> None:
     assert all(isinstance(futures[body].exception(), InputError) for body in bad)
     assert sorted(picky.stored) == sorted({*futures, b"first"} - bad)
     assert picky.tries <= 2 + 2 * 6 * len(bad)
+    batcher.close()
+
+
+def test_every_sender_gets_its_own_receipt(shelf: Shelf) -> None:
+    batcher = Batcher("logs", shelf.write, AT_ONCE)
+    first = held(shelf, batcher)
+    others = [batcher.submit(b"x" * n) for n in range(1, 4)]
+    shelf.open.set()
+    assert first.result(PATIENCE_S) == Receipt(items=5)
+    assert [future.result(PATIENCE_S).items for future in others] == [1, 2, 3]
     batcher.close()
 
 

@@ -17,6 +17,7 @@ from wellkept.kernel.errors import InputError, OverloadError, StoreError, TooLar
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import ALL, Receipt
 from wellkept.store.telemetry.telemetry import Telemetry
 
 PATIENCE_S = 60.0
@@ -103,11 +104,12 @@ class Failing:
         self._errors = itertools.chain(errors, itertools.repeat(None))
         self.stored: list[bytes] = []
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
         error = next(self._errors)
         if error is not None:
             raise error
         self.stored += bodies
+        return [ALL] * len(bodies)
 
 
 @pytest.mark.parametrize("error", [StoreError("disk gone"), OverloadError("not now", 5), RuntimeError("surprise")])
@@ -135,9 +137,10 @@ def test_closing_stores_what_was_taken(telemetry: Telemetry) -> None:
 
 def test_one_signal_does_not_wait_for_another() -> None:
     class Stuck(Failing):
-        def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
+        def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
             if signal is Signal.LOGS:
                 traces.result(PATIENCE_S)
+            return [ALL] * len(bodies)
 
     ingest = Ingest(SimpleNamespace(otlp=Stuck()), SettableClock(NOON), SETTINGS)
     waiting = ingest.submit(Signal.LOGS, line("waits for the trace"))

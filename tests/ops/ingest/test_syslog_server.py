@@ -18,6 +18,7 @@ from wellkept.ops.ingest.syslog import server as server_module
 from wellkept.ops.ingest.syslog.lines import LineReader
 from wellkept.ops.ingest.syslog.server import SyslogServer, SyslogSettings
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import ALL, Receipt
 
 PATIENCE_S = 20.0
 ANY = SyslogSettings(udp_port=0, tcp_port=0)
@@ -31,17 +32,17 @@ class Shelf:
         self.refuses: WellkeptError | None = None
         self.asked = threading.Event()
 
-    def submit(self, signal: Signal, body: bytes) -> Future[None]:
+    def submit(self, signal: Signal, body: bytes) -> Future[Receipt]:
         assert signal is Signal.LOGS
         self.asked.set()
-        done: Future[None] = Future()
+        done: Future[Receipt] = Future()
         if isinstance(self.refuses, OverloadError):
             raise self.refuses
         if self.refuses is not None:
             done.set_exception(self.refuses)
         else:
             self.bodies.append(body)
-            done.set_result(None)
+            done.set_result(ALL)
         return done
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class IngestSettings:
 class Sink(Protocol):
     """Where request bodies are stored."""
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
-        """Store the bodies, all or an error.
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+        """Store the bodies, all or an error; gives what became of each.
 
         Raises:
             InputError: a body cannot be decoded.

@@ -12,10 +12,13 @@ from concurrent.futures import Future
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, WellkeptError
 from wellkept.ops.ingest.base import IngestSettings
+from wellkept.store.telemetry.receipt import Receipt
 
 _log = logging.getLogger(__name__)
 
-_Item = tuple[bytes, "Future[None]"]
+_Item = tuple[bytes, "Future[Receipt]"]
+Write = Callable[[Sequence[bytes]], Sequence[Receipt]]
+"""Stores bodies, all or an error; gives what became of each."""
 BURST = 8
 """So many small groups may follow one another at once before they are paced."""
 _AT_FAULT = 3
@@ -29,7 +32,7 @@ class Batcher:
     A body that cannot be stored is refused alone: a group that fails is tried again in halves.
     """
 
-    def __init__(self, name: str, write: Callable[[Sequence[bytes]], None], settings: IngestSettings) -> None:
+    def __init__(self, name: str, write: Write, settings: IngestSettings) -> None:
         self._name, self._write, self._settings = name, write, settings
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
@@ -40,8 +43,8 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name=f"ingest-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, body: bytes) -> Future[None]:
-        """Put a body in the queue; the future is done when the body is stored, or holds why it was not.
+    def submit(self, body: bytes) -> Future[Receipt]:
+        """Put a body in the queue; the future holds what became of the body, or why it is not stored.
 
         Raises:
             OverloadError: the queue is full, or the door is closing.
@@ -53,7 +56,7 @@ class Batcher:
                 raise OverloadError(
                     f"ingest of {self._name}: {self._bytes} bytes wait, at most {self._settings.queue_bytes} may"
                 )
-            future: Future[None] = Future()
+            future: Future[Receipt] = Future()
             if not self._waiting:
                 self._waiting_since = time.monotonic()
             self._waiting.append((body, future))
@@ -101,7 +104,8 @@ class Batcher:
         parts, alone = [group], 0
         while parts:
             part = parts.pop()
-            error = self._try([body for body, _ in part])
+            found = self._try([body for body, _ in part])
+            error = found if isinstance(found, WellkeptError) else None
             if error is None:
                 alone = 0
             elif len(part) > 1 and alone < _AT_FAULT and not isinstance(error, OverloadError):
@@ -113,24 +117,26 @@ class Batcher:
                 alone += 1
             with self._changed:
                 self._bytes -= sum(len(body) for body, _ in part)
-            for _, future in part:
-                _settle(future, error)
+            results: Sequence[Receipt | WellkeptError] = (
+                [found] * len(part) if isinstance(found, WellkeptError) else found
+            )
+            for (_, future), result in zip(part, results, strict=True):
+                _settle(future, result)
 
-    def _try(self, bodies: Sequence[bytes]) -> WellkeptError | None:
+    def _try(self, bodies: Sequence[bytes]) -> Sequence[Receipt] | WellkeptError:
         try:
-            self._write(bodies)
+            return self._write(bodies)
         except (InputError, OverloadError, StoreError) as error:
             return error
         except Exception as error:  # noqa: BLE001 - the edge of the writer thread, which must outlive any surprise
             _log.exception("ingest of %s failed", self._name)
             return StoreError(f"ingest of {self._name}: {type(error).__name__}")
-        return None
 
 
-def _settle(future: Future[None], error: WellkeptError | None) -> None:
+def _settle(future: Future[Receipt], result: Receipt | WellkeptError) -> None:
     if not future.set_running_or_notify_cancel():
         return  # the sender has gone away; whether its body was stored makes no difference to it
-    if error is None:
-        future.set_result(None)
+    if isinstance(result, WellkeptError):
+        future.set_exception(result)
     else:
-        future.set_exception(error)
+        future.set_result(result)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import TooLargeError
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.ingest.base import IngestSettings, Store
-from wellkept.ops.ingest.batcher import Batcher
+from wellkept.ops.ingest.batcher import Batcher, Write
 from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import ALL, Receipt
 
 STAGE = Stage(
     name="ops.ingest",
@@ -31,7 +32,7 @@ class Ingest:
         self._telemetry, self._clock = telemetry, clock
         self._batchers = {signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal}
 
-    def submit(self, signal: Signal, body: bytes) -> Future[None]:
+    def submit(self, signal: Signal, body: bytes) -> Future[Receipt]:
         """Check a protobuf body's framing and queue it; the future is done when it is stored.
 
         Raises:
@@ -44,8 +45,8 @@ class Ingest:
             raise TooLargeError(f"OTLP {signal} request", f"must be at most {limit} bytes", len(body))
         check(signal, body)
         if not body:
-            done: Future[None] = Future()
-            done.set_result(None)
+            done: Future[Receipt] = Future()
+            done.set_result(ALL)
             return done
         return self._batchers[signal].submit(body)
 
@@ -54,8 +55,8 @@ class Ingest:
         for batcher in self._batchers.values():
             batcher.close()
 
-    def _writer(self, signal: Signal) -> Callable[[Sequence[bytes]], None]:
-        def write(bodies: Sequence[bytes]) -> None:
-            self._telemetry.otlp.insert(signal, bodies, to_nanos(self._clock.now()))
+    def _writer(self, signal: Signal) -> Write:
+        def write(bodies: Sequence[bytes]) -> Sequence[Receipt]:
+            return self._telemetry.otlp.insert(signal, bodies, to_nanos(self._clock.now()))
 
         return write

@@ -25,6 +25,7 @@ from wellkept.ops.ingest.syslog.framing import Framer
 from wellkept.ops.ingest.syslog.lines import Line, LineReader
 from wellkept.ops.ingest.syslog.sockets import SO_RXQ_OVFL, Connection, bound
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ _OVERHEAD = 100
 class Sink(Protocol):
     """Ingest as this server sees it."""
 
-    def submit(self, signal: Signal, body: bytes) -> Future[None]: ...
+    def submit(self, signal: Signal, body: bytes) -> Future[Receipt]: ...
 
 
 @dataclass(frozen=True, slots=True)

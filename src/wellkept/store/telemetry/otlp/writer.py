@@ -13,6 +13,7 @@ from wellkept.store.telemetry.otlp.framing import families, resources
 from wellkept.store.telemetry.otlp.nested import flatten
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
 from wellkept.store.telemetry.otlp.seen import SeenResources
+from wellkept.store.telemetry.receipt import ALL, Receipt
 from wellkept.store.telemetry.statements import load, of_families
 
 
@@ -40,8 +41,8 @@ class OtlpWriter:
         self._batches = itertools.count()
         self._seen = SeenResources()
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> None:
-        """Store uncompressed protobuf bodies; when it returns they are on disk.
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+        """Store uncompressed protobuf bodies; when it returns they are on disk. Gives what became of each.
 
         ``received_ns`` is the time (nanoseconds since the epoch) of what carries no time of its own.
 
@@ -58,6 +59,7 @@ class OtlpWriter:
                 self._insert(signal, flatten(signal, body), received_ns)
         except BodyError as error:
             raise InputError(f"OTLP {signal} request", error.rule) from None
+        return [ALL] * len(bodies)
 
     def _insert(self, signal: Signal, body: bytes, received_ns: int) -> None:
         common: dict[str, object] = {"received": received_ns, "schema": schema_path(signal)}
