@@ -22,8 +22,13 @@ from wellkept.sdk.client import Client
 
 T = TypeVar("T")
 PATIENCE_S = 120.0
-QUIET = {"WELLKEPT_AGENT__ENABLED": "false", "WELLKEPT_ML__SERVE": "false", "WELLKEPT_ML__SERVE_PORT": "0"}
-"""No process beside the server, unless a test says so."""
+QUIET = {
+    "WELLKEPT_AGENT__ENABLED": "false",
+    "WELLKEPT_INGEST__GRPC__ENABLED": "false",
+    "WELLKEPT_ML__SERVE": "false",
+    "WELLKEPT_ML__SERVE_PORT": "0",
+}
+"""No process beside the server and no port that another test could want, unless a test says so."""
 
 
 def until(look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:

@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_it_says_that_it_is_ready_in_one_line_when_its_doors_are_open(server: Running) -> None:
     words = json.loads(server.ready)
 
-    assert words == {"ready": True, "address": server.address, "token": server.token}
+    assert words == {"ready": True, "address": server.address, "grpc": None, "token": server.token}
     assert server.ready.count("\n") == 1
     with server.stranger() as http:
         assert http.get("/readyz").json() == {"status": "ready"}
@@ -35,10 +35,11 @@ def test_it_says_that_it_is_ready_in_one_line_when_its_doors_are_open(server: Ru
 
 
 def test_to_a_person_it_says_where_the_page_is(capsys: pytest.CaptureFixture[str]) -> None:
-    _say_ready("http://127.0.0.1:7460", "secret", as_json=False)
+    _say_ready("http://127.0.0.1:7460", "http://127.0.0.1:4317", "secret", as_json=False)
 
     said = capsys.readouterr().out
     assert "http://127.0.0.1:7460/?token=secret" in said
+    assert "http://127.0.0.1:4317 (OTLP over gRPC" in said
     assert "Ctrl-C" in said
 
 

@@ -53,7 +53,7 @@ class Authentication:
 
     def _is_known(self, scope: Scope) -> bool:
         headers, path = Headers(scope=scope), scope["path"]
-        if is_bearer(headers, self._token) or (path.startswith(SENDERS) and _is_password(headers, self._token)):
+        if (is_sender if path.startswith(SENDERS) else is_bearer)(headers, self._token):
             return True
         is_page = not path.startswith(PROGRAMS) or scope["method"] in ("GET", "HEAD")
         session = _cookie(headers)
@@ -68,6 +68,11 @@ def is_bearer(headers: Mapping[str, str], token: str) -> bool:
     """Whether the headers hold the token as a bearer's."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def is_sender(headers: Mapping[str, str], token: str) -> bool:
+    """Whether the headers prove that a sender may write: the token as a bearer's, or as a password."""
+    return is_bearer(headers, token) or _is_password(headers, token)
 
 
 def _is_password(headers: Mapping[str, str], token: str) -> bool:

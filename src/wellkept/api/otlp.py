@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from wellkept.api import otlp_answers as answers
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, TooLargeError, WellkeptError
 from wellkept.ops.ingest.content import gunzip
 from wellkept.ops.ingest.stage import Ingest
@@ -28,8 +29,7 @@ log = logging.getLogger(__name__)
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
-_INVALID_ARGUMENT, _RESOURCE_EXHAUSTED, _INTERNAL, _UNAVAILABLE = 3, 8, 13, 14
-_SMALL = 64 << 10
+SMALL = 64 << 10
 """A plain protobuf below this many bytes is looked at at once: handing it to a thread would cost more."""
 
 
@@ -46,7 +46,7 @@ def endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[Re
     async def take(request: Request) -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
-            await _store(request, ingest, signal, media)
+            receipt = await _store(request, ingest, signal, media)
         except WellkeptError as error:
             return refusal(error, media)
         except ClientDisconnect:
@@ -54,13 +54,15 @@ def endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[Re
         except Exception:
             log.exception("taking an OTLP %s request failed", signal)
             return refusal(StoreError(f"OTLP {signal} request: failed for a reason of the server's"), media)
-        return Response(b"" if media == PROTOBUF else b"{}", media_type=media)
+        if media == PROTOBUF:
+            return Response(answers.response(receipt), media_type=PROTOBUF)
+        return Response(orjson.dumps(answers.response_as_json(signal, receipt)), media_type=JSON)
 
     return take
 
 
-async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -> None:
-    """Read, unpack and submit; returns when it is stored."""
+async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -> Receipt:
+    """Read, unpack and submit; returns what became of it when it is stored."""
     what = f"OTLP {signal} request"
     if media not in (PROTOBUF, JSON):
         raise UnsupportedError(f"{what}, Content-Type", f"must be {PROTOBUF} or {JSON}", media)
@@ -74,8 +76,8 @@ async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -
         plain = gunzip(what, body, limit) if coding == "gzip" else body
         return ingest.submit(signal, to_protobuf(signal, plain) if media == JSON else plain)
 
-    is_quick = media == PROTOBUF and coding == "identity" and len(body) < _SMALL
-    await asyncio.wrap_future(submit() if is_quick else await run_in_threadpool(submit))
+    is_quick = media == PROTOBUF and coding == "identity" and len(body) < SMALL
+    return await asyncio.wrap_future(submit() if is_quick else await run_in_threadpool(submit))
 
 
 async def read_body(request: Request, what: str, limit: int) -> bytes:
@@ -96,8 +98,7 @@ def refusal(error: WellkeptError, media: str) -> Response:
     headers = {"Retry-After": str(error.retry_after_s if isinstance(error, OverloadError) else 1)}
     message = str(error)
     if media == PROTOBUF:
-        text = message.encode()
-        body = b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
+        body = answers.status(code, message)
     else:
         body, media = orjson.dumps({"code": code, "message": message}), JSON
     return Response(body, status, headers=headers if status == 503 else None, media_type=media)
@@ -106,23 +107,14 @@ def refusal(error: WellkeptError, media: str) -> Response:
 def _status(error: WellkeptError) -> tuple[int, int]:
     match error:
         case UnsupportedError():
-            return 415, _INVALID_ARGUMENT
+            return 415, answers.INVALID_ARGUMENT
         case TooLargeError():
-            return 413, _RESOURCE_EXHAUSTED
+            return 413, answers.RESOURCE_EXHAUSTED
         case InputError():
-            return 400, _INVALID_ARGUMENT
+            return 400, answers.INVALID_ARGUMENT
         case OverloadError():
-            return 503, _UNAVAILABLE
+            return 503, answers.UNAVAILABLE
         case StoreError():
-            return 503, _INTERNAL
+            return 503, answers.INTERNAL
         case _:
-            return 503, _INTERNAL
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+            return 503, answers.INTERNAL

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.app.clock import SystemClock
+from wellkept.app.grpc import grpc_server
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
@@ -63,6 +64,7 @@ class Platform:
             self.identity = Identity(self.topology, self.clock)
             self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts)
             undo.callback(self.alerts.close)
+            self.grpc = grpc_server(settings.ingest.grpc, self.ingest, data)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
@@ -84,14 +86,17 @@ class Platform:
         self._schedule.start()
         if self.syslog is not None:
             self.syslog.start()
+        if self.grpc is not None:
+            self.grpc.start()
 
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
         self._schedule.stop()
         if self._runs is not None:
             self._runs.close()
-        if self.syslog is not None:
-            self.syslog.close()
+        for server in (self.syslog, self.grpc):
+            if server is not None:
+                server.close()
         self.alerts.close()
         self.ingest.close()
         self.telemetry.close()
@@ -119,6 +124,8 @@ class Platform:
         doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts)}
         if self.syslog is not None:
             doors["syslog"] = self.syslog.status()
+        if self.grpc is not None:
+            doors["grpc"] = self.grpc.status()
         loops = {"ops": self.ops is not None, "ml": self.ml is not None}
         return {**loops, "data": str(self.settings.data), "jobs": jobs, "doors": doors}
 

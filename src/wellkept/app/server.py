@@ -56,7 +56,8 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
                 lifespan="off",
                 timeout_graceful_shutdown=3,
             )
-            ready = functools.partial(_say_ready, address, token, as_json)
+            grpc = platform.grpc.address if platform.grpc is not None else None
+            ready = functools.partial(_say_ready, address, grpc, token, as_json)
             _Server(config, platform, _children(settings, address, data), ready).run(sockets=[listener])
         finally:
             platform.close()
@@ -152,11 +153,13 @@ def _children(settings: Settings, address: str, data: Path) -> list[Child]:
     return children
 
 
-def _say_ready(address: str, token: str, as_json: bool) -> None:
+def _say_ready(address: str, grpc: str | None, token: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"ready": True, "address": address, "token": token}))
+        click.echo(json.dumps({"ready": True, "address": address, "grpc": grpc, "token": token}))
     else:
         click.secho("Wellkept is ready.", bold=True)
         click.echo(f"  pages   {address}/?token={token}")
         click.echo(f"  doors   {address}/v1/metrics, /v1/logs, /v1/traces (OTLP; Authorization: Bearer {token})")
+        if grpc is not None:
+            click.echo(f"          {grpc} (OTLP over gRPC, with the same token)")
         click.echo("  stop    Ctrl-C")

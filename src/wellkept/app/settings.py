@@ -70,6 +70,17 @@ class Syslog(Part):
     """Zone of times that name none (RFC 3164), such as Europe/Berlin; empty for this machine's."""
 
 
+class Grpc(Part):
+    """The server of OTLP over gRPC. Where its port is taken, the rest of the platform does without it."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    allow_remote: bool = False
+    """Has to be true where ``host`` is not loopback."""
+    port: Port = 4317
+    """0 takes any free one."""
+
+
 class Ingest(Part):
     """The doors for telemetry."""
 
@@ -80,6 +91,7 @@ class Ingest(Part):
     queue_mib: Annotated[int, Field(ge=1)] = 256
     """Above this much waiting, senders are told to try again later."""
     alerts: AlertSettings = AlertSettings()
+    grpc: Grpc = Grpc()
     syslog: Syslog = Syslog()
 
 

@@ -136,6 +136,7 @@ def _platform(folder: Path, ports: dict[str, int]) -> dict[str, object]:
     return {
         "data": str(folder / "data"),
         "server": {"port": ports["server"]},
+        "ingest": {"grpc": {"enabled": False}},  # the shop speaks HTTP, and 4317 is for who runs beside the demo
         "ops": _PLATFORM,
         "ml": {"serve_port": ports["model"], "watch_every_s": 1.5},
         "agent": {"config": str(folder / "agent.yaml")},
