@@ -3,41 +3,80 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import grpc
 import pytest
 from opentelemetry._logs import LogRecord, SeverityNumber
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
+from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_metrics
+from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc_traces
+from opentelemetry.exporter.otlp.proto.http import Compression, _log_exporter, metric_exporter, trace_exporter
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from starlette.applications import Starlette
 from tests.api.serving import served
 
 from wellkept.api.otlp import routes
+from wellkept.api.otlp_grpc import GrpcSettings, OtlpGrpc
 from wellkept.app.clock import SystemClock
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.telemetry import Telemetry
 
 RESOURCE = Resource({"service.name": "checkout", "service.namespace": "shop", "host.id": "h1", "argv": ["a", "b"]})
 CHECKOUT = "service:shop/checkout"
+TOKEN = "the-token-of-this-test"
 A_WHILE = timedelta(minutes=5)
 
 
-@pytest.fixture
-def address(telemetry: Telemetry) -> Iterator[str]:
+@dataclass(frozen=True)
+class Exporters:
+    """The exporters of one way in; the argument says whether to compress."""
+
+    spans: Callable[[bool], SpanExporter]
+    metrics: Callable[[bool], MetricExporter]
+    logs: Callable[[bool], LogRecordExporter]
+
+
+def over_http(address: str) -> Exporters:
+    codings = (Compression.NoCompression, Compression.Gzip)
+    return Exporters(
+        lambda packs: trace_exporter.OTLPSpanExporter(f"{address}/v1/traces", compression=codings[packs]),
+        lambda packs: metric_exporter.OTLPMetricExporter(f"{address}/v1/metrics", compression=codings[packs]),
+        lambda packs: _log_exporter.OTLPLogExporter(f"{address}/v1/logs", compression=codings[packs]),
+    )
+
+
+def over_grpc(address: str) -> Exporters:
+    codings = (grpc.Compression.NoCompression, grpc.Compression.Gzip)
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    return Exporters(
+        lambda packs: grpc_traces.OTLPSpanExporter(address, headers=headers, compression=codings[packs]),
+        lambda packs: grpc_metrics.OTLPMetricExporter(address, headers=headers, compression=codings[packs]),
+        lambda packs: grpc_logs.OTLPLogExporter(address, headers=headers, compression=codings[packs]),
+    )
+
+
+@pytest.fixture(params=["http", "grpc"])
+def exporters(request: pytest.FixtureRequest, telemetry: Telemetry) -> Iterator[Exporters]:
     ingest = Ingest(telemetry, SystemClock())
-    with served(Starlette(routes=routes(ingest))) as found:
-        yield found
+    if request.param == "http":
+        with served(Starlette(routes=routes(ingest))) as found:
+            yield over_http(found)
+    else:
+        server = OtlpGrpc(GrpcSettings(port=0), ingest, TOKEN)
+        server.start()
+        assert server.address is not None
+        yield over_grpc(server.address)
+        server.close()
     ingest.close()
 
 
@@ -45,11 +84,10 @@ def span_of_time() -> tuple[datetime, datetime]:
     return datetime.now(UTC) - A_WHILE, datetime.now(UTC) + A_WHILE
 
 
-@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
-def test_spans(telemetry: Telemetry, address: str, compression: Compression) -> None:
+@pytest.mark.parametrize("packs", [False, True])
+def test_spans(telemetry: Telemetry, exporters: Exporters, packs: bool) -> None:
     provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(endpoint=f"{address}/v1/traces", compression=compression)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    provider.add_span_processor(BatchSpanProcessor(exporters.spans(packs)))
     tracer = provider.get_tracer("shop", "1.2")
     for number in range(50):
         with tracer.start_as_current_span("POST /pay", kind=SpanKind.SERVER, attributes={"n": number}) as span:
@@ -66,8 +104,8 @@ def test_spans(telemetry: Telemetry, address: str, compression: Compression) -> 
     assert dict(trace["ResourceAttributes"])["argv"] == '["a","b"]'
 
 
-def test_metrics(telemetry: Telemetry, address: str) -> None:
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"{address}/v1/metrics"), 3_600_000)
+def test_metrics(telemetry: Telemetry, exporters: Exporters) -> None:
+    reader = PeriodicExportingMetricReader(exporters.metrics(True), 3_600_000)
     provider = MeterProvider([reader], resource=RESOURCE, shutdown_on_exit=False)
     meter = provider.get_meter("shop")
     for number in range(100):
@@ -89,9 +127,9 @@ def test_metrics(telemetry: Telemetry, address: str) -> None:
     assert found["latency_sum"][3] == pytest.approx(49.5)
 
 
-def test_logs(telemetry: Telemetry, address: str) -> None:
+def test_logs(telemetry: Telemetry, exporters: Exporters) -> None:
     provider = LoggerProvider(resource=RESOURCE, shutdown_on_exit=False)
-    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(endpoint=f"{address}/v1/logs")))
+    provider.add_log_record_processor(BatchLogRecordProcessor(exporters.logs(False)))
     logger = provider.get_logger("shop")
     for number in range(30):
         logger.emit(
