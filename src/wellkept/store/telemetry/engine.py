@@ -35,6 +35,9 @@ _SESSION = (
 )
 """What every connection is set to. Two threads a query: one query must not starve the others of a small machine."""
 
+_DECODING = ", format_schema = {schema:String}, query_plan_enable_optimizations = 0, max_threads = 1"
+"""To decode a body is one pass: a plan that is made better costs more than it saves, and one thread keeps the order."""
+
 
 class Engine(Protocol):
     """What the telemetry store needs of an engine, embedded or a server."""
@@ -65,11 +68,15 @@ class Engine(Protocol):
         body: bytes | pa.Buffer,
         parameters: Parameters | None = None,
         *,
+        schema: str = "",
         limit_s: float = 30.0,
         limit_bytes: int = 0,
         writing: bool = False,
     ) -> pa.Table:
         """Run a SELECT over ``file({body:String}, ...)``, where the file is ``body``.
+
+        ``schema``: the file and the message that a protobuf body follows (``otlp.schema.schema_path``). Rows then come
+        in the order of the body.
 
         Raises:
             BodyError: the body is at fault (``failures.BodyError``). The rest as of ``query``.
@@ -149,13 +156,17 @@ class EmbeddedEngine:
         body: bytes | pa.Buffer,
         parameters: Parameters | None = None,
         *,
+        schema: str = "",
         limit_s: float = 30.0,
         limit_bytes: int = 0,
         writing: bool = False,
     ) -> pa.Table:
         text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}, max_memory_usage = {int(limit_bytes)}"
+        values: dict[str, object] = dict(parameters or {})
+        if schema:
+            text, values["schema"] = text + _DECODING, schema
         with _as_file(body) as path:
-            values = {**(parameters or {}), "body": path}
+            values["body"] = path
             return self._read("decode", text, values, self._writers if writing else self._readers)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:

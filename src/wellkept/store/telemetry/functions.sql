@@ -70,3 +70,43 @@ CREATE OR REPLACE FUNCTION wellkept_nanos AS (nanos, received) ->
 -- Each value as often as its count says, in order.
 CREATE OR REPLACE FUNCTION wellkept_spread AS (counts, values) ->
     arrayFlatten(arrayMap((n, v) -> arrayWithConstant(n, v), counts, values));
+
+-- The id of a series: 16 bits of its name, then 48 of all that tells it from others. So the series of one metric lie
+-- side by side in the points, and a query of one metric reads little else.
+CREATE OR REPLACE FUNCTION wellkept_series AS (name, hash) ->
+    bitOr(bitAnd(cityHash64(name), 0xFFFF000000000000), bitShiftRight(hash, 16));
+
+-- What a point with buckets or quantiles is taken apart into, as (kind, bound, value): 1 its count, 2 its sum, 3 a
+-- bucket with the upper bound `le` and the count of everything up to it, 4 a quantile.
+CREATE OR REPLACE FUNCTION wellkept_buckets AS (bounds, counts) -> arrayMap(
+    (bound, n) -> (toUInt8(3), bound, toFloat64(n)),
+    arraySlice(bounds, 1, least(length(bounds), length(counts))),
+    arrayCumSum(arraySlice(counts, 1, least(length(bounds), length(counts)))));
+
+CREATE OR REPLACE FUNCTION wellkept_totals AS (count, sum) -> arrayConcat(
+    [(toUInt8(1), toFloat64(0), toFloat64(count))],
+    if(isNull(sum), [], [(toUInt8(2), toFloat64(0), assumeNotNull(sum))]));
+
+CREATE OR REPLACE FUNCTION wellkept_parts_of_histogram AS (p) -> arrayConcat(
+    wellkept_totals(p.count, p.sum),
+    wellkept_buckets(arrayPushBack(p.explicit_bounds, inf), p.bucket_counts));
+
+-- Bucket i of an exponential histogram ends at base^(offset + i + 1), where base is 2^(2^-scale). Negative values come
+-- first and from the far end, then those about zero.
+CREATE OR REPLACE FUNCTION wellkept_parts_of_exponential_histogram AS (p) -> arrayConcat(
+    wellkept_totals(p.count, p.sum),
+    wellkept_buckets(
+        arrayConcat(
+            arrayMap(
+                i -> -exp2((p.negative.offset + i - 1) / exp2(p.scale)),
+                arrayReverse(arrayEnumerate(p.negative.bucket_counts))),
+            [p.zero_threshold],
+            arrayMap(
+                i -> exp2((p.positive.offset + i) / exp2(p.scale)), arrayEnumerate(p.positive.bucket_counts)),
+            [inf]),
+        arrayConcat(
+            arrayReverse(p.negative.bucket_counts), [p.zero_count], p.positive.bucket_counts, [toUInt64(0)])));
+
+CREATE OR REPLACE FUNCTION wellkept_parts_of_summary AS (p) -> arrayConcat(
+    wellkept_totals(p.count, toNullable(p.sum)),
+    arrayMap(q -> (toUInt8(4), q.quantile, q.value), p.quantile_values));

@@ -7,7 +7,6 @@ import re
 from importlib.resources import files
 
 _INCLUDE = re.compile(r"^-- include (\S+)((?: \w+=\S+)*)$", re.MULTILINE)
-_FAMILIES = "-- families\n"
 
 
 @functools.cache
@@ -25,13 +24,6 @@ def _include(line: re.Match[str]) -> str:
     words = dict(pair.split("=", 1) for pair in line.group(2).split())
     text = load(line.group(1))
     return re.sub(r"\$(\w+)", lambda word: words[word.group(1)], text) if words else text
-
-
-@functools.cache
-def of_families(name: str, families: frozenset[str]) -> str:
-    """The text of a statement over metrics, with the passes of the families of metrics that a body holds."""
-    passes = "\nUNION ALL\n".join(load(f"otlp/families/{family}.sql") for family in sorted(families))
-    return load(name).replace(_FAMILIES, passes)
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from wellkept.store.telemetry.logs import Logs
 from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
+from wellkept.store.telemetry.points.limits import PointLimits
+from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.predictions import Labels, Predictions
 from wellkept.store.telemetry.promql.catalogue import mend
 from wellkept.store.telemetry.promql.promql import PromQL
@@ -30,9 +32,10 @@ class Telemetry:
     Everything in it may be called from several threads at once.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: PointLimits | None = None) -> None:
         self.engine = engine
-        self.otlp = OtlpWriter(engine)
+        self.points = PointWriter(engine, limits)
+        self.otlp = OtlpWriter(engine, self.points)
         self.metrics = Metrics(engine)
         self.spans = Spans(engine)
         self.logs = Logs(engine)
@@ -53,10 +56,11 @@ class Telemetry:
         retention: Mapping[str, float] | None = None,
         *,
         database: str = "wellkept",
+        limits: PointLimits | None = None,
     ) -> Self:
         """Open (or make) the store in ``folder`` and bring its schema up to date.
 
-        ``retention``: days to keep, by signal; see ``retention.SIGNALS``.
+        ``retention``: days to keep, by signal; see ``retention.SIGNALS``. ``limits``: of metric points.
 
         Raises:
             StoreError: the folder is open elsewhere, or the engine failed.
@@ -69,7 +73,7 @@ class Telemetry:
         except BaseException:
             engine.close()
             raise
-        return cls(engine)
+        return cls(engine, limits)
 
     def close(self) -> None:
         """Let go of the folder. What was acknowledged is on disk already."""

@@ -74,13 +74,27 @@ def _of_histogram(family: str, point: Any, base: Point) -> Iterator[Point]:
     yield replace(base, name="_count", kind="histogram_count", value=float(point.count))
     if point.HasField("sum"):
         yield replace(base, name="_sum", kind="histogram_sum", value=point.sum)
-    if family == "histogram":
-        total = 0
-        bounds = [*(number(bound) for bound in point.explicit_bounds), "+Inf"]
-        for bound, count in zip(bounds, point.bucket_counts, strict=True):
-            total += count
-            labels = {**base.attributes, "le": bound}
-            yield replace(base, name="_bucket", kind="histogram_bucket", attributes=labels, value=float(total))
+    total = 0
+    for bound, count in _explicit(point) if family == "histogram" else _exponential(point):
+        total += count
+        labels = {**base.attributes, "le": bound}
+        yield replace(base, name="_bucket", kind="histogram_bucket", attributes=labels, value=float(total))
+
+
+def _explicit(point: Any) -> Iterator[tuple[str, int]]:
+    bounds = [*(number(bound) for bound in point.explicit_bounds), "+Inf"]
+    return zip(bounds, point.bucket_counts, strict=True)
+
+
+def _exponential(point: Any) -> Iterator[tuple[str, int]]:
+    """Upper bounds and counts from the lowest on: bucket i holds what is above base^(offset+i), up to its successor."""
+    base = 2.0 ** (2.0**-point.scale)
+    for index in reversed(range(len(point.negative.bucket_counts))):
+        yield number(-(base ** (point.negative.offset + index))), point.negative.bucket_counts[index]
+    yield number(point.zero_threshold), point.zero_count
+    for index, count in enumerate(point.positive.bucket_counts):
+        yield number(base ** (point.positive.offset + index + 1)), count
+    yield "+Inf", 0
 
 
 def _of_summary(point: Any, base: Point) -> Iterator[Point]:

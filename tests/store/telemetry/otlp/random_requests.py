@@ -88,10 +88,17 @@ def metrics(draw: st.DrawFn) -> Metric:
             is_monotonic = draw(st.booleans())
             metric.sum.CopyFrom(Sum(data_points=made, is_monotonic=is_monotonic, aggregation_temporality=temporality))
         case "histogram":
-            buckets = draw(st.lists(histogram_points(), max_size=2))
-            metric.histogram.CopyFrom(Histogram(data_points=buckets, aggregation_temporality=temporality))
+            made = draw(st.lists(histogram_points(), max_size=2))
+            metric.histogram.CopyFrom(Histogram(data_points=made, aggregation_temporality=temporality))
         case "exponential_histogram":
-            fields = {"count": st.integers(0, 2**63), "sum": st.none() | finite, "scale": st.integers(-2, 8)}
+            buckets = st.builds(
+                ExponentialHistogramDataPoint.Buckets,
+                offset=st.integers(-3, 3),
+                bucket_counts=st.lists(st.integers(0, 1000), max_size=3),
+            )
+            # Of these scales the bounds are powers of two: the same numbers however they are worked out.
+            fields = {"count": st.integers(0, 2**63), "sum": st.none() | finite, "scale": st.integers(-2, 0)}
+            fields |= {"positive": buckets, "negative": buckets, "zero_count": st.integers(0, 9)}
             spread = _points(draw, ExponentialHistogramDataPoint, **fields)
             exponential = ExponentialHistogram(data_points=spread, aggregation_temporality=temporality)
             metric.exponential_histogram.CopyFrom(exponential)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.store.telemetry.otlp.random_requests import FIRST_NS, metrics_requests
+from tests.store.telemetry.otlp.random_requests import FIRST_NS
 
 from wellkept.kernel.errors import InputError
-from wellkept.store.telemetry.otlp.framing import check, families
+from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -101,19 +101,6 @@ def test_what_is_no_request_is_named(bytes_: bytes, rule: str) -> None:
 def test_noise_is_refused_or_passes_and_never_crashes(noise: bytes) -> None:
     with contextlib.suppress(InputError):
         check("metrics", noise)
-        families(noise)
-
-
-@settings(max_examples=100, deadline=None)
-@given(metrics_requests())
-def test_the_families_are_those_that_are_there(request_: ExportMetricsServiceRequest) -> None:
-    there = {
-        metric.WhichOneof("data")
-        for block in request_.resource_metrics
-        for scope in block.scope_metrics
-        for metric in scope.metrics
-    }
-    assert {*(families(request_.SerializeToString()) or ())} == there - {None}
 
 
 @pytest.mark.parametrize("signal", SIGNALS)

@@ -127,6 +127,22 @@ def test_a_histogram_becomes_cumulative_buckets(telemetry: Telemetry) -> None:
     assert {point.temporality for point in stored(telemetry)} == {1}
 
 
+def test_an_exponential_histogram_becomes_cumulative_buckets(telemetry: Telemetry) -> None:
+    metric = Metric(name="latency", unit="s")
+    metric.exponential_histogram.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+    point = metric.exponential_histogram.data_points.add(time_unix_nano=FIRST_NS, count=21, sum=9.0, scale=1)
+    point.zero_count, point.zero_threshold = 1, 0.001
+    point.positive.offset, point.negative.offset = -1, 2
+    point.positive.bucket_counts.extend([2, 3, 4])
+    point.negative.bucket_counts.extend([5, 6])
+    insert(telemetry, one(metric))
+    found = {float(point.attributes["le"]): point.value for point in stored(telemetry) if "le" in point.attributes}
+    root = math.sqrt(2)
+    wanted = {-(root**3): 6.0, -(root**2): 11.0, 0.001: 12.0, 1.0: 14.0, root: 17.0, root**2: 21.0, math.inf: 21.0}
+    assert sorted(found) == pytest.approx(sorted(wanted))
+    assert [found[bound] for bound in sorted(found)] == [wanted[bound] for bound in sorted(wanted)]
+
+
 def test_one_name_as_several_kinds_and_from_several_scopes_are_several_series(telemetry: Telemetry) -> None:
     """A sender that goes over from cumulative to delta, or two libraries with one name, must not mix their points."""
     request = ExportMetricsServiceRequest()
@@ -167,7 +183,6 @@ def test_a_repeated_point_counts_once(telemetry: Telemetry) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 1500])
 def test_many_metrics_in_one_request(telemetry: Telemetry, count: int) -> None:
-    """Of many metrics the engine tells which families are there; of a few, Python does."""
     request = ExportMetricsServiceRequest()
     metrics = request.resource_metrics.add().scope_metrics.add().metrics
     for index in range(count):
@@ -192,6 +207,7 @@ def test_every_family_among_many_metrics(telemetry: Telemetry) -> None:
         "sum",
         "histogram_count",
         "exponential_histogram_count",
+        "exponential_histogram_bucket",
         "summary_count",
         "summary_sum",
     }

@@ -12,15 +12,8 @@ from collections.abc import Iterator
 from wellkept.kernel.errors import InputError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_FAMILIES = {
-    5: "gauge",
-    7: "sum",
-    9: "histogram",
-    10: "exponential_histogram",
-    11: "summary",
-}
 _LOOKED_AT = 1000
-"""Metrics of a body; of more than these the engine tells sooner than Python (otlp/families.sql)."""
+"""Resources of a body; of more than these the engine tells sooner than Python."""
 
 
 def check(signal: str, body: bytes) -> None:
@@ -38,21 +31,6 @@ def check(signal: str, body: bytes) -> None:
         other += number != 1
     if other and not known:
         raise InputError(what, "holds nothing of this signal", f"{other} unknown fields")
-
-
-def families(body: bytes) -> frozenset[str] | None:
-    """Which families of metrics a checked metrics body holds; None where it holds too many metrics to look at here."""
-    found: set[str] = set()
-    looked_at = 0
-    what = "OTLP metrics request"
-    for block in _inner(what, body, 0, len(body), 1):
-        for scope in _inner(what, body, *block, 2):
-            for metric in _inner(what, body, *scope, 2):
-                looked_at += 1
-                if looked_at > _LOOKED_AT:
-                    return None
-                found.update(_FAMILIES[n] for n, *_ in _fields(what, body, *metric) if n in _FAMILIES)
-    return frozenset(found)
 
 
 def resources(body: bytes) -> frozenset[bytes] | None:

@@ -138,6 +138,12 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
+def _zigzag(value: int) -> bytes:
+    if not -(1 << 31) <= value < 1 << 31:
+        raise OverflowError
+    return _varint(value << 1 ^ value >> 31)
+
+
 def _ranged(bits: int, *, signed: bool) -> Callable[[int], bytes]:
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
@@ -152,6 +158,7 @@ def _ranged(bits: int, *, signed: bool) -> Callable[[int], bytes]:
 _NUMBERS: dict[str, tuple[int, Callable[[Any], bytes]]] = {
     "bool": (_VARINT, _ranged(1, signed=False)),
     "int32": (_VARINT, _ranged(32, signed=True)),
+    "sint32": (_VARINT, _zigzag),
     "int64": (_VARINT, _ranged(64, signed=True)),
     "uint32": (_VARINT, _ranged(32, signed=False)),
     "uint64": (_VARINT, _ranged(64, signed=False)),

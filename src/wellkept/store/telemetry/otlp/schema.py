@@ -17,6 +17,7 @@ _COLUMN_TYPES = {
     "bytes": "String",
     "bool": "Bool",
     "int32": "Int32",
+    "sint32": "Int32",
     "int64": "Int64",
     "uint32": "UInt32",
     "uint64": "UInt64",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.failures import BodyError, NestedError
-from wellkept.store.telemetry.otlp.framing import families, resources
+from wellkept.store.telemetry.otlp.framing import resources
+from wellkept.store.telemetry.otlp.metrics import MetricDecoder
 from wellkept.store.telemetry.otlp.nested import flatten
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
 from wellkept.store.telemetry.otlp.seen import SeenResources
+from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.receipt import ALL, Receipt
-from wellkept.store.telemetry.statements import load, of_families
+from wellkept.store.telemetry.statements import load
 
 
 class Signal(StrEnum):
@@ -25,9 +26,6 @@ class Signal(StrEnum):
     TRACES = "traces"
 
 
-_WANTED = "SELECT count() AS n FROM series_wanted WHERE batch = {batch:UInt64}"
-
-
 class OtlpWriter:
     """Stores the bodies of export requests.
 
@@ -36,9 +34,9 @@ class OtlpWriter:
     comes here must have been checked (``otlp.framing.check``).
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, points: PointWriter) -> None:
         self._engine = engine
-        self._batches = itertools.count()
+        self._metrics = MetricDecoder(engine, points)
         self._seen = SeenResources()
 
     def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
@@ -51,23 +49,24 @@ class OtlpWriter:
             StoreError: the engine failed; the same holds.
             OverloadError: the engine cannot take more at the moment.
         """
-        body = b"".join(bodies)
         try:
             try:
-                self._insert(signal, body, received_ns)
+                return self._insert(signal, bodies, received_ns)
             except NestedError:
-                self._insert(signal, flatten(signal, body), received_ns)
+                return self._insert(signal, [flatten(signal, body) for body in bodies], received_ns)
         except BodyError as error:
             raise InputError(f"OTLP {signal} request", error.rule) from None
-        return [ALL] * len(bodies)
 
-    def _insert(self, signal: Signal, body: bytes, received_ns: int) -> None:
-        common: dict[str, object] = {"received": received_ns, "schema": schema_path(signal)}
+    def _insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+        receipts: Sequence[Receipt] = [ALL] * len(bodies)
+        body = b"".join(bodies)
         if signal is Signal.METRICS:
-            self._insert_metrics(body, received_ns, common)
+            receipts = self._metrics.insert(bodies, received_ns)
         else:
-            self._engine.insert_body(load(f"otlp/{signal}.sql"), body, {**common, "structure": structure(signal)})
+            parameters = {"received": received_ns, "schema": schema_path(signal), "structure": structure(signal)}
+            self._engine.insert_body(load(f"otlp/{signal}.sql"), body, parameters)
         self._insert_resources(signal, body, received_ns)
+        return receipts
 
     def _insert_resources(self, signal: Signal, body: bytes, received_ns: int) -> None:
         found = resources(body)
@@ -82,22 +81,3 @@ class OtlpWriter:
         self._engine.insert_body(load("otlp/resources.sql"), body, parameters)
         if found is not None:
             self._seen.note(signal, found, received_ns)
-
-    def _insert_metrics(self, body: bytes, received_ns: int, common: Mapping[str, object]) -> None:
-        """Points first; then, only if they brought series that are not known yet, what those are."""
-        held = self._families(body)
-        if not held:
-            return
-        batch = received_ns + next(self._batches)
-        parameters = {**common, "batch": batch, **{family: structure("metrics", family) for family in held}}
-        self._engine.insert_body(of_families("otlp/metrics.sql", held), body, parameters)
-        if self._engine.query(_WANTED, {"batch": batch}, writing=True)["n"][0].as_py():
-            self._engine.insert_body(of_families("otlp/metrics_series.sql", held), body, parameters)
-
-    def _families(self, body: bytes) -> frozenset[str]:
-        held = families(body)
-        if held is not None:
-            return held
-        parameters = {"schema": schema_path("families"), "structure": structure("families")}
-        (row,) = self._engine.query_body(load("otlp/families.sql"), body, parameters, writing=True).to_pylist()
-        return frozenset(name for name, is_there in row.items() if is_there)

@@ -1,10 +1,1 @@
-SELECT
-    owner_hash, owner, '' AS suffix,
-    wellkept_pairs(p.attributes) AS attributes,
-    p.time_unix_nano AS nanos,
-    ifNull(p.as_double, toFloat64(p.as_int)) AS number,
-    p.flags AS flags
-FROM
-(
--- include otlp/owned_points.sql family=sum kind=sum monotonics=m.sum.is_monotonic temporalities=m.sum.aggregation_temporality
-)
+-- include otlp/families/number.sql family=sum is_monotonic=m.sum.is_monotonic temporality=m.sum.aggregation_temporality

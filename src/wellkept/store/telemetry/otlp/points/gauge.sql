@@ -1,0 +1,1 @@
+-- include otlp/points/number.sql family=gauge more=,0

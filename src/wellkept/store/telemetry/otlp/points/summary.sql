@@ -1,0 +1,1 @@
+-- include otlp/points/parts.sql family=summary more=,0

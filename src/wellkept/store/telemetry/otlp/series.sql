@@ -1,0 +1,43 @@
+-- What the series of some points of one family are. A point is named by its place among those of the family, which is
+-- the same here as in otlp/points: both statements decode the same bytes on one thread.
+SELECT
+    position,
+    wellkept_series(name, cityHash64(resource, scope, name, unit, kind, is_monotonic, temporality, pairs)) AS series,
+    name, unit, kind, is_monotonic, temporality, resource,
+    wellkept_entity(resource_attributes, attributes) AS entity,
+    attributes, resource_attributes
+FROM
+(
+    SELECT
+        position,
+        toValidUTF8(concat(owner_name, suffix)) AS name,
+        toValidUTF8(owner_unit) AS unit,
+        multiIf(
+            {family:String} IN ('gauge', 'sum'), {family:String},
+            suffix = '', 'summary_quantile',
+            concat(if({family:String} = 'summary', 'summary', 'histogram'), suffix)) AS kind,
+        toBool(rises AND kind != 'summary_quantile') AS is_monotonic,
+        toUInt8(told_temporality) AS temporality,
+        cityHash64(holder) AS resource,
+        scope,
+        pairs,
+        wellkept_map(pairs) AS attributes,
+        wellkept_map(holder) AS resource_attributes
+    FROM
+    (
+        SELECT
+            position, resource AS holder, scope, name AS owner_name, unit AS owner_unit, suffix, is_monotonic AS rises,
+            temporality AS told_temporality,
+            arraySort(arrayConcat(wellkept_pairs(p.attributes), told)) AS pairs
+        FROM
+        (
+            SELECT rowNumberInAllBlocks() AS position, *
+            FROM
+            (
+-- family
+            )
+        )
+        WHERE position IN {positions:Array(UInt64)}
+    )
+)
+ORDER BY position

@@ -1,0 +1,95 @@
+"""The cardinality guard: new series are let in as long as their metric, their service and the store have room."""
+
+from __future__ import annotations
+
+import collections
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.points.decoded import Ids, Whole
+from wellkept.store.telemetry.points.limits import PointLimits
+
+COUNTED_EVERY_S = 600.0
+"""What has not been seen for long stops counting, and makes room, when the series are counted anew."""
+
+_ACTIVE = """
+SELECT series, any(toString(name)) AS name, any(resource_attributes['service.name']) AS service,
+    toUnixTimestamp64Milli(max(last_seen)) AS noted
+FROM metric_series WHERE last_seen >= now64(3) - toIntervalSecond({active:UInt32}) GROUP BY series ORDER BY series"""
+
+
+class Guard:
+    """Counts series and refuses new ones where there are too many. Not safe for several threads."""
+
+    def __init__(self, engine: Engine, limits: PointLimits) -> None:
+        self._engine, self._limits = engine, limits
+        self._known: Ids = np.empty(0, np.uint64)
+        self._noted: Whole = np.empty(0, np.int64)
+        self._of_metric: collections.Counter[str] = collections.Counter()
+        self._of_service: collections.Counter[str] = collections.Counter()
+        self._counted_at = -np.inf
+        self.refused: collections.Counter[str] = collections.Counter()
+        """How many series were refused, by the limit that they met."""
+
+    @property
+    def count(self) -> int:
+        """How many series are there."""
+        return len(self._known)
+
+    def recount(self) -> bool:
+        """Count anew if it is time to; whether it was."""
+        if time.monotonic() - self._counted_at < COUNTED_EVERY_S:
+            return False
+        rows = self._engine.query(_ACTIVE, {"active": int(self._limits.active_s)}, writing=True)
+        self._known = rows["series"].to_numpy()
+        self._noted = rows["noted"].to_numpy()
+        self._of_metric = _counted(rows["name"])
+        self._of_service = _counted(rows["service"])
+        self._counted_at = time.monotonic()
+        return True
+
+    def noted(self, ids: Ids) -> Whole:
+        """When each was last written down as seen, in milliseconds; 0 for a series that is not there."""
+        if not len(self._known):
+            return np.zeros(len(ids), np.int64)
+        place = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
+        return np.where(self._known[place] == ids, self._noted[place], 0)
+
+    def admit(self, ids: Ids, names: Sequence[str], services: Sequence[str]) -> dict[int, str]:
+        """Let distinct new series in; gives those that are refused, by their index, with the reason."""
+        refused: dict[int, str] = {}
+        total = len(self._known)
+        for index, (name, service) in enumerate(zip(names, services, strict=True)):
+            if reason := self._full(total, name, service):
+                refused[index] = reason
+                continue
+            total += 1
+            self._of_metric[name] += 1
+            self._of_service[service] += 1
+        admitted = np.sort(np.delete(ids, list(refused)))
+        place = np.searchsorted(self._known, admitted)
+        self._known = np.insert(self._known, place, admitted)
+        self._noted = np.insert(self._noted, place, 0)
+        return refused
+
+    def _full(self, total: int, name: str, service: str) -> str:
+        limits = self._limits
+        if limits.series and total >= limits.series:
+            self.refused["store"] += 1
+            return f"the store has {limits.series} active series already (ingest.series)"
+        if limits.series_of_metric and self._of_metric[name] >= limits.series_of_metric:
+            self.refused["metric"] += 1
+            return f"metric {name} has {limits.series_of_metric} active series already (ingest.series_of_metric)"
+        if limits.series_of_service and service and self._of_service[service] >= limits.series_of_service:
+            self.refused["service"] += 1
+            return f"service {service} has {limits.series_of_service} active series already (ingest.series_of_service)"
+        return ""
+
+
+def _counted(column: pa.ChunkedArray) -> collections.Counter[str]:
+    counts = column.value_counts()
+    return collections.Counter(dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)))

@@ -1,0 +1,145 @@
+"""Decoded points into the tables: series are recognised, new ones described and let in or refused, points inserted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wellkept.store.telemetry.arrow import text_maps
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.points.decoded import DESCRIBED, Describe, Ids, Points, Whole
+from wellkept.store.telemetry.points.guard import Guard
+from wellkept.store.telemetry.points.known import KnownSeries
+from wellkept.store.telemetry.points.limits import PointLimits
+from wellkept.store.telemetry.points.skew import Skew
+from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.statements import load
+
+HOUR_MS = 3_600_000
+_REFRESHED_EVERY_S = 60.0
+_ROW = np.dtype([("series", "<u8"), ("time", "<i8"), ("value", "<f8")])
+_INSERT = """
+INSERT INTO metric_points SELECT series, time, value
+FROM file({body:String}, 'RowBinary', 'series UInt64, time DateTime64(3, ''UTC''), value Float64')"""
+
+Noted = Callable[[Whole], None]
+"""Hears of the hours (since the epoch) that stored points lie in."""
+
+
+class PointWriter:
+    """Stores groups of decoded points. It may be called from several threads.
+
+    A series is written down before its first point, so no point is ever without one. What is stored is told by request:
+    points of refused series, and those too late or too early, are not.
+    """
+
+    def __init__(self, engine: Engine, limits: PointLimits | None = None) -> None:
+        self.limits = limits or PointLimits()
+        self._engine = engine
+        self._known = KnownSeries()
+        self._guard = Guard(engine, self.limits)
+        self.skew = Skew(self.limits)
+        self._refreshed_at = time.monotonic()
+        self._lock = threading.Lock()
+        self.noted: Noted | None = None
+
+    def store(self, points: Points, bodies: int, describe: Describe, received_ms: int) -> list[Receipt]:
+        """Store the points of ``bodies`` requests; gives what became of each.
+
+        Raises:
+            StoreError: the engine failed, and some of the points may be stored.
+            OverloadError: the engine cannot take more at the moment.
+        """
+        if not len(points):
+            return [Receipt()] * bodies
+        with self._lock:
+            places, reasons = self._recognised(points, describe)
+            ids = self._known.ids(places)
+        is_timely = self.skew.is_timely(points.at, received_ms)
+        taken = is_timely & (ids != 0)
+        if taken.all():
+            self._insert(ids, points.at, points.value)
+        else:
+            self._insert(ids[taken], points.at[taken], points.value[taken])
+            reasons = [*reasons, *self.skew.reasons(points.at[~is_timely], received_ms)]
+        with self._lock:
+            self._known.see(self._known.find(points.raw[taken]), points.at[taken])
+        self._refresh()
+        return _receipts(points.body, taken, bodies, reasons)
+
+    def status(self) -> dict[str, object]:
+        """How many series there are, what was refused, and how far senders' clocks are off."""
+        return {"series": self._guard.count, "refused": dict(self._guard.refused), "skew": self.skew.status()}
+
+    def _recognised(self, points: Points, describe: Describe) -> tuple[NDArray[np.intp], list[str]]:
+        """Where each point's series is among the known ones, after those that were not have been described."""
+        if self._guard.recount():
+            self._known.forget_refused()
+        places = self._known.find(points.raw)
+        unknown = np.flatnonzero(places < 0)
+        if not len(unknown):
+            return places, []
+        raw, first = np.unique(points.raw[unknown], return_index=True)
+        positions = unknown[first]
+        order = np.argsort(positions)
+        reasons = self._describe(raw[order], positions[order], points.at[positions[order]], describe)
+        return self._known.find(points.raw), reasons
+
+    def _describe(self, raw: Ids, positions: Whole, at: Whole, describe: Describe) -> list[str]:
+        rows = describe(positions)
+        ids: Ids = np.array(rows["series"].to_numpy(), np.uint64)
+        distinct, first = np.unique(ids, return_index=True)
+        noted = self._guard.noted(distinct)
+        fresh = first[noted == 0]
+        refused = self._admit(rows.take(pa.array(fresh)), ids[fresh])
+        written = np.setdiff1d(fresh, fresh[list(refused)])
+        self._write(rows.take(pa.array(written)), at[written])
+        lost = np.isin(ids, ids[fresh[list(refused)]])
+        known_before = self._guard.noted(ids)
+        self._known.add(raw, np.where(lost, np.uint64(0), ids), np.where(known_before == 0, at, known_before))
+        return sorted(set(refused.values()))
+
+    def _admit(self, rows: pa.Table, ids: Ids) -> dict[int, str]:
+        names: Sequence[str] = rows["name"].to_pylist()
+        services = [found.get("service.name", "") for found in text_maps(rows["resource_attributes"])]
+        return self._guard.admit(ids, names, services)
+
+    def _write(self, rows: pa.Table, at: Whole) -> None:
+        times = pa.array(at, pa.timestamp("ms", "UTC"))
+        columns = rows.select(DESCRIBED).append_column("first_seen", times).append_column("last_seen", times)
+        self._engine.insert_arrow("metric_series", columns)
+
+    def _insert(self, ids: Ids, at: Whole, values: NDArray[np.float64]) -> None:
+        if not len(ids):
+            return
+        rows = np.empty(len(ids), _ROW)
+        rows["series"], rows["time"], rows["value"] = ids, at, values
+        self._engine.insert_body(_INSERT, rows.tobytes())
+        if self.noted is not None:
+            self.noted(np.unique(at // HOUR_MS))
+
+    def _refresh(self) -> None:
+        """Once a minute, write down that series were seen whose last note is old."""
+        with self._lock:
+            if time.monotonic() - self._refreshed_at < _REFRESHED_EVERY_S:
+                return
+            self._refreshed_at = time.monotonic()
+            ids, last = self._known.due()
+        if len(ids):
+            rows = np.empty(len(ids), _ROW)
+            rows["series"], rows["time"], rows["value"] = ids, last, 0.0
+            self._engine.insert_body(load("points/series_seen.sql"), rows.tobytes())
+
+
+def _receipts(body: NDArray[np.uint32], taken: NDArray[np.bool_], bodies: int, reasons: Sequence[str]) -> list[Receipt]:
+    stored = np.bincount(body[taken], minlength=bodies + 1)[1:].tolist()
+    if taken.all():
+        return [Receipt(items) for items in stored]
+    lost = np.bincount(body[~taken], minlength=bodies + 1)[1:].tolist()
+    reason = "; ".join(reasons) or "their series were refused before, for there are too many"
+    return [Receipt(items, rejected, reason if rejected else "") for items, rejected in zip(stored, lost, strict=True)]
