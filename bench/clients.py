@@ -3,8 +3,9 @@
     python bench/clients.py [--logger logger] [--prometheus PATH] [--alertmanager COMMAND] [--amtool PATH]
                             [--python PATH] [--lines 2000] [--alerts 40]
 
-A sender that is not named, or cannot be run, is left out. ``--alertmanager`` is a command line: the configuration's
-options are put behind it. ``--python`` is an interpreter that has cloudevents, python-logging-loki and requests.
+A sender that is not named, or cannot be run, is left out; OpenTelemetry's SDK, which is installed, always runs.
+``--alertmanager`` is a command line: the configuration's options are put behind it. ``--python`` is an interpreter that
+has cloudevents, python-logging-loki and requests.
 Prints one line for each sender, and one JSON object as the last line.
 """
 
@@ -78,13 +79,14 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         changes = {"WELLKEPT_INGEST__SYSLOG__ENABLED": "true", "WELLKEPT_INGEST__SYSLOG__UDP_PORT": "0",
-                   "WELLKEPT_INGEST__SYSLOG__TCP_PORT": "0", "WELLKEPT_ML__ENABLED": "false"}  # fmt: skip
+                   "WELLKEPT_INGEST__SYSLOG__TCP_PORT": "0", "WELLKEPT_INGEST__GRPC__PORT": "0",
+                   "WELLKEPT_ML__ENABLED": "false"}  # fmt: skip
         own = {name: value for name, value in os.environ.items() if not name.startswith("WELLKEPT_")}
         command = [sys.executable, "-m", "wellkept", "up", "--json", "--no-agent", "--port", "0", "--data", str(folder)]
         self.process = subprocess.Popen(command, env={**own, **changes}, cwd=folder, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         ready = json.loads(self.process.stdout.readline())
-        self.address, self.token = ready["address"], ready["token"]
+        self.address, self.grpc, self.token = ready["address"], ready["grpc"], ready["token"]
         self._http = httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
         self.started = datetime.now(UTC) - timedelta(minutes=5)
         doors = self.get("/api/v1/status")["doors"]["syslog"]
@@ -95,10 +97,19 @@ class Server:
         answer.raise_for_status()
         return answer.json()
 
+    def stored(self, what: str) -> dict[str, int]:
+        """How much is stored, by entity."""
+        found: dict[str, int] = self.get("/api/v1/stored", since=self.started.isoformat())["stored"][what]
+        return found
+
     def logs(self) -> int:
         """How many log records are stored."""
-        stored = self.get("/api/v1/stored", since=self.started.isoformat())["stored"]
-        return sum(stored["logs"].values())
+        return sum(self.stored("logs").values())
+
+    def value(self, question: str) -> int:
+        """The one number that answers a question in PromQL; 0 where there is none."""
+        found = self.get("/prometheus/api/v1/query", query=question)["data"]["result"]
+        return int(float(found[0]["value"][1])) if found else 0
 
     def findings(self, detector: str, *, is_open: bool) -> int:
         found = self.get("/api/v1/findings", limit=1000)["findings"]
@@ -130,7 +141,7 @@ def main() -> None:
 
 
 def _each(server: Server, chosen: argparse.Namespace, folder: Path) -> Iterator[Told]:
-    wanted: list[Iterator[Told]] = []
+    wanted = [by_opentelemetry(server, way, chosen.lines) for way in ("http", "grpc")]
     if chosen.logger:
         wanted.append(by_logger(server, chosen.logger, folder, chosen.lines))
     if chosen.prometheus:
@@ -164,6 +175,23 @@ def by_logger(server: Server, logger: str, folder: Path, lines: int) -> Iterator
         stored = _reached(lambda before=before: server.logs() - before, lines)  # type: ignore[misc]
         counts = server.get("/api/v1/status")["doors"]["syslog"]
         yield Told(name, lines, stored, f"dropped by the system {counts['dropped_by_system']}, lost {counts['lost']}")
+
+
+def by_opentelemetry(server: Server, way: str, count: int) -> Iterator[Told]:
+    """A program with OpenTelemetry's SDK, over HTTP and over gRPC."""
+    address = server.grpc if way == "grpc" else server.address
+    proof = {"OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{server.token}"}
+    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": address, **proof}
+    command = [sys.executable, str(Path(__file__).parent / "senders" / "otel_sdk.py"), way, str(count)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True)
+    sent = json.loads(done.stdout)
+    for question, wanted in sent["questions"].items():
+        found = _reached(lambda question=question: server.value(question), wanted)  # type: ignore[misc]
+        yield Told(f"OTel SDK, {way}: {question.split('bench_')[1].split('{')[0]}", wanted, found)
+    entity = f"service:bench-otel-{way}"
+    for name, kind in (("logs", "logs"), ("traces", "answers")):
+        found = _reached(lambda kind=kind: server.stored(kind).get(entity, 0), sent[name])  # type: ignore[misc]
+        yield Told(f"OTel SDK, {way}: {name}", sent[name], found)
 
 
 def by_prometheus(server: Server, prometheus: str, folder: Path, alerts: int) -> Iterator[Told]:
