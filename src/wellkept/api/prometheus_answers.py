@@ -15,6 +15,7 @@ EVERY_SERIES = 1_000_000_000
 
 def result_of(answer: Answer, asked: Asked) -> dict[str, object]:
     """The answer to an instant query."""
+    asked.warnings.extend(answer.warnings)
     moment = seconds(answer.steps.start_ms)
     match answer.value:
         case None:
@@ -34,6 +35,7 @@ def result_of(answer: Answer, asked: Asked) -> dict[str, object]:
 
 def matrix_of(answer: Answer, asked: Asked) -> dict[str, object]:
     """The answer to a range query, series in the order of their labels."""
+    asked.warnings.extend(answer.warnings)
     times = [seconds(millis) for millis in answer.steps.millis.tolist()]
     if isinstance(answer.value, Scalar):
         pairs = zip(times, all_shown(answer.value.values.tolist()), strict=True)

@@ -2,6 +2,7 @@
 
 An answer holds ``next``, the cursor of the page after it, where there is one. With ``Accept:
 application/vnd.apache.arrow.stream`` the rows come as an Arrow stream, and the cursor in the header ``Wellkept-Next``.
+``warnings`` (``Wellkept-Warning``) says where metrics were read from coarser values than their points.
 """
 
 from __future__ import annotations
@@ -172,12 +173,16 @@ def _pair(what: str, text: str) -> tuple[str, str, str]:
 def _answer(request: Request, what: str, page: Page) -> Response:
     """A page in the form that the client accepts."""
     headers = {"Wellkept-Next": page.next} if page.next else {}
+    if page.warnings:
+        headers["Wellkept-Warning"] = "; ".join(page.warnings)
     if ARROW in request.headers.get("accept", ""):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, page.rows.schema) as writer:
             writer.write_table(page.rows)
         return Response(sink.getvalue().to_pybytes(), media_type=ARROW, headers=headers)
-    body = {what: _objects(page.rows), "next": page.next or None}
+    body: dict[str, object] = {what: _objects(page.rows), "next": page.next or None}
+    if page.warnings:
+        body["warnings"] = page.warnings
     return Response(orjson.dumps(body), media_type="application/json", headers=headers)
 
 

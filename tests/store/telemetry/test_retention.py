@@ -17,7 +17,9 @@ from wellkept.store.telemetry.retention import SIGNALS, apply_retention
 from wellkept.store.telemetry.telemetry import Telemetry
 
 TABLES = {
-    "metrics": {"metric_points", "metric_series", "resources"},
+    "metrics": {"metric_points"},
+    "minutes": {"metric_minutes"},
+    "hours": {"metric_hours", "metric_rollups"},
     "logs": {"otel_logs"},
     "traces": {"otel_traces"},
     "predictions": {"predictions", "prediction_ids", "labels"},
@@ -35,7 +37,7 @@ def store(engine: EmbeddedEngine) -> EmbeddedEngine:
 def days(engine: EmbeddedEngine) -> dict[str, int]:
     """The days of TTL of each table that has one."""
     rows = engine.query(_ENGINES).to_pylist()
-    found = {row["name"]: re.search(r"TTL \w+ \+ toIntervalDay\(\D*(\d+)", row["text"]) for row in rows}
+    found = {row["name"]: re.search(r"TTL [\w, ()]+ \+ toIntervalDay\(\D*(\d+)", row["text"]) for row in rows}
     return {name: int(match.group(1)) for name, match in found.items() if match}
 
 
@@ -56,10 +58,20 @@ def test_set_changed_and_removed(store: EmbeddedEngine, signal: str) -> None:
 
 def test_every_signal_by_itself(store: EmbeddedEngine) -> None:
     wanted = {signal: float(10 + index) for index, signal in enumerate(SIGNALS)}
-    assert apply_retention(store, wanted) == SIGNALS
+    assert apply_retention(store, wanted) == (*SIGNALS, "series")
     assert kept(store) == {signal: {int(wanted[signal])} for signal in SIGNALS}
     assert apply_retention(store, {**wanted, "logs": 3}) == ("logs",)
     assert apply_retention(store, {}) == ()
+
+
+def test_what_series_are_is_kept_as_long_as_the_longest_tier(store: EmbeddedEngine) -> None:
+    series = ("metric_series", "resources", "prometheus_series")
+    apply_retention(store, {"metrics": 30})
+    assert not set(series) & set(days(store))
+    apply_retention(store, {"metrics": 800, "minutes": 90, "hours": 730})
+    assert {days(store)[name] for name in series} == {800}
+    apply_retention(store, {"metrics": 30})
+    assert {days(store)[name] for name in series} == {730}
 
 
 def test_it_holds_over_a_reopening(opening: Opening) -> None:
@@ -106,5 +118,5 @@ def test_days_that_are_no_number_of_days(store: EmbeddedEngine, value: float) ->
 
 
 def test_a_signal_that_is_not_known(store: EmbeddedEngine) -> None:
-    with pytest.raises(InputError, match=r"retention of profiles: must be of one of metrics, logs"):
+    with pytest.raises(InputError, match=r"retention of profiles: must be of one of metrics, minutes, hours, logs"):
         apply_retention(store, {"profiles": 3})

@@ -13,10 +13,11 @@ from wellkept.kernel.errors import InputError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """Rows, and the cursor of the next page; empty where there is none."""
+    """Rows, the cursor of the next page (empty where there is none), and what a reader has to know of the rows."""
 
     rows: pa.Table
     next: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def written(number: int, word: str) -> str:

@@ -65,7 +65,7 @@ class MetricPages:
         }  # fmt: skip
         ids = self._engine.query(load("queries/metric_page.sql"), parameters)["series"].to_pylist()
         window = self._metrics.of_series(wanted.start, wanted.end, wanted.step_s, ids or [0], wanted.name)
-        return Page(_rows(window), written(ids[-1], "") if len(ids) == limit else "")
+        return Page(_rows(window), written(ids[-1], "") if len(ids) == limit else "", window.warnings)
 
 
 def _rows(window: Window) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wellkept.store.telemetry.arrow import numbers, text_maps
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid
+from wellkept.store.telemetry.resolution import ONLY_POINTS, Asked, Coverage, Tier
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
@@ -34,8 +35,8 @@ class _Known:
 class Metrics:
     """Reads the narrow points. It remembers what a series is, since that never changes for a series id."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, coverage: Callable[[], Coverage] = lambda: ONLY_POINTS) -> None:
+        self._engine, self._coverage = engine, coverage
         self._known: dict[int, _Known] = {}
         self._lock = threading.Lock()
 
@@ -68,12 +69,19 @@ class Metrics:
 
     def _window(self, grid: Grid, narrowed: Mapping[str, object]) -> Window:
         since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
-        rows = self._engine.query(load("queries/metrics.sql"), {**grid.parameters, "since": since, **narrowed})
+        asked = {**grid.parameters, "since": since, **narrowed}
+        hours_until, minutes_until = self._coverage().bounds(Asked(since, grid.end_ms, grid.step_ms, grid.step_ms))
+        tiers = [tier for tier, until in ((Tier.MINUTES, minutes_until), (Tier.HOURS, hours_until)) if since < until]
+        if tiers:
+            bounds = {"hours_until": hours_until, "minutes_until": minutes_until}
+            rows = self._engine.query(load("queries/metrics_tiers.sql"), {**asked, **bounds})
+        else:
+            rows = self._engine.query(load("queries/metrics.sql"), asked)
         known = self._describe(rows["series"].to_pylist())
         values = _lay_out(rows, known, grid)
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
-        return Window(grid.times, values[:, seen], series)
+        return Window(grid.times, values[:, seen], series, tuple(tier.warning for tier in tiers))
 
     def _describe(self, ids: list[int]) -> list[_Known]:
         with self._lock:

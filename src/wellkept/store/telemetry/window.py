@@ -30,12 +30,14 @@ class Window:
     """``values[i, j]`` is series ``j`` in the step that ends at ``times[i]``.
 
     ``times``: float64[T], ends of the steps, seconds since the epoch; a step holds what is at or after its beginning
-    and before its end. ``values``: float64[T, S], NaN where nothing was seen. ``series``: S of them.
+    and before its end. ``values``: float64[T, S], NaN where nothing was seen. ``series``: S of them. ``warnings``: what
+    a reader has to know of it, such as that it is made of coarser values than were once stored.
     """
 
     times: NDArray[np.float64]
     values: NDArray[np.float64]
     series: tuple[SeriesInfo, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def step_s(self) -> float:

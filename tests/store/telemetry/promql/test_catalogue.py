@@ -42,15 +42,15 @@ def test_series_that_were_there_before_the_table_are_in_it(opening: Opening) -> 
     assert store.promql.instant("up", 0).value is not None
 
 
-def test_they_are_kept_as_long_as_metrics_are_also_where_nothing_else_changes(opening: Opening) -> None:
+def test_they_are_kept_as_long_as_the_longest_tier_also_where_nothing_else_changes(opening: Opening) -> None:
+    days = {"metrics": 30, "minutes": 90, "hours": 700}
     store: Telemetry = opening(retention={"metrics": 30})
-    store.engine.command("ALTER TABLE prometheus_series REMOVE TTL")
-    store.engine.command("DELETE FROM schema_migrations WHERE number = 10")
+    store.engine.command("DELETE FROM schema_migrations WHERE number = 13")
     migrate(store.engine)
 
-    assert apply_retention(store.engine, {"metrics": 30}) == ("metrics",)
+    assert apply_retention(store.engine, days) == ("minutes", "hours", "series")
 
     text = store.engine.query(_TABLES, {"name": "prometheus_series"})["text"][0].as_py()
-    assert "TTL toDateTime(last_seen) + toIntervalDay" in text
-    assert apply_retention(store.engine, {"metrics": 0}) == ("metrics",)
+    assert "TTL toDateTime64(last_seen, 3) + toIntervalDay(_CAST(700" in text
+    assert apply_retention(store.engine, {"hours": 0}) == ("hours", "series")
     assert "TTL" not in store.engine.query(_TABLES, {"name": "prometheus_series"})["text"][0].as_py()

@@ -55,8 +55,8 @@ class Grouping:
         What is not there comes last in its group.
         """
         values = -self.vector.values if falling else self.vector.values
-        values = np.where(np.isnan(values), -np.inf if nan_first else np.inf, values)
-        order = np.argsort(values, axis=0, kind="stable")
+        is_nan = np.isnan(values)
+        order = _then(np.argsort(values, axis=0, kind="stable"), ~is_nan if nan_first else is_nan)
         order = _then(order, ~self.vector.present)
         order = _then(order, np.broadcast_to(self.index[:, None], order.shape))
         rows = np.broadcast_to(np.arange(len(order))[:, None], order.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -23,24 +23,31 @@ from wellkept.store.telemetry.promql.source import RawSeries, Source
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import parse
 from wellkept.store.telemetry.promql.values import Labels, Scalar, Value, Vector
+from wellkept.store.telemetry.resolution import ONLY_POINTS, Coverage
 
 NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The value of an expression at some steps; of a range of samples, those in its place (``raw``)."""
+    """The value of an expression at some steps; of a range of samples, those in its place (``raw``).
+
+    ``warnings``: what a reader has to know of it, such as that it is made of coarser values than were once stored.
+    """
 
     steps: Steps
     value: Value | None
     raw: RawSeries | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class PromQL:
     """Answers queries over the stored metrics. May be called from several threads at once."""
 
-    def __init__(self, engine: Engine, limits: Limits = NO_LIMITS) -> None:
-        self._engine, self.limits = engine, limits
+    def __init__(
+        self, engine: Engine, limits: Limits = NO_LIMITS, coverage: Callable[[], Coverage] = lambda: ONLY_POINTS
+    ) -> None:
+        self._engine, self.limits, self._coverage = engine, limits, coverage
         self._catalogue = Catalogue(engine, limits)
         self._turns = threading.BoundedSemaphore(limits.at_once)
 
@@ -60,8 +67,9 @@ class PromQL:
             while isinstance(bare, ast.ParenExpr):
                 bare = bare.expr
             if isinstance(bare, ast.MatrixSelector):
-                return Answer(steps, None, self._raw(bare, source, steps))
-            return self._evaluated(tree, Evaluation(source, steps, (at_ms, at_ms)))
+                raw = self._raw(bare, source, steps)
+                return Answer(steps, None, raw, _warnings(source))
+            return self._evaluated(tree, source, steps, at_ms)
 
     def range(self, query: str, start_ms: int, end_ms: int, step_ms: int, timeout_s: float | None = None) -> Answer:
         """What an expression is from ``start_ms`` to ``end_ms`` (both included), once in ``step_ms``.
@@ -77,7 +85,7 @@ class PromQL:
         self.limits.check_steps(steps.count)
         tree = parse(query)
         with self._source(timeout_s) as source:
-            answer = self._evaluated(tree, Evaluation(source, steps, (start_ms, end_ms)))
+            answer = self._evaluated(tree, source, steps, end_ms)
         if not isinstance(answer.value, Vector | Scalar):
             raise ExpressionError("query", "must be a scalar or a vector to be asked for over a range", query)
         return answer
@@ -107,16 +115,21 @@ class PromQL:
         if not self._turns.acquire(timeout=seconds):
             raise OverloadError(f"query: waited {seconds:g} s behind others", retry_after_s=5)
         try:
-            yield Source(self._catalogue, Reductions(self._engine, self.limits, deadline), self.limits)
+            reductions = Reductions(self._engine, self.limits, deadline)
+            yield Source(self._catalogue, reductions, self.limits, self._coverage())
         finally:
             self._turns.release()
 
-    def _evaluated(self, tree: ast.Expr, run: Evaluation) -> Answer:
+    def _evaluated(self, tree: ast.Expr, source: Source, steps: Steps, end_ms: int) -> Answer:
         with np.errstate(all="ignore"):
-            value = run.value(tree)
-        return Answer(run.steps, value.seen() if isinstance(value, Vector) else value)
+            value = Evaluation(source, steps, (steps.start_ms, end_ms)).value(tree)
+        return Answer(steps, value.seen() if isinstance(value, Vector) else value, warnings=_warnings(source))
 
     def _raw(self, tree: ast.MatrixSelector, source: Source, steps: Steps) -> RawSeries:
         selector = tree.vector_selector
         moved = Evaluation(source, steps, (steps.start_ms, steps.end_ms)).moved(selector.offset, selector.at)
         return source.raw(matchers_of(selector), moved, Ranged(millis(tree.range), str(tree)))
+
+
+def _warnings(source: Source) -> tuple[str, ...]:
+    return tuple(tier.warning for tier in sorted(source.tiers))

@@ -17,6 +17,7 @@ from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Flags, Numbers
 from wellkept.store.telemetry.promql.windows import GRID
+from wellkept.store.telemetry.resolution import Tier
 from wellkept.store.telemetry.statements import load
 
 STALE = np.uint64(0x7FF0000000000002)
@@ -36,6 +37,12 @@ class Samples:
 def stored(series: list[int]) -> Samples:
     """Stored points of some series."""
     return Samples("promql/points.sql", {"series": series})
+
+
+def rolled_up(series: list[int], tier: Tier, rolled_ms: int) -> Samples:
+    """Buckets of a tier up to ``rolled_ms``, and points after it."""
+    more = {"series": series, "bucket": tier.bucket_ms, "rolled": rolled_ms}
+    return Samples(f"promql/points_{tier.name.lower()}.sql", more)
 
 
 def given(values: Numbers, present: Flags, steps: Steps) -> Samples:
@@ -74,13 +81,13 @@ class Reductions:
     def __init__(self, engine: Engine, limits: Limits, deadline: float) -> None:
         self._engine, self._limits, self._deadline = engine, limits, deadline
 
-    def last(self, samples: Samples, steps: Steps, ranged: Ranged) -> tuple[Grid, Numbers]:
-        """The last sample before each step, and the moments of them in seconds."""
-        sql = load("promql/windows_last.sql").replace("$grid", GRID)
+    def last(self, samples: Samples, steps: Steps, ranged: Ranged, *, moments: bool = False) -> Grid:
+        """The last sample before each step, or when it was, in seconds."""
+        sql = load(f"promql/windows_last{'_moments' if moments else ''}.sql").replace("$grid", GRID)
         rows = self._run(sql, samples, steps, ranged)
         grid = _dense(rows, "grid", steps.count)
-        times = _dense(rows, "times", steps.count).values
-        return Grid(grid.series, grid.values, grid.present & (grid.values.view(np.uint64) != STALE)), times
+        present = grid.present & (grid.values.view(np.uint64) != STALE)
+        return Grid(grid.series, _dense(rows, "times", steps.count).values if moments else grid.values, present)
 
     def dense(self, aggregate: str, samples: Samples, steps: Steps, ranged: Ranged) -> Grid:
         """What an aggregate gives as one array a series."""

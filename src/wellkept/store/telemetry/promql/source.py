@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from wellkept.store.telemetry.promql.catalogue import Catalogue, Known, Span
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import Matchers
-from wellkept.store.telemetry.promql.reductions import Grid, Ranged, Reductions, Samples, given, stored
+from wellkept.store.telemetry.promql.reductions import Grid, Ranged, Reductions, Samples, given, rolled_up, stored
+from wellkept.store.telemetry.promql.segments import Segment, beside, segments
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Labels, Numbers, Vector, empty, grouped, relabelled
 from wellkept.store.telemetry.promql.windows import WINDOWS, Window
+from wellkept.store.telemetry.resolution import ONLY_POINTS, Coverage, Tier
 
 LOOKBACK_MS = 300_000
 """How long an instant selector still sees the last sample of a series."""
@@ -23,10 +26,14 @@ RawSeries = list[tuple[Labels, list[tuple[int, float]]]]
 
 
 class Source:
-    """Reads for one query."""
+    """Reads for one query. ``tiers``: those that were read from so far."""
 
-    def __init__(self, catalogue: Catalogue, reductions: Reductions, limits: Limits) -> None:
+    def __init__(
+        self, catalogue: Catalogue, reductions: Reductions, limits: Limits, coverage: Coverage = ONLY_POINTS
+    ) -> None:
         self._catalogue, self._reductions, self.limits = catalogue, reductions, limits
+        self._coverage = coverage
+        self.tiers: set[Tier] = set()
 
     def instant(self, matchers: Matchers, steps: Steps, what: str, *, moments: bool = False) -> Vector:
         """The last sample of each series within the lookback; ``moments``: when it was, in seconds, in its place."""
@@ -34,21 +41,23 @@ class Source:
         known = self._find(matchers, steps, ranged)
         if not known:
             return empty(steps.count)
-        grid, times = self._reductions.last(stored(list(known)), steps, ranged)
-        return _named(Grid(grid.series, times, grid.present) if moments else grid, known)
+        parts = []
+        for part in segments(steps, LOOKBACK_MS, self._coverage, is_last=True):
+            samples, seen = self._samples(list(known), part), replace(ranged, range_ms=part.range_ms)
+            parts.append(self._reductions.last(samples, part.steps, seen, moments=moments))
+        return _named(beside(parts), known)
 
     def window(self, function: str, matchers: Matchers, steps: Steps, ranged: Ranged) -> Vector:
         """A function over the samples of the window before each step."""
         known = self._find(matchers, steps, ranged)
-        window, grids = WINDOWS[function], []
-        for is_delta in (False, True):
-            ids = [series for series, entry in known.items() if entry.is_delta == is_delta]
-            if ids:
-                sql = window.of_deltas if is_delta and window.of_deltas else window.sql
-                grids.append(self._reduced(sql, window, stored(ids), steps, ranged))
-        if not grids:
+        if not known:
             return empty(steps.count)
-        vector = _named(_joined(grids), known)
+        window, parts = WINDOWS[function], []
+        for part in segments(steps, ranged.range_ms, self._coverage):
+            grid = self._windowed(window, known, part, replace(ranged, range_ms=part.range_ms))
+            scale = ranged.range_ms / part.range_ms if window.is_extensive else 1.0
+            parts.append(grid if scale == 1 else replace(grid, values=grid.values * scale))
+        vector = _named(beside(parts), known)
         return vector if window.keeps_name else relabelled(vector)
 
     def subwindow(self, function: str, inner: Vector, inside: Steps, steps: Steps, ranged: Ranged) -> Vector:
@@ -66,9 +75,25 @@ class Source:
         known = self._find(matchers, steps, ranged)
         if not known:
             return []
-        rows = self._reductions.raw(stored(list(known)), steps, ranged).to_pylist()
+        (part,) = segments(steps, ranged.range_ms, self._coverage)
+        rows = self._reductions.raw(self._samples(list(known), part), steps, ranged).to_pylist()
         found = [(known[row["series"]].labels, list(zip(row["times"], row["amounts"], strict=True))) for row in rows]
         return sorted(found, key=lambda series: series[0])
+
+    def _windowed(self, window: Window, known: dict[int, Known], part: Segment, ranged: Ranged) -> Grid:
+        grids = []
+        for deltas in (False, True):
+            ids = [series for series, entry in known.items() if entry.is_delta == deltas]
+            if ids:
+                sql = window.reading(buckets=part.tier is not Tier.POINTS, deltas=deltas)
+                grids.append(self._reduced(sql, window, self._samples(ids, part), part.steps, ranged))
+        return _joined(grids)
+
+    def _samples(self, series: list[int], part: Segment) -> Samples:
+        if part.tier is Tier.POINTS:
+            return stored(series)
+        self.tiers.add(part.tier)
+        return rolled_up(series, part.tier, self._coverage.rolled_ms)
 
     def _reduced(self, sql: str, window: Window, samples: Samples, steps: Steps, ranged: Ranged) -> Grid:
         reduce = self._reductions.spread if window.is_spread else self._reductions.dense

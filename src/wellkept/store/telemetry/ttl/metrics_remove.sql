@@ -1,4 +1,1 @@
 ALTER TABLE metric_points REMOVE TTL;
-ALTER TABLE metric_series REMOVE TTL;
-ALTER TABLE resources REMOVE TTL;
-ALTER TABLE prometheus_series REMOVE TTL;

@@ -1,0 +1,1 @@
+-- include promql/points_of_tier.sql table=metric_hours

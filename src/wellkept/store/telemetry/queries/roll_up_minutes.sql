@@ -1,0 +1,1 @@
+-- include queries/roll_up.sql table=metric_minutes bucket=toStartOfMinute

@@ -1,0 +1,158 @@
+"""The tiers of metrics: points rolled up by the minute and by the hour, so that a long past is small and quick to read.
+
+An hour is rolled up as a whole soon after it has ended, by a job and not by the way of its points into the store.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.grid import millis
+from wellkept.store.telemetry.resolution import ALWAYS_MS, HOUR_MS, ONLY_POINTS, Coverage
+from wellkept.store.telemetry.retention import kept_days
+from wellkept.store.telemetry.statements import load
+
+GRACE_MS = 120_000
+"""So long after its end an hour is rolled up: most of what comes late has come by then."""
+AGAIN_MS = 600_000
+"""An hour that late points touch again and again is rolled up once in so long."""
+_AT_ONCE = 120
+"""Hours of one statement, at most: one for each day would be slow where a long past was brought in at once."""
+RECENT = 2
+"""So many hours before the last one that was rolled up are rolled up anew after a restart."""
+_DAY_MS = 24 * HOUR_MS
+
+_STATES = "SELECT toUnixTimestamp(hour) AS hour, is_due, noted_at FROM metric_rollups FINAL ORDER BY hour"
+_NOTE = """
+INSERT INTO metric_rollups
+SELECT arrayJoin({hours:Array(DateTime('UTC'))}), {is_due:Bool}, {now:DateTime64(3, 'UTC')}"""
+_DAYS = """
+SELECT DISTINCT toUnixTimestamp(toDateTime(toDate(partition), 'UTC')) AS day FROM system.parts
+WHERE database = currentDatabase() AND table = 'metric_points' AND active"""
+_REMOVED = "SELECT name, toUnixTimestamp64Milli(max(until)) AS until FROM removals GROUP BY name"
+
+
+class Tiers:
+    """Rolls points up, and knows which part of the past which tier holds. Safe to use from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._noted: set[int] = set()
+        self._lock = threading.Lock()
+        self._rolled: dict[int, int] = {}
+        self._due: set[int] = set()
+        self._next: int | None = None
+        self.coverage: Coverage = ONLY_POINTS
+        """What readers go by; until the first turn of the job there are only points for them."""
+
+    def note(self, hours: NDArray[np.int64]) -> None:
+        """Points of these hours (since the epoch) have been stored. Cheap: the way of every group into the store."""
+        fresh = set(hours.tolist())
+        with self._lock:
+            self._noted |= fresh
+
+    def roll_up(self, now: datetime, at_most_s: float = 20.0) -> int:
+        """Roll up the hours that have ended or were touched again since, oldest first; gives how many it were.
+
+        After ``at_most_s`` seconds the rest is left for the next turn.
+
+        Raises:
+            StoreError, OverloadError: the engine failed; what is not done stays due.
+        """
+        now_ms = millis(now)
+        bounds = self._bounds(now_ms)
+        self._take(now, bounds)
+        deadline, done = time.monotonic() + at_most_s, 0
+        for hours in _runs(self._ready(bounds, now_ms), bounds):
+            if time.monotonic() > deadline:
+                break
+            self._roll(hours, bounds, now)
+            done += len(hours)
+        self.coverage = self._covered(bounds, now_ms)
+        return done
+
+    def _bounds(self, now_ms: int) -> Coverage:
+        """Since when each tier is kept, by the days it is kept and by what was removed for want of space."""
+        days = kept_days(self._engine)
+        removed = {row["name"]: row["until"] for row in self._engine.query(_REMOVED).to_pylist()}
+        since = {
+            name: max(removed.get(name, ALWAYS_MS), now_ms - days[name] * _DAY_MS if days.get(name) else ALWAYS_MS)
+            for name in ("metrics", "minutes", "hours")
+        }
+        # A bucket that reaches into what is gone already would be less than it was.
+        points = -(-since["metrics"] // HOUR_MS) * HOUR_MS
+        return Coverage(points, since["minutes"], since["hours"], 0)
+
+    def _take(self, now: datetime, bounds: Coverage) -> None:
+        """Take over what was noted, and the hours that have begun since; at first, what the tables say is to be done.
+
+        An hour that is to be rolled up again is written down before: that is known only here.
+        """
+        present = millis(now) // HOUR_MS
+        if self._next is None:
+            self._recall(bounds, present)
+        with self._lock:
+            noted, self._noted = self._noted, set()
+        again = sorted(hour for hour in noted if hour in self._rolled and hour not in self._due)
+        self._due |= noted
+        self._due.update(range(self._next or present, present + 1))
+        self._next = present + 1
+        if again:
+            self._write_down(again, now, is_due=True)
+
+    def _recall(self, bounds: Coverage, present: int) -> None:
+        """Hours that were due at the end of the last run, those just before, and those that were never rolled up."""
+        states = self._engine.query(_STATES).to_pylist()
+        self._rolled = {row["hour"] // 3600: millis(row["noted_at"]) for row in states}
+        self._due = {row["hour"] // 3600 for row in states if row["is_due"]} | set(sorted(self._rolled)[-RECENT:])
+        self._rolled.update(dict.fromkeys(self._due, 0))
+        for day in self._engine.query(_DAYS)["day"].to_pylist():
+            hours = range(day // 3600, min(day // 3600 + 24, present))
+            self._due.update(h for h in hours if h not in self._rolled and h * HOUR_MS >= bounds.points_ms)
+
+    def _ready(self, bounds: Coverage, now_ms: int) -> list[int]:
+        """Due hours that have ended, oldest first, but for those that were rolled up a moment ago."""
+        oldest = min(bounds.minutes_ms, bounds.hours_ms) - HOUR_MS
+        self._due = {hour for hour in self._due if hour * HOUR_MS > oldest}
+        ended = (hour for hour in self._due if (hour + 1) * HOUR_MS + GRACE_MS <= now_ms)
+        return sorted(hour for hour in ended if now_ms - self._rolled.get(hour, 0) >= AGAIN_MS)
+
+    def _roll(self, hours: Sequence[int], bounds: Coverage, now: datetime) -> None:
+        start, end = hours[0] * HOUR_MS, (hours[-1] + 1) * HOUR_MS
+        given = {"start": start, "end": end, "is_whole": start >= bounds.points_ms, "now": now}
+        if start >= bounds.minutes_ms:
+            self._engine.command(load("queries/roll_up_minutes.sql"), given)
+        self._engine.command(load("queries/roll_up_hours.sql"), given)
+        self._write_down(hours, now, is_due=False)
+        self._rolled.update(dict.fromkeys(hours, millis(now)))
+        self._due.difference_update(hours)
+
+    def _write_down(self, hours: Sequence[int], now: datetime, *, is_due: bool) -> None:
+        moments = [datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%d %H:%M:%S") for hour in hours]
+        self._engine.command(_NOTE, {"hours": moments, "is_due": is_due, "now": now})
+
+    def _covered(self, bounds: Coverage, now_ms: int) -> Coverage:
+        """The same, up to the first hour that has points and was not rolled up yet."""
+        waiting = [hour for hour in self._due if hour not in self._rolled and hour * HOUR_MS >= bounds.points_ms]
+        until = min([*waiting, (now_ms - GRACE_MS) // HOUR_MS]) * HOUR_MS
+        return Coverage(bounds.points_ms, bounds.minutes_ms, bounds.hours_ms, until)
+
+
+def _runs(hours: Sequence[int], bounds: Coverage) -> Iterator[list[int]]:
+    """Hours that follow one another within some days, and have the same tiers: one statement rolls them up."""
+
+    def kind(place: tuple[int, int]) -> tuple[int, int, bool, bool]:
+        index, hour = place
+        start = hour * HOUR_MS
+        return hour - index, hour // _AT_ONCE, start >= bounds.points_ms, start >= bounds.minutes_ms
+
+    for _, run in itertools.groupby(enumerate(hours), key=kind):
+        yield [hour for _, hour in run]
