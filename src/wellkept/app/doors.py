@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from wellkept.api import alertmanager, cloudevents, lines, loki, pagerduty
+from wellkept.api import alertmanager, cloudevents, lines, loki, pagerduty, remote_write
 from wellkept.ops.ingest.alerts.alertmanager import Reader
 from wellkept.ops.ingest.alerts.pagerduty import EventReader
 from wellkept.ops.ingest.events.intake import Events
@@ -26,5 +26,6 @@ def routes(platform: Platform, token: str) -> list[Route]:
         *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),
         *cloudevents.routes(Events(platform.stream, identity, clock), platform.ingest),
         *lines.routes(platform.ingest, LineDoor(identity), clock),
+        *remote_write.routes(platform.ingest),
         *loki.routes(platform.ingest, PushReader(identity), clock),
     ]

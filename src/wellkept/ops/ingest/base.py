@@ -8,6 +8,7 @@ from typing import Protocol
 
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.remote.writer import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,17 @@ class Sink(Protocol):
         ...
 
 
+class RemoteSink(Protocol):
+    """Where bodies of remote write requests are stored; as ``Sink``."""
+
+    def insert(self, version: Version, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]: ...
+
+
 class Store(Protocol):
     """The telemetry store as ingest sees it."""
 
     @property
     def otlp(self) -> Sink: ...
+
+    @property
+    def remote(self) -> RemoteSink: ...

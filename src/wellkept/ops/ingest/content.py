@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 
+import cramjam
+
 from wellkept.kernel.errors import InputError, TooLargeError
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -33,3 +35,21 @@ def gunzip(what: str, body: bytes, limit: int) -> bytes:
         parts.append(part)
         rest = member.unused_data
     return b"".join(parts)
+
+
+def unsnap(what: str, body: bytes, limit: int) -> bytes:
+    """The content of a snappy block. What length it says it has is looked at before anything is unpacked.
+
+    Raises:
+        InputError: it is none, or damaged.
+        TooLargeError: it would be over the limit.
+    """
+    if not body:
+        raise InputError(what, "must be a snappy block, is empty")
+    try:
+        length = cramjam.snappy.decompress_raw_len(body)
+        if length > limit:
+            raise TooLargeError(what, f"must be at most {limit} bytes after decompression", length)
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except cramjam.DecompressionError as error:
+        raise InputError(what, f"must be a snappy block: {error}") from None

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import cramjam
 import orjson
 
-from wellkept.kernel.errors import InputError, TooLargeError
+from wellkept.kernel.errors import InputError
+from wellkept.ops.ingest.content import unsnap
 from wellkept.ops.ingest.identity import Identity
 from wellkept.ops.ingest.records import UNKNOWN, Records, fields, text_of
 from wellkept.ops.ingest.words import level_of
@@ -63,7 +63,7 @@ class PushReader:
         """
         request = _request()()
         try:
-            request.ParseFromString(unpacked(body, limit))
+            request.ParseFromString(unsnap(WHAT, body, limit))
         except _decode_error() as error:
             raise InputError(WHAT, "must be a protobuf PushRequest") from error
         streams = (_of_protobuf(f"streams[{n}]", stream) for n, stream in enumerate(request.streams))
@@ -190,24 +190,6 @@ def labels_of(text: str) -> Texts:
         found[name] = raw if quoted is None else _ESCAPE.sub(_escaped, quoted)
         at = label.end()
     return found
-
-
-def unpacked(body: bytes, limit: int) -> bytes:
-    """The content of a snappy block. What length it says it has is looked at before anything is unpacked.
-
-    Raises:
-        InputError: it is none, or damaged.
-        TooLargeError: it would be over the limit.
-    """
-    if not body:
-        raise InputError(WHAT, "must be a snappy block, is empty")
-    try:
-        length = cramjam.snappy.decompress_raw_len(body)
-        if length > limit:
-            raise TooLargeError(WHAT, f"must be at most {limit} bytes after decompression", length)
-        return bytes(cramjam.snappy.decompress_raw(body))
-    except cramjam.DecompressionError as error:
-        raise InputError(WHAT, f"must be a snappy block: {error}") from None
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from wellkept.ops.ingest.batcher import Batcher, Write
 from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import ALL, Receipt
+from wellkept.store.telemetry.remote.writer import Version, check_version
 
 STAGE = Stage(
     name="ops.ingest",
@@ -31,6 +32,10 @@ class Ingest:
         self.settings = settings or IngestSettings()
         self._telemetry, self._clock = telemetry, clock
         self._batchers = {signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal}
+        self._remote = {
+            version: Batcher(f"remote write {version}", self._remote_writer(version), self.settings)
+            for version in Version
+        }
 
     def submit(self, signal: Signal, body: bytes) -> Future[Receipt]:
         """Check a protobuf body's framing and queue it; the future is done when it is stored.
@@ -50,10 +55,30 @@ class Ingest:
             return done
         return self._batchers[signal].submit(body)
 
+    def submit_remote(self, version: Version, body: bytes) -> Future[Receipt]:
+        """Queue an uncompressed remote write body; the future is done when it is stored.
+
+        Raises:
+            InputError: the body is of another version or of no version at all.
+            TooLargeError: the body is over the limit.
+            OverloadError: the queue is full.
+        """
+        if len(body) > self.settings.max_body_bytes:
+            limit = self.settings.max_body_bytes
+            raise TooLargeError(f"remote write {version} request", f"must be at most {limit} bytes", len(body))
+        check_version(version, body)
+        return self._remote[version].submit(body)
+
     def close(self) -> None:
         """Store what was taken, and stop."""
-        for batcher in self._batchers.values():
+        for batcher in (*self._batchers.values(), *self._remote.values()):
             batcher.close()
+
+    def _remote_writer(self, version: Version) -> Write:
+        def write(bodies: Sequence[bytes]) -> Sequence[Receipt]:
+            return self._telemetry.remote.insert(version, bodies, to_nanos(self._clock.now()))
+
+        return write
 
     def _writer(self, signal: Signal) -> Write:
         def write(bodies: Sequence[bytes]) -> Sequence[Receipt]:

@@ -28,3 +28,11 @@ def text_maps(column: pa.ChunkedArray) -> list[dict[str, str]]:
         for start, stop in itertools.pairwise(bounds):
             maps.append(dict(zip(keys[start - first : stop - first], items[start - first : stop - first], strict=True)))
     return maps
+
+
+def stream(table: pa.Table) -> pa.Buffer:
+    """A table as the engine reads it from a file: an Arrow stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()

@@ -17,6 +17,7 @@ import chdb
 import pyarrow as pa
 
 from wellkept.kernel.errors import StoreError
+from wellkept.store.telemetry.arrow import stream
 from wellkept.store.telemetry.binding import Parameters, bind
 from wellkept.store.telemetry.failures import of_opening, translate
 from wellkept.store.telemetry.pool import Pool
@@ -91,7 +92,7 @@ class Engine(Protocol):
         """Insert Arrow rows into ``table``, columns by name; it returns when they are stored."""
         ...
 
-    def insert_body(self, statement: str, body: bytes, parameters: Parameters | None = None) -> None:
+    def insert_body(self, statement: str, body: bytes | pa.Buffer, parameters: Parameters | None = None) -> None:
         """Run an INSERT ... SELECT over ``file({body:String}, ...)``, where the file is ``body``.
 
         Raises:
@@ -181,12 +182,9 @@ class EmbeddedEngine:
         if not all(_IDENTIFIER.match(name) for name in names):
             raise StoreError(f"columns of {table}: must be identifiers, got {names!r}")
         columns = ", ".join(names)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, rows.schema) as writer:
-            writer.write_table(rows)
         self.insert_body(
             f"INSERT INTO {table} ({columns}) SELECT {columns} FROM file({{body:String}}, 'ArrowStream')",  # noqa: S608 - identifiers
-            sink.getvalue(),
+            stream(rows),
         )
 
     def insert_body(self, statement: str, body: bytes | pa.Buffer, parameters: Parameters | None = None) -> None:

@@ -39,16 +39,14 @@ CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> coalesce(
     v.string_value, toString(v.int_value), toString(v.bool_value), toString(v.double_value),
     lower(hex(v.bytes_value)), '');
 
--- A scalar inside a list, as JSON; JSON has no word for what is not finite. A value inside a value ends the statement:
--- the writer then flattens the request (otlp/nested.py) and comes again.
-CREATE OR REPLACE FUNCTION wellkept_item AS (v) -> multiIf(
-    throwIf(isNotNull(v.array_value) OR isNotNull(v.kvlist_value)), '',
-    isNotNull(v.string_value), toJSONString(v.string_value),
-    isNotNull(v.int_value), toString(v.int_value),
-    isNotNull(v.double_value), toJSONString(v.double_value),
-    isNotNull(v.bool_value), toString(v.bool_value),
-    isNotNull(v.bytes_value), concat('"', lower(hex(v.bytes_value)), '"'),
-    'null');
+-- A scalar inside a list, as JSON; JSON has no word for what is not finite, and null is what nothing is. A value inside a
+-- value ends the statement: the writer then flattens the request (otlp/nested.py) and comes again.
+CREATE OR REPLACE FUNCTION wellkept_item AS (v) -> coalesce(
+    toString(v.int_value), toString(v.bool_value), concat('"', lower(hex(v.bytes_value)), '"'),
+    multiIf(
+        throwIf(isNotNull(coalesce(v.array_value, v.kvlist_value))), '',
+        isNull(v.string_value), toJSONString(v.double_value),
+        toJSONString(v.string_value)));
 
 -- An OTLP AnyValue as text: scalars as they are, a list as JSON.
 CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> multiIf(
@@ -56,6 +54,10 @@ CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> multiIf(
     notEmpty(v.array_value.values),
     concat('[', arrayStringConcat(arrayMap(x -> wellkept_item(x), v.array_value.values), ','), ']'),
     wellkept_scalar(v));
+
+-- The same of the body of a log record: lists are rare there, and are flattened like maps.
+CREATE OR REPLACE FUNCTION wellkept_plain AS (v) ->
+    if(throwIf(isNotNull(v.kvlist_value) OR notEmpty(v.array_value.values)), '', wellkept_scalar(v));
 
 -- OTLP attributes as (key, text) pairs in the order of their keys, so that equal sets are equal arrays.
 CREATE OR REPLACE FUNCTION wellkept_pairs AS (attributes) ->
@@ -70,6 +72,11 @@ CREATE OR REPLACE FUNCTION wellkept_nanos AS (nanos, received) ->
 -- Each value as often as its count says, in order.
 CREATE OR REPLACE FUNCTION wellkept_spread AS (counts, values) ->
     arrayFlatten(arrayMap((n, v) -> arrayWithConstant(n, v), counts, values));
+
+-- For each outermost message of concatenated requests the request that it is of, and how many rows that one has.
+-- ``ranges`` are the places of the messages of each request as (first, count); ``rows``: the rows below each message.
+CREATE OR REPLACE FUNCTION wellkept_requests AS (requests, ranges, rows) -> wellkept_spread(
+    arrayMap(r -> r.2, ranges), arrayZip(requests, arrayReduceInRanges('sum', ranges, rows)));
 
 -- The id of a series: 16 bits of its name, then 48 of all that tells it from others. So the series of one metric lie
 -- side by side in the points, and a query of one metric reads little else.
@@ -110,3 +117,8 @@ CREATE OR REPLACE FUNCTION wellkept_parts_of_exponential_histogram AS (p) -> arr
 CREATE OR REPLACE FUNCTION wellkept_parts_of_summary AS (p) -> arrayConcat(
     wellkept_totals(p.count, toNullable(p.sum)),
     arrayMap(q -> (toUInt8(4), q.quantile, q.value), p.quantile_values));
+
+-- The type of a metric in words, as the numbers of remote write (1.0 and 2.0) mean it.
+CREATE OR REPLACE FUNCTION wellkept_prometheus_type AS (type) ->
+    ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset', 'unknown'][
+        if(type BETWEEN 0 AND 7, type, 8) + 1];

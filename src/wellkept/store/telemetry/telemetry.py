@@ -18,6 +18,7 @@ from wellkept.store.telemetry.predictions import Labels, Predictions
 from wellkept.store.telemetry.promql.catalogue import mend
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.raw import Raw
+from wellkept.store.telemetry.remote.writer import RemoteWriter
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
 from wellkept.store.telemetry.samples import Samples
@@ -36,6 +37,7 @@ class Telemetry:
         self.engine = engine
         self.points = PointWriter(engine, limits)
         self.otlp = OtlpWriter(engine, self.points)
+        self.remote = RemoteWriter(engine, self.points)
         self.metrics = Metrics(engine)
         self.spans = Spans(engine)
         self.logs = Logs(engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from wellkept.store.telemetry.engine import Engine
@@ -37,13 +38,10 @@ class MetricDecoder:
             OverloadError: the engine cannot take more at the moment.
         """
         joined, apart = b"".join(bodies), wrapped(bodies)
-        receipts = [Receipt()] * len(bodies)
-        for family in self._families(joined):
-            points = self._points(family, apart, received_ns)
-            describe = functools.partial(self._describe, family, joined)
-            found = self._writer.store(points, len(bodies), describe, received_ns // _MS)
-            receipts = [_both(one, other) for one, other in zip(receipts, found, strict=True)]
-        return receipts
+        families = self._families(joined)
+        found = [self._points(family, apart, received_ns) for family in families]
+        describe = functools.partial(self._describe, joined, families, np.cumsum([0, *map(len, found)]))
+        return self._writer.store(Points.joined(found), len(bodies), describe, received_ns // _MS)
 
     def _families(self, body: bytes) -> list[str]:
         rows = self._decode(load("otlp/families.sql"), body, "families")
@@ -54,16 +52,16 @@ class MetricDecoder:
         rows = self._decode(load(f"otlp/points/{family}.sql"), body, "points", family, received=received_ns)
         return Points(*(rows[name].to_numpy() for name in ("body", "raw", "at", "value")))
 
-    def _describe(self, family: str, body: bytes, positions: Whole) -> pa.Table:
+    def _describe(self, body: bytes, families: Sequence[str], firsts: Whole, positions: Whole) -> pa.Table:
         """What the series are; here values inside values are met first, for the points leave attributes unread."""
-        sql = load("otlp/series.sql").replace("-- family\n", load(f"otlp/families/{family}.sql"))
-        return self._decode(sql, body, "metrics", family, family=family, positions=positions.tolist())
+        found: list[pa.Table] = []
+        for family, first, after in zip(families, firsts, firsts[1:], strict=False):
+            places = positions[(positions >= first) & (positions < after)] - first
+            if len(places):
+                sql = load("otlp/series.sql").replace("-- family\n", load(f"otlp/families/{family}.sql"))
+                found.append(self._decode(sql, body, "metrics", family, family=family, positions=places.tolist()))
+        return pa.concat_tables(found)
 
     def _decode(self, sql: str, body: bytes, messages: str, kind: str = "", **more: object) -> pa.Table:
         parameters = {**more, "structure": structure(messages, kind)}
         return self._engine.query_body(sql, body, parameters, schema=schema_path(messages), writing=True)
-
-
-def _both(one: Receipt, other: Receipt) -> Receipt:
-    reasons = dict.fromkeys(reason for reason in (one.reason, other.reason) if reason)
-    return Receipt(one.items + other.items, one.rejected + other.rejected, "; ".join(reasons))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 
 _MESSAGE = re.compile(r"message (\w+) \{(.*?)\}", re.DOTALL)
 _FIELD = re.compile(r"(optional |repeated |)(\w+) (\w+) = (\d+);(?: // (\w+))?")
@@ -27,6 +29,8 @@ _COLUMN_TYPES = {
     "double": "Float64",
 }
 SCALARS = frozenset(_COLUMN_TYPES)
+_WHOLE = frozenset({"KeyValue", "AnyValue"})
+"""Messages that functions take whole, in every signal alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ Messages = dict[str, tuple[Field, ...]]
 
 @functools.cache
 def messages(signal: str) -> Messages:
-    """The messages of ``<signal>.proto``."""
-    text = (files(__package__) / f"{signal}.proto").read_text(encoding="utf-8")
+    """The messages of ``<signal>.proto``, by their names."""
+    text = _file(signal).read_text(encoding="utf-8")
     return {
         name: tuple(
             Field(field, kind, int(number), label == "repeated ", label == "optional ", holds)
@@ -63,13 +67,18 @@ def messages(signal: str) -> Messages:
 
 def root(signal: str) -> str:
     """The name of the request message of a signal: ``MetricsRequest``."""
-    return f"{signal.capitalize()}Request"
+    return f"{signal.rpartition('/')[2].capitalize()}Request"
+
+
+def _file(signal: str) -> Traversable:
+    """The .proto file: of OTLP's, or of the folder that the name begins with (``remote/write1``)."""
+    return files("wellkept.store.telemetry") / (f"{signal}.proto" if "/" in signal else f"otlp/{signal}.proto")
 
 
 @functools.cache
 def schema_path(signal: str) -> str:
     """What the engine's ``format_schema`` takes: the path of the .proto file (without its ending) and the message."""
-    with as_file(files(__package__) / f"{signal}.proto") as path:
+    with as_file(_file(signal)) as path:
         return f"{path.with_suffix('').absolute()}:{root(signal)}"
 
 
@@ -85,6 +94,27 @@ def structure(signal: str, family: str = "") -> str:
         metric = tuple(f for f in known["Metric"] if f.kind in SCALARS or f.name == family)
         known = {**known, "Metric": metric}
     return ", ".join(f"{field.name} {_column(field, known)}" for field in known[root(signal)])
+
+
+@functools.cache
+def columns(signal: str) -> str:
+    """The same with a column for each field, however deep: ``resource_logs.scope_logs.log_records.flags``.
+
+    Only attributes and values stay tuples. A statement over many small types is analysed several times as fast as one
+    over few that hold everything.
+    """
+    return ", ".join(_paths(signal, root(signal), "", 0))
+
+
+def _paths(signal: str, message: str, above: str, depth: int) -> Iterator[str]:
+    known = messages(signal)
+    for field in known[message]:
+        below = depth + field.is_repeated
+        if field.kind in SCALARS or field.kind in _WHOLE:
+            inner = _column(replace(field, is_repeated=False), known)
+            yield f"`{above}{field.name}` {'Array(' * below}{inner}{')' * below}"
+        else:
+            yield from _paths(signal, field.kind, f"{above}{field.name}.", below)
 
 
 def _column(field: Field, known: Messages) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,18 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.raw)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Points]) -> Points:
+        """The points of several, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*((part.body, part.raw, part.at, part.value) for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns)) if parts else cls.none()
+
+    @classmethod
+    def none(cls) -> Points:
+        return cls(np.empty(0, np.uint32), np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
 class Describe(Protocol):

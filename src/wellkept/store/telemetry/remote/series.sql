@@ -1,0 +1,47 @@
+-- What series are, from their labels. Kinds begin with "prometheus_", so that PromQL knows their names for Prometheus's
+-- own. Who names no type is a counter where the name ends like one. Job and instance make the service; what a node
+-- exporter tells is about its host.
+SELECT
+    wellkept_series(name, cityHash64('prometheus', pairs)) AS series,
+    name, unit,
+    concat('prometheus_', if(told != 'unknown', told, multiIf(
+        endsWith(name, '_total'), 'counter', endsWith(name, '_bucket') AND mapContains(attributes, 'le'), 'histogram',
+        'unknown'))) AS kind,
+    told = 'counter' OR (told IN ('histogram', 'summary', 'unknown') AND match(name, '_(total|count|sum|bucket)$'))
+        AS is_monotonic,
+    toUInt8(if(is_monotonic, 2, 0)) AS temporality,
+    cityHash64(arraySort(holder)) AS resource,
+    wellkept_entity(resource_attributes, attributes) AS entity,
+    attributes, resource_attributes, help,
+    multiIf(
+        name = '', 'has no name (label __name__)',
+        has(names, ''), 'has a label without a name',
+        length(arrayDistinct(arrayMap(p -> p.1, pairs))) != length(pairs), 'has a label twice',
+        '') AS problem
+FROM
+(
+    SELECT
+        *,
+        arrayFirst(p -> p.1 = '__name__', pairs).2 AS name,
+        wellkept_map(arrayFilter(p -> p.1 != '__name__', pairs)) AS attributes,
+        wellkept_prometheus_type(type) AS told,
+        attributes['job'] AS job,
+        arrayFilter(p -> p.2 != '', if(
+            startsWith(name, 'node_') AND attributes['instance'] != '',
+            [('host.name', replaceRegexpOne(attributes['instance'], ':[0-9]+$', ''))],
+            [
+                ('service.name', splitByChar('/', job, 2)[-1]),
+                ('service.namespace', if(position(job, '/') = 0, '', splitByChar('/', job, 2)[1])),
+                ('service.instance.id', attributes['instance'])
+            ])) AS holder,
+        wellkept_map(holder) AS resource_attributes
+    FROM
+    (
+        SELECT
+            place, names, type, unit, help,
+            arraySort(arrayFilter(
+                p -> p.2 != '', arrayMap((n, t) -> (toValidUTF8(n), toValidUTF8(t)), names, texts))) AS pairs
+        FROM file({body:String}, 'ArrowStream')
+    )
+)
+ORDER BY place

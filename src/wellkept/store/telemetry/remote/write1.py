@@ -1,0 +1,64 @@
+"""Remote write 1.0: labels are spelled out in every series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from wellkept.store.telemetry.arrow import numbers
+from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.otlp.schema import schema_path, structure
+from wellkept.store.telemetry.points.decoded import Points, Whole
+from wellkept.store.telemetry.points.wrapped import wrapped
+from wellkept.store.telemetry.points.writer import PointWriter
+from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.remote.described import described
+from wellkept.store.telemetry.remote.histograms import without_histograms
+from wellkept.store.telemetry.statements import load
+
+
+class Write1:
+    """Decodes groups of uncompressed bodies and hands the points to the writer."""
+
+    def __init__(self, engine: Engine, writer: PointWriter) -> None:
+        self._engine, self._writer = engine, writer
+
+    def insert(self, bodies: Sequence[bytes], received_ns: int) -> list[Receipt]:
+        """Store the samples of uncompressed bodies; gives what became of each.
+
+        Raises:
+            BodyError: a body is at fault; nothing of the group is stored.
+            InputError: the same, with the rule of remote write that it breaks.
+            StoreError: the engine failed, and some samples may be stored.
+            OverloadError: the engine cannot take more at the moment.
+        """
+        body = wrapped(bodies)
+        rows = self._decode("remote/write1", body)
+        lengths = rows["at"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
+        series = np.repeat(np.arange(rows.num_rows), lengths)
+        of_body, raw = rows["body"].to_numpy(), rows["raw"].to_numpy()
+        points = Points(of_body[series], raw[series], numbers(rows["at"]), numbers(rows["value"]))
+
+        def describe(positions: Whole) -> pa.Table:
+            labels = self._decode("remote/labels1", body, positions=series[positions].tolist())
+            return described(self._engine, labels, received_ns)
+
+        receipts = self._writer.store(points, len(bodies), describe, received_ns // 1_000_000)
+        if len(np.unique(of_body)) < len(bodies):
+            self._note_metadata(body, received_ns)
+        return without_histograms(receipts, of_body, rows["histograms"].to_numpy())
+
+    def _note_metadata(self, body: bytes, received_ns: int) -> None:
+        """Senders tell of their metrics in requests of their own, which hold no series."""
+        parameters = {
+            "received": received_ns,
+            "schema": schema_path("remote/metadata1"),
+            "structure": structure("remote/metadata1"),
+        }
+        self._engine.insert_body(load("remote/metadata1.sql"), body, parameters)
+
+    def _decode(self, name: str, body: bytes, **more: object) -> pa.Table:
+        parameters = {**more, "structure": structure(name)}
+        return self._engine.query_body(load(f"{name}.sql"), body, parameters, schema=schema_path(name), writing=True)
