@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.api.calls import Doors
@@ -18,7 +19,6 @@ from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.loki import PushReader
 from wellkept.ops.ingest.stage import Ingest
-from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -37,7 +37,11 @@ class Full:
     def otlp(self) -> Full:
         return self
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+    @property
+    def remote(self) -> Full:
+        return self
+
+    def insert(self, *_: Any, **__: Any) -> Sequence[Receipt]:
         raise self.error
 
 

@@ -12,11 +12,14 @@ from starlette.datastructures import Headers, QueryParams
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wellkept.api import otlp
+from wellkept.kernel.errors import ForbiddenError
+
 OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
 OWN_PROOF = frozenset({"/v2/enqueue"})
 """Doors whose format carries its proof in the body. They look at it themselves, before anything else."""
-SENDERS = ("/v1/", "/v2/", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/", "/prometheus/")
+SENDERS = ("/v1/", "/v2/", "/api/v1/write", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/", "/prometheus/")
 """Doors for tools of others. Many of those know nothing but a user and a password; the password is the token then."""
 PROGRAMS = ("/api/", *SENDERS)
 """What pages never write to: there a session proves nothing."""
@@ -94,10 +97,10 @@ def _refusal(scope: Scope) -> Response:
     accepts = Headers(scope=scope).get("accept", "")
     if scope["method"] == "GET" and "text/html" in accepts:
         return RedirectResponse("/login", 303)
-    body = {
-        "error": {
-            "type": "ForbiddenError",
-            "message": "this needs the token that `wellkept up` printed, as 'Authorization: Bearer <token>'",
-        }
-    }
-    return JSONResponse(body, 401, headers={"WWW-Authenticate": "Bearer"})
+    told = "this needs the token that `wellkept up` printed, as 'Authorization: Bearer <token>'"
+    if scope["path"] in otlp.PATHS:
+        answer = otlp.refusal(ForbiddenError(told), otlp.media_of(Headers(scope=scope)))
+    else:
+        answer = JSONResponse({"error": {"type": "ForbiddenError", "message": told}}, 401)
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 
 import orjson
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wellkept.api import otlp_answers as answers
-from wellkept.kernel.errors import InputError, OverloadError, StoreError, TooLargeError, WellkeptError
+from wellkept.kernel.errors import ForbiddenError, InputError, OverloadError, StoreError, TooLargeError, WellkeptError
 from wellkept.ops.ingest.content import gunzip
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.otlp.json_request import to_protobuf
@@ -28,7 +28,8 @@ from wellkept.store.telemetry.receipt import Receipt
 log = logging.getLogger(__name__)
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-
+PATHS = frozenset({*(f"/v1/{signal}" for signal in Signal), "/otlp/v1/logs"})
+"""The doors for OTLP; the last has the name that Loki gives it."""
 SMALL = 64 << 10
 """A plain protobuf below this many bytes is looked at at once: handing it to a thread would cost more."""
 
@@ -44,7 +45,7 @@ def routes(ingest: Ingest) -> list[Route]:
 
 def endpoint(ingest: Ingest, signal: Signal) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
-        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        media = media_of(request.headers)
         try:
             receipt = await _store(request, ingest, signal, media)
         except WellkeptError as error:
@@ -66,7 +67,7 @@ async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -
     what = f"OTLP {signal} request"
     if media not in (PROTOBUF, JSON):
         raise UnsupportedError(f"{what}, Content-Type", f"must be {PROTOBUF} or {JSON}", media)
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    coding = request.headers.get("content-encoding", "").strip().lower() or "identity"
     if coding not in ("identity", "gzip"):
         raise UnsupportedError(f"{what}, Content-Encoding", "must be gzip or identity", coding)
     limit = ingest.settings.max_body_bytes
@@ -78,6 +79,11 @@ async def _store(request: Request, ingest: Ingest, signal: Signal, media: str) -
 
     is_quick = media == PROTOBUF and coding == "identity" and len(body) < SMALL
     return await asyncio.wrap_future(submit() if is_quick else await run_in_threadpool(submit))
+
+
+def media_of(headers: Mapping[str, str]) -> str:
+    """The media type that headers name, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_body(request: Request, what: str, limit: int) -> bytes:
@@ -106,6 +112,8 @@ def refusal(error: WellkeptError, media: str) -> Response:
 
 def _status(error: WellkeptError) -> tuple[int, int]:
     match error:
+        case ForbiddenError():
+            return 401, answers.UNAUTHENTICATED
         case UnsupportedError():
             return 415, answers.INVALID_ARGUMENT
         case TooLargeError():

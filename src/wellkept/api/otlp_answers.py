@@ -10,7 +10,7 @@ from typing import Any
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import Receipt
 
-INVALID_ARGUMENT, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE = 3, 8, 13, 14
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 3, 8, 13, 14, 16
 """The codes of ``google.rpc.Code`` that these doors say."""
 
 _REJECTED = {

@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from wellkept.api import otlp
 from wellkept.api.errors import body_of
 from wellkept.api.otlp import UnsupportedError, read_body
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, TooLargeError, WellkeptError
@@ -74,7 +75,7 @@ def door(what: str, take: Take, refuse: Refuse = as_json) -> Take:
 
 def media_of(request: Request) -> str:
     """The media type of a request without its parameters."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return otlp.media_of(request.headers)
 
 
 async def content_of(request: Request, what: str, limit: int) -> bytes:
