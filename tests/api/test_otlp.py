@@ -12,8 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+from google.protobuf.json_format import Parse
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.applications import Starlette
 from tests.api.serving import served
 from tests.store.telemetry.scenes import NOON, at, nanos
@@ -29,6 +32,7 @@ from wellkept.store.telemetry.telemetry import Telemetry
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 LIMIT = 64 << 10
+ROOTS = {Signal.METRICS: "resourceMetrics", Signal.LOGS: "resourceLogs", Signal.TRACES: "resourceSpans"}
 SETTINGS = IngestSettings(group_s=0.0, pace_s=0.0, max_body_bytes=LIMIT)
 
 
@@ -43,18 +47,21 @@ def client(telemetry: Telemetry) -> Iterator[httpx.Client]:
 class Sink:
     """A store that ends every insert in the same way."""
 
-    def __init__(self, error: Exception) -> None:
-        self._error = error
+    def __init__(self, end: Receipt | Exception) -> None:
+        self._end = end
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
-        raise self._error
+    def insert(self, _: object, bodies: Sequence[bytes], *__: Any, **___: Any) -> Sequence[Receipt]:
+        if isinstance(self._end, Exception):
+            raise self._end
+        return [self._end] * len(bodies)
 
 
-def refusing(error: Exception) -> httpx.Response:
-    """The answer of a door whose store fails in this way."""
-    ingest = Ingest(SimpleNamespace(otlp=Sink(error)), SettableClock(NOON), SETTINGS)
+def ending(end: Receipt | Exception, signal: Signal = Signal.LOGS, media: str = PROTOBUF) -> httpx.Response:
+    """The answer of a door whose store ends every insert in this way."""
+    ingest = Ingest(SimpleNamespace(otlp=Sink(end)), SettableClock(NOON), SETTINGS)
+    body = protobuf("x") if media == PROTOBUF else json.dumps({ROOTS[signal]: [{}]}).encode()
     with served(Starlette(routes=routes(ingest))) as address:
-        answer = httpx.post(f"{address}/v1/logs", content=protobuf("x"), headers={"Content-Type": PROTOBUF})
+        answer = httpx.post(f"{address}/v1/{signal}", content=body, headers={"Content-Type": media})
     ingest.close()
     return answer
 
@@ -112,6 +119,31 @@ def test_json_is_answered_in_json(client: httpx.Client, telemetry: Telemetry, me
     assert (answer.status_code, answer.json()) == (200, {})
     assert answer.headers["content-type"] == JSON
     assert stored(telemetry) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("signal", "response", "field"),
+    [
+        (Signal.METRICS, ExportMetricsServiceResponse, "rejected_data_points"),
+        (Signal.LOGS, ExportLogsServiceResponse, "rejected_log_records"),
+        (Signal.TRACES, ExportTraceServiceResponse, "rejected_spans"),
+    ],
+)
+@pytest.mark.parametrize("media", [PROTOBUF, JSON])
+@pytest.mark.parametrize("receipt", [Receipt(1, 300, "too many series"), Receipt(1, 0, "mind your names")])
+def test_what_is_stored_in_part_is_a_success_that_says_so(
+    receipt: Receipt, media: str, signal: Signal, response: Any, field: str
+) -> None:
+    answer = ending(receipt, signal, media)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, media)
+    decoded = response.FromString(answer.content) if media == PROTOBUF else Parse(answer.content, response())
+    assert getattr(decoded.partial_success, field) == receipt.rejected
+    assert decoded.partial_success.error_message == receipt.reason
+
+
+def test_a_count_in_json_is_a_text_as_every_number_of_64_bits_is() -> None:
+    answer = ending(Receipt(1, 300, "too many series"), Signal.METRICS, JSON)
+    assert answer.json() == {"partialSuccess": {"rejectedDataPoints": "300", "errorMessage": "too many series"}}
 
 
 @pytest.mark.parametrize("signal", list(Signal))
@@ -206,7 +238,7 @@ def test_other_methods_and_signals_are_not_there(client: httpx.Client) -> None:
     ("error", "wait"), [(OverloadError("not now", 7), "7"), (StoreError("no disk"), "1"), (ValueError("surprise"), "1")]
 )
 def test_what_may_help_later_is_503_with_a_time_to_wait(error: Exception, wait: str) -> None:
-    answer = refusing(error)
+    answer = ending(error)
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == wait
     assert status(answer)[0] in (13, 14)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from tests.api.test_otlp import LIMIT, SETTINGS, protobuf, stored
+from tests.api.test_otlp import LIMIT, SETTINGS, Sink, protobuf, stored
 from tests.store.telemetry.scenes import NOON
 
 from wellkept.api.otlp_grpc import METHODS, GrpcSettings, OtlpGrpc
@@ -33,18 +33,6 @@ BEARER = f"Bearer {TOKEN}"
 PATIENCE_S = 60.0
 Told = tuple[grpc.StatusCode, str, "int | None"]
 """Code, message, and the seconds of ``RetryInfo``; None where there is none."""
-
-
-class Sink:
-    """A store that ends every insert in the same way."""
-
-    def __init__(self, end: Receipt | Exception) -> None:
-        self._end = end
-
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
-        if isinstance(self._end, Exception):
-            raise self._end
-        return [self._end] * len(bodies)
 
 
 class Sender:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
-from tests.app.running import Running, running, start, wellkept
+from tests.app.running import Running, running, start, until, wellkept
 
 from wellkept.api.otlp_grpc import METHODS
 
@@ -58,7 +58,8 @@ def test_the_exporter_of_a_program_needs_the_address_and_the_token_alone(
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
 def test_a_signal_ends_it_without_a_word_although_a_sender_is_connected(how: signal.Signals, tmp_path: Path) -> None:
-    server = start(tmp_path, **GRPC)
+    server = start(tmp_path, **GRPC, WELLKEPT_AGENT__ENABLED="true")
+    until(lambda: server.client.get("/api/v1/agents")["agents"], "the agent, a process that the server has forked")
     proof = (("authorization", f"Bearer {server.token}"),)
     with grpc.insecure_channel(place_of(server).removeprefix("http://")) as channel:
         ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(next(iter(METHODS)))

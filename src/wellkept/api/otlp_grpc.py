@@ -119,7 +119,7 @@ class OtlpGrpc:
         try:
             port = server.add_insecure_port(_place(self._settings.host, self._settings.port))
             await server.start()
-        except RuntimeError as error:
+        except Exception as error:  # noqa: BLE001 - whoever started this thread waits for its word, and raises it
             self._opened.set_exception(error)
             return
         self._opened.set_result(port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ def grpc_server(wanted: Grpc, ingest: Ingest, data: Path) -> OtlpGrpc | None:
         return None
     if wanted.host not in LOOPBACK and not wanted.allow_remote:
         raise ForbiddenError(f"ingest.grpc.host {wanted.host} is not loopback; set ingest.grpc.allow_remote to mean it")
+    # The server's children are programs of their own; gRPC would stop its threads, and say so, whenever one is started.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from wellkept.api.otlp_grpc import GrpcSettings, OtlpGrpc
 
     return OtlpGrpc(GrpcSettings(wanted.host, wanted.port), ingest, token_of(data))
