@@ -39,14 +39,12 @@ CREATE OR REPLACE FUNCTION wellkept_scalar AS (v) -> coalesce(
     v.string_value, toString(v.int_value), toString(v.bool_value), toString(v.double_value),
     lower(hex(v.bytes_value)), '');
 
--- A scalar inside a list, as JSON; JSON has no word for what is not finite, and null is what nothing is. A value inside a
--- value ends the statement: the writer then flattens the request (otlp/nested.py) and comes again.
+-- A scalar inside a list, as JSON; JSON has no word for what is not finite. A value inside a value ends the statement:
+-- the writer then flattens the request (otlp/nested.py) and comes again.
 CREATE OR REPLACE FUNCTION wellkept_item AS (v) -> coalesce(
-    toString(v.int_value), toString(v.bool_value), concat('"', lower(hex(v.bytes_value)), '"'),
-    multiIf(
-        throwIf(isNotNull(coalesce(v.array_value, v.kvlist_value))), '',
-        isNull(v.string_value), toJSONString(v.double_value),
-        toJSONString(v.string_value)));
+    toJSONString(v.string_value), toString(v.int_value), toJSONString(v.double_value), toString(v.bool_value),
+    concat('"', lower(hex(v.bytes_value)), '"'),
+    if(throwIf(isNotNull(coalesce(v.array_value, v.kvlist_value))), '', 'null'));
 
 -- An OTLP AnyValue as text: scalars as they are, a list as JSON.
 CREATE OR REPLACE FUNCTION wellkept_text AS (v) -> multiIf(
@@ -74,9 +72,9 @@ CREATE OR REPLACE FUNCTION wellkept_spread AS (counts, values) ->
     arrayFlatten(arrayMap((n, v) -> arrayWithConstant(n, v), counts, values));
 
 -- For each outermost message of concatenated requests the request that it is of, and how many rows that one has.
--- ``ranges`` are the places of the messages of each request as (first, count); ``rows``: the rows below each message.
-CREATE OR REPLACE FUNCTION wellkept_requests AS (requests, ranges, rows) -> wellkept_spread(
-    arrayMap(r -> r.2, ranges), arrayZip(requests, arrayReduceInRanges('sum', ranges, rows)));
+-- ``firsts`` and ``counts`` are the places of the messages of each request; ``rows``: the rows below each message.
+CREATE OR REPLACE FUNCTION wellkept_requests AS (requests, firsts, counts, rows) -> wellkept_spread(
+    counts, arrayZip(requests, arrayReduceInRanges('sum', arrayZip(firsts, counts), rows)));
 
 -- The id of a series: 16 bits of its name, then 48 of all that tells it from others. So the series of one metric lie
 -- side by side in the points, and a query of one metric reads little else.

@@ -23,11 +23,10 @@ _REQUESTS: dict[str, type[Message]] = {
     "logs": ExportLogsServiceRequest,
     "traces": ExportTraceServiceRequest,
 }
-_CONTAINERS = ("array_value", "kvlist_value")
 
 
 def flatten(signal: str, body: bytes) -> bytes:
-    """The request with every map, and every list that holds more than scalars, as a JSON text.
+    """The request with every map, and every list that is not empty, as a JSON text.
 
     Raises:
         InputError: the body is not a request of this signal.
@@ -57,9 +56,7 @@ def _values(message: Message) -> Iterator[AnyValue]:
 
 def _is_nested(value: AnyValue) -> bool:
     kind = value.WhichOneof("value")
-    if kind == "array_value":
-        return any(item.WhichOneof("value") in _CONTAINERS for item in value.array_value.values)
-    return kind == "kvlist_value"
+    return kind == "kvlist_value" or (kind == "array_value" and len(value.array_value.values) > 0)
 
 
 def _plain(value: AnyValue) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from enum import StrEnum
 
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.failures import BodyError, NestedError
-from wellkept.store.telemetry.otlp.framing import resources
+from wellkept.store.telemetry.otlp.framing import count, resources
 from wellkept.store.telemetry.otlp.metrics import MetricDecoder
 from wellkept.store.telemetry.otlp.nested import flatten
-from wellkept.store.telemetry.otlp.schema import schema_path, structure
+from wellkept.store.telemetry.otlp.schema import columns, schema_path, structure
 from wellkept.store.telemetry.otlp.seen import SeenResources
 from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.receipt import ALL, Receipt
@@ -24,6 +25,10 @@ class Signal(StrEnum):
     METRICS = "metrics"
     LOGS = "logs"
     TRACES = "traces"
+
+
+NONE = 0
+"""The identity of a request that nobody told."""
 
 
 class OtlpWriter:
@@ -39,10 +44,13 @@ class OtlpWriter:
         self._metrics = MetricDecoder(engine, points)
         self._seen = SeenResources()
 
-    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+    def insert(
+        self, signal: Signal, bodies: Sequence[bytes], received_ns: int, requests: Sequence[int] = ()
+    ) -> Sequence[Receipt]:
         """Store uncompressed protobuf bodies; when it returns they are on disk. Gives what became of each.
 
-        ``received_ns`` is the time (nanoseconds since the epoch) of what carries no time of its own.
+        ``received_ns`` is the time (nanoseconds since the epoch) of what carries no time of its own. ``requests`` are
+        the identities of the bodies, which rows of logs and traces keep (``Requests``).
 
         Raises:
             InputError: a body is at fault; some rows of it may have been stored nevertheless.
@@ -51,19 +59,29 @@ class OtlpWriter:
         """
         try:
             try:
-                return self._insert(signal, bodies, received_ns)
+                return self._insert(signal, bodies, received_ns, requests)
             except NestedError:
-                return self._insert(signal, [flatten(signal, body) for body in bodies], received_ns)
+                return self._insert(signal, [flatten(signal, body) for body in bodies], received_ns, requests)
         except BodyError as error:
             raise InputError(f"OTLP {signal} request", error.rule) from None
 
-    def _insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+    def _insert(
+        self, signal: Signal, bodies: Sequence[bytes], received_ns: int, requests: Sequence[int]
+    ) -> Sequence[Receipt]:
         receipts: Sequence[Receipt] = [ALL] * len(bodies)
         body = b"".join(bodies)
         if signal is Signal.METRICS:
             receipts = self._metrics.insert(bodies, received_ns)
         else:
-            parameters = {"received": received_ns, "schema": schema_path(signal), "structure": structure(signal)}
+            counts = [count(each) for each in bodies]
+            parameters = {
+                "received": received_ns,
+                "schema": schema_path(signal),
+                "structure": columns(signal),
+                "requests": list(requests) or [NONE] * len(bodies),
+                "firsts": [1, *itertools.accumulate(counts)][:-1],
+                "counts": counts,
+            }
             self._engine.insert_body(load(f"otlp/{signal}.sql"), body, parameters)
         self._insert_resources(signal, body, received_ns)
         return receipts
