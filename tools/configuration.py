@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -33,6 +33,17 @@ def _branches(kind: type, path: tuple[str, ...]) -> Iterator[str]:
         yield "\n".join([title, "", about, "", "| key | default | what it says |", "|---|---|---|", *rows])
     for inner, where in below:
         yield from _branches(inner, where)
+    for name, inner in _inside(kind):
+        yield from _branches(inner, (*path, name))
+
+
+def _inside(kind: Any) -> Iterator[tuple[str, type]]:
+    """The branches that are not there by default: those that may be, and those of lists (``[]`` behind the name)."""
+    if issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            held = get_args(field.annotation)
+            if held and isinstance(held[0], type) and issubclass(held[0], BaseModel):
+                yield f"{name}[]" if get_origin(field.annotation) is tuple else name, held[0]
 
 
 def _fields(kind: Any) -> list[tuple[str, Any]]:
@@ -58,7 +69,7 @@ def _said_of_fields(kind: type) -> dict[str, str]:
 
 
 def _shown(default: Any) -> str:
-    if default is None or default == ():
+    if default is None or default in ((), {}):
         return "–"
     if isinstance(default, dict):
         return ", ".join(f"{key} {value}" for key, value in default.items())

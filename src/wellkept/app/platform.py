@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wellkept.app.clock import SystemClock
 from wellkept.app.grpc import grpc_server
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.app.scraper import scraper_of
 from wellkept.app.settings import Settings
 from wellkept.app.syslog import syslog_server
 from wellkept.kernel.clock import Clock
@@ -37,6 +38,16 @@ from wellkept.store.telemetry.telemetry import Telemetry
 GATE_EVERY_S = 0.5
 DISCOVER_EVERY_S = 2.0
 ALERTS_EVERY_S = 5.0
+
+
+class Server(Protocol):
+    """A door with a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def status(self) -> dict[str, Any]: ...
 
 
 class Platform:
@@ -66,6 +77,7 @@ class Platform:
             undo.callback(self.alerts.close)
             self.grpc = grpc_server(settings.ingest.grpc, self.ingest, data)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
+            self.scraper = scraper_of(settings.ingest.scrape, self.ingest, self.clock)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
@@ -84,19 +96,16 @@ class Platform:
         self._runs.launch()
         self.gate.attach(self._runs)
         self._schedule.start()
-        if self.syslog is not None:
-            self.syslog.start()
-        if self.grpc is not None:
-            self.grpc.start()
+        for server in self._servers().values():
+            server.start()
 
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
         self._schedule.stop()
         if self._runs is not None:
             self._runs.close()
-        for server in (self.syslog, self.grpc):
-            if server is not None:
-                server.close()
+        for server in self._servers().values():
+            server.close()
         self.alerts.close()
         self.ingest.close()
         self.telemetry.close()
@@ -122,12 +131,14 @@ class Platform:
             for job in loop.jobs
         ]
         doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts)}
-        if self.syslog is not None:
-            doors["syslog"] = self.syslog.status()
-        if self.grpc is not None:
-            doors["grpc"] = self.grpc.status()
+        doors |= {name: server.status() for name, server in self._servers().items()}
         loops = {"ops": self.ops is not None, "ml": self.ml is not None}
         return {**loops, "data": str(self.settings.data), "jobs": jobs, "doors": doors}
+
+    def _servers(self) -> dict[str, Server]:
+        """The doors that have a thread of their own, where the configuration wants them."""
+        servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper}
+        return {name: server for name, server in servers.items() if server is not None}
 
     def _gate(self) -> Gate:
         handlers: dict[str, ActionHandler] = {}

@@ -19,6 +19,8 @@ from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.diagnose.base import DiagnoseSettings
 from wellkept.ops.ingest.alerts.base import AlertSettings
+from wellkept.ops.ingest.scrape.job import Job
+from wellkept.ops.ingest.scrape.targets import checked
 from wellkept.spine.documents import load_document, read_document
 
 PREFIX = "WELLKEPT_"
@@ -93,6 +95,8 @@ class Ingest(Part):
     alerts: AlertSettings = AlertSettings()
     grpc: Grpc = Grpc()
     syslog: Syslog = Syslog()
+    scrape: Annotated[tuple[Job, ...], AfterValidator(checked)] = ()
+    """Jobs: what is asked for its metrics (see below)."""
 
 
 class Retention(Part):

@@ -19,6 +19,7 @@ COMMANDS = {
     "findings": "List what is suspicious.",
     "query": "Evaluate PromQL: at a moment, or over time.",
     "logs": "Search what was logged.",
+    "targets": "List what is scraped, and how that goes.",
     "approve": "See what waits for a person, and decide.",
     "replay": "Feed recorded telemetry through the platform.",
     "models": "Train, show, promote and roll back models.",
