@@ -1,7 +1,7 @@
 """Real senders against a real server: how much each sent, how much is stored, how much was lost.
 
     python bench/clients.py [--logger logger] [--prometheus PATH] [--alertmanager COMMAND] [--amtool PATH]
-                            [--python PATH] [--lines 2000] [--alerts 40]
+                            [--node-exporter prometheus-node-exporter] [--python PATH] [--lines 2000] [--alerts 40]
 
 A sender that is not named, or cannot be run, is left out; OpenTelemetry's SDK, which is installed, always runs.
 ``--alertmanager`` is a command line: the configuration's options are put behind it. ``--python`` is an interpreter that
@@ -75,12 +75,15 @@ class Told:
 
 
 class Server:
-    """A server with its syslog ports open, as a user starts it."""
+    """A server with its syslog ports open, as a user starts it; it scrapes what is in a file of targets."""
 
     def __init__(self, folder: Path) -> None:
+        self.targets = folder / "targets.json"
+        self.targets.write_text("[]", encoding="utf-8")
+        job = {"job": "bench-node", "every_s": 1, "files": [str(self.targets)]}
         changes = {"WELLKEPT_INGEST__SYSLOG__ENABLED": "true", "WELLKEPT_INGEST__SYSLOG__UDP_PORT": "0",
                    "WELLKEPT_INGEST__SYSLOG__TCP_PORT": "0", "WELLKEPT_INGEST__GRPC__PORT": "0",
-                   "WELLKEPT_ML__ENABLED": "false"}  # fmt: skip
+                   "WELLKEPT_INGEST__SCRAPE": json.dumps([job]), "WELLKEPT_ML__ENABLED": "false"}  # fmt: skip
         own = {name: value for name, value in os.environ.items() if not name.startswith("WELLKEPT_")}
         command = [sys.executable, "-m", "wellkept", "up", "--json", "--no-agent", "--port", "0", "--data", str(folder)]
         self.process = subprocess.Popen(command, env={**own, **changes}, cwd=folder, stdout=subprocess.PIPE)
@@ -124,6 +127,7 @@ class Server:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--logger", default=shutil.which("logger"))
+    parser.add_argument("--node-exporter", default=shutil.which("prometheus-node-exporter"))
     for name in ("--prometheus", "--alertmanager", "--amtool", "--python"):
         parser.add_argument(name)
     parser.add_argument("--lines", type=int, default=2000)
@@ -144,6 +148,8 @@ def _each(server: Server, chosen: argparse.Namespace, folder: Path) -> Iterator[
     wanted = [by_opentelemetry(server, way, chosen.lines) for way in ("http", "grpc")]
     if chosen.logger:
         wanted.append(by_logger(server, chosen.logger, folder, chosen.lines))
+    if chosen.node_exporter:
+        wanted.append(by_node_exporter(server, chosen.node_exporter))
     if chosen.prometheus:
         wanted.append(by_prometheus(server, chosen.prometheus, folder, chosen.alerts))
     if chosen.alertmanager:
@@ -192,6 +198,17 @@ def by_opentelemetry(server: Server, way: str, count: int) -> Iterator[Told]:
     for name, kind in (("logs", "logs"), ("traces", "answers")):
         found = _reached(lambda kind=kind: server.stored(kind).get(entity, 0), sent[name])  # type: ignore[misc]
         yield Told(f"OTel SDK, {way}: {name}", sent[name], found)
+
+
+def by_node_exporter(server: Server, exporter: str) -> Iterator[Told]:
+    """Debian's node-exporter, which is scraped every second and killed."""
+    script = str(Path(__file__).parent / "senders" / "node_exporter.py")
+    command = [sys.executable, script, exporter, server.address, server.token, str(server.targets)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    note = f"a scrape took {found['duration_s'] * 1000:.0f} ms on average"
+    yield Told("node-exporter: series of its page", found["series"], found["series_stored"], note)
+    yield Told("node-exporter: values that keep still", found["steady"], found["steady_stored"])
+    yield Told("node-exporter, killed: series that end", found["series"], found["series"] - found["left_after_the_end"])
 
 
 def by_prometheus(server: Server, prometheus: str, folder: Path, alerts: int) -> Iterator[Told]:
