@@ -25,7 +25,7 @@ class Doors:
     """Routes behind the authentication of the real application."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._app = Authentication(Starlette(routes=list(routes)), TOKEN, lambda session, token: False)
+        self.app = Authentication(Starlette(routes=list(routes)), TOKEN, lambda session, token: False)
 
     def call(
         self, method: str, path: str, body: bytes = b"", token: str | None = TOKEN, **headers: str
@@ -36,7 +36,7 @@ class Doors:
         pairs = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
 
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self._app)
+            transport = httpx.ASGITransport(app=self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
                 return await http.request(method, path, content=body, headers=pairs)
 

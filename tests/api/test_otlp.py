@@ -113,6 +113,15 @@ def test_protobuf_is_answered_with_an_empty_export_response(
     assert stored(telemetry) == ["hello", "world"]
 
 
+def test_a_body_that_does_not_say_its_length_is_read_to_its_end(client: httpx.Client, telemetry: Telemetry) -> None:
+    body = protobuf("hello", "world")
+    pieces = (body[at : at + 5] for at in range(0, len(body), 5))
+    answer = client.post("/v1/logs", content=pieces, headers={"Content-Type": PROTOBUF})
+    assert answer.request.headers["transfer-encoding"] == "chunked"
+    assert answer.status_code == 200
+    assert stored(telemetry) == ["hello", "world"]
+
+
 @pytest.mark.parametrize("media", [JSON, "application/json; charset=utf-8", "Application/JSON"])
 def test_json_is_answered_in_json(client: httpx.Client, telemetry: Telemetry, media: str) -> None:
     answer = post(client, gzip.compress(as_json("hello")), media, **{"Content-Encoding": "gzip"})

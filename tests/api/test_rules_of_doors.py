@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ import pytest
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from tests.api.calls import TOKEN, Doors
+from tests.api.serving import served
 from tests.api.test_loki import Full
 from tests.ops.ingest.outside import NOON, Outside
 from tests.ops.ingest.test_loki_push import entry, push, sized
@@ -202,6 +204,21 @@ def test_a_body_that_is_cut_off_is_400(doors: Doors, world: Outside, telemetry: 
         if not door.is_text:
             for end in (1, len(door.body) // 2, len(door.body) - 1):
                 refused(door.post(doors, door.body[:end]), 400, door)
+    assert stored(world, telemetry) == 0
+
+
+def test_a_sender_that_hangs_up_half_way_leaves_nothing(
+    doors: Doors, world: Outside, telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(doors.app) as address:
+        place = httpx.URL(address)
+        for door in DOORS:
+            names = {name.replace("_", "-"): value for name, value in door.headers.items()}
+            head = "".join(f"{name}: {value}\r\n" for name, value in names.items())
+            with socket.create_connection((place.host, place.port or 0)) as raw:
+                raw.sendall(f"POST {door.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode())
+                raw.sendall(f"{head}Content-Length: {len(door.body) + 1}\r\n\r\n".encode() + door.body)
+    assert caplog.text == ""
     assert stored(world, telemetry) == 0
 
 

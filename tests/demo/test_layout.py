@@ -19,6 +19,7 @@ def test_the_platform_takes_its_configuration(layout: Layout) -> None:
     assert settings.server.host == "127.0.0.1"
     assert settings.server.port == layout.settings.ports["server"]
     assert settings.ml.serve_port == layout.settings.ports["model"]
+    assert not settings.ingest.grpc.enabled  # its port is the same for everybody
     assert settings.agent.config == layout.folder / "agent.yaml"
 
 
