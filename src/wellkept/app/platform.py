@@ -59,7 +59,7 @@ class Platform:
         self._runs: Runs | None = None
         with contextlib.ExitStack() as undo:
             # An engine that is still open when the interpreter ends takes the process down with a signal.
-            self.telemetry = Telemetry.open(data / "telemetry", _retention(settings))
+            self.telemetry = Telemetry.open(data / "telemetry", _retention(settings), limits=settings.ingest.metrics)
             undo.callback(self.telemetry.close)
             self.state = State.open(data / "state")
             undo.callback(self.state.close)
@@ -69,7 +69,7 @@ class Platform:
             self.audit = Audit(self.state)
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
-            self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings))
+            self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests)
             undo.callback(self.ingest.close)
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
             self.identity = Identity(self.topology, self.clock)
@@ -130,7 +130,8 @@ class Platform:
             for loop in self._schedule.loops
             for job in loop.jobs
         ]
-        doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts)}
+        doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts), "metrics": self.telemetry.points.status()}
+        doors["duplicates"] = self.ingest.duplicates()
         doors |= {name: server.status() for name, server in self._servers().items()}
         loops = {"ops": self.ops is not None, "ml": self.ml is not None}
         return {**loops, "data": str(self.settings.data), "jobs": jobs, "doors": doors}
@@ -171,7 +172,10 @@ def _retention(settings: Settings) -> dict[str, float]:
 def _ingest_settings(settings: Settings) -> IngestSettings:
     ingest = settings.ingest
     return IngestSettings(
-        max_body_bytes=ingest.max_body_mib << 20, group_s=ingest.group_ms / 1000, queue_bytes=ingest.queue_mib << 20
+        max_body_bytes=ingest.max_body_mib << 20,
+        group_s=ingest.group_ms / 1000,
+        queue_bytes=ingest.queue_mib << 20,
+        retry_window_s=ingest.retry_window_s,
     )
 
 

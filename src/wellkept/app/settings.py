@@ -22,6 +22,7 @@ from wellkept.ops.ingest.alerts.base import AlertSettings
 from wellkept.ops.ingest.scrape.job import Job
 from wellkept.ops.ingest.scrape.targets import checked
 from wellkept.spine.documents import load_document, read_document
+from wellkept.store.telemetry.points.limits import PointLimits
 
 PREFIX = "WELLKEPT_"
 OVERRIDE = " (override)"
@@ -92,6 +93,9 @@ class Ingest(Part):
     """Bodies of this many milliseconds are stored by one statement."""
     queue_mib: Annotated[int, Field(ge=1)] = 256
     """Above this much waiting, senders are told to try again later."""
+    retry_window_s: Annotated[float, Field(ge=0)] = 600.0
+    """Logs and traces that are sent again within so many seconds, byte for byte, are stored once; 0 stores them again."""
+    metrics: PointLimits = PointLimits(early_s=3600.0)
     alerts: AlertSettings = AlertSettings()
     grpc: Grpc = Grpc()
     syslog: Syslog = Syslog()

@@ -77,16 +77,18 @@ class Guard:
         return refused
 
     def _full(self, total: int, name: str, service: str) -> str:
+        """Which limit a new series of this metric and service meets; empty where there is room."""
         limits = self._limits
-        if limits.series and total >= limits.series:
-            self.refused["store"] += 1
-            return f"the store has {limits.series} active series already (ingest.series)"
-        if limits.series_of_metric and self._of_metric[name] >= limits.series_of_metric:
-            self.refused["metric"] += 1
-            return f"metric {name} has {limits.series_of_metric} active series already (ingest.series_of_metric)"
-        if limits.series_of_service and service and self._of_service[service] >= limits.series_of_service:
-            self.refused["service"] += 1
-            return f"service {service} has {limits.series_of_service} active series already (ingest.series_of_service)"
+        of_service = self._of_service[service] if service else 0
+        found = (
+            ("series", "the store", total, limits.series),
+            ("series_of_metric", f"metric {name}", self._of_metric[name], limits.series_of_metric),
+            ("series_of_service", f"service {service}", of_service, limits.series_of_service),
+        )
+        for limit, what, count, most in found:
+            if most and count >= most:
+                self.refused[limit] += 1
+                return f"{what} has {count} active series, and may have {most} (ingest.metrics.{limit})"
         return ""
 
 

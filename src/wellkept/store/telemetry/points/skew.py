@@ -43,10 +43,12 @@ class Skew:
         reasons = []
         if self._limits.early_s and (ahead > self._limits.early_s).any():
             most, limit = ahead.max(), self._limits.early_s
-            reasons.append(f"points lie up to {most:.0f} s in the future, at most {limit:g} may (ingest.early_s)")
+            reasons.append(
+                f"points lie up to {most:.0f} s in the future, at most {limit:g} may (ingest.metrics.early_s)"
+            )
         if self._limits.late_s and (ahead < -self._limits.late_s).any():
             most, limit = -ahead.min(), self._limits.late_s
-            reasons.append(f"points are up to {most:.0f} s old, at most {limit:g} may be (ingest.late_s)")
+            reasons.append(f"points are up to {most:.0f} s old, at most {limit:g} may be (ingest.metrics.late_s)")
         return reasons
 
     def status(self) -> dict[str, float]:

@@ -41,7 +41,8 @@ FROM
             place, names, type, unit, help,
             arraySort(arrayFilter(
                 p -> p.2 != '', arrayMap((n, t) -> (toValidUTF8(n), toValidUTF8(t)), names, texts))) AS pairs
-        FROM file({body:String}, 'ArrowStream')
+        FROM file({body:String}, 'ArrowStream',
+            'place UInt64, names Array(String), texts Array(String), type Int32, unit String, help String')
     )
 )
 ORDER BY place

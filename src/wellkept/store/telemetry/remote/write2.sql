@@ -1,7 +1,7 @@
 -- Remote write 2.0 requests, one row each, in columns: symbols as hashes, and what every series refers to and holds.
 SELECT
     arrayMap(s -> cityHash64(s), q.symbols) AS hashes,
-    empty(q.symbols) OR q.symbols[1] != '' AS lacks_first,
+    notEmpty(q.timeseries.labels_refs) AND (empty(q.symbols) OR q.symbols[1] != '') AS lacks_first,
     q.timeseries.labels_refs AS refs,
     q.timeseries.samples.timestamp AS at,
     q.timeseries.samples.value AS value,

@@ -1,0 +1,150 @@
+"""The guard, the clocks and the memory of series, over real requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.store.telemetry.remote.messages import Labels, Samples, request1
+
+from wellkept.kernel.errors import InputError
+from wellkept.store.telemetry.points.known import NOTED_EVERY_MS, KnownSeries
+from wellkept.store.telemetry.points.limits import PointLimits
+from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.remote.writer import Version
+from wellkept.store.telemetry.telemetry import Telemetry
+
+RECEIVED = 1_795_000_000_000_000_000
+AT = RECEIVED // 1_000_000
+
+Opening = Callable[..., Telemetry]
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[Opening]:
+    """Opens one store after another; a process can have one open at a time."""
+    opened: list[Telemetry] = []
+
+    def make(**limits: float) -> Telemetry:
+        for one in opened:
+            one.close()
+        opened[:] = [Telemetry.open(tmp_path / "telemetry", limits=PointLimits(**limits))]  # type: ignore[arg-type]
+        return opened[0]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def write(telemetry: Telemetry, *bodies: list[tuple[Labels, Samples]], at: int = RECEIVED) -> list[Receipt]:
+    return list(telemetry.remote.insert(Version.V1, [request1(*series) for series in bodies], at))
+
+
+def wave(name: str, count: int, first: int = 0, at: int = AT, **labels: str) -> list[tuple[Labels, Samples]]:
+    return [({"__name__": name, "i": f"{i}", **labels}, [(at, float(i))]) for i in range(first, first + count)]
+
+
+def count(telemetry: Telemetry, table: str) -> int:
+    sql = f"SELECT uniqExact(series) AS n FROM {table}"
+    return int(telemetry.engine.query(sql)["n"][0].as_py())
+
+
+def test_a_burst_of_series_of_one_metric_is_refused_and_others_go_on(limited: Opening) -> None:
+    telemetry = limited(series_of_metric=100)
+    burst, calm = write(telemetry, wave("burst", 1000), wave("calm", 50))
+    assert (burst.items, burst.rejected) == (100, 900)
+    assert burst.reason == ("metric burst has 100 active series, and may have 100 (ingest.metrics.series_of_metric)")
+    assert calm == Receipt(50)
+    assert count(telemetry, "metric_series") == count(telemetry, "metric_points") == 150
+
+
+def test_a_series_that_was_let_in_stays_and_one_that_was_refused_is_refused_again(limited: Opening) -> None:
+    telemetry = limited(series_of_metric=10)
+    write(telemetry, wave("m", 20))
+    (again,) = write(telemetry, wave("m", 20, at=AT + 1000))
+    assert (again.items, again.rejected) == (10, 10)
+    assert "too many" in again.reason
+    assert telemetry.points.status()["refused"] == {"series_of_metric": 10}
+
+
+def test_a_service_and_the_store_have_limits_too(limited: Opening) -> None:
+    telemetry = limited(series_of_service=5, series=8)
+    one, other = write(telemetry, wave("a", 7, job="api"), wave("b", 7, job="web"))
+    assert (one.items, other.items) == (5, 3)
+    assert "service api has 5" in one.reason
+    assert "the store has 8" in other.reason
+
+
+def test_what_is_known_is_known_after_a_restart(limited: Opening) -> None:
+    now = time.time_ns()  # the guard counts what was seen of late, by the engine's own clock
+    write(limited(series_of_metric=10), wave("m", 10, at=now // 1_000_000), at=now)
+    telemetry = limited(series_of_metric=10)
+    (known,) = write(telemetry, wave("m", 10, at=now // 1_000_000 + 1), at=now)
+    (new,) = write(telemetry, wave("m", 1, first=10, at=now // 1_000_000), at=now)
+    assert known == Receipt(10)
+    assert new.rejected == 1
+
+
+def test_points_from_the_future_and_from_long_ago_are_refused_by_themselves(limited: Opening) -> None:
+    telemetry = limited(late_s=60, early_s=10)
+    series: list[tuple[Labels, Samples]] = [
+        ({"__name__": "m"}, [(AT, 1.0), (AT - 59_000, 1.0), (AT - 61_000, 1.0), (AT + 9_000, 1.0), (AT + 11_000, 1.0)])
+    ]
+    (receipt,) = write(telemetry, series)
+    assert (receipt.items, receipt.rejected) == (3, 2)
+    assert "points lie up to 11 s in the future" in receipt.reason
+    assert "points are up to 61 s old" in receipt.reason
+    skew = telemetry.points.skew.status()
+    assert skew == {
+        "points_ahead": 2,
+        "points_too_early": 1,
+        "points_too_late": 1,
+        "most_ahead_s": 11.0,
+        "most_late_s": 61.0,
+    }
+
+
+def test_a_limit_below_nothing_is_a_mistake() -> None:
+    with pytest.raises(InputError, match=r"ingest\.metrics\.series: must be 0 or more"):
+        PointLimits(series=-1)
+
+
+def test_the_hours_of_stored_points_are_told(telemetry: Telemetry) -> None:
+    told: list[list[int]] = []
+    telemetry.points.noted = lambda hours: told.append(hours.tolist())
+    write(telemetry, [({"__name__": "m"}, [(3_600_000 * 5 + 1, 1.0), (3_600_000 * 7, 1.0), (3_600_000 * 5, 1.0)])])
+    assert told == [[5, 7]]
+
+
+def test_a_series_is_found_wherever_it_lies() -> None:
+    known = KnownSeries()
+    raw = np.random.default_rng(1).permutation(np.arange(1, 1001, dtype=np.uint64) * 7)
+    for part in np.split(raw, 10):
+        known.add(part, part + np.uint64(1), np.zeros(len(part), np.int64))
+    asked = np.concatenate([raw[::3], np.array([0, 5, 10**6], np.uint64)])
+    places = known.find(asked)
+    assert (places[-3:] == -1).all()
+    assert (known.ids(places[:-3]) == asked[:-3] + np.uint64(1)).all()
+
+
+def test_when_a_series_was_seen_is_due_once_in_a_while() -> None:
+    known = KnownSeries()
+    raw = np.array([3, 1, 2], np.uint64)
+    known.add(raw, np.array([30, 0, 20], np.uint64), np.full(3, NOTED_EVERY_MS, np.int64))
+    known.see(known.find(raw), np.array([2 * NOTED_EVERY_MS, 2 * NOTED_EVERY_MS, 2 * NOTED_EVERY_MS - 1]))
+    ids, last = known.due()
+    assert (ids.tolist(), last.tolist()) == ([30], [2 * NOTED_EVERY_MS])
+    assert known.due()[0].tolist() == []
+    known.forget_refused()
+    assert known.find(raw).tolist() == [1, -1, 0]
+
+
+def test_a_series_goes_on_being_noted(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(telemetry, wave("m", 3))
+    monkeypatch.setattr("wellkept.store.telemetry.points.writer._REFRESHED_EVERY_S", 0.0)
+    write(telemetry, wave("m", 3, at=AT + 2 * NOTED_EVERY_MS))
+    sql = "SELECT toUnixTimestamp64Milli(max(last_seen)) AS at, any(name) AS name FROM metric_series GROUP BY series"
+    assert telemetry.engine.query(sql).to_pylist() == [{"at": AT + 2 * NOTED_EVERY_MS, "name": "m"}] * 3
