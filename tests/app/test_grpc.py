@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -18,12 +23,22 @@ from opentelemetry.trace import SpanKind
 from tests.app.running import Running, running, start, until, wellkept
 
 from wellkept.api.otlp_grpc import METHODS
+from wellkept.store.telemetry.otlp.writer import Signal
+
+(LOGS,) = (method for method, of in METHODS.items() if of is Signal.LOGS)
 
 GRPC: dict[str, Any] = {
     "WELLKEPT_INGEST__GRPC__ENABLED": "true",
     "WELLKEPT_INGEST__GRPC__PORT": "0",
     "WELLKEPT_ML__ENABLED": "false",
 }
+
+
+def line(text: str) -> bytes:
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    records.add(time_unix_nano=time.time_ns()).body.string_value = text
+    return request.SerializeToString()
 
 
 def place_of(server: Running) -> str:
@@ -62,7 +77,7 @@ def test_a_signal_ends_it_without_a_word_although_a_sender_is_connected(how: sig
     until(lambda: server.client.get("/api/v1/agents")["agents"], "the agent, a process that the server has forked")
     proof = (("authorization", f"Bearer {server.token}"),)
     with grpc.insecure_channel(place_of(server).removeprefix("http://")) as channel:
-        ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(next(iter(METHODS)))
+        ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(LOGS)
         assert ask(b"", metadata=proof, timeout=60) == b""
         assert server.stop(how) == 0
     assert server.errors() == ""
@@ -89,3 +104,34 @@ def test_beyond_loopback_it_must_be_meant(tmp_path: Path) -> None:
 
     assert done.returncode == 3
     assert "ingest.grpc.host 0.0.0.0 is not loopback; set ingest.grpc.allow_remote to mean it" in done.stderr
+
+
+def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:
+    acknowledged: set[str] = set()
+    lock = threading.Lock()
+    server = start(tmp_path, **GRPC)
+    place, proof = place_of(server).removeprefix("http://"), (("authorization", f"Bearer {server.token}"),)
+
+    def send(sender: int) -> grpc.StatusCode:
+        with grpc.insecure_channel(place, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            ask: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(LOGS)
+            for number in itertools.count():
+                text = f"{sender}.{number}"
+                try:
+                    ask(line(text), metadata=proof, timeout=60)
+                except grpc.RpcError as error:
+                    return error.code()
+                with lock:
+                    acknowledged.add(text)
+                    if len(acknowledged) >= 30:
+                        server.process.kill()
+        raise AssertionError
+
+    with ThreadPoolExecutor(4) as pool:
+        ends = set(pool.map(send, range(4)))
+    server.stop()
+
+    assert ends == {grpc.StatusCode.UNAVAILABLE}  # they would try again
+    with running(tmp_path, **GRPC) as again:
+        found = again.client.get("/api/v1/telemetry/logs", limit=1000)["logs"]
+    assert acknowledged <= {record["body"] for record in found}
