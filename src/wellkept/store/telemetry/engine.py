@@ -7,9 +7,8 @@ any file of the machine through ``file()``, so no SQL text from outside ever get
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +18,11 @@ import pyarrow as pa
 from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.arrow import stream
 from wellkept.store.telemetry.binding import Parameters, bind
+from wellkept.store.telemetry.bodies import BodyFiles
 from wellkept.store.telemetry.failures import of_opening, translate
 from wellkept.store.telemetry.pool import Pool
+from wellkept.store.telemetry.proof import Proof
+from wellkept.store.telemetry.space import Space, free_of
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -41,7 +43,13 @@ _DECODING = ", format_schema = {schema:String}, query_plan_enable_optimizations 
 
 
 class Engine(Protocol):
-    """What the telemetry store needs of an engine, embedded or a server."""
+    """What the telemetry store needs of an engine, embedded or a server.
+
+    ``space`` and ``proof`` see to it that nothing counts as stored that a full disk did not take.
+    """
+
+    space: Space
+    proof: Proof
 
     def query(
         self,
@@ -122,7 +130,9 @@ class EmbeddedEngine:
             raise StoreError(f"telemetry database: must be an identifier, got {database!r}")
         self.folder, self.database = folder, database
         folder.mkdir(parents=True, exist_ok=True)
+        self.space, self.proof = Space(free_of(folder)), Proof(self)
         self._readers, self._writers = Pool(), Pool()
+        self._files = BodyFiles()
         try:
             for pool, size in ((self._readers, readers), (self._writers, writers)):
                 for _ in range(size):
@@ -166,12 +176,15 @@ class EmbeddedEngine:
         values: dict[str, object] = dict(parameters or {})
         if schema:
             text, values["schema"] = text + _DECODING, schema
-        with _as_file(body) as path:
+        with self._files.holding(body) as path:
             values["body"] = path
             return self._read("decode", text, values, self._writers if writing else self._readers)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
-        self._write("command", sql, parameters)
+        if sql.lstrip().startswith("INSERT"):
+            self._insert("command", sql, parameters)
+        else:
+            self._write("command", sql, parameters)
 
     def insert_arrow(self, table: str, rows: pa.Table) -> None:
         if not _IDENTIFIER.match(table):
@@ -188,8 +201,8 @@ class EmbeddedEngine:
         )
 
     def insert_body(self, statement: str, body: bytes | pa.Buffer, parameters: Parameters | None = None) -> None:
-        with _as_file(body) as path:
-            self._write("insert", statement, {**(parameters or {}), "body": path})
+        with self._files.holding(body) as path:
+            self._insert("insert", statement, {**(parameters or {}), "body": path})
 
     def drop(self) -> None:
         """Drop the whole database; for tests and for a replay into a fresh store."""
@@ -199,6 +212,7 @@ class EmbeddedEngine:
         """Let go of the data folder. A statement that is under way is waited for; what comes after it is refused."""
         self._readers.close()
         self._writers.close()
+        self._files.close()
 
     def _read(self, what: str, sql: str, parameters: Parameters | None, pool: Pool) -> pa.Table:
         values = bind(parameters)
@@ -211,6 +225,14 @@ class EmbeddedEngine:
                 raise translate(what, error) from (None if what == "decode" else error)
         return pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
 
+    def _insert(self, what: str, sql: str, parameters: Parameters | None) -> None:
+        """Write where there is room, and where there is little, read back what was written."""
+        self.space.guard()
+        was_tight, began = self.space.is_tight(), int(time.time())
+        self._write(what, sql, parameters)
+        if was_tight or self.space.is_tight():
+            self.proof.of_insert(began)
+
     def _write(self, what: str, sql: str, parameters: Parameters | None) -> None:
         values = bind(parameters)
         with self._writers.lend() as connection:
@@ -219,19 +241,6 @@ class EmbeddedEngine:
             except RuntimeError as error:
                 # Of an insert, the engine's own message quotes the rows that it choked on: it is not carried along.
                 raise translate(what, error) from (None if what == "insert" else error)
-
-
-@contextlib.contextmanager
-def _as_file(body: bytes | pa.Buffer) -> Iterator[str]:
-    """A path under which the engine can read ``body``; it lives in memory and has no name anywhere else."""
-    descriptor = os.memfd_create("wellkept-body")
-    try:
-        view = memoryview(body)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
 
 
 def _drain(connection: Any) -> None:

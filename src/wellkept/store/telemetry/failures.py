@@ -7,7 +7,17 @@ from pathlib import Path
 
 from wellkept.kernel.errors import OverloadError, StoreError
 
-_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE, _TOO_SLOW = 252, 241, 243, 159
+_TOO_MANY_PARTS, _MEMORY_LIMIT, _TOO_SLOW = 252, 241, 159
+_NO_SPACE = 243
+_UNWRITTEN = frozenset(
+    {
+        75,  # CANNOT_WRITE_TO_FILE_DESCRIPTOR
+        76,  # CANNOT_OPEN_FILE
+        1001,  # STD_EXCEPTION: of the file system, for one
+    }
+)
+"""These come of a full disk as well as of others: then the error of the operating system is named."""
+_FULL = re.compile(r"errno: (?:28|122)\b|No space left on device|Disk quota exceeded")
 _UNDECODABLE = frozenset(
     {
         3,  # UNEXPECTED_END_OF_FILE
@@ -48,7 +58,8 @@ def translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
     name = found.group(1) if (found := _NAME.search(text)) else "unknown error"
     if code == _TOO_MANY_PARTS and _PARTITIONS in text:
         return BodyError("must not be of so many different days")
-    if code in (_TOO_MANY_PARTS, _MEMORY_LIMIT, _NO_SPACE):
+    is_full = code == _NO_SPACE or (code in _UNWRITTEN and _FULL.search(text) is not None)
+    if is_full or code in (_TOO_MANY_PARTS, _MEMORY_LIMIT):
         return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
     if code == _TOO_SLOW:
         return SlowError(f"telemetry engine, {what}: {name} (code {code})")
