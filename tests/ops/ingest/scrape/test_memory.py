@@ -201,6 +201,16 @@ def test_the_parts_of_a_family_are_told_by_its_type() -> None:
     }  # fmt: skip
 
 
+def test_a_histogram_has_the_same_series_in_either_format() -> None:
+    text = '# TYPE h histogram\nh_bucket{le="1"} 2\nh_bucket{le="+Inf"} 3\n'
+    found = [
+        [row.labels["le"] for row in of_page(Scrapes(dialect)(page))]
+        for dialect, page in ((Dialect.TEXT, text), (Dialect.OPENMETRICS, text.replace('"1"', '"1.0"') + "# EOF\n"))
+    ]
+
+    assert found == [["1.0", "+Inf"], ["1.0", "+Inf"]]
+
+
 def test_what_is_said_of_a_family_may_change() -> None:
     scrapes = Scrapes()
     pages = ["# HELP a one\n# TYPE a gauge\na 1\n", "# HELP a two\n# TYPE a counter\na 1\n", "# HELP a one\na 1\n"]

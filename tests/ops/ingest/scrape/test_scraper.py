@@ -19,6 +19,7 @@ from tests.ops.ingest.scrape.requests import Row, one, rows
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, WellkeptError
+from wellkept.ops.ingest.scrape.files import TargetFiles
 from wellkept.ops.ingest.scrape.job import Job
 from wellkept.ops.ingest.scrape.memory import REPORTS
 from wellkept.ops.ingest.scrape.scraper import Scraper
@@ -395,3 +396,24 @@ def test_what_breaks_one_scrape_does_not_end_the_target(
             broken.setattr(shelf, "submit", None)
             until(lambda: "TypeError" in first(scraper)["last_error"])
         assert has("a")(shelf.next())
+
+
+def test_what_breaks_a_look_at_files_does_not_end_their_targets(
+    shelf: Shelf, exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter.says("a 1\n")
+    file = tmp_path / "targets.yaml"
+    file.write_text(f"- targets: ['{exporter.place}']\n", encoding="utf-8")
+    looked = threading.Event()
+
+    def broken(files: TargetFiles) -> None:
+        looked.set()
+        raise ValueError(files)
+
+    with scraping(shelf, {"files": [str(file)]}):
+        shelf.next()
+        with monkeypatch.context() as patch:
+            patch.setattr(TargetFiles, "look", broken)
+            assert looked.wait(PATIENCE_S)
+        for _ in range(3):
+            assert has("a")(shelf.next())

@@ -14,7 +14,7 @@ from wellkept.ops.ingest.scrape.base import Figures, Labels, ScrapeError, Target
 from wellkept.ops.ingest.scrape.body import STALE, Symbols, beginning, packed, stamp
 from wellkept.ops.ingest.scrape.exposition import NAME, Kind, content_of, millis_of, sample_of, values_of
 from wellkept.ops.ingest.scrape.families import UNTOLD, Families, Family
-from wellkept.ops.ingest.scrape.labels import attached
+from wellkept.ops.ingest.scrape.labels import attached, with_even_bounds
 from wellkept.ops.ingest.scrape.negotiation import Dialect
 
 REPORTS = (
@@ -149,7 +149,8 @@ class Memory:
             return self._add(known, value, text, dialect, rows)
         sample = sample_of(line)
         honor = self._target.job.honor_labels
-        labels = attached(sample.labels, self._target.labels, honor_exposed=honor)
+        exposed = with_even_bounds(sample.labels, self._families.of(sample.labels[NAME]).kind)
+        labels = attached(exposed, self._target.labels, honor_exposed=honor)
         known = self._series.get(labels)
         if known is None:
             known = self._series[labels] = Series(labels)

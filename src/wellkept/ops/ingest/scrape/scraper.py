@@ -90,7 +90,11 @@ class Scraper:
     def _look(self) -> None:
         for files in self._files:
             before = dict(files.mistakes)
-            files.look()
+            try:
+                files.look()
+            except Exception:
+                # The edge at which what nobody foresaw in a file is logged: the targets that are known go on.
+                log.exception("scrape targets: the files of a job could not be looked at")
             for name, why in files.mistakes.items():
                 if before.get(name) != why:
                     log.warning("scrape targets: %s: %s", name, why)
