@@ -46,7 +46,7 @@ class Points:
 class Describe(Protocol):
     """Tells of points, by their places, what their series are: one row each, in order, columns of ``DESCRIBED``."""
 
-    def __call__(self, positions: Whole) -> pa.Table: ...
+    def __call__(self, positions: Whole, /) -> pa.Table: ...
 
 
 DESCRIBED = (

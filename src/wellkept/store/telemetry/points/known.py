@@ -46,6 +46,12 @@ class KnownSeries:
         self._last = np.insert(self._last, place, noted[order])
         self._noted = np.insert(self._noted, place, noted[order])
 
+    def alias(self, raw: Ids, places: NDArray[np.intp]) -> None:
+        """Remember distinct hashes that were not known as other hashes of the series in these places."""
+        is_known = places >= 0
+        places = places[is_known]
+        self.add(raw[is_known], self._id[places], self._noted[places])
+
     def ids(self, places: NDArray[np.intp]) -> Ids:
         return self._id[places]
 

@@ -72,6 +72,18 @@ class PointWriter:
         self._refresh()
         return _receipts(points.body, taken, bodies, reasons)
 
+    def knows(self, raw: Ids) -> bool:
+        """Whether all of these hashes are of known series."""
+        with self._lock:
+            return bool((self._known.find(raw) >= 0).all())
+
+    def learn(self, other: Ids, raw: Ids) -> None:
+        """Other hashes of series that are known by these."""
+        other, first = np.unique(other, return_index=True)
+        with self._lock:
+            new = self._known.find(other) < 0
+            self._known.alias(other[new], self._known.find(raw[first[new]]))
+
     def status(self) -> dict[str, object]:
         """How many series there are, what was refused, and how far senders' clocks are off."""
         return {"series": self._guard.count, "refused": dict(self._guard.refused), "skew": self.skew.status()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +17,10 @@ from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.remote.described import described
 from wellkept.store.telemetry.remote.histograms import without_histograms
+from wellkept.store.telemetry.remote.tails import Tails
 from wellkept.store.telemetry.statements import load
+
+_MS = 1_000_000
 
 
 class Write1:
@@ -35,20 +39,38 @@ class Write1:
             OverloadError: the engine cannot take more at the moment.
         """
         body = wrapped(bodies)
+        tails = Tails(self._decode("remote/tails1", body))
+        if tails.is_plain.all() and self._writer.knows(tails.points.raw):
+            describe = functools.partial(self._described, body, received_ns)
+            receipts = self._writer.store(tails.points, len(bodies), describe, received_ns // _MS)
+        else:
+            receipts = self._insert_whole(body, tails, len(bodies), received_ns)
+        if len(np.unique(tails.points.body)) < len(bodies):
+            self._note_metadata(body, received_ns)
+        return receipts
+
+    def _insert_whole(self, body: bytes, tails: Tails, bodies: int, received_ns: int) -> list[Receipt]:
+        """Store what has to be decoded in full, and remember how the series look that end in their one sample."""
         rows = self._decode("remote/write1", body)
         lengths = rows["at"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
         series = np.repeat(np.arange(rows.num_rows), lengths)
         of_body, raw = rows["body"].to_numpy(), rows["raw"].to_numpy()
         points = Points(of_body[series], raw[series], numbers(rows["at"]), numbers(rows["value"]))
 
-        def describe(positions: Whole) -> pa.Table:
-            labels = self._decode("remote/labels1", body, positions=series[positions].tolist())
-            return described(self._engine, labels, received_ns)
+        def described_at(positions: Whole) -> pa.Table:
+            return self._described(body, received_ns, series[positions])
 
-        receipts = self._writer.store(points, len(bodies), describe, received_ns // 1_000_000)
-        if len(np.unique(of_body)) < len(bodies):
-            self._note_metadata(body, received_ns)
+        receipts = self._writer.store(points, bodies, described_at, received_ns // _MS)
+        single = np.flatnonzero((lengths == 1) & tails.is_plain)
+        first = np.cumsum(lengths) - lengths
+        same = points.at[first[single]] == tails.points.at[single]
+        same &= points.value.view(np.uint64)[first[single]] == tails.points.value.view(np.uint64)[single]
+        self._writer.learn(tails.points.raw[single[same]], raw[single[same]])
         return without_histograms(receipts, of_body, rows["histograms"].to_numpy())
+
+    def _described(self, body: bytes, received_ns: int, series: Whole) -> pa.Table:
+        labels = self._decode("remote/labels1", body, positions=series.tolist())
+        return described(self._engine, labels, received_ns)
 
     def _note_metadata(self, body: bytes, received_ns: int) -> None:
         """Senders tell of their metrics in requests of their own, which hold no series."""
