@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 
@@ -77,6 +78,16 @@ def test_requests_that_come_close_together_are_one_group(shelf: Shelf) -> None:
     assert shelf.groups[0] == [b"four", b"four"]
     batcher.close()
     assert shelf.groups == [[b"four", b"four"], [b"4444"]]
+
+
+def test_nobody_is_waited_for_when_all_the_senders_of_the_last_group_are_back(shelf: Shelf) -> None:
+    batcher = Batcher("logs", shelf.write, IngestSettings(group_s=PATIENCE_S, group_bytes=9, pace_s=0.0))
+    wait([batcher.submit(b"333") for _ in range(3)], PATIENCE_S)
+    begun = time.monotonic()
+    wait([batcher.submit(b"x") for _ in range(3)], PATIENCE_S)
+    assert shelf.groups[-1] == [b"x", b"x", b"x"]
+    assert time.monotonic() - begun < PATIENCE_S / 2
+    batcher.close()
 
 
 def test_after_a_burst_small_groups_are_paced_and_large_ones_are_not(shelf: Shelf) -> None:

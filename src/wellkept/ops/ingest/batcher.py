@@ -28,7 +28,8 @@ _AT_FAULT = 3
 class Batcher:
     """One queue and one writer thread.
 
-    While the writer is busy with one group the next one gathers, so that groups grow with the load by themselves.
+    While the writer is busy with one group the next one gathers, so that groups grow with the load by themselves. When
+    as many bodies wait as the last group had, its senders are back, and there is nobody else to wait for.
     A body that cannot be stored is refused alone: a group that fails is tried again in halves.
     """
 
@@ -37,6 +38,7 @@ class Batcher:
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
         self._bytes = 0
+        self._last_count = math.inf
         self._waiting_since = self._due = -math.inf
         self._is_closed = False
         self._changed = threading.Condition()
@@ -81,7 +83,7 @@ class Batcher:
         settings = self._settings
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            self._gather(self._waiting_since + settings.group_s, settings.group_bytes)
+            self._gather(self._waiting_since + settings.group_s, settings.group_bytes, self._last_count)
             self._gather(self._due - BURST * settings.pace_s, settings.small_bytes)
             now = self._waiting_since = time.monotonic()
             if self._waiting_bytes < settings.small_bytes:
@@ -92,12 +94,14 @@ class Batcher:
                 group.append(self._waiting.popleft())
                 size += len(group[-1][0])
             self._waiting_bytes -= size
+            self._last_count = len(group)
             return group
 
-    def _gather(self, until: float, enough: int) -> None:
-        """Wait until then, or until so many bytes wait, or the door closes."""
+    def _gather(self, until: float, enough: int, count: float = math.inf) -> None:
+        """Wait until then, or until so many bytes or bodies wait, or the door closes."""
         self._changed.wait_for(
-            lambda: self._is_closed or self._waiting_bytes >= enough, timeout=max(0.0, until - time.monotonic())
+            lambda: self._is_closed or self._waiting_bytes >= enough or len(self._waiting) >= count,
+            timeout=max(0.0, until - time.monotonic()),
         )
 
     def _store(self, group: list[_Item]) -> None:
