@@ -246,6 +246,18 @@ def test_labels_that_change_all_the_time_do_not_fill_the_memory() -> None:
     assert {(row.name, row.kind, row.is_stale) for row in last} == {("a", 1, True), ("steady", 0, True)}
 
 
+def test_pages_that_cannot_be_read_do_not_fill_the_memory_either() -> None:
+    scrapes = Scrapes()
+    scrapes("steady 1\n")
+    for number in range(40):
+        with pytest.raises(ScrapeError):
+            scrapes.memory.read("".join(f'a{{id="{number}-{n}"}} 1\n' for n in range(100)) + "}", Dialect.TEXT)
+        scrapes(None)
+        assert len(scrapes.memory._lines) < 1200
+        assert len(scrapes.memory._series) < 1200
+    assert [row.value for row in of_page(scrapes("steady 2\n"))] == [2]
+
+
 NAMES = st.sampled_from(["a", "b", 'a{x="1"}', 'a{x="2"}', 'a{x="1", y="2 3"}', "b "])
 LINES = st.tuples(NAMES, st.sampled_from(["1", "2.5", "NaN", "1 7", "1  8"]))
 

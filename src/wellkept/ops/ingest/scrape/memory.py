@@ -69,7 +69,8 @@ class Memory:
         self._lines: dict[str, Series] = {}
         self._series: dict[Labels, Series] = {}
         self._families, self._symbols = Families(), Symbols()
-        self._usual = 0
+        self._present = self._usual = 0
+        """How many series the last good page had, and how many texts the first one after a tidying."""
         self._live: list[Series] = []
         self._reports = [self._own(name) for name in REPORTS]
 
@@ -116,8 +117,7 @@ class Memory:
         parts += self._same(gone, [STALE] * len(gone), at_ms)
         parts += self._same(self._reports, packed(_in_order(figures)), at_ms)
         body = b"".join((self._symbols.encoded(), *parts))
-        if rows is not None:
-            self._tidy(len(rows.series))
+        self._tidy(rows)
         return body
 
     def farewell(self, at_ms: int) -> bytes:
@@ -202,11 +202,15 @@ class Memory:
         row.begin = beginning(row.refs, row.end, _USUAL_STAMP)
         row.told = version
 
-    def _tidy(self, present: int) -> None:
-        """Forget what is on the page no more, now and then: labels that change all the time would fill the memory."""
-        self._usual = self._usual or len(self._symbols)
+    def _tidy(self, rows: Rows | None) -> None:
+        """Forget what is on the page no more, now and then: labels that change all the time would fill the memory.
+
+        A page that cannot be read leaves something behind as well, and may be followed by none that can.
+        """
+        if rows is not None:
+            self._present, self._usual = len(rows.series), self._usual or len(self._symbols)
         known = max(len(self._lines), len(self._series))
-        if known <= 2 * present + _SLACK and len(self._symbols) <= 2 * self._usual + _SLACK:
+        if known <= 2 * self._present + _SLACK and len(self._symbols) <= 2 * self._usual + _SLACK:
             return
         number = self._number
         self._lines = {line: row for line, row in self._lines.items() if row.seen == number}
