@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from wellkept.app.clock import SystemClock
 from wellkept.app.grpc import grpc_server
+from wellkept.app.housekeeping import Housekeeping
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
@@ -78,6 +79,7 @@ class Platform:
             self.grpc = grpc_server(settings.ingest.grpc, self.ingest, data)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
             self.scraper = scraper_of(settings.ingest.scrape, self.ingest, self.clock)
+            self.housekeeping = Housekeeping(self.telemetry, self.stream, self.clock, settings.retention)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
@@ -134,7 +136,8 @@ class Platform:
         doors["duplicates"] = self.ingest.duplicates()
         doors |= {name: server.status() for name, server in self._servers().items()}
         loops = {"ops": self.ops is not None, "ml": self.ml is not None}
-        return {**loops, "data": str(self.settings.data), "jobs": jobs, "doors": doors}
+        storage = self.housekeeping.status()
+        return {**loops, "data": str(self.settings.data), "storage": storage, "jobs": jobs, "doors": doors}
 
     def _servers(self) -> dict[str, Server]:
         """The doors that have a thread of their own, where the configuration wants them."""
@@ -155,6 +158,7 @@ class Platform:
             Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick)]),
             Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
             Loop("alerts", ALERTS_EVERY_S, [Job("alerts", lambda: self.alerts.tick(self.clock.now()))]),
+            *self.housekeeping.loops(),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]
 
@@ -163,6 +167,8 @@ def _retention(settings: Settings) -> dict[str, float]:
     kept = settings.retention
     return {
         "metrics": kept.metrics_days,
+        "minutes": kept.minutes_days,
+        "hours": kept.hours_days,
         "logs": kept.logs_days,
         "traces": kept.traces_days,
         "predictions": kept.predictions_days,

@@ -128,6 +128,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         telemetry=platform.telemetry,
         clock=platform.clock,
         token=token,
+        storage=platform.housekeeping.notes,
         ops_enabled=platform.ops is not None,
         ml_enabled=platform.ml is not None,
     )

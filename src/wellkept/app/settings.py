@@ -104,12 +104,21 @@ class Ingest(Part):
 
 
 class Retention(Part):
-    """How many days each signal is kept."""
+    """How many days each signal is kept, and how much of the disk all of it may take."""
 
-    metrics_days: Annotated[int, Field(ge=1)] = 30
+    metrics_days: Annotated[int, Field(ge=1)] = 15
+    """Every point."""
+    minutes_days: Annotated[int, Field(ge=1)] = 90
+    """Metrics by the minute."""
+    hours_days: Annotated[int, Field(ge=1)] = 730
+    """Metrics by the hour."""
     logs_days: Annotated[int, Field(ge=1)] = 14
     traces_days: Annotated[int, Field(ge=1)] = 7
     predictions_days: Annotated[int, Field(ge=1)] = 90
+    disk_gib: Annotated[float, Field(ge=0)] = 0.0
+    """What all telemetry may take of the disk; the oldest goes before it takes more. 0 is for no such limit."""
+    reserve_mib: Annotated[int, Field(ge=0)] = 512
+    """What stays free on the disk, whoever fills it; the oldest telemetry goes before."""
 
 
 class Ops(Part):

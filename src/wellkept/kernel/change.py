@@ -19,6 +19,8 @@ class ChangeKind(StrEnum):
     PROMOTION = "promotion"
     SCHEMA = "schema"
     REMEDY = "remedy"
+    RETENTION = "retention"
+    """The platform let go of some of its own telemetry."""
     NOTE = "note"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wellkept.kernel.clock import Clock
@@ -28,5 +29,7 @@ class WebDeps:
     telemetry: Telemetry
     clock: Clock
     token: str
+    storage: Callable[[], Sequence[str]] = tuple
+    """Sentences on what telemetry takes of the disk, and what had to go."""
     ops_enabled: bool = True
     ml_enabled: bool = True

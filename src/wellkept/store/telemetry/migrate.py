@@ -10,6 +10,8 @@ from wellkept.store.telemetry.statements import load, split
 _JOURNAL = """
 CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime64(3, 'UTC'))
 ENGINE = MergeTree ORDER BY number"""
+_HAS_JOURNAL = """
+SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = 'schema_migrations'"""
 _APPLIED = "SELECT DISTINCT name FROM schema_migrations"
 _NOTE = """
 INSERT INTO schema_migrations SELECT {number:UInt32}, {name:String}, now64(3)"""
@@ -27,11 +29,17 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     for statement in split(load("functions.sql")):
         engine.command(statement)
     engine.command(_JOURNAL)
-    applied = set(engine.query(_APPLIED)["name"].to_pylist())
-    names = sorted(entry.name for entry in (files(__package__) / "migrations").iterdir())
-    todo = [name for name in names if name.endswith(".sql") and name not in applied]
+    todo = pending(engine)
     for name in todo:
         for statement in split(load(f"migrations/{name}")):
             engine.command(statement)
         engine.command(_NOTE, {"number": int(name.split("_", 1)[0]), "name": name})
-    return tuple(todo)
+    return todo
+
+
+def pending(engine: Engine) -> tuple[str, ...]:
+    """The names of the migrations that are still to be applied, in their order."""
+    has_journal = engine.query(_HAS_JOURNAL)["n"][0].as_py()
+    applied = set(engine.query(_APPLIED)["name"].to_pylist()) if has_journal else set()
+    names = sorted(entry.name for entry in (files(__package__) / "migrations").iterdir())
+    return tuple(name for name in names if name.endswith(".sql") and name not in applied)

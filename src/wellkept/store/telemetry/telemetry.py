@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
 from wellkept.store.telemetry.logs import Logs
 from wellkept.store.telemetry.metrics import Metrics
-from wellkept.store.telemetry.migrate import migrate
+from wellkept.store.telemetry.migrate import migrate, pending
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
 from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.points.writer import PointWriter
@@ -25,6 +26,7 @@ from wellkept.store.telemetry.samples import Samples
 from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.spans import Spans
 from wellkept.store.telemetry.stored import Stored
+from wellkept.store.telemetry.tiers import Tiers
 
 
 class Telemetry:
@@ -38,7 +40,9 @@ class Telemetry:
         self.points = PointWriter(engine, limits)
         self.otlp = OtlpWriter(engine, self.points)
         self.remote = RemoteWriter(engine, self.points)
-        self.metrics = Metrics(engine)
+        self.tiers = Tiers(engine)
+        self.points.noted = self.tiers.note
+        self.metrics = Metrics(engine, lambda: self.tiers.coverage)
         self.spans = Spans(engine)
         self.logs = Logs(engine)
         self.predictions = Predictions(engine)
@@ -49,7 +53,7 @@ class Telemetry:
         self.stored = Stored(engine)
         self.raw = Raw(engine)
         self.samples = Samples(engine)
-        self.promql = PromQL(engine)
+        self.promql = PromQL(engine, coverage=lambda: self.tiers.coverage)
 
     @classmethod
     def open(
@@ -69,9 +73,7 @@ class Telemetry:
         """
         engine = EmbeddedEngine(folder, database=database)
         try:
-            migrate(engine)
-            mend(engine)
-            apply_retention(engine, retention or {})
+            _prepare(engine, retention or {})
         except BaseException:
             engine.close()
             raise
@@ -80,3 +82,15 @@ class Telemetry:
     def close(self) -> None:
         """Let go of the folder. What was acknowledged is on disk already."""
         self.engine.close()
+
+
+def _prepare(engine: Engine, retention: Mapping[str, float]) -> None:
+    """Bring the schema up to date; on a full disk, where it could not be written, it has to be so already."""
+    if not engine.space.has_room():
+        due = pending(engine)
+        if due:
+            raise StoreError(f"telemetry schema: needs room on the disk for {', '.join(due)}")
+        return
+    migrate(engine)
+    mend(engine)
+    apply_retention(engine, retention)

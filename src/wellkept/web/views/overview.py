@@ -44,6 +44,7 @@ class OverviewView:
     models: tuple[ModelRow, ...]
     lately: tuple[EntryView, ...]
     stored: str
+    storage: tuple[str, ...]
     problem: str
     since: str
     ops: bool
@@ -76,6 +77,7 @@ def overview_view(deps: WebDeps, readings: Readings, now: datetime, most: int = 
         models=models,
         lately=tuple(entry_view(entry) for entry in deps.audit.entries(limit=8)),
         stored=_stored(readings.reporting(now), len(hosts) + len(services)),
+        storage=tuple(deps.storage()),
         problem=readings.problem,
         since=look(readings, now).words,
         ops=deps.ops_enabled,

@@ -15,7 +15,7 @@ HALF_LIFE_S = 900.0
 """A change this long before the onset is half as suspicious."""
 LATE_S = 60.0
 """Onsets are measured in steps, so a change may look this much too late."""
-_HARMLESS = frozenset({ChangeKind.NOTE, ChangeKind.REMEDY})
+_HARMLESS = frozenset({ChangeKind.NOTE, ChangeKind.REMEDY, ChangeKind.RETENTION})
 
 
 class ChangeClue:
