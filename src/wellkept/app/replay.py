@@ -142,7 +142,7 @@ class Replay:
         self.topology = Topology(self.state)
         self.stream = Stream(self.state, self.telemetry.changes)
         self.clock = SettableClock(from_nanos(recording.first_ns))
-        quick = IngestSettings(group_s=0.0)
+        quick = IngestSettings(group_s=0.0, retry_window_s=0.0)
         self._ingest = Ingest(self.telemetry, self.clock, quick)
         self._discovery = Discovery(self.telemetry, self.topology, step_s=settings.detect.step_s)
         detectors = [detector(settings.detect) for detector in load("detector").values()]

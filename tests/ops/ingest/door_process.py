@@ -17,7 +17,8 @@ from wellkept.store.telemetry.telemetry import Telemetry
 
 
 def main(folder: Path) -> None:
-    ingest = Ingest(Telemetry.open(folder), SystemClock(), IngestSettings(pace_s=0.0))
+    telemetry = Telemetry.open(folder)
+    ingest = Ingest(telemetry, SystemClock(), IngestSettings(pace_s=0.0), telemetry.requests)
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(Starlette(routes=routes(ingest)), log_level="error", lifespan="off")

@@ -18,15 +18,17 @@ class IngestSettings:
     ``max_body_bytes`` counts after decompression. Requests that arrive within ``group_s`` seconds of one another, up
     to ``group_bytes``, are stored by one statement. A statement costs the engine tens of milliseconds and a file to
     merge later, however little it stores: so groups smaller than ``small_bytes``, after a burst, begin ``pace_s``
-    apart. ``queue_bytes`` may wait or be under way for each signal; beyond it senders are told to come again.
+    apart. ``queue_bytes`` may wait or be under way for each signal; beyond it senders are told to come again. Logs and
+    traces that are sent again within ``retry_window_s`` are not stored again; 0 stores everything that comes.
     """
 
     max_body_bytes: int = 20 << 20
     group_s: float = 0.03
-    group_bytes: int = 8 << 20
-    small_bytes: int = 512 << 10
-    pace_s: float = 0.25
+    group_bytes: int = 16 << 20
+    small_bytes: int = 128 << 10
+    pace_s: float = 0.1
     queue_bytes: int = 256 << 20
+    retry_window_s: float = 600.0
 
 
 class Sink(Protocol):
@@ -47,6 +49,14 @@ class RemoteSink(Protocol):
     """Where bodies of remote write requests are stored; as ``Sink``."""
 
     def insert(self, version: Version, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]: ...
+
+
+class RequestLog(Protocol):
+    """What is known of requests that were stored before."""
+
+    def stored_since(self, signal: str, since_ns: int, window_s: float, limit: int) -> dict[int, int]:
+        """Those of a signal that are stored whole, oldest first, and when they came (nanoseconds)."""
+        ...
 
 
 class Store(Protocol):

@@ -94,13 +94,15 @@ class Records:
             + (wire.sized(3, text.encode()) if text else b"")
             for number, text in self._levels
         ]
+        # Only where it is needed: a request that is sent again must be the same bytes, if what it says has times.
         observed = wire.fixed64(11, np.array([self._received], dtype=np.int64))
+        at = np.array(self._at, dtype=np.int64)[order]
         records = wire.joined(
-            wire.fixed64(1, np.array(self._at, dtype=np.int64)[order]),
+            wire.fixed64(1, at),
             wire.choice(np.array(self._codes, dtype=np.int64)[order], levels),
             wire.message(5, wire.message(1, pa.array(self._texts, pa.large_string()).take(rows))),
             pa.array(self._extras, pa.large_binary()).take(rows),
-            wire.choice(np.zeros(len(places), dtype=np.int64), [observed[0].as_py()]),
+            wire.choice((at == 0).astype(np.int64), [b"", observed[0].as_py()]),
         )
         for first, last in _cuts(records, most):
             part = records.slice(first, last - first)

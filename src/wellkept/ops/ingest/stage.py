@@ -8,12 +8,14 @@ from concurrent.futures import Future
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import TooLargeError
 from wellkept.kernel.stage import Message, Stage
-from wellkept.ops.ingest.base import IngestSettings, Store
+from wellkept.ops.ingest.base import IngestSettings, RequestLog, Store
 from wellkept.ops.ingest.batcher import Batcher, Write
+from wellkept.ops.ingest.retries import REMEMBERED, Retries
 from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import ALL, Receipt
 from wellkept.store.telemetry.remote.writer import Version, check_version
+from wellkept.store.telemetry.requests import identity
 
 STAGE = Stage(
     name="ops.ingest",
@@ -24,11 +26,21 @@ STAGE = Stage(
     purpose="Takes in what senders speak already, has the engine decode it in bulk, acknowledges only what is stored.",
 )
 
+_GUARDED = (Signal.LOGS, Signal.TRACES)
+"""Signals whose requests must not come twice; points of metrics are the same point by themselves."""
+
 
 class Ingest:
     """Takes request bodies and stores them in groups. Everything may be called from several threads."""
 
-    def __init__(self, telemetry: Store, clock: Clock, settings: IngestSettings | None = None) -> None:
+    def __init__(
+        self,
+        telemetry: Store,
+        clock: Clock,
+        settings: IngestSettings | None = None,
+        requests: RequestLog | None = None,
+    ) -> None:
+        """``requests`` tells what was stored before this began, for senders that try again across a restart."""
         self.settings = settings or IngestSettings()
         self._telemetry, self._clock = telemetry, clock
         self._batchers = {signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal}
@@ -36,6 +48,8 @@ class Ingest:
             version: Batcher(f"remote write {version}", self._remote_writer(version), self.settings)
             for version in Version
         }
+        window = self.settings.retry_window_s
+        self._retries = {signal: self._known(signal, window, requests) for signal in _GUARDED if window > 0}
 
     def submit(self, signal: Signal, body: bytes) -> Future[Receipt]:
         """Check a protobuf body's framing and queue it; the future is done when it is stored.
@@ -53,7 +67,10 @@ class Ingest:
             done: Future[Receipt] = Future()
             done.set_result(ALL)
             return done
-        return self._batchers[signal].submit(body)
+        batcher, retries = self._batchers[signal], self._retries.get(signal)
+        if retries is None:
+            return batcher.submit(body)
+        return retries.submit(identity(body), lambda: batcher.submit(body))
 
     def submit_remote(self, version: Version, body: bytes) -> Future[Receipt]:
         """Queue an uncompressed remote write body; the future is done when it is stored.
@@ -69,10 +86,22 @@ class Ingest:
         check_version(version, body)
         return self._remote[version].submit(body)
 
+    def duplicates(self) -> dict[str, int]:
+        """How many requests were not stored because they were sent again, by signal."""
+        return {str(signal): retries.duplicates for signal, retries in self._retries.items()}
+
     def close(self) -> None:
         """Store what was taken, and stop."""
         for batcher in (*self._batchers.values(), *self._remote.values()):
             batcher.close()
+
+    def _known(self, signal: Signal, window_s: float, requests: RequestLog | None) -> Retries:
+        def now() -> int:
+            return to_nanos(self._clock.now())
+
+        window_ns = round(window_s * 1e9)
+        known = requests.stored_since(signal, now() - window_ns, window_s, REMEMBERED) if requests else {}
+        return Retries(window_ns, now, known)
 
     def _remote_writer(self, version: Version) -> Write:
         def write(bodies: Sequence[bytes]) -> Sequence[Receipt]:

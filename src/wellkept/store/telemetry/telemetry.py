@@ -20,6 +20,7 @@ from wellkept.store.telemetry.promql.catalogue import mend
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.raw import Raw
 from wellkept.store.telemetry.remote.writer import RemoteWriter
+from wellkept.store.telemetry.requests import Requests
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
 from wellkept.store.telemetry.samples import Samples
@@ -50,6 +51,7 @@ class Telemetry:
         self.serving = Serving(engine)
         self.changes = Changes(engine)
         self.resources = Resources(engine)
+        self.requests = Requests(engine)
         self.stored = Stored(engine)
         self.raw = Raw(engine)
         self.samples = Samples(engine)

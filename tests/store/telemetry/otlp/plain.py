@@ -105,6 +105,11 @@ def _of_summary(point: Any, base: Point) -> Iterator[Point]:
         yield replace(base, kind="summary_quantile", is_monotonic=False, attributes=labels, value=quantile.value)
 
 
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in an order that does not depend on that of the keys in their maps."""
+    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True, default=repr))
+
+
 def attributes(pairs: Iterable[KeyValue]) -> Attributes:
     """Attributes as they are read back: texts, and what was JSON as what it stands for."""
     return {pair.key: parsed(text(pair.value)) for pair in pairs}

@@ -59,7 +59,7 @@ def stored(telemetry: Telemetry) -> list[dict[str, Any]]:
     for row in rows:
         row |= {name: {key: plain.parsed(value) for key, value in row[name]} for name in MAPS}
         row["Body"] = plain.parsed(row["Body"])
-    return sorted(rows, key=repr)
+    return plain.in_order(rows)
 
 
 def wanted(*found: ExportLogsServiceRequest) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def wanted(*found: ExportLogsServiceRequest) -> list[dict[str, Any]]:
         for scope in block.scope_logs
         for record in scope.log_records
     ]
-    return sorted(rows, key=repr)
+    return plain.in_order(rows)
 
 
 def _row(block: ResourceLogs, scope: ScopeLogs, record: LogRecord) -> dict[str, Any]:

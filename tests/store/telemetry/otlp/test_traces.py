@@ -69,7 +69,7 @@ def stored(telemetry: Telemetry) -> list[dict[str, Any]]:
             row[name] = _parsed(row[name])
         for name in ("event_attributes", "link_attributes"):
             row[name] = [_parsed(found) for found in row[name]]
-    return sorted(rows, key=repr)
+    return plain.in_order(rows)
 
 
 def _parsed(found: list[tuple[str, str]]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def wanted(*found: ExportTraceServiceRequest) -> list[dict[str, Any]]:
         for scope in block.scope_spans
         for span in scope.spans
     ]
-    return sorted(rows, key=repr)
+    return plain.in_order(rows)
 
 
 def _row(block: ResourceSpans, scope: ScopeSpans, span: Span) -> dict[str, Any]:

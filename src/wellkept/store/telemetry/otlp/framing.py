@@ -38,10 +38,14 @@ def count(body: bytes) -> int:
     return sum(1 for _ in _inner("OTLP request", body, 0, len(body), 1))
 
 
-def resources(body: bytes) -> frozenset[bytes] | None:
-    """The resources of a checked body of any signal, still encoded; None where it has too many to look at here."""
+def resources(signal: str, body: bytes) -> frozenset[bytes] | None:
+    """The resources of a checked body of any signal, still encoded; None where it has too many to look at here.
+
+    Raises:
+        InputError: a resource is cut off.
+    """
     found: set[bytes] = set()
-    what = "OTLP request"
+    what = f"OTLP {signal} request"
     for looked_at, (at, end) in enumerate(_inner(what, body, 0, len(body), 1)):
         if looked_at >= _LOOKED_AT:
             return None

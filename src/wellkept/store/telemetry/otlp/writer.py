@@ -16,6 +16,7 @@ from wellkept.store.telemetry.otlp.schema import columns, schema_path, structure
 from wellkept.store.telemetry.otlp.seen import SeenResources
 from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.receipt import ALL, Receipt
+from wellkept.store.telemetry.requests import identity
 from wellkept.store.telemetry.statements import load
 
 
@@ -25,10 +26,6 @@ class Signal(StrEnum):
     METRICS = "metrics"
     LOGS = "logs"
     TRACES = "traces"
-
-
-NONE = 0
-"""The identity of a request that nobody told."""
 
 
 class OtlpWriter:
@@ -44,13 +41,11 @@ class OtlpWriter:
         self._metrics = MetricDecoder(engine, points)
         self._seen = SeenResources()
 
-    def insert(
-        self, signal: Signal, bodies: Sequence[bytes], received_ns: int, requests: Sequence[int] = ()
-    ) -> Sequence[Receipt]:
+    def insert(self, signal: Signal, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
         """Store uncompressed protobuf bodies; when it returns they are on disk. Gives what became of each.
 
-        ``received_ns`` is the time (nanoseconds since the epoch) of what carries no time of its own. ``requests`` are
-        the identities of the bodies, which rows of logs and traces keep (``Requests``).
+        ``received_ns`` is the time (nanoseconds since the epoch) of what carries no time of its own. Rows
+        of logs and traces keep the identities of their requests (``Requests``).
 
         Raises:
             InputError: a body is at fault; some rows of it may have been stored nevertheless.
@@ -59,17 +54,22 @@ class OtlpWriter:
         """
         try:
             try:
-                return self._insert(signal, bodies, received_ns, requests)
+                return self._insert(signal, bodies, bodies, received_ns)
             except NestedError:
-                return self._insert(signal, [flatten(signal, body) for body in bodies], received_ns, requests)
+                return self._insert(signal, bodies, [flatten(signal, body) for body in bodies], received_ns)
         except BodyError as error:
             raise InputError(f"OTLP {signal} request", error.rule) from None
 
     def _insert(
-        self, signal: Signal, bodies: Sequence[bytes], received_ns: int, requests: Sequence[int]
+        self, signal: Signal, sent: Sequence[bytes], bodies: Sequence[bytes], received_ns: int
     ) -> Sequence[Receipt]:
+        """Store the bodies, which may say what was sent in another way.
+
+        What names the resources comes first: were it last and failed, rows would be stored that nobody is told of.
+        """
         receipts: Sequence[Receipt] = [ALL] * len(bodies)
         body = b"".join(bodies)
+        self._insert_resources(signal, body, received_ns)
         if signal is Signal.METRICS:
             receipts = self._metrics.insert(bodies, received_ns)
         else:
@@ -78,16 +78,15 @@ class OtlpWriter:
                 "received": received_ns,
                 "schema": schema_path(signal),
                 "structure": columns(signal),
-                "requests": list(requests) or [NONE] * len(bodies),
-                "firsts": [1, *itertools.accumulate(counts)][:-1],
+                "requests": [identity(each) for each in sent],
+                "firsts": list(itertools.accumulate(counts, initial=1))[:-1],
                 "counts": counts,
             }
             self._engine.insert_body(load(f"otlp/{signal}.sql"), body, parameters)
-        self._insert_resources(signal, body, received_ns)
         return receipts
 
     def _insert_resources(self, signal: Signal, body: bytes, received_ns: int) -> None:
-        found = resources(body)
+        found = resources(signal, body)
         if found is not None and self._seen.are_known(signal, found, received_ns):
             return
         parameters = {
