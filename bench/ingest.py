@@ -1,247 +1,203 @@
-"""How many OTLP rows a second are stored, against a plain decode of the same bodies in Python with nothing stored.
+"""How fast telemetry is taken in over HTTP, what it costs, and how it reads meanwhile; beside peers in the same run.
 
-    python -m bench.ingest [--bodies 60] [--records 2000] [--rounds 3] [--signal metrics] [--json]
+    python -m bench.ingest [--peers FOLDER] [--connections 32] [--hours 8] [--soak-minutes 0] [--only remote_write]
 
-For each signal the same request bodies go through ``Ingest`` (framing checked, grouped, decoded by the engine, stored
-in its tables, acknowledged), and through the official protobuf classes with a loop over every record that makes its
-row, which is the least that a receiver written in Python has to do. Prints the best of the rounds of each, and their
-ratio. ``trickle`` sends small requests one after another and tells what a stored request costs in CPU time, ``idle``
-what the engine costs and holds when nothing comes.
+Every figure is of a server process of its own on a fresh folder, with senders in other processes on the same machine,
+each connection sending its next request after the answer to the last. Peers get the same bodies: Prometheus and
+VictoriaMetrics where their programs are installed, or where ``--peers`` names the folder that can unpack them. The last
+line is one JSON object:
+
+``otlp_points_per_s``, ``logs_per_s``, ``spans_per_s``: OTLP over HTTP, 1,000 in a request.
+``remote_write_samples_per_s``: 5,000 series of ten labels, 2,000 samples in a request; ``cpu_s_per_million_samples``:
+the server's, until the last answer; ``bytes_per_sample``: of its folder when everything is merged.
+``ack_p99_ms_half_load``: of remote write at half of the rate before; ``query_ms_under_load``: one day of one metric
+over 500 series by the minute, the median, meanwhile. ``lost_items``: accepted and not found again.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import wait
-from datetime import UTC, datetime
+import urllib.parse
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from bench import load, otlp_bodies, servers
+from bench.load import Payload, Sent
+from bench.servers import Server
 
-from wellkept.app.clock import SystemClock
-from wellkept.ops.ingest.stage import Ingest
-from wellkept.store.telemetry.otlp.writer import Signal
-from wellkept.store.telemetry.telemetry import Telemetry
-
-SECOND = 1_000_000_000
-SERVICES, METRICS = 8, 25
-PATIENCE_S = 300.0
-COUNTS = {
-    Signal.METRICS: "SELECT count() AS n FROM metric_points FINAL",
-    Signal.LOGS: "SELECT count() AS n FROM otel_logs",
-    Signal.TRACES: "SELECT count() AS n FROM otel_traces",
+Figures = dict[str, Any]
+SERIES, STEPS_AN_HOUR = 5000, 240
+DAY_STEPS, DAY_METRICS, DAY_SERIES = 5760, ("queue_length", "memory_bytes"), 500
+"""A day of two metrics of 500 series each, for the query."""
+HALF_S = 15.0
+OTLP = {
+    "otlp_points_per_s": ("metrics", otlp_bodies.metrics, 2000),
+    "logs_per_s": ("logs", otlp_bodies.logs, 1000),
+    "spans_per_s": ("traces", otlp_bodies.traces, 1000),
 }
+"""What is measured: the signal, who makes the bodies, and how many requests of a thousand are sent."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bodies", type=int, default=60, help="requests of each signal")
-    parser.add_argument("--records", type=int, default=2000, help="points, log records or spans in each")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--signal", choices=[*Signal], action="append", type=Signal)
-    parser.add_argument("--trickle-s", type=float, default=5.0, help="seconds of small requests")
-    parser.add_argument("--idle-s", type=float, default=5.0, help="seconds of nothing at all")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--peers", type=Path, help="a folder whose common.py can unpack the peers' programs")
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--hours", type=float, default=8.0, help="of remote write, 1.2 million samples each")
+    parser.add_argument("--soak-minutes", type=float, default=0.0, help="full load for so long, memory noted meanwhile")
+    parser.add_argument("--only", action="append", choices=["remote_write", "half_load", "peers", *OTLP])
     chosen = parser.parse_args()
-    say: Callable[[dict[str, Any]], None] = _say_json if chosen.json else _say
+    wanted = set(chosen.only or ["remote_write", "half_load", "peers", *OTLP])
     with tempfile.TemporaryDirectory() as folder:
-        telemetry = Telemetry.open(Path(folder) / "telemetry")
-        ingest = Ingest(telemetry, SystemClock())
-        for signal in chosen.signal or Signal:
-            say(compare(telemetry, ingest, signal, chosen))
-        say(trickle(ingest, chosen.trickle_s))
-        say(idle(chosen.idle_s))
-        ingest.close()
-        telemetry.close()
+        result = measured(Path(folder), chosen, wanted)
+    print(json.dumps(result), flush=True)
 
 
-def compare(telemetry: Telemetry, ingest: Ingest, signal: Signal, chosen: argparse.Namespace) -> dict[str, Any]:
-    """Rows a second of both ways; every round has bodies of its own, so that nothing is a repetition.
+def measured(folder: Path, chosen: argparse.Namespace, wanted: set[str]) -> Figures:
+    result: Figures = {}
+    say("making the bodies")
+    payload = load.remote_write(folder / "rw", SERIES, int(chosen.hours * STEPS_AN_HOUR), chosen.connections)
+    if "remote_write" in wanted:
+        with servers.wellkept() as server:
+            result |= remote_write(server, payload)
+    for name in wanted & OTLP.keys():
+        signal, make, requests = OTLP[name]
+        sent = load.otlp(folder / signal, make, requests, 1000, chosen.connections)
+        with servers.wellkept() as server:
+            result[name] = otlp(server, signal, sent)
+    if "half_load" in wanted:
+        result |= half_load(folder, payload, result.get("remote_write_samples_per_s", 400_000) / 2)
+    if chosen.soak_minutes:
+        with servers.wellkept() as server:
+            result["soak"] = soak(server, payload, chosen.soak_minutes)
+    if "peers" in wanted:
+        result["peers"] = peers(chosen.peers, payload)
+    return result
 
-    The first round brings the series, too; the best of the rounds is one that knows them, as nearly all are that a
-    running system takes.
-    """
-    make, decode = BODIES[signal], DECODERS[signal]
-    stored, plain = [], []
-    rows = chosen.bodies * chosen.records
-    first = time.time_ns() - 3600 * SECOND
-    for number in range(chosen.rounds):
-        bodies = [
-            make(first + (number * chosen.bodies + n) * SECOND // 10, chosen.records) for n in range(chosen.bodies)
-        ]
-        stored.append(rows / _taken(lambda bodies=bodies: _store(ingest, signal, bodies)))  # type: ignore[misc]
-        plain.append(rows / _taken(lambda bodies=bodies: sum(len(decode(body)) for body in bodies)))  # type: ignore[misc]
-    count = telemetry.engine.query(COUNTS[signal])["n"][0].as_py()
-    assert count == rows * chosen.rounds, f"{count} rows of {rows * chosen.rounds} are stored"
+
+def remote_write(server: Server, payload: Payload) -> Figures:
+    """Samples a second, CPU, memory and disk of a server that takes the payload."""
+    busy = server.cpu_s()
+    sent = load.send(payload, server.address + server.write, server.headers)
+    cpu = (server.cpu_s() - busy) / sent.items * 1e6
+    figures = {
+        "remote_write_samples_per_s": round(sent.per_s),
+        "cpu_s_per_million_samples": round(cpu, 2),
+        "bytes_per_sample": round(servers.stored_bytes(server) / sent.items, 2),
+        "cpu_s_per_million_samples_merged": round((server.cpu_s() - busy) / sent.items * 1e6, 2),
+        "ack_p99_ms_full_load": sent.percentile_ms(0.99),
+        "resident_mib": server.resident_mib(),
+    }
+    if server.name == "wellkept":
+        figures["lost_items"] = sent.items - samples(server, payload)
+    tell(server.name, "remote write", sent, figures)
+    return figures
+
+
+def otlp(server: Server, signal: str, payload: Payload) -> int:
+    sent = load.send(payload, f"{server.address}/v1/{signal}", server.headers)
+    tell(server.name, f"otlp {signal}", sent, {"resident_mib": server.resident_mib()})
+    return round(sent.per_s)
+
+
+def half_load(folder: Path, payload: Payload, per_s: float) -> Figures:
+    """Acknowledgements and a query while the server takes half of what it can."""
+    day = load.remote_write(folder / "day", 2 * DAY_SERIES, DAY_STEPS, payload.shards, DAY_METRICS, seed=2)
+    with servers.wellkept() as server:
+        load.send(day, server.address + server.write, server.headers)
+        with querying(server) as taken:
+            sent = load.send(payload, server.address + server.write, server.headers, per_s, HALF_S)
+        tell(server.name, "half load", sent, {"queries": len(taken)})
     return {
-        "benchmark": "ingest",
-        "case": str(signal),
-        "rows": rows,
-        "stored_per_s": round(max(stored)),
-        "python_decode_per_s": round(max(plain)),
-        "ratio": round(max(stored) / max(plain), 2),
+        "ack_p99_ms_half_load": sent.percentile_ms(0.99),
+        "query_ms_under_load": round(statistics.median(taken) * 1000, 1) if taken else None,
+        "half_load_samples_per_s": round(sent.per_s),
     }
 
 
-def trickle(ingest: Ingest, seconds: float) -> dict[str, Any]:
-    """One sender of ten points after another, each waiting for its acknowledgement."""
-    process = psutil.Process()
-    requests, begun, busy = 0, time.perf_counter(), sum(process.cpu_times()[:2])
-    while time.perf_counter() - begun < seconds:
-        ingest.submit(Signal.METRICS, metrics(time.time_ns(), 10)).result(PATIENCE_S)
-        requests += 1
-    taken, busy = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - busy
+@contextlib.contextmanager
+def querying(server: Server) -> Iterator[list[float]]:
+    """Asks for a day of one metric again and again; gives the seconds of each answer."""
+    taken: list[float] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.wait(0.2):
+            end = int(time.time())
+            asked = {"query": 'queue_length{cluster="north-1"}', "start": end - 86_400, "end": end, "step": 60}
+            begun = time.perf_counter()
+            answer = server.ask(f"{server.query}/query_range?{urllib.parse.urlencode(asked)}")
+            taken.append(time.perf_counter() - begun)
+            assert len(answer["data"]["result"]) == DAY_SERIES
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield taken
+    finally:
+        over.set()
+        thread.join()
+
+
+def soak(server: Server, payload: Payload, minutes: float) -> Figures:
+    """Memory at full load: the same samples come again and again, which costs the server as much as new ones."""
+    stop, seen = time.monotonic() + minutes * 60, []
+    while time.monotonic() < stop:
+        sent = load.send(
+            payload, server.address + server.write, server.headers, 0.0, min(60.0, stop - time.monotonic())
+        )
+        seen.append({"resident_mib": server.resident_mib(), "samples_per_s": round(sent.per_s)})
+        say(f"soak: {seen[-1]}")
     return {
-        "benchmark": "ingest",
-        "case": "trickle",
-        "requests": requests,
-        "ack_ms": round(taken / max(requests, 1) * 1e3, 1),
-        "cpu_ms_per_request": round(busy / max(requests, 1) * 1e3, 1),
-        "cpu_share": round(busy / taken, 3),
+        "minutes": minutes,
+        "first": seen[0],
+        "last": seen[-1],
+        "most_mib": max(one["resident_mib"] for one in seen),
     }
 
 
-def idle(seconds: float) -> dict[str, Any]:
-    """What the process takes and holds when nothing comes, a while after the load."""
-    process = psutil.Process()
-    time.sleep(2.0)
-    busy = sum(process.cpu_times()[:2])
-    time.sleep(seconds)
-    busy = sum(process.cpu_times()[:2]) - busy
-    return {
-        "benchmark": "ingest",
-        "case": "idle",
-        "cpu_share": round(busy / seconds, 4),
-        "resident_mib": process.memory_info().rss >> 20,
+def samples(server: Server, payload: Payload) -> int:
+    """How many samples are found again, metric by metric."""
+    end = int(time.time())
+    total = 0
+    for name in load.METRICS:
+        query = f'sum(count_over_time({name}{{cluster="north-1"}}[{payload.items // SERIES * 15 + 600}s]))'
+        answer = server.ask(f"{server.query}/query?{urllib.parse.urlencode({'query': query, 'time': end})}")
+        total += int(float(answer["data"]["result"][0]["value"][1]))
+    return total
+
+
+def peers(folder: Path | None, payload: Payload) -> Figures:
+    """The same of every peer whose program is there."""
+    starts: dict[str, Callable[[str], contextlib.AbstractContextManager[Server]]] = {
+        "prometheus": servers.prometheus,
+        "victoria-metrics": servers.victoria_metrics,
     }
+    result: Figures = {}
+    for name, start in starts.items():
+        program = servers.found(folder, name)
+        if program is None:
+            say(f"{name}: not installed (--peers names a folder that can unpack it)")
+            continue
+        with start(program) as server:
+            result[name] = remote_write(server, payload)
+    return result
 
 
-def _store(ingest: Ingest, signal: Signal, bodies: Sequence[bytes]) -> None:
-    futures = [ingest.submit(signal, body) for body in bodies]
-    wait(futures, PATIENCE_S)
-    for future in futures:
-        future.result(0)
+def tell(server: str, what: str, sent: Sent, more: Figures) -> None:
+    statuses = " ".join(f"{status}:{count}" for status, count in sorted(sent.statuses.items()))
+    p50, p99 = sent.percentile_ms(0.5), sent.percentile_ms(0.99)
+    say(f"{server}, {what}: {sent.per_s:,.0f}/s, answers {statuses}, p50 {p50} ms, p99 {p99} ms, {more}")
 
 
-def _taken(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def metrics(at: int, count: int) -> bytes:
-    """Gauges and counters of some services, each point with three attributes."""
-    request = ExportMetricsServiceRequest()
-    owners = [_resource(request.resource_metrics, number).scope_metrics.add() for number in range(SERVICES)]
-    found: dict[tuple[int, int], Any] = {}
-    for number in range(count):
-        service, name = number % SERVICES, number // SERVICES % METRICS
-        if (service, name) not in found:
-            metric = owners[service].metrics.add(name=f"shop.metric.{name}", unit="By")
-            found[service, name] = metric.sum if name % 2 else metric.gauge
-            if name % 2:
-                metric.sum.is_monotonic = True
-                metric.sum.aggregation_temporality = 2
-        point = found[service, name].data_points.add(time_unix_nano=at, as_double=float(number))
-        _attributes(point, {"cpu": str(number // SERVICES // METRICS), "state": "user", "zone": "a"})
-    return request.SerializeToString()
-
-
-def logs(at: int, count: int) -> bytes:
-    request = ExportLogsServiceRequest()
-    owners = [_resource(request.resource_logs, number).scope_logs.add() for number in range(SERVICES)]
-    for number in range(count):
-        record = owners[number % SERVICES].log_records.add(time_unix_nano=at + number, severity_number=9)
-        record.severity_text = "INFO"
-        record.body.string_value = f"order {number} of customer {number * 7919 % 10007} was paid in {number % 400} ms"
-        record.trace_id, record.span_id = number.to_bytes(16, "big"), number.to_bytes(8, "big")
-        _attributes(record, {"log.file.path": "/var/log/shop.log", "thread": str(number % 16), "code.line": "42"})
-    return request.SerializeToString()
-
-
-def traces(at: int, count: int) -> bytes:
-    request = ExportTraceServiceRequest()
-    owners = [_resource(request.resource_spans, number).scope_spans.add() for number in range(SERVICES)]
-    for number in range(count):
-        span = owners[number % SERVICES].spans.add(start_time_unix_nano=at + number, name=f"GET /{number % 20}", kind=2)
-        span.end_time_unix_nano = span.start_time_unix_nano + 5_000_000
-        span.trace_id, span.span_id = (at + number).to_bytes(16, "big"), number.to_bytes(8, "big")
-        _attributes(span, {"http.request.method": "GET", "http.response.status_code": "200", "url.path": f"/{number}"})
-    return request.SerializeToString()
-
-
-def _resource(blocks: Any, number: int) -> Any:
-    block = blocks.add()
-    named = {"service.name": f"service-{number}", "service.namespace": "shop", "host.id": "h1", "process.pid": "4711"}
-    _attributes(block.resource, named)
-    return block
-
-
-def _attributes(owner: Any, found: dict[str, str]) -> None:
-    for key, value in found.items():
-        owner.attributes.add(key=key).value.string_value = value
-
-
-def _pairs(owner: Any) -> dict[str, str]:
-    return {pair.key: pair.value.string_value for pair in owner.attributes}
-
-
-def decode_metrics(body: bytes) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    for block in ExportMetricsServiceRequest.FromString(body).resource_metrics:
-        resource = _pairs(block.resource)
-        for metric in (metric for scope in block.scope_metrics for metric in scope.metrics):
-            data = metric.sum if metric.WhichOneof("data") == "sum" else metric.gauge
-            for point in data.data_points:
-                rows.append((resource, metric.name, metric.unit, _pairs(point), point.time_unix_nano, point.as_double))  # noqa: PERF401
-    return rows
-
-
-def decode_logs(body: bytes) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    for block in ExportLogsServiceRequest.FromString(body).resource_logs:
-        resource = _pairs(block.resource)
-        for record in (record for scope in block.scope_logs for record in scope.log_records):
-            ids = (record.trace_id.hex(), record.span_id.hex())
-            text, level = record.body.string_value, (record.severity_number, record.severity_text)
-            rows.append((resource, record.time_unix_nano, ids, level, text, _pairs(record)))
-    return rows
-
-
-def decode_traces(body: bytes) -> list[tuple[Any, ...]]:
-    rows: list[tuple[Any, ...]] = []
-    for block in ExportTraceServiceRequest.FromString(body).resource_spans:
-        resource = _pairs(block.resource)
-        for span in (span for scope in block.scope_spans for span in scope.spans):
-            ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
-            taken = span.end_time_unix_nano - span.start_time_unix_nano
-            what = (span.name, span.kind, span.status.code)
-            rows.append((resource, span.start_time_unix_nano, taken, ids, what, _pairs(span)))
-    return rows
-
-
-BODIES = {Signal.METRICS: metrics, Signal.LOGS: logs, Signal.TRACES: traces}
-DECODERS = {Signal.METRICS: decode_metrics, Signal.LOGS: decode_logs, Signal.TRACES: decode_traces}
-
-
-def _say_json(result: dict[str, Any]) -> None:
-    print(json.dumps({**result, "at": datetime.now(UTC).isoformat(timespec="seconds")}), flush=True)
-
-
-def _say(result: dict[str, Any]) -> None:
-    print(
-        f"{result['case']:8s}",
-        *(f"{name} {value:,}" for name, value in result.items() if name not in ("benchmark", "case")),
-        flush=True,
-    )
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":
