@@ -142,7 +142,7 @@ def test_what_is_damaged_inside_is_not_to_be_sent_again(sender: Sender) -> None:
     broken[3] = 0x7F  # a length that its message does not have
     code, message, wait_s = sender.refusal(bytes(broken))
     assert (code, wait_s) == (grpc.StatusCode.INVALID_ARGUMENT, None)
-    assert message.startswith("OTLP logs request: cannot be decoded")
+    assert message.startswith("OTLP logs request: is cut off: field 2")
 
 
 def test_what_is_too_large_has_no_time_to_come_again(telemetry: Telemetry) -> None:
