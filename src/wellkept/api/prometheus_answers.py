@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from itertools import compress
 
+import orjson
+
 from wellkept.api.prometheus_asked import Asked
-from wellkept.store.telemetry.promql.figures import all_shown, shown
+from wellkept.store.telemetry.promql.figures import all_shown, dumped, opened, shown
 from wellkept.store.telemetry.promql.promql import Answer
 from wellkept.store.telemetry.promql.source import RawSeries
 from wellkept.store.telemetry.promql.values import Labels, Scalar, Text, Vector
@@ -36,19 +38,17 @@ def result_of(answer: Answer, asked: Asked) -> dict[str, object]:
 def matrix_of(answer: Answer, asked: Asked) -> dict[str, object]:
     """The answer to a range query, series in the order of their labels."""
     asked.warnings.extend(answer.warnings)
-    times = [seconds(millis) for millis in answer.steps.millis.tolist()]
+    times = [opened(seconds(millis)) for millis in answer.steps.millis.tolist()]
     if isinstance(answer.value, Scalar):
-        pairs = zip(times, all_shown(answer.value.values.tolist()), strict=True)
-        return _result("matrix", [{"metric": {}, "values": [*pairs]}])
+        return _result("matrix", [{"metric": {}, "values": orjson.Fragment(dumped(times, answer.value.values))}])
     assert isinstance(answer.value, Vector), "a range query gives series"
     vector = answer.value
     order = sorted(range(len(vector.labels)), key=vector.labels.__getitem__)
     rows: list[object] = []
     for row in asked.cut(order, EVERY_SERIES):
         there = vector.present[row]
-        values = all_shown(vector.values[row][there].tolist())
-        pairs = zip(compress(times, there.tolist()), values, strict=True)
-        rows.append({"metric": metric_of(vector.labels[row]), "values": [*pairs]})
+        values = dumped(compress(times, there.tolist()), vector.values[row][there])
+        rows.append({"metric": metric_of(vector.labels[row]), "values": orjson.Fragment(values)})
     return _result("matrix", rows)
 
 

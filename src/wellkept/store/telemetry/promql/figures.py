@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 _PLAIN_FROM, _PLAIN_TO = 1e-4, 1e16
 _SHOWN_FROM, _SHOWN_TO = 1e-6, 1e21
@@ -36,3 +40,22 @@ def all_shown(values: list[float]) -> list[str]:
         text.removesuffix(".0") if "e" not in text and "n" not in text else shown(value)
         for text, value in zip(texts, values, strict=True)
     ]
+
+
+def dumped(openings: Iterable[bytes], values: NDArray[np.float64]) -> bytes:
+    """A JSON list of pairs: ``openings`` are the moments as JSON with what stands before a value (``opened``).
+
+    A day by the minute of 500 series is 720,000 values; made one by one they would keep the server busy for most of a
+    second. So all are written as texts at once.
+    """
+    written = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
+    if b"e" in written or b"n" in written:
+        texts = [text.encode() for text in all_shown(values.tolist())]
+    else:
+        texts = (written[1:-1] + b",").replace(b".0,", b",")[:-1].split(b",")
+    return b"[" + b'"],'.join(map(operator.add, openings, texts)) + (b'"]]' if len(values) else b"]")
+
+
+def opened(moment: float) -> bytes:
+    """A moment and what stands before its value."""
+    return b'[%s,"' % orjson.dumps(moment)
