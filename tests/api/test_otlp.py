@@ -113,6 +113,21 @@ def test_protobuf_is_answered_with_an_empty_export_response(
     assert stored(telemetry) == ["hello", "world"]
 
 
+def test_a_request_that_is_sent_again_is_stored_once_however_it_is_packed(
+    client: httpx.Client, telemetry: Telemetry
+) -> None:
+    body = protobuf("hello")
+    answers = [post(client, body) for _ in range(2)]
+    answers += [post(client, gzip.compress(body, level), **{"Content-Encoding": "gzip"}) for level in (1, 9)]
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, b"")}
+    for _ in range(2):
+        assert post(client, as_json("in JSON"), JSON).json() == {}
+    assert telemetry.engine.query("SELECT Body FROM otel_logs ORDER BY Body")["Body"].to_pylist() == [
+        "hello",
+        "in JSON",
+    ]
+
+
 def test_a_body_that_does_not_say_its_length_is_read_to_its_end(client: httpx.Client, telemetry: Telemetry) -> None:
     body = protobuf("hello", "world")
     pieces = (body[at : at + 5] for at in range(0, len(body), 5))

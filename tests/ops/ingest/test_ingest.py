@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -52,6 +53,12 @@ def bodies(telemetry: Telemetry) -> list[str]:
     return sorted(found)
 
 
+def rows(telemetry: Telemetry) -> list[str]:
+    """The same by the rows that are there; a search shows what is equal once."""
+    found: list[str] = telemetry.engine.query("SELECT Body FROM otel_logs ORDER BY Body")["Body"].to_pylist()
+    return found
+
+
 def test_what_is_acknowledged_is_stored(telemetry: Telemetry, ingest: Ingest) -> None:
     futures = [ingest.submit(Signal.LOGS, line(f"line {n:03}")) for n in range(100)]
     futures += [ingest.submit(Signal.METRICS, point(n)) for n in range(60)]
@@ -95,6 +102,42 @@ def test_an_empty_body_is_an_empty_request(ingest: Ingest) -> None:
 def test_what_has_no_time_gets_that_of_receipt(telemetry: Telemetry, ingest: Ingest) -> None:
     ingest.submit(Signal.LOGS, line("timeless", seconds=None)).result(PATIENCE_S)
     assert telemetry.logs.search("", at(0), at(0.001))["Body"].to_pylist() == ["timeless"]
+
+
+def test_a_request_that_is_sent_again_is_stored_once(telemetry: Telemetry, ingest: Ingest) -> None:
+    futures = [ingest.submit(Signal.LOGS, line(text)) for text in ("a", "a", "b", "a")]
+    assert not wait(futures, PATIENCE_S).not_done
+    assert ingest.submit(Signal.LOGS, line("a")).result(0) == ALL
+    assert rows(telemetry) == ["a", "b"]
+    assert ingest.duplicates() == {"logs": 3, "traces": 0}
+
+
+def test_after_the_window_it_is_stored_again(telemetry: Telemetry) -> None:
+    clock = SettableClock(NOON)
+    ingest = Ingest(telemetry, clock, replace(SETTINGS, retry_window_s=60.0))
+    for seconds in (0, 60, 120, 121):
+        clock.set(at(seconds))
+        ingest.submit(Signal.LOGS, line("a")).result(PATIENCE_S)
+    ingest.close()
+    assert rows(telemetry) == ["a", "a"]
+
+
+def test_without_a_window_everything_is_stored(telemetry: Telemetry) -> None:
+    ingest = Ingest(telemetry, SettableClock(NOON), replace(SETTINGS, retry_window_s=0.0))
+    for _ in range(2):
+        ingest.submit(Signal.LOGS, line("a")).result(PATIENCE_S)
+    ingest.close()
+    assert rows(telemetry) == ["a", "a"]
+    assert ingest.duplicates() == {}
+
+
+def test_after_a_restart_what_is_stored_is_known(telemetry: Telemetry) -> None:
+    for kept in (False, True, True):
+        ingest = Ingest(telemetry, SettableClock(NOON), SETTINGS, telemetry.requests)
+        ingest.submit(Signal.LOGS, line("a")).result(PATIENCE_S)
+        assert ingest.duplicates()["logs"] == int(kept)
+        ingest.close()
+    assert rows(telemetry) == ["a"]
 
 
 class Failing:
