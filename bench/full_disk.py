@@ -95,25 +95,27 @@ class Server:
         return self._process.wait(60)
 
 
-def body_of(signal: str, number: int) -> bytes:
-    """A request whose items can be counted by the service, or the series, that they are of."""
-    now = time.time_ns()
-    if signal == "metrics":
-        metrics = ExportMetricsServiceRequest()
-        block = metrics.resource_metrics.add()
-        block.resource.attributes.add(key="service.name").value.string_value = "full-disk"
-        gauge = block.scope_metrics.add().metrics.add(name="full_disk", unit="").gauge
-        for index in range(POINTS):
-            point = gauge.data_points.add(time_unix_nano=now - index * 1_000_000, as_double=secrets.randbits(50) / 7)
-            point.attributes.add(key="request").value.string_value = str(number)
-        return metrics.SerializeToString()
-    logs = ExportLogsServiceRequest()
-    block = logs.resource_logs.add()
+def points(number: int) -> bytes:
+    """A request of points whose series is named after it."""
+    request, now = ExportMetricsServiceRequest(), time.time_ns()
+    block = request.resource_metrics.add()
+    block.resource.attributes.add(key="service.name").value.string_value = "full-disk"
+    gauge = block.scope_metrics.add().metrics.add(name="full_disk", unit="").gauge
+    for index in range(POINTS):
+        point = gauge.data_points.add(time_unix_nano=now - index * 1_000_000, as_double=secrets.randbits(50) / 7)
+        point.attributes.add(key="request").value.string_value = str(number)
+    return request.SerializeToString()
+
+
+def records(number: int) -> bytes:
+    """A request of log records whose service is named after it; nothing of them can be packed."""
+    request, now = ExportLogsServiceRequest(), time.time_ns()
+    block = request.resource_logs.add()
     block.resource.attributes.add(key="service.name").value.string_value = f"r{number}"
     scope = block.scope_logs.add()
     for _ in range(RECORDS):
         scope.log_records.add(time_unix_nano=now, severity_number=9).body.string_value = secrets.token_hex(PADDING // 2)
-    return logs.SerializeToString()
+    return request.SerializeToString()
 
 
 def send(server: Server, ledger: Ledger, first: int, stop: threading.Event) -> None:
@@ -127,7 +129,7 @@ def send(server: Server, ledger: Ledger, first: int, stop: threading.Event) -> N
             with contextlib.suppress(httpx.HTTPError):
                 answer = http.post(
                     f"/v1/{signal}",
-                    content=body_of(signal, number),
+                    content=points(number) if signal == "metrics" else records(number),
                     headers={"Content-Type": "application/x-protobuf"},
                 )
             ledger.note(signal, number, answer)
@@ -169,12 +171,12 @@ def lost(server: Server, ledger: Ledger, since: datetime) -> tuple[int, dict[str
     """Acknowledged items that are not stored, and how many of each signal are stored."""
     query = {"query": "count_over_time(full_disk[6h])", "limit": "1000000"}
     series = server.http.post("/prometheus/api/v1/query", data=query).raise_for_status().json()["data"]["result"]
-    points = {int(row["metric"]["request"]): round(float(row["value"][1])) for row in series}
+    counted = {int(row["metric"]["request"]): round(float(row["value"][1])) for row in series}
     found = server.http.get("/api/v1/stored", params={"since": since.isoformat()}).raise_for_status().json()
-    records = {int(key.removeprefix("service:r")): count for key, count in found["stored"]["logs"].items()}
-    missing = sum(max(0, POINTS - points.get(number, 0)) for number in ledger.acknowledged["metrics"])
-    missing += sum(max(0, RECORDS - records.get(number, 0)) for number in ledger.acknowledged["logs"])
-    return missing, {"points": sum(points.values()), "records": sum(records.values())}
+    logged = {int(key.removeprefix("service:r")): count for key, count in found["stored"]["logs"].items()}
+    missing = sum(max(0, POINTS - counted.get(number, 0)) for number in ledger.acknowledged["metrics"])
+    missing += sum(max(0, RECORDS - logged.get(number, 0)) for number in ledger.acknowledged["logs"])
+    return missing, {"points": sum(counted.values()), "records": sum(logged.values())}
 
 
 @contextlib.contextmanager

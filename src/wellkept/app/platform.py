@@ -70,7 +70,8 @@ class Platform:
             self.audit = Audit(self.state)
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
-            self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests)
+            room = self.telemetry.engine.space.check
+            self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
             undo.callback(self.ingest.close)
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
             self.identity = Identity(self.topology, self.clock)

@@ -29,7 +29,7 @@ class WebDeps:
     telemetry: Telemetry
     clock: Clock
     token: str
-    storage: Callable[[], Sequence[str]] = tuple
-    """Sentences on what telemetry takes of the disk, and what had to go."""
     ops_enabled: bool = True
     ml_enabled: bool = True
+    storage: Callable[[], Sequence[str]] = tuple
+    """Sentences on what telemetry takes of the disk, and what had to go."""

@@ -237,3 +237,20 @@ def test_a_sender_that_went_away_does_not_disturb_the_rest(shelf: Shelf) -> None
     shelf.open.set()
     here.result(PATIENCE_S)
     batcher.close()
+
+
+def test_without_room_on_the_disk_nothing_is_taken() -> None:
+    is_full = True
+
+    def room() -> None:
+        if is_full:
+            raise OverloadError("disk", 5)
+
+    shelf = Shelf()
+    batcher = Batcher("logs", shelf.write, IngestSettings(group_s=0), room)
+    with pytest.raises(OverloadError, match="disk"):
+        batcher.submit(b"1")
+    is_full = False
+    batcher.submit(b"2").result(10)
+    batcher.close()
+    assert shelf.groups == [[b"2"]]

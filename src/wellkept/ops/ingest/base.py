@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,14 @@ class IngestSettings:
     pace_s: float = 0.1
     queue_bytes: int = 256 << 20
     retry_window_s: float = 600.0
+
+
+Room = Callable[[], None]
+"""Raises OverloadError where the disk has no room for more."""
+
+
+def anywhere() -> None:
+    """Room without end: of a store that is on no disk of ours."""
 
 
 class Sink(Protocol):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, WellkeptError
-from wellkept.ops.ingest.base import IngestSettings
+from wellkept.ops.ingest.base import IngestSettings, Room, anywhere
 from wellkept.store.telemetry.receipt import Receipt
 
 _log = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ class Batcher:
     A body that cannot be stored is refused alone: a group that fails is tried again in halves.
     """
 
-    def __init__(self, name: str, write: Write, settings: IngestSettings) -> None:
-        self._name, self._write, self._settings = name, write, settings
+    def __init__(self, name: str, write: Write, settings: IngestSettings, room: Room = anywhere) -> None:
+        self._name, self._write, self._settings, self._room = name, write, settings, room
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
         self._bytes = 0
@@ -49,8 +49,9 @@ class Batcher:
         """Put a body in the queue; the future holds what became of the body, or why it is not stored.
 
         Raises:
-            OverloadError: the queue is full, or the door is closing.
+            OverloadError: the queue is full, the disk has no room, or the door is closing.
         """
+        self._room()
         with self._changed:
             if self._is_closed:
                 raise OverloadError(f"ingest of {self._name}: the server is stopping", retry_after_s=2)

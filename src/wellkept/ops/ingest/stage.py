@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import TooLargeError
 from wellkept.kernel.stage import Message, Stage
-from wellkept.ops.ingest.base import IngestSettings, RequestLog, Store
+from wellkept.ops.ingest.base import IngestSettings, RequestLog, Room, Store, anywhere
 from wellkept.ops.ingest.batcher import Batcher, Write
 from wellkept.ops.ingest.retries import REMEMBERED, Retries
 from wellkept.store.telemetry.otlp.framing import check
@@ -39,13 +39,16 @@ class Ingest:
         clock: Clock,
         settings: IngestSettings | None = None,
         requests: RequestLog | None = None,
+        room: Room = anywhere,
     ) -> None:
-        """``requests`` tells what was stored before this began, for senders that try again across a restart."""
+        """``requests`` tells what was stored before this began, for senders that try again across a restart. ``room``
+        is asked for every request, before anything is done with it.
+        """
         self.settings = settings or IngestSettings()
         self._telemetry, self._clock = telemetry, clock
-        self._batchers = {signal: Batcher(str(signal), self._writer(signal), self.settings) for signal in Signal}
+        self._batchers = {signal: Batcher(str(signal), self._writer(signal), self.settings, room) for signal in Signal}
         self._remote = {
-            version: Batcher(f"remote write {version}", self._remote_writer(version), self.settings)
+            version: Batcher(f"remote write {version}", self._remote_writer(version), self.settings, room)
             for version in Version
         }
         window = self.settings.retry_window_s
@@ -57,7 +60,7 @@ class Ingest:
         Raises:
             InputError: the body is cut off or not of this signal.
             TooLargeError: the body is over the limit.
-            OverloadError: the queue is full.
+            OverloadError: the queue is full, or the disk has no room.
         """
         if len(body) > self.settings.max_body_bytes:
             limit = self.settings.max_body_bytes
