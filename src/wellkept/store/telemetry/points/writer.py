@@ -70,7 +70,7 @@ class PointWriter:
         with self._lock:
             self._known.see(self._known.find(points.raw[taken]), points.at[taken])
         self._refresh()
-        return _receipts(points.body, taken, bodies, reasons)
+        return _receipts(points, taken, bodies, reasons)
 
     def knows(self, raw: Ids) -> bool:
         """Whether all of these hashes are of known series."""
@@ -148,10 +148,14 @@ class PointWriter:
             self._engine.insert_body(load("points/series_seen.sql"), rows.tobytes())
 
 
-def _receipts(body: NDArray[np.uint32], taken: NDArray[np.bool_], bodies: int, reasons: Sequence[str]) -> list[Receipt]:
-    stored = np.bincount(body[taken], minlength=bodies + 1)[1:].tolist()
+def _receipts(points: Points, taken: NDArray[np.bool_], bodies: int, reasons: Sequence[str]) -> list[Receipt]:
+    """Of an item some of whose points are refused, all of it counts as refused."""
+    begins = np.concatenate([[True], points.item[1:] != points.item[:-1]])
+    of_body = points.body[begins]
     if taken.all():
-        return [Receipt(items) for items in stored]
-    lost = np.bincount(body[~taken], minlength=bodies + 1)[1:].tolist()
+        return [Receipt(items) for items in np.bincount(of_body, minlength=bodies + 1)[1:].tolist()]
+    whole = np.logical_and.reduceat(taken, np.flatnonzero(begins))
+    stored = np.bincount(of_body[whole], minlength=bodies + 1)[1:].tolist()
+    lost = np.bincount(of_body[~whole], minlength=bodies + 1)[1:].tolist()
     reason = "; ".join(reasons) or "their series were refused before, for there are too many"
     return [Receipt(items, rejected, reason if rejected else "") for items, rejected in zip(stored, lost, strict=True)]

@@ -25,7 +25,7 @@ class Tails:
         self._bytes = held[joined.offset * WHOLE :][: len(joined) * WHOLE].reshape(-1, WHOLE)
         self._size = rows["size"].to_numpy()
         value = np.where(self._size == WHOLE, np.ascontiguousarray(self._bytes[:, 3:11]).view("<u8")[:, 0], 0)
-        self.points = Points(
+        self.points = Points.of_samples(
             rows["body"].to_numpy(), rows["raw"].to_numpy(), self._at(), value.astype(np.uint64).view(np.float64)
         )
 

@@ -55,7 +55,7 @@ class Write1:
         lengths = rows["at"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
         series = np.repeat(np.arange(rows.num_rows), lengths)
         of_body, raw = rows["body"].to_numpy(), rows["raw"].to_numpy()
-        points = Points(of_body[series], raw[series], numbers(rows["at"]), numbers(rows["value"]))
+        points = Points.of_samples(of_body[series], raw[series], numbers(rows["at"]), numbers(rows["value"]))
 
         def described_at(positions: Whole) -> pa.Table:
             return self._described(body, received_ns, series[positions])

@@ -45,7 +45,7 @@ class Write2:
         series = _Series.of(rows)
         lengths = _lengths(rows["at"])
         owner = np.repeat(np.arange(len(series)), lengths)
-        points = Points(series.body[owner], series.raw()[owner], _flat(rows["at"]), _flat(rows["value"]))
+        points = Points.of_samples(series.body[owner], series.raw()[owner], _flat(rows["at"]), _flat(rows["value"]))
 
         def describe(positions: Whole) -> pa.Table:
             symbols = self._decode("symbols2", body)["symbols"].combine_chunks().flatten()

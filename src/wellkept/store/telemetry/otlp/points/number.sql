@@ -1,7 +1,8 @@
--- Points of gauges or sums: (body, raw, at, value). Points flagged "no recorded value" and points without one are left
+-- Points of gauges or sums: (body, item, raw, at, value). Points flagged "no recorded value" and points without one are left
 -- out. (An alias hides a column of the same name from WHERE too; so what is decoded is a number.)
 SELECT
     body,
+    rowNumberInAllBlocks() AS item,
     cityHash64(owner, p.attributes) AS raw,
     intDiv(wellkept_nanos(p.time_unix_nano, {received:UInt64}), 1000000) AS at,
     assumeNotNull(number) AS value

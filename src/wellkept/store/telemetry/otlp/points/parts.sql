@@ -1,7 +1,8 @@
--- What the points of a family are taken apart into: (body, raw, at, value). A part is told from its siblings by a number
+-- What the points of a family are taken apart into: (body, item, raw, at, value). A part is told from its siblings by a number
 -- for its kind and by its bound.
 SELECT
     body,
+    item,
     cityHash64(base, part.1, part.2) AS raw,
     intDiv(wellkept_nanos(nanos, {received:UInt64}), 1000000) AS at,
     part.3 AS value
@@ -9,6 +10,7 @@ FROM
 (
     SELECT
         body,
+        rowNumberInAllBlocks() AS item,
         cityHash64(owner, p.attributes) AS base,
         p.time_unix_nano AS nanos,
         wellkept_parts_of_$family(p) AS parts
