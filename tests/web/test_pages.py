@@ -48,6 +48,15 @@ def test_the_overview_shows_systems_and_models_at_a_glance(client: httpx.Client)
     assert "2 plans wait for a person" in text
 
 
+def test_the_overview_says_what_is_stored_and_what_had_to_go(scene: Scene) -> None:
+    lines = ["Telemetry takes 9 GiB of its 10 GiB", "Housekeeping removed 1 GiB of <logs>"]
+    said = replace(scene, deps=replace(scene.deps, storage=lambda: lines))
+    with served(said) as address, browsing(address) as client:
+        text = client.get("/").text
+    assert lines[0] in text
+    assert "removed 1 GiB of &lt;logs&gt;" in text
+
+
 def test_an_incident_shows_cause_findings_verdict_and_what_it_did_to_predictions(
     client: httpx.Client, scene: Scene
 ) -> None:

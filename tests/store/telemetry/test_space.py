@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,17 @@ def test_below_the_floor_nothing_is_taken_and_it_ends_by_itself(telemetry: Telem
     disk.free = FLOOR_BYTES
     put(telemetry, 2)
     assert rows(telemetry) == 2 * ROWS
+
+
+def test_a_statement_from_a_file_is_held_to_it_as_well(telemetry: Telemetry) -> None:
+    """What is no insert goes on: removing is what makes room."""
+    put(telemetry, 1)
+    Disk(telemetry, 0)
+    with pytest.raises(OverloadError, match="must be free"):
+        telemetry.engine.command("-- A word on it.\n-- Another.\n" + _PUT, {"at": 1})
+    with pytest.raises(OverloadError, match="must be free"):
+        telemetry.tiers.roll_up(datetime(2026, 11, 20, tzinfo=UTC))
+    telemetry.engine.command("TRUNCATE TABLE metric_points")
 
 
 def test_an_answer_is_a_second_old_at_most() -> None:

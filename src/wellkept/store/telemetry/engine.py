@@ -24,6 +24,7 @@ from wellkept.store.telemetry.pool import Pool
 from wellkept.store.telemetry.proof import Proof
 from wellkept.store.telemetry.space import Space, free_of
 
+_INSERT = re.compile(r"(?:\s*--[^\n]*\n)*\s*INSERT\b")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _SESSION = (
@@ -181,7 +182,7 @@ class EmbeddedEngine:
             return self._read("decode", text, values, self._writers if writing else self._readers)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
-        if sql.lstrip().startswith("INSERT"):
+        if _INSERT.match(sql):
             self._insert("command", sql, parameters)
         else:
             self._write("command", sql, parameters)
