@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from wellkept.store.telemetry.conventions import make_functions
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.statements import load, split
 
@@ -28,6 +29,7 @@ def migrate(engine: Engine) -> tuple[str, ...]:
     """
     for statement in split(load("functions.sql")):
         engine.command(statement)
+    make_functions(engine)
     engine.command(_JOURNAL)
     todo = pending(engine)
     for name in todo:
