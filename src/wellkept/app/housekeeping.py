@@ -14,6 +14,7 @@ from wellkept.app.schedule import Job, Loop
 from wellkept.app.settings import Retention
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
+from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.spine.stream import Stream
 from wellkept.store.telemetry.budget import Budget, Limits
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -58,7 +59,13 @@ class Housekeeping:
         return self._budget.status(self._clock.now()) | {"merges_stopped": self._watch.is_short}
 
     def notes(self) -> list[str]:
-        """The same in sentences, for a page."""
+        """The same in sentences, for a page; a page is shown also where the engine fails."""
+        try:
+            return self._sentences()
+        except (StoreError, OverloadError) as error:
+            return [f"What telemetry takes on the disk is not known: {error}"]
+
+    def _sentences(self) -> list[str]:
         now = self._clock.now()
         status = self._budget.status(now)
         kept = f"Telemetry takes {_size(status['bytes'])}"

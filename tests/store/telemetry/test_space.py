@@ -123,8 +123,17 @@ def test_a_merge_that_is_not_whole_is_undone(telemetry: Telemetry) -> None:
     assert telemetry.engine.proof.of_merges(began) == 1
     assert len(parts(telemetry)) == 4
     assert rows(telemetry) == 4 * ROWS
+    assert telemetry.engine.query("SELECT name FROM system.detached_parts").num_rows == 0
     put(telemetry, 5)
     assert rows(telemetry) == 5 * ROWS
+
+
+def test_a_table_that_could_not_be_taken_up_again_is_later(telemetry: Telemetry) -> None:
+    put(telemetry, 1)
+    telemetry.engine.command("DETACH TABLE metric_points")
+    telemetry.engine.proof._away.add("metric_points")
+    assert telemetry.engine.proof.of_merges(int(time.time())) == 0
+    assert rows(telemetry) == ROWS
 
 
 def test_merges_stop_where_room_is_short_and_are_proven_before_they_go_on(telemetry: Telemetry) -> None:

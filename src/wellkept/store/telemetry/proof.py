@@ -26,6 +26,11 @@ SELECT table, name, level, toUnixTimestamp(modification_time) AS at FROM system.
 WHERE database = currentDatabase() AND active AND modification_time >= toDateTime({since:UInt32})
     AND (level > 0 OR data_version != min_block_number) = {is_merged:Bool}
 ORDER BY table, name"""
+_SET_ASIDE = """
+SELECT name FROM system.detached_parts
+WHERE database = currentDatabase() AND table = {table:String} AND reason = 'broken-on-start'"""
+_THROW_AWAY = "DROP DETACHED PART {part:String} SETTINGS allow_drop_detached = 1"
+_MARK = re.compile(r"\Abroken-on-start_|_try\d+\Z")
 _PLAIN = re.compile(r"\w+\Z", re.ASCII)
 _REMEMBERED = 10_000
 _ATTEMPTS, _PAUSE_S = 50, 0.1
@@ -46,6 +51,7 @@ class Proof:
         self._lock = threading.Lock()
         self._sound: set[_Part] = set()
         self._lost_at = 0
+        self._away: set[str] = set()
 
     def of_insert(self, began_s: int) -> None:
         """Read back what inserts have written since ``began_s`` (of the machine's clock, which is the engine's).
@@ -70,11 +76,15 @@ class Proof:
         that the merged part is not whole, and goes back to them.
         """
         with self._lock:
-            tables = sorted({part.table for part in self._unsound(since_s, is_merged=True)})
+            for table in sorted(self._away):
+                self._take_up(table)
+            unsound = self._unsound(since_s, is_merged=True)
+            tables = sorted({part.table for part in unsound})
             for table in tables:
                 log.warning("a merge of %s is not whole on the disk; going back to what it was made of", table)
                 self._reload(table)
                 self._sound.clear()
+                self._clear(table, {part.name for part in unsound})
         return len(tables)
 
     def _unsound(self, since_s: int, *, is_merged: bool) -> list[_Part]:
@@ -99,14 +109,26 @@ class Proof:
             raise
         return all(found.column(1).to_pylist())
 
+    def _clear(self, table: str, names: set[str]) -> None:
+        """Throw away what is left of merges that were undone: it would lie there for good."""
+        for left in self._engine.query(_SET_ASIDE, {"table": table}, writing=True)["name"].to_pylist():
+            if _MARK.sub("", left) in names:
+                self._engine.command(f"ALTER TABLE {table} {_THROW_AWAY}", {"part": left})
+
     def _reload(self, table: str) -> None:
-        """Let go of a table and take it up again; while a statement still holds it, that has to wait."""
+        """Let go of a table and take it up again."""
+        self._away.add(table)
         self._engine.command(f"DETACH TABLE {table}")
+        self._take_up(table)
+
+    def _take_up(self, table: str) -> None:
+        """While a statement still holds the table as it was, this has to wait; what fails is tried at the next call."""
         for attempt in range(_ATTEMPTS):
             try:
-                self._engine.command(f"ATTACH TABLE {table}")
-                return
+                self._engine.command(f"ATTACH TABLE IF NOT EXISTS {table}")
+                break
             except StoreError:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 time.sleep(_PAUSE_S)
+        self._away.discard(table)
