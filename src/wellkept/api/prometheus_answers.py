@@ -7,6 +7,7 @@ from itertools import compress
 import orjson
 
 from wellkept.api.prometheus_asked import Asked
+from wellkept.store.telemetry.promql.catalogue import Metadata
 from wellkept.store.telemetry.promql.figures import all_shown, dumped, opened, shown
 from wellkept.store.telemetry.promql.promql import Answer
 from wellkept.store.telemetry.promql.source import RawSeries
@@ -57,9 +58,9 @@ def metric_of(labels: Labels) -> dict[str, str]:
     return dict(labels)
 
 
-def metadata_of(known: dict[str, tuple[str, str]]) -> dict[str, object]:
-    """Type and unit of each metric. No description is kept."""
-    return {name: [{"type": kind, "help": "", "unit": unit}] for name, (kind, unit) in known.items()}
+def metadata_of(known: dict[str, Metadata]) -> dict[str, object]:
+    """Type, unit and help of each metric."""
+    return {name: [{"type": one.type, "help": one.help, "unit": one.unit}] for name, one in known.items()}
 
 
 def seconds(millis: int) -> int | float:

@@ -97,7 +97,11 @@ def metrics(draw: st.DrawFn) -> Metric:
                 bucket_counts=st.lists(st.integers(0, 1000), max_size=3),
             )
             # Of these scales the bounds are powers of two: the same numbers however they are worked out.
-            fields = {"count": st.integers(0, 2**63), "sum": st.none() | finite, "scale": st.integers(-2, 0)}
+            fields: dict[str, Any] = {
+                "count": st.integers(0, 2**63),
+                "sum": st.none() | finite,
+                "scale": st.integers(-2, 0),
+            }
             fields |= {"positive": buckets, "negative": buckets, "zero_count": st.integers(0, 9)}
             spread = _points(draw, ExponentialHistogramDataPoint, **fields)
             exponential = ExponentialHistogram(data_points=spread, aggregation_temporality=temporality)

@@ -143,6 +143,25 @@ def test_an_exponential_histogram_becomes_cumulative_buckets(telemetry: Telemetr
     assert [found[bound] for bound in sorted(found)] == [wanted[bound] for bound in sorted(wanted)]
 
 
+def test_what_was_renamed_is_stored_by_its_present_name(telemetry: Telemetry) -> None:
+    for number, (name, key, place) in enumerate(
+        (
+            ("system.network.dropped", "state", "deployment.environment"),
+            ("system.network.packet.dropped", "state", "deployment.environment.name"),
+        )
+    ):
+        metric = Metric(name=name)
+        point = metric.gauge.data_points.add(time_unix_nano=FIRST_NS + number * 10**9, as_int=number)
+        point.attributes.add(key=key).value.string_value = "up"
+        request = one(metric)
+        request.resource_metrics[0].resource.attributes.add(key=place).value.string_value = "test"
+        insert(telemetry, request)
+    found = stored(telemetry)
+    assert {point.name for point in found} == {"system.network.packet.dropped"}
+    assert [point.resource for point in found] == [{"deployment.environment.name": "test"}] * 2
+    assert [point.value for point in found] == [0.0, 1.0]
+
+
 def test_one_name_as_several_kinds_and_from_several_scopes_are_several_series(telemetry: Telemetry) -> None:
     """A sender that goes over from cumulative to delta, or two libraries with one name, must not mix their points."""
     request = ExportMetricsServiceRequest()

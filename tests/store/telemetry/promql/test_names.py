@@ -9,12 +9,15 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
 from tests.store.telemetry.promql.scenario import write_series
+from tests.store.telemetry.remote.messages import message
 
 from wellkept.kernel.clock import to_nanos
 from wellkept.sdk.otlp import key_values
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.promql.catalogue import Metadata
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.promql.values import NAME, Vector, labels_of
+from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -134,11 +137,11 @@ def test_histograms_and_summaries_are_the_series_that_prometheus_makes_of_them(t
         ("0.5", 7)
     ]
     assert PromQL(telemetry.engine).metadata() == {
-        base: ("histogram", "s"),
-        "rpc_duration_milliseconds": ("summary", "ms"),
+        base: Metadata("histogram", "s", ""),
+        "rpc_duration_milliseconds": Metadata("summary", "ms", ""),
     }
     assert PromQL(telemetry.engine).metadata("rpc_duration_milliseconds") == {
-        "rpc_duration_milliseconds": ("summary", "ms")
+        "rpc_duration_milliseconds": Metadata("summary", "ms", "")
     }
 
 
@@ -216,4 +219,13 @@ def test_the_type_of_what_came_from_prometheus_is_told_where_it_is_known(
 ) -> None:
     write_series(telemetry.engine, {1: labels_of([(NAME, "a__b_seconds")])}, [(1, AT_MS, 1.0)], kind)
 
-    assert PromQL(telemetry.engine).metadata() == {"a__b_seconds": (told, "")}
+    assert PromQL(telemetry.engine).metadata() == {"a__b_seconds": Metadata(told, "", "")}
+
+
+def test_what_a_sender_told_of_a_metric_counts_before_what_its_series_say(telemetry: Telemetry) -> None:
+    write_series(telemetry.engine, {1: labels_of([(NAME, "jobs_total")])}, [(1, AT_MS, 1.0)], "prometheus_unknown")
+    told = message("WriteRequest")
+    told.metadata.add(type=1, metric_family_name="jobs_total", help="Jobs so far.")
+    telemetry.remote.insert(Version.V1, [told.SerializeToString()], AT_MS * 1_000_000)
+    wanted = {"jobs_total": Metadata("counter", "", "Jobs so far.")}
+    assert PromQL(telemetry.engine).metadata() == PromQL(telemetry.engine).metadata("jobs_total") == wanted

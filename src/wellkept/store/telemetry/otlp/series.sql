@@ -1,5 +1,6 @@
 -- What the series of some points of one family are. A point is named by its place among those of the family, which is
--- the same here as in otlp/points: both statements decode the same bytes on one thread.
+-- the same here as in otlp/points: both statements decode the same bytes on one thread. What was renamed in the semantic
+-- conventions gets its present name here, once a series.
 SELECT
     position,
     wellkept_series(name, cityHash64(resource, scope, name, unit, kind, is_monotonic, temporality, pairs)) AS series,
@@ -10,7 +11,7 @@ FROM
 (
     SELECT
         position,
-        toValidUTF8(concat(owner_name, suffix)) AS name,
+        concat(wellkept_present_name(toValidUTF8(owner_name)), suffix) AS name,
         toValidUTF8(owner_unit) AS unit,
         multiIf(
             {family:String} IN ('gauge', 'sum'), {family:String},
@@ -21,8 +22,8 @@ FROM
         cityHash64(holder) AS resource,
         scope,
         pairs,
-        wellkept_map(pairs) AS attributes,
-        wellkept_map(holder) AS resource_attributes
+        wellkept_present_attributes(name, wellkept_map(pairs)) AS attributes,
+        wellkept_present_resource(wellkept_map(holder)) AS resource_attributes
     FROM
     (
         SELECT

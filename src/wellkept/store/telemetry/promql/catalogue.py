@@ -36,6 +36,18 @@ FROM prometheus_series WHERE {metric:String} = '' OR metric IN (
     {metric:String}, concat({metric:String}, '_bucket'), concat({metric:String}, '_count'),
     concat({metric:String}, '_sum'))
 GROUP BY name ORDER BY name LIMIT {limit:UInt64}"""
+_TOLD = """
+SELECT metric, toString(type) AS type, toString(unit) AS unit, help FROM prometheus_metadata FINAL
+WHERE {metric:String} = '' OR metric = {metric:String} ORDER BY metric LIMIT {limit:UInt64}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known of a metric."""
+
+    type: str
+    unit: str
+    help: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +106,16 @@ class Catalogue:
     def metrics(self, selectors: Sequence[Matchers], span: Span, limit: int) -> list[str]:
         return self._column(_METRICS, "value", selectors, span, {"limit": limit})
 
-    def metadata(self, metric: str, limit: int) -> dict[str, tuple[str, str]]:
-        """(type, unit) by the name of the metric; a histogram and a summary by the name without its suffixes."""
-        rows = self._engine.query(_METADATA, {"metric": metric, "limit": limit}).to_pylist()
-        return {_family(row["name"], row["type"]): (row["type"], row["unit"]) for row in rows}
+    def metadata(self, metric: str, limit: int) -> dict[str, Metadata]:
+        """What is known of metrics by their names; a histogram and a summary by the name without its suffixes.
+
+        What senders of remote write told of a metric counts before what its series say.
+        """
+        parameters = {"metric": metric, "limit": limit}
+        rows = self._engine.query(_METADATA, parameters).to_pylist()
+        found = {_family(row["name"], row["type"]): Metadata(row["type"], row["unit"], "") for row in rows}
+        told = self._engine.query(_TOLD, parameters).to_pylist()
+        return found | {row["metric"]: Metadata(row["type"], row["unit"], row["help"]) for row in told}
 
     def _column(
         self, sql: str, name: str, selectors: Sequence[Matchers], span: Span, more: dict[str, object]

@@ -13,7 +13,7 @@ import promql_parser as ast
 
 from wellkept.kernel.errors import OverloadError
 from wellkept.store.telemetry.engine import Engine
-from wellkept.store.telemetry.promql.catalogue import Catalogue, Span
+from wellkept.store.telemetry.promql.catalogue import Catalogue, Metadata, Span
 from wellkept.store.telemetry.promql.errors import ExpressionError
 from wellkept.store.telemetry.promql.evaluation import Evaluation, millis
 from wellkept.store.telemetry.promql.limits import Limits
@@ -103,8 +103,8 @@ class PromQL:
         matchers = [selector_of(text) for text in selectors]
         return self._catalogue.label_values(label, matchers, Span(start_ms, end_ms), limit)
 
-    def metadata(self, metric: str = "", limit: int = 10_000) -> dict[str, tuple[str, str]]:
-        """(type, unit) of each metric, or of one."""
+    def metadata(self, metric: str = "", limit: int = 10_000) -> dict[str, Metadata]:
+        """What is known of each metric, or of one."""
         return self._catalogue.metadata(metric, limit)
 
     @contextmanager
