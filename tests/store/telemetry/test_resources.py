@@ -97,3 +97,15 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not seen.are_known("logs", [b"a"], nanos(0))
     assert not seen.are_known("traces", [b"d"], nanos(0))
     assert not seen.are_known("logs", [b"d"], nanos(60))
+
+
+def test_a_resource_is_known_by_present_names(telemetry: Telemetry) -> None:
+    request = ExportLogsServiceRequest()
+    block = request.resource_logs.add()
+    block.resource.attributes.add(key="deployment.environment").value.string_value = "live"
+    block.scope_logs.add().log_records.add(time_unix_nano=nanos(0))
+    telemetry.otlp.insert(Signal.LOGS, [request.SerializeToString()], nanos(0))
+    present = {"deployment.environment.name": "live"}
+    assert telemetry.resources.since(at(-1)) == [present]
+    row = telemetry.engine.query("SELECT ResourceAttributes AS found FROM otel_logs").to_pylist()[0]
+    assert dict(row["found"]) == present

@@ -20,7 +20,7 @@ FROM
             (r, name, version, url, m) -> (
                 r.1, r.2, r.1['service.name'], r.3, r.4, toValidUTF8(name), toValidUTF8(version), toValidUTF8(url), m),
             wellkept_spread(scopes_below, arrayMap(
-                (m, url, request) -> (m, wellkept_own(m), toValidUTF8(url), request),
+                (m, url, request) -> (wellkept_present_resource(m), wellkept_own(m), toValidUTF8(url), request),
                 arraySlice(maps, 1, length(urls)), urls, requests)),
             names, versions, scope_urls, arraySlice(maps, 1 + length(urls), length(names)))) AS owners,
         arraySlice(maps, 1 + length(urls) + length(names)) AS owns,

@@ -1,7 +1,7 @@
 -- The resources of concatenated requests, again once in a minute of the time of receipt.
 INSERT INTO resources
 SELECT
-    resource, {signal:String} AS signal, wellkept_map(any(pairs)) AS attributes,
+    resource, {signal:String} AS signal, wellkept_present_resource(wellkept_map(any(pairs))) AS attributes,
     fromUnixTimestamp64Nano({received:Int64}) AS first_seen, first_seen AS last_seen
 FROM
 (

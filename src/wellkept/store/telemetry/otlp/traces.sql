@@ -30,7 +30,8 @@ FROM
             (r, name, version) -> (
                 r.1, r.2, r.1['service.name'], r.3, r.4, toValidUTF8(name), toValidUTF8(version)),
             wellkept_spread(scopes_below, arrayMap(
-                (m, request) -> (m, wellkept_own(m), wellkept_service(m), request), maps, requests)),
+                (m, request) -> (wellkept_present_resource(m), wellkept_own(m), wellkept_service(m), request),
+                maps, requests)),
             scope_names, versions)) AS owners,
         arrayMap(x -> x.1[1], manies) AS owns,
         manies, starts, ends, traces, spans, parents, states, names, kinds, codes, messages
