@@ -1,15 +1,15 @@
 -- Metrics by the minute and by the hour: what they amount to in each bucket, kept longer than the points themselves.
 -- A bucket that is rolled up again (late points, a restart) takes the place of the one before. Ordered by the series:
--- a reader wants few series over a long time.
+-- a reader wants few series over a long time. Delta packs values of buckets better than codecs made for floats do.
 CREATE TABLE IF NOT EXISTS metric_minutes
 (
     series UInt64 CODEC(Delta, ZSTD(1)),
     time DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    last Float64 CODEC(Gorilla, ZSTD(1)),
-    least Float64 CODEC(Gorilla, ZSTD(1)),
-    greatest Float64 CODEC(Gorilla, ZSTD(1)),
-    total Float64 CODEC(Gorilla, ZSTD(1)),
+    last Float64 CODEC(Delta(8), ZSTD(1)),
+    least Float64 CODEC(Delta(8), ZSTD(1)),
+    greatest Float64 CODEC(Delta(8), ZSTD(1)),
+    total Float64 CODEC(Delta(8), ZSTD(1)),
     samples UInt32 CODEC(T64, ZSTD(1)),
     rolled_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
 )
@@ -23,10 +23,10 @@ CREATE TABLE IF NOT EXISTS metric_hours
     series UInt64 CODEC(Delta, ZSTD(1)),
     time DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    last Float64 CODEC(Gorilla, ZSTD(1)),
-    least Float64 CODEC(Gorilla, ZSTD(1)),
-    greatest Float64 CODEC(Gorilla, ZSTD(1)),
-    total Float64 CODEC(Gorilla, ZSTD(1)),
+    last Float64 CODEC(Delta(8), ZSTD(1)),
+    least Float64 CODEC(Delta(8), ZSTD(1)),
+    greatest Float64 CODEC(Delta(8), ZSTD(1)),
+    total Float64 CODEC(Delta(8), ZSTD(1)),
     samples UInt32 CODEC(T64, ZSTD(1)),
     rolled_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
 )
