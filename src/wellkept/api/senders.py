@@ -106,10 +106,13 @@ def parsed(what: str, body: bytes) -> Any:
 
 
 async def store_logs(ingest: Ingest, bodies: Sequence[bytes]) -> None:
-    """Return when all the bodies are stored."""
+    """Return when all the bodies of a request are stored; those that are equal are no retry of one another."""
 
     def submit() -> list[Future[Receipt]]:
-        return [ingest.submit(Signal.LOGS, body) for body in bodies]
+        return [
+            ingest.submit(Signal.LOGS, body, is_ever_retried=body not in bodies[:place])
+            for place, body in enumerate(bodies)
+        ]
 
     futures = await run_in_threadpool(submit)
     await asyncio.gather(*map(asyncio.wrap_future, futures))

@@ -112,6 +112,13 @@ def test_a_request_that_is_sent_again_is_stored_once(telemetry: Telemetry, inges
     assert ingest.duplicates() == {"logs": 3, "traces": 0}
 
 
+def test_who_never_sends_again_says_the_same_thing_twice(telemetry: Telemetry, ingest: Ingest) -> None:
+    for _ in range(2):
+        ingest.submit(Signal.LOGS, line("a"), is_ever_retried=False).result(PATIENCE_S)
+    assert rows(telemetry) == ["a", "a"]
+    assert ingest.duplicates() == {"logs": 0, "traces": 0}
+
+
 def test_after_the_window_it_is_stored_again(telemetry: Telemetry) -> None:
     clock = SettableClock(NOON)
     ingest = Ingest(telemetry, clock, replace(SETTINGS, retry_window_s=60.0))

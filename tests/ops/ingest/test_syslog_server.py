@@ -32,8 +32,9 @@ class Shelf:
         self.refuses: WellkeptError | None = None
         self.asked = threading.Event()
 
-    def submit(self, signal: Signal, body: bytes) -> Future[Receipt]:
+    def submit(self, signal: Signal, body: bytes, *, is_ever_retried: bool = True) -> Future[Receipt]:
         assert signal is Signal.LOGS
+        assert not is_ever_retried, "two equal lines are two lines"
         self.asked.set()
         done: Future[Receipt] = Future()
         if isinstance(self.refuses, OverloadError):

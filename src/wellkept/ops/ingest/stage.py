@@ -11,6 +11,7 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.ingest.base import IngestSettings, RequestLog, Room, Store, anywhere
 from wellkept.ops.ingest.batcher import Batcher, Write
 from wellkept.ops.ingest.retries import REMEMBERED, Retries
+from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import ALL, Receipt
@@ -54,8 +55,11 @@ class Ingest:
         window = self.settings.retry_window_s
         self._retries = {signal: self._known(signal, window, requests) for signal in _GUARDED if window > 0}
 
-    def submit(self, signal: Signal, body: bytes) -> Future[Receipt]:
+    def submit(self, signal: Signal, body: bytes, *, is_ever_retried: bool = True) -> Future[Receipt]:
         """Check a protobuf body's framing and queue it; the future is done when it is stored.
+
+        A body that was stored a short while ago is taken for the same one sent again, unless its sender never does
+        that: then equal bodies are as many.
 
         Raises:
             InputError: the body is cut off or not of this signal.
@@ -71,11 +75,11 @@ class Ingest:
             done.set_result(ALL)
             return done
         batcher, retries = self._batchers[signal], self._retries.get(signal)
-        if retries is None:
+        if retries is None or not is_ever_retried:
             return batcher.submit(body)
         return retries.submit(identity(body), lambda: batcher.submit(body))
 
-    def submit_remote(self, version: Version, body: bytes) -> Future[Receipt]:
+    def submit_remote(self, version: Version, body: Body) -> Future[Receipt]:
         """Queue an uncompressed remote write body; the future is done when it is stored.
 
         Raises:
@@ -95,7 +99,8 @@ class Ingest:
 
     def close(self) -> None:
         """Store what was taken, and stop."""
-        for batcher in (*self._batchers.values(), *self._remote.values()):
+        batchers: list[Batcher[bytes] | Batcher[Body]] = [*self._batchers.values(), *self._remote.values()]
+        for batcher in batchers:
             batcher.close()
 
     def _known(self, signal: Signal, window_s: float, requests: RequestLog | None) -> Retries:
@@ -106,13 +111,13 @@ class Ingest:
         known = requests.stored_since(signal, now() - window_ns, window_s, REMEMBERED) if requests else {}
         return Retries(window_ns, now, known)
 
-    def _remote_writer(self, version: Version) -> Write:
-        def write(bodies: Sequence[bytes]) -> Sequence[Receipt]:
+    def _remote_writer(self, version: Version) -> Write[Body]:
+        def write(bodies: Sequence[Body]) -> Sequence[Receipt]:
             return self._telemetry.remote.insert(version, bodies, to_nanos(self._clock.now()))
 
         return write
 
-    def _writer(self, signal: Signal) -> Write:
+    def _writer(self, signal: Signal) -> Write[bytes]:
         def write(bodies: Sequence[bytes]) -> Sequence[Receipt]:
             return self._telemetry.otlp.insert(signal, bodies, to_nanos(self._clock.now()))
 

@@ -41,7 +41,7 @@ _OVERHEAD = 100
 class Sink(Protocol):
     """Ingest as this server sees it."""
 
-    def submit(self, signal: Signal, body: bytes) -> Future[Receipt]: ...
+    def submit(self, signal: Signal, body: bytes, *, is_ever_retried: bool = True) -> Future[Receipt]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,8 @@ class SyslogServer:
         """Whether a body was stored; what may be tried again is, until the server has to end."""
         while True:
             try:
-                await asyncio.wrap_future(self._sink.submit(Signal.LOGS, body))
+                # Nobody sends syslog again: the same line twice in a second is two lines.
+                await asyncio.wrap_future(self._sink.submit(Signal.LOGS, body, is_ever_retried=False))
                 return True
             except (OverloadError, StoreError) as error:
                 log.warning("syslog: storing is put off: %s", error)
