@@ -107,15 +107,16 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     # The usual page of the interface would load its scripts from elsewhere; nothing here calls home.
     app = FastAPI(title="Wellkept", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
     errors.install(app)
+    # Routes are tried in their order: first those that are asked all the time.
+    app.router.routes.extend(otlp.routes(platform.ingest))
+    app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
+    app.router.routes.extend(doors.routes(platform, token))
     app.include_router(status.router(platform.topology, platform.status))
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))
     app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
     app.include_router(plans.router(platform.gate, platform.audit))
-    app.router.routes.extend(otlp.routes(platform.ingest))
-    app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
-    app.router.routes.extend(doors.routes(platform, token))
     reading.install(app, platform)
     if platform.ml is not None:
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))

@@ -94,7 +94,7 @@ class Ingest(Part):
     queue_mib: Annotated[int, Field(ge=1)] = 256
     """Above this much waiting, senders are told to try again later."""
     retry_window_s: Annotated[float, Field(ge=0)] = 600.0
-    """Logs and traces that are sent again within so many seconds, byte for byte, are stored once; 0 stores them again."""
+    """Logs and traces that come again within so many seconds, byte for byte, are stored once; 0 stores them again."""
     metrics: PointLimits = PointLimits(early_s=3600.0)
     alerts: AlertSettings = AlertSettings()
     grpc: Grpc = Grpc()

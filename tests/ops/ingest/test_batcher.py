@@ -44,7 +44,7 @@ class Shelf:
         return [body for group in self.groups for body in group]
 
 
-def held(shelf: Shelf, batcher: Batcher) -> Future[Receipt]:
+def held(shelf: Shelf, batcher: Batcher[bytes]) -> Future[Receipt]:
     """Keep the writer busy with a first body, so that what follows gathers behind it."""
     shelf.open.clear()
     first = batcher.submit(b"first")

@@ -9,15 +9,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Generic, TypeVar
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, WellkeptError
 from wellkept.ops.ingest.base import IngestSettings, Room, anywhere
+from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.receipt import Receipt
 
 _log = logging.getLogger(__name__)
 
-_Item = tuple[bytes, "Future[Receipt]"]
-Write = Callable[[Sequence[bytes]], Sequence[Receipt]]
+B = TypeVar("B", bound=Body)
+Write = Callable[[Sequence[B]], Sequence[Receipt]]
 """Stores bodies, all or an error; gives what became of each."""
 BURST = 8
 """So many small groups may follow one another at once before they are paced."""
@@ -25,7 +27,7 @@ _AT_FAULT = 3
 """So many bodies in a row that fail alone, and it is the engine that is at fault."""
 
 
-class Batcher:
+class Batcher(Generic[B]):
     """One queue and one writer thread.
 
     While the writer is busy with one group the next one gathers, so that groups grow with the load by themselves. When
@@ -33,9 +35,9 @@ class Batcher:
     A body that cannot be stored is refused alone: a group that fails is tried again in halves.
     """
 
-    def __init__(self, name: str, write: Write, settings: IngestSettings, room: Room = anywhere) -> None:
+    def __init__(self, name: str, write: Write[B], settings: IngestSettings, room: Room = anywhere) -> None:
         self._name, self._write, self._settings, self._room = name, write, settings, room
-        self._waiting: deque[_Item] = deque()
+        self._waiting: deque[tuple[B, Future[Receipt]]] = deque()
         self._waiting_bytes = 0
         self._bytes = 0
         self._last_count = math.inf
@@ -45,7 +47,7 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name=f"ingest-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, body: bytes) -> Future[Receipt]:
+    def submit(self, body: B) -> Future[Receipt]:
         """Put a body in the queue; the future holds what became of the body, or why it is not stored.
 
         Raises:
@@ -79,7 +81,7 @@ class Batcher:
         while group := self._next_group():
             self._store(group)
 
-    def _next_group(self) -> list[_Item]:
+    def _next_group(self) -> list[tuple[B, Future[Receipt]]]:
         """The next bodies to store; an empty list when the door is closed and nothing is left."""
         settings = self._settings
         with self._changed:
@@ -89,7 +91,7 @@ class Batcher:
             now = self._waiting_since = time.monotonic()
             if self._waiting_bytes < settings.small_bytes:
                 self._due = max(self._due, now) + settings.pace_s
-            group: list[_Item] = []
+            group: list[tuple[B, Future[Receipt]]] = []
             size = 0
             while self._waiting and (not group or size + len(self._waiting[0][0]) <= settings.group_bytes):
                 group.append(self._waiting.popleft())
@@ -105,7 +107,7 @@ class Batcher:
             timeout=max(0.0, until - time.monotonic()),
         )
 
-    def _store(self, group: list[_Item]) -> None:
+    def _store(self, group: list[tuple[B, Future[Receipt]]]) -> None:
         parts, alone = [group], 0
         while parts:
             part = parts.pop()
@@ -128,7 +130,7 @@ class Batcher:
             for (_, future), result in zip(part, results, strict=True):
                 _settle(future, result)
 
-    def _try(self, bodies: Sequence[bytes]) -> Sequence[Receipt] | WellkeptError:
+    def _try(self, bodies: Sequence[B]) -> Sequence[Receipt] | WellkeptError:
         try:
             return self._write(bodies)
         except (InputError, OverloadError, StoreError) as error:

@@ -37,7 +37,7 @@ def gunzip(what: str, body: bytes, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def unsnap(what: str, body: bytes, limit: int) -> bytes:
+def unsnap(what: str, body: bytes, limit: int) -> memoryview:
     """The content of a snappy block. What length it says it has is looked at before anything is unpacked.
 
     Raises:
@@ -50,6 +50,6 @@ def unsnap(what: str, body: bytes, limit: int) -> bytes:
         length = cramjam.snappy.decompress_raw_len(body)
         if length > limit:
             raise TooLargeError(what, f"must be at most {limit} bytes after decompression", length)
-        return bytes(cramjam.snappy.decompress_raw(body))
+        return memoryview(cramjam.snappy.decompress_raw(body))
     except cramjam.DecompressionError as error:
         raise InputError(what, f"must be a snappy block: {error}") from None

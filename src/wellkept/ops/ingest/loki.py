@@ -63,7 +63,7 @@ class PushReader:
         """
         request = _request()()
         try:
-            request.ParseFromString(unsnap(WHAT, body, limit))
+            request.ParseFromString(bytes(unsnap(WHAT, body, limit)))
         except _decode_error() as error:
             raise InputError(WHAT, "must be a protobuf PushRequest") from error
         streams = (_of_protobuf(f"streams[{n}]", stream) for n, stream in enumerate(request.streams))

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+Body = bytes | memoryview
+"""A request as a door took it in; what was unpacked is not copied once more."""
 KEPT, KEPT_BYTES = 3, 32 << 20
 """So many files, each of so many bytes at most, are kept for the next bodies."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wellkept.store.telemetry.bodies import Body
+
 _FIELD_1 = b"\x0a"
 
 
-def wrapped(bodies: Sequence[bytes]) -> bytes:
+def wrapped(bodies: Sequence[Body]) -> bytes:
     """A message with each body as one ``repeated Message requests = 1``."""
-    parts: list[bytes] = []
+    parts: list[Body] = []
     for body in bodies:
         parts += (_FIELD_1, varint(len(body)), body)
     return b"".join(parts)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellkept.store.telemetry.arrow import numbers
+from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
 from wellkept.store.telemetry.points.decoded import Points, Whole
@@ -29,7 +30,7 @@ class Write1:
     def __init__(self, engine: Engine, writer: PointWriter) -> None:
         self._engine, self._writer = engine, writer
 
-    def insert(self, bodies: Sequence[bytes], received_ns: int) -> list[Receipt]:
+    def insert(self, bodies: Sequence[Body], received_ns: int) -> list[Receipt]:
         """Store the samples of uncompressed bodies; gives what became of each.
 
         Raises:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.arrow import numbers
+from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.otlp.schema import schema_path, structure
 from wellkept.store.telemetry.points.decoded import Ids, Points, Whole
@@ -31,7 +32,7 @@ class Write2:
     def __init__(self, engine: Engine, writer: PointWriter) -> None:
         self._engine, self._writer = engine, writer
 
-    def insert(self, bodies: Sequence[bytes], received_ns: int) -> list[Receipt]:
+    def insert(self, bodies: Sequence[Body], received_ns: int) -> list[Receipt]:
         """Store the samples of uncompressed bodies; gives what became of each.
 
         Raises:

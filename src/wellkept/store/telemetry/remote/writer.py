@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from wellkept.kernel.errors import InputError
+from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.failures import BodyError
 from wellkept.store.telemetry.points.writer import PointWriter
@@ -30,7 +31,7 @@ class RemoteWriter:
             Version.V2: Write2(engine, writer),
         }
 
-    def insert(self, version: Version, bodies: Sequence[bytes], received_ns: int) -> Sequence[Receipt]:
+    def insert(self, version: Version, bodies: Sequence[Body], received_ns: int) -> Sequence[Receipt]:
         """Store uncompressed bodies of one version; gives what became of each.
 
         Raises:
@@ -48,7 +49,7 @@ _FIRST_BYTES = {Version.V1: (0x0A, 0x1A), Version.V2: (0x22, 0x2A)}
 """The fields of a request: series and metadata (1, 3), or symbols and series (4, 5)."""
 
 
-def check_version(version: Version, body: bytes) -> None:
+def check_version(version: Version, body: Body) -> None:
     """A request of one version, read as the other, is valid and empty: it would be lost without a word.
 
     Raises:
