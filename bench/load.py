@@ -115,7 +115,7 @@ def _values(labels: Sequence[dict[str, str]], steps: int, rng: np.random.Generat
 
 def _encoded(labels: dict[str, str]) -> bytes:
     pairs = ((name.encode(), text.encode()) for name, text in sorted(labels.items()))
-    return b"".join(_sized(1, _sized(1, name) + _sized(2, text)) for name, text in pairs)
+    return b"".join(sized(1, sized(1, name) + sized(2, text)) for name, text in pairs)
 
 
 def _requests1(
@@ -123,7 +123,7 @@ def _requests1(
 ) -> Iterator[tuple[bytes, int]]:
     """Requests in the order of time."""
     samples = (
-        _sized(1, prefix + _sized(2, b"\x09" + struct.pack("<d", value) + b"\x10" + _varint(int(at))))
+        sized(1, prefix + sized(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(int(at))))
         for at, row in zip(times, values.T, strict=True)
         for prefix, value in zip(labels, row, strict=True)
     )
@@ -131,11 +131,11 @@ def _requests1(
         yield bytes(cramjam.snappy.compress_raw(b"".join(part))), len(part)
 
 
-def _sized(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+def sized(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
