@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.arrow import numbers, text_maps
+from wellkept.store.telemetry.continued import joined
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.resolution import ONLY_POINTS, Asked, Coverage, Tier
@@ -30,6 +31,7 @@ class _Known:
     info: SeriesInfo
     is_counter: bool
     is_delta: bool
+    identity: int
 
 
 class Metrics:
@@ -54,7 +56,8 @@ class Metrics:
         Gauges and sums that can fall show the last value of a step. Counters (monotonic cumulative sums) show the
         increase per second since their value before, over the true time between the two; a value below the one
         before is a restart, and then the increase is the new value. Delta sums show their total in the step per
-        second. Histogram buckets and summary quantiles are left out unless ``names`` asks for them.
+        second. Histogram buckets and summary quantiles are left out unless ``names`` asks for them. A series that goes
+        on where another that is called the same ended is one with it.
 
         Raises:
             StoreError: the engine failed.
@@ -78,7 +81,8 @@ class Metrics:
         else:
             rows = self._engine.query(load("queries/metrics.sql"), asked)
         known = self._describe(rows["series"].to_pylist())
-        values = _lay_out(rows, known, grid)
+        values, kept = joined(_lay_out(rows, known, grid), [entry.identity for entry in known])
+        known = [known[column] for column in kept]
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
         return Window(grid.times, values[:, seen], series, tuple(tier.warning for tier in tiers))
@@ -108,7 +112,8 @@ def _read_series(rows: pa.Table) -> dict[int, _Known]:
         is_counter = is_monotonic and temporality == _CUMULATIVE
         shown = f"{unit or '1'}/s" if is_delta or is_counter else unit
         info = SeriesInfo(series, name, shown, kind, entity, own, resource_maps[resource])
-        known[series] = _Known(info, is_counter, is_delta)
+        told = (name, shown, kind, entity, frozenset(own.items()), frozenset(resource_maps[resource].items()))
+        known[series] = _Known(info, is_counter, is_delta, hash(told))
     return known
 
 
