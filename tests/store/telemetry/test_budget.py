@@ -16,7 +16,9 @@ FROM numbers({rows:UInt32})"""
 _LOGS = """
 INSERT INTO otel_logs (Timestamp, Body)
 SELECT {at:DateTime64(3, 'UTC')}, randomString(100) FROM numbers({rows:UInt32})"""
-_MINUTES = "INSERT INTO metric_minutes (series, time, last) SELECT number, {at:DateTime64(3, 'UTC')}, rand64() FROM numbers(999)"
+_MINUTES = """
+INSERT INTO metric_minutes (series, time, last)
+SELECT number, {at:DateTime64(3, 'UTC')}, rand64() FROM numbers(999)"""
 _MANY, _FEW = 130_000, 10_000
 """About one mebibyte of random points or texts, and much less."""
 
