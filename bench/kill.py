@@ -17,25 +17,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.ledger import OK, Ledger, Place, Sender
+from bench.ledger import OK, Ledger, Sender
 from bench.once import KINDS, number_of
+from bench.restarting import Server
 
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -58,58 +53,6 @@ SELECT substringIndex(SpanName, '/', 2) AS request, count() AS rows, uniqExact(S
 FROM otel_traces GROUP BY request"""
 
 
-class Server:
-    """``wellkept up`` on a folder, with ports that it has again after every start."""
-
-    def __init__(self, data: Path) -> None:
-        self._data, self._said = data, data.parent / "said.txt"
-        self._port, grpc_port = _free_ports(2)
-        own = {name: value for name, value in os.environ.items() if not name.startswith("WELLKEPT_")}
-        self._environment = {**own, "WELLKEPT_INGEST__GRPC__PORT": str(grpc_port), "WELLKEPT_ML__SERVE": "false"}
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> tuple[float, Place]:
-        """Start it, and return when it says that it is ready: how long that took, and where it is."""
-        command = [sys.executable, "-m", "wellkept", "up", "--json", "--no-agent"]
-        command += ["--port", str(self._port), "--data", str(self._data)]
-        begun = time.monotonic()
-        with self._said.open("ab") as said:
-            self._process = subprocess.Popen(
-                command, env=self._environment, stdout=subprocess.PIPE, stderr=said, text=True
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"the server did not start: {self._said.read_text('utf-8')}")
-        words = json.loads(line)
-        return time.monotonic() - begun, Place(words["address"], words["grpc"], words["token"])
-
-    def kill(self) -> None:
-        """End it without a warning, if it runs."""
-        if self._process is None or self._process.stdout is None:
-            return
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(PATIENCE_S)
-        self._process.stdout.close()
-        self._process = None
-
-    def counted(self, senders: Sequence[Sender]) -> int:
-        """How many of their points a user finds, of a server that is started for the question."""
-        _, place = self.start()
-        total = 0
-        for sender, metric in ((one.name, metric) for one in senders for metric in one.kind.metrics):
-            query = urllib.parse.urlencode({"query": f'sum(count_over_time({metric}{{sender="{sender}"}}[2d]))'})
-            request = urllib.request.Request(f"{place.http}/prometheus/api/v1/query?{query}")
-            request.add_header("Authorization", f"Bearer {place.token}")
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-                total += int(float(json.load(answer)["data"]["result"][0]["value"][1]))
-        return total
-
-    def complaints(self) -> list[str]:
-        """What it has written on stderr."""
-        return self._said.read_text("utf-8").splitlines()
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """How often a request is stored: its rows, and how many of these are not alike."""
@@ -130,17 +73,19 @@ def run(folder: Path, kills: int, seed: int, count: int) -> dict[str, Any]:
     """The whole of it; gives what is printed."""
     server = Server(folder / "data")
     try:
-        return story(server, folder / "data", senders_of(count), kills, random.Random(seed))
+        return story(server, senders_of(count), kills, random.Random(seed))
     finally:
         server.kill()
 
 
-def story(server: Server, data: Path, senders: Sequence[Sender], kills: int, chance: random.Random) -> dict[str, Any]:
+def story(server: Server, senders: Sequence[Sender], kills: int, chance: random.Random) -> dict[str, Any]:
     """Load, kills and restarts, and what came of them."""
     ledger, stop = Ledger(), threading.Event()
     base_ms = int(time.time() * 1000)
-    _, place = server.start()
-    threads = [threading.Thread(target=one.run, args=(place, base_ms, ledger, stop), daemon=True) for one in senders]
+    server.start()
+    threads = [
+        threading.Thread(target=one.run, args=(server.place, base_ms, ledger, stop), daemon=True) for one in senders
+    ]
     for thread in threads:
         thread.start()
     ready_s, restart_s = [], []
@@ -149,7 +94,7 @@ def story(server: Server, data: Path, senders: Sequence[Sender], kills: int, cha
         server.kill()
         ledger.expect()
         begun = time.monotonic()
-        ready_s.append(server.start()[0])
+        ready_s.append(server.start())
         answered_at = ledger.answered_at(PATIENCE_S)
         restart_s.append((answered_at or float("inf")) - begun)
         say(f"kill {number + 1}: ready after {ready_s[-1]:.2f} s, acknowledges after {restart_s[-1]:.2f} s")
@@ -158,8 +103,8 @@ def story(server: Server, data: Path, senders: Sequence[Sender], kills: int, cha
     stop.set()
     for thread in threads:
         thread.join(PATIENCE_S)
-    result = audited(data, senders, ledger.acknowledged, base_ms)
-    result["doubled"] += server.counted(senders) - result.pop("points")
+    result = audited(server.data, senders, ledger.acknowledged, base_ms)
+    result["doubled"] += counted(server, senders) - result.pop("points")
     result |= {
         "kills": kills + 1,
         "answers": dict(ledger.answers),
@@ -212,6 +157,13 @@ def stored(folder: Path, base_ms: int) -> Iterator[Found]:
         yield Found(sender, int(number), row["rows"], row["items"])
 
 
+def counted(server: Server, senders: Sequence[Sender]) -> int:
+    """How many points a user finds, of a server that is started for the question."""
+    server.start()
+    wanted = [(one.name, metric) for one in senders for metric in one.kind.metrics]
+    return sum(server.total(f'sum(count_over_time({metric}{{sender="{name}"}}[30h]))') for name, metric in wanted)
+
+
 def is_kept(result: dict[str, Any]) -> bool:
     """Whether every promise was kept."""
     broken = (result[what] for what in ("missing", "doubled", "unknown", "refused"))
@@ -228,14 +180,6 @@ def main() -> None:
         result = run(Path(folder), chosen.kills, chosen.seed, chosen.senders)
     print(json.dumps(result))
     sys.exit(0 if is_kept(result) else 1)
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in listeners]
-    for one in listeners:
-        one.close()
-    return ports
 
 
 def say(text: str) -> None:
