@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from wellkept.store.telemetry import tiers as tiers_module
 from wellkept.store.telemetry.resolution import ONLY_POINTS
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.tiers import Tiers
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+MIDNIGHT = -720.0
 STALE = np.uint64(0x7FF0000000000002).view(np.float64)
 
 
@@ -139,6 +143,32 @@ def test_what_is_older_than_every_tier_is_left_alone(telemetry: Telemetry) -> No
     tiers.roll_up(NOON + timedelta(days=12))
     assert len(buckets(telemetry)) == 1
     assert buckets(telemetry, "metric_minutes") == []
+
+
+def test_a_busy_hour_is_rolled_up_in_parts_over_several_turns(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes late between two turns has the hour rolled up once more."""
+    monkeypatch.setattr(tiers_module, "_POINTS_AT_ONCE", 7)
+    columns = {
+        "series": pa.array(range(0, 1 << 64, 1 << 56), pa.uint64()),
+        "time": pa.array([round(at(MIDNIGHT + 3).timestamp() * 1000)] * 256, pa.timestamp("ms", "UTC")),
+        "value": pa.array(np.arange(256.0)),
+    }
+    telemetry.engine.insert_arrow("metric_points", pa.table(columns))
+    moments = itertools.chain([0.0] * 3, itertools.repeat(100.0))
+    tiers = Tiers(telemetry.engine, lambda: next(moments))
+    assert tiers.roll_up(at(70), at_most_s=50) == 0
+    first = len(buckets(telemetry))
+    assert 0 < first < 256
+    assert tiers.coverage.rolled_ms == round(at(MIDNIGHT).timestamp() * 1000)
+    put(telemetry, (MIDNIGHT + 9, 1000.0))
+    tiers.note(hour_of(MIDNIGHT + 9))
+    assert tiers.roll_up(at(71), at_most_s=50) >= 1
+    assert len(buckets(telemetry)) == 256
+    tiers.roll_up(at(90), at_most_s=50)
+    assert len(buckets(telemetry)) == 257
+    assert sum(bucket[3] for bucket in buckets(telemetry)) == 1000 + sum(range(256))
 
 
 def test_a_turn_ends_in_time_and_the_next_one_goes_on(telemetry: Telemetry) -> None:

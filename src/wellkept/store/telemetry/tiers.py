@@ -6,9 +6,10 @@ An hour is rolled up as a whole soon after it has ended, by a job and not by the
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -24,8 +25,9 @@ GRACE_MS = 120_000
 """So long after its end an hour is rolled up: most of what comes late has come by then."""
 AGAIN_MS = 600_000
 """An hour that late points touch again and again is rolled up once in so long."""
-_AT_ONCE = 120
-"""Hours of one statement, at most: one for each day would be slow where a long past was brought in at once."""
+_HOURS_AT_ONCE, _POINTS_AT_ONCE = 120, 20_000_000
+"""What one statement takes: many hours of a past that was brought in, or a part of the series of a busy hour."""
+_NOTHING: tuple[tuple[int, ...], int, int] = ((), 0, 0)
 RECENT = 2
 """So many hours before the last one that was rolled up are rolled up anew after a restart."""
 _DAY_MS = 24 * HOUR_MS
@@ -35,21 +37,25 @@ _NOTE = """
 INSERT INTO metric_rollups
 SELECT arrayJoin({hours:Array(DateTime('UTC'))}), {is_due:Bool}, {now:DateTime64(3, 'UTC')}"""
 _DAYS = """
-SELECT DISTINCT toUnixTimestamp(toDateTime(toDate(partition), 'UTC')) AS day FROM system.parts
-WHERE database = currentDatabase() AND table = 'metric_points' AND active"""
+SELECT intDiv(toUnixTimestamp(toDateTime(toDate(partition), 'UTC')), 86400) AS day, sum(rows) AS points
+FROM system.parts WHERE database = currentDatabase() AND table = 'metric_points' AND active GROUP BY partition"""
 _REMOVED = "SELECT name, toUnixTimestamp64Milli(max(until)) AS until FROM removals GROUP BY name"
 
 
 class Tiers:
     """Rolls points up, and knows which part of the past which tier holds. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, timer: Callable[[], float] = time.monotonic) -> None:
+        """``timer``: seconds, by which a turn sees that its time is over."""
+        self._engine, self._timer = engine, timer
         self._noted: set[int] = set()
         self._lock = threading.Lock()
         self._rolled: dict[int, int] = {}
         self._due: set[int] = set()
         self._next: int | None = None
+        self._begun: tuple[tuple[int, ...], int, int] = _NOTHING
+        """Hours of which some parts were rolled up when a turn ended, how many there are, and how many were."""
+        self._touched: set[int] = set()
         self.coverage: Coverage = ONLY_POINTS
         """What readers go by; until the first turn of the job there are only points for them."""
 
@@ -70,14 +76,19 @@ class Tiers:
         now_ms = millis(now)
         bounds = self._bounds(now_ms)
         self._take(now, bounds)
-        deadline, done = time.monotonic() + at_most_s, 0
-        for hours in _runs(self._ready(bounds, now_ms), bounds):
-            if time.monotonic() > deadline:
+        deadline, done = self._timer() + at_most_s, 0
+        sizes = self._sizes(now_ms // HOUR_MS)
+        for hours, parts in _portions(_runs(self._ready(bounds, now_ms), bounds), sizes):
+            if not self._roll(hours, parts, bounds, now, deadline):
                 break
-            self._roll(hours, bounds, now)
             done += len(hours)
         self.coverage = self._covered(bounds, now_ms)
         return done
+
+    def _sizes(self, present: int) -> dict[int, float]:
+        """About how many points an hour of each day has (days since the epoch)."""
+        days = {row["day"]: row["points"] for row in self._engine.query(_DAYS).to_pylist()}
+        return {day: points / max(1, min(24, present - 24 * day)) for day, points in days.items()}
 
     def _bounds(self, now_ms: int) -> Coverage:
         """Since when each tier is kept, by the days it is kept and by what was removed for want of space."""
@@ -102,6 +113,7 @@ class Tiers:
         with self._lock:
             noted, self._noted = self._noted, set()
         again = sorted(hour for hour in noted if hour in self._rolled and hour not in self._due)
+        self._touched |= noted & set(self._begun[0])
         self._due |= noted
         self._due.update(range(self._next or present, present + 1))
         self._next = present + 1
@@ -114,8 +126,8 @@ class Tiers:
         self._rolled = {row["hour"] // 3600: millis(row["noted_at"]) for row in states}
         self._due = {row["hour"] // 3600 for row in states if row["is_due"]} | set(sorted(self._rolled)[-RECENT:])
         self._rolled.update(dict.fromkeys(self._due, 0))
-        for day in self._engine.query(_DAYS)["day"].to_pylist():
-            hours = range(day // 3600, min(day // 3600 + 24, present))
+        for day in self._sizes(present):
+            hours = range(24 * day, min(24 * day + 24, present))
             self._due.update(h for h in hours if h not in self._rolled and h * HOUR_MS >= bounds.points_ms)
 
     def _ready(self, bounds: Coverage, now_ms: int) -> list[int]:
@@ -125,15 +137,34 @@ class Tiers:
         ended = (hour for hour in self._due if (hour + 1) * HOUR_MS + GRACE_MS <= now_ms)
         return sorted(hour for hour in ended if now_ms - self._rolled.get(hour, 0) >= AGAIN_MS)
 
-    def _roll(self, hours: Sequence[int], bounds: Coverage, now: datetime) -> None:
+    def _roll(self, hours: Sequence[int], parts: int, bounds: Coverage, now: datetime, deadline: float) -> bool:
+        """Roll some hours up, series by series in so many parts; whether that was done before the deadline."""
         start, end = hours[0] * HOUR_MS, (hours[-1] + 1) * HOUR_MS
         given = {"start": start, "end": end, "is_whole": start >= bounds.points_ms, "now": now}
-        if start >= bounds.minutes_ms:
-            self._engine.command(load("queries/roll_up_minutes.sql"), given)
-        self._engine.command(load("queries/roll_up_hours.sql"), given)
+        first = 0
+        if self._begun[0] == tuple(hours):
+            _, parts, first = self._begun
+        for part in range(first, parts):
+            if self._timer() > deadline:
+                self._begun = (tuple(hours), parts, part)
+                return False
+            series = {"low": (part << 64) // parts, "high": ((part + 1 << 64) // parts) - 1}
+            if start >= bounds.minutes_ms:
+                self._engine.command(load("queries/roll_up_minutes.sql"), given | series)
+            self._engine.command(load("queries/roll_up_hours.sql"), given | series)
+        self._done(hours, now)
+        return True
+
+    def _done(self, hours: Sequence[int], now: datetime) -> None:
+        """Note that hours are rolled up; those that late points touched meanwhile are due again."""
+        touched = sorted(self._touched.intersection(hours))
         self._write_down(hours, now, is_due=False)
         self._rolled.update(dict.fromkeys(hours, millis(now)))
         self._due.difference_update(hours)
+        if touched:
+            self._write_down(touched, now, is_due=True)
+            self._due.update(touched)
+        self._begun, self._touched = _NOTHING, set()
 
     def _write_down(self, hours: Sequence[int], now: datetime, *, is_due: bool) -> None:
         moments = [datetime.fromtimestamp(hour * 3600, UTC).strftime("%Y-%m-%d %H:%M:%S") for hour in hours]
@@ -152,7 +183,26 @@ def _runs(hours: Sequence[int], bounds: Coverage) -> Iterator[list[int]]:
     def kind(place: tuple[int, int]) -> tuple[int, int, bool, bool]:
         index, hour = place
         start = hour * HOUR_MS
-        return hour - index, hour // _AT_ONCE, start >= bounds.points_ms, start >= bounds.minutes_ms
+        return hour - index, hour // _HOURS_AT_ONCE, start >= bounds.points_ms, start >= bounds.minutes_ms
 
     for _, run in itertools.groupby(enumerate(hours), key=kind):
         yield [hour for _, hour in run]
+
+
+def _portions(runs: Iterable[list[int]], sizes: Mapping[int, float]) -> Iterator[tuple[list[int], int]]:
+    """Hours of one statement, or one hour in several parts, so that none takes long."""
+    for run in runs:
+        hours: list[int] = []
+        points = 0.0
+        for hour in run:
+            size = sizes.get(hour // 24, 0.0)
+            if hours and points + size > _POINTS_AT_ONCE:
+                yield hours, _parts(points)
+                hours, points = [], 0.0
+            hours.append(hour)
+            points += size
+        yield hours, _parts(points)
+
+
+def _parts(points: float) -> int:
+    return max(1, math.ceil(points / _POINTS_AT_ONCE))

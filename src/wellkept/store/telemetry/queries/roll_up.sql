@@ -14,6 +14,7 @@ SELECT
     {now:DateTime64(3, 'UTC')}
 FROM metric_points FINAL
 WHERE time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
+    AND series >= {low:UInt64} AND series <= {high:UInt64}
     AND reinterpretAsUInt64(value) != 0x7ff0000000000002
     AND ({is_whole:Bool} OR (series, $bucket(time)) NOT IN (
         SELECT series, time FROM $table
