@@ -31,7 +31,7 @@ class Batcher(Generic[B]):
     """One queue and one writer thread.
 
     While the writer is busy with one group the next one gathers, so that groups grow with the load by themselves. When
-    as many bodies wait as the last group had, its senders are back, and there is nobody else to wait for.
+    the senders of the last group are back, too, there is nobody else to wait for.
     A body that cannot be stored is refused alone: a group that fails is tried again in halves.
     """
 
@@ -85,8 +85,10 @@ class Batcher(Generic[B]):
         """The next bodies to store; an empty list when the door is closed and nothing is left."""
         settings = self._settings
         with self._changed:
+            free, others = time.monotonic(), len(self._waiting)
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            self._gather(self._waiting_since + settings.group_s, settings.group_bytes, self._last_count)
+            since = max(free, self._waiting_since)
+            self._gather(since + settings.group_s, settings.group_bytes, self._last_count + others)
             self._gather(self._due - BURST * settings.pace_s, settings.small_bytes)
             now = self._waiting_since = time.monotonic()
             if self._waiting_bytes < settings.small_bytes:

@@ -120,3 +120,17 @@ CREATE OR REPLACE FUNCTION wellkept_parts_of_summary AS (p) -> arrayConcat(
 CREATE OR REPLACE FUNCTION wellkept_prometheus_type AS (type) ->
     ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset', 'unknown'][
         if(type BETWEEN 0 AND 7, type, 8) + 1];
+
+-- The points of a gauge or a sum; of a metric of another kind, one at the end of time that is no point, with the kind in
+-- its flags.
+CREATE OR REPLACE FUNCTION wellkept_numbers AS (m) -> arrayConcat(
+    m.gauge.data_points,
+    m.sum.data_points,
+    if(
+        empty(m.histogram) AND empty(m.exponential_histogram) AND empty(m.summary),
+        [],
+        [CAST(
+            (18446744073709551615, NULL, NULL, [],
+                multiIf(notEmpty(m.histogram), 2, notEmpty(m.exponential_histogram), 4, 8)),
+            'Tuple(time_unix_nano UInt64, as_double Nullable(Float64), as_int Nullable(Int64), attributes Array(String),
+            flags UInt32)')]));

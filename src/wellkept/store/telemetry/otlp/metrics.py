@@ -16,14 +16,18 @@ from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.statements import load
 
+NUMBER = "number"
+OTHERS = {1: "histogram", 2: "exponential_histogram", 4: "summary"}
+"""Kinds of metrics beside gauges and sums, by their bits in otlp/points/number.sql."""
 _MS = 1_000_000
 
 
 class MetricDecoder:
     """Decodes groups of bodies and hands the points to the writer.
 
-    Each family of metrics is decoded by a statement of its own over its own columns: the decoder skips the bytes of
-    what it does not need, and a statement costs as much to analyse as it is long.
+    Gauges and sums are decoded by one statement, which also tells what other kinds are there; each of those by one of
+    its own. The decoder skips the bytes of what it does not need, and a statement costs as much to analyse as it is
+    long.
     """
 
     def __init__(self, engine: Engine, writer: PointWriter) -> None:
@@ -38,17 +42,23 @@ class MetricDecoder:
             OverloadError: the engine cannot take more at the moment.
         """
         joined, apart = b"".join(bodies), wrapped(bodies)
-        families = self._families(joined)
-        found = [self._points(family, apart, received_ns) for family in families]
-        describe = functools.partial(self._describe, joined, families, np.cumsum([0, *map(len, found)]))
+        numbers, others = self._numbers(apart, received_ns)
+        found = [numbers, *(self._parts(family, apart, received_ns) for family in others)]
+        describe = functools.partial(self._describe, joined, [NUMBER, *others], np.cumsum([0, *map(len, found)]))
         return self._writer.store(Points.joined(found), len(bodies), describe, received_ns // _MS)
 
-    def _families(self, body: bytes) -> list[str]:
-        rows = self._decode(load("otlp/families.sql"), body, "families")
-        (row,) = rows.to_pylist()
-        return [name for name, is_there in row.items() if is_there]
+    def _numbers(self, body: bytes, received_ns: int) -> tuple[Points, list[str]]:
+        """The points of gauges and sums, and which other kinds of metrics are there."""
+        rows = self._decode(load("otlp/points/number.sql"), body, "numbers", received=received_ns)
+        others = rows["others"].to_numpy()
+        there = int(np.bitwise_or.reduce(others, initial=0))
+        if there:
+            rows = rows.filter(pa.array(others == 0))
+        points = Points.of_samples(*(rows[name].to_numpy() for name in ("body", "raw", "at", "value")))
+        return points, [family for bit, family in OTHERS.items() if there & bit]
 
-    def _points(self, family: str, body: bytes, received_ns: int) -> Points:
+    def _parts(self, family: str, body: bytes, received_ns: int) -> Points:
+        """What the points of another kind are taken apart into."""
         rows = self._decode(load(f"otlp/points/{family}.sql"), body, "points", family, received=received_ns)
         return Points(*(rows[name].to_numpy() for name in ("body", "item", "raw", "at", "value")))
 
@@ -59,9 +69,10 @@ class MetricDecoder:
             places = positions[(positions >= first) & (positions < after)] - first
             if len(places):
                 sql = load("otlp/series.sql").replace("-- family\n", load(f"otlp/families/{family}.sql"))
-                found.append(self._decode(sql, body, "metrics", family, family=family, positions=places.tolist()))
+                kinds = ("gauge", "sum") if family == NUMBER else (family,)
+                found.append(self._decode(sql, body, "metrics", *kinds, positions=places.tolist()))
         return pa.concat_tables(found)
 
-    def _decode(self, sql: str, body: bytes, messages: str, kind: str = "", **more: object) -> pa.Table:
-        parameters = {**more, "structure": structure(messages, kind)}
+    def _decode(self, sql: str, body: bytes, messages: str, *kinds: str, **more: object) -> pa.Table:
+        parameters = {**more, "structure": structure(messages, *kinds)}
         return self._engine.query_body(sql, body, parameters, schema=schema_path(messages), writing=True)

@@ -83,15 +83,15 @@ def schema_path(signal: str) -> str:
 
 
 @functools.cache
-def structure(signal: str, family: str = "") -> str:
+def structure(signal: str, *families: str) -> str:
     """The columns that the engine decodes a request into, as its type names.
 
-    ``family`` leaves of the kinds of metrics only that one (``gauge``, ``sum``, ...): what is not among the columns
-    is skipped by the decoder and costs next to nothing.
+    ``families`` leave of the kinds of metrics only those (``gauge``, ``sum``, ...): what is not among the columns is
+    skipped by the decoder and costs next to nothing.
     """
     known = messages(signal)
-    if family:
-        metric = tuple(f for f in known["Metric"] if f.kind in SCALARS or f.name == family)
+    if families:
+        metric = tuple(f for f in known["Metric"] if f.kind in SCALARS or f.name in families)
         known = {**known, "Metric": metric}
     return ", ".join(f"{field.name} {_column(field, known)}" for field in known[root(signal)])
 

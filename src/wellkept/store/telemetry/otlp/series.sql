@@ -14,9 +14,7 @@ FROM
         concat(wellkept_present_name(toValidUTF8(owner_name)), suffix) AS name,
         toValidUTF8(owner_unit) AS unit,
         multiIf(
-            {family:String} IN ('gauge', 'sum'), {family:String},
-            suffix = '', 'summary_quantile',
-            concat(if({family:String} = 'summary', 'summary', 'histogram'), suffix)) AS kind,
+            base_kind IN ('gauge', 'sum'), base_kind, suffix = '', 'summary_quantile', concat(base_kind, suffix)) AS kind,
         toBool(rises AND kind != 'summary_quantile') AS is_monotonic,
         toUInt8(told_temporality) AS temporality,
         cityHash64(holder) AS resource,
@@ -27,8 +25,8 @@ FROM
     FROM
     (
         SELECT
-            position, resource AS holder, scope, name AS owner_name, unit AS owner_unit, suffix, is_monotonic AS rises,
-            temporality AS told_temporality,
+            position, resource AS holder, scope, name AS owner_name, unit AS owner_unit, base_kind, suffix,
+            is_monotonic AS rises, temporality AS told_temporality,
             arraySort(arrayConcat(wellkept_pairs(p.attributes), told)) AS pairs
         FROM
         (

@@ -1,1 +1,1 @@
--- include otlp/families/parts.sql family=exponential_histogram is_monotonic=true temporality=m.exponential_histogram.aggregation_temporality
+-- include otlp/families/parts.sql family=exponential_histogram kind='histogram' temporality=m.exponential_histogram.aggregation_temporality

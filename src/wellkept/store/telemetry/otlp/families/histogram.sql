@@ -1,1 +1,1 @@
--- include otlp/families/parts.sql family=histogram is_monotonic=true temporality=m.histogram.aggregation_temporality
+-- include otlp/families/parts.sql family=histogram kind='histogram' temporality=m.histogram.aggregation_temporality

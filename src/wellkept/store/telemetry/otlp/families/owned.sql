@@ -1,11 +1,12 @@
--- The points of one family of metrics, each with everything that owns it.
+-- The points of some metrics, each with everything that owns it.
 SELECT
     resource, scope,
     m.name AS name,
     m.unit AS unit,
+    $kind AS base_kind,
     $is_monotonic AS is_monotonic,
     $temporality AS temporality,
-    arrayJoin(m.$family.data_points) AS p
+    arrayJoin($points) AS p
 FROM
 (
     SELECT resource, s.scope.name AS scope, arrayJoin(s.metrics) AS m

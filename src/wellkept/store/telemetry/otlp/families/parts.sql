@@ -10,7 +10,7 @@ FROM
     SELECT *, wellkept_parts_of_$family(p) AS parts
     FROM
     (
--- include otlp/families/owned.sql family=$family is_monotonic=$is_monotonic temporality=$temporality
+-- include otlp/families/owned.sql kind=$kind is_monotonic=true temporality=$temporality points=m.$family.data_points
     )
     WHERE NOT bitTest(p.flags, 0)
 )

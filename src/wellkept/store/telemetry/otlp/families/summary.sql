@@ -1,1 +1,1 @@
--- include otlp/families/parts.sql family=summary is_monotonic=true temporality=2
+-- include otlp/families/parts.sql family=summary kind='summary' temporality=2

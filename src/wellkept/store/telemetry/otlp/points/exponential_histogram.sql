@@ -1,1 +1,1 @@
--- include otlp/points/parts.sql family=exponential_histogram more=,m.exponential_histogram.aggregation_temporality
+-- include otlp/points/parts.sql family=exponential_histogram more=m.exponential_histogram.aggregation_temporality

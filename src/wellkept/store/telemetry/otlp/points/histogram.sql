@@ -1,1 +1,1 @@
--- include otlp/points/parts.sql family=histogram more=,m.histogram.aggregation_temporality
+-- include otlp/points/parts.sql family=histogram more=m.histogram.aggregation_temporality

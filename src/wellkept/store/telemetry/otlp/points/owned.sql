@@ -1,6 +1,6 @@
--- The points of one family of metrics, each with the request that it came in and a hash of what owns it.
+-- The points of some metrics, each with the request that it came in and a hash of what owns it.
 -- Each join takes one level of the nesting off and keeps of the level above no more than its hash.
-SELECT body, cityHash64('$family', scope_hash, m.name, m.unit$more) AS owner, arrayJoin(m.$family.data_points) AS p
+SELECT body, cityHash64('$family', scope_hash, m.name, m.unit, $more) AS owner, arrayJoin($points) AS p
 FROM
 (
     SELECT body, cityHash64(resource_hash, s.scope) AS scope_hash, arrayJoin(s.metrics) AS m

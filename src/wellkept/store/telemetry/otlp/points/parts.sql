@@ -16,7 +16,7 @@ FROM
         wellkept_parts_of_$family(p) AS parts
     FROM
     (
--- include otlp/points/owned.sql family=$family more=$more
+-- include otlp/points/owned.sql family=$family more=$more points=m.$family.data_points
     )
     WHERE NOT bitTest(p.flags, 0)
 )

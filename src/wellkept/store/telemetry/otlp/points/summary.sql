@@ -1,1 +1,1 @@
--- include otlp/points/parts.sql family=summary more=,0
+-- include otlp/points/parts.sql family=summary more=0

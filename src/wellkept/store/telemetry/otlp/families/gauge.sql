@@ -1,1 +1,0 @@
--- include otlp/families/number.sql family=gauge is_monotonic=false temporality=0

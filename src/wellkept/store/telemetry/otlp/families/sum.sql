@@ -1,1 +1,0 @@
--- include otlp/families/number.sql family=sum is_monotonic=m.sum.is_monotonic temporality=m.sum.aggregation_temporality

@@ -1,1 +1,0 @@
--- include otlp/points/number.sql family=gauge more=,0

@@ -1,1 +1,0 @@
--- include otlp/points/number.sql family=sum more=,m.sum.is_monotonic,m.sum.aggregation_temporality
