@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -73,6 +75,35 @@ def test_a_request_of_which_a_day_is_missing_is_not_known(telemetry: Telemetry) 
     day = telemetry.engine.query("SELECT toString(max(toDate(Timestamp))) AS day FROM otel_logs")["day"][0].as_py()
     telemetry.engine.command("ALTER TABLE otel_logs DROP PARTITION {day:String}", {"day": day})
     assert known(telemetry) == [identity(whole)]
+
+
+@pytest.mark.parametrize(("signal", "make"), [(Signal.LOGS, logs), (Signal.TRACES, spans)], ids=str)
+def test_what_was_stored_in_part_is_there_once_when_it_is_sent_again(
+    telemetry: Telemetry, signal: Signal, make: Callable[..., bytes]
+) -> None:
+    """A process that was killed between the days of a request, and another one that takes it anew."""
+    part, whole, long_ago = make(0, 1, DAY), make(0, DAY, DAY + 1), make(2, DAY + 2)
+    telemetry.otlp.insert(signal, [part], nanos(-1000))
+    telemetry.otlp.insert(signal, [part, whole, long_ago], nanos(10))
+    table = {Signal.LOGS: "otel_logs", Signal.TRACES: "otel_traces"}[signal]
+    second = telemetry.engine.query(f"SELECT toString(max(toDate(Timestamp))) AS day FROM {table}")["day"][0].as_py()
+    lost = f"DELETE FROM {table} WHERE Request = {{request:UInt64}} AND toDate(Timestamp) = {{day:String}}"
+    telemetry.engine.command(lost, {"request": identity(part), "day": second})
+
+    started_again = Telemetry(telemetry.engine)
+    known = started_again.requests.stored_since(signal, nanos(0), 600.0, ANY)
+    assert sorted(known) == sorted(map(identity, [whole, long_ago]))
+    for _ in range(2):
+        started_again.otlp.insert(signal, [part, make(3)], nanos(20))
+
+    rows = telemetry.engine.query(f"""
+        SELECT Request AS id, countIf(Received >= fromUnixTimestamp64Nano({nanos(0)})) AS rows,
+            count() - rows AS before
+        FROM {table} GROUP BY id""")
+    told = {row["id"]: (row["rows"], row["before"]) for row in rows.to_pylist()}
+    assert told[identity(whole)] == (3, 0)
+    assert told[identity(long_ago)] == (2, 0)
+    assert told[identity(part)] == (2 * 3, 2), "both of the new tries, for nothing below knows that they are one"
 
 
 def test_two_halves_of_different_tries_are_no_whole(telemetry: Telemetry) -> None:

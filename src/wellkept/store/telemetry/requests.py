@@ -1,13 +1,25 @@
-"""Which requests of logs and traces are stored whole, so that one that is sent again is known after a restart, too."""
+"""Which requests of logs and traces are stored whole, so that one that is sent again is known after a restart, too.
+
+The days of a request are stored one after the other, and a process may be killed between two of them. Of such a request
+nobody was told that it is stored: when it is sent again, what is there of it makes room for all of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.statements import load
 
 _TABLES = {"logs": "otel_logs", "traces": "otel_traces"}
+_DAYS = """
+SELECT DISTINCT _partition_id AS day FROM {table:Identifier}
+WHERE Request = {request:UInt64} AND Received >= fromUnixTimestamp64Nano({since:Int64})"""
+_CLEAR = """
+DELETE FROM {table:Identifier} IN PARTITION ID {day:String}
+WHERE Request = {request:UInt64} AND Received >= fromUnixTimestamp64Nano({since:Int64})
+SETTINGS max_execution_time = 10"""
 
 
 def identity(body: bytes) -> int:
@@ -16,17 +28,17 @@ def identity(body: bytes) -> int:
 
 
 class Requests:
-    """Reads what rows say of the requests that they came with."""
+    """Reads what rows say of the requests that they came with. Each signal is written by one thread at a time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._in_part: dict[str, dict[int, int]] = {}
 
     def stored_since(self, signal: str, since_ns: int, window_s: float, limit: int) -> dict[int, int]:
         """The requests received since then, oldest first: their identities, and when they came (nanoseconds).
 
         At most the newest ``limit``. Only the parts that were written within ``window_s`` of the engine's own time are
-        looked at. A request of which not every row is there is left out: the process may have been killed between two
-        days of it, and nobody was told that it is stored.
+        looked at. A request of which not every row is there is left out, and remembered for ``clear``.
 
         Raises:
             StoreError: the engine failed.
@@ -35,6 +47,19 @@ class Requests:
             "table": _TABLES[signal], "name": _TABLES[signal],
             "since": since_ns, "window": window_s, "limit": limit,
         }  # fmt: skip
-        rows = self._engine.query(load("queries/requests.sql"), parameters)
-        newest_first = zip(rows["request"].to_pylist(), rows["moment"].to_pylist(), strict=True)
-        return dict(reversed(list(newest_first)))
+        found = self._engine.query(load("queries/requests.sql"), parameters).to_pylist()
+        self._in_part[signal] = {row["request"]: since_ns for row in found if not row["is_whole"]}
+        return {row["request"]: row["moment"] for row in reversed(found) if row["is_whole"]}
+
+    def clear(self, signal: str, requests: Sequence[int]) -> None:
+        """Take out what is there of those of these requests that were stored in part: all of them comes now.
+
+        Raises:
+            StoreError: the engine failed, or is not done yet; some of it may still be there.
+        """
+        in_part = self._in_part.get(signal, {})
+        for request in in_part.keys() & requests:
+            given = {"table": _TABLES[signal], "request": request, "since": in_part[request]}
+            for day in self._engine.query(_DAYS, given, writing=True)["day"].to_pylist():
+                self._engine.command(_CLEAR, {**given, "day": day})
+            del in_part[request]

@@ -39,7 +39,8 @@ class Telemetry:
     def __init__(self, engine: Engine, limits: PointLimits | None = None) -> None:
         self.engine = engine
         self.points = PointWriter(engine, limits)
-        self.otlp = OtlpWriter(engine, self.points)
+        self.requests = Requests(engine)
+        self.otlp = OtlpWriter(engine, self.points, self.requests)
         self.remote = RemoteWriter(engine, self.points)
         self.tiers = Tiers(engine)
         self.points.noted = self.tiers.note
@@ -51,7 +52,6 @@ class Telemetry:
         self.serving = Serving(engine)
         self.changes = Changes(engine)
         self.resources = Resources(engine)
-        self.requests = Requests(engine)
         self.stored = Stored(engine)
         self.raw = Raw(engine)
         self.samples = Samples(engine)

@@ -16,7 +16,7 @@ from wellkept.store.telemetry.otlp.schema import columns, schema_path, structure
 from wellkept.store.telemetry.otlp.seen import SeenResources
 from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.receipt import ALL, Receipt
-from wellkept.store.telemetry.requests import identity
+from wellkept.store.telemetry.requests import Requests, identity
 from wellkept.store.telemetry.statements import load
 
 
@@ -36,8 +36,8 @@ class OtlpWriter:
     comes here must have been checked (``otlp.framing.check``).
     """
 
-    def __init__(self, engine: Engine, points: PointWriter) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, points: PointWriter, requests: Requests) -> None:
+        self._engine, self._requests = engine, requests
         self._metrics = MetricDecoder(engine, points)
         self._seen = SeenResources()
 
@@ -74,11 +74,13 @@ class OtlpWriter:
             receipts = self._metrics.insert(bodies, received_ns)
         else:
             counts = [count(each) for each in bodies]
+            identities = [identity(each) for each in sent]
+            self._requests.clear(signal, identities)
             parameters = {
                 "received": received_ns,
                 "schema": schema_path(signal),
                 "structure": columns(signal),
-                "requests": [identity(each) for each in sent],
+                "requests": identities,
                 "firsts": list(itertools.accumulate(counts, initial=1))[:-1],
                 "counts": counts,
             }
