@@ -9,14 +9,16 @@ killed for the last time, and what its folder holds is compared with the ledger,
 
 Prints one JSON object, and ends with 1 when a promise is broken: ``missing`` items (acknowledged, and not stored),
 ``doubled`` ones (stored twice, or counted twice by a query), ``unknown`` ones (nobody sent them), ``refused`` requests,
-``restart_s`` over 5 (from the start of the process to the first request that is acknowledged). ``stored_unanswered``
-items came with the requests that were under way at the last kill.
+``restart_s`` over 5 (from the start of the process to the first request that is acknowledged; ``ready_cpu_s`` is what a
+start takes of a machine that has other work, too). ``stored_unanswered`` items came with the requests that were under
+way at the last kill.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
@@ -88,13 +90,14 @@ def story(server: Server, senders: Sequence[Sender], kills: int, chance: random.
     ]
     for thread in threads:
         thread.start()
-    ready_s, restart_s = [], []
+    ready_s, cpu_s, restart_s = [], [], []
     for number in range(kills):
         time.sleep(chance.uniform(*LOAD_S))
         server.kill()
         ledger.expect()
         begun = time.monotonic()
         ready_s.append(server.start())
+        cpu_s.append(server.cpu_s())
         answered_at = ledger.answered_at(PATIENCE_S)
         restart_s.append((answered_at or float("inf")) - begun)
         say(f"kill {number + 1}: ready after {ready_s[-1]:.2f} s, acknowledges after {restart_s[-1]:.2f} s")
@@ -109,11 +112,17 @@ def story(server: Server, senders: Sequence[Sender], kills: int, chance: random.
         "kills": kills + 1,
         "answers": dict(ledger.answers),
         "refused": sum(count for answer, count in ledger.answers.items() if answer not in UNANSWERED),
-        "ready_s": {"median": round(statistics.median(ready_s), 2), "max": round(max(ready_s), 2)},
-        "restart_s": {"median": round(statistics.median(restart_s), 2), "max": round(max(restart_s), 2)},
+        "ready_s": figures(ready_s),
+        "ready_cpu_s": figures(cpu_s),
+        "restart_s": figures(restart_s),
+        "load_average": round(os.getloadavg()[2], 1),
         "complaints": server.complaints()[-20:],
     }
     return result
+
+
+def figures(found: Sequence[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(found), 2), "max": round(max(found), 2)}
 
 
 def audited(data: Path, senders: Sequence[Sender], acknowledged: dict[str, int], base_ms: int) -> dict[str, Any]:

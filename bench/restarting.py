@@ -74,6 +74,11 @@ class Server:
         rows = self.ask("/prometheus/api/v1/query", query=query)["data"]["result"]
         return sum(int(float(row["value"][1])) for row in rows)
 
+    def cpu_s(self) -> float:
+        """CPU seconds since its start."""
+        assert self._process is not None
+        return float(sum(psutil.Process(self._process.pid).cpu_times()[:2]))
+
     def resident_mib(self) -> int:
         assert self._process is not None
         return int(psutil.Process(self._process.pid).memory_info().rss) >> 20
