@@ -3,7 +3,8 @@
     python bench/clients.py [--logger logger] [--prometheus PATH] [--alertmanager COMMAND] [--amtool PATH]
                             [--node-exporter prometheus-node-exporter] [--python PATH] [--lines 2000] [--alerts 40]
 
-A sender that is not named, or cannot be run, is left out; OpenTelemetry's SDK, which is installed, always runs.
+Programs that are installed need not be named, and those that are not there are left out. OpenTelemetry's SDK always
+runs. Prometheus tells of its alerts, and, where there is a node-exporter, writes on what it scrapes.
 ``--alertmanager`` is a command line: the configuration's options are put behind it. ``--python`` is an interpreter that
 has cloudevents, python-logging-loki and requests.
 Prints one line for each sender, and one JSON object as the last line.
@@ -126,10 +127,11 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--logger", default=shutil.which("logger"))
-    parser.add_argument("--node-exporter", default=shutil.which("prometheus-node-exporter"))
-    for name in ("--prometheus", "--alertmanager", "--amtool", "--python"):
-        parser.add_argument(name)
+    programs = {"logger": "logger", "node-exporter": "prometheus-node-exporter", "prometheus": "prometheus",
+                "alertmanager": "prometheus-alertmanager", "amtool": "amtool"}  # fmt: skip
+    for name, program in programs.items():
+        parser.add_argument(f"--{name}", default=shutil.which(program))
+    parser.add_argument("--python")
     parser.add_argument("--lines", type=int, default=2000)
     parser.add_argument("--alerts", type=int, default=40)
     chosen = parser.parse_args()
@@ -150,6 +152,8 @@ def _each(server: Server, chosen: argparse.Namespace, folder: Path) -> Iterator[
         wanted.append(by_logger(server, chosen.logger, folder, chosen.lines))
     if chosen.node_exporter:
         wanted.append(by_node_exporter(server, chosen.node_exporter))
+    if chosen.prometheus and chosen.node_exporter:
+        wanted.append(by_prometheus_writing(server, chosen.prometheus, chosen.node_exporter, folder))
     if chosen.prometheus:
         wanted.append(by_prometheus(server, chosen.prometheus, folder, chosen.alerts))
     if chosen.alertmanager:
@@ -209,6 +213,15 @@ def by_node_exporter(server: Server, exporter: str) -> Iterator[Told]:
     yield Told("node-exporter: series of its page", found["series"], found["series_stored"], note)
     yield Told("node-exporter: values that keep still", found["steady"], found["steady_stored"])
     yield Told("node-exporter, killed: series that end", found["series"], found["series"] - found["left_after_the_end"])
+
+
+def by_prometheus_writing(server: Server, prometheus: str, exporter: str, folder: Path) -> Iterator[Told]:
+    """Prometheus, which scrapes and writes on: what it answers itself is compared with what is answered here."""
+    script = str(Path(__file__).parent / "senders" / "prometheus.py")
+    command = [sys.executable, script, prometheus, exporter, server.address, server.token, str(folder)]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    for name, found in told.items():
+        yield Told(f"prometheus writing: {name}", found["there"], found["same"] - found["more"])
 
 
 def by_prometheus(server: Server, prometheus: str, folder: Path, alerts: int) -> Iterator[Told]:

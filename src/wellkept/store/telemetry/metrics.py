@@ -149,8 +149,8 @@ def _rates(last: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.flo
     picked = np.maximum(before, 0)
     value_before = np.take_along_axis(last, picked, axis=0)
     elapsed = at[1:] - np.take_along_axis(at, picked, axis=0)
-    increase = last[1:] - value_before
-    increase = np.where(increase < 0, last[1:], increase)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # samples may be infinite, and gaps are no numbers
+        increase = last[1:] - value_before
+        increase = np.where(increase < 0, last[1:], increase)
         rate = increase / elapsed
     return np.where(is_seen[1:] & has_before & (elapsed > 0), rate, np.nan)
