@@ -34,9 +34,10 @@ from bench.servers import Server
 
 Figures = dict[str, Any]
 SERIES, STEPS_AN_HOUR = 5000, 240
-DAY_STEPS, DAY_METRICS, DAY_SERIES = 5760, ("queue_length", "memory_bytes"), 500
-"""A day of two metrics of 500 series each, for the query."""
-HALF_S = 15.0
+DAY_METRICS, DAY_SERIES, DAY_STEPS = ("queue_length", "memory_bytes"), 500, 5680
+"""Nearly a day of two metrics of 500 series each, for the query."""
+LIVE_STEPS, HALF_S = 1200, 15.0
+"""Twenty minutes of every series by the second, which come after that day."""
 OTLP = {
     "otlp_points_per_s": ("metrics", otlp_bodies.metrics, 2000),
     "logs_per_s": ("logs", otlp_bodies.logs, 1000),
@@ -62,7 +63,8 @@ def main() -> None:
 def measured(folder: Path, chosen: argparse.Namespace, wanted: set[str]) -> Figures:
     result: Figures = {}
     say("making the bodies")
-    payload = load.remote_write(folder / "rw", SERIES, int(chosen.hours * STEPS_AN_HOUR), chosen.connections)
+    steps = int(chosen.hours * STEPS_AN_HOUR)
+    payload = load.remote_write(folder / "rw", load.Writing(SERIES, steps), chosen.connections)
     if "remote_write" in wanted:
         with servers.wellkept() as server:
             result |= remote_write(server, payload)
@@ -71,13 +73,15 @@ def measured(folder: Path, chosen: argparse.Namespace, wanted: set[str]) -> Figu
         sent = load.otlp(folder / signal, make, requests, 1000, chosen.connections)
         with servers.wellkept() as server:
             result[name] = otlp(server, signal, sent)
-    if "half_load" in wanted:
-        result |= half_load(folder, payload, result.get("remote_write_samples_per_s", 400_000) / 2)
+    live = payloads_of_a_day(folder, chosen.connections) if "half_load" in wanted else None
+    if live is not None:
+        with servers.wellkept() as server:
+            result |= half_load(server, live, result.get("remote_write_samples_per_s", 400_000) / 2)
     if chosen.soak_minutes:
         with servers.wellkept() as server:
             result["soak"] = soak(server, payload, chosen.soak_minutes)
     if "peers" in wanted:
-        result["peers"] = peers(chosen.peers, payload)
+        result["peers"] = peers(chosen.peers, payload, live)
     return result
 
 
@@ -106,14 +110,20 @@ def otlp(server: Server, signal: str, payload: Payload) -> int:
     return round(sent.per_s)
 
 
-def half_load(folder: Path, payload: Payload, per_s: float) -> Figures:
+def payloads_of_a_day(folder: Path, shards: int) -> tuple[Payload, Payload]:
+    """A day that is there already, and what comes in while it is asked for."""
+    day = load.Writing(2 * DAY_SERIES, DAY_STEPS, ago_s=LIVE_STEPS + 60, names=DAY_METRICS, seed=2)
+    coming = load.Writing(SERIES, LIVE_STEPS, step_ms=1000, seed=3)
+    return load.remote_write(folder / "day", day, shards), load.remote_write(folder / "live", coming, shards)
+
+
+def half_load(server: Server, payloads: tuple[Payload, Payload], per_s: float) -> Figures:
     """Acknowledgements and a query while the server takes half of what it can."""
-    day = load.remote_write(folder / "day", 2 * DAY_SERIES, DAY_STEPS, payload.shards, DAY_METRICS, seed=2)
-    with servers.wellkept() as server:
-        load.send(day, server.address + server.write, server.headers)
-        with querying(server) as taken:
-            sent = load.send(payload, server.address + server.write, server.headers, per_s, HALF_S)
-        tell(server.name, "half load", sent, {"queries": len(taken)})
+    day, coming = payloads
+    load.send(day, server.address + server.write, server.headers)
+    with querying(server) as taken:
+        sent = load.send(coming, server.address + server.write, server.headers, per_s, HALF_S)
+    tell(server.name, "half load", sent, {"queries": len(taken)})
     return {
         "ack_p99_ms_half_load": sent.percentile_ms(0.99),
         "query_ms_under_load": round(statistics.median(taken) * 1000, 1) if taken else None,
@@ -173,7 +183,7 @@ def samples(server: Server, payload: Payload) -> int:
     return total
 
 
-def peers(folder: Path | None, payload: Payload) -> Figures:
+def peers(folder: Path | None, payload: Payload, live: tuple[Payload, Payload] | None) -> Figures:
     """The same of every peer whose program is there."""
     starts: dict[str, Callable[[str], contextlib.AbstractContextManager[Server]]] = {
         "prometheus": servers.prometheus,
@@ -187,6 +197,9 @@ def peers(folder: Path | None, payload: Payload) -> Figures:
             continue
         with start(program) as server:
             result[name] = remote_write(server, payload)
+        if live is not None:
+            with start(program) as server:
+                result[name] |= half_load(server, live, result[name]["remote_write_samples_per_s"] / 2)
     return result
 
 

@@ -24,7 +24,6 @@ import cramjam
 import numpy as np
 
 HEAD = struct.Struct("<II")
-STEP_MS = 15_000
 PER_REQUEST = 2000
 """Samples of remote write in a request."""
 PATIENCE_S = 60.0
@@ -67,19 +66,32 @@ def written(folder: Path, shards: Sequence[Iterator[tuple[bytes, int]]], headers
     return Payload(folder, len(shards), items, requests, headers)
 
 
-def remote_write(
-    folder: Path, series: int, steps: int, shards: int, names: Sequence[str] = (*METRICS,), seed: int = 1
-) -> Payload:
-    """Remote write 1.0 of ``series`` series with ten labels each, a sample every 15 seconds up to now."""
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What is written by remote write: ``series`` series with ten labels each, ``steps`` samples of each.
+
+    The last sample is ``ago_s`` seconds old when the payload is made.
+    """
+
+    series: int
+    steps: int
+    step_ms: int = 15_000
+    ago_s: int = 0
+    names: Sequence[str] = (*METRICS,)
+    seed: int = 1
+
+
+def remote_write(folder: Path, writing: Writing, shards: int) -> Payload:
+    """Requests of remote write 1.0, each shard its own series."""
     headers = {
         "Content-Type": "application/x-protobuf",
         "Content-Encoding": "snappy",
         "X-Prometheus-Remote-Write-Version": "0.1.0",
     }
-    end_ms = int(time.time() // 60 * 60_000)
-    times = end_ms - STEP_MS * np.arange(steps - 1, -1, -1, dtype=np.int64)
-    labels = [_labels(names[number % len(names)], number // len(names)) for number in range(series)]
-    values = _values(labels, steps, np.random.default_rng(seed))
+    names, end_ms = writing.names, (int(time.time()) - writing.ago_s) * 1000
+    times = end_ms - writing.step_ms * np.arange(writing.steps - 1, -1, -1, dtype=np.int64)
+    labels = [_labels(names[number % len(names)], number // len(names)) for number in range(writing.series)]
+    values = _values(labels, writing.steps, np.random.default_rng(writing.seed))
     made = [_requests1([_encoded(one) for one in labels[n::shards]], values[n::shards], times) for n in range(shards)]
     return written(folder, made, headers)
 

@@ -77,7 +77,7 @@ def test_a_request_of_which_a_day_is_missing_is_not_known(telemetry: Telemetry) 
     assert known(telemetry) == [identity(whole)]
 
 
-@pytest.mark.parametrize(("signal", "make"), [(Signal.LOGS, logs), (Signal.TRACES, spans)], ids=str)
+@pytest.mark.parametrize(("signal", "make"), [(Signal.LOGS, logs), (Signal.TRACES, spans)], ids=["logs", "traces"])
 def test_what_was_stored_in_part_is_there_once_when_it_is_sent_again(
     telemetry: Telemetry, signal: Signal, make: Callable[..., bytes]
 ) -> None:
