@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from tests.store.telemetry.remote.messages import Labels, Samples, request1
+from tests.store.telemetry.remote.messages import Labels, Samples, request1, request2
 
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import InputError, StoreError
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.points.known import NOTED_EVERY_MS, KnownSeries
 from wellkept.store.telemetry.points.limits import PointLimits
@@ -78,6 +78,34 @@ def test_a_service_and_the_store_have_limits_too(limited: Opening) -> None:
     assert (one.items, other.items) == (5, 3)
     assert "service api has 5" in one.reason
     assert "the store has 8" in other.reason
+
+
+def test_a_series_that_is_spelled_in_two_ways_counts_and_is_written_once(limited: Opening) -> None:
+    telemetry = limited(series_of_metric=10)
+    write(telemetry, wave("m", 10))
+    (again,) = telemetry.remote.insert(Version.V2, [request2(*wave("m", 10, at=AT + 1000))], RECEIVED)
+    assert (again.items, again.rejected) == (10, 0)
+    assert telemetry.points.status()["series"] == 10
+    assert telemetry.engine.query("SELECT count() AS n FROM metric_series")["n"].to_pylist() == [10]
+
+
+def test_series_that_could_not_be_written_down_do_not_count_and_are_written_when_they_come_again(
+    limited: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = limited(series_of_metric=10, series_of_service=10)
+
+    def fails(*_: object) -> None:
+        raise StoreError("telemetry engine, insert: no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(telemetry.engine, "insert_arrow", fails)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="no space left"):
+                write(telemetry, wave("m", 10, job="api"))
+    assert telemetry.points.status()["series"] == 0
+    (again,) = write(telemetry, wave("m", 10, job="api"))
+    assert again == Receipt(10)
+    assert count(telemetry, "metric_series") == telemetry.points.status()["series"] == 10
 
 
 def test_what_is_known_is_known_after_a_restart(limited: Opening) -> None:

@@ -59,8 +59,11 @@ class Guard:
         place = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
         return np.where(self._known[place] == ids, self._noted[place], 0)
 
-    def admit(self, ids: Ids, names: Sequence[str], services: Sequence[str]) -> dict[int, str]:
-        """Let distinct new series in; gives those that are refused, by their index, with the reason."""
+    def admit(self, names: Sequence[str], services: Sequence[str]) -> dict[int, str]:
+        """Let new series in; gives those that are refused, by their index, with the reason.
+
+        Those that are let in count, until they are withdrawn; they are known once they are noted.
+        """
         refused: dict[int, str] = {}
         total = len(self._known)
         for index, (name, service) in enumerate(zip(names, services, strict=True)):
@@ -70,11 +73,19 @@ class Guard:
             total += 1
             self._of_metric[name] += 1
             self._of_service[service] += 1
-        admitted = np.sort(np.delete(ids, list(refused)))
-        place = np.searchsorted(self._known, admitted)
-        self._known = np.insert(self._known, place, admitted)
-        self._noted = np.insert(self._noted, place, 0)
         return refused
+
+    def withdraw(self, names: Sequence[str], services: Sequence[str]) -> None:
+        """Series that were let in could not be written down."""
+        self._of_metric.subtract(names)
+        self._of_service.subtract(services)
+
+    def note(self, ids: Ids, at: Whole) -> None:
+        """Distinct series that were let in are written down as seen at these times (milliseconds)."""
+        order = np.argsort(ids)
+        place = np.searchsorted(self._known, ids[order])
+        self._known = np.insert(self._known, place, ids[order])
+        self._noted = np.insert(self._noted, place, np.maximum(at[order], 1))
 
     def _full(self, total: int, name: str, service: str) -> str:
         """Which limit a new series of this metric and service meets; empty where there is room."""

@@ -108,18 +108,26 @@ class PointWriter:
         distinct, first = np.unique(ids, return_index=True)
         noted = self._guard.noted(distinct)
         fresh = first[noted == 0]
-        refused = self._admit(rows.take(pa.array(fresh)), ids[fresh])
-        written = np.setdiff1d(fresh, fresh[list(refused)])
-        self._write(rows.take(pa.array(written)), at[written])
-        lost = np.isin(ids, ids[fresh[list(refused)]])
-        known_before = self._guard.noted(ids)
-        self._known.add(raw, np.where(lost, np.uint64(0), ids), np.where(known_before == 0, at, known_before))
-        return sorted(set(refused.values()))
+        written, reasons = self._admit(rows, fresh, ids, at)
+        lost = np.isin(ids, np.setdiff1d(ids[fresh], ids[written]))
+        self._known.add(raw, np.where(lost, np.uint64(0), ids), np.where(lost, at, self._guard.noted(ids)))
+        return reasons
 
-    def _admit(self, rows: pa.Table, ids: Ids) -> dict[int, str]:
-        names: Sequence[str] = rows["name"].to_pylist()
-        services = [found.get("service.name", "") for found in text_maps(rows["resource_attributes"])]
-        return self._guard.admit(ids, names, services)
+    def _admit(self, rows: pa.Table, fresh: Whole, ids: Ids, at: Whole) -> tuple[Whole, list[str]]:
+        """Write down those of the new series that are let in: their places; and why others are not."""
+        new = rows.take(pa.array(fresh))
+        names: list[str] = new["name"].to_pylist()
+        services = [found.get("service.name", "") for found in text_maps(new["resource_attributes"])]
+        refused = self._guard.admit(names, services)
+        let_in = [index for index in range(len(fresh)) if index not in refused]
+        written = fresh[let_in]
+        try:
+            self._write(new.take(pa.array(let_in, pa.int64())), at[written])
+        except BaseException:
+            self._guard.withdraw([names[index] for index in let_in], [services[index] for index in let_in])
+            raise
+        self._guard.note(ids[written], at[written])
+        return written, sorted(set(refused.values()))
 
     def _write(self, rows: pa.Table, at: Whole) -> None:
         times = pa.array(at, pa.timestamp("ms", "UTC"))
