@@ -14,12 +14,11 @@ from wellkept.store.telemetry.cursors import Page, read, written
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import millis
 from wellkept.store.telemetry.metrics import Metrics
+from wellkept.store.telemetry.points.known import SEEN_WITHIN_MS
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import Window
 
 MOST_STEPS = 11_000
-NOTED_EVERY_MS = 600_000
-"""When a series was seen is noted once in so long."""
 _TEXT_MAP = pa.map_(pa.string(), pa.string())
 
 
@@ -59,7 +58,7 @@ class MetricPages:
             raise InputError("step", f"must make at most {MOST_STEPS:,} steps of the time asked for", round(steps))
         parameters: dict[str, object] = {
             "name": wanted.name, "entity": wanted.entity, "after": read(cursor)[0] if cursor else 0, "limit": limit,
-            "since": millis(wanted.start) - NOTED_EVERY_MS, "until": millis(wanted.end) + NOTED_EVERY_MS,
+            "since": millis(wanted.start) - SEEN_WITHIN_MS, "until": millis(wanted.end) + SEEN_WITHIN_MS,
             "keys": list(wanted.attributes), "values": list(wanted.attributes.values()),
             "other_keys": list(wanted.others), "other_values": list(wanted.others.values()),
         }  # fmt: skip

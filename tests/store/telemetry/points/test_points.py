@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,12 +178,59 @@ def test_when_a_series_was_seen_is_due_once_in_a_while() -> None:
     known = KnownSeries()
     raw = np.array([3, 1, 2], np.uint64)
     known.add(raw, np.array([30, 0, 20], np.uint64), np.full(3, NOTED_EVERY_MS, np.int64))
-    known.see(known.find(raw), np.array([2 * NOTED_EVERY_MS, 2 * NOTED_EVERY_MS, 2 * NOTED_EVERY_MS - 1]))
-    ids, last = known.due()
-    assert (ids.tolist(), last.tolist()) == ([30], [2 * NOTED_EVERY_MS])
+    known.see(raw, np.array([2 * NOTED_EVERY_MS, 2 * NOTED_EVERY_MS, 2 * NOTED_EVERY_MS - 1]))
+    hashes, ids, last = known.due()
+    assert (hashes.tolist(), ids.tolist(), last.tolist()) == ([3], [30], [2 * NOTED_EVERY_MS])
+    known.note(hashes, last)
     assert known.due()[0].tolist() == []
     known.forget_refused()
     assert known.find(raw).tolist() == [1, -1, 0]
+
+
+def test_what_was_forgotten_for_want_of_room_is_described_again(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wellkept.store.telemetry.points.known.AT_MOST", 30)
+    write(telemetry, wave("m", 10))
+    (mixed,) = write(telemetry, wave("m", 10, at=AT + 1) + wave("other", 10, at=AT + 1))
+    assert mixed == Receipt(20)
+    found = telemetry.engine.query(
+        "SELECT name, uniqExact(series) AS series, count() AS points FROM metric_points "
+        "INNER JOIN (SELECT DISTINCT series, name FROM metric_series) AS s USING series GROUP BY name ORDER BY name"
+    )
+    assert found.to_pylist() == [
+        {"name": "m", "series": 10, "points": 20},
+        {"name": "other", "series": 10, "points": 10},
+    ]
+
+
+def test_points_that_are_too_early_make_no_series(limited: Opening) -> None:
+    telemetry = limited(early_s=60)
+    early, both = write(telemetry, wave("early", 3, at=AT + 61_000), wave("m", 3, at=AT + 61_000) + wave("m", 2))
+    assert (early.items, early.rejected, both.items, both.rejected) == (0, 3, 2, 3)
+    assert count(telemetry, "metric_series") == 2
+    assert telemetry.points.status()["series"] == 2
+
+
+def test_a_note_that_cannot_be_written_is_nobodys_fault_and_made_up_for(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(telemetry, wave("m", 3))
+    monkeypatch.setattr("wellkept.store.telemetry.points.writer._REFRESHED_EVERY_S", 0.0)
+    later = AT + 2 * NOTED_EVERY_MS
+    insert = telemetry.engine.insert_body
+
+    def failing(statement: str, *rest: Any) -> None:
+        if "seen.time" in statement:
+            raise StoreError("telemetry engine: failed")
+        insert(statement, *rest)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(telemetry.engine, "insert_body", failing)
+        assert write(telemetry, wave("m", 3, at=later)) == [Receipt(3)]
+    write(telemetry, wave("m", 1, at=later + 1))
+    seen = telemetry.engine.query("SELECT series, max(last_seen) AS seen FROM metric_series GROUP BY series")
+    assert [moment.timestamp() for moment in seen["seen"].to_pylist()].count(later / 1000) == 2
 
 
 def test_a_series_goes_on_being_noted(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,10 @@ from wellkept.store.telemetry.points.decoded import Ids, Whole
 
 NOTED_EVERY_MS = 600_000
 """The time at which a series was last seen is written down once in so long of the points' own time."""
-_AT_MOST = 4_000_000
+SEEN_WITHIN_MS = NOTED_EVERY_MS + 120_000
+"""A series may have been seen so much later than is written down: notes are written once a minute, beside points."""
+AT_MOST = 4_000_000
+"""So many hashes are remembered; a series has one for each way in which it is spelled."""
 
 
 class KnownSeries:
@@ -19,26 +22,35 @@ class KnownSeries:
     """
 
     def __init__(self) -> None:
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Remember nothing; whoever still sends is described again."""
         self._raw: Ids = np.empty(0, np.uint64)
         self._id: Ids = np.empty(0, np.uint64)
         self._last: Whole = np.empty(0, np.int64)
         self._noted: Whole = np.empty(0, np.int64)
 
     def find(self, raw: Ids) -> NDArray[np.intp]:
-        """The place of each hash; -1 for what is not known. Places are valid until the next ``add``."""
+        """The place of each hash; -1 for what is not known. Places hold until hashes are added or forgotten."""
         if not len(self._raw):
             return np.full(len(raw), -1, np.intp)
         place = np.searchsorted(self._raw, raw)
         place[place == len(self._raw)] = 0
         return np.where(self._raw[place] == raw, place, -1)
 
+    def make_room(self, count: int) -> bool:
+        """Forget everything if so many more would be too many; whether that was so."""
+        is_full = len(self._raw) > 0 and len(self._raw) + count > AT_MOST
+        if is_full:
+            self.forget()
+        return is_full
+
     def add(self, raw: Ids, ids: Ids, noted: Whole) -> None:
-        """Remember distinct hashes that were not known; ``noted``: the last time that is written down of each."""
-        if len(self._raw) + len(raw) > _AT_MOST:
-            self._forget()  # whoever still sends is described again
+        """Remember distinct hashes that were not known; ``noted``: the last time that is written down of each.
+
+        Whoever adds makes room before: what is forgotten then may be looked for by the same points.
+        """
         order = np.argsort(raw)
         place = np.searchsorted(self._raw, raw[order])
         self._raw = np.insert(self._raw, place, raw[order])
@@ -50,20 +62,33 @@ class KnownSeries:
         """Remember distinct hashes that were not known as other hashes of the series in these places."""
         is_known = places >= 0
         places = places[is_known]
-        self.add(raw[is_known], self._id[places], self._noted[places])
+        ids, noted = self._id[places], self._noted[places]
+        self.make_room(len(ids))
+        self.add(raw[is_known], ids, noted)
 
     def ids(self, places: NDArray[np.intp]) -> Ids:
-        return self._id[places]
+        """The ids of the series in these places; 0 for what is refused or not known."""
+        if not len(self._id):
+            return np.zeros(len(places), np.uint64)
+        return np.where(places >= 0, self._id[places], np.uint64(0))
 
-    def see(self, places: NDArray[np.intp], at: Whole) -> None:
-        """Points of these times were stored."""
-        self._last[places] = np.maximum(self._last[places], at)
+    def see(self, raw: Ids, at: Whole) -> None:
+        """Points of these times were stored. What was forgotten meanwhile is described when it comes again."""
+        places = self.find(raw)
+        there = places >= 0
+        places = places[there]
+        self._last[places] = np.maximum(self._last[places], at[there])
 
-    def due(self) -> tuple[Ids, Whole]:
-        """Series whose last point lies a while after what is written down, and that time; they count as noted now."""
+    def due(self) -> tuple[Ids, Ids, Whole]:
+        """Hashes whose last point lies a while after what is written down, their series' ids, and that time."""
         due = (self._last // NOTED_EVERY_MS > self._noted // NOTED_EVERY_MS) & (self._id != 0)
-        self._noted[due] = self._last[due]
-        return self._id[due], self._last[due]
+        return self._raw[due], self._id[due], self._last[due]
+
+    def note(self, raw: Ids, at: Whole) -> None:
+        """It is written down that series of these hashes were seen at these times."""
+        places = self.find(raw)
+        there = places >= 0
+        self._noted[places[there]] = at[there]
 
     def forget_refused(self) -> None:
         """Look again at what was refused: there may be room by now."""

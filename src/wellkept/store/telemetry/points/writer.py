@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wellkept.store.telemetry.arrow import text_maps
+from wellkept.kernel.errors import OverloadError, StoreError
+from wellkept.store.telemetry.arrow import looked_up
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.points.decoded import DESCRIBED, Describe, Ids, Points, Whole
 from wellkept.store.telemetry.points.guard import Guard
@@ -19,6 +21,8 @@ from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.points.skew import Skew
 from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.statements import load
+
+log = logging.getLogger(__name__)
 
 HOUR_MS = 3_600_000
 _REFRESHED_EVERY_S = 60.0
@@ -35,7 +39,7 @@ class PointWriter:
     """Stores groups of decoded points. It may be called from several threads.
 
     A series is written down before its first point, so no point is ever without one. What is stored is told by request:
-    points of refused series, and those too late or too early, are not.
+    points of refused series, and those too late or too early, are not, and the latter make no series either.
     """
 
     def __init__(self, engine: Engine, limits: PointLimits | None = None) -> None:
@@ -57,10 +61,9 @@ class PointWriter:
         """
         if not len(points):
             return [Receipt()] * bodies
-        with self._lock:
-            places, reasons = self._recognised(points, describe)
-            ids = self._known.ids(places)
         is_timely = self.skew.is_timely(points.at, received_ms)
+        with self._lock:
+            ids, reasons = self._recognised(points, is_timely, describe)
         taken = is_timely & (ids != 0)
         if taken.all():
             self._insert(ids, points.at, points.value)
@@ -68,7 +71,7 @@ class PointWriter:
             self._insert(ids[taken], points.at[taken], points.value[taken])
             reasons = [*reasons, *self.skew.reasons(points.at[~is_timely], received_ms)]
         with self._lock:
-            self._known.see(self._known.find(points.raw[taken]), points.at[taken])
+            self._known.see(points.raw[taken], points.at[taken])
         self._refresh()
         return _receipts(points, taken, bodies, reasons)
 
@@ -88,19 +91,24 @@ class PointWriter:
         """How many series there are, what was refused, and how far senders' clocks are off."""
         return {"series": self._guard.count, "refused": dict(self._guard.refused), "skew": self.skew.status()}
 
-    def _recognised(self, points: Points, describe: Describe) -> tuple[NDArray[np.intp], list[str]]:
-        """Where each point's series is among the known ones, after those that were not have been described."""
+    def _recognised(self, points: Points, is_timely: NDArray[np.bool_], describe: Describe) -> tuple[Ids, list[str]]:
+        """The series of each point, after those of timely points that were not known have been described.
+
+        It is 0 for points of refused series, and for those that are not timely where nobody else told of theirs.
+        """
         if self._guard.recount():
             self._known.forget_refused()
         places = self._known.find(points.raw)
-        unknown = np.flatnonzero(places < 0)
+        unknown = np.flatnonzero((places < 0) & is_timely)
         if not len(unknown):
-            return places, []
+            return self._known.ids(places), []
         raw, first = np.unique(points.raw[unknown], return_index=True)
+        if self._known.make_room(len(raw)):
+            return self._recognised(points, is_timely, describe)
         positions = unknown[first]
         order = np.argsort(positions)
         reasons = self._describe(raw[order], positions[order], points.at[positions[order]], describe)
-        return self._known.find(points.raw), reasons
+        return self._known.ids(self._known.find(points.raw)), reasons
 
     def _describe(self, raw: Ids, positions: Whole, at: Whole, describe: Describe) -> list[str]:
         rows = describe(positions)
@@ -117,7 +125,7 @@ class PointWriter:
         """Write down those of the new series that are let in: their places; and why others are not."""
         new = rows.take(pa.array(fresh))
         names: list[str] = new["name"].to_pylist()
-        services = [found.get("service.name", "") for found in text_maps(new["resource_attributes"])]
+        services: list[str] = looked_up(new["resource_attributes"], "service.name").to_pylist()
         refused = self._guard.admit(names, services)
         let_in = [index for index in range(len(fresh)) if index not in refused]
         written = fresh[let_in]
@@ -144,16 +152,27 @@ class PointWriter:
             self.noted(np.unique(at // HOUR_MS))
 
     def _refresh(self) -> None:
-        """Once a minute, write down that series were seen whose last note is old."""
+        """Once a minute, write down that series were seen whose last note is old.
+
+        The points of whoever comes at that moment are stored: a failure is not theirs, and is made up for a minute
+        later.
+        """
         with self._lock:
             if time.monotonic() - self._refreshed_at < _REFRESHED_EVERY_S:
                 return
             self._refreshed_at = time.monotonic()
-            ids, last = self._known.due()
-        if len(ids):
-            rows = np.empty(len(ids), _ROW)
-            rows["series"], rows["time"], rows["value"] = ids, last, 0.0
+            raw, ids, last = self._known.due()
+        if not len(ids):
+            return
+        rows = np.empty(len(ids), _ROW)
+        rows["series"], rows["time"], rows["value"] = ids, last, 0.0
+        try:
             self._engine.insert_body(load("points/series_seen.sql"), rows.tobytes())
+        except (StoreError, OverloadError) as error:
+            log.warning("when series were last seen could not be written down: %s", error)
+            return
+        with self._lock:
+            self._known.note(raw, last)
 
 
 def _receipts(points: Points, taken: NDArray[np.bool_], bodies: int, reasons: Sequence[str]) -> list[Receipt]:

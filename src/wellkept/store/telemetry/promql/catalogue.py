@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from wellkept.store.telemetry.arrow import text_maps
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.points.known import SEEN_WITHIN_MS
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import Matchers, any_of, conditions
 from wellkept.store.telemetry.promql.values import NAME, Labels, labels_of
 from wellkept.store.telemetry.statements import load
 
-NOTED_EVERY_MS = 600_000
-"""When a series was seen is noted once in so long: it may have begun so much earlier, or been seen so much later."""
 _REMEMBERED = 200_000
 
 _SPAN = (
@@ -67,7 +66,7 @@ class Span:
 
     @property
     def parameters(self) -> dict[str, object]:
-        return {"since": self.since_ms - NOTED_EVERY_MS, "until": self.until_ms + NOTED_EVERY_MS}
+        return {"since": self.since_ms - SEEN_WITHIN_MS, "until": self.until_ms + SEEN_WITHIN_MS}
 
 
 class Catalogue:
