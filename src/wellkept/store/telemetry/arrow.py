@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -28,6 +29,11 @@ def text_maps(column: pa.ChunkedArray) -> list[dict[str, str]]:
         for start, stop in itertools.pairwise(bounds):
             maps.append(dict(zip(keys[start - first : stop - first], items[start - first : stop - first], strict=True)))
     return maps
+
+
+def looked_up(column: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
+    """What maps from text to text have under a key; an empty text where they have none."""
+    return pc.fill_null(pc.map_lookup(column, key, "first"), "")
 
 
 def stream(table: pa.Table) -> pa.Buffer:
