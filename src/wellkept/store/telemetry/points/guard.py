@@ -16,10 +16,12 @@ from wellkept.store.telemetry.points.limits import PointLimits
 COUNTED_EVERY_S = 600.0
 """What has not been seen for long stops counting, and makes room, when the series are counted anew."""
 
-_ACTIVE = """
-SELECT series, any(toString(name)) AS name, any(resource_attributes['service.name']) AS service,
-    toUnixTimestamp64Milli(max(last_seen)) AS noted
-FROM metric_series WHERE last_seen >= now64(3) - toIntervalSecond({active:UInt32}) GROUP BY series ORDER BY series"""
+_ACTIVE = "FROM metric_series WHERE last_seen >= now64(3) - toIntervalSecond({active:UInt32})"
+# Rows of one series lie side by side, so it is quicker to join them here than to have the engine group them.
+_SEEN = f"SELECT series, toUnixTimestamp64Milli(last_seen) AS noted {_ACTIVE} ORDER BY series"
+_OF_METRIC = f"SELECT toString(name) AS part, uniqExact(series) AS count {_ACTIVE} GROUP BY part"
+_OF_SERVICE = f"""
+SELECT resource_attributes['service.name'] AS part, uniqExact(series) AS count {_ACTIVE} GROUP BY part"""
 
 
 class Guard:
@@ -44,11 +46,12 @@ class Guard:
         """Count anew if it is time to; whether it was."""
         if time.monotonic() - self._counted_at < COUNTED_EVERY_S:
             return False
-        rows = self._engine.query(_ACTIVE, {"active": int(self._limits.active_s)}, writing=True)
-        self._known = rows["series"].to_numpy()
-        self._noted = rows["noted"].to_numpy()
-        self._of_metric = _counted(rows["name"])
-        self._of_service = _counted(rows["service"])
+        active: dict[str, object] = {"active": int(self._limits.active_s)}
+        rows = self._engine.query(_SEEN, active, writing=True)
+        self._known, first = np.unique(rows["series"].to_numpy(), return_index=True)
+        self._noted = np.maximum.reduceat(rows["noted"].to_numpy(), first) if len(first) else np.empty(0, np.int64)
+        self._of_metric = _counted(self._engine.query(_OF_METRIC, active, writing=True))
+        self._of_service = _counted(self._engine.query(_OF_SERVICE, active, writing=True))
         self._counted_at = time.monotonic()
         return True
 
@@ -103,6 +106,5 @@ class Guard:
         return ""
 
 
-def _counted(column: pa.ChunkedArray) -> collections.Counter[str]:
-    counts = column.value_counts()
-    return collections.Counter(dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)))
+def _counted(rows: pa.Table) -> collections.Counter[str]:
+    return collections.Counter(dict(zip(rows["part"].to_pylist(), rows["count"].to_pylist(), strict=True)))
