@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -10,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValueList
 from tests.store.telemetry.scenes import nanos
 
+from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.requests import identity
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -104,6 +106,40 @@ def test_what_was_stored_in_part_is_there_once_when_it_is_sent_again(
     assert told[identity(whole)] == (3, 0)
     assert told[identity(long_ago)] == (2, 0)
     assert told[identity(part)] == (2 * 3, 2), "both of the new tries, for nothing below knows that they are one"
+
+
+def test_what_an_engine_that_failed_had_stored_is_there_once(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine stores the first day of a request and fails at the second; its sender comes again."""
+    body, other, twice = logs(0, DAY), logs(1), logs(5)
+    telemetry.otlp.insert(Signal.LOGS, [twice], nanos(5))
+    insert = telemetry.engine.insert_body
+
+    def cut_short(statement: str, *rest: Any) -> None:
+        insert(statement, *rest)
+        if "otel_logs" in statement:
+            lost = "DELETE FROM otel_logs WHERE toDate(Timestamp) != {day:String}"
+            telemetry.engine.command(lost, {"day": day_of(telemetry, "min")})
+            raise StoreError("telemetry engine: failed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(telemetry.engine, "insert_body", cut_short)
+        with pytest.raises(StoreError):
+            telemetry.otlp.insert(Signal.LOGS, [body, other, twice], nanos(10))
+    for again in ([body, other, twice], [logs(9)]):
+        telemetry.otlp.insert(Signal.LOGS, again, nanos(20))
+
+    rows = telemetry.engine.query("SELECT Request AS id, count() AS rows FROM otel_logs GROUP BY id")
+    told = dict(zip(rows["id"].to_pylist(), rows["rows"].to_pylist(), strict=True))
+    expected = {body: 2, other: 1, twice: 2, logs(9): 1}
+    assert told == {identity(each): count for each, count in expected.items()}, "an older equal one is one of its own"
+
+
+def day_of(telemetry: Telemetry, which: str) -> str:
+    """The first (min) or the last (max) day of what is stored."""
+    sql = f"SELECT toString({which}(toDate(Timestamp))) AS day FROM otel_logs"
+    return str(telemetry.engine.query(sql)["day"][0].as_py())
 
 
 def test_two_halves_of_different_tries_are_no_whole(telemetry: Telemetry) -> None:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from enum import StrEnum
 
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import InputError, OverloadError, StoreError
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.failures import BodyError, NestedError
 from wellkept.store.telemetry.otlp.framing import count, resources
@@ -84,7 +84,12 @@ class OtlpWriter:
                 "firsts": list(itertools.accumulate(counts, initial=1))[:-1],
                 "counts": counts,
             }
-            self._engine.insert_body(load(f"otlp/{signal}.sql"), body, parameters)
+            try:
+                self._engine.insert_body(load(f"otlp/{signal}.sql"), body, parameters)
+            except (StoreError, OverloadError) as error:
+                if not isinstance(error, BodyError):  # of a body at fault nothing is stored
+                    self._requests.cut_short(signal, identities, received_ns)
+                raise
         return receipts
 
     def _insert_resources(self, signal: Signal, body: bytes, received_ns: int) -> None:
