@@ -106,6 +106,27 @@ def test_late_points_that_were_noted_are_not_forgotten_by_a_restart(telemetry: T
     assert buckets(telemetry)[0] == (9.0, 1.0, 9.0, 10.0, 2)
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+def test_late_points_are_not_forgotten_by_a_process_that_ends_before_its_next_turn(
+    telemetry: Telemetry, turns: int
+) -> None:
+    put(telemetry, (0, 1.0), (70, 1.0), (130, 1.0), (190, 1.0), (250, 1.0))
+    Tiers(telemetry.engine).roll_up(at(400))
+    killed = Tiers(telemetry.engine)
+    for turn in range(turns):
+        killed.roll_up(at(401 + turn))
+    for minute, value in ((30, 9.0), (31, 10.0)):
+        put(telemetry, (minute, value))
+        killed.note(hour_of(minute))
+    states = telemetry.engine.query("SELECT countIf(is_due) AS due FROM metric_rollups FINAL")
+    again = Tiers(telemetry.engine)
+    again.roll_up(at(403))
+    assert states["due"].to_pylist() == [1]
+    assert buckets(telemetry)[0] == (10.0, 1.0, 10.0, 20.0, 3)
+    again.roll_up(at(404))
+    assert telemetry.engine.query("SELECT countIf(is_due) AS due FROM metric_rollups FINAL")["due"].to_pylist() == [0]
+
+
 def test_after_a_restart_the_recent_past_is_rolled_up_anew_and_what_came_while_it_was_down(
     telemetry: Telemetry,
 ) -> None:

@@ -43,13 +43,18 @@ _REMOVED = "SELECT name, toUnixTimestamp64Milli(max(until)) AS until FROM remova
 
 
 class Tiers:
-    """Rolls points up, and knows which part of the past which tier holds. Safe to use from several threads."""
+    """Rolls points up, and knows which part of the past which tier holds.
+
+    One thread rolls up; ``note`` may be called from any, and ``coverage`` read by any.
+    """
 
     def __init__(self, engine: Engine, timer: Callable[[], float] = time.monotonic) -> None:
         """``timer``: seconds, by which a turn sees that its time is over."""
         self._engine, self._timer = engine, timer
         self._noted: set[int] = set()
         self._lock = threading.Lock()
+        self._settled: dict[int, int] | None = None
+        """Hours that are rolled up and not due, as the tables say it, and when that was noted (milliseconds)."""
         self._rolled: dict[int, int] = {}
         self._due: set[int] = set()
         self._next: int | None = None
@@ -60,9 +65,24 @@ class Tiers:
         """What readers go by; until the first turn of the job there are only points for them."""
 
     def note(self, hours: NDArray[np.int64]) -> None:
-        """Points of these hours (since the epoch) have been stored. Cheap: the way of every group into the store."""
+        """Points of these hours (since the epoch) have been stored. Cheap: the way of every group into the store.
+
+        That an hour is due again is written down at once: whoever sent its points is told that they are stored, and the
+        process may end before its next turn.
+
+        Raises:
+            StoreError, OverloadError: that could not be written down.
+        """
         fresh = set(hours.tolist())
         with self._lock:
+            if self._settled is None:
+                states = self._engine.query(_STATES, writing=True).to_pylist()
+                self._settled = {row["hour"] // 3600: millis(row["noted_at"]) for row in states if not row["is_due"]}
+            if late := sorted(fresh & self._settled.keys()):
+                after_ms = max(self._settled[hour] for hour in late) + 1
+                self._write_down(late, datetime.fromtimestamp(after_ms / 1000, UTC), is_due=True)
+                for hour in late:
+                    del self._settled[hour]
             self._noted |= fresh
 
     def roll_up(self, now: datetime, at_most_s: float = 20.0) -> int:
@@ -157,8 +177,11 @@ class Tiers:
 
     def _done(self, hours: Sequence[int], now: datetime) -> None:
         """Note that hours are rolled up; those that late points touched meanwhile are due again."""
-        touched = sorted(self._touched.intersection(hours))
         self._write_down(hours, now, is_due=False)
+        with self._lock:
+            touched = sorted((self._touched | self._noted).intersection(hours))
+            if self._settled is not None:
+                self._settled.update(dict.fromkeys(set(hours).difference(touched), millis(now)))
         self._rolled.update(dict.fromkeys(hours, millis(now)))
         self._due.difference_update(hours)
         if touched:
