@@ -74,7 +74,8 @@ class Metrics:
         since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
         asked = {**grid.parameters, "since": since, **narrowed}
         hours_until, minutes_until = self._coverage().bounds(Asked(since, grid.end_ms, grid.step_ms, grid.step_ms))
-        tiers = [tier for tier, until in ((Tier.MINUTES, minutes_until), (Tier.HOURS, hours_until)) if since < until]
+        parts = ((Tier.MINUTES, max(since, hours_until), minutes_until), (Tier.HOURS, since, hours_until))
+        tiers = [tier for tier, first, until in parts if first < until]
         if tiers:
             bounds = {"hours_until": hours_until, "minutes_until": minutes_until}
             rows = self._engine.query(load("queries/metrics_tiers.sql"), {**asked, **bounds})

@@ -1,18 +1,8 @@
 -- One row per series of a window: the steps in which it was seen, and what it was in each.
 -- Step 0 is what lies before the window (a counter's first rate needs a value before it).
-WITH picked AS
-(
-    SELECT
-        series,
-        any(temporality) = 1 AND any(kind) != 'gauge' AS is_delta
-    FROM metric_series
-    WHERE (empty({names:Array(String)}) OR name IN {names:Array(String)})
-        AND (empty({entities:Array(String)}) OR entity IN {entities:Array(String)})
-        AND (notEmpty({names:Array(String)}) OR kind NOT IN ('histogram_bucket', 'summary_quantile'))
-        AND (empty({series:Array(UInt64)}) OR series IN {series:Array(UInt64)})
-    GROUP BY series
-),
-deltas AS (SELECT series FROM picked WHERE is_delta)
+WITH
+-- include queries/picked.sql
+, deltas AS (SELECT series FROM picked WHERE is_delta)
 SELECT
     series,
     groupArray(step) AS steps,

@@ -1,17 +1,7 @@
 -- The same as metrics.sql, where the points of a part of the window are gone or would be too many: hours, minutes and
 -- points follow one another. A bucket stands at its last sample.
-WITH picked AS
-(
-    SELECT
-        series,
-        any(temporality) = 1 AND any(kind) != 'gauge' AS is_delta
-    FROM metric_series
-    WHERE (empty({names:Array(String)}) OR name IN {names:Array(String)})
-        AND (empty({entities:Array(String)}) OR entity IN {entities:Array(String)})
-        AND (notEmpty({names:Array(String)}) OR kind NOT IN ('histogram_bucket', 'summary_quantile'))
-        AND (empty({series:Array(UInt64)}) OR series IN {series:Array(UInt64)})
-    GROUP BY series
-)
+WITH
+-- include queries/picked.sql
 SELECT
     series,
     groupArray(step) AS steps,
