@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+
+from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.budget import Budget, Limits
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -116,3 +121,24 @@ def test_a_removal_that_could_not_be_written_down_is_later(telemetry: Telemetry)
     telemetry.engine.space.free = lambda: 1 << 40
     kept.keep(NOW)
     assert kept.lately(5) == removed
+
+
+def test_what_went_before_the_engine_failed_is_written_down(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age in (9, 7):
+        put(telemetry, _POINTS, NOW - timedelta(days=age))
+    kept = budget(telemetry, 1000)
+    command = telemetry.engine.command
+
+    def failing(sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        if "DROP" in sql and (parameters or {}).get("id") == "20261113":
+            raise StoreError("telemetry engine: failed")
+        command(sql, parameters)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(telemetry.engine, "command", failing)
+        with pytest.raises(StoreError):
+            kept.keep(NOW)
+    kept.keep(NOW)
+    assert sorted(removal.start.day for removal in kept.lately(5)) == [11, 13]

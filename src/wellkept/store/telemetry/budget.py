@@ -77,11 +77,9 @@ class Budget:
         for partition in self._candidates(stored, now):
             if sum(removal.bytes for removal in removed) >= excess:
                 break
-            self._partitions.drop(partition)
-            removed.append(Removal(now, partition.signal, partition.start, partition.end, partition.bytes, reason))
+            removed.append(self._drop(partition, now, reason))
         if not removed and excess > 0:
             removed = self._cut_today(now, stored, reason) or self._last(stored, now, reason)
-        self._unwritten += removed
         self._write_down()
         return removed
 
@@ -132,7 +130,7 @@ class Budget:
             self._partitions.cut(table, until)
             left = self._partitions.stored().by_table.get(table, 0)
             freed = max(0, stored.by_table.get(table, 0) - left)
-            removed.append(Removal(now, SIGNALS[table], start, until, freed, reason))
+            removed.append(self._gone(Removal(now, SIGNALS[table], start, until, freed, reason)))
         return removed
 
     def _last(self, stored: Stored, now: datetime, reason: str) -> list[Removal]:
@@ -140,10 +138,17 @@ class Budget:
         for table in _LAST_TO_GO:
             past = [part for part in stored.partitions if part.table == table and part.end <= now]
             if past:
-                oldest = min(past, key=lambda part: part.start)
-                self._partitions.drop(oldest)
-                return [Removal(now, oldest.signal, oldest.start, oldest.end, oldest.bytes, reason)]
+                return [self._drop(min(past, key=lambda part: part.start), now, reason)]
         return []
+
+    def _drop(self, partition: Partition, now: datetime, reason: str) -> Removal:
+        self._partitions.drop(partition)
+        return self._gone(Removal(now, partition.signal, partition.start, partition.end, partition.bytes, reason))
+
+    def _gone(self, removal: Removal) -> Removal:
+        """To be written down, even if the engine fails at what goes next."""
+        self._unwritten.append(removal)
+        return removal
 
     def _write_down(self) -> None:
         """Readers go by this: what was removed early is not there to be read. What cannot be written now is later."""
