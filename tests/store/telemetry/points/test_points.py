@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,18 @@ def test_what_was_forgotten_for_want_of_room_is_described_again(
         {"name": "m", "series": 10, "points": 20},
         {"name": "other", "series": 10, "points": 10},
     ]
+
+
+def test_a_point_of_no_age_is_refused_and_stops_nothing(telemetry: Telemetry) -> None:
+    """``0001-01-01``, which stands for no time, and what no calendar knows."""
+    for wrong in (-62_135_596_800_000, -1, 4_102_444_800_000, -(1 << 63), (1 << 63) - 1):
+        (receipt,) = write(telemetry, wave("m", 1, at=wrong) + wave("m", 1))
+        assert (receipt.items, receipt.rejected) == (1, 1)
+        assert "must lie between 1970 and 2100" in receipt.reason
+    assert write(telemetry, wave("m", 1, at=0)) == [Receipt(1)]
+    skew = telemetry.points.skew.status()
+    assert (skew["points_too_late"], skew["points_too_early"]) == (3, 2)
+    telemetry.tiers.roll_up(datetime.fromtimestamp(AT / 1000 + 86_400, UTC))
 
 
 def test_points_that_are_too_early_make_no_series(limited: Opening) -> None:

@@ -12,6 +12,9 @@ from wellkept.store.telemetry.points.limits import PointLimits
 
 AHEAD_MS = 2_000
 """A point this far in the future tells that its sender's clock is ahead: it cannot have been on its way."""
+FIRST_MS, LAST_MS = 0, 4_102_444_800_000
+"""The beginnings of 1970 and of 2100. The tables hold nothing else, so what lies outside is refused whatever the
+limits: ``0001-01-01`` is what a program writes that has no time."""
 
 
 class Skew:
@@ -25,10 +28,10 @@ class Skew:
 
     def is_timely(self, at: Whole, received_ms: int) -> NDArray[np.bool_]:
         """Which points are within the limits; all of them are noted."""
-        ahead = at - received_ms
+        ahead = np.clip(at, FIRST_MS, LAST_MS) - received_ms
         early_ms, late_ms = self._limits.early_s * 1000, self._limits.late_s * 1000
-        too_early = ahead > early_ms if early_ms else np.zeros(len(at), bool)
-        too_late = ahead < -late_ms if late_ms else np.zeros(len(at), bool)
+        too_early = (at >= LAST_MS) | (ahead > early_ms if early_ms else False)
+        too_late = (at < FIRST_MS) | (ahead < -late_ms if late_ms else False)
         with self._lock:
             self._ahead += int(np.count_nonzero(ahead > AHEAD_MS))
             self._too_early += int(np.count_nonzero(too_early))
@@ -39,8 +42,9 @@ class Skew:
 
     def reasons(self, at: Whole, received_ms: int) -> list[str]:
         """Why points that are not timely are refused."""
-        ahead = (at - received_ms) / 1000
-        reasons = []
+        ahead = (np.clip(at, FIRST_MS, LAST_MS) - received_ms) / 1000
+        is_held = (at >= FIRST_MS) & (at < LAST_MS)
+        reasons = [] if is_held.all() else ["times of points must lie between 1970 and 2100"]
         if self._limits.early_s and (ahead > self._limits.early_s).any():
             most, limit = ahead.max(), self._limits.early_s
             reasons.append(
