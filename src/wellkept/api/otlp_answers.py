@@ -9,6 +9,7 @@ from typing import Any
 
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.varint import varint
 
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 3, 8, 13, 14, 16
 """The codes of ``google.rpc.Code`` that these doors say."""
@@ -48,17 +49,8 @@ def status(code: int, message: str, retry_after_s: int | None = None) -> bytes:
 
 
 def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value) if value else b""
+    return varint(field << 3) + varint(value) if value else b""
 
 
 def _sized(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content if content else b""
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return varint(field << 3 | 2) + varint(len(content)) + content if content else b""

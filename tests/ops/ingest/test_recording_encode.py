@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from wellkept.ops.ingest.recording import wire
 from wellkept.ops.ingest.recording.encode import maps
 from wellkept.ops.ingest.recording.rows import Interned, LogRows, Points, SeriesKey, SpanRows
+from wellkept.store.telemetry.varint import varint
 
 words = st.text(max_size=8).filter(lambda text: text.isprintable() and text.encode("utf-8", "replace").decode() == text)
 moments = st.integers(0, 2**60)
@@ -135,7 +136,7 @@ def test_log_records_come_back(rows: list[tuple[int, str, int, bool]]) -> None:
 def test_numbers_are_varints(values: list[int]) -> None:
     column = wire.small(1, np.array(values, dtype=np.int64))
 
-    assert [one.as_py() for one in column] == [b"\x08" + wire.number_bytes(value) if value else b"" for value in values]
+    assert [one.as_py() for one in column] == [b"\x08" + varint(value) if value else b"" for value in values]
 
 
 @settings(deadline=None)

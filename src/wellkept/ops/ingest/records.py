@@ -13,6 +13,7 @@ from wellkept.kernel.errors import TooLargeError
 from wellkept.ops.ingest.recording import wire
 from wellkept.ops.ingest.recording.encode import envelope
 from wellkept.ops.ingest.recording.rows import Interned
+from wellkept.store.telemetry.varint import varint
 
 BODY_BYTES = 4 << 20
 """What is encoded is cut into requests of about this many bytes."""
@@ -90,7 +91,7 @@ class Records:
         order = np.argsort(places, kind="stable")
         places, rows = places[order], pa.array(order)
         levels = [
-            (wire.tag(2, wire.VARINT) + wire.number_bytes(number) if number else b"")
+            (wire.tag(2, wire.VARINT) + varint(number) if number else b"")
             + (wire.sized(3, text.encode()) if text else b"")
             for number, text in self._levels
         ]

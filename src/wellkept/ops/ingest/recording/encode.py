@@ -11,6 +11,7 @@ import pyarrow as pa
 from wellkept.ops.ingest.recording import wire
 from wellkept.ops.ingest.recording.rows import Bytes, Ints, LogRows, Points, SeriesKey, SpanRows, key_values
 from wellkept.ops.ingest.recording.wire import Column
+from wellkept.store.telemetry.varint import varint
 
 _GAUGE, _SUM = 5, 7
 _TEMPORALITY = {"counter": 2, "updown": 2, "delta": 1}
@@ -48,7 +49,7 @@ def traces_request(rows: SpanRows) -> bytes:
     ]
     if rows.attributes is not None:
         pieces.append(rows.attributes)
-    status = [b"", *(wire.tag(3, wire.VARINT) + wire.number_bytes(code) for code in (1, 2))]
+    status = [b"", *(wire.tag(3, wire.VARINT) + varint(code) for code in (1, 2))]
     pieces.append(_status(wire.choice(rows.status, status), rows.message))
     return envelope(wire.joined(*pieces), rows.resource, rows.resources.encoded)
 
@@ -115,7 +116,7 @@ def _family(owners: list[SeriesKey], data: Column) -> Column:
 
 
 def _sum_tail(kind: str) -> bytes:
-    temporality = wire.tag(2, wire.VARINT) + wire.number_bytes(_TEMPORALITY[kind])
+    temporality = wire.tag(2, wire.VARINT) + varint(_TEMPORALITY[kind])
     return temporality + (b"" if kind == "updown" else wire.tag(3, wire.VARINT) + b"\x01")
 
 

@@ -14,28 +14,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from wellkept.store.telemetry.varint import varint
+
 VARINT, FIXED64, BYTES = 0, 1, 2
 Column: TypeAlias = pa.LargeBinaryArray
 
 
 def tag(number: int, kind: int) -> bytes:
     """The head of a field."""
-    return number_bytes(number << 3 | kind)
-
-
-def number_bytes(value: int) -> bytes:
-    """A varint."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return varint(number << 3 | kind)
 
 
 def sized(number: int, content: bytes) -> bytes:
     """One length-delimited field."""
-    return tag(number, BYTES) + number_bytes(len(content)) + content
+    return tag(number, BYTES) + varint(len(content)) + content
 
 
 def fixed64(number: int, values: NDArray[np.int64] | NDArray[np.float64]) -> Column:
@@ -50,7 +42,7 @@ def fixed64(number: int, values: NDArray[np.int64] | NDArray[np.float64]) -> Col
 
 def raw(number: int, cells: NDArray[np.uint8]) -> Column:
     """A bytes field of the same length in every row; ``cells``: uint8[rows, length]."""
-    head = tag(number, BYTES) + number_bytes(cells.shape[1])
+    head = tag(number, BYTES) + varint(cells.shape[1])
     whole = np.empty((len(cells), len(head) + cells.shape[1]), dtype=np.uint8)
     whole[:, : len(head)] = np.frombuffer(head, dtype=np.uint8)
     whole[:, len(head) :] = cells
@@ -67,7 +59,7 @@ def small(number: int, values: NDArray[np.int64]) -> Column:
     """A varint field of numbers from 0 on; 0 is left out, as protobuf does."""
     distinct, codes = np.unique(values, return_inverse=True)
     head = tag(number, VARINT)
-    return choice(codes, [head + number_bytes(int(value)) if value else b"" for value in distinct])
+    return choice(codes, [head + varint(int(value)) if value else b"" for value in distinct])
 
 
 def message(number: int, content: pa.Array | pa.ChunkedArray) -> Column:
@@ -76,7 +68,7 @@ def message(number: int, content: pa.Array | pa.ChunkedArray) -> Column:
     data = data.cast(pa.large_binary()) if not pa.types.is_large_binary(data.type) else data
     distinct, codes = np.unique(pc.binary_length(data).to_numpy(), return_inverse=True)
     head = tag(number, BYTES)
-    return joined(choice(codes, [head + number_bytes(int(length)) for length in distinct]), data)
+    return joined(choice(codes, [head + varint(int(length)) for length in distinct]), data)
 
 
 def filled(number: int, content: pa.Array | pa.ChunkedArray) -> Column:

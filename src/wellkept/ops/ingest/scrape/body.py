@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 
+from wellkept.store.telemetry.varint import varint
+
 STALE = struct.pack("<Q", 0x7FF0000000000002)
 """The value that says: this series is over. A NaN, told from others by its bits."""
 
@@ -16,18 +18,6 @@ _SYMBOL, _SERIES = b"\x22", b"\x2a"
 _LABELS, _SAMPLES, _METADATA = b"\x0a", b"\x12", b"\x2a"
 _VALUE, _TIME = b"\x09", b"\x10"
 _KIND, _HELP, _UNIT = b"\x08", b"\x18", b"\x20"
-_U64 = 1 << 64
-
-
-def varint(number: int) -> bytes:
-    """A number as protobuf writes it; negative ones take ten bytes."""
-    rest = number % _U64
-    out = bytearray()
-    while rest > 127:
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
 
 
 def field(tag: bytes, content: bytes) -> bytes:

@@ -18,6 +18,7 @@ import orjson
 
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.otlp.schema import SCALARS, Field, Messages, messages, root
+from wellkept.store.telemetry.varint import varint
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _HEX = frozenset({"trace_id", "span_id", "parent_span_id"})
@@ -74,7 +75,7 @@ def _field(known: Messages, field: Field, value: Any, where: str, depth: int) ->
         return _sized(field, _bytes(field, value, where))
     wire, pack = _NUMBERS[field.kind]
     try:
-        return _varint(field.number << 3 | wire) + pack(_number(field.kind, value, where))
+        return varint(field.number << 3 | wire) + pack(_number(field.kind, value, where))
     except (struct.error, OverflowError):
         raise InputError(where, f"must fit {field.kind}", value) from None
 
@@ -125,23 +126,13 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def _sized(field: Field, content: bytes) -> bytes:
-    return _varint(field.number << 3 | _BYTES) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    value &= 0xFFFFFFFFFFFFFFFF
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return varint(field.number << 3 | _BYTES) + varint(len(content)) + content
 
 
 def _zigzag(value: int) -> bytes:
     if not -(1 << 31) <= value < 1 << 31:
         raise OverflowError
-    return _varint(value << 1 ^ value >> 31)
+    return varint(value << 1 ^ value >> 31)
 
 
 def _ranged(bits: int, *, signed: bool) -> Callable[[int], bytes]:
@@ -150,7 +141,7 @@ def _ranged(bits: int, *, signed: bool) -> Callable[[int], bytes]:
     def pack(value: int) -> bytes:
         if not low <= value <= high:
             raise OverflowError
-        return _varint(value)
+        return varint(value)
 
     return pack
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wellkept.store.telemetry.bodies import Body
+from wellkept.store.telemetry.varint import varint
 
 _FIELD_1 = b"\x0a"
 
@@ -15,13 +16,3 @@ def wrapped(bodies: Sequence[Body]) -> bytes:
     for body in bodies:
         parts += (_FIELD_1, varint(len(body)), body)
     return b"".join(parts)
-
-
-def varint(value: int) -> bytes:
-    """A number as protobuf writes it."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
