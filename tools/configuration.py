@@ -18,13 +18,13 @@ def generated() -> str:
     return "\n\n".join(_branches(Settings, ()))
 
 
-def _branches(kind: type, path: tuple[str, ...]) -> Iterator[str]:
-    """The tables of a branch and of those below it."""
+def _branches(kind: type, path: tuple[str, ...], made: Any = None) -> Iterator[str]:
+    """The tables of a branch and of those below it; ``made`` is the branch as it is by default, where it is one."""
     rows, below = [], []
     said = _said_of_fields(kind)
-    for name, default in _fields(kind):
+    for name, default in _fields(kind, made):
         if dataclasses.is_dataclass(type(default)) or isinstance(default, BaseModel):
-            below.append((type(default), (*path, name)))
+            below.append((default, (*path, name)))
         else:
             rows.append(f"| `{'.'.join((*path, name))}` | {_shown(default)} | {said.get(name, '')} |")
     about = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
@@ -32,7 +32,7 @@ def _branches(kind: type, path: tuple[str, ...]) -> Iterator[str]:
     if rows:
         yield "\n".join([title, "", about, "", "| key | default | what it says |", "|---|---|---|", *rows])
     for inner, where in below:
-        yield from _branches(inner, where)
+        yield from _branches(type(inner), where, inner)
     for name, inner in _inside(kind):
         yield from _branches(inner, (*path, name))
 
@@ -46,14 +46,16 @@ def _inside(kind: Any) -> Iterator[tuple[str, type]]:
                 yield f"{name}[]" if get_origin(field.annotation) is tuple else name, held[0]
 
 
-def _fields(kind: Any) -> list[tuple[str, Any]]:
+def _fields(kind: Any, made: Any) -> list[tuple[str, Any]]:
+    """The names and defaults of a branch: who holds it may give it others than its own."""
     if issubclass(kind, BaseModel):
-        return [
-            (name, None if field.default is PydanticUndefined else field.default)
+        defaults = {
+            name: None if field.default is PydanticUndefined else field.default
             for name, field in kind.model_fields.items()
-        ]
-    made = kind()
-    return [(field.name, getattr(made, field.name)) for field in dataclasses.fields(kind)]
+        }
+    else:
+        defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    return [(name, getattr(made, name, default)) for name, default in defaults.items()]
 
 
 def _said_of_fields(kind: type) -> dict[str, str]:
