@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wellkept.store.telemetry.arrow import numbers, text_maps
 from wellkept.store.telemetry.continued import joined
+from wellkept.store.telemetry.crowded import MOST_SERIES, Crowded, warning
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.resolution import ONLY_POINTS, Asked, Coverage, Tier
@@ -20,7 +21,7 @@ from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 _LOOKBACK_MS = 60_000
-_REMEMBERED = 200_000
+_REMEMBERED = 2 * MOST_SERIES
 _CUMULATIVE, _DELTA = 2, 1
 
 
@@ -39,6 +40,7 @@ class Metrics:
 
     def __init__(self, engine: Engine, coverage: Callable[[], Coverage] = lambda: ONLY_POINTS) -> None:
         self._engine, self._coverage = engine, coverage
+        self.crowded = Crowded(engine)
         self._known: dict[int, _Known] = {}
         self._lock = threading.Lock()
 
@@ -57,7 +59,8 @@ class Metrics:
         increase per second since their value before, over the true time between the two; a value below the one
         before is a restart, and then the increase is the new value. Delta sums show their total in the step per
         second. Histogram buckets and summary quantiles are left out unless ``names`` asks for them. A series that goes
-        on where another that is called the same ended is one with it.
+        on where another that is called the same ended is one with it. Where nothing is asked for by name or entity,
+        metrics that have too many series are left out.
 
         Raises:
             StoreError: the engine failed.
@@ -72,7 +75,8 @@ class Metrics:
 
     def _window(self, grid: Grid, narrowed: Mapping[str, object]) -> Window:
         since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
-        asked = {**grid.parameters, "since": since, **narrowed}
+        left_out = [] if any(narrowed.values()) else self.crowded.metrics(since)
+        asked = {**grid.parameters, "since": since, **narrowed, "left_out": left_out}
         hours_until, minutes_until = self._coverage().bounds(Asked(since, grid.end_ms, grid.step_ms, grid.step_ms))
         parts = ((Tier.MINUTES, max(since, hours_until), minutes_until), (Tier.HOURS, since, hours_until))
         tiers = [tier for tier, first, until in parts if first < until]
@@ -86,14 +90,16 @@ class Metrics:
         known = [known[column] for column in kept]
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
-        return Window(grid.times, values[:, seen], series, tuple(tier.warning for tier in tiers))
+        warnings = [tier.warning for tier in tiers] + ([warning(left_out)] if left_out else [])
+        return Window(grid.times, values[:, seen], series, tuple(warnings))
 
     def _describe(self, ids: list[int]) -> list[_Known]:
         with self._lock:
             known = {series: self._known[series] for series in ids if series in self._known}
         missing = [series for series in ids if series not in known]
         if missing:
-            found = _read_series(self._engine.query(load("queries/series.sql"), {"series": missing}))
+            ids_of_missing = np.array(missing, np.uint64).tobytes()
+            found = _read_series(self._engine.query_body(load("queries/series.sql"), ids_of_missing))
             with self._lock:
                 if len(self._known) + len(found) > _REMEMBERED:
                     self._known.clear()

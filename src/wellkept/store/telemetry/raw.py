@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 
 from wellkept.store.telemetry.engine import Engine
@@ -28,7 +29,7 @@ class Raw:
         """What series are: ``series``, ``name``, ``unit``, ``kind``, ``is_monotonic``, ``temporality``, their
         ``attributes``, and ``resource_attributes``.
         """
-        return self._engine.query(load("queries/series.sql"), {"series": ids})
+        return self._engine.query_body(load("queries/series.sql"), np.array(ids, np.uint64).tobytes())
 
     def logs(self, start: datetime, end: datetime) -> pa.Table:
         """Log records with their attributes and those of their resource."""

@@ -1,0 +1,57 @@
+"""Metrics with so many series that a look at all series at once has to do without them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from wellkept.store.telemetry.engine import Engine
+
+log = logging.getLogger(__name__)
+
+MOST_SERIES = 200_000
+"""A window of half an hour of so many takes about a GiB while it is made."""
+_NOTED_EVERY_MS = 600_000
+_NAMED = 3
+
+_ROWS = "SELECT count() AS rows FROM metric_series"
+_CROWDED = """
+SELECT metric
+FROM
+(
+    SELECT toString(name) AS metric, uniqExact(series) AS series, sum(series) OVER (ORDER BY series, metric) AS so_far
+    FROM metric_series
+    WHERE last_seen >= fromUnixTimestamp64Milli({since:Int64}) AND kind NOT IN ('histogram_bucket', 'summary_quantile')
+    GROUP BY metric
+)
+WHERE so_far > {most:UInt64}
+ORDER BY series DESC, metric"""
+
+
+class Crowded:
+    """Chooses by the metric: a burst of one is left out, and all others are looked at as before."""
+
+    def __init__(self, engine: Engine, most: int = MOST_SERIES) -> None:
+        self._engine, self._most = engine, most
+        self._told: list[str] = []
+
+    def metrics(self, since_ms: int) -> list[str]:
+        """Those with the most series, until the others together have few enough; of series seen since then.
+
+        Raises:
+            StoreError: the engine failed.
+        """
+        if self._engine.query(_ROWS)["rows"][0].as_py() <= self._most:
+            return []
+        rows = self._engine.query(_CROWDED, {"since": since_ms - _NOTED_EVERY_MS, "most": self._most})
+        found: list[str] = rows["metric"].to_pylist()
+        if found != self._told:
+            self._told = found
+            log.warning("windows of all metrics: %s", warning(found) if found else "without none any more")
+        return found
+
+
+def warning(metrics: Sequence[str]) -> str:
+    """What a reader of a window has to know."""
+    others = f" and {len(metrics) - _NAMED} more" if len(metrics) > _NAMED else ""
+    return f"without {', '.join(metrics[:_NAMED])}{others}, which have too many series to be looked at all at once"

@@ -1,0 +1,67 @@
+"""Metrics with too many series: what is looked at all at once goes on without them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.store.telemetry.remote.messages import request1
+from tests.store.telemetry.scenes import at, nanos
+
+from wellkept.store.telemetry.crowded import Crowded
+from wellkept.store.telemetry.remote.writer import Version
+from wellkept.store.telemetry.telemetry import Telemetry
+from wellkept.store.telemetry.window import Window
+
+
+def write(telemetry: Telemetry, second: float, **counts: int) -> None:
+    """A sample of so many series of each metric."""
+    series = [
+        ({"__name__": name, "i": str(number)}, [(nanos(second) // 1_000_000, 1.0)])
+        for name, count in counts.items()
+        for number in range(count)
+    ]
+    telemetry.remote.insert(Version.V1, [request1(*series)], nanos(second))
+
+
+def names(window: Window) -> dict[str, int]:
+    found = [series.name for series in window.series]
+    return {name: found.count(name) for name in found}
+
+
+def test_a_burst_of_one_metric_leaves_the_others_to_be_looked_at(
+    telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    telemetry.metrics.crowded = Crowded(telemetry.engine, most=10)
+    write(telemetry, 5, few=3, some=7)
+    assert names(telemetry.metrics.window(at(0), at(20), 10.0)) == {"few": 3, "some": 7}
+    assert not caplog.records
+
+    write(telemetry, 6, burst=50, other_burst=8)
+    for _ in range(2):
+        window = telemetry.metrics.window(at(0), at(20), 10.0)
+        assert names(window) == {"few": 3, "some": 7}
+        assert window.warnings == (
+            "without burst, other_burst, which have too many series to be looked at all at once",
+        )
+    (told,) = caplog.messages
+    assert "burst, other_burst" in told
+    assert names(telemetry.metrics.window(at(0), at(20), 10.0, names=["burst"])) == {"burst": 50}, "asked for by name"
+
+
+def test_what_is_over_crowds_nobody_any_more(telemetry: Telemetry, caplog: pytest.LogCaptureFixture) -> None:
+    telemetry.metrics.crowded = Crowded(telemetry.engine, most=10)
+    write(telemetry, 0, burst=50, many=11)
+    write(telemetry, 5000, few=3, burst=2)
+    telemetry.metrics.window(at(0), at(20), 10.0)
+    caplog.clear()
+
+    window = telemetry.metrics.window(at(4990), at(5010), 10.0)
+    assert names(window) == {"few": 3, "burst": 2}
+    assert window.warnings == ()
+    assert len(caplog.records) == 1, "that nothing is left out any more"
+
+
+def test_more_than_three_are_counted(telemetry: Telemetry) -> None:
+    telemetry.metrics.crowded = Crowded(telemetry.engine, most=2)
+    write(telemetry, 5, a=1, b=4, c=5, d=3, e=6)
+    (told,) = telemetry.metrics.window(at(0), at(20), 10.0).warnings
+    assert told == "without e, c, b and 1 more, which have too many series to be looked at all at once"
