@@ -32,7 +32,7 @@ from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.telemetry import Telemetry
 
 ROOM = 3
-REASON = f"metric load has {ROOM} active series, and may have {ROOM} (ingest.metrics.series_of_metric)"
+REASON = f"metric 'load' has {ROOM} active series, and may have {ROOM} (ingest.metrics.series_of_metric)"
 
 
 @pytest.fixture

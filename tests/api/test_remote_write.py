@@ -145,7 +145,7 @@ def test_series_beyond_the_limit_are_400_with_the_reason(world: Outside, telemet
     answer = post(Doors(remote_write.routes(ingest)), request1(UP, ({"__name__": "up"}, [(AT, 1.0)])), V1)
     ingest.close()
     assert answer.status_code == 400
-    assert "metric up has 1 active series, and may have 1" in answer.text
+    assert "metric 'up' has 1 active series, and may have 1" in answer.text
     assert count(telemetry) == 1
 
 

@@ -40,7 +40,7 @@ class InputError(WellkeptError, ValueError):
 
     def __init__(self, thing: str, rule: str, value: object = None) -> None:
         self.thing, self.rule, self.value = thing, rule, value
-        got = "" if value is None else f", got {_short(value)}"
+        got = "" if value is None else f", got {short(value)}"
         super().__init__(f"{thing}: {rule}{got}")
 
 
@@ -70,7 +70,7 @@ class Problem:
     value: object = None
 
     def __str__(self) -> str:
-        got = "" if self.value is None else f", got {_short(self.value)}"
+        got = "" if self.value is None else f", got {short(self.value)}"
         where = f"line {self.line}: " if self.line else ""
         return f"{where}{self.field}: {self.rule}{got}"
 
@@ -126,6 +126,7 @@ def _rebuilt(kind: type[WellkeptError], arguments: tuple[Any, ...], state: Mappi
     return error
 
 
-def _short(value: object, limit: int = 120) -> str:
+def short(value: object, limit: int = 120) -> str:
+    """A value for a message, whoever it comes from: on one line, and cut where it is long."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

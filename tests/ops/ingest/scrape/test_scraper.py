@@ -257,8 +257,11 @@ def test_a_password_or_a_token_is_read_for_every_scrape(shelf: Shelf, exporter: 
         secret.write_text("sesame\n", encoding="utf-8")
         until(lambda: len({headers["Authorization"] for _, headers in exporter.asked}) == 2)
         assert "sesame" not in str(scraper.status())
+        secret.write_text("sésame\n", encoding="utf-8")
+        until(lambda: any("of ASCII characters" in told["last_error"] for told in scraper.status()["targets"]))
 
-    assert {headers["Authorization"] for _, headers in exporter.asked} == {"Bearer sesame", "Basic bWU6c2VzYW1l"}
+    proofs = {headers["Authorization"] for _, headers in exporter.asked}
+    assert proofs - {"Basic bWU6c8Opc2FtZQ=="} == {"Bearer sesame", "Basic bWU6c2VzYW1l"}
 
 
 def test_a_certificate_is_checked_unless_the_job_says_otherwise(shelf: Shelf) -> None:

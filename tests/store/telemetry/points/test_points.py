@@ -60,7 +60,7 @@ def test_a_burst_of_series_of_one_metric_is_refused_and_others_go_on(limited: Op
     telemetry = limited(series_of_metric=100)
     burst, calm = write(telemetry, wave("burst", 1000), wave("calm", 50))
     assert (burst.items, burst.rejected) == (100, 900)
-    assert burst.reason == ("metric burst has 100 active series, and may have 100 (ingest.metrics.series_of_metric)")
+    assert burst.reason == "metric 'burst' has 100 active series, and may have 100 (ingest.metrics.series_of_metric)"
     assert calm == Receipt(50)
     assert count(telemetry, "metric_series") == count(telemetry, "metric_points") == 150
 
@@ -78,7 +78,7 @@ def test_a_service_and_the_store_have_limits_too(limited: Opening) -> None:
     telemetry = limited(series_of_service=5, series=8)
     one, other = write(telemetry, wave("a", 7, job="api"), wave("b", 7, job="web"))
     assert (one.items, other.items) == (5, 3)
-    assert "service api has 5" in one.reason
+    assert "service 'api' has 5" in one.reason
     assert "the store has 8" in other.reason
 
 
@@ -108,6 +108,16 @@ def test_series_that_could_not_be_written_down_do_not_count_and_are_written_when
     (again,) = write(telemetry, wave("m", 10, job="api"))
     assert again == Receipt(10)
     assert count(telemetry, "metric_series") == telemetry.points.status()["series"] == 10
+
+
+def test_reasons_are_short_whatever_names_there_are(limited: Opening) -> None:
+    telemetry = limited(series_of_metric=1)
+    names = [f"line {number}\nanother{'x' * 1000}" for number in range(5)]
+    (receipt,) = write(telemetry, [row for name in names for row in wave(name, 2)])
+    assert (receipt.items, receipt.rejected) == (5, 5)
+    assert "\n" not in receipt.reason
+    assert len(receipt.reason) < 1000
+    assert receipt.reason.endswith("; and 2 more reasons")
 
 
 def test_what_is_known_is_known_after_a_restart(limited: Opening) -> None:
@@ -149,7 +159,7 @@ def test_a_histogram_counts_as_one_point_for_its_sender(limited: Opening) -> Non
     metrics.add(name="plain").gauge.data_points.add(time_unix_nano=RECEIVED, as_int=1)
     (receipt,) = telemetry.otlp.insert(Signal.METRICS, [request.SerializeToString()], RECEIVED)
     assert (receipt.items, receipt.rejected) == (2, 1)
-    assert "metric bursts_bucket has 3" in receipt.reason
+    assert "metric 'bursts_bucket' has 3" in receipt.reason
 
 
 def test_a_limit_below_nothing_is_a_mistake() -> None:

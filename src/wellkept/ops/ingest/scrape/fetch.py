@@ -115,7 +115,10 @@ def trust_of(tls: Tls) -> ssl.SSLContext:
 def _proof(job: Job) -> dict[str, str]:
     """Who we are. The files are read every time: whoever changes a password does not restart us."""
     if job.bearer_token_file is not None:
-        return {"Authorization": f"Bearer {_secret(job.bearer_token_file)}"}
+        token = _secret(job.bearer_token_file)
+        if not token.isascii():
+            raise ScrapeError(f"{job.bearer_token_file} must hold a token of ASCII characters")
+        return {"Authorization": f"Bearer {token}"}
     if job.basic_auth is not None:
         pair = f"{job.basic_auth.username}:{_secret(job.basic_auth.password_file)}"
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}

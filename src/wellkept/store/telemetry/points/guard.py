@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from wellkept.kernel.errors import short
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.points.decoded import Ids, Whole
 from wellkept.store.telemetry.points.limits import PointLimits
@@ -96,8 +97,8 @@ class Guard:
         of_service = self._of_service[service] if service else 0
         found = (
             ("series", "the store", total, limits.series),
-            ("series_of_metric", f"metric {name}", self._of_metric[name], limits.series_of_metric),
-            ("series_of_service", f"service {service}", of_service, limits.series_of_service),
+            ("series_of_metric", f"metric {short(name)}", self._of_metric[name], limits.series_of_metric),
+            ("series_of_service", f"service {short(service)}", of_service, limits.series_of_service),
         )
         for limit, what, count, most in found:
             if most and count >= most:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 HOUR_MS = 3_600_000
 _REFRESHED_EVERY_S = 60.0
+_TOLD = 3
+"""So many reasons are told to a sender: every metric of a burst may have met its own limit."""
 _ROW = np.dtype([("series", "<u8"), ("time", "<i8"), ("value", "<f8")])
 _INSERT = """
 INSERT INTO metric_points SELECT series, time, value
@@ -184,5 +186,6 @@ def _receipts(points: Points, taken: NDArray[np.bool_], bodies: int, reasons: Se
     whole = np.logical_and.reduceat(taken, np.flatnonzero(begins))
     stored = np.bincount(of_body[whole], minlength=bodies + 1)[1:].tolist()
     lost = np.bincount(of_body[~whole], minlength=bodies + 1)[1:].tolist()
-    reason = "; ".join(reasons) or "their series were refused before, for there are too many"
-    return [Receipt(items, rejected, reason if rejected else "") for items, rejected in zip(stored, lost, strict=True)]
+    left_out = [f"and {len(reasons) - _TOLD} more reasons"] if len(reasons) > _TOLD else []
+    told = "; ".join([*reasons[:_TOLD], *left_out]) or "their series were refused before, for there are too many"
+    return [Receipt(items, rejected, told if rejected else "") for items, rejected in zip(stored, lost, strict=True)]
