@@ -223,7 +223,7 @@ def test_a_point_of_no_age_is_refused_and_stops_nothing(telemetry: Telemetry) ->
         assert "must lie between 1970 and 2100" in receipt.reason
     assert write(telemetry, wave("m", 1, at=0)) == [Receipt(1)]
     skew = telemetry.points.skew.status()
-    assert (skew["points_too_late"], skew["points_too_early"]) == (3, 2)
+    assert (skew["points_too_late"], skew["points_too_early"], skew["most_ahead_s"]) == (3, 2, 0)
     telemetry.tiers.roll_up(datetime.fromtimestamp(AT / 1000 + 86_400, UTC))
 
 
