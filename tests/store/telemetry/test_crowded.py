@@ -40,7 +40,7 @@ def test_a_burst_of_one_metric_leaves_the_others_to_be_looked_at(
         window = telemetry.metrics.window(at(0), at(20), 10.0)
         assert names(window) == {"few": 3, "some": 7}
         assert window.warnings == (
-            "without burst, other_burst, which have too many series to be looked at all at once",
+            "without 'burst', 'other_burst', which have too many series to be looked at all at once",
         )
     (told,) = caplog.messages
     assert "burst, other_burst" in told
@@ -64,4 +64,4 @@ def test_more_than_three_are_counted(telemetry: Telemetry) -> None:
     telemetry.metrics.crowded = Crowded(telemetry.engine, most=2)
     write(telemetry, 5, a=1, b=4, c=5, d=3, e=6)
     (told,) = telemetry.metrics.window(at(0), at(20), 10.0).warnings
-    assert told == "without e, c, b and 1 more, which have too many series to be looked at all at once"
+    assert told == "without 'e', 'c', 'b' and 1 more, which have too many series to be looked at all at once"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from wellkept.kernel.errors import short
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.points.known import SEEN_WITHIN_MS
 
 log = logging.getLogger(__name__)
 
 MOST_SERIES = 200_000
 """A window of half an hour of so many takes about a GiB while it is made."""
-_NOTED_EVERY_MS = 600_000
 _NAMED = 3
 
 _ROWS = "SELECT count() AS rows FROM metric_series"
@@ -43,7 +44,7 @@ class Crowded:
         """
         if self._engine.query(_ROWS)["rows"][0].as_py() <= self._most:
             return []
-        rows = self._engine.query(_CROWDED, {"since": since_ms - _NOTED_EVERY_MS, "most": self._most})
+        rows = self._engine.query(_CROWDED, {"since": since_ms - SEEN_WITHIN_MS, "most": self._most})
         found: list[str] = rows["metric"].to_pylist()
         if found != self._told:
             self._told = found
@@ -54,4 +55,4 @@ class Crowded:
 def warning(metrics: Sequence[str]) -> str:
     """What a reader of a window has to know."""
     others = f" and {len(metrics) - _NAMED} more" if len(metrics) > _NAMED else ""
-    return f"without {', '.join(metrics[:_NAMED])}{others}, which have too many series to be looked at all at once"
+    return f"without {', '.join(map(short, metrics[:_NAMED]))}{others}, which have too many series to be looked at all at once"
