@@ -54,5 +54,6 @@ class Crowded:
 
 def warning(metrics: Sequence[str]) -> str:
     """What a reader of a window has to know."""
+    named = ", ".join(map(short, metrics[:_NAMED]))
     others = f" and {len(metrics) - _NAMED} more" if len(metrics) > _NAMED else ""
-    return f"without {', '.join(map(short, metrics[:_NAMED]))}{others}, which have too many series to be looked at all at once"
+    return f"without {named}{others}, which have too many series to be looked at all at once"
