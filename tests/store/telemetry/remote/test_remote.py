@@ -14,6 +14,7 @@ from tests.store.telemetry.remote.messages import STALE, Labels, Samples, messag
 
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.arrow import text_maps
+from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.remote.writer import Version, check_version
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -237,3 +238,25 @@ def test_metadata_of_version_1_is_noted(telemetry: Telemetry) -> None:
     telemetry.remote.insert(Version.V1, [request1((UP, [(AT, 1.0)])), request.SerializeToString()], RECEIVED)
     rows = telemetry.engine.query("SELECT metric, type, help FROM prometheus_metadata FINAL").to_pylist()
     assert rows == [{"metric": "jobs_total", "type": "counter", "help": "Jobs so far."}]
+
+
+def test_metadata_beside_series_is_noted_too(telemetry: Telemetry) -> None:
+    both_of_them = message("WriteRequest")
+    both_of_them.ParseFromString(request1((UP, [(AT, 1.0)])))
+    both_of_them.metadata.add(type=2, metric_family_name="up", help="Whether it answers.")
+    for _ in range(2):
+        assert telemetry.remote.insert(Version.V1, [both_of_them.SerializeToString()], RECEIVED) == [Receipt(1)]
+        rows = telemetry.engine.query("SELECT metric, help FROM prometheus_metadata FINAL").to_pylist()
+        assert rows == [{"metric": "up", "help": "Whether it answers."}]
+        telemetry.engine.command("TRUNCATE TABLE prometheus_metadata")
+
+
+def test_a_histogram_before_a_sample_is_told_each_time(telemetry: Telemetry) -> None:
+    """Fields may come in any order: the series ends in its sample nevertheless."""
+    labels = request1((UP, []))
+    histogram, sample = b"\x22\x02\x08\x03", request1(({}, [(AT, 1.0)]))[2:]
+    content = labels[2:] + histogram + sample
+    body = b"\x0a" + bytes([len(content)]) + content
+    for _ in range(2):
+        (receipt,) = telemetry.remote.insert(Version.V1, [body], RECEIVED)
+        assert (receipt.items, receipt.rejected) == (1, 1)

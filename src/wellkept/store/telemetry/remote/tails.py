@@ -28,6 +28,7 @@ class Tails:
         self.points = Points.of_samples(
             rows["body"].to_numpy(), rows["raw"].to_numpy(), self._at(), value.astype(np.uint64).view(np.float64)
         )
+        self._has_metadata = bool(rows["has_metadata"].to_numpy().any())
 
     @property
     def is_plain(self) -> NDArray[np.bool_]:
@@ -35,6 +36,10 @@ class Tails:
         more = self._bytes[:, 12:] >> 7
         plain: NDArray[np.bool_] = (self._size > 0) & (more[:, :5] == 1).all(axis=1) & (more[:, 5] == 0)
         return plain
+
+    def tells_of_metrics(self, bodies: int) -> bool:
+        """Whether any of so many requests has metadata: beside its series, or, as most senders do, in their place."""
+        return self._has_metadata or len(np.unique(self.points.body)) < bodies
 
     def _at(self) -> NDArray[np.int64]:
         """The last six bytes of each, seven bits from each byte, the lowest first."""

@@ -46,7 +46,7 @@ class Write1:
             receipts = self._writer.store(tails.points, len(bodies), describe, received_ns // _MS)
         else:
             receipts = self._insert_whole(body, tails, len(bodies), received_ns)
-        if len(np.unique(tails.points.body)) < len(bodies):
+        if tails.tells_of_metrics(len(bodies)):
             self._note_metadata(body, received_ns)
         return receipts
 
@@ -62,19 +62,20 @@ class Write1:
             return self._described(body, received_ns, series[positions])
 
         receipts = self._writer.store(points, bodies, described_at, received_ns // _MS)
-        single = np.flatnonzero((lengths == 1) & tails.is_plain)
+        histograms = rows["histograms"].to_numpy()
+        single = np.flatnonzero((lengths == 1) & (histograms == 0) & tails.is_plain)
         first = np.cumsum(lengths) - lengths
         same = points.at[first[single]] == tails.points.at[single]
         same &= points.value.view(np.uint64)[first[single]] == tails.points.value.view(np.uint64)[single]
         self._writer.learn(tails.points.raw[single[same]], raw[single[same]])
-        return without_histograms(receipts, of_body, rows["histograms"].to_numpy())
+        return without_histograms(receipts, of_body, histograms)
 
     def _described(self, body: bytes, received_ns: int, series: Whole) -> pa.Table:
         labels = self._decode("remote/labels1", body, positions=series.tolist())
         return described(self._engine, labels, received_ns)
 
     def _note_metadata(self, body: bytes, received_ns: int) -> None:
-        """Senders tell of their metrics in requests of their own, which hold no series."""
+        """Remember the types, the units and the help of metrics."""
         parameters = {
             "received": received_ns,
             "schema": schema_path("remote/metadata1"),
