@@ -85,7 +85,7 @@ class Ingest:
         Raises:
             InputError: the body is of another version or of no version at all.
             TooLargeError: the body is over the limit.
-            OverloadError: the queue is full.
+            OverloadError: the queue is full, or the disk has no room.
         """
         if len(body) > self.settings.max_body_bytes:
             limit = self.settings.max_body_bytes

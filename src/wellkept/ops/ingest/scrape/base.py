@@ -34,7 +34,7 @@ class Sink(Protocol):
 
         Raises:
             InputError: the body is not what it should be, or over the limit.
-            OverloadError: the queue is full.
+            OverloadError: the queue is full, or the disk has no room.
         """
         ...
 
