@@ -23,6 +23,8 @@ T = TypeVar("T")
 PATIENCE_S = 60.0
 JOB = 'job="bench-node"'
 REPORTS = re.compile(r"up|scrape_.*")
+ASKING = re.compile(r"node_(netstat|sockstat|procs)_")
+"""Connections and processes: every look at them makes one more."""
 _LABEL = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"')
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"'}
 
@@ -49,13 +51,16 @@ def main(exporter: str, address: str, token: str, file: Path) -> None:
 
 
 def compared(http: httpx.Client, place: str) -> dict[str, Any]:
-    """What two requests before and after a scrape agree on must be what is stored."""
+    """What two requests before and after some scrapes agree on must be what is stored, if the scrapes agree, too."""
     before = page(place)
-    scraped = value(http, f"count_over_time(up{{{JOB}}}[1h])")
-    until(lambda: value(http, f"count_over_time(up{{{JOB}}}[1h])") >= scraped + 2)
-    stored = page_series(http)
+    earlier = scraped_after(http, scrapes(http) + 1)
+    stored = scraped_after(http, scrapes(http))
     after = page(place)
-    steady = {series: told for series, told in before.items() if after.get(series) == told and is_of_the_node(series)}
+    steady = {
+        series: told
+        for series, told in before.items()
+        if after.get(series) == told and earlier.get(series) == stored.get(series) and is_of_the_node(series)
+    }
     lasting = {series for series in before if series in after}
     return {
         "series": len(lasting),
@@ -66,9 +71,20 @@ def compared(http: httpx.Client, place: str) -> dict[str, Any]:
     }
 
 
+def scrapes(http: httpx.Client) -> float:
+    return value(http, f"count_over_time(up{{{JOB}}}[1h])")
+
+
+def scraped_after(http: httpx.Client, count: float) -> dict[Series, float]:
+    """What is stored of the exporter's page after more than so many scrapes."""
+    until(lambda: scrapes(http) > count)
+    return page_series(http)
+
+
 def is_of_the_node(series: Series) -> bool:
-    """What the exporter says of itself may have changed twice, back to what it was."""
-    return dict(series)["__name__"].startswith("node_")
+    """What the exporter says of itself, and of those who ask it, may have changed twice, back to what it was."""
+    name = dict(series)["__name__"]
+    return name.startswith("node_") and not ASKING.match(name)
 
 
 def page(place: str) -> dict[Series, float]:
@@ -81,6 +97,8 @@ def sample(line: str) -> tuple[Series, float]:
     told, _, number = line.rpartition(" ")
     name, _, labels = told.partition("{")
     found = {key: re.sub(r"\\(.)", lambda part: _ESCAPES[part[1]], text) for key, text in _LABEL.findall(labels)}
+    for bound in found.keys() & {"le", "quantile"}:  # bounds have one spelling, as Prometheus 3 and OpenMetrics have it
+        found[bound] = str(float(found[bound])).replace("inf", "+Inf")
     return frozenset({"__name__": name, **{key: text for key, text in found.items() if text}}.items()), float(number)
 
 
