@@ -36,6 +36,16 @@ def looked_up(column: pa.ChunkedArray, key: str) -> pa.ChunkedArray:
     return pc.fill_null(pc.map_lookup(column, key, "first"), "")
 
 
+def map_sizes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """How many bytes the keys and values of each map of such a column take."""
+    sizes = [np.empty(0, np.int64)]
+    for chunk in column.chunks:
+        lengths = pc.add(pc.binary_length(chunk.keys), pc.binary_length(chunk.items)).to_numpy(zero_copy_only=False)
+        total = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        sizes.append(np.diff(total[chunk.offsets.to_numpy() - chunk.offsets[0].as_py()]))
+    return np.concatenate(sizes)
+
+
 def stream(table: pa.Table) -> pa.Buffer:
     """A table as the engine reads it from a file: an Arrow stream."""
     sink = pa.BufferOutputStream()

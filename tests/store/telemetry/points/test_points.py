@@ -120,6 +120,15 @@ def test_reasons_are_short_whatever_names_there_are(limited: Opening) -> None:
     assert receipt.reason.endswith("; and 2 more reasons")
 
 
+def test_a_series_whose_labels_are_endless_is_refused_alone(telemetry: Telemetry) -> None:
+    endless = wave("m", 1, text="x" * (64 << 10)) + wave("n" * (65 << 10), 1)
+    (receipt,) = write(telemetry, endless + wave("m", 2, text="x" * (63 << 10)))
+    assert (receipt.items, receipt.rejected) == (2, 2)
+    assert "metric 'm' has a name and labels of 65543 bytes, and may have 65536" in receipt.reason
+    assert telemetry.points.status()["refused"] == {"labels": 2}
+    assert count(telemetry, "metric_series") == 2
+
+
 def test_what_is_known_is_known_after_a_restart(limited: Opening) -> None:
     now = time.time_ns()  # the guard counts what was seen of late, by the engine's own clock
     write(limited(series_of_metric=10), wave("m", 10, at=now // 1_000_000), at=now)

@@ -17,6 +17,9 @@ from wellkept.store.telemetry.points.limits import PointLimits
 COUNTED_EVERY_S = 600.0
 """What has not been seen for long stops counting, and makes room, when the series are counted anew."""
 
+MOST_LABELS_BYTES = 64 << 10
+"""Whoever asks for a series gets its name and labels spelled out, and a body may be one long label."""
+
 _ACTIVE = "FROM metric_series WHERE last_seen >= now64(3) - toIntervalSecond({active:UInt32})"
 # Rows of one series lie side by side, so it is quicker to join them here than to have the engine group them.
 _SEEN = f"SELECT series, toUnixTimestamp64Milli(last_seen) AS noted {_ACTIVE} ORDER BY series"
@@ -63,15 +66,16 @@ class Guard:
         place = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
         return np.where(self._known[place] == ids, self._noted[place], 0)
 
-    def admit(self, names: Sequence[str], services: Sequence[str]) -> dict[int, str]:
+    def admit(self, names: Sequence[str], services: Sequence[str], sizes: Sequence[int]) -> dict[int, str]:
         """Let new series in; gives those that are refused, by their index, with the reason.
 
-        Those that are let in count, until they are withdrawn; they are known once they are noted.
+        ``sizes``: the bytes of the labels of each. Those that are let in count, until they are withdrawn; they are known
+        once they are noted.
         """
         refused: dict[int, str] = {}
         total = len(self._known)
-        for index, (name, service) in enumerate(zip(names, services, strict=True)):
-            if reason := self._full(total, name, service):
+        for index, (name, service, size) in enumerate(zip(names, services, sizes, strict=True)):
+            if reason := self._large(name, size) or self._full(total, name, service):
                 refused[index] = reason
                 continue
             total += 1
@@ -91,19 +95,28 @@ class Guard:
         self._known = np.insert(self._known, place, ids[order])
         self._noted = np.insert(self._noted, place, np.maximum(at[order], 1))
 
+    def _large(self, name: str, size: int) -> str:
+        """Whether a series is called by more than is stored; empty where it is not."""
+        if len(name) + size <= MOST_LABELS_BYTES:
+            return ""
+        self.refused["labels"] += 1
+        got, most = len(name) + size, MOST_LABELS_BYTES
+        return f"a series of metric {short(name)} has a name and labels of {got} bytes, and may have {most}"
+
     def _full(self, total: int, name: str, service: str) -> str:
         """Which limit a new series of this metric and service meets; empty where there is room."""
         limits = self._limits
         of_service = self._of_service[service] if service else 0
         found = (
-            ("series", "the store", total, limits.series),
-            ("series_of_metric", f"metric {short(name)}", self._of_metric[name], limits.series_of_metric),
-            ("series_of_service", f"service {short(service)}", of_service, limits.series_of_service),
+            ("series", "the store", "", total, limits.series),
+            ("series_of_metric", "metric", name, self._of_metric[name], limits.series_of_metric),
+            ("series_of_service", "service", service, of_service, limits.series_of_service),
         )
-        for limit, what, count, most in found:
+        for limit, what, called, count, most in found:
             if most and count >= most:
                 self.refused[limit] += 1
-                return f"{what} has {count} active series, and may have {most} (ingest.metrics.{limit})"
+                which = f"{what} {short(called)}" if called else what
+                return f"{which} has {count} active series, and may have {most} (ingest.metrics.{limit})"
         return ""
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import OverloadError, StoreError
-from wellkept.store.telemetry.arrow import looked_up
+from wellkept.store.telemetry.arrow import looked_up, map_sizes
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.points.decoded import DESCRIBED, Describe, Ids, Points, Whole
 from wellkept.store.telemetry.points.guard import Guard
@@ -128,7 +128,8 @@ class PointWriter:
         new = rows.take(pa.array(fresh))
         names: list[str] = new["name"].to_pylist()
         services: list[str] = looked_up(new["resource_attributes"], "service.name").to_pylist()
-        refused = self._guard.admit(names, services)
+        sizes = map_sizes(new["attributes"]) + map_sizes(new["resource_attributes"])
+        refused = self._guard.admit(names, services, sizes.tolist())
         let_in = [index for index in range(len(fresh)) if index not in refused]
         written = fresh[let_in]
         try:
