@@ -69,8 +69,8 @@ class Guard:
     def admit(self, names: Sequence[str], services: Sequence[str], sizes: Sequence[int]) -> dict[int, str]:
         """Let new series in; gives those that are refused, by their index, with the reason.
 
-        ``sizes``: the bytes of the labels of each. Those that are let in count, until they are withdrawn; they are known
-        once they are noted.
+        ``sizes``: the bytes of the labels of each. Those that are let in count, until they are withdrawn; they are
+        known once they are noted.
         """
         refused: dict[int, str] = {}
         total = len(self._known)
