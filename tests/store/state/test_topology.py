@@ -43,6 +43,13 @@ def test_an_entity_is_as_it_was_last_seen_and_an_edge_since_it_was_first(rows: T
     assert rows.edges(at(60)) == [RUNS_ON]
 
 
+def test_a_moment_holds_nothing_that_came_later(rows: TopologyRows) -> None:
+    rows.observe([HOST], [], at(0))
+    rows.observe([HOST, SHOP], [], at(100))
+    assert rows.entities(None, at(99)) == [HOST]
+    assert rows.entities(None, at(100)) == [HOST, SHOP]
+
+
 def test_an_edge_holds_from_its_beginning(rows: TopologyRows) -> None:
     rows.observe([], [replace(RUNS_ON, since=at(100))], at(100))
     assert rows.edges(at(99)) == []

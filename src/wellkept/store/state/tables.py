@@ -44,6 +44,7 @@ entities = Table(
     Column("kind", String(40), nullable=False, index=True),
     Column("last_seen", Moment, nullable=False),
     Column("body", JSON, nullable=False),
+    Column("first_seen", Moment),
 )
 
 edges = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
@@ -22,13 +22,13 @@ class TopologyRows:
         self._forget_after = forget_after
 
     def observe(self, seen: Iterable[Entity], links: Iterable[Edge], at: datetime) -> None:
-        """Note that these exist at ``at``; an edge keeps the moment since which it is known."""
-        entity_rows = [{"id": e.id, "kind": e.kind, "last_seen": at, "body": encode(e)} for e in seen]
+        """Note that these exist at ``at``; both keep the moment since which they are known."""
+        entity_rows = [{"id": e.id, "kind": e.kind, "last_seen": at, "body": encode(e), "first_seen": at} for e in seen]
         edge_rows = [
             {"source": e.source, "target": e.target, "kind": e.kind, "since": e.since, "last_seen": at} for e in links
         ]
         with self._state.transaction() as connection:
-            upsert(connection, entities, entity_rows)
+            upsert(connection, entities, entity_rows, keep=frozenset({"first_seen"}))
             upsert(connection, edges, edge_rows, keep=frozenset({"since"}))
 
     def entity(self, entity: str) -> Entity | None:
@@ -37,11 +37,13 @@ class TopologyRows:
         return decode(Entity, body) if body is not None else None
 
     def entities(self, kind: EntityKind | None, at: datetime | None) -> list[Entity]:
+        """The entities that were there at ``at`` (None: all that are known), ordered."""
         query = select(entities.c.body).order_by(entities.c.id)
         if kind is not None:
             query = query.where(entities.c.kind == kind)
         if at is not None:
-            query = query.where(entities.c.last_seen >= at - self._forget_after)
+            had_come = or_(entities.c.first_seen.is_(None), entities.c.first_seen <= at)
+            query = query.where(had_come, entities.c.last_seen >= at - self._forget_after)
         with self._state.reading() as connection:
             return [decode(Entity, body) for body in connection.execute(query).scalars()]
 
