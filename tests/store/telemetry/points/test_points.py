@@ -129,6 +129,25 @@ def test_a_series_whose_labels_are_endless_is_refused_alone(telemetry: Telemetry
     assert count(telemetry, "metric_series") == 2
 
 
+def test_a_count_that_fails_holds_nothing_up(limited: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = limited(series_of_metric=3)
+    query = telemetry.engine.query
+
+    def failing(sql: str, *rest: Any, **more: Any) -> Any:
+        if "FROM metric_series" in sql:
+            raise StoreError("telemetry engine: too slow")
+        return query(sql, *rest, **more)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(telemetry.engine, "query", failing)
+        with pytest.raises(StoreError):
+            write(telemetry, wave("m", 1))
+    write(telemetry, wave("m", 2))
+    monkeypatch.setattr("wellkept.store.telemetry.points.guard.COUNTED_EVERY_S", 0.0)
+    monkeypatch.setattr(telemetry.engine, "query", failing)
+    assert write(telemetry, wave("m", 4, at=AT + 1))[0].items == 3, "the limit holds by what was counted before"
+
+
 def test_what_is_known_is_known_after_a_restart(limited: Opening) -> None:
     now = time.time_ns()  # the guard counts what was seen of late, by the engine's own clock
     write(limited(series_of_metric=10), wave("m", 10, at=now // 1_000_000), at=now)

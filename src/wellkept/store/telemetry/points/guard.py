@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import collections
+import logging
 import time
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from wellkept.kernel.errors import short
+from wellkept.kernel.errors import OverloadError, StoreError, short
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.points.decoded import Ids, Whole
 from wellkept.store.telemetry.points.limits import PointLimits
+
+log = logging.getLogger(__name__)
 
 COUNTED_EVERY_S = 600.0
 """What has not been seen for long stops counting, and makes room, when the series are counted anew."""
@@ -47,17 +50,32 @@ class Guard:
         return len(self._known)
 
     def recount(self) -> bool:
-        """Count anew if it is time to; whether it was."""
+        """Count anew if it is time to; whether that was done. Where it fails, what was counted before goes on to hold.
+
+        Raises:
+            StoreError, OverloadError: nothing was counted yet.
+        """
         if time.monotonic() - self._counted_at < COUNTED_EVERY_S:
             return False
+        try:
+            self._count()
+        except (StoreError, OverloadError) as error:
+            if self._counted_at == -np.inf:
+                raise
+            log.warning("series could not be counted anew: %s", error)
+            self._counted_at = time.monotonic()
+            return False
+        return True
+
+    def _count(self) -> None:
         active: dict[str, object] = {"active": int(self._limits.active_s)}
-        rows = self._engine.query(_SEEN, active, writing=True)
+        rows, metrics, services = (
+            self._engine.query(sql, active, writing=True) for sql in (_SEEN, _OF_METRIC, _OF_SERVICE)
+        )
         self._known, first = np.unique(rows["series"].to_numpy(), return_index=True)
         self._noted = np.maximum.reduceat(rows["noted"].to_numpy(), first) if len(first) else np.empty(0, np.int64)
-        self._of_metric = _counted(self._engine.query(_OF_METRIC, active, writing=True))
-        self._of_service = _counted(self._engine.query(_OF_SERVICE, active, writing=True))
+        self._of_metric, self._of_service = _counted(metrics), _counted(services)
         self._counted_at = time.monotonic()
-        return True
 
     def noted(self, ids: Ids) -> Whole:
         """When each was last written down as seen, in milliseconds; 0 for a series that is not there."""
