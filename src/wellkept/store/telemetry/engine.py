@@ -39,7 +39,13 @@ _SESSION = (
 )
 """What every connection is set to. Two threads a query: one query must not starve the others of a small machine."""
 
-_DECODING = ", format_schema = {schema:String}, query_plan_enable_optimizations = 0, max_threads = 1"
+DECODING_BYTES, DECODED_ROWS = 1 << 30, 4_000_000
+"""What decoding a group may take, and what it may give: many times what ordinary ones do, and far less than what
+millions of empty messages in one body would."""
+_DECODING = (
+    ", format_schema = {schema:String}, query_plan_enable_optimizations = 0, max_threads = 1"
+    f", max_memory_usage = {DECODING_BYTES}, max_result_rows = {DECODED_ROWS}"
+)
 """To decode a body is one pass: a plan that is made better costs more than it saves, and one thread keeps the order."""
 
 
@@ -179,7 +185,8 @@ class EmbeddedEngine:
             text, values["schema"] = text + _DECODING, schema
         with self._files.holding(body) as path:
             values["body"] = path
-            return self._read("decode", text, values, self._writers if writing else self._readers)
+            what = "decode" if schema else "look at a body"
+            return self._read(what, text, values, self._writers if writing else self._readers)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:
         if _INSERT.match(sql):

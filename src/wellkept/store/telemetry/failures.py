@@ -7,7 +7,8 @@ from pathlib import Path
 
 from wellkept.kernel.errors import OverloadError, StoreError
 
-_TOO_MANY_PARTS, _MEMORY_LIMIT, _TOO_SLOW = 252, 241, 159
+_TOO_MANY_PARTS, _MEMORY_LIMIT, _TOO_SLOW, _TOO_MANY_ROWS = 252, 241, 159, 396
+_OF_QUERY = "Query memory limit"
 _NO_SPACE = 243
 _UNWRITTEN = frozenset(
     {
@@ -59,6 +60,8 @@ def translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
     if code == _TOO_MANY_PARTS and _PARTITIONS in text:
         return BodyError("must not be of so many different days")
     is_full = code == _NO_SPACE or (code in _UNWRITTEN and _FULL.search(text) is not None)
+    if what == "decode" and (code == _TOO_MANY_ROWS or (code == _MEMORY_LIMIT and _OF_QUERY in text)):
+        return BodyError("holds too much to be decoded at once: send it as several requests")
     if is_full or code in (_TOO_MANY_PARTS, _MEMORY_LIMIT):
         return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
     if code == _TOO_SLOW:

@@ -232,6 +232,17 @@ def test_damage_is_the_senders_fault(telemetry: Telemetry, version: Version, req
         telemetry.remote.insert(version, [body[:-5]], RECEIVED)
 
 
+@pytest.mark.parametrize(
+    ("version", "body"),
+    [(Version.V1, b"\x0a\x00" * (5 << 20)), (Version.V2, b"\x2a\x00" * (9 << 20))],
+    ids=["1.0", "2.0"],
+)
+def test_millions_of_empty_series_are_the_senders_fault(telemetry: Telemetry, version: Version, body: bytes) -> None:
+    """Compressed, such a body is small; decoded, it would take gigabytes."""
+    with pytest.raises(InputError, match="holds too much to be decoded at once"):
+        telemetry.remote.insert(version, [body], RECEIVED)
+
+
 def test_metadata_of_version_1_is_noted(telemetry: Telemetry) -> None:
     request = message("WriteRequest")
     request.metadata.add(type=1, metric_family_name="jobs_total", help="Jobs so far.", unit="")
