@@ -133,7 +133,7 @@ def half_load(server: Server, payloads: tuple[Payload, Payload], per_s: float) -
 
 @contextlib.contextmanager
 def querying(server: Server) -> Iterator[list[float]]:
-    """Asks for a day of one metric again and again; gives the seconds of each answer."""
+    """Asks for a day of one metric again and again; gives the seconds until each answer was there."""
     taken: list[float] = []
     over = threading.Event()
 
@@ -142,9 +142,9 @@ def querying(server: Server) -> Iterator[list[float]]:
             end = int(time.time())
             asked = {"query": 'queue_length{cluster="north-1"}', "start": end - 86_400, "end": end, "step": 60}
             begun = time.perf_counter()
-            answer = server.ask(f"{server.query}/query_range?{urllib.parse.urlencode(asked)}")
+            answer = server.read(f"{server.query}/query_range?{urllib.parse.urlencode(asked)}")
             taken.append(time.perf_counter() - begun)
-            assert len(answer["data"]["result"]) == DAY_SERIES
+            assert answer.count(b'"metric":') == DAY_SERIES
 
     thread = threading.Thread(target=ask)
     thread.start()

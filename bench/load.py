@@ -27,6 +27,8 @@ HEAD = struct.Struct("<II")
 PER_REQUEST = 2000
 """Samples of remote write in a request."""
 PATIENCE_S = 60.0
+MOST_AHEAD = 8
+"""So many requests may a connection be ahead of the last one."""
 
 METRICS = {
     "http_requests_total": "counter",
@@ -193,13 +195,11 @@ def send(
     context = multiprocessing.get_context("spawn")
     processes = min(payload.shards, 2)
     barrier, results = context.Barrier(processes), context.Queue()
+    progress = context.Array("i", payload.shards, lock=False)
     pace = payload.shards / per_s if per_s else 0.0
-    given = {**payload.headers, **(headers or {})}
+    job = _Job(payload.folder, url, {**payload.headers, **(headers or {})}, pace, limit_s, progress)
     workers = [
-        context.Process(
-            target=_work,
-            args=(payload.folder, range(n, payload.shards, processes), url, given, pace, limit_s, barrier, results),
-        )
+        context.Process(target=_work, args=(job, range(n, payload.shards, processes), barrier, results))
         for n in range(processes)
     ]
     for worker in workers:
@@ -216,26 +216,30 @@ def send(
     return Sent(sum(one["items"] for one in found), wall, latencies, statuses, sum(one["cpu_s"] for one in found))
 
 
-def _work(
-    folder: Path,
-    shards: Sequence[int],
-    url: str,
-    headers: dict[str, str],
-    pace: float,
-    limit_s: float,
-    barrier: Any,
-    results: Any,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What every connection does. ``progress``: requests that each shard has sent, in memory that all share.
+
+    The shards of a real sender are about as far as one another, and some receivers refuse what is an hour behind; so no
+    connection runs far ahead of the last.
+    """
+
+    folder: Path
+    url: str
+    headers: dict[str, str]
+    pace: float
+    limit_s: float
+    progress: Any
+
+
+def _work(job: _Job, shards: Sequence[int], barrier: Any, results: Any) -> None:
     """A process of several connections, each a thread."""
     mine: dict[str, Any] = {"items": 0, "latencies": [], "statuses": {}}
     lock = threading.Lock()
     barrier.wait()
     mine["begun"] = time.perf_counter()
-    stop = mine["begun"] + limit_s
-    threads = [
-        threading.Thread(target=_connection, args=(folder / f"{shard}", url, headers, pace, stop, mine, lock))
-        for shard in shards
-    ]
+    stop = mine["begun"] + job.limit_s
+    threads = [threading.Thread(target=_connection, args=(job, shard, stop, mine, lock)) for shard in shards]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -244,18 +248,18 @@ def _work(
     results.put(mine)
 
 
-def _connection(
-    file: Path, url: str, headers: dict[str, str], pace: float, stop: float, mine: dict[str, Any], lock: Any
-) -> None:
+def _connection(job: _Job, shard: int, stop: float, mine: dict[str, Any], lock: Any) -> None:
     """Post a shard; what is refused for the moment (429, 503) comes again after the time it was told."""
-    parts = urlsplit(url)
+    parts = urlsplit(job.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     due = time.perf_counter()
-    for body, items in frames(file):
+    for number, (body, items) in enumerate(frames(job.folder / f"{shard}")):
+        while number - min(job.progress) > MOST_AHEAD:
+            time.sleep(0.001)
         while time.perf_counter() < stop:
             time.sleep(max(0.0, due - time.perf_counter()))
             begun = time.perf_counter()
-            connection.request("POST", parts.path, body, headers)
+            connection.request("POST", parts.path, body, job.headers)
             answer = connection.getresponse()
             answer.read()
             taken = time.perf_counter() - begun
@@ -267,7 +271,9 @@ def _connection(
             if answer.status not in (429, 503):
                 break
             time.sleep(float(answer.headers.get("Retry-After", "1")))
-        due += items * pace
+        due += items * job.pace
+        job.progress[shard] = number + 1
+    job.progress[shard] = 1 << 30
     connection.close()
 
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,15 @@ class Server:
 
     def ask(self, path: str, body: bytes | None = None) -> Any:
         """The JSON answer of a path."""
+        text = self.read(path, body)
+        return json.loads(text) if text[:1] in (b"{", b"[") else text.decode()
+
+    def read(self, path: str, body: bytes | None = None) -> bytes:
+        """The answer of a path as it came."""
         request = urllib.request.Request(f"{self.address}{path}", data=body, headers=self.headers)
         with urllib.request.urlopen(request, timeout=120) as answer:
-            text = answer.read()
-        return json.loads(text) if text[:1] in (b"{", b"[") else text.decode()
+            content: bytes = answer.read()
+        return content
 
 
 @contextlib.contextmanager
@@ -102,7 +107,11 @@ def victoria_metrics(program: str) -> Iterator[Server]:
 
 
 def stored_bytes(server: Server) -> int:
-    """What the server's data takes on disk once everything is written out and merged."""
+    """What the server's data takes on disk once everything is written out and merged.
+
+    Our engine keeps what it has merged for eight minutes, in case that the machine goes down; the server says what the
+    rest takes.
+    """
     if server.name == "prometheus":
         time.sleep(SETTLED_S)
         name = server.ask("/api/v1/admin/tsdb/snapshot", b"")["data"]["name"]
@@ -110,8 +119,8 @@ def stored_bytes(server: Server) -> int:
     if server.name == "victoria-metrics":
         server.ask("/internal/force_flush")
         server.ask("/internal/force_merge")
-        return _settled(server.folder / "data") + _size(server.folder / "indexdb")
-    return _settled(server.folder / "store")
+        return _settled(lambda: _size(server.folder / "data") + _size(server.folder / "indexdb"))
+    return _settled(lambda: int(server.ask("/api/v1/status")["storage"]["bytes"]))
 
 
 def found(peers: Path | None, program: str) -> str | None:
@@ -125,10 +134,10 @@ def found(peers: Path | None, program: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def _settled(folder: Path) -> int:
-    """The size of a folder that has stopped changing."""
+def _settled(size_of: Callable[[], int]) -> int:
+    """A size that has stopped changing."""
     stop, size = time.monotonic() + SETTLES_AT_MOST_S, -1
-    while time.monotonic() < stop and size != (size := _size(folder)):
+    while time.monotonic() < stop and size != (size := size_of()):
         time.sleep(SETTLED_S)
     return size
 
