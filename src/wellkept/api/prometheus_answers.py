@@ -8,7 +8,7 @@ import orjson
 
 from wellkept.api.prometheus_asked import Asked
 from wellkept.store.telemetry.promql.catalogue import Metadata
-from wellkept.store.telemetry.promql.figures import all_shown, dumped, opened, shown
+from wellkept.store.telemetry.promql.figures import all_shown, dumped, pairs_of, shown
 from wellkept.store.telemetry.promql.promql import Answer
 from wellkept.store.telemetry.promql.source import RawSeries
 from wellkept.store.telemetry.promql.values import Labels, Scalar, Text, Vector
@@ -39,16 +39,18 @@ def result_of(answer: Answer, asked: Asked) -> dict[str, object]:
 def matrix_of(answer: Answer, asked: Asked) -> dict[str, object]:
     """The answer to a range query, series in the order of their labels."""
     asked.warnings.extend(answer.warnings)
-    times = [opened(seconds(millis)) for millis in answer.steps.millis.tolist()]
+    times = [seconds(millis) for millis in answer.steps.millis.tolist()]
+    every = pairs_of(times)
     if isinstance(answer.value, Scalar):
-        return _result("matrix", [{"metric": {}, "values": orjson.Fragment(dumped(times, answer.value.values))}])
+        return _result("matrix", [{"metric": {}, "values": orjson.Fragment(dumped(every, answer.value.values))}])
     assert isinstance(answer.value, Vector), "a range query gives series"
     vector = answer.value
     order = sorted(range(len(vector.labels)), key=vector.labels.__getitem__)
     rows: list[object] = []
     for row in asked.cut(order, EVERY_SERIES):
         there = vector.present[row]
-        values = dumped(compress(times, there.tolist()), vector.values[row][there])
+        pairs = every if there.all() else pairs_of(compress(times, there.tolist()))
+        values = dumped(pairs, vector.values[row][there])
         rows.append({"metric": metric_of(vector.labels[row]), "values": orjson.Fragment(values)})
     return _result("matrix", rows)
 

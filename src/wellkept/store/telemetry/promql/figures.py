@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
 
 import numpy as np
@@ -42,20 +41,22 @@ def all_shown(values: list[float]) -> list[str]:
     ]
 
 
-def dumped(openings: Iterable[bytes], values: NDArray[np.float64]) -> bytes:
-    """A JSON list of pairs: ``openings`` are the moments as JSON with what stands before a value (``opened``).
+def pairs_of(moments: Iterable[float]) -> bytes:
+    """A JSON list of pairs, of which the moments are there, and the values are to be filled in (``dumped``)."""
+    return b"[" + b",".join(b'[%s,"%%b"]' % orjson.dumps(moment) for moment in moments) + b"]"
+
+
+def dumped(pairs: bytes, values: NDArray[np.float64]) -> bytes:
+    """The list with its values.
 
     A day by the minute of 500 series is 720,000 values; made one by one they would keep the server busy for most of a
     second. So all are written as texts at once.
     """
+    if not len(values):
+        return pairs
     written = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)
     if b"e" in written or b"n" in written:
         texts = [text.encode() for text in all_shown(values.tolist())]
     else:
         texts = (written[1:-1] + b",").replace(b".0,", b",")[:-1].split(b",")
-    return b"[" + b'"],'.join(map(operator.add, openings, texts)) + (b'"]]' if len(values) else b"]")
-
-
-def opened(moment: float) -> bytes:
-    """A moment and what stands before its value."""
-    return b'[%s,"' % orjson.dumps(moment)
+    return pairs % tuple(texts)
