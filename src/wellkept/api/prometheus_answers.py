@@ -8,7 +8,7 @@ import orjson
 
 from wellkept.api.prometheus_asked import Asked
 from wellkept.store.telemetry.promql.catalogue import Metadata
-from wellkept.store.telemetry.promql.figures import all_shown, dumped, pairs_of, shown
+from wellkept.store.telemetry.promql.figures import all_shown, dumped, moments_of, pairs_of, shown
 from wellkept.store.telemetry.promql.promql import Answer
 from wellkept.store.telemetry.promql.source import RawSeries
 from wellkept.store.telemetry.promql.values import Labels, Scalar, Text, Vector
@@ -39,7 +39,7 @@ def result_of(answer: Answer, asked: Asked) -> dict[str, object]:
 def matrix_of(answer: Answer, asked: Asked) -> dict[str, object]:
     """The answer to a range query, series in the order of their labels."""
     asked.warnings.extend(answer.warnings)
-    times = [seconds(millis) for millis in answer.steps.millis.tolist()]
+    times = moments_of(seconds(millis) for millis in answer.steps.millis.tolist())
     every = pairs_of(times)
     if isinstance(answer.value, Scalar):
         return _result("matrix", [{"metric": {}, "values": orjson.Fragment(dumped(every, answer.value.values))}])

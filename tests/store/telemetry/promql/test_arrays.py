@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wellkept.store.telemetry.promql.aggregation import Grouping, aggregated
 from wellkept.store.telemetry.promql.buckets import histogram_quantile
 from wellkept.store.telemetry.promql.errors import EvaluationError
-from wellkept.store.telemetry.promql.figures import all_shown, dumped, pairs_of, positional, shown
+from wellkept.store.telemetry.promql.figures import all_shown, dumped, moments_of, pairs_of, positional, shown
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.operators import Matching, Operator, between, in_sets
 from wellkept.store.telemetry.promql.steps import Steps
@@ -247,5 +247,5 @@ def test_a_subquery_looks_at_multiples_of_its_step_in_the_windows(
 @given(st.lists(st.floats() | st.integers(-(10**6), 10**6).map(float) | st.sampled_from([-0.0, 100.0, 1.05, 10.0])))
 def test_pairs_are_dumped_as_they_are_shown_one_by_one(numbers: list[float]) -> None:
     moments = [1_795_000_000 + 0.5 * place for place in range(len(numbers))]
-    text = dumped(pairs_of(moments), np.array(numbers))
+    text = dumped(pairs_of(moments_of(moments)), np.array(numbers))
     assert json.loads(text) == [list(pair) for pair in zip(moments, all_shown(numbers), strict=True)]

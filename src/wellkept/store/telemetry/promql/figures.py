@@ -41,9 +41,14 @@ def all_shown(values: list[float]) -> list[str]:
     ]
 
 
-def pairs_of(moments: Iterable[float]) -> bytes:
-    """A JSON list of pairs, of which the moments are there, and the values are to be filled in (``dumped``)."""
-    return b"[" + b",".join(b'[%s,"%%b"]' % orjson.dumps(moment) for moment in moments) + b"]"
+def moments_of(moments: Iterable[float]) -> list[bytes]:
+    """Each moment as the beginning of a JSON pair, with a place for its value (``dumped``)."""
+    return [b'[%s,"%%b"]' % orjson.dumps(moment) for moment in moments]
+
+
+def pairs_of(moments: Iterable[bytes]) -> bytes:
+    """A JSON list of pairs with places for their values."""
+    return b"[" + b",".join(moments) + b"]"
 
 
 def dumped(pairs: bytes, values: NDArray[np.float64]) -> bytes:
