@@ -52,7 +52,8 @@ def version_of(request: Request) -> Version:
     proto = str(given.get_param("proto", ""))
     if given.get_content_type() != _MEDIA or proto not in _PROTOS:
         told = plain(request.headers, "content-type")
-        raise UnsupportedError(f"{WHAT}, Content-Type", f"must be {_MEDIA}, with proto one of {[*_PROTOS][1:]}", told)
+        rule = f"must be {_MEDIA}, with proto={' or proto='.join(filter(None, _PROTOS))}"
+        raise UnsupportedError(f"{WHAT}, Content-Type", rule, told)
     if (coding := plain(request.headers, "content-encoding").lower()) not in ("snappy", ""):
         raise UnsupportedError(f"{WHAT}, Content-Encoding", "must be snappy", coding)
     version = _PROTOS[proto]
