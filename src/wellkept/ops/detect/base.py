@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
+from wellkept.ops.detect.baseline.base import Scores
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
 
@@ -80,7 +81,9 @@ class View:
     The four windows share one grid of ``times`` (seconds since the epoch, the end of each step, evenly
     ``step_s`` apart) and hold NaN where nothing was measured. ``open`` are the findings that are open now, by
     fingerprint: a detector keeps judging an open finding by the band that it was opened with, so that trouble that
-    lasts does not become the new normal.
+    lasts does not become the new normal. ``scores``: what the baseline says of the newest steps, by the name of the
+    window (``metrics``, ``red``, ``exclusive``, ``logs``); arrays [K, S] for its last K steps and its S series. Empty
+    where no baseline is kept.
     """
 
     metrics: Window
@@ -90,6 +93,7 @@ class View:
     step_s: float
     graph: Graph
     open: Mapping[str, Finding] = field(default_factory=dict)
+    scores: Mapping[str, Scores] = field(default_factory=dict)
 
 
 @runtime_checkable

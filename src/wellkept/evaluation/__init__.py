@@ -1,0 +1,1 @@
+"""How good the platform's own judgement is: recorded data with known truth, scored as its readers score it."""

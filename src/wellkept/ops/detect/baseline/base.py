@@ -1,0 +1,28 @@
+"""What the baseline of many series says about their newest steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """How unusual each of ``S`` series was in each of ``T`` steps; all arrays are [T, S], aligned with a window.
+
+    ``sudden`` and ``unusual`` are -log10 of a calibrated tail probability: 3 means that this series, when it is well,
+    shows a step like this one in a thousand. ``sudden`` answers within a step to what has just changed; ``unusual``
+    to what lasts and stays unlike what was usual at this time of day. 0 where nothing is known yet or the step holds
+    no value. ``low`` and ``high``: the band that was expected, in the unit of the series. ``ready``: bool[S], whether
+    the series was seen for long enough that its scores mean something.
+    """
+
+    sudden: Floats
+    unusual: Floats
+    low: Floats
+    high: Floats
+    ready: NDArray[np.bool_]
