@@ -210,3 +210,22 @@ def test_arrival_order_and_batches_do_not_change_the_incidents(
 def _batched(order: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
     for first in range(0, len(order), size):
         yield tuple(order[first : first + size])
+
+
+def test_information_of_a_detector_opens_nothing_and_keeps_nothing_open(stream: Stream) -> None:
+    runner = CorrelateRunner(stream, Chain(), SETTINGS)
+    told = [
+        finding(CHAIN[0], severity=Severity.INFO, kind=FindingKind.DATA_QUALITY),
+        finding(CHAIN[1], severity=Severity.INFO, score=1.0),
+    ]
+    stream.publish(told, at(0))
+    assert not runner.tick(at(600)).opened
+
+    real = finding(CHAIN[2], 600, signal="errors")
+    stream.publish([*told, real], at(600))
+    opened = runner.tick(at(600)).opened
+    assert [member.entity for incident in opened for member in incident.members] == [CHAIN[2]]
+
+    stream.close([real.fingerprint], at(660))
+    changed = runner.tick(at(760)).changed
+    assert not changed[-1].state.is_live

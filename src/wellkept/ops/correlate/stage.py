@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.change import Change
-from wellkept.kernel.finding import Finding
+from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.correlate.base import CorrelateSettings
@@ -95,11 +95,15 @@ class CorrelateRunner:
         return CorrelateReport(tuple(opened), tuple(changed))
 
     def _candidates(self, live: Sequence[Incident], past: Sequence[Incident], now: datetime) -> list[Finding]:
-        """The findings of live incidents, and those that belong to none yet."""
+        """The findings of live incidents, and those that belong to none yet.
+
+        What a detector itself calls information is there to be looked at: it opens nothing and keeps nothing open.
+        """
         mine = {member.finding for incident in live for member in incident.members}
         taken = {member.finding for incident in past for member in incident.members} - mine
         since = now - timedelta(seconds=self._settings.lookback_s)
-        found = {f.id: f for f in self._stream.findings(start=since, limit=_MANY) if f.id not in taken}
+        lately = self._stream.findings(start=since, limit=_MANY)
+        found = {f.id: f for f in lately if f.id not in taken and not _is_only_told(f)}
         missing = sorted(mine - found.keys())
         if missing:
             found.update({finding.id: finding for finding in self._stream.findings(ids=missing)})
@@ -155,6 +159,11 @@ class CorrelateRunner:
                 self._stream.save_incident(closed)
                 changed.append(closed)
         return changed
+
+
+def _is_only_told(finding: Finding) -> bool:
+    """Whether it is information of a detector; an alert from outside may still belong to an incident."""
+    return finding.severity is Severity.INFO and finding.kind is not FindingKind.EXTERNAL
 
 
 def _touches(incident: Incident, part: Group) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.baseline.base import Scores
+from wellkept.ops.detect.blind import Blind
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
 
@@ -81,7 +82,9 @@ class View:
     The four windows share one grid of ``times`` (seconds since the epoch, the end of each step, evenly
     ``step_s`` apart) and hold NaN where nothing was measured. ``open`` are the findings that are open now, by
     fingerprint: a detector keeps judging an open finding by the band that it was opened with, so that trouble that
-    lasts does not become the new normal. ``scores``: what the baseline says of the newest steps, by the name of the
+    lasts does not become the new normal. ``long``: days of the same metrics in coarse steps, where they are kept; its
+    newest step may be some minutes old. ``blind``: what telemetry itself is wrong about, which detectors say nothing
+    of. ``scores``: what the baseline says of the newest steps, by the name of the
     window (``metrics``, ``red``, ``exclusive``, ``logs``); arrays [K, S] for its last K steps and its S series. Empty
     where no baseline is kept.
     """
@@ -93,6 +96,8 @@ class View:
     step_s: float
     graph: Graph
     open: Mapping[str, Finding] = field(default_factory=dict)
+    long: Window | None = None
+    blind: Blind = field(default_factory=Blind)
     scores: Mapping[str, Scores] = field(default_factory=dict)
 
 
