@@ -5,16 +5,29 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pyarrow.csv as pacsv
 import pytest
+from tests.web import stories
 from tests.web.conftest import browsing, served
 from tests.web.scene import Scene
 
 from wellkept.kernel.errors import StoreError
+from wellkept.kernel.finding import Evidence, FindingKind, Severity
 
-PAGES = ("/", "/incidents", "/incidents?show=live", "/models", "/models/fraud", "/approvals", "/audit")
+PAGES = (
+    "/",
+    "/incidents",
+    "/incidents?show=live",
+    "/findings",
+    "/findings?show=all&kind=forecast",
+    "/models",
+    "/models/fraud",
+    "/approvals",
+    "/audit",
+)
 
 
 def incident(scene: Scene, words: str) -> str:
@@ -64,6 +77,38 @@ def test_an_incident_shows_cause_findings_verdict_and_what_it_did_to_predictions
     for word in ("91 %", "broken upstream", "here because", "line-chart", "histogram", "Neighbourhood", "Timeline"):
         assert word in answer.text
     assert re.search(r"<b class=\"num\">[1-9]\d*</b> predictions of <a href=\"/models/fraud\">", answer.text)
+
+
+def test_findings_are_listed_the_worst_first_and_lead_to_a_page_of_their_own(client: httpx.Client) -> None:
+    text = client.get("/findings").text
+    severities = re.findall(r"class=\"pill (critical|error|warning|info)\"", text)
+    assert severities == sorted(severities, key=["critical", "error", "warning", "info"].index)
+    forecasts = client.get("/findings?kind=forecast").text
+    assert "Memory in use of shop/checkout grows" in forecasts
+    assert "drift" not in re.sub(r"<nav.*?</nav>", "", forecasts, flags=re.DOTALL)
+    page = client.get(re.findall(r"href=\"(/findings/[^\"]+)\"", forecasts)[0]).text
+    for word in ("exhaustion 1", "/incidents/inc", "Never, as far as is stored"):
+        assert word in page
+
+
+def test_a_finding_says_when_the_same_was_found_before(client: httpx.Client, scene: Scene) -> None:
+    stream, evidence = scene.deps.stream, Evidence("process.cpu.utilization", unit="1")
+    said = ("service:shop/ledger", FindingKind.ANOMALY, Severity.INFO, 50.0, "CPU in use of shop/ledger is 90 %.")
+    first = stories.finding(scene, *said, evidence)
+    stream.close([first.fingerprint], first.starts_at + timedelta(minutes=2))
+    again = stream.publish([replace(first, starts_at=first.starts_at + timedelta(minutes=5))], scene.now)[0]
+    stream.close([first.fingerprint], again.starts_at + timedelta(minutes=3))
+    assert f"/findings/{first.id}" in client.get(f"/findings/{again.id}").text
+    over = client.get("/findings?show=over").text
+    assert first.id in over
+    assert again.id in over
+    assert first.id not in client.get("/findings").text
+
+
+def test_a_finding_that_is_not_there_is_said_to_be_unknown(client: httpx.Client) -> None:
+    answer = client.get("/findings/fnd-1")
+    assert answer.status_code == 404
+    assert "finding fnd-1: is not known" in answer.text
 
 
 def test_an_incident_shows_the_whole_plan(client: httpx.Client, scene: Scene) -> None:

@@ -28,6 +28,8 @@ from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, Frame, Renderer
 from wellkept.web.views.approvals import approvals_view
+from wellkept.web.views.finding import finding_page
+from wellkept.web.views.findings import findings_view
 from wellkept.web.views.incident import incident_view
 from wellkept.web.views.incidents import incidents_view
 from wellkept.web.views.journal import PAGE, audit_view
@@ -61,6 +63,8 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         found += [
             Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
             Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
+            Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
+            Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),
         ]
     if deps.ml_enabled:
         csv = downloads.predictions(deps, pages.readings, pages.failed)
@@ -113,6 +117,14 @@ class Pages:
 
     def incident(self, request: Request, now: datetime) -> tuple[str, object]:
         view = incident_view(self.deps, self.readings, request.path_params["incident"], now)
+        return view.title, view
+
+    def findings(self, request: Request, _: datetime) -> tuple[str, object]:
+        asked = request.query_params
+        return "Findings", findings_view(self.deps.stream, asked.get("show", "open"), asked.get("kind", ""))
+
+    def finding(self, request: Request, now: datetime) -> tuple[str, object]:
+        view = finding_page(self.deps, self.readings, request.path_params["finding"], now)
         return view.title, view
 
     def models(self, _: Request, now: datetime) -> tuple[str, object]:

@@ -17,33 +17,10 @@ from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import evidence, surroundings, tone
 from wellkept.web.views.affected import AffectedView, affected_views
+from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.verdicts import VerdictView, verdict_view
-from wellkept.web.wording import bare, duration, kind_of, number, share
-
-
-@dataclass(frozen=True, slots=True)
-class FindingView:
-    """One finding of the incident. ``why`` says why it was put here."""
-
-    id: str
-    sentence: str
-    kind: str
-    entity: str
-    entity_kind: str
-    tone: str
-    severity: str
-    starts_at: datetime
-    ends_at: datetime | None
-    lasted: str
-    why: str
-    detector: str
-    score: str
-    score_meaning: str
-    chart: LineChart | None
-    histogram: Histogram | None
-    values: tuple[tuple[str, str], ...]
-    samples: tuple[str, ...]
+from wellkept.web.wording import bare, duration, kind_of, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,31 +156,3 @@ def _findings(
     why = {member.finding: member.why for member in incident.members}
     ordered = sorted(findings, key=lambda finding: (not finding.is_open, -finding.severity, finding.starts_at))
     return tuple(finding_view(f, why.get(f.id, ""), pictures.get(f.id), shapes.get(f.id)) for f in ordered)
-
-
-def finding_view(
-    finding: Finding, why: str, chart: LineChart | None = None, picture: Histogram | None = None
-) -> FindingView:
-    """One finding as it is shown."""
-    shown = finding.evidence[0] if finding.evidence else None
-    ended = finding.ends_at
-    return FindingView(
-        id=finding.id,
-        sentence=finding.sentence,
-        kind=finding.kind.value.replace("_", " "),
-        entity=bare(finding.entity),
-        entity_kind=kind_of(finding.entity),
-        tone=tone.SEVERITY[finding.severity] if finding.is_open else "quiet",
-        severity=finding.severity.name.lower(),
-        starts_at=finding.starts_at,
-        ends_at=ended,
-        lasted=duration((ended - finding.starts_at).total_seconds()) if ended else "",
-        why=why,
-        detector=f"{finding.detector} {finding.detector_version}",
-        score=number(finding.score),
-        score_meaning=finding.score_meaning,
-        chart=chart,
-        histogram=picture,
-        values=tuple((key.replace("_", " "), number(value)) for key, value in shown.values.items()) if shown else (),
-        samples=tuple(sample for item in finding.evidence for sample in item.samples)[:5],
-    )

@@ -18,7 +18,7 @@ from wellkept.web.charts.line import LineChart, Mark, Shade
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import tone
-from wellkept.web.views.incident import FindingView, finding_view
+from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.shapes import SCORE, Shape, shape
