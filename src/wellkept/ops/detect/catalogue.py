@@ -1,73 +1,53 @@
-"""What well-known series mean: which way is bad, how much matters in their own unit, and where they end.
+"""The catalogue of well-known series, and how values of their units are said.
 
 Few false alarms is a promise, so the catalogue is short: what users feel first (latency, errors, throughput, being
 up), then resources that run out. A series that is not named here is stored and can be looked at, but wakes nobody.
 Names and units are those of the OpenTelemetry semantic conventions; ``span.*`` and ``log.*`` are what the store
-derives from spans and logs.
+derives from spans and logs. Those of Prometheus exporters are in ``exporters.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from wellkept.kernel.entity import EntityKind
-
-
-class Bad(IntEnum):
-    """The direction in which a series gets worse; the value is the sign of a bad change."""
-
-    UP = 1
-    DOWN = -1
-
-
-class Extreme(IntEnum):
-    """What stands for a block of steps when growth is judged."""
-
-    LOWEST = 0
-    """The floor after garbage collection: for memory."""
-    LAST = 1
-    """What is there at the end: for disks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a series says.
-
-    ``floor`` is the least change, in the series' unit, that anyone would care about; ``share`` the least change as
-    a share of the usual level. ``alarming`` is the level below which (above which, where down is bad) nothing is
-    said at all. ``capacity`` is where the scale ends; ``limit`` names the series that holds the capacity of the same
-    entity. ``where`` lists attributes (by all the names they have had) and the value that one of them must have;
-    where ``loose``, a series that has none of them is meant too.
-    """
-
-    name: str
-    says: str
-    unit: str
-    bad: Bad
-    floor: float
-    share: float = 0.0
-    alarming: float | None = None
-    capacity: float | None = None
-    limit: str = ""
-    fills: Extreme | None = None
-    where: tuple[tuple[tuple[str, ...], str], ...] = ()
-    loose: bool = False
-    complement: bool = False
-    """The series counts what is free; what is used is the capacity minus it."""
-    counts: bool = False
-    """A silent step is a zero, because nothing happened in it."""
-    symptom: bool = False
-    """Users feel it."""
-    resource: str = ""
-    """``memory``, ``disk`` or ``cpu``, where it is one."""
-    anomaly: bool = True
-    """Whether a sudden change is worth a word (growth towards a limit is judged apart)."""
-
+from wellkept.ops.detect.exporters import EXPORTERS
+from wellkept.ops.detect.meaning import Bad, Extreme, Meaning
 
 _USED = ((("system.filesystem.state", "system.memory.state", "state"), "used"),)
 _IDLE = ((("cpu.mode", "system.cpu.state", "state"), "idle"),)
+
+
+def _quotas() -> tuple[Meaning, ...]:
+    """What a Kubernetes namespace may use, by the resource."""
+    parts = (
+        ("cpu.limit", "{cpu}", 0.5),
+        ("cpu.request", "{cpu}", 0.5),
+        ("memory.limit", "By", 64e6),
+        ("memory.request", "By", 64e6),
+        ("storage.request", "By", 1e9),
+        ("ephemeral_storage.limit", "By", 64e6),
+        ("ephemeral_storage.request", "By", 64e6),
+        ("persistentvolumeclaim.count", "{persistentvolumeclaim}", 1),
+        ("object_count", "{object}", 1),
+    )
+    return tuple(
+        Meaning(
+            f"k8s.resourcequota.{part}.used",
+            f"quota of {part.replace('_', ' ').replace('.', ' ')} in use",
+            unit,
+            Bad.UP,
+            floor,
+            limit=f"k8s.resourcequota.{part}.hard",
+            fills=Extreme.LAST,
+            resource=f"quota of {part}",
+            brim=False,
+            anomaly=False,
+        )
+        for part, unit, floor in parts
+    )
+
 
 MEANINGS: tuple[Meaning, ...] = (
     Meaning("span.duration.p95", "the slowest twentieth of requests", "s", Bad.UP, 0.1, share=1.0, symptom=True),
@@ -169,10 +149,111 @@ MEANINGS: tuple[Meaning, ...] = (
         resource="disk",
         anomaly=False,
     ),
+    Meaning(
+        "system.filesystem.inodes.usage",
+        "inodes in use",
+        "{inode}",
+        Bad.UP,
+        1000,
+        limit="system.filesystem.inodes.limit",
+        fills=Extreme.LAST,
+        where=_USED,
+        loose=True,
+        resource="inodes",
+        anomaly=False,
+    ),
+    Meaning(
+        "system.paging.utilization",
+        "swap in use",
+        "1",
+        Bad.UP,
+        0.1,
+        capacity=1.0,
+        fills=Extreme.LAST,
+        where=((("system.paging.state", "state"), "used"),),
+        loose=True,
+        resource="swap",
+        brim=False,
+        anomaly=False,
+    ),
+    Meaning(
+        "process.unix.file_descriptor.count",
+        "open file descriptors",
+        "{file_descriptor}",
+        Bad.UP,
+        100,
+        limit="process.unix.file_descriptor.limit",
+        fills=Extreme.LOWEST,
+        resource="file descriptors",
+        anomaly=False,
+    ),
+    Meaning(
+        "jvm.memory.used",
+        "heap in use",
+        "By",
+        Bad.UP,
+        16e6,
+        limit="jvm.memory.limit",
+        fills=Extreme.LOWEST,
+        where=((("jvm.memory.type", "type"), "heap"),),
+        resource="memory",
+        brim=False,
+        anomaly=False,
+    ),
+    Meaning(
+        "k8s.container.memory.usage",
+        "memory in use",
+        "By",
+        Bad.UP,
+        16e6,
+        limit="k8s.container.memory.limit.desired",
+        fills=Extreme.LOWEST,
+        resource="memory",
+        anomaly=False,
+    ),
+    Meaning(
+        "container.memory.working_set",
+        "memory in use",
+        "By",
+        Bad.UP,
+        16e6,
+        limit="k8s.container.memory.limit.desired",
+        fills=Extreme.LOWEST,
+        resource="memory",
+        anomaly=False,
+    ),
+    Meaning(
+        "db.client.connection.count",
+        "database connections in use",
+        "{connection}",
+        Bad.UP,
+        2,
+        limit="db.client.connection.max",
+        fills=Extreme.LOWEST,
+        where=((("db.client.connection.state", "state"), "used"),),
+        resource="connections",
+        anomaly=False,
+    ),
+    Meaning(
+        "queue.depth",
+        "messages waiting",
+        "{message}",
+        Bad.UP,
+        100,
+        limit="queue.capacity",
+        fills=Extreme.LOWEST,
+        resource="queue",
+        anomaly=False,
+    ),
+    *_quotas(),
+    *EXPORTERS,
 )
 """Every series that detectors watch, symptoms first."""
 
 BY_NAME: Mapping[str, Meaning] = {meaning.name: meaning for meaning in MEANINGS}
+
+LIMITS = frozenset(meaning.limit for meaning in MEANINGS if meaning.limit)
+"""Names of the series that hold where others end."""
 
 UP = "service.up"
 """1 while a service answers, 0 while it does not."""
@@ -197,6 +278,7 @@ class Format:
 
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 _FORMATS: Mapping[str, Format] = {
+    "%": Format(suffix=" %"),
     "1": Format(100.0, " %"),
     "By": Format(units=_BYTES),
     "1/s": Format(suffix=" per second"),
@@ -205,9 +287,11 @@ _FORMATS: Mapping[str, Format] = {
 
 def amount(value: float, unit: str) -> str:
     """A value with its unit, for people: ``1.2 GB``, ``87 %``, ``340 ms``."""
+    if unit.endswith("/s") and unit not in _FORMATS:
+        return f"{amount(value, unit.removesuffix('/s'))} per second"
     if unit == "s":
         return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.3g} s"
-    form = _FORMATS.get(unit, Format(suffix=f" {unit}" if unit else ""))
+    form = _FORMATS.get(unit, Format(suffix=f" {unit}" if unit and not unit.startswith("{") else ""))
     for size, name in form.units:
         if abs(value) >= size:
             return f"{value / size:.3g} {name}"

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.catalogue import Extreme, Meaning, amount, duration
+from wellkept.ops.detect.catalogue import amount, duration
+from wellkept.ops.detect.meaning import Extreme, Meaning
 from wellkept.ops.detect.signals import Signals, moment, signals
 from wellkept.ops.detect.statistics import median, quantiles
 

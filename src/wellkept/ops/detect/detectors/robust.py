@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.catalogue import Bad, Meaning, amount
+from wellkept.ops.detect.catalogue import amount
+from wellkept.ops.detect.meaning import Bad, Meaning
 from wellkept.ops.detect.signals import Signals, moment, signals
 from wellkept.ops.detect.statistics import median, quantiles
 

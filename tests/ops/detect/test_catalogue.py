@@ -1,0 +1,88 @@
+"""The catalogue knows what exporters call things, finds where they end, and says values for people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wellkept.checks.scenes import Story
+from wellkept.ops.detect.base import View
+from wellkept.ops.detect.blind import Blind, Cause
+from wellkept.ops.detect.catalogue import MEANINGS, amount, duration
+from wellkept.ops.detect.signals import Signals, signals
+
+DISK = "disk:h1:/data"
+MOUNT = {"device": "/dev/sda1", "fstype": "ext4", "mountpoint": "/data", "instance": "h1:9100", "job": "node"}
+
+
+def found(story: Story, blind: Blind | None = None) -> Signals:
+    scene = story.scene()
+
+    view = View(
+        scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph, blind=blind or Blind()
+    )
+    return signals(view, lambda meaning: meaning.fills is not None)
+
+
+def test_no_name_has_two_meanings() -> None:
+    names = [meaning.name for meaning in MEANINGS]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_free_is_turned_into_what_is_used() -> None:
+    story = Story(steps=40)
+    story.metric(DISK, "node_filesystem_avail_bytes", 60e9 - 1e9 * story.clock, "By", MOUNT)
+    story.metric(DISK, "node_filesystem_size_bytes", np.full(40, 100e9), "By", MOUNT)
+    rows = found(story)
+    assert [meaning.resource for meaning in rows.meanings] == ["disk"]
+    assert rows.limits[0] == 100e9
+    assert (rows.values[0, 0], rows.values[0, -1]) == (40e9, 79e9)
+
+
+def test_a_quota_ends_at_its_hard_value() -> None:
+    story = Story(steps=40)
+    labels = {"namespace": "shop", "resource": "pods"}
+    story.metric("service:ksm", "kube_resourcequota", story.clock, "", {**labels, "type": "used"})
+    story.metric("service:ksm", "kube_resourcequota", np.full(40, 50.0), "", {**labels, "type": "hard"})
+    rows = found(story)
+    assert (len(rows.meanings), rows.limits[0]) == (1, 50.0)
+
+
+def test_a_limit_of_nothing_is_none() -> None:
+    story = Story(steps=40)
+    labels = {"pod": "a", "container": "b"}
+    story.metric("service:cadvisor", "container_memory_working_set_bytes", story.clock * 1e6, "By", labels)
+    story.metric("service:cadvisor", "container_spec_memory_limit_bytes", np.zeros(40), "By", labels)
+    assert np.isnan(found(story).limits).all()
+
+
+def test_read_only_and_blind_are_left_out() -> None:
+    story = Story(steps=40)
+    story.metric(DISK, "node_filesystem_avail_bytes", story.clock, "By", {**MOUNT, "fstype": "squashfs"})
+    assert found(story).meanings == ()
+    seen = Story(steps=40)
+    seen.disk(seen.clock, 50.0)
+    assert len(found(seen).meanings) == 1
+    assert found(seen, Blind(metrics={"system.filesystem.usage": Cause.CROWDED})).meanings == ()
+    entity = seen.scene().metrics.series[0].entity
+    assert found(seen, Blind(entities={entity: Cause.FROZEN})).meanings == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (1.2e9, "By", "1.2 GB"),
+        (0.87, "1", "87 %"),
+        (0.34, "s", "340 ms"),
+        (250.0, "{connection}", "250"),
+        (2e6, "By/s", "2 MB per second"),
+        (3.0, "1/s", "3 per second"),
+        (12.0, "%", "12 %"),
+    ],
+)
+def test_values_are_said_with_their_unit(value: float, unit: str, said: str) -> None:
+    assert amount(value, unit) == said
+
+
+def test_lengths_of_time_are_said_in_the_unit_that_fits() -> None:
+    assert [duration(s) for s in (40, 720, 12600, 4 * 86400)] == ["40 s", "12 min", "3.5 h", "4 days"]
