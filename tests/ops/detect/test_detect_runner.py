@@ -22,6 +22,7 @@ from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
 from wellkept.store.state.state import State
+from wellkept.store.telemetry.following import Shard
 from wellkept.store.telemetry.window import Window
 
 SETTINGS = DetectSettings(step_s=2.0, window_s=180.0, grace_s=10.0)
@@ -48,15 +49,10 @@ class Recording:
     def graph(self, at: datetime | None = None) -> Graph:
         return self.scene.graph
 
-    def window(
-        self,
-        start: datetime,
-        end: datetime,
-        step_s: float,
-        *,
-        names: Sequence[str] | None = None,
-        entities: Sequence[str] | None = None,
-    ) -> Window:
+    def follow(self, shard: Shard = Shard()) -> Recording:  # noqa: B008 - frozen
+        return self
+
+    def read(self, start: datetime, end: datetime, step_s: float) -> Window:
         return _cut(self.scene.metrics, start, end, step_s)
 
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:

@@ -43,6 +43,14 @@ class DetectSettings:
     """After the platform itself started: no verdict about missing data for this long."""
     hold_steps: int = 5
     """A finding ends when it was not seen for this many steps."""
+    late_s: float = 30.0
+    """What comes so much later than its step was first looked at still counts; what comes after that does not."""
+    late_spans_s: float = 120.0
+    """The same of spans, which arrive when what they tell of has ended."""
+    shard_index: int = 0
+    """Which part of all series this detection looks at, where ``shard_count`` share the work."""
+    shard_count: int = 1
+    """Into how many parts the series are split; an entity is in one of them."""
 
     def __post_init__(self) -> None:
         rules = {
@@ -53,6 +61,10 @@ class DetectSettings:
             "min_trend_steps": self.min_trend_steps >= 12,
             "missing_steps": self.missing_steps >= 2,
             "hold_steps": self.hold_steps >= 1,
+            "late_s": self.late_s >= 0,
+            "late_spans_s": self.late_spans_s >= 0,
+            "shard_count": self.shard_count >= 1,
+            "shard_index": 0 <= self.shard_index < self.shard_count,
         }
         for name, holds in rules.items():
             if not holds:
@@ -72,6 +84,10 @@ _RULES = {
     "min_trend_steps": "must be at least 12",
     "missing_steps": "must be at least 2",
     "hold_steps": "must be at least 1",
+    "late_s": "must be at least 0 seconds",
+    "late_spans_s": "must be at least 0 seconds",
+    "shard_count": "must be at least 1",
+    "shard_index": "must be at least 0 and below shard_count",
 }
 
 

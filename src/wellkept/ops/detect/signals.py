@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Evidence
 from wellkept.ops.detect.base import View
-from wellkept.ops.detect.catalogue import BY_NAME, READ_ONLY_FILESYSTEMS, Meaning
+from wellkept.ops.detect.blind import Blind
+from wellkept.ops.detect.catalogue import BY_NAME, LIMITS, READ_ONLY_FILESYSTEMS
+from wellkept.ops.detect.meaning import Meaning
 from wellkept.store.telemetry.indicators import REPORTED
-from wellkept.store.telemetry.window import SeriesInfo, Window
+from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +47,8 @@ class Signals:
 
     def column(self, read: Callable[[Meaning], float | None]) -> Floats:
         """One number of the catalogue per signal, NaN for None."""
-        return np.array([_number(read(meaning)) for meaning in self.meanings], dtype=np.float64)
+        numbers = {meaning.name: _number(read(meaning)) for meaning in {m.name: m for m in self.meanings}.values()}
+        return np.array([numbers[meaning.name] for meaning in self.meanings], dtype=np.float64)
 
     def evidence(self, index: int, expected: tuple[float, float] | None, values: Mapping[str, float]) -> Evidence:
         """The evidence of a finding about signal ``index``: its picture, its band, its limit."""
@@ -65,8 +68,11 @@ class Signals:
 
 
 def signals(view: View, wanted: Callable[[Meaning], bool]) -> Signals:
-    """The signals of a view whose meaning is ``wanted``, ordered by series id so that arrival order is irrelevant."""
-    parts = [_from_window(window, wanted) for window in (view.red, view.metrics, view.logs)]
+    """The signals of a view whose meaning is ``wanted``, ordered by series id so that arrival order is irrelevant.
+
+    Those that telemetry is blind to are left out.
+    """
+    parts = [_from_window(window, wanted, view.blind) for window in (view.red, view.metrics, view.logs)]
     parts = [part for part in parts if part.meanings]
     if not parts:
         times = view.metrics.times
@@ -80,25 +86,75 @@ def signals(view: View, wanted: Callable[[Meaning], bool]) -> Signals:
     )
 
 
-def _from_window(window: Window, wanted: Callable[[Meaning], bool]) -> Signals:
+def long_signals(view: View, wanted: Callable[[Meaning], bool]) -> Signals | None:
+    """The same over days, from the coarse steps of ``view.long``; None where days are not kept."""
+    return None if view.long is None else _from_window(view.long, wanted, view.blind)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """Which columns of a window make up its signals, which depends on nothing but what series there are.
+
+    ``columns``: those that make up each signal, the first of which is in ``first``; ``limits``: the column of each
+    signal's limit, -1 for none.
+    """
+
+    series: tuple[SeriesInfo, ...]
+    meanings: tuple[Meaning, ...]
+    columns: tuple[tuple[int, ...], ...]
+    first: NDArray[np.intp]
+    limits: NDArray[np.intp]
+
+
+@of_series
+def _plan(series: tuple[SeriesInfo, ...]) -> _Plan:
     groups: dict[tuple[object, ...], list[int]] = {}
     limits: dict[tuple[object, ...], int] = {}
-    limit_names = {meaning.limit for meaning in BY_NAME.values() if meaning.limit}
-    for index, info in sorted(enumerate(window.series), key=lambda pair: pair[1].id):
+    for index, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
         meaning = BY_NAME.get(info.name)
-        if meaning is not None and wanted(meaning) and watched(info, meaning):
+        if meaning is not None and watched(info, meaning):
             groups.setdefault((info.name, info.entity, *_identity(info, _CORES, resource=True)), []).append(index)
-        elif info.name in limit_names:
-            limits[info.name, info.entity, *_identity(info, _STATES, resource=False)] = index
-    series = tuple(window.series[columns[0]] for columns in groups.values())
-    meanings = tuple(BY_NAME[info.name] for info in series)
-    values = _rows(window, list(groups.values()))
+        elif info.name in LIMITS and _tells_limit(info, meaning):
+            limits[info.name, info.entity, *_identity(info, _states(meaning), resource=False)] = index
+    firsts = [columns[0] for columns in groups.values()]
+    found = tuple(series[index] for index in firsts)
+    meanings = tuple(BY_NAME[info.name] for info in found)
+    of_limits = [_limit_of(info, meaning, limits) for info, meaning in zip(found, meanings, strict=True)]
+    columns = tuple(tuple(columns) for columns in groups.values())
+    return _Plan(found, meanings, columns, np.array(firsts, np.intp), np.array(of_limits, np.intp))
+
+
+def _limit_of(info: SeriesInfo, meaning: Meaning, limits: Mapping[tuple[object, ...], int]) -> int:
+    if meaning.capacity is not None or not meaning.limit:
+        return -1
+    own = limits.get((meaning.limit, info.entity, *_identity(info, _states(meaning), resource=False)))
+    return limits.get((meaning.limit, info.entity, ()), -1) if own is None else own
+
+
+def _tells_limit(info: SeriesInfo, meaning: Meaning | None) -> bool:
+    """Whether a series of a limit's name is the limit; where usage has the same name, an attribute tells them apart."""
+    if meaning is None or meaning.limit_where is None:
+        return True
+    name, value = meaning.limit_where
+    return info.attributes.get(name) == value
+
+
+def _from_window(window: Window, wanted: Callable[[Meaning], bool], blind: Blind) -> Signals:
+    plan = _plan(window.series)
+    is_wanted = {meaning.name: wanted(meaning) for meaning in BY_NAME.values()}
+    rows = [row for row, meaning in enumerate(plan.meanings) if is_wanted[meaning.name]]
+    if blind.entities or blind.metrics:
+        rows = [row for row in rows if not blind.hides(plan.series[row].entity, plan.series[row].name)]
+    series = tuple(plan.series[row] for row in rows)
+    meanings = tuple(plan.meanings[row] for row in rows)
+    values, ends = _rows(window, plan, rows), _limits(window, meanings, plan.limits[rows])
     for row, meaning in enumerate(meanings):
         if meaning.complement:
-            values[row] = (meaning.capacity or 0.0) - values[row]
-        if meaning.counts and series[row].kind != REPORTED:
-            values[row] = _silence_is_zero(values[row])
-    return Signals(window.times, values, _limits(window, series, meanings, limits), meanings, series)
+            values[row] = ends[row] - values[row]
+    counting = [row for row, info in enumerate(series) if meanings[row].counts and info.kind != REPORTED]
+    if counting:
+        values[counting] = _silence_is_zero(values[counting])
+    return Signals(window.times, values, ends, meanings, series)
 
 
 def watched(info: SeriesInfo, meaning: Meaning) -> bool:
@@ -106,7 +162,7 @@ def watched(info: SeriesInfo, meaning: Meaning) -> bool:
     if info.entity == "":
         return False
     attributes = info.attributes
-    if attributes.get("system.filesystem.type") in READ_ONLY_FILESYSTEMS:
+    if not READ_ONLY_FILESYSTEMS.isdisjoint((attributes.get("system.filesystem.type"), attributes.get("fstype"))):
         return False
     if attributes.get("system.filesystem.mode") == "ro":
         return False
@@ -118,51 +174,47 @@ def _matches(attributes: Mapping[str, str], names: Sequence[str], value: str, lo
     return value in found if found else loose
 
 
+def _states(meaning: Meaning | None) -> frozenset[str]:
+    """Attributes that usage has, or has other values of, and its limit does not."""
+    return _STATES if meaning is None or meaning.limit_where is None else _STATES | {meaning.limit_where[0]}
+
+
 def _identity(info: SeriesInfo, without: frozenset[str], *, resource: bool) -> tuple[object, ...]:
     own = tuple(sorted((k, v) for k, v in info.attributes.items() if k not in without))
     return (own, tuple(sorted(info.resource_attributes.items()))) if resource else (own,)
 
 
-def _rows(window: Window, groups: Sequence[Sequence[int]]) -> Floats:
-    """One row per group: the series itself, or the mean of several where any of them was seen."""
-    values = np.ascontiguousarray(window.values[:, [columns[0] for columns in groups]].T)
-    for row, columns in enumerate(groups):
-        if len(columns) > 1:
-            block = window.values[:, list(columns)]
+def _rows(window: Window, plan: _Plan, rows: Sequence[int]) -> Floats:
+    """One row per signal: the series itself, or the mean of several where any of them was seen."""
+    values = np.ascontiguousarray(window.values[:, plan.first[rows]].T)
+    for place, row in enumerate(rows):
+        if len(plan.columns[row]) > 1:
+            block = window.values[:, list(plan.columns[row])]
             seen = ~np.isnan(block)
             count = seen.sum(axis=1)
             total = np.where(seen, block, 0.0).sum(axis=1)
-            values[row] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+            values[place] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return values
 
 
-def _limits(
-    window: Window,
-    series: Sequence[SeriesInfo],
-    meanings: Sequence[Meaning],
-    limits: Mapping[tuple[object, ...], int],
-) -> Floats:
-    found = np.full(len(series), np.nan)
-    for row, (info, meaning) in enumerate(zip(series, meanings, strict=True)):
-        if meaning.capacity is not None:
-            found[row] = meaning.capacity
-        elif meaning.limit:
-            column = limits.get((meaning.limit, info.entity, *_identity(info, _STATES, resource=False)))
-            column = limits.get((meaning.limit, info.entity, ())) if column is None else column
-            if column is not None:
-                known = window.values[:, column]
-                known = known[np.isfinite(known)]
-                found[row] = known[-1] if len(known) and known[-1] > 0 else np.nan
+def _limits(window: Window, meanings: Sequence[Meaning], columns: NDArray[np.intp]) -> Floats:
+    """Where each signal ends: what is known of its meaning, or the newest value of the series that tells."""
+    found = np.array([_number(meaning.capacity) for meaning in meanings], dtype=np.float64)
+    told = np.flatnonzero(columns >= 0)
+    if len(told) and len(window.times):
+        known = window.values[:, columns[told]]
+        seen = np.isfinite(known)
+        newest = len(known) - 1 - np.argmax(seen[::-1], axis=0)
+        limit = known[newest, np.arange(len(told))]
+        with np.errstate(invalid="ignore"):
+            found[told] = np.where(seen.any(axis=0) & (limit > 0), limit, np.nan)
     return found
 
 
-def _silence_is_zero(row: Floats) -> Floats:
-    """After a counting series was first seen, a silent step is a step in which nothing happened."""
-    seen = np.flatnonzero(np.isfinite(row))
-    if len(seen):
-        tail = row[seen[0] :]
-        tail[np.isnan(tail)] = 0.0
-    return row
+def _silence_is_zero(values: Floats) -> Floats:
+    """After a counting series was first seen, a silent step is a step in which nothing happened: [S, T]."""
+    seen = np.isfinite(values)
+    return np.where(np.logical_or.accumulate(seen, axis=1) & np.isnan(values), 0.0, values)
 
 
 def picture(times: Floats, values: Floats) -> tuple[tuple[float, float], ...]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
-
-import numpy as np
 
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
+from wellkept.ops.detect.feed import Feed, Windows, heard
 from wellkept.spine.graph import Graph
-from wellkept.store.telemetry.indicators import with_reported
-from wellkept.store.telemetry.window import Window
 
 STAGE = Stage(
     name="ops.detect",
@@ -25,41 +22,6 @@ STAGE = Stage(
 )
 
 _log = logging.getLogger(__name__)
-
-
-class MetricWindows(Protocol):
-    def window(
-        self,
-        start: datetime,
-        end: datetime,
-        step_s: float,
-        *,
-        names: Sequence[str] | None = None,
-        entities: Sequence[str] | None = None,
-    ) -> Window: ...
-
-
-class SpanWindows(Protocol):
-    def red(self, start: datetime, end: datetime, step_s: float) -> Window: ...
-
-    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window: ...
-
-
-class LogWindows(Protocol):
-    def counts(self, start: datetime, end: datetime, step_s: float) -> Window: ...
-
-
-class Windows(Protocol):
-    """What detection reads of the telemetry store."""
-
-    @property
-    def metrics(self) -> MetricWindows: ...
-
-    @property
-    def spans(self) -> SpanWindows: ...
-
-    @property
-    def logs(self) -> LogWindows: ...
 
 
 class Findings(Protocol):
@@ -99,9 +61,10 @@ class DetectRunner:
         detectors: Sequence[Detector],
         settings: DetectSettings | None = None,
     ) -> None:
-        self._telemetry, self._topology, self._stream = telemetry, topology, stream
+        self._topology, self._stream = topology, stream
         self._detectors = tuple(detectors)
         self._settings = settings or DetectSettings()
+        self._feed = Feed(telemetry, self._settings)
         self._first_tick: datetime | None = None
 
     def tick(self, now: datetime) -> DetectReport:
@@ -119,16 +82,12 @@ class DetectRunner:
 
     def _view(self, now: datetime, open_ones: Sequence[Finding]) -> View:
         settings = self._settings
-        whole = (now.timestamp() // settings.step_s - settings.lag_steps) * settings.step_s
-        end = datetime.fromtimestamp(whole, UTC)
-        start = end - timedelta(seconds=settings.steps * settings.step_s)
-        span = (start, end, settings.step_s)
-        metrics = self._telemetry.metrics.window(*span)
+        *_, fed = self._feed.moved(int(now.timestamp() // settings.step_s) - settings.lag_steps)
         return View(
-            metrics=metrics,
-            red=with_reported(self._telemetry.spans.red(*span), metrics),
-            exclusive=self._telemetry.spans.exclusive(*span),
-            logs=self._telemetry.logs.counts(*span),
+            metrics=fed.metrics,
+            red=fed.red,
+            exclusive=fed.exclusive,
+            logs=fed.logs,
             step_s=settings.step_s,
             graph=self._topology.graph(now),
             open={finding.fingerprint: finding for finding in open_ones},
@@ -153,7 +112,7 @@ class DetectRunner:
         again = {finding.fingerprint for finding in seen}
         hold = timedelta(seconds=self._settings.hold_steps * self._settings.step_s)
         patience = timedelta(seconds=self._settings.window_s)
-        speaking = _speaking(view, self._settings.hold_steps)
+        speaking = heard((view.metrics, view.red, view.logs), self._settings.hold_steps)
         over = []
         for finding in open_ones:
             if finding.fingerprint in again:
@@ -168,13 +127,3 @@ class DetectRunner:
 def _is_absence(finding: Finding) -> bool:
     """Whether it is about what did not come: right after our own start that may be our doing."""
     return finding.kind is FindingKind.MISSING_DATA or bool(finding.attributes.get("absence"))
-
-
-def _speaking(view: View, steps: int) -> frozenset[str]:
-    """The entities of which anything was heard in the newest steps."""
-    heard: set[str] = set()
-    for window in (view.metrics, view.red, view.logs):
-        if window.values.size:
-            newest = np.flatnonzero(np.isfinite(window.values[-steps:]).any(axis=0))
-            heard.update(window.series[int(column)].entity for column in newest)
-    return frozenset(heard)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.grid import derived_id
-from wellkept.store.telemetry.window import SeriesInfo, Window
+from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 Floats = NDArray[np.float64]
 
@@ -65,16 +65,22 @@ def with_reported(red: Window, metrics: Window) -> Window:
 
 def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
     """The indicators of each service that reports how many requests it had, by name."""
-    columns: dict[str, dict[str, list[int]]] = {}
-    for column, info in enumerate(metrics.series):
-        if info.entity.startswith("service:") and (role := _role(info)):
-            columns.setdefault(info.entity, {}).setdefault(role, []).append(column)
     found = {}
-    for entity, roles in columns.items():
+    for entity, roles in _roles(metrics.series).items():
         indicators = _indicators(metrics, roles)
         if RATE in indicators:
             found[entity] = indicators
     return found
+
+
+@of_series
+def _roles(series: tuple[SeriesInfo, ...]) -> dict[str, dict[str, list[int]]]:
+    """The columns of each service that say something about requests, by what they say."""
+    columns: dict[str, dict[str, list[int]]] = {}
+    for column, info in enumerate(series):
+        if info.entity.startswith("service:") and (role := _role(info)):
+            columns.setdefault(info.entity, {}).setdefault(role, []).append(column)
+    return columns
 
 
 def _role(info: SeriesInfo) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from wellkept.store.telemetry.arrow import numbers, text_maps
+from wellkept.store.telemetry.arrow import text_maps
 from wellkept.store.telemetry.continued import joined
 from wellkept.store.telemetry.crowded import MOST_SERIES, Crowded, warning
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.following import Following, Shard
 from wellkept.store.telemetry.grid import Grid
+from wellkept.store.telemetry.layout import Known, lay_out
 from wellkept.store.telemetry.resolution import ONLY_POINTS, Asked, Coverage, Tier
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import SeriesInfo, Window
@@ -25,23 +25,13 @@ _REMEMBERED = 2 * MOST_SERIES
 _CUMULATIVE, _DELTA = 2, 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is remembered of a series, and how its stored values become shown values."""
-
-    info: SeriesInfo
-    is_counter: bool
-    is_delta: bool
-    identity: int
-
-
 class Metrics:
     """Reads the narrow points. It remembers what a series is, since that never changes for a series id."""
 
     def __init__(self, engine: Engine, coverage: Callable[[], Coverage] = lambda: ONLY_POINTS) -> None:
         self._engine, self._coverage = engine, coverage
         self.crowded = Crowded(engine)
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, Known] = {}
         self._lock = threading.Lock()
 
     def window(
@@ -75,7 +65,7 @@ class Metrics:
 
     def _window(self, grid: Grid, narrowed: Mapping[str, object]) -> Window:
         since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
-        left_out = [] if any(narrowed.values()) else self.crowded.metrics(since)
+        left_out = [] if any(narrowed.values()) else self.left_out(since)
         asked = {**grid.parameters, "since": since, **narrowed, "left_out": left_out}
         hours_until, minutes_until = self._coverage().bounds(Asked(since, grid.end_ms, grid.step_ms, grid.step_ms))
         parts = ((Tier.MINUTES, max(since, hours_until), minutes_until), (Tier.HOURS, since, hours_until))
@@ -85,15 +75,24 @@ class Metrics:
             rows = self._engine.query(load("queries/metrics_tiers.sql"), {**asked, **bounds})
         else:
             rows = self._engine.query(load("queries/metrics.sql"), asked)
-        known = self._describe(rows["series"].to_pylist())
-        values, kept = joined(_lay_out(rows, known, grid), [entry.identity for entry in known])
+        known = self.describe(rows["series"].to_pylist())
+        values, kept = joined(lay_out(rows, known, grid)[0], [entry.identity for entry in known])
         known = [known[column] for column in kept]
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
         warnings = [tier.warning for tier in tiers] + ([warning(left_out)] if left_out else [])
         return Window(grid.times, values[:, seen], series, tuple(warnings))
 
-    def _describe(self, ids: list[int]) -> list[_Known]:
+    def follow(self, shard: Shard = Shard()) -> Following:  # noqa: B008 - frozen
+        """A reader of the same, step after step, of one part of all series."""
+        return Following(self._engine, self, shard)
+
+    def left_out(self, since_ms: int) -> list[str]:
+        """The metrics that a window of all series does without; see ``crowded``."""
+        return self.crowded.metrics(since_ms)
+
+    def describe(self, ids: list[int]) -> list[Known]:
+        """What the series of these ids are."""
         with self._lock:
             known = {series: self._known[series] for series in ids if series in self._known}
         missing = [series for series in ids if series not in known]
@@ -108,10 +107,10 @@ class Metrics:
         return [known[series] for series in ids]
 
 
-def _read_series(rows: pa.Table) -> dict[int, _Known]:
+def _read_series(rows: pa.Table) -> dict[int, Known]:
     resource_maps = dict(zip(rows["resource"].to_pylist(), text_maps(rows["resource_attributes"]), strict=True))
     attributes = text_maps(rows["attributes"])
-    known: dict[int, _Known] = {}
+    known: dict[int, Known] = {}
     columns = ("series", "name", "unit", "kind", "is_monotonic", "temporality", "entity", "resource")
     for row, own in zip(zip(*(rows[c].to_pylist() for c in columns), strict=True), attributes, strict=True):
         series, name, unit, kind, is_monotonic, temporality, entity, resource = row
@@ -120,44 +119,5 @@ def _read_series(rows: pa.Table) -> dict[int, _Known]:
         shown = f"{unit or '1'}/s" if is_delta or is_counter else unit
         info = SeriesInfo(series, name, shown, kind, entity, own, resource_maps[resource])
         told = (name, shown, kind, entity, frozenset(own.items()), frozenset(resource_maps[resource].items()))
-        known[series] = _Known(info, is_counter, is_delta, hash(told))
+        known[series] = Known(info, is_counter, is_delta, hash(told))
     return known
-
-
-def _lay_out(rows: pa.Table, known: list[_Known], grid: Grid) -> NDArray[np.float64]:
-    """The values on the grid: [grid.count, series]; one scatter each for what is last, when, and in total."""
-    lists = rows["steps"].combine_chunks()
-    lengths = np.diff(lists.offsets.to_numpy())
-    column = np.repeat(np.arange(len(known)), lengths)
-    step = numbers(rows["steps"]).astype(np.int64)
-    last = np.full((grid.count + 1, len(known)), np.nan)
-    last[step, column] = numbers(rows["lasts"])
-    counters = np.array([entry.is_counter for entry in known], dtype=bool)
-    deltas = np.array([entry.is_delta for entry in known], dtype=bool)
-    values = last[1:].copy()
-    if counters.any():
-        at = np.full(last.shape, np.nan)
-        at[step, column] = numbers(rows["ats"])
-        values[:, counters] = _rates(last[:, counters], at[:, counters])
-    if deltas.any():
-        total = np.full(last.shape, np.nan)
-        total[step, column] = numbers(rows["totals"])
-        values[:, deltas] = total[1:, deltas] / grid.step_s
-    values[~np.isfinite(values)] = np.nan
-    return values
-
-
-def _rates(last: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Increase per second between one seen value and the one seen before it, gaps left out; [T + 1, S] -> [T, S]."""
-    is_seen = np.isfinite(last)
-    row = np.where(is_seen, np.arange(len(last))[:, None], -1)
-    before = np.maximum.accumulate(row, axis=0)[:-1]
-    has_before = before >= 0
-    picked = np.maximum(before, 0)
-    value_before = np.take_along_axis(last, picked, axis=0)
-    elapsed = at[1:] - np.take_along_axis(at, picked, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # samples may be infinite, and gaps are no numbers
-        increase = last[1:] - value_before
-        increase = np.where(increase < 0, last[1:], increase)
-        rate = increase / elapsed
-    return np.where(is_seen[1:] & has_before & (elapsed > 0), rate, np.nan)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,3 +45,28 @@ class Window:
     def step_s(self) -> float:
         """Length of a step in seconds; 0 for a window of fewer than two steps."""
         return float(self.times[1] - self.times[0]) if len(self.times) > 1 else 0.0
+
+
+T = TypeVar("T")
+_REMEMBERED = 8
+
+
+def of_series(work: Callable[[tuple[SeriesInfo, ...]], T]) -> Callable[[tuple[SeriesInfo, ...]], T]:
+    """Remembers what a function makes of the last few tuples of series that it was asked about.
+
+    For what depends on nothing but which series there are: readers that look again and again hand out the very same
+    tuple while those stay the same, and then nothing has to be done for each of many.
+    """
+    answers: dict[int, tuple[tuple[SeriesInfo, ...], T]] = {}
+
+    @functools.wraps(work)
+    def remembered(series: tuple[SeriesInfo, ...]) -> T:
+        known = answers.pop(id(series), None)
+        if known is None or known[0] is not series:
+            known = (series, work(series))
+        answers[id(series)] = known  # the newest last
+        while len(answers) > _REMEMBERED:
+            answers.pop(next(iter(answers)), None)
+        return known[1]
+
+    return remembered

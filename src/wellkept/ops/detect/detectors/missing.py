@@ -13,7 +13,7 @@ from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fi
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, UP, duration
 from wellkept.ops.detect.signals import moment, picture
-from wellkept.store.telemetry.window import Window
+from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 REGULAR = 0.7
 """A reporter is regular when it was heard in this share of the steps from its first to its last word."""
@@ -96,10 +96,8 @@ class MissingData:
         """Services whose own word is that they are down, for long enough."""
         found: dict[str, Finding] = {}
         steps = self._settings.missing_steps
-        for index, info in enumerate(window.series):
-            if info.name != UP or not info.entity:
-                continue
-            values = window.values[:, index]
+        for index in _tell_of_themselves(window.series):
+            info, values = window.series[index], window.values[:, index]
             newest = values[-steps:]
             if not (newest == 0.0).all():
                 continue
@@ -165,16 +163,31 @@ class MissingData:
         )
 
 
+@of_series
+def _reporters(series: tuple[SeriesInfo, ...]) -> tuple[tuple[str, ...], list[int], NDArray[np.intp]]:
+    """Who reports, sorted; the columns that are theirs; and whose each of those is."""
+    names = sorted({info.entity for info in series if _reporter(info.entity)})
+    rows = {name: row for row, name in enumerate(names)}
+    columns = [i for i, info in enumerate(series) if info.entity in rows]
+    return tuple(names), columns, np.array([rows[series[i].entity] for i in columns], dtype=np.intp)
+
+
+@of_series
+def _tell_of_themselves(series: tuple[SeriesInfo, ...]) -> tuple[int, ...]:
+    """The columns in which services say whether they are up."""
+    return tuple(i for i, info in enumerate(series) if info.name == UP and info.entity)
+
+
 def _reports(window: Window) -> _Reports:
     """Who was heard when, over all series of each entity at once."""
-    names = sorted({info.entity for info in window.series if _reporter(info.entity)})
-    rows = {name: row for row, name in enumerate(names)}
+    names, columns, owner = _reporters(window.series)
     heard = np.zeros((len(names), len(window.times)), dtype=bool)
-    columns = [i for i, info in enumerate(window.series) if info.entity in rows]
     if columns:
-        owner = np.array([rows[window.series[i].entity] for i in columns], dtype=np.intp)
-        np.logical_or.at(heard, owner, np.isfinite(window.values[:, columns]).T)
-    return _Reports(tuple(names), heard)
+        order = np.argsort(owner, kind="stable")
+        firsts = np.searchsorted(owner[order], np.arange(len(names)))
+        seen = np.isfinite(window.values[:, np.array(columns, np.intp)[order]])
+        heard = np.logical_or.reduceat(seen, firsts, axis=1).T
+    return _Reports(names, heard)
 
 
 def _reporter(entity: str) -> bool:

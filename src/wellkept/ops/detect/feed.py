@@ -1,0 +1,185 @@
+"""What detection reads of the telemetry store: at each look only what is new, and what may have come late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import ceil
+from typing import Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.ops.detect.base import DetectSettings
+from wellkept.ops.detect.ring import Ring
+from wellkept.store.telemetry.following import Shard
+from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
+
+MOST_VALUES = 4_000_000
+"""So many values are read at once when much has to be caught up with."""
+LOOKBACK_S = 60.0
+"""The first look reads counters from so long before: a rate needs a value before it, as ``Metrics.window`` has it."""
+TRACE_S = 60.0
+"""Spans are read from so long before the steps that they are for: a trace that began earlier is whole."""
+
+
+class Follows(Protocol):
+    def read(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+
+class MetricReader(Protocol):
+    def follow(self, shard: Shard = ...) -> Follows: ...
+
+
+class SpanWindows(Protocol):
+    def red(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+
+class LogWindows(Protocol):
+    def counts(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+
+class Windows(Protocol):
+    """What detection reads of the telemetry store."""
+
+    @property
+    def metrics(self) -> MetricReader: ...
+
+    @property
+    def spans(self) -> SpanWindows: ...
+
+    @property
+    def logs(self) -> LogWindows: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """The windows after a reading, of which the last ``new`` steps were not in the windows before it."""
+
+    metrics: Window
+    red: Window
+    exclusive: Window
+    logs: Window
+    new: int
+
+
+class Feed:
+    """Holds the windows and moves them on.
+
+    A window so moved shows what one read whole since the first look would show, cut to its length, but for values
+    that came later than ``late_s`` (spans: ``late_spans_s``) after their step was first looked at. The first look
+    reads a whole window, and so does one after a pause longer than that, or back in time.
+    """
+
+    def __init__(self, telemetry: Windows, settings: DetectSettings) -> None:
+        self._telemetry, self._settings = telemetry, settings
+        self._shard = Shard(settings.shard_index, settings.shard_count)
+        self._end: int | None = None
+        self._series_of_red: tuple[SeriesInfo, ...] = ()
+        self._renew()
+
+    def moved(self, end: int, since: int | None = None) -> Iterator[Fed]:
+        """Read up to the step number ``end`` (its end in steps since the epoch), in as many parts as it takes.
+
+        ``since``: the last step that is known elsewhere already; the first look reads from there, in parts of at most
+        a window, where that is further back. The last of what is given is for ``end``.
+
+        Raises:
+            StoreError: the engine failed; the next look reads what this one did not.
+        """
+        steps = self._settings.steps
+        if self._end is None or end < self._end or end - self._end > steps:
+            self._renew()
+            begin = end - steps if since is None or since >= end else min(since, end - steps)
+        else:
+            begin = self._end
+        if begin == end:
+            yield self._fed(0)
+        while begin < end:
+            until = min(end, begin + self._part())
+            self._read(begin, until)
+            yield self._fed(until - begin)
+            begin = until
+
+    @property
+    def bytes(self) -> int:
+        """What the windows take."""
+        return sum(ring.bytes for ring in (self._metrics, self._red, self._exclusive, self._logs))
+
+    def _renew(self) -> None:
+        steps, step_s = self._settings.steps, self._settings.step_s
+        self._end = None
+        self._follow = self._telemetry.metrics.follow(self._shard)
+        self._metrics, self._red = Ring(steps, step_s), Ring(steps, step_s)
+        self._exclusive, self._logs = Ring(steps, step_s), Ring(steps, step_s)
+
+    def _part(self) -> int:
+        """How many steps are read at once."""
+        series = max(1, len(self._metrics.window().series)) if self._end is not None else 1
+        first = self._settings.steps if self._end is not None else min(self._settings.steps, 32)
+        return max(1, min(first, MOST_VALUES // series))
+
+    def _read(self, begin: int, end: int) -> None:
+        """Read the steps after ``begin`` up to ``end``, and those before that may have changed."""
+        step_s, first = self._settings.step_s, self._end is None
+        late = ceil((LOOKBACK_S if first else self._settings.late_s) / step_s)
+        late_spans = 0 if first else ceil(self._settings.late_spans_s / step_s)
+        trace = ceil(TRACE_S / step_s)
+        spans = self._telemetry.spans
+        self._metrics.put(self._follow.read(self._at(begin - late), self._at(end), step_s))
+        self._logs.put(self._mine(self._telemetry.logs.counts(self._at(begin - late), self._at(end), step_s)))
+        self._red.put(self._mine(spans.red(self._at(begin - late_spans), self._at(end), step_s)))
+        exclusive = spans.exclusive(self._at(begin - late_spans - trace), self._at(end), step_s)
+        self._exclusive.put(self._mine(_without_first(exclusive, trace)))
+        self._end = end
+
+    def _fed(self, new: int) -> Fed:
+        metrics = self._metrics.window()
+        red = with_reported(self._red.window(), metrics)
+        if red.series == self._series_of_red:
+            red = replace(red, series=self._series_of_red)
+        self._series_of_red = red.series
+        return Fed(metrics, red, self._exclusive.window(), self._logs.window(), new)
+
+    def _at(self, step: int) -> datetime:
+        return datetime.fromtimestamp(step * self._settings.step_s, UTC)
+
+    def _mine(self, window: Window) -> Window:
+        """The series of this feed's part of all."""
+        if self._shard.count == 1:
+            return window
+        columns = [j for j, info in enumerate(window.series) if _part_of(info) % self._shard.count == self._shard.index]
+        return Window(window.times, window.values[:, columns], tuple(window.series[j] for j in columns))
+
+
+def _part_of(info: SeriesInfo) -> int:
+    """As the store tells the parts of metrics (``queries/metrics_newest.sql``)."""
+    return crc32(info.entity.encode()) if info.entity else info.id
+
+
+def _without_first(window: Window, steps: int) -> Window:
+    return Window(window.times[steps:], window.values[steps:], window.series)
+
+
+@of_series
+def entities_of(series: tuple[SeriesInfo, ...]) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+    """The entities of some series, sorted, and for each series the place of its own."""
+    names = sorted({info.entity for info in series})
+    places = {name: place for place, name in enumerate(names)}
+    return tuple(names), np.fromiter((places[info.entity] for info in series), np.intp, len(series))
+
+
+def heard(windows: Sequence[Window], steps: int) -> frozenset[str]:
+    """The entities of which anything was heard in the newest steps."""
+    found: set[str] = set()
+    for window in windows:
+        if window.values.size:
+            names, places = entities_of(window.series)
+            spoke = np.isfinite(window.values[-steps:]).any(axis=0)
+            found.update(names[place] for place in np.unique(places[spoke]).tolist())
+    return frozenset(found)

@@ -1,0 +1,3 @@
+from tests.store.fixtures import opening, telemetry
+
+__all__ = ["opening", "telemetry"]
