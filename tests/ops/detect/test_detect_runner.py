@@ -25,7 +25,7 @@ from wellkept.store.state.state import State
 from wellkept.store.telemetry.following import Shard
 from wellkept.store.telemetry.window import Window
 
-SETTINGS = DetectSettings(step_s=2.0, window_s=180.0, grace_s=10.0)
+SETTINGS = DetectSettings(step_s=2.0, window_s=180.0, grace_s=10.0, long_days=0)
 
 
 @dataclass

@@ -47,6 +47,12 @@ class DetectSettings:
     """What comes so much later than its step was first looked at still counts; what comes after that does not."""
     late_spans_s: float = 120.0
     """The same of spans, which arrive when what they tell of has ended."""
+    long_days: int = 14
+    """Detectors that need days are shown so many, in coarse steps; 0 leaves it at the window."""
+    long_step_s: float = 600.0
+    """Seconds of such a step; it becomes longer where there are too many series."""
+    long_every_s: float = 300.0
+    """The days are read so rarely."""
     shard_index: int = 0
     """Which part of all series this detection looks at, where ``shard_count`` share the work."""
     shard_count: int = 1
@@ -62,6 +68,8 @@ class DetectSettings:
             "missing_steps": self.missing_steps >= 2,
             "hold_steps": self.hold_steps >= 1,
             "late_s": self.late_s >= 0,
+            "long_days": self.long_days >= 0,
+            "long_step_s": self.long_step_s > 0 and 86_400 % self.long_step_s == 0,
             "late_spans_s": self.late_spans_s >= 0,
             "shard_count": self.shard_count >= 1,
             "shard_index": 0 <= self.shard_index < self.shard_count,
@@ -85,6 +93,8 @@ _RULES = {
     "missing_steps": "must be at least 2",
     "hold_steps": "must be at least 1",
     "late_s": "must be at least 0 seconds",
+    "long_days": "must be at least 0",
+    "long_step_s": "must go into a day a whole number of times",
     "late_spans_s": "must be at least 0 seconds",
     "shard_count": "must be at least 1",
     "shard_index": "must be at least 0 and below shard_count",

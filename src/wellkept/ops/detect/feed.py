@@ -33,6 +33,16 @@ class Follows(Protocol):
 class MetricReader(Protocol):
     def follow(self, shard: Shard = ...) -> Follows: ...
 
+    def window(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        *,
+        names: Sequence[str] | None = None,
+        entities: Sequence[str] | None = None,
+    ) -> Window: ...
+
 
 class SpanWindows(Protocol):
     def red(self, start: datetime, end: datetime, step_s: float) -> Window: ...

@@ -12,6 +12,7 @@ from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.feed import Feed, Windows, heard
+from wellkept.ops.detect.longview import LongView
 from wellkept.spine.graph import Graph
 
 STAGE = Stage(
@@ -65,6 +66,7 @@ class DetectRunner:
         self._detectors = tuple(detectors)
         self._settings = settings or DetectSettings()
         self._feed = Feed(telemetry, self._settings)
+        self._days = LongView(telemetry.metrics, self._settings)
         self._first_tick: datetime | None = None
 
     def tick(self, now: datetime) -> DetectReport:
@@ -91,6 +93,7 @@ class DetectRunner:
             step_s=settings.step_s,
             graph=self._topology.graph(now),
             open={finding.fingerprint: finding for finding in open_ones},
+            long=self._days.at(now, fed.metrics.series),
         )
 
     def _ask(self, detector: Detector, view: View, now: datetime) -> list[Finding]:
