@@ -55,6 +55,17 @@ class Recording:
     def read(self, start: datetime, end: datetime, step_s: float) -> Window:
         return _cut(self.scene.metrics, start, end, step_s)
 
+    def window(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        *,
+        names: Sequence[str] | None = None,
+        entities: Sequence[str] | None = None,
+    ) -> Window:
+        return _cut(self.scene.metrics, start, end, step_s)
+
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:
         return _cut(self.scene.red, start, end, step_s)
 
