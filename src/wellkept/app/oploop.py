@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.schedule import Job, Loop
 from wellkept.ops.correlate.stage import CorrelateRunner
@@ -18,6 +19,9 @@ from wellkept.spine.plugins import load
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
 
+RULES_EVERY_S = 1.0
+"""How often it is looked which groups of rules are due; each is evaluated for whole multiples of its own rhythm."""
+
 
 class OpsLoop:
     """From telemetry to a verified remedy."""
@@ -28,6 +32,9 @@ class OpsLoop:
         self._runbooks = runbooks(settings.runbooks)
         detectors = [detector(settings.detect) for detector in load("detector").values()]
         self._detect = DetectRunner(platform.telemetry, platform.topology, platform.stream, detectors, settings.detect)
+        self.rules = Rules(
+            platform.telemetry, platform.stream, platform.identity.entity_of, platform.clock, settings.rules
+        )
         self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate)
         clues = [clue() for clue in load("clue").values()]
         self._diagnose = DiagnoseRunner(
@@ -44,7 +51,9 @@ class OpsLoop:
         gate.on_settled(self._remediate.settled)
 
     def loops(self) -> list[Loop]:
-        """One loop: its stages run one after the other, so that a finding becomes a plan within one turn."""
+        """One loop for the stages, one after the other, so that a finding becomes a plan within one turn; and one for
+        rules, which have rhythms of their own.
+        """
         assert self._remediate is not None
         clock = self._platform.clock
         stages = {
@@ -54,4 +63,5 @@ class OpsLoop:
             "remediate": self._remediate.tick,
         }
         jobs = [Job(name, lambda tick=tick: tick(clock.now())) for name, tick in stages.items()]  # type: ignore[misc]
-        return [Loop("ops", self._settings.detect_every_s, jobs)]
+        rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
+        return [Loop("ops", self._settings.detect_every_s, jobs), rules]

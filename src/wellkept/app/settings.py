@@ -132,6 +132,8 @@ class Ops(Part):
     diagnose: DiagnoseSettings = DiagnoseSettings()
     runbooks: tuple[Path, ...] = ()
     """Folders of your own runbooks; one of the same name as a shipped one replaces it."""
+    rules: tuple[Path, ...] = ()
+    """Files and folders of rules and objectives (ours, of Prometheus, of OpenSLO); read again when they change."""
 
 
 class Ml(Part):

@@ -13,6 +13,7 @@ from typing import Any
 
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.severities import severity_of
 from wellkept.ops.ingest.alerts.base import (
     LONGEST_SENTENCE,
     LONGEST_TITLE,
@@ -29,7 +30,6 @@ from wellkept.ops.ingest.alerts.base import (
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
 from wellkept.ops.ingest.identity import Identity
 from wellkept.ops.ingest.moments import rfc3339
-from wellkept.ops.ingest.words import severity_of
 
 WEBHOOK_VERSION = "4"
 RECEIVER, GENERATOR, SENDER = "receiver", "generator_url", "sender_url"

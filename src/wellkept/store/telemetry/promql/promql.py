@@ -18,6 +18,7 @@ from wellkept.store.telemetry.promql.errors import ExpressionError
 from wellkept.store.telemetry.promql.evaluation import Evaluation, millis
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import matchers_of, selector_of
+from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.reductions import Ranged, Reductions
 from wellkept.store.telemetry.promql.source import RawSeries, Source
 from wellkept.store.telemetry.promql.steps import Steps
@@ -71,8 +72,19 @@ class PromQL:
                 return Answer(steps, None, raw, _warnings(source))
             return self._evaluated(tree, source, steps, at_ms)
 
-    def range(self, query: str, start_ms: int, end_ms: int, step_ms: int, timeout_s: float | None = None) -> Answer:
+    def range(
+        self,
+        query: str,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        timeout_s: float | None = None,
+        *,
+        recorded: Recorded | None = None,
+    ) -> Answer:
         """What an expression is from ``start_ms`` to ``end_ms`` (both included), once in ``step_ms``.
+
+        ``recorded``: series that count as stored, though they are not.
 
         Raises:
             InputError, SlowError, OverloadError: as for an instant; and too many steps.
@@ -84,7 +96,7 @@ class PromQL:
         steps = Steps.between(start_ms, end_ms, step_ms)
         self.limits.check_steps(steps.count)
         tree = parse(query)
-        with self._source(timeout_s) as source:
+        with self._source(timeout_s, recorded) as source:
             answer = self._evaluated(tree, source, steps, end_ms)
         if not isinstance(answer.value, Vector | Scalar):
             raise ExpressionError("query", "must be a scalar or a vector to be asked for over a range", query)
@@ -108,7 +120,7 @@ class PromQL:
         return self._catalogue.metadata(metric, limit)
 
     @contextmanager
-    def _source(self, timeout_s: float | None) -> Iterator[Source]:
+    def _source(self, timeout_s: float | None, recorded: Recorded | None = None) -> Iterator[Source]:
         """A source for one query. Only so many are answered side by side: detection reads from the same engine."""
         seconds = min(self.limits.seconds, timeout_s or self.limits.seconds)
         deadline = monotonic() + seconds
@@ -116,7 +128,7 @@ class PromQL:
             raise OverloadError(f"query: waited {seconds:g} s behind others", retry_after_s=5)
         try:
             reductions = Reductions(self._engine, self.limits, deadline)
-            yield Source(self._catalogue, reductions, self.limits, self._coverage())
+            yield Source(self._catalogue, reductions, self.limits, self._coverage(), recorded)
         finally:
             self._turns.release()
 

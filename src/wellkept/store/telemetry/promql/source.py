@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.promql.catalogue import Catalogue, Known, Span
+from wellkept.store.telemetry.promql.errors import unsupported
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import Matchers
+from wellkept.store.telemetry.promql.recorded import Recorded, seen_at
 from wellkept.store.telemetry.promql.reductions import Grid, Ranged, Reductions, Samples, given, rolled_up, stored
 from wellkept.store.telemetry.promql.segments import Segment, beside, segments
 from wellkept.store.telemetry.promql.steps import Steps
@@ -26,17 +28,26 @@ RawSeries = list[tuple[Labels, list[tuple[int, float]]]]
 
 
 class Source:
-    """Reads for one query. ``tiers``: those that were read from so far."""
+    """Reads for one query. ``tiers``: those that were read from so far. ``recorded`` counts before what is stored."""
 
     def __init__(
-        self, catalogue: Catalogue, reductions: Reductions, limits: Limits, coverage: Coverage = ONLY_POINTS
+        self,
+        catalogue: Catalogue,
+        reductions: Reductions,
+        limits: Limits,
+        coverage: Coverage = ONLY_POINTS,
+        recorded: Recorded | None = None,
     ) -> None:
         self._catalogue, self._reductions, self.limits = catalogue, reductions, limits
-        self._coverage = coverage
+        self._coverage, self._recorded = coverage, recorded or Recorded()
         self.tiers: set[Tier] = set()
 
     def instant(self, matchers: Matchers, steps: Steps, what: str, *, moments: bool = False) -> Vector:
         """The last sample of each series within the lookback; ``moments``: when it was, in seconds, in its place."""
+        if (found := self._recorded.find(matchers)) is not None:
+            vector, at = seen_at(*found, steps, LOOKBACK_MS)
+            values = np.broadcast_to(at, vector.values.shape) if moments else vector.values
+            return Vector(vector.labels, values, vector.present)
         ranged = Ranged(LOOKBACK_MS, what)
         known = self._find(matchers, steps, ranged)
         if not known:
@@ -49,6 +60,8 @@ class Source:
 
     def window(self, function: str, matchers: Matchers, steps: Steps, ranged: Ranged) -> Vector:
         """A function over the samples of the window before each step."""
+        if (found := self._recorded.find(matchers)) is not None:
+            return self.subwindow(function, found[0], found[1], steps, ranged)
         known = self._find(matchers, steps, ranged)
         if not known:
             return empty(steps.count)
@@ -72,6 +85,8 @@ class Source:
 
     def raw(self, matchers: Matchers, steps: Steps, ranged: Ranged) -> RawSeries:
         """The samples of the window before the one step, by series."""
+        if self._recorded.find(matchers) is not None:
+            raise unsupported("a range of samples that a rule under trial records, by itself")
         known = self._find(matchers, steps, ranged)
         if not known:
             return []

@@ -1,0 +1,88 @@
+"""Rules and objectives, wired: read from the configured files, evaluated on a loop of their own."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from wellkept.kernel.clock import Clock, to_nanos
+from wellkept.kernel.errors import StoreError
+from wellkept.ops.detect.rules.answers import Answers
+from wellkept.ops.detect.rules.engine import RuleEngine
+from wellkept.ops.detect.rules.findings import Locate
+from wellkept.ops.detect.rules.loading import RuleFiles
+from wellkept.ops.detect.rules.slo.counts import Counting
+from wellkept.ops.detect.rules.slo.engine import SloEngine
+from wellkept.ops.detect.rules.writing import Write
+from wellkept.spine.stream import Stream
+from wellkept.store.telemetry.answered import Answered
+from wellkept.store.telemetry.promql.promql import NO_LIMITS, PromQL
+from wellkept.store.telemetry.remote.encoded import Sample, request_of
+from wellkept.store.telemetry.remote.writer import Version
+from wellkept.store.telemetry.telemetry import Telemetry
+
+LOOK_EVERY_S = 5.0
+"""How often files are looked at for changes, in seconds of the platform's clock."""
+LIMITS = replace(NO_LIMITS, at_once=1, seconds=10.0)
+"""What one rule may ask for. Rules ask one after the other, beside what users ask."""
+_log = logging.getLogger(__name__)
+
+
+class Rules:
+    """The rules that are on, the objectives that are on, and the files that they come from."""
+
+    def __init__(
+        self, telemetry: Telemetry, stream: Stream, locate: Locate, clock: Clock, paths: Sequence[Path]
+    ) -> None:
+        self.files = RuleFiles(list(paths))
+        self.answers = answers_of(telemetry)
+        self.engine = RuleEngine(self.answers, writer_of(telemetry, clock), stream, locate)
+        self.slos = SloEngine(counting_of(self.answers, telemetry), stream, locate)
+        self._looked: datetime | None = None
+
+    def tick(self, now: datetime) -> None:
+        """Take in changed files, and evaluate what is due."""
+        if self._looked is None or (now - self._looked).total_seconds() >= LOOK_EVERY_S:
+            self._looked = now
+            self._look()
+        self.engine.tick(now)
+        self.slos.tick(now)
+
+    def stop(self) -> None:
+        """Leave off soon."""
+        self.engine.stop()
+
+    def _look(self) -> None:
+        if self.files.refresh():
+            loaded = self.files.loaded
+            self.engine.replace(loaded.groups)
+            self.slos.replace(loaded.slos)
+            for mistakes in self.files.mistakes.values():
+                _log.warning("rules: %s (what it held before still counts)", mistakes)
+
+
+def answers_of(telemetry: Telemetry) -> Answers:
+    """Answers over a telemetry store, by a reader of their own."""
+    promql = PromQL(telemetry.engine, LIMITS, lambda: telemetry.tiers.coverage)
+    return Answers(promql, telemetry)
+
+
+def counting_of(answers: Answers, telemetry: Telemetry) -> Counting:
+    """What objectives are counted by."""
+    return Counting(answers, telemetry, Answered(telemetry.engine))
+
+
+def writer_of(telemetry: Telemetry, clock: Clock) -> Write:
+    """Stores what rules give as series, by the road of remote write."""
+    return functools.partial(_write, telemetry, clock.now)
+
+
+def _write(telemetry: Telemetry, now: Callable[[], datetime], samples: Iterable[Sample], at_ms: int) -> None:
+    body = request_of(samples, at_ms)
+    (receipt,) = telemetry.remote.insert(Version.V1, [body], to_nanos(now()))
+    if receipt.rejected:
+        raise StoreError(f"{receipt.rejected} series of rules are not stored: {receipt.reason}")

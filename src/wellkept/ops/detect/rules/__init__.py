@@ -1,0 +1,1 @@
+"""Rules that people write: thresholds, Prometheus rule files and service level objectives."""

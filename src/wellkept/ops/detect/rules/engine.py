@@ -1,0 +1,115 @@
+"""Evaluates all groups of rules when they are due, and keeps the findings of what fires."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from wellkept.kernel.clock import to_nanos
+from wellkept.kernel.errors import WellkeptError
+from wellkept.kernel.finding import Finding
+from wellkept.ops.detect.rules.answers import Answers
+from wellkept.ops.detect.rules.base import DETECTOR, Group
+from wellkept.ops.detect.rules.evaluation import GroupRun
+from wellkept.ops.detect.rules.findings import GROUP, Locate, finding_of
+from wellkept.ops.detect.rules.writing import Write
+
+REPEAT = timedelta(seconds=60)
+"""An open finding is told anew so often, for its value changes all the time."""
+_log = logging.getLogger(__name__)
+
+
+class Findings(Protocol):
+    """What rules need of the stream."""
+
+    def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]: ...
+
+    def close(self, fingerprints: Iterable[str], at: datetime) -> list[Finding]: ...
+
+    def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RulesReport:
+    """What one tick did: how many groups were evaluated, what fires, and what is over."""
+
+    groups: int
+    firing: tuple[Finding, ...]
+    ended: tuple[Finding, ...]
+
+
+class RuleEngine:
+    """The groups that are on. Groups are evaluated one after the other, so rules take at most one reader's time."""
+
+    def __init__(self, answers: Answers, write: Write, stream: Findings, locate: Locate) -> None:
+        self._answers, self._write, self._stream, self._locate = answers, write, stream, locate
+        self._runs: dict[str, GroupRun] = {}
+        self._told: dict[str, datetime] = {}
+        self._is_stopped = False
+        self._turn = threading.Lock()
+
+    @property
+    def runs(self) -> Sequence[GroupRun]:
+        """Every group, with how it has gone."""
+        return list(self._runs.values())
+
+    def replace(self, groups: Sequence[Group]) -> None:
+        """Let these groups be on. What is unchanged goes on where it was."""
+        with self._turn:
+            runs: dict[str, GroupRun] = {}
+            for group in groups:
+                before = self._runs.get(group.key)
+                run = before if before is not None and before.group == group else GroupRun(group)
+                if before is not None and run is not before:
+                    run.inherit(before)
+                runs[group.key] = run
+            self._runs = runs
+
+    def stop(self) -> None:
+        """Leave off after the rule that is being evaluated."""
+        self._is_stopped = True
+
+    def tick(self, now: datetime) -> RulesReport:
+        """Evaluate the groups that are due, publish what fires and end what does not any more."""
+        now_ms = to_nanos(now) // 1_000_000
+        with self._turn:
+            due = [(run, moment) for run in self._runs.values() if (moment := run.due_ms(now_ms)) is not None]
+            done = 0
+            for run, moment in due:
+                done += self._evaluate(run, moment)
+            firing = self._firing()
+            fresh = [f for key, f in firing.items() if now - self._told.get(key, now - REPEAT) >= REPEAT]
+            self._told = {key: at for key, at in self._told.items() if key in firing}
+            published = self._stream.publish(fresh, now) if fresh else []
+            self._told |= {finding.fingerprint: now for finding in fresh}
+            ended = self._stream.close(self._over(firing), now)
+        return RulesReport(done, tuple(published), tuple(ended))
+
+    def _evaluate(self, run: GroupRun, moment: int) -> bool:
+        """A group that cannot be evaluated leaves the others alone; it is tried again at the next tick."""
+        try:
+            run.evaluate(self._answers, moment, self._write, lambda: self._is_stopped)
+        except WellkeptError as error:
+            _log.warning("rule group %s: %s", run.group.name, error)
+            return False
+        return True
+
+    def _firing(self) -> Mapping[str, Finding]:
+        found: dict[str, Finding] = {}
+        for run in self._runs.values():
+            for rule in run.rules:
+                for alert in rule.firing:
+                    if rule.health.at_ms:
+                        finding = finding_of(alert, rule.rule, run.group, self._locate)
+                        found[finding.fingerprint] = finding
+        return found
+
+    def _over(self, firing: Mapping[str, Finding]) -> list[str]:
+        """Findings that nothing fires for any more; those of groups that were not evaluated yet are left alone."""
+        waiting = {key for key, run in self._runs.items() if not run.at_ms}
+        mine = [finding for finding in self._stream.open_findings(DETECTOR) if finding.detector == DETECTOR]
+        return [f.fingerprint for f in mine if f.fingerprint not in firing and f.attributes.get(GROUP) not in waiting]

@@ -1,0 +1,143 @@
+"""One group of rules, evaluated again and again: its rules in turn, at one moment, each with its own health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.ops.detect.rules.alerts import Alert, Alerts, AlertState
+from wellkept.ops.detect.rules.answers import Answers
+from wellkept.ops.detect.rules.base import Group, Rule, identity
+from wellkept.ops.detect.rules.writing import Restored, Write, evaluated, recorded_labels, states_of
+from wellkept.store.telemetry.promql.steps import Steps
+from wellkept.store.telemetry.promql.values import Labels, Vector
+from wellkept.store.telemetry.remote.encoded import Sample
+
+SLOW_SHARE = 0.5
+"""A rule that takes more than this part of its group's rhythm is slow, and it is told."""
+
+
+@dataclass(slots=True)
+class Health:
+    """How the evaluation of a rule has gone. ``at_ms`` 0: never yet."""
+
+    at_ms: int = 0
+    took_s: float = 0.0
+    error: str = ""
+    series: int = 0
+    failures: int = 0
+
+    def told(self, every_s: float) -> str:
+        """What is wrong; empty where nothing is."""
+        if self.error:
+            return self.error
+        if self.took_s > SLOW_SHARE * every_s:
+            return f"slow: took {self.took_s:.2f} s of the {every_s:g} s that its group has"
+        return ""
+
+
+class RuleRun:
+    """A rule with its alerts and its health."""
+
+    def __init__(self, rule: Rule, group: Group) -> None:
+        self.rule, self.group, self.health = rule, group, Health()
+        self.alerts = Alerts(rule, group.limit)
+        self._written: dict[Labels, None] = {}
+
+    @property
+    def firing(self) -> list[Alert]:
+        return [alert for alert in self.alerts.active.values() if alert.state is AlertState.FIRING]
+
+    @property
+    def state(self) -> str:
+        """``firing``, ``pending`` or ``inactive``."""
+        if self.firing:
+            return "firing"
+        return "pending" if self.alerts.active else "inactive"
+
+    def restore(self, alerts: list[Alert]) -> None:
+        """Go on with alerts that were alive before."""
+        self.alerts.active = {alert.labels: alert for alert in alerts}
+        for labels, _ in states_of(alerts):
+            self._written[labels] = None
+
+    def evaluate(self, answers: Answers, at_ms: int, write: Write) -> None:
+        """Ask, and take in what the answer means. What goes wrong is kept in the health, and nothing is written."""
+        began = time.perf_counter()
+        looked_ms = at_ms - self.group.offset_ms
+        try:
+            vector = answers.ask(self.rule.question, Steps(looked_ms, self.group.every_ms, 1))
+            samples = self._samples(vector, at_ms)
+            self.health.error, self.health.series = "", len(vector.labels)
+            self._write(samples, looked_ms, write)
+        except WellkeptError as error:
+            self.health.error = str(error)
+            self.health.failures += 1
+        self.health.at_ms, self.health.took_s = at_ms, time.perf_counter() - began
+
+    def _samples(self, vector: Vector, at_ms: int) -> list[Sample]:
+        series = list(zip(vector.labels, vector.values[:, 0].tolist(), strict=True))
+        if self.rule.is_alert:
+            return states_of(self.alerts.step(at_ms, series))
+        group, found = self.group, {recorded_labels(self.rule, labels): value for labels, value in series}
+        if len(found) < len(series):
+            raise InputError(f"rule {self.rule.name}", "gives series that are alike once its labels are set")
+        if group.limit and len(found) > group.limit:
+            raise InputError(f"rule {self.rule.name}", f"exceeded limit of {group.limit} with {len(found)} series")
+        return list(found.items())
+
+    def _write(self, samples: list[Sample], at_ms: int, write: Write) -> None:
+        """Store what is there now, and that what was there before has ended."""
+        here = dict.fromkeys(labels for labels, _ in samples)
+        over: list[Sample] = [(labels, None) for labels in self._written if labels not in here]
+        if samples or over:
+            write([*samples, *over], at_ms)
+            self._written = here
+
+
+class GroupRun:
+    """A group with the runs of its rules. ``missed``: moments at which it should have been evaluated, and was not."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.rules = [RuleRun(rule, group) for rule in group.rules]
+        self.at_ms = 0
+        self.took_s = 0.0
+        self.missed = 0
+        self._is_restored = False
+
+    def inherit(self, before: GroupRun) -> None:
+        """Go on with the alerts of the rules that a former version of the group has unchanged."""
+        known = {identity(before.group, run.rule): run for run in before.rules}
+        for run in self.rules:
+            if (old := known.get(identity(self.group, run.rule))) is not None:
+                run.restore(list(old.alerts.active.values()))
+        self.at_ms, self._is_restored = before.at_ms, before._is_restored
+
+    def due_ms(self, now_ms: int) -> int | None:
+        """The moment to evaluate for, a whole multiple of the rhythm; None where it was evaluated for it already."""
+        moment = now_ms // self.group.every_ms * self.group.every_ms
+        return moment if moment > self.at_ms else None
+
+    def evaluate(self, answers: Answers, at_ms: int, write: Write, stopped: Callable[[], bool]) -> None:
+        """Evaluate every rule for one moment."""
+        began = time.perf_counter()
+        if self.at_ms:
+            self.missed += max(0, (at_ms - self.at_ms) // self.group.every_ms - 1)
+        if not self._is_restored:
+            self._restore(Restored(answers.promql, at_ms))
+        for run in self.rules:
+            if stopped():
+                return
+            run.evaluate(answers, at_ms, write)
+        write([evaluated(self.group, at_ms)], at_ms)
+        self.at_ms, self.took_s = at_ms, time.perf_counter() - began
+
+    def _restore(self, restored: Restored) -> None:
+        found = restored.of(self.group)
+        for run in self.rules:
+            if run.rule.name in found:
+                run.restore(found[run.rule.name])
+        self._is_restored = True

@@ -1,0 +1,88 @@
+"""Fields that every kind of rule document has, and where things stand in their text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from wellkept.ops.detect.rules.templates import Template, compiled
+
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
+
+Path = tuple[str | int, ...]
+
+
+class Part(BaseModel):
+    """A part of a document. A key that nobody knows is a mistake, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+def _as_text(value: Any) -> Any:
+    """A scalar as its text: YAML reads ``severity: 1`` as a number, and a label is a text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _checked_label(name: str) -> str:
+    if not _LABEL.match(name) or name == "__name__":
+        raise ValueError("must be named with letters, digits and underscores")
+    return name
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric.
+
+    Raises:
+        ValueError: Prometheus would not take it.
+    """
+    if not _METRIC.match(name):
+        raise ValueError("must be the name of a metric: letters, digits, underscores and colons")
+    return name
+
+
+def _checked_template(text: str) -> str:
+    compiled(text)
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+TemplateText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_template)]
+LabelName = Annotated[str, AfterValidator(_checked_label)]
+Templates = dict[LabelName, TemplateText]
+
+
+def templates(texts: Mapping[str, str]) -> dict[str, Template]:
+    """Texts that were checked, ready to be filled."""
+    return {name: compiled(text) for name, text in texts.items()}
+
+
+class Lines:
+    """Where each value of a YAML document begins."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[Path, int] = {}
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            self._note(node, ())
+
+    def of(self, *path: str | int) -> int:
+        """The line of a value, counted from 1; 0 where there is none such."""
+        return self._lines.get(path, 0)
+
+    def _note(self, node: yaml.Node, path: Path) -> None:
+        self._lines[path] = node.start_mark.line + 1
+        if len(path) > 6:
+            return
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                self._note(value, (*path, str(key.value)))
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._note(value, (*path, index))

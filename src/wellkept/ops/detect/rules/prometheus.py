@@ -1,0 +1,103 @@
+"""Rule files of Prometheus, as they are: groups of alerting and recording rules."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule
+from wellkept.ops.detect.rules.durations import Duration
+from wellkept.ops.detect.rules.fields import LabelName, Lines, Part, Templates, Text, metric_name, templates
+from wellkept.ops.detect.rules.questions import PromQLText
+from wellkept.spine.documents import load_document
+
+
+class PrometheusRule(Part):
+    """An alerting rule or a recording rule."""
+
+    record: str = ""
+    alert: str = ""
+    expr: PromQLText
+    for_: Annotated[Duration, Field(alias="for")] = 0.0
+    keep_firing_for: Duration = 0.0
+    labels: Templates = Field(default_factory=dict)
+    annotations: Templates = Field(default_factory=dict)
+
+    @field_validator("expr", mode="before")
+    @classmethod
+    def _number_is_an_expression(cls, value: object) -> object:
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if bool(self.record) == bool(self.alert):
+            raise ValueError("must be named by exactly one of alert and record")
+        if self.record:
+            metric_name(self.record)
+            for name in ("for_", "keep_firing_for", "annotations"):
+                if getattr(self, name):
+                    raise ValueError(f"must not have {name.rstrip('_')}: it is a recording rule")
+        return self
+
+
+class PrometheusGroup(Part):
+    """Rules that are evaluated together."""
+
+    name: Annotated[str, Field(min_length=1)]
+    interval: Duration = EVERY_S
+    limit: Annotated[int, Field(ge=0)] = 0
+    query_offset: Duration = 0.0
+    labels: dict[LabelName, Text] = Field(default_factory=dict)
+    rules: tuple[PrometheusRule, ...] = ()
+
+    @field_validator("interval")
+    @classmethod
+    def _takes_time(cls, value: float) -> float:
+        if value < 1:
+            raise ValueError("must be at least 1s")
+        return value
+
+
+class PrometheusFile(Part):
+    """The whole file."""
+
+    groups: tuple[PrometheusGroup, ...] = ()
+
+    @field_validator("groups")
+    @classmethod
+    def _names_once(cls, groups: tuple[PrometheusGroup, ...]) -> tuple[PrometheusGroup, ...]:
+        names = [group.name for group in groups]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"must have groups of different names; twice: {', '.join(twice)}")
+        return groups
+
+
+def load_prometheus(text: str, source: str) -> list[Group]:
+    """The groups of a rule file.
+
+    Raises:
+        DocumentError: every mistake, with line, field, rule and value.
+    """
+    document = load_document(PrometheusFile, text, source)
+    lines = Lines(text)
+    return [_group(group, index, lines, source) for index, group in enumerate(document.groups)]
+
+
+def _group(given: PrometheusGroup, index: int, lines: Lines, source: str) -> Group:
+    rules = tuple(_rule(rule, lines.of("groups", index, "rules", place)) for place, rule in enumerate(given.rules))
+    group = Group(given.name, source, rules, given.interval, given.limit, given.query_offset)
+    return group.with_labels(templates(given.labels))
+
+
+def _rule(given: PrometheusRule, line: int) -> Rule:
+    return Rule(
+        name=given.alert or given.record,
+        question=Expression(given.expr),
+        line=line,
+        record=given.record,
+        for_s=given.for_,
+        keep_s=given.keep_firing_for,
+        labels=templates(given.labels),
+        annotations=templates(given.annotations),
+    )

@@ -1,0 +1,96 @@
+"""What rules write back as series: what recording rules give, the state of alerts, and when groups were evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from wellkept.ops.detect.rules.alerts import Alert, AlertState
+from wellkept.ops.detect.rules.base import ALERT_STATE, Group, Rule
+from wellkept.store.telemetry.promql.promql import PromQL
+from wellkept.store.telemetry.promql.values import NAME, Labels, Vector, labels_of
+from wellkept.store.telemetry.remote.encoded import Sample
+
+ALERTS, FOR_STATE = "ALERTS", "ALERTS_FOR_STATE"
+EVALUATED = "wellkept_rule_group_last_evaluation_seconds"
+"""When a group was evaluated last, in seconds: after a start it tells at which moment alerts were alive last."""
+TOLERANCE_MS = 3_600_000
+"""After an absence that was longer, pending alerts begin anew (as Prometheus has it)."""
+_OWN = (ALERTS, FOR_STATE, EVALUATED)
+
+Write = Callable[[Iterable[Sample], int], None]
+"""Stores samples, all at one moment (milliseconds); returns when they are stored."""
+
+
+def is_own(metric: str) -> bool:
+    """Whether a metric is written by the evaluation itself."""
+    return metric in _OWN
+
+
+def recorded_labels(rule: Rule, labels: Labels) -> Labels:
+    """What a series of a recording rule is called."""
+    own = {**dict(labels), **{name: template.text for name, template in rule.labels.items()}}
+    return labels_of({**own, NAME: rule.record}.items())
+
+
+def states_of(alerts: Iterable[Alert]) -> list[Sample]:
+    """``ALERTS`` and ``ALERTS_FOR_STATE`` of alerts."""
+    found: list[Sample] = []
+    for alert in alerts:
+        found.append((labels_of([*alert.labels, (NAME, ALERTS), (ALERT_STATE, str(alert.state))]), 1.0))
+        found.append((labels_of([*alert.labels, (NAME, FOR_STATE)]), float(alert.active_ms // 1000)))
+    return found
+
+
+def evaluated(group: Group, at_ms: int) -> Sample:
+    """The sample that says that a group was evaluated."""
+    return labels_of([(NAME, EVALUATED), ("rule_group", group.key)]), at_ms / 1000
+
+
+class Restored:
+    """Alerts that were alive when the platform ended, by what it wrote then."""
+
+    def __init__(self, promql: PromQL, now_ms: int) -> None:
+        self._promql, self._now_ms = promql, now_ms
+
+    def of(self, group: Group) -> dict[str, list[Alert]]:
+        """Alerts of a group by the rule's name; pending ones as long pending as they were.
+
+        Raises:
+            WellkeptError: the engine failed.
+        """
+        down_ms = self._down(group)
+        if down_ms is None:
+            return {}
+        started = self._seen(FOR_STATE, down_ms)
+        firing = {_bare(labels) for labels in self._seen(f'{ALERTS}{{{ALERT_STATE}="firing"}}', down_ms)}
+        names = {rule.name for rule in group.rules if rule.is_alert}
+        found: dict[str, list[Alert]] = {}
+        for labels, active_s in started.items():
+            own = _bare(labels)
+            name = dict(own).get("alertname", "")
+            if name in names:
+                found.setdefault(name, []).append(self._alert(own, round(active_s * 1000), down_ms, own in firing))
+        return found
+
+    def _alert(self, labels: Labels, active_ms: int, down_ms: int, is_firing: bool) -> Alert:
+        if is_firing:
+            return Alert(labels, {}, active_ms, float("nan"), AlertState.FIRING, fired_ms=down_ms)
+        return Alert(labels, {}, active_ms + self._now_ms - down_ms, float("nan"))
+
+    def _down(self, group: Group) -> int | None:
+        """When the group was evaluated last; None where that is too long ago."""
+        key = group.key.replace("\\", "\\\\").replace('"', '\\"')
+        query = f'last_over_time({EVALUATED}{{rule_group="{key}"}}[{TOLERANCE_MS // 1000}s])'
+        value = self._promql.instant(query, self._now_ms).value
+        if not isinstance(value, Vector) or not len(value.labels):
+            return None
+        return round(float(value.values.max()) * 1000)
+
+    def _seen(self, query: str, at_ms: int) -> Mapping[Labels, float]:
+        value = self._promql.instant(query, at_ms).value
+        assert isinstance(value, Vector), "a selector gives a vector"
+        return dict(zip(value.labels, value.values[:, 0].tolist(), strict=True))
+
+
+def _bare(labels: Labels) -> Labels:
+    return tuple(pair for pair in labels if pair[0] not in (NAME, ALERT_STATE))
