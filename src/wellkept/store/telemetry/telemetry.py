@@ -13,6 +13,7 @@ from wellkept.store.telemetry.logs import Logs
 from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate, pending
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
+from wellkept.store.telemetry.patterns import PatternStore
 from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.points.writer import PointWriter
 from wellkept.store.telemetry.predictions import Labels, Predictions
@@ -47,6 +48,7 @@ class Telemetry:
         self.metrics = Metrics(engine, lambda: self.tiers.coverage)
         self.spans = Spans(engine)
         self.logs = Logs(engine)
+        self.patterns = PatternStore(engine)
         self.predictions = Predictions(engine)
         self.labels = Labels(engine)
         self.serving = Serving(engine)

@@ -1,0 +1,1 @@
+"""Patterns of log lines: templates found while lines arrive, with parameters that have names."""

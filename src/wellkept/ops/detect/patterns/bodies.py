@@ -1,0 +1,103 @@
+"""What of a body is the message: a tailed line's header, JSON, key=value lines and stack traces are taken off."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from wellkept.ops.detect.patterns.masks import clean
+from wellkept.ops.detect.patterns.redact import redact
+
+LONGEST = 1000
+"""Characters of a message that are looked at."""
+_MESSAGE_KEYS = ("msg", "message", "event", "log", "text", "body")
+_LOGFMT = re.compile(r"(?:^|\s)(?:msg|message|event)=\"((?:[^\"\\]|\\.)*)\"")
+_PAIR = re.compile(r"(?:^|\s)[\w.-]+=")
+_CLASS = re.compile(r"^(?:Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error))\b", re.MULTILINE)
+
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_CLOCK = r"\d{1,2}:\d{2}:\d{2}(?:[.,:]\d+)?"
+_TIME = re.compile(
+    r"(?:<\d{1,3}>(?:1 )?)?(?:[\w./:-]+ (?=\d{4}-\d\d-\d\d[ T]))?[\[(]?(?:"
+    rf"(?P<syslog>(?:{_MONTHS}) {{1,2}}\d{{1,2}} {_CLOCK})"
+    rf"|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}[T ]{_CLOCK}(?:Z| ?[+-]\d{{2}}:?\d{{2}})?"
+    rf"|\d{{1,2}}[-/.](?:\d{{1,2}}|{_MONTHS})(?:[-/.]\d{{2,4}})?[ :]{_CLOCK}(?: ?[+-]\d{{4}})?"
+    rf"|[A-Z][a-z]{{2}} (?:{_MONTHS}) {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}}"
+    r"|\d{10}(?:\.\d+)?(?= \d{4}\.\d{2}\.\d{2} )"
+    r")[\])]?,? *"
+)
+_SYSLOG = re.compile(r"[\w.:-]+ (?:[\w./-]+(?:\([^)]*\))?(?:\[\d+\])?: )?")
+_LEVEL = r"TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|EMERG|ALERT|CRIT|[VDIWEF]"
+_FIELD = re.compile(
+    rf"(?:[\[(<](?i:{_LEVEL})[\])>]|(?:{_LEVEL}|info|warn|warning|error|debug|notice)\b):? +"
+    r"|\d+ +|\[[^\]\s]*\]:? *|\[(?:[\w-]*\d[\w-]*|-)(?: (?:-|\S*\d\S*))*\] *|[-|:] +"
+)
+_LOGGER = re.compile(
+    r"[\w.$/-]{2,80}(?:\[\d+\])?: +(?=\S)|[\w.$/-]{2,80}(?: \*?\d+)? - +(?=\S)|(?:[a-z_]\w*\.)+[\w$]+ +(?=\[|\S+ )"
+)
+_MOST_FIELDS = 8
+
+
+def content(body: str) -> str:
+    """The message of a body: clean, on one line, without secrets, at most ``LONGEST`` characters.
+
+    A stack trace adds the class of its last exception, since the first line is often the same for all.
+    """
+    line, newline, rest = body.partition("\n")
+    line = line[: 4 * LONGEST]
+    if line.startswith("{") and (told := _of_json(body)):
+        return _cut(redact(clean(told)))
+    line = _without_header(line.strip())
+    found = _LOGFMT.search(line)
+    if found and len(_PAIR.findall(line)) > 1:
+        line = found.group(1)
+    if newline and (classes := _CLASS.findall(rest)) and classes[-1] not in line:
+        line = f"{line} {classes[-1]}"
+    return _cut(redact(clean(line)))
+
+
+def _cut(line: str) -> str:
+    """At most ``LONGEST`` characters, and no part of a word."""
+    if len(line) <= LONGEST:
+        return line
+    end = line.rfind(" ", 0, LONGEST + 1)
+    return line[: end if end > 0 else LONGEST]
+
+
+def _of_json(body: str) -> str:
+    """The message of a JSON object; without one, its members as key=value."""
+    try:
+        members = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    if not isinstance(members, dict):
+        return ""
+    for key in _MESSAGE_KEYS:
+        if isinstance(members.get(key), str) and members[key].strip():
+            return str(members[key]).partition("\n")[0]
+    return " ".join(f"{key}={_plain(value)}" for key, value in sorted(members.items()))
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) and value and " " not in value else orjson.dumps(value).decode()
+
+
+def _without_header(line: str) -> str:
+    """A line without its time and what stands between that and the message; as it is where it begins with no time."""
+    time = _TIME.match(line)
+    if time is None:
+        return line
+    rest = line[time.end() :]
+    if time.group("syslog"):
+        sender = _SYSLOG.match(rest)
+        return rest[sender.end() :] if sender else rest
+    for _ in range(_MOST_FIELDS):
+        field = _FIELD.match(rest)
+        if field is None or field.end() == len(rest):
+            break
+        rest = rest[field.end() :]
+    logger = _LOGGER.match(rest)
+    rest = rest[logger.end() :] if logger else rest
+    field = _FIELD.match(rest)
+    return rest[field.end() :] if field and rest.startswith("[") and field.end() < len(rest) else rest

@@ -1,0 +1,194 @@
+"""Patterns of the lines that arrive: counted in the engine, named here, and read back as a window for detectors."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wellkept.kernel.clock import to_nanos
+from wellkept.ops.detect.patterns.bodies import content
+from wellkept.ops.detect.patterns.miner import MOST_SHAPES, Miner, Pattern
+from wellkept.ops.detect.patterns.redact import redact
+from wellkept.ops.detect.patterns.restore import values_of
+from wellkept.ops.detect.patterns.series import Told, pattern_window
+from wellkept.ops.detect.patterns.values import OTHER, is_counted, label
+from wellkept.store.telemetry.patterns import COUNTS, SHAPES, VALUES, PatternStore
+from wellkept.store.telemetry.window import Window
+
+LAG = timedelta(seconds=2)
+"""Lines are counted when they have been there for so long: what was received before is stored by then."""
+CATCH_UP = timedelta(hours=1)
+"""Lines that were received longer ago when counting begins are not counted."""
+CHUNK = timedelta(minutes=5)
+MOST_CHUNKS = 4
+"""At most so many pieces of so long in one tick, so that what lies behind does not hold the rest up."""
+SAMPLES = 8
+"""Lines that are looked at of each key, step and entity."""
+MOST_SAMPLED = 2000
+"""Lines whose values are counted in one tick."""
+MOST_VALUES = 24
+"""Different values that are told apart of one parameter."""
+STORED_SAMPLES = 8
+
+_log = logging.getLogger(__name__)
+
+
+class Patterns:
+    """``tick`` counts what was received since the last one; ``window`` shows steps of counts.
+
+    Counting is one statement over the new lines; only a line of each new key is masked. What is known is stored, so
+    that a restart gives the same ids. Not for several threads at once: both are called by the loop of detection.
+    """
+
+    def __init__(self, store: PatternStore, step_s: float, miner: Miner | None = None) -> None:
+        self._store, self._step_s = store, step_s
+        self._miner = miner or Miner()
+        self._counted = 0
+        self._patterns: dict[int, Pattern] = {}
+        self._noted: dict[int, tuple[int, str]] = {}
+        self._labels: dict[tuple[int, str], set[str]] = {}
+        self._is_loaded = False
+
+    @property
+    def evicted(self) -> int:
+        """Keys and shapes that were forgotten for want of room."""
+        return self._miner.evicted
+
+    def tick(self, now: datetime) -> int:
+        """Count what was received until shortly before ``now``; gives the number of lines."""
+        self._load(now)
+        until, total, chunks = to_nanos(now - LAG), 0, 0
+        while self._counted < until and chunks < MOST_CHUNKS:
+            end = min(until, self._counted + round(CHUNK.total_seconds() * 1e9))
+            rows = self._store.count(self._counted, end, self._step_s, SAMPLES)
+            if rows.num_rows:
+                total += self._take(rows, end, now)
+                chunks += 1
+            self._counted = end
+        return total
+
+    def window(self, start: datetime, end: datetime, step_s: float) -> Window:
+        """Lines of each pattern and entity in each step (``log.pattern``), and sampled lines of each value of their
+        parameters (``log.parameter``); see ``series.py`` for the attributes.
+        """
+        grid, counts = self._store.counts(start, end, step_s)
+        _, values = self._store.values(start, end, step_s)
+        told = {number: _told(pattern) for number, pattern in self._patterns.items()}
+        return pattern_window(grid, counts, values, self._miner.pattern_of, told)
+
+    def _load(self, now: datetime) -> None:
+        if self._is_loaded:
+            return
+        self._is_loaded = True
+        self._counted = max(self._store.counted_until(), to_nanos(now - CATCH_UP))
+        for row in self._store.shapes(MOST_SHAPES // 2).to_pylist():
+            self._miner.remember(row["shape"], row["pattern"], row["text"], row["samples"], row["first_seen"] / 1000)
+            self._noted[row["shape"]] = (row["pattern"], "")
+        self._name(now)
+
+    def _take(self, rows: pa.Table, until: int, now: datetime) -> int:
+        """Rows of one count: learn what is new, store how many of each."""
+        keys = rows["key"].to_numpy()
+        firsts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
+        lines = np.add.reduceat(rows["lines"].to_numpy(), firsts)
+        shapes = np.empty(len(firsts), np.uint64)
+        is_new = False
+        bodies, at = rows["bodies"], rows["at"].to_numpy()
+        for place, first in enumerate(firsts.tolist()):
+            key, samples = int(keys[first]), bodies[first].as_py()
+            shape = self._miner.known(key)
+            if shape is None:
+                is_new = True
+                shape = self._miner.learn(key, samples, int(lines[place]), at[first] / 1000)
+            else:
+                self._miner.count(shape, int(lines[place]), samples)
+            shapes[place] = shape
+        by_row = np.repeat(shapes, np.diff(np.r_[firsts, len(keys)]))
+        if is_new:
+            self._name(now)
+        self._store.add(_counts(rows, by_row, until), self._values(rows, by_row))
+        return int(lines.sum())
+
+    def _name(self, now: datetime) -> None:
+        """Look at what patterns there are, and note down what has changed of them."""
+        self._patterns = {pattern.id: pattern for pattern in self._miner.patterns()}
+        changed: list[dict[str, object]] = []
+        for pattern in self._patterns.values():
+            template = pattern.template
+            for shape in pattern.shapes:
+                if self._noted.get(shape) == (pattern.id, template):
+                    continue
+                self._noted[shape] = (pattern.id, template)
+                changed.append(self._row(shape, pattern, template, now))
+        if changed:
+            self._store.note(pa.Table.from_pylist(changed, schema=SHAPES))
+
+    def _row(self, shape: int, pattern: Pattern, template: str, now: datetime) -> dict[str, object]:
+        known = self._miner.shape(shape)
+        return {
+            "shape": shape,
+            "pattern": pattern.id,
+            "text": known.text,
+            "template": template,
+            "parameters": [parameter.name for parameter in pattern.parameters],
+            "samples": [redact(line) for line in list(known.lines)[:STORED_SAMPLES]],
+            "first_seen": datetime.fromtimestamp(known.first_seen, UTC),
+            "noted_at": now,
+        }
+
+    def _values(self, rows: pa.Table, shapes: NDArray[np.uint64]) -> pa.Table:
+        """What values the parameters had in the sampled lines."""
+        counted: Counter[tuple[int, int, str, str, str]] = Counter()
+        left = MOST_SAMPLED
+        entities, at, bodies = rows["entity"].to_pylist(), rows["at"].to_pylist(), rows["bodies"]
+        for row in range(len(shapes)):
+            pattern = self._patterns.get(self._miner.pattern_of(int(shapes[row])))
+            if pattern is None or not any(is_counted(parameter) for parameter in pattern.parameters):
+                continue
+            lines = bodies[row].as_py()
+            left -= len(lines)
+            for values in values_of(pattern.masked, [content(line) for line in lines]):
+                for parameter, value in zip(pattern.parameters, values, strict=True):
+                    if is_counted(parameter):
+                        told = self._label(pattern.id, parameter.name, label(parameter, redact(value)))
+                        counted[at[row], pattern.id, entities[row], parameter.name, told] += 1
+            if left <= 0:
+                break
+        columns: Sequence[Sequence[object]] = list(zip(*counted, strict=True)) or [[]] * 5
+        arrays = [*columns, list(counted.values())]
+        return pa.table([pa.array(a, f.type) for a, f in zip(arrays, VALUES, strict=True)], schema=VALUES)
+
+    def _label(self, pattern: int, parameter: str, value: str) -> str:
+        """The value, as long as not too many different ones were seen."""
+        seen = self._labels.setdefault((pattern, parameter), set())
+        if value not in seen and len(seen) >= MOST_VALUES:
+            return OTHER
+        seen.add(value)
+        return value
+
+
+def _counts(rows: pa.Table, shapes: NDArray[np.uint64], until: int) -> pa.Table:
+    table = pa.table(
+        {
+            "time": rows["at"].cast(pa.timestamp("ms", "UTC")),
+            "shape": pa.array(shapes),
+            "entity": rows["entity"].cast(pa.string()),
+            "service": rows["service"].cast(pa.string()),
+            "severity": rows["severity"],
+            "lines": rows["lines"],
+        }
+    )
+    summed = table.group_by(table.column_names[:-1]).aggregate([("lines", "sum")])
+    summed = summed.rename_columns([*table.column_names[:-1], "lines"])
+    ends = pa.array(np.full(summed.num_rows, until, np.int64)).cast(pa.timestamp("ns", "UTC"))
+    return summed.append_column("counted_until", ends).select(COUNTS.names).cast(COUNTS)
+
+
+def _told(pattern: Pattern) -> Told:
+    return Told(pattern.template, pattern.sample, pattern.first_seen)

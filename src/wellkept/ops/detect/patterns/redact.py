@@ -1,0 +1,32 @@
+"""Secrets in sample lines are masked before anybody is shown them or they are stored a second time."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+_RULES = tuple(
+    (re.compile(pattern), by)
+    for pattern, by in (
+        (r"(?i)\b((?:bearer|basic|digest)\s+)[\w.~+/=-]{6,}", rf"\1{HIDDEN}"),
+        (
+            (
+                r"(?i)([\w.-]*(?:passw(?:or)?d|passwd|\bpwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|"
+                r"private[_-]?key|credentials?|authorization|set-cookie|cookie|session[_-]?key)[\"']?\s*[=:]\s*)"
+                r"(\"[^\"]*\"|'[^']*'|[^\s,;&)\]}]+)"
+            ),
+            rf"\1{HIDDEN}",
+        ),
+        (r"(\w+://[^\s/:@]+:)[^\s/@]+(?=@)", rf"\1{HIDDEN}"),
+        (r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?", HIDDEN),
+        (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[abprs]-[\w-]{10,}", HIDDEN),
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*", HIDDEN),
+    )
+)
+
+
+def redact(line: str) -> str:
+    """The line with passwords, tokens and keys masked."""
+    for pattern, by in _RULES:
+        line = pattern.sub(by, line)
+    return line
