@@ -125,6 +125,8 @@ class View:
     long: Window | None = None
     blind: Blind = field(default_factory=Blind)
     scores: Mapping[str, Scores] = field(default_factory=dict)
+    patterns: Window | None = None
+    """Lines of log patterns on the same grid (``ops/detect/patterns/series.py`` says what its series are)."""
 
 
 @runtime_checkable
