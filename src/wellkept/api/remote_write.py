@@ -17,9 +17,9 @@ from starlette.routing import Route
 from wellkept.api.otlp import UnsupportedError, read_body
 from wellkept.api.senders import door, plain
 from wellkept.kernel.errors import WellkeptError
-from wellkept.ops.ingest.content import unsnap
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.remote.packed import Packed
 from wellkept.store.telemetry.remote.writer import Version
 
 PATHS = ("/api/v1/write", "/prometheus/api/v1/write")
@@ -34,7 +34,7 @@ def routes(ingest: Ingest) -> list[Route]:
 
     async def write(request: Request) -> Response:
         version = version_of(request)
-        body = unsnap(WHAT, await read_body(request, WHAT, limit), limit)
+        body = Packed.of(WHAT, await read_body(request, WHAT, limit), limit)
         return _answer(version, await asyncio.wrap_future(ingest.submit_remote(version, body)))
 
     taken = door(WHAT, write, _as_text)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import Receipt
+from wellkept.store.telemetry.remote.packed import RemoteBody
 from wellkept.store.telemetry.remote.writer import Version
 
 
@@ -57,7 +57,7 @@ class Sink(Protocol):
 class RemoteSink(Protocol):
     """Where bodies of remote write requests are stored; as ``Sink``."""
 
-    def insert(self, version: Version, bodies: Sequence[Body], received_ns: int) -> Sequence[Receipt]: ...
+    def insert(self, version: Version, bodies: Sequence[RemoteBody], received_ns: int) -> Sequence[Receipt]: ...
 
 
 class RequestLog(Protocol):

@@ -7,18 +7,17 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, WellkeptError
 from wellkept.ops.ingest.base import IngestSettings, Room, anywhere
-from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.receipt import Receipt
 
 _log = logging.getLogger(__name__)
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=Sized)
 Write = Callable[[Sequence[B]], Sequence[Receipt]]
 """Stores bodies, all or an error; gives what became of each."""
 BURST = 8

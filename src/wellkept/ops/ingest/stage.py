@@ -11,10 +11,10 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.ingest.base import IngestSettings, RequestLog, Room, Store, anywhere
 from wellkept.ops.ingest.batcher import Batcher, Write
 from wellkept.ops.ingest.retries import REMEMBERED, Retries
-from wellkept.store.telemetry.bodies import Body
 from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.receipt import ALL, Receipt
+from wellkept.store.telemetry.remote.packed import RemoteBody
 from wellkept.store.telemetry.remote.writer import Version, check_version
 from wellkept.store.telemetry.requests import identity
 
@@ -79,8 +79,8 @@ class Ingest:
             return batcher.submit(body)
         return retries.submit(identity(body), lambda: batcher.submit(body))
 
-    def submit_remote(self, version: Version, body: Body) -> Future[Receipt]:
-        """Queue an uncompressed remote write body; the future is done when it is stored.
+    def submit_remote(self, version: Version, body: RemoteBody) -> Future[Receipt]:
+        """Queue a remote write body, packed or not; the future is done when it is stored.
 
         Raises:
             InputError: the body is of another version or of no version at all.
@@ -99,7 +99,7 @@ class Ingest:
 
     def close(self) -> None:
         """Store what was taken, and stop."""
-        batchers: list[Batcher[bytes] | Batcher[Body]] = [*self._batchers.values(), *self._remote.values()]
+        batchers: list[Batcher[bytes] | Batcher[RemoteBody]] = [*self._batchers.values(), *self._remote.values()]
         for batcher in batchers:
             batcher.close()
 
@@ -111,8 +111,8 @@ class Ingest:
         known = requests.stored_since(signal, now() - window_ns, window_s, REMEMBERED) if requests else {}
         return Retries(window_ns, now, known)
 
-    def _remote_writer(self, version: Version) -> Write[Body]:
-        def write(bodies: Sequence[Body]) -> Sequence[Receipt]:
+    def _remote_writer(self, version: Version) -> Write[RemoteBody]:
+        def write(bodies: Sequence[RemoteBody]) -> Sequence[Receipt]:
             return self._telemetry.remote.insert(version, bodies, to_nanos(self._clock.now()))
 
         return write

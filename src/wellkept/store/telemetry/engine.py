@@ -47,6 +47,9 @@ _DECODING = (
     f", max_memory_usage = {DECODING_BYTES}, max_result_rows = {DECODED_ROWS}"
 )
 """To decode a body is one pass: a plan that is made better costs more than it saves, and one thread keeps the order."""
+LONGEST_TEXT = 32 << 20
+_BY_ROWS = f", max_block_size = 4096, format_binary_max_string_size = {LONGEST_TEXT}"
+"""Of rows, so many at once as stay in the processor's cache; and no row makes room for more than a body can hold."""
 
 
 class Engine(Protocol):
@@ -84,15 +87,15 @@ class Engine(Protocol):
         body: bytes | pa.Buffer,
         parameters: Parameters | None = None,
         *,
-        schema: str = "",
+        schema: str | None = None,
         limit_s: float = 30.0,
         limit_bytes: int = 0,
         writing: bool = False,
     ) -> pa.Table:
         """Run a SELECT over ``file({body:String}, ...)``, where the file is ``body``.
 
-        ``schema``: the file and the message that a protobuf body follows (``otlp.schema.schema_path``). Rows then come
-        in the order of the body.
+        ``schema``: the body is a request to decode, and rows come in its order. It is the file and the message that a
+        protobuf body follows (``otlp.schema.schema_path``), or an empty text where the body is of rows.
 
         Raises:
             BodyError: the body is at fault (``failures.BodyError``). The rest as of ``query``.
@@ -174,18 +177,18 @@ class EmbeddedEngine:
         body: bytes | pa.Buffer,
         parameters: Parameters | None = None,
         *,
-        schema: str = "",
+        schema: str | None = None,
         limit_s: float = 30.0,
         limit_bytes: int = 0,
         writing: bool = False,
     ) -> pa.Table:
         text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}, max_memory_usage = {int(limit_bytes)}"
         values: dict[str, object] = dict(parameters or {})
-        if schema:
-            text, values["schema"] = text + _DECODING, schema
+        if schema is not None:
+            text, values["schema"] = text + _DECODING + ("" if schema else _BY_ROWS), schema
         with self._files.holding(body) as path:
             values["body"] = path
-            what = "decode" if schema else "look at a body"
+            what = "look at a body" if schema is None else "decode"
             return self._read(what, text, values, self._writers if writing else self._readers)
 
     def command(self, sql: str, parameters: Parameters | None = None) -> None:

@@ -30,14 +30,22 @@ class KnownSeries:
         self._id: Ids = np.empty(0, np.uint64)
         self._last: Whole = np.empty(0, np.int64)
         self._noted: Whole = np.empty(0, np.int64)
+        self._found: tuple[Ids, Ids, NDArray[np.intp]] | None = None
 
     def find(self, raw: Ids) -> NDArray[np.intp]:
-        """The place of each hash; -1 for what is not known. Places hold until hashes are added or forgotten."""
+        """The place of each hash; -1 for what is not known. Places hold until hashes are added or forgotten.
+
+        A group is looked for several times on its way in, so what was found last is kept as long as it holds.
+        """
+        if self._found is not None and self._found[0] is raw and self._found[1] is self._raw:
+            return self._found[2]
         if not len(self._raw):
             return np.full(len(raw), -1, np.intp)
         place = np.searchsorted(self._raw, raw)
         place[place == len(self._raw)] = 0
-        return np.where(self._raw[place] == raw, place, -1)
+        place = np.where(self._raw[place] == raw, place, -1)
+        self._found = (raw, self._raw, place)
+        return place
 
     def make_room(self, count: int) -> bool:
         """Forget everything if so many more would be too many; whether that was so."""
@@ -76,8 +84,9 @@ class KnownSeries:
         """Points of these times were stored. What was forgotten meanwhile is described when it comes again."""
         places = self.find(raw)
         there = places >= 0
-        places = places[there]
-        self._last[places] = np.maximum(self._last[places], at[there])
+        if not there.all():
+            places, at = places[there], at[there]
+        self._last[places] = np.maximum(self._last[places], at)
 
     def due(self) -> tuple[Ids, Ids, Whole]:
         """Hashes whose last point lies a while after what is written down, their series' ids, and that time."""

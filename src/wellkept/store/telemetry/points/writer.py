@@ -21,6 +21,7 @@ from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.points.skew import Skew
 from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.statements import load
+from wellkept.store.telemetry.varint import varint
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,9 @@ HOUR_MS = 3_600_000
 _REFRESHED_EVERY_S = 60.0
 _TOLD = 3
 """So many reasons are told to a sender: every metric of a burst may have met its own limit."""
-_ROW = np.dtype([("series", "<u8"), ("time", "<i8"), ("value", "<f8")])
 _INSERT = """
 INSERT INTO metric_points SELECT series, time, value
-FROM file({body:String}, 'RowBinary', 'series UInt64, time DateTime64(3, ''UTC''), value Float64')"""
+FROM file({body:String}, 'Native', 'series UInt64, time DateTime64(3, ''UTC''), value Float64')"""
 
 Noted = Callable[[Whole], None]
 """Hears of the hours (since the epoch) that stored points lie in."""
@@ -73,7 +73,10 @@ class PointWriter:
             self._insert(ids[taken], points.at[taken], points.value[taken])
             reasons = [*reasons, *self.skew.reasons(points.at[~is_timely], received_ms)]
         with self._lock:
-            self._known.see(points.raw[taken], points.at[taken])
+            if taken.all():
+                self._known.see(points.raw, points.at)
+            else:
+                self._known.see(points.raw[taken], points.at[taken])
         self._refresh()
         return _receipts(points, taken, bodies, reasons)
 
@@ -148,11 +151,9 @@ class PointWriter:
     def _insert(self, ids: Ids, at: Whole, values: NDArray[np.float64]) -> None:
         if not len(ids):
             return
-        rows = np.empty(len(ids), _ROW)
-        rows["series"], rows["time"], rows["value"] = ids, at, values
-        self._engine.insert_body(_INSERT, rows.tobytes())
+        self._engine.insert_body(_INSERT, _rows(ids, at, values))
         if self.noted is not None:
-            self.noted(np.unique(at // HOUR_MS))
+            self.noted(_hours(at))
 
     def _refresh(self) -> None:
         """Once a minute, write down that series were seen whose last note is old.
@@ -167,15 +168,28 @@ class PointWriter:
             raw, ids, last = self._known.due()
         if not len(ids):
             return
-        rows = np.empty(len(ids), _ROW)
-        rows["series"], rows["time"], rows["value"] = ids, last, 0.0
         try:
-            self._engine.insert_body(load("points/series_seen.sql"), rows.tobytes())
+            self._engine.insert_body(load("points/series_seen.sql"), _rows(ids, last, np.zeros(len(ids))))
         except (StoreError, OverloadError) as error:
             log.warning("when series were last seen could not be written down: %s", error)
             return
         with self._lock:
             self._known.note(raw, last)
+
+
+def _rows(ids: Ids, at: Whole, values: NDArray[np.float64]) -> bytes:
+    """Points in the engine's own format, column by column: it has nothing to do but to copy them."""
+    columns = ((b"series", b"UInt64", ids), (b"time", b"DateTime64(3, 'UTC')", at), (b"value", b"Float64", values))
+    parts = [varint(len(columns)), varint(len(ids))]
+    for name, kind, column in columns:
+        parts += [varint(len(name)), name, varint(len(kind)), kind, column.tobytes()]
+    return b"".join(parts)
+
+
+def _hours(at: Whole) -> Whole:
+    """The hours since the epoch in which these times lie; nearly always it is one, or two."""
+    first, last = int(at.min()) // HOUR_MS, int(at.max()) // HOUR_MS
+    return np.arange(first, last + 1) if last - first <= 1 else np.unique(at // HOUR_MS)
 
 
 def _receipts(points: Points, taken: NDArray[np.bool_], bodies: int, reasons: Sequence[str]) -> list[Receipt]:
