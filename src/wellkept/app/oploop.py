@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wellkept.app.detectors import detectors
 from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.schedule import Job, Loop
@@ -15,6 +16,7 @@ from wellkept.ops.remediate.stage import Remediate
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.plugins import load
+from wellkept.store.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -30,8 +32,15 @@ class OpsLoop:
         settings = platform.settings.ops
         self._platform, self._settings = platform, settings
         self._runbooks = runbooks(settings.runbooks)
-        detectors = [detector(settings.detect) for detector in load("detector").values()]
-        self._detect = DetectRunner(platform.telemetry, platform.topology, platform.stream, detectors, settings.detect)
+        self.detect = DetectRunner(
+            platform.telemetry,
+            platform.topology,
+            platform.stream,
+            detectors(settings.detect, settings.detectors),
+            settings.detect,
+            Checkpoint(platform.settings.data.resolve() / "detect" / "baseline.npz"),
+            platform.feedback,
+        )
         self.rules = Rules(
             platform.telemetry, platform.stream, platform.identity.entity_of, platform.clock, settings.rules
         )
@@ -50,6 +59,10 @@ class OpsLoop:
         self._remediate = Remediate(self._platform.stream, gate, self._runbooks)
         gate.on_settled(self._remediate.settled)
 
+    def close(self) -> None:
+        """Write down what was learned; the loops have ended."""
+        self.detect.close()
+
     def loops(self) -> list[Loop]:
         """One loop for the stages, one after the other, so that a finding becomes a plan within one turn; and one for
         rules, which have rhythms of their own.
@@ -57,7 +70,7 @@ class OpsLoop:
         assert self._remediate is not None
         clock = self._platform.clock
         stages = {
-            "detect": self._detect.tick,
+            "detect": self.detect.tick,
             "correlate": self._correlate.tick,
             "diagnose": self._diagnose.tick,
             "remediate": self._remediate.tick,

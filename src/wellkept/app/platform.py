@@ -26,6 +26,7 @@ from wellkept.ops.ingest.stage import Ingest
 from wellkept.spine.action import ActionHandler, Actions
 from wellkept.spine.agents import AgentDoor
 from wellkept.spine.audit import Audit
+from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import Registry
@@ -68,6 +69,7 @@ class Platform:
             self.topology = Topology(self.state)
             self.stream = Stream(self.state, self.telemetry.changes)
             self.audit = Audit(self.state)
+            self.feedback = FeedbackDesk(self.state, self.stream, self.audit, self.clock)
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
             room = self.telemetry.engine.space.check
@@ -105,6 +107,8 @@ class Platform:
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
         self._schedule.stop()
+        if self.ops is not None:
+            self.ops.close()
         if self._runs is not None:
             self._runs.close()
         for server in self._servers().values():

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from wellkept.app.detectors import detectors
 from wellkept.app.runbooks import runbooks
 from wellkept.app.settings import Ops
 from wellkept.kernel.clock import SettableClock, from_nanos, to_nanos
@@ -145,8 +146,8 @@ class Replay:
         quick = IngestSettings(group_s=0.0, retry_window_s=0.0)
         self._ingest = Ingest(self.telemetry, self.clock, quick)
         self._discovery = Discovery(self.telemetry, self.topology, step_s=settings.detect.step_s)
-        detectors = [detector(settings.detect) for detector in load("detector").values()]
-        self._detect = DetectRunner(self.telemetry, self.topology, self.stream, detectors, settings.detect)
+        chosen = detectors(settings.detect, settings.detectors)
+        self._detect = DetectRunner(self.telemetry, self.topology, self.stream, chosen, settings.detect)
         self._correlate = CorrelateRunner(self.stream, self.topology, settings.correlate)
         clues = [clue() for clue in load("clue").values()]
         self.diagnose = DiagnoseRunner(self.telemetry, self.topology, self.stream, clues, settings.diagnose)

@@ -10,10 +10,11 @@ import zoneinfo
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from wellkept.app.detectors import checked as checked_detectors
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.detect.base import DetectSettings
@@ -128,6 +129,8 @@ class Ops(Part):
     detect_every_s: Seconds = 10
     """How often all series are looked at."""
     detect: DetectSettings = DetectSettings()
+    detectors: Annotated[dict[str, dict[str, Any]], AfterValidator(checked_detectors)] = {}
+    """By name (``wellkept detectors list``): ``enabled: false`` switches one off; the rest are its parameters."""
     correlate: CorrelateSettings = CorrelateSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()
     runbooks: tuple[Path, ...] = ()

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.kernel.change import Change
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.baseline.base import Scores
@@ -53,6 +57,12 @@ class DetectSettings:
     """Seconds of such a step; it becomes longer where there are too many series."""
     long_every_s: float = 300.0
     """The days are read so rarely."""
+    budget_per_series_week: float = 1.0
+    """How many findings a series may give in a week while nothing is wrong; thresholds follow from it."""
+    learn_s: float = 86_400.0
+    """After a start, what is usual is learned from at most so much of what is stored, and not learned yet."""
+    save_s: float = 300.0
+    """What was learned is written down every so many seconds."""
     shard_index: int = 0
     """Which part of all series this detection looks at, where ``shard_count`` share the work."""
     shard_count: int = 1
@@ -71,6 +81,9 @@ class DetectSettings:
             "long_days": self.long_days >= 0,
             "long_step_s": self.long_step_s > 0 and 86_400 % self.long_step_s == 0,
             "late_spans_s": self.late_spans_s >= 0,
+            "budget_per_series_week": self.budget_per_series_week > 0,
+            "learn_s": self.learn_s >= 0,
+            "save_s": self.save_s > 0,
             "shard_count": self.shard_count >= 1,
             "shard_index": 0 <= self.shard_index < self.shard_count,
         }
@@ -96,6 +109,9 @@ _RULES = {
     "long_days": "must be at least 0",
     "long_step_s": "must go into a day a whole number of times",
     "late_spans_s": "must be at least 0 seconds",
+    "budget_per_series_week": "must be more than 0",
+    "learn_s": "must be at least 0 seconds",
+    "save_s": "must be more than 0 seconds",
     "shard_count": "must be at least 1",
     "shard_index": "must be at least 0 and below shard_count",
 }
@@ -112,7 +128,8 @@ class View:
     newest step may be some minutes old. ``blind``: what telemetry itself is wrong about, which detectors say nothing
     of. ``scores``: what the baseline says of the newest steps, by the name of the
     window (``metrics``, ``red``, ``exclusive``, ``logs``); arrays [K, S] for its last K steps and its S series. Empty
-    where no baseline is kept.
+    where no baseline is kept. ``thresholds``: the least score [S] of the same series that is worth a word; it follows
+    from the budget of false alarms and from feedback. ``deploys``: the last deploy of an entity, for some hours.
     """
 
     metrics: Window
@@ -125,6 +142,8 @@ class View:
     long: Window | None = None
     blind: Blind = field(default_factory=Blind)
     scores: Mapping[str, Scores] = field(default_factory=dict)
+    thresholds: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    deploys: Mapping[str, Change] = field(default_factory=dict)
     patterns: Window | None = None
     """Lines of log patterns on the same grid (``ops/detect/patterns/series.py`` says what its series are)."""
 

@@ -20,6 +20,8 @@ from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 MOST_VALUES = 4_000_000
 """So many values are read at once when much has to be caught up with."""
+MOST_MADE_UP_FOR = 40_000_000
+"""So many values are read after a pause; of more series, fewer steps."""
 LOOKBACK_S = 60.0
 """The first look reads counters from so long before: a rate needs a value before it, as ``Metrics.window`` has it."""
 TRACE_S = 60.0
@@ -105,7 +107,8 @@ class Feed:
         steps = self._settings.steps
         if self._end is None or end < self._end or end - self._end > steps:
             self._renew()
-            begin = end - steps if since is None or since >= end else min(since, end - steps)
+            most = max(steps, self._made_up_for(end)) if since is not None else steps
+            begin = end - steps if since is None else max(end - most, min(since, end - steps))
         else:
             begin = self._end
         if begin == end:
@@ -120,6 +123,11 @@ class Feed:
     def bytes(self) -> int:
         """What the windows take."""
         return sum(ring.bytes for ring in (self._metrics, self._red, self._exclusive, self._logs))
+
+    def _made_up_for(self, end: int) -> int:
+        """How many steps are read at most after a pause, so that it does not take longer than a minute or so."""
+        now = self._telemetry.metrics.follow(self._shard).read(self._at(end - 6), self._at(end), self._settings.step_s)
+        return MOST_MADE_UP_FOR // max(1, len(now.series))
 
     def _renew(self) -> None:
         steps, step_s = self._settings.steps, self._settings.step_s

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from wellkept.kernel.change import Change
+from wellkept.kernel.feedback import Feedback
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
-from wellkept.ops.detect.feed import Feed, Windows, heard
-from wellkept.ops.detect.longview import LongView
-from wellkept.spine.graph import Graph
+from wellkept.ops.detect.feed import Windows, heard
+from wellkept.ops.detect.judged import REMEMBERED_S, Judged
+from wellkept.ops.detect.learned import Memory
+from wellkept.ops.detect.sight import Places, Sight
 
 STAGE = Stage(
     name="ops.detect",
@@ -36,11 +40,23 @@ class Findings(Protocol):
 
     def last_seen(self, finding: str) -> datetime: ...
 
+    def changes(self, start: datetime, end: datetime) -> list[Change]: ...
 
-class Places(Protocol):
-    """What detection needs of the topology."""
 
-    def graph(self, at: datetime | None = None) -> Graph: ...
+class Opinions(Protocol):
+    """What detection needs of people's feedback."""
+
+    def since(self, at: datetime) -> list[Feedback]: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """How it went with a detector."""
+
+    ticks: int = 0
+    failures: int = 0
+    last_s: float = 0.0
+    held_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class DetectReport:
 
 
 class DetectRunner:
-    """Runs the given detectors over one window per tick."""
+    """Runs the given detectors over one view per tick."""
 
     def __init__(
         self,
@@ -61,51 +77,61 @@ class DetectRunner:
         stream: Findings,
         detectors: Sequence[Detector],
         settings: DetectSettings | None = None,
+        memory: Memory | None = None,
+        opinions: Opinions | None = None,
     ) -> None:
-        self._topology, self._stream = topology, stream
-        self._detectors = tuple(detectors)
+        self._stream, self._opinions = stream, opinions
+        self.detectors = tuple(detectors)
         self._settings = settings or DetectSettings()
-        self._feed = Feed(telemetry, self._settings)
-        self._days = LongView(telemetry.metrics, self._settings)
+        self._sight = Sight(telemetry, topology, stream, self._settings, memory)
         self._first_tick: datetime | None = None
+        self.tallies = {detector.name: Tally() for detector in self.detectors}
+        self.view: View | None = None
+        """What was looked at last."""
 
     def tick(self, now: datetime) -> DetectReport:
         """Look once at the window that ends at the last whole step before ``now``."""
         self._first_tick = self._first_tick or now
-        mine = {detector.name for detector in self._detectors}
-        open_ones = [finding for finding in self._stream.open_findings() if finding.detector in mine]
-        view = self._view(now, open_ones)
+        open_ones = [finding for finding in self._stream.open_findings() if finding.detector in self.tallies]
+        judged = self.judged(now)
+        self.view = view = self._sight.view(now, open_ones, judged)
         seen: list[Finding] = []
-        for detector in self._detectors:
-            seen.extend(self._ask(detector, view, now))
+        for detector in self.detectors:
+            seen.extend(self._ask(detector, view, now, judged))
         published = self._stream.publish(seen, now)
         ended = self._stream.close(self._over(view, open_ones, seen, now), now)
         return DetectReport(tuple(published), tuple(ended))
 
-    def _view(self, now: datetime, open_ones: Sequence[Finding]) -> View:
-        settings = self._settings
-        *_, fed = self._feed.moved(int(now.timestamp() // settings.step_s) - settings.lag_steps)
-        return View(
-            metrics=fed.metrics,
-            red=fed.red,
-            exclusive=fed.exclusive,
-            logs=fed.logs,
-            step_s=settings.step_s,
-            graph=self._topology.graph(now),
-            open={finding.fingerprint: finding for finding in open_ones},
-            long=self._days.at(now, fed.metrics.series),
-        )
+    def judged(self, now: datetime) -> Judged:
+        """The feedback that counts."""
+        since = now - timedelta(seconds=REMEMBERED_S)
+        return Judged(self._opinions.since(since) if self._opinions else (), now)
 
-    def _ask(self, detector: Detector, view: View, now: datetime) -> list[Finding]:
+    def status(self) -> Mapping[str, float]:
+        """How much is held, and what the last look took; see ``Sight.status``."""
+        return self._sight.status()
+
+    def close(self) -> None:
+        """Write down what was learned."""
+        self._sight.save()
+
+    def _ask(self, detector: Detector, view: View, now: datetime, judged: Judged) -> list[Finding]:
         """A detector is a plug-in: when it fails, the others still speak."""
+        tally, began = self.tallies[detector.name], time.perf_counter()
+        tally.ticks += 1
         try:
             found = list(detector.detect(view, now))
         except Exception:  # noqa: BLE001 - the plug-in edge: logged, and its open findings stay open
+            tally.failures += 1
             _log.exception("detector %s %s failed", detector.name, detector.version)
             return [finding for finding in view.open.values() if finding.detector == detector.name]
         if self._first_tick is not None and (now - self._first_tick).total_seconds() < self._settings.grace_s:
             found = [finding for finding in found if not _is_absence(finding)]
-        return found
+        tally.last_s = time.perf_counter() - began
+        by_score = not getattr(detector, "by_threshold", False)
+        said = [finding for finding in found if not (judged and judged.holds_back(finding, by_score))]
+        tally.held_back += len(found) - len(said)
+        return said
 
     def _over(self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime) -> list[str]:
         """Fingerprints of the findings that were not seen for long enough.

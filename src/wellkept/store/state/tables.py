@@ -71,6 +71,21 @@ findings = Table(
     Column("body", JSON, nullable=False),
 )
 
+feedback = Table(
+    "finding_feedback",
+    metadata,
+    Column("finding", String(40), primary_key=True),
+    Column("by", String(120), primary_key=True),
+    Column("fingerprint", String(40), nullable=False),
+    Column("detector", String(80), nullable=False),
+    Column("entity", String(300), nullable=False),
+    Column("signal", String(300), nullable=False),
+    Column("score", Float, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("opinion", String(20), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 incidents = Table(
     "incidents",
     metadata,

@@ -1,0 +1,150 @@
+"""What detectors are shown: windows that are moved on, days, the graph, and what the baseline has learned."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from wellkept.kernel.change import Change, ChangeKind
+from wellkept.kernel.errors import StoreError
+from wellkept.kernel.finding import Finding
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.feed import Fed, Feed, Windows
+from wellkept.ops.detect.judged import Judged
+from wellkept.ops.detect.learned import Floats, Learned, Memory
+from wellkept.ops.detect.longview import LongView
+from wellkept.spine.graph import Graph
+
+DEPLOYS_S = 6 * 3600.0
+"""A deploy is told of findings that begin within so long after it."""
+CHANGES_LATE_S = 600.0
+"""A change may be told so long after it was made."""
+UNSEEN_S = 8 * 86_400.0
+"""What was learned of a series is kept so long after its last value: a week, and a day."""
+
+_log = logging.getLogger(__name__)
+
+
+class Places(Protocol):
+    """What detection needs of the topology."""
+
+    def graph(self, at: datetime | None = None) -> Graph: ...
+
+
+class ChangeLog(Protocol):
+    """What detection needs to know of changes."""
+
+    def changes(self, start: datetime, end: datetime) -> list[Change]: ...
+
+
+class Sight:
+    """Moves everything on to a moment, and gives the view of it.
+
+    ``memory``: where what was learned outlives the process; it is written every ``save_s`` seconds and by ``save``.
+    """
+
+    def __init__(
+        self,
+        telemetry: Windows,
+        topology: Places,
+        changes: ChangeLog,
+        settings: DetectSettings,
+        memory: Memory | None = None,
+    ) -> None:
+        self._topology, self._changes, self._settings, self._memory = topology, changes, settings, memory
+        self._feed = Feed(telemetry, settings)
+        self._days = LongView(telemetry.metrics, settings)
+        self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
+        self._restored = False
+        self._saved_at: datetime | None = None
+        self._deploys: dict[str, Change] = {}
+        self.spent: dict[str, float] = {"feed": 0.0, "baseline": 0.0}
+        """Seconds that the last look took to read, and to learn."""
+
+    def view(self, now: datetime, open_ones: Sequence[Finding], judged: Judged) -> View:
+        """The view that ends at the last whole step before ``now``, but for the newest ``lag_steps``.
+
+        Raises:
+            StoreError: the engine failed; the next look makes up for it.
+        """
+        settings = self._settings
+        fed = self._move(int(now.timestamp() // settings.step_s) - settings.lag_steps, now)
+        return View(
+            metrics=fed.metrics,
+            red=fed.red,
+            exclusive=fed.exclusive,
+            logs=fed.logs,
+            step_s=settings.step_s,
+            graph=self._topology.graph(now),
+            open={finding.fingerprint: finding for finding in open_ones},
+            long=self._days.at(now, fed.metrics.series),
+            scores=self._learned.scores(fed),
+            thresholds=self._thresholds(fed, judged),
+            deploys=dict(self._deploys),
+        )
+
+    def save(self) -> None:
+        """Write down what was learned. A disk that is full is logged: detection goes on without."""
+        if self._memory is None or self._learned.end is None:
+            return
+        try:
+            self._learned.save(self._memory)
+        except StoreError as error:
+            _log.warning("what was learned is not written down: %s", error)
+
+    def status(self) -> Mapping[str, float]:
+        """How much is held: series, bytes of learned state a series, bytes of all windows; seconds of the last look."""
+        held = {"series": float(self._learned.series), "bytes_per_series": float(self._learned.bytes_per_series)}
+        return {**held, "window_bytes": float(self._feed.bytes), **{f"{k}_s": v for k, v in self.spent.items()}}
+
+    def _move(self, end: int, now: datetime) -> Fed:
+        """Move on step by step, or by larger parts where there is much to make up for."""
+        since = self._since(end)
+        began = time.perf_counter()
+        learning = 0.0
+        for fed in self._feed.moved(end, since):
+            before = time.perf_counter()
+            self._learned.learn(fed)
+            learning += time.perf_counter() - before
+        self.spent = {"feed": time.perf_counter() - began - learning, "baseline": learning}
+        self._fork(now)
+        self._keep(now, end)
+        return fed
+
+    def _since(self, end: int) -> int | None:
+        """From which step on the first look reads: after what was learned before, or as far back as is worth it."""
+        if self._restored:
+            return None
+        self._restored = True
+        if self._memory is not None:
+            self._learned.restore(self._memory)
+        earliest = end - round(self._settings.learn_s / self._settings.step_s)
+        return earliest if self._learned.end is None else max(self._learned.end, earliest)
+
+    def _fork(self, now: datetime) -> None:
+        """What is usual of an entity that was deployed anew is learned anew, instead of called unusual."""
+        since = now - timedelta(seconds=DEPLOYS_S)
+        known = {change.id for change in self._deploys.values()}
+        recent = now - timedelta(seconds=CHANGES_LATE_S) if known else since
+        for change in self._changes.changes(recent, now):
+            if change.kind is ChangeKind.DEPLOY and change.id not in known:
+                self._deploys[change.entity] = change
+                self._learned.fork([change.entity], change.at.timestamp())
+        self._deploys = {entity: change for entity, change in self._deploys.items() if change.at >= since}
+
+    def _keep(self, now: datetime, end: int) -> None:
+        if self._saved_at is None:
+            self._saved_at = now
+        if (now - self._saved_at).total_seconds() >= self._settings.save_s:
+            self._saved_at = now
+            self._learned.forget(end - round(UNSEEN_S / self._settings.step_s))
+            self.save()
+
+    def _thresholds(self, fed: Fed, judged: Judged) -> dict[str, Floats]:
+        found = self._learned.thresholds(fed, self._settings.budget_per_series_week)
+        if judged:
+            found = {name: levels + judged.shifts(getattr(fed, name).series) for name, levels in found.items()}
+        return found
