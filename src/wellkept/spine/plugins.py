@@ -9,6 +9,7 @@ TABLE: dict[str, dict[str, str]] = {
     "detector": {
         "robust": "wellkept.ops.detect.detectors.robust:RobustAnomaly",
         "exhaustion": "wellkept.ops.detect.detectors.exhaustion:Exhaustion",
+        "leak": "wellkept.ops.detect.detectors.leak:Leak",
         "missing": "wellkept.ops.detect.detectors.missing:MissingData",
     },
     "clue": {

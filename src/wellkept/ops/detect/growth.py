@@ -41,7 +41,7 @@ def extremes(rows: Floats, lowest: Mask, count: int) -> Floats:
 
     ``rows``: float64[S, count * length]; ``lowest``: bool[S], whose minimum is meant.
     """
-    blocks = rows.reshape(len(rows), count, -1)
+    blocks = rows.reshape(len(rows), count, rows.shape[1] // count)
     seen = np.isfinite(blocks)
     any_seen = seen.any(axis=2)
     minimum = np.where(seen, blocks, np.inf).min(axis=2)
@@ -64,22 +64,25 @@ def pair_slopes(heights: Floats, block_s: float, multiple: int = 1) -> Floats:
     return slopes
 
 
-def steady(heights: Floats, slopes: Floats, material: Floats, multiple: int = 1) -> Mask:
-    """Whether the growth is complete, even, lasting and at least ``material``: bool[S]."""
-    count = heights.shape[1]
-    early, late = pairs(count, multiple)
-    half = count // 2
-    first, second = late < max(half, multiple + 1), early >= min(half, count - 1 - multiple)
+def steady(heights: Floats, slopes: Floats, material: Floats, multiple: int = 1, *, lasting: float = STEADY) -> Mask:
+    """Whether the growth is complete, even, lasting and at least ``material``: bool[S].
+
+    ``slopes``: of the pairs a ``multiple`` of blocks apart. ``lasting``: the least share of the first half's pace
+    that the last half must have.
+    """
+    early, late = pairs(heights.shape[1])
+    half = heights.shape[1] // 2
+    every = slopes if multiple == 1 else pair_slopes(heights, 1.0)
     with np.errstate(invalid="ignore"):
         rising = (slopes > 0).mean(axis=1) >= RISING
         steps = np.diff(heights, axis=1)
         rise = heights[:, -1] - heights[:, 0]
         even = steps.max(axis=1) <= LARGEST_JUMP * rise
-        before, after = median(slopes[:, first]), median(slopes[:, second])
-        lasting = after >= STEADY * np.maximum(before, 0.0)
+        before, after = median(every[:, late < half]), median(every[:, early >= half])
+        lasts = after >= lasting * np.maximum(before, 0.0)
         large = rise >= material
     complete = np.isfinite(heights).all(axis=1)
-    return np.asarray(complete & rising & even & lasting & large & (after > 0))
+    return np.asarray(complete & rising & even & lasts & large & (after > 0))
 
 
 def is_new(earlier: Floats, heights: Floats, lowest: Mask, length: int) -> Mask:
