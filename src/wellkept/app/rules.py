@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,9 +16,10 @@ from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.engine import RuleEngine
 from wellkept.ops.detect.rules.findings import Locate
-from wellkept.ops.detect.rules.loading import RuleFiles
+from wellkept.ops.detect.rules.loading import Loaded, RuleFiles, load_file
 from wellkept.ops.detect.rules.slo.counts import Counting
 from wellkept.ops.detect.rules.slo.engine import SloEngine
+from wellkept.ops.detect.rules.unit.run import Outcome, run_tests
 from wellkept.ops.detect.rules.writing import Write
 from wellkept.spine.stream import Stream
 from wellkept.store.telemetry.answered import Answered
@@ -86,3 +89,26 @@ def _write(telemetry: Telemetry, now: Callable[[], datetime], samples: Iterable[
     (receipt,) = telemetry.remote.insert(Version.V1, [body], to_nanos(now()))
     if receipt.rejected:
         raise StoreError(f"{receipt.rejected} series of rules are not stored: {receipt.reason}")
+
+
+def check_rules(file: Path) -> Loaded:
+    """What a rule document holds.
+
+    Raises:
+        NotFoundError: it cannot be read.
+        DocumentError: every mistake, with line, field, rule and value.
+    """
+    return load_file(file)
+
+
+def unit_tests(file: Path) -> list[Outcome]:
+    """Run a file of unit tests, on an empty store of its own.
+
+    Raises:
+        NotFoundError: a rule file that it names cannot be read.
+        DocumentError: it, or a rule file, has mistakes.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wellkept-rules-"))
+        telemetry = stack.enter_context(contextlib.closing(Telemetry.open(Path(folder))))
+        return run_tests(file, answers_of(telemetry))

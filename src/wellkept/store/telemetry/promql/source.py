@@ -45,9 +45,8 @@ class Source:
     def instant(self, matchers: Matchers, steps: Steps, what: str, *, moments: bool = False) -> Vector:
         """The last sample of each series within the lookback; ``moments``: when it was, in seconds, in its place."""
         if (found := self._recorded.find(matchers)) is not None:
-            vector, at = seen_at(*found, steps, LOOKBACK_MS)
-            values = np.broadcast_to(at, vector.values.shape) if moments else vector.values
-            return Vector(vector.labels, values, vector.present)
+            vector, at = seen_at(found, steps, LOOKBACK_MS)
+            return Vector(vector.labels, at if moments else vector.values, vector.present).seen()
         ranged = Ranged(LOOKBACK_MS, what)
         known = self._find(matchers, steps, ranged)
         if not known:
@@ -61,7 +60,7 @@ class Source:
     def window(self, function: str, matchers: Matchers, steps: Steps, ranged: Ranged) -> Vector:
         """A function over the samples of the window before each step."""
         if (found := self._recorded.find(matchers)) is not None:
-            return self.subwindow(function, found[0], found[1], steps, ranged)
+            return self.subwindow(function, found.vector, found.steps, steps, ranged)
         known = self._find(matchers, steps, ranged)
         if not known:
             return empty(steps.count)

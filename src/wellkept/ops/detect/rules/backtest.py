@@ -1,0 +1,164 @@
+"""What rules would have done: how many pages, which, how early before known incidents, and what they would miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from wellkept.kernel.clock import to_nanos
+from wellkept.kernel.finding import Severity
+from wellkept.kernel.severities import severity_of
+from wellkept.ops.detect.rules.base import Rule
+from wellkept.ops.detect.rules.bulk import Fired
+from wellkept.ops.detect.rules.findings import Locate, entity_of
+from wellkept.ops.detect.rules.history import History, Span, Trial
+from wellkept.ops.detect.rules.loading import Loaded
+from wellkept.ops.detect.rules.slo.base import Slo
+from wellkept.ops.detect.rules.slo.findings import entity_of as entity_of_slo
+
+AHEAD = timedelta(hours=1)
+"""A page that ends so long before an incident begins was not about it."""
+PAGES_FROM = Severity.WARNING
+"""Information is no page."""
+Related = Callable[[str, str], bool]
+"""Whether two entities are the same, or near each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIncident:
+    """Trouble that is known of. ``end`` None: still going on. No entities: it is not known where."""
+
+    id: str
+    title: str
+    start: datetime
+    end: datetime | None = None
+    entities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One time that somebody would have been told. ``lead_s``: how long before its incident began (negative: after)."""
+
+    rule: str
+    severity: Severity
+    entity: str
+    labels: tuple[tuple[str, str], ...]
+    fired_at: datetime
+    held_since: datetime
+    ended_at: datetime | None
+    incident: str = ""
+    lead_s: float | None = None
+
+    @property
+    def is_page(self) -> bool:
+        return self.severity >= PAGES_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """A known incident, and the first page of it; none: it would have been missed."""
+
+    incident: KnownIncident
+    first_page: Page | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What would have happened between two moments."""
+
+    start: datetime
+    end: datetime
+    pages: tuple[Page, ...]
+    information: int
+    """Alerts that are only information: no page, and not among the pages."""
+    incidents: tuple[Caught, ...]
+    failed: tuple[tuple[str, str], ...]
+    """Rules that could not be tried, and why."""
+
+    @property
+    def per_day(self) -> float:
+        """Pages a day."""
+        return len(self.pages) / max((self.end - self.start).total_seconds() / 86_400, 1e-9)
+
+    @property
+    def missed(self) -> tuple[KnownIncident, ...]:
+        return tuple(caught.incident for caught in self.incidents if caught.first_page is None)
+
+    @property
+    def unmatched(self) -> int:
+        """Pages that are about no known incident."""
+        return sum(not page.incident for page in self.pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the time: the incidents, where things are, and what is near what."""
+
+    incidents: Sequence[KnownIncident]
+    locate: Locate
+    related: Related
+
+
+def backtest(trial: Trial, loaded: Loaded, start: datetime, end: datetime, known: Known) -> Backtest:
+    """Try rules and objectives over what is stored between two moments."""
+    span = Span(to_nanos(start) // 1_000_000, to_nanos(end) // 1_000_000)
+    history = trial.run(loaded, span)
+    everything = sorted(_pages(history, known.locate), key=lambda page: (page.fired_at, page.rule, page.labels))
+    pages = [matched(page, known, end) for page in everything if page.is_page]
+    inside = [one for one in known.incidents if one.start <= end and (one.end is None or one.end >= start)]
+    caught = []
+    for incident in sorted(inside, key=lambda one: (one.start, one.id)):
+        own = [page for page in pages if _is_about(page, incident, known.related, end)]
+        caught.append(Caught(incident, min(own, key=lambda page: page.fired_at, default=None)))
+    return Backtest(start, end, tuple(pages), len(everything) - len(pages), tuple(caught), history.failed)
+
+
+def matched(page: Page, known: Known, end: datetime) -> Page:
+    """The page with the incident that it is about: of several, the one that begins nearest to it."""
+    about = [one for one in known.incidents if _is_about(page, one, known.related, end)]
+    if not about:
+        return page
+    nearest = min(about, key=lambda one: (abs((one.start - page.fired_at).total_seconds()), one.id))
+    return replace(page, incident=nearest.id, lead_s=(nearest.start - page.fired_at).total_seconds())
+
+
+def _is_about(page: Page, incident: KnownIncident, related: Related, end: datetime) -> bool:
+    ends = page.ended_at or end
+    if page.fired_at > (incident.end or end) or ends < incident.start - AHEAD:
+        return False
+    if not page.entity or not incident.entities:
+        return True
+    return any(related(page.entity, entity) for entity in incident.entities)
+
+
+def _pages(history: History, locate: Locate) -> list[Page]:
+    found = [_of_rule(rule, one, locate) for _, rule, one in history.alerts]
+    return found + [_of_slo(slo, one, locate) for slo, one in history.burns]
+
+
+def _of_rule(rule: Rule, one: Fired, locate: Locate) -> Page:
+    labels = dict(one.labels)
+    severity = rule.severity or severity_of(labels.get("severity") or labels.get("priority") or "")
+    return _page(rule.name, severity, entity_of(rule, labels, locate), one)
+
+
+def _of_slo(slo: Slo, one: Fired, locate: Locate) -> Page:
+    worst = max(burn.severity for burn in slo.burns)
+    return _page(slo.name, worst, entity_of_slo(slo, locate), one)
+
+
+def _page(name: str, severity: Severity, entity: str, one: Fired) -> Page:
+    return Page(
+        rule=name,
+        severity=severity,
+        entity=entity,
+        labels=one.labels,
+        fired_at=_moment(one.fired_ms),
+        held_since=_moment(one.active_ms),
+        ended_at=None if one.is_open else _moment(one.last_ms),
+    )
+
+
+def _moment(millis: int) -> datetime:
+    return datetime.fromtimestamp(millis / 1000, UTC)
