@@ -19,6 +19,7 @@ from wellkept import __version__
 from wellkept.api.otlp import read_body
 from wellkept.api.prometheus_answers import matrix_of, metadata_of, metric_of, result_of
 from wellkept.api.prometheus_asked import Asked
+from wellkept.api.prometheus_rules import Runs, alerts_of, groups_of, no_runs
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, OverloadError, WellkeptError
 from wellkept.store.telemetry.failures import SlowError
@@ -40,8 +41,8 @@ Data = dict[str, object] | list[object]
 Handler = Callable[[PromQL, Asked], Data]
 
 
-def routes(promql: PromQL, clock: Clock) -> list[Route]:
-    """Every route; GET and POST mean the same, where Prometheus has both."""
+def routes(promql: PromQL, clock: Clock, rules: Runs = no_runs) -> list[Route]:
+    """Every route; GET and POST mean the same, where Prometheus has both. ``rules``: the groups that are on."""
     threads = CapacityLimiter(THREADS)
 
     def route(path: str, handler: Handler, *methods: str) -> Route:
@@ -56,8 +57,8 @@ def routes(promql: PromQL, clock: Clock) -> list[Route]:
         route("/label/{label}/values", _label_values, "GET"),
         route("/metadata", _metadata, "GET"),
         route("/query_exemplars", _exemplars),
-        route("/rules", _rules, "GET"),
-        route("/alerts", _alerts, "GET"),
+        route("/rules", lambda _, asked: groups_of(rules(), asked), "GET"),
+        route("/alerts", lambda _, __: alerts_of(rules()), "GET"),
         route("/status/buildinfo", _buildinfo, "GET"),
     ]
 
@@ -141,15 +142,6 @@ def _metadata(promql: PromQL, asked: Asked) -> Data:
 def _exemplars(_promql: PromQL, _asked: Asked) -> Data:
     """None are kept; Grafana asks for them beside every panel."""
     return []
-
-
-def _rules(_promql: PromQL, _asked: Asked) -> Data:
-    """Rules of Prometheus are not evaluated here; Grafana lists them beside its own."""
-    return {"groups": []}
-
-
-def _alerts(_promql: PromQL, _asked: Asked) -> Data:
-    return {"alerts": []}
 
 
 def _buildinfo(_promql: PromQL, _asked: Asked) -> Data:

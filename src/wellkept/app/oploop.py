@@ -42,7 +42,12 @@ class OpsLoop:
             platform.feedback,
         )
         self.rules = Rules(
-            platform.telemetry, platform.stream, platform.identity.entity_of, platform.clock, settings.rules
+            platform.telemetry,
+            platform.stream,
+            platform.topology,
+            platform.identity.entity_of,
+            platform.clock,
+            settings.rules,
         )
         self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate)
         clues = [clue() for clue in load("clue").values()]

@@ -7,31 +7,28 @@ import functools
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from wellkept.app.backtest import Backtests, Compared, answers_of, counting_of
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import StoreError
-from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.engine import RuleEngine
+from wellkept.ops.detect.rules.evaluation import GroupRun
 from wellkept.ops.detect.rules.findings import Locate
 from wellkept.ops.detect.rules.loading import Loaded, RuleFiles, load_file
-from wellkept.ops.detect.rules.slo.counts import Counting
 from wellkept.ops.detect.rules.slo.engine import SloEngine
+from wellkept.ops.detect.rules.slo.run import SloRun
 from wellkept.ops.detect.rules.unit.run import Outcome, run_tests
 from wellkept.ops.detect.rules.writing import Write
 from wellkept.spine.stream import Stream
-from wellkept.store.telemetry.answered import Answered
-from wellkept.store.telemetry.promql.promql import NO_LIMITS, PromQL
+from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.remote.encoded import Sample, request_of
 from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
 
 LOOK_EVERY_S = 5.0
 """How often files are looked at for changes, in seconds of the platform's clock."""
-LIMITS = replace(NO_LIMITS, at_once=1, seconds=10.0)
-"""What one rule may ask for. Rules ask one after the other, beside what users ask."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,13 +36,39 @@ class Rules:
     """The rules that are on, the objectives that are on, and the files that they come from."""
 
     def __init__(
-        self, telemetry: Telemetry, stream: Stream, locate: Locate, clock: Clock, paths: Sequence[Path]
+        self,
+        telemetry: Telemetry,
+        stream: Stream,
+        topology: Topology,
+        locate: Locate,
+        clock: Clock,
+        paths: Sequence[Path],
     ) -> None:
         self.files = RuleFiles(list(paths))
         self.answers = answers_of(telemetry)
         self.engine = RuleEngine(self.answers, writer_of(telemetry, clock), stream, locate)
         self.slos = SloEngine(counting_of(self.answers, telemetry), stream, locate)
+        self._backtests = Backtests(telemetry, stream, topology, locate, lambda: self.files.loaded)
         self._looked: datetime | None = None
+
+    @property
+    def groups(self) -> Sequence[GroupRun]:
+        """The groups that are on, with how they have gone."""
+        return self.engine.runs
+
+    @property
+    def objectives(self) -> Sequence[SloRun]:
+        """The objectives that are on, with how they stand."""
+        return self.slos.runs
+
+    @property
+    def mistakes(self) -> dict[str, str]:
+        """What is wrong with files, by their names."""
+        return dict(self.files.mistakes)
+
+    def try_out(self, loaded: Loaded, start: datetime, end: datetime) -> Compared:
+        """What rules would have done over the stored history, beside those that are on."""
+        return self._backtests.run(loaded, start, end)
 
     def tick(self, now: datetime) -> None:
         """Take in changed files, and evaluate what is due."""
@@ -66,17 +89,6 @@ class Rules:
             self.slos.replace(loaded.slos)
             for mistakes in self.files.mistakes.values():
                 _log.warning("rules: %s (what it held before still counts)", mistakes)
-
-
-def answers_of(telemetry: Telemetry) -> Answers:
-    """Answers over a telemetry store, by a reader of their own."""
-    promql = PromQL(telemetry.engine, LIMITS, lambda: telemetry.tiers.coverage)
-    return Answers(promql, telemetry)
-
-
-def counting_of(answers: Answers, telemetry: Telemetry) -> Counting:
-    """What objectives are counted by."""
-    return Counting(answers, telemetry, Answered(telemetry.engine))
 
 
 def writer_of(telemetry: Telemetry, clock: Clock) -> Write:

@@ -23,6 +23,7 @@ COMMANDS = {
     "approve": "See what waits for a person, and decide.",
     "replay": "Feed recorded telemetry through the platform.",
     "models": "Train, show, promote and roll back models.",
+    "rules": "List rules and objectives, check and test yours.",
     "runbooks": "List runbooks, check one of yours.",
     "audit": "Read the audit log, prove it intact.",
     "import": "Send files of telemetry or of lines to the server.",

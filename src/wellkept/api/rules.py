@@ -1,0 +1,201 @@
+"""Rules and objectives: how they stand, whether a new one is right, and what it would have done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Protocol
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from wellkept.kernel.clock import Clock
+from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import InputError
+from wellkept.ops.detect.rules.backtest import Backtest
+from wellkept.ops.detect.rules.evaluation import GroupRun, RuleRun
+from wellkept.ops.detect.rules.loading import Loaded, load_text
+from wellkept.ops.detect.rules.slo.findings import sentence, window_words
+from wellkept.ops.detect.rules.slo.run import SloRun
+
+LONGEST = timedelta(days=90)
+"""A back-test looks back so far at most."""
+
+
+class Compared(Protocol):
+    """New rules, and those that are on now."""
+
+    @property
+    def new(self) -> Backtest: ...
+
+    @property
+    def now(self) -> Backtest | None: ...
+
+
+class RulesOn(Protocol):
+    """The rules that are on, and back-tests of others."""
+
+    @property
+    def groups(self) -> Sequence[GroupRun]: ...
+
+    @property
+    def objectives(self) -> Sequence[SloRun]: ...
+
+    @property
+    def mistakes(self) -> dict[str, str]: ...
+
+    def try_out(self, loaded: Loaded, start: datetime, end: datetime) -> Compared: ...
+
+
+class Wanted(BaseModel):
+    """A rule document that is to be tried: its text, how to call it, and over which time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(max_length=4 << 20)]
+    name: str = "rules"
+    start: datetime | None = None
+    """Without one: seven days before the end."""
+    end: datetime | None = None
+    """Without one: now."""
+
+    def span(self, clock: Clock) -> tuple[datetime, datetime]:
+        """From when to when.
+
+        Raises:
+            InputError: a moment without a zone, or a time that is none or too long.
+        """
+        for name, moment in (("start", self.start), ("end", self.end)):
+            if moment is not None and moment.tzinfo is None:
+                raise InputError(name, "must name its time zone (such as Z)", moment.isoformat())
+        return checked_span(self.start, self.end, clock.now())
+
+
+def checked_span(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """The time of a back-test.
+
+    Raises:
+        InputError: it is none, or too long.
+    """
+    until = min(end or now, now)
+    since = start or until - timedelta(days=7)
+    if since >= until:
+        raise InputError("start", "must be before the end, and in the past", since.isoformat())
+    if until - since > LONGEST:
+        raise InputError("start", f"must be at most {LONGEST.days} days before the end", since.isoformat())
+    return since, until
+
+
+def router(rules: RulesOn, clock: Clock) -> APIRouter:
+    """Routes below ``/api/v1``."""
+    routes = APIRouter(prefix="/api/v1", tags=["rules"])
+
+    @routes.get("/rules")
+    def listed() -> dict[str, Any]:
+        found = [_rule(group, run) for group in rules.groups for run in group.rules]
+        return {"rules": found, "mistakes": rules.mistakes}
+
+    @routes.get("/slos")
+    def slos() -> dict[str, Any]:
+        return {"slos": [slo_document(run) for run in rules.objectives]}
+
+    @routes.post("/rules/backtest")
+    def backtested(wanted: Wanted) -> dict[str, Any]:
+        start, end = wanted.span(clock)
+        found = rules.try_out(load_text(wanted.text, wanted.name), start, end)
+        now = None if found.now is None else backtest_document(found.now)
+        return {"new": backtest_document(found.new), "now": now}
+
+    return routes
+
+
+def _rule(group: GroupRun, run: RuleRun) -> dict[str, Any]:
+    rule, health = run.rule, run.health
+    return {
+        "name": rule.name,
+        "kind": "alert" if rule.is_alert else "record",
+        "group": group.group.name,
+        "file": group.group.source,
+        "line": rule.line,
+        "asks": rule.question.words,
+        "every_s": group.group.every_s,
+        "for_s": rule.for_s,
+        "keep_firing_for_s": rule.keep_s,
+        "state": run.state if rule.is_alert else "",
+        "alerts": [
+            {"labels": dict(one.labels), "state": str(one.state), "since_ms": one.active_ms, "value": encode(one.value)}
+            for one in run.alerts.active.values()
+        ],
+        "series": health.series,
+        "evaluated_ms": health.at_ms,
+        "took_s": round(health.took_s, 4),
+        "error": health.told(group.group.every_s),
+        "failures": health.failures,
+        "missed": group.missed,
+    }
+
+
+def slo_document(run: SloRun) -> dict[str, Any]:
+    """An objective and how it stands, as plain JSON."""
+    slo, status = run.slo, run.status
+    told: dict[str, Any] = {
+        "name": slo.name,
+        "title": slo.title,
+        "file": slo.source,
+        "line": slo.line,
+        "service": slo.service,
+        "objective": slo.objective,
+        "window": window_words(slo),
+        "window_s": slo.window_s,
+        "state": state_of(run),
+        "error": run.error,
+        "alerts": [
+            {"long_s": b.long_s, "short_s": b.short_s, "rate": b.rate, "severity": b.severity.name.lower()}
+            for b in slo.burns
+        ],
+    }
+    if status is None:
+        return told
+    burns = status.burn_rate is not None and status.burn_rate > 0
+    return {
+        **told,
+        **encode(status),
+        "sentence": sentence(slo, status.burn_rate or 0.0, status.remaining) if burns else "",
+    }
+
+
+def state_of(run: SloRun) -> str:
+    """``burning``, ``spent``, ``ok``, ``no data``, ``unknown`` (not counted yet) or ``error``."""
+    if run.error:
+        return "error"
+    if run.status is None:
+        return "unknown"
+    if run.firing:
+        return "burning"
+    if run.status.remaining is None:
+        return "no data"
+    return "spent" if run.status.remaining <= 0 else "ok"
+
+
+def backtest_document(found: Backtest) -> dict[str, Any]:
+    """A back-test as plain JSON."""
+    return {
+        "start": found.start.isoformat(),
+        "end": found.end.isoformat(),
+        "pages": encode(found.pages),
+        "per_day": round(found.per_day, 4),
+        "unmatched": found.unmatched,
+        "information": found.information,
+        "incidents": [
+            {
+                **encode(caught.incident),
+                "first_page": encode(caught.first_page),
+                "lead_s": None
+                if caught.first_page is None
+                else (caught.incident.start - caught.first_page.fired_at).total_seconds(),
+            }
+            for caught in found.incidents
+        ],
+        "missed": len(found.missed),
+        "failed": [{"rule": rule, "why": why} for rule, why in found.failed],
+    }
