@@ -103,8 +103,7 @@ def router(rules: RulesOn, clock: Clock) -> APIRouter:
     def backtested(wanted: Wanted) -> dict[str, Any]:
         start, end = wanted.span(clock)
         found = rules.try_out(load_text(wanted.text, wanted.name), start, end)
-        now = None if found.now is None else backtest_document(found.now)
-        return {"new": backtest_document(found.new), "now": now}
+        return {"new": found.new.document(), "now": None if found.now is None else found.now.document()}
 
     return routes
 
@@ -175,27 +174,3 @@ def state_of(run: SloRun) -> str:
     if run.status.remaining is None:
         return "no data"
     return "spent" if run.status.remaining <= 0 else "ok"
-
-
-def backtest_document(found: Backtest) -> dict[str, Any]:
-    """A back-test as plain JSON."""
-    return {
-        "start": found.start.isoformat(),
-        "end": found.end.isoformat(),
-        "pages": encode(found.pages),
-        "per_day": round(found.per_day, 4),
-        "unmatched": found.unmatched,
-        "information": found.information,
-        "incidents": [
-            {
-                **encode(caught.incident),
-                "first_page": encode(caught.first_page),
-                "lead_s": None
-                if caught.first_page is None
-                else (caught.incident.start - caught.first_page.fired_at).total_seconds(),
-            }
-            for caught in found.incidents
-        ],
-        "missed": len(found.missed),
-        "failed": [{"rule": rule, "why": why} for rule, why in found.failed],
-    }

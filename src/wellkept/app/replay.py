@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.app.detectors import detectors
+from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.settings import Ops
 from wellkept.kernel.clock import SettableClock, from_nanos, to_nanos
@@ -32,6 +33,7 @@ from wellkept.ops.detect.stage import DetectRunner
 from wellkept.ops.diagnose.stage import DiagnoseRunner
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.discovery import Discovery
+from wellkept.ops.ingest.identity import Identity
 from wellkept.ops.ingest.recording.recording import Recording, find, read
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.ops.remediate.base import Runbook
@@ -152,6 +154,8 @@ class Replay:
         clues = [clue() for clue in load("clue").values()]
         self.diagnose = DiagnoseRunner(self.telemetry, self.topology, self.stream, clues, settings.diagnose)
         self._proposals = Proposals(runbooks(settings.runbooks))
+        locate = Identity(self.topology, self.clock).entity_of
+        self._rules = Rules(self.telemetry, self.stream, self.topology, locate, self.clock, settings.rules)
         self._alerts = list(recording.alerts)
         self._found: set[str] = set()
         self._opened = 0
@@ -224,6 +228,7 @@ class Replay:
         while self._alerts and self._alerts[0].starts_at <= now:
             self._found.update(finding.id for finding in self.stream.publish([self._alerts.pop(0)], now))
         self._found.update(finding.id for finding in self._detect.tick(now).seen)
+        self._found.update(finding.id for finding in self._rules.tick(now))
         self._opened += len(self._correlate.tick(now).opened)
         self.diagnose.tick(now)
         self._proposals.look(self.stream, now)

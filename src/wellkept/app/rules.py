@@ -13,6 +13,7 @@ from pathlib import Path
 from wellkept.app.backtest import Backtests, Compared, answers_of, counting_of
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import StoreError
+from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.rules.engine import RuleEngine
 from wellkept.ops.detect.rules.evaluation import GroupRun
 from wellkept.ops.detect.rules.findings import Locate
@@ -70,13 +71,12 @@ class Rules:
         """What rules would have done over the stored history, beside those that are on."""
         return self._backtests.run(loaded, start, end)
 
-    def tick(self, now: datetime) -> None:
-        """Take in changed files, and evaluate what is due."""
+    def tick(self, now: datetime) -> list[Finding]:
+        """Take in changed files, and evaluate what is due; gives the findings that were told."""
         if self._looked is None or (now - self._looked).total_seconds() >= LOOK_EVERY_S:
             self._looked = now
             self._look()
-        self.engine.tick(now)
-        self.slos.tick(now)
+        return [*self.engine.tick(now).firing, *self.slos.tick(now)]
 
     def stop(self) -> None:
         """Leave off soon."""

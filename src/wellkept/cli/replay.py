@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from wellkept.cli import backtest
+from wellkept.cli.export import Moment
 from wellkept.cli.render import json_option, say_json, say_table
 from wellkept.kernel.finding import Severity
 
@@ -36,7 +39,13 @@ class Duration(click.ParamType[float]):
 
 
 @click.command(name="replay")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--rules", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None,
+              help="Try the rules of this file instead: on FOLDER, or on the server's history.")  # fmt: skip
+@click.option("--since", type=Moment(), default=None, help="Stored history from when on (default: 7d).")
+@click.option("--until", type=Moment(), default=None, help="Stored history until when (default: now).")
+@click.option("--incidents", type=click.Path(path_type=Path, exists=True, dir_okay=False), default=None,
+              help="With FOLDER and --rules: known incidents (YAML: title, start, end, entities).")  # fmt: skip
 @click.option("--layout", type=click.Path(path_type=Path, dir_okay=False), default=None,
               help="What the tables mean (default: recording.yaml in FOLDER, where there is one).")  # fmt: skip
 @click.option("--case", default="", help="Only this piece of the recording.")
@@ -51,12 +60,24 @@ class Duration(click.ParamType[float]):
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), default=None,
               help="Configuration whose thresholds and runbooks are tried.")  # fmt: skip
 @json_option
-def command(folder: Path, list_cases: bool, config: Path | None, as_json: bool, **wanted: Any) -> None:
+def command(folder: Path | None, list_cases: bool, config: Path | None, as_json: bool, **wanted: Any) -> None:
     """Feed the telemetry recorded in FOLDER through the platform, on its own timestamps, into a fresh store.
 
     Prints the findings, the incidents with their diagnoses, and what runbooks would have proposed. Nothing is
     executed. FOLDER holds OTLP files (*.jsonl, *.binpb), or Parquet or CSV tables with a recording.yaml.
+
+    With --rules it prints what the rules of a file would have fired: how many pages, which, how early before known
+    incidents, and which of those they would have missed. Without FOLDER it asks the server (--data: its data folder).
     """
+    rules, incidents = wanted.pop("rules"), wanted.pop("incidents")
+    since, until = wanted.pop("since"), wanted.pop("until")
+    backtest.check_options(folder, rules, since)
+    if folder is None:
+        found = backtest.over_stored(rules, since or datetime.now(UTC) - timedelta(days=7), until, wanted["data"])
+        return backtest.say(found, as_json=as_json)
+    if rules is not None and not list_cases:
+        found = backtest.over_recording(rules, incidents, config, {"folder": folder, **wanted})
+        return backtest.say(found, as_json=as_json)
     from wellkept.app import replay
     from wellkept.app.settings import load_settings
 

@@ -59,7 +59,10 @@ def list_rules(firing: bool, data: Path | None, as_json: bool) -> None:
 @file_argument
 @json_option
 def check(file: Path, as_json: bool) -> None:
-    """Name every mistake in FILE (ours, of Prometheus, of OpenSLO), with line, field, rule and value. No server needed."""
+    """Name every mistake in FILE (ours, of Prometheus, of OpenSLO), with line, field, rule and value.
+
+    It needs no server.
+    """
     from wellkept.app.rules import check_rules
 
     with telling_mistakes(as_json):
@@ -77,7 +80,7 @@ def check(file: Path, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def test(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Run the unit tests of FILES (the format of promtool test rules). Needs no server."""
+    """Run the unit tests of FILES (the format of promtool test rules). It needs no server."""
     from wellkept.app.rules import unit_tests
 
     found = {str(file): unit_tests(file) for file in files}

@@ -55,13 +55,14 @@ class Client:
         chosen = {name: value for name, value in parameters.items() if value is not None}
         return self._ask("GET", path, params=chosen)
 
-    def post(self, path: str, body: Any) -> Any:
-        """The JSON answer of a POST.
+    def post(self, path: str, body: Any, timeout_s: float | None = None) -> Any:
+        """The JSON answer of a POST; ``timeout_s`` for what may take longer than other requests.
 
         Raises:
             WellkeptError: the server cannot be reached, or answered with an error.
         """
-        return self._ask("POST", path, json=body)
+        more = {} if timeout_s is None else {"timeout": timeout_s}
+        return self._ask("POST", path, json=body, **more)
 
     def raw(self, path: str) -> bytes:
         """The bytes of a GET."""

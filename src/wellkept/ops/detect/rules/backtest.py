@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from wellkept.kernel.clock import to_nanos
+from wellkept.kernel.codec import encode
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.severities import severity_of
 from wellkept.ops.detect.rules.base import Rule
@@ -62,6 +64,11 @@ class Caught:
     incident: KnownIncident
     first_page: Page | None
 
+    @property
+    def lead_s(self) -> float | None:
+        """How long before the incident began the first page came."""
+        return None if self.first_page is None else (self.incident.start - self.first_page.fired_at).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
@@ -89,6 +96,23 @@ class Backtest:
     def unmatched(self) -> int:
         """Pages that are about no known incident."""
         return sum(not page.incident for page in self.pages)
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain JSON."""
+        return {
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "pages": [{**encode(page), "severity": page.severity.name.lower()} for page in self.pages],
+            "per_day": round(self.per_day, 4),
+            "unmatched": self.unmatched,
+            "information": self.information,
+            "incidents": [
+                {**encode(caught.incident), "lead_s": caught.lead_s, "first_page": encode(caught.first_page)}
+                for caught in self.incidents
+            ],
+            "missed": len(self.missed),
+            "failed": [{"rule": rule, "why": why} for rule, why in self.failed],
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.alerts import Alert, Alerts, AlertState
 from wellkept.ops.detect.rules.answers import Answers
-from wellkept.ops.detect.rules.base import Group, Rule, identity
+from wellkept.ops.detect.rules.base import Expression, Group, Rule, identity
+from wellkept.ops.detect.rules.questions import metric_of, selectors
 from wellkept.ops.detect.rules.writing import Restored, Write, evaluated, recorded_labels, states_of
 from wellkept.store.telemetry.promql.steps import Steps
-from wellkept.store.telemetry.promql.values import Labels, Vector
+from wellkept.store.telemetry.promql.values import NAME, Labels, Vector
 from wellkept.store.telemetry.remote.encoded import Sample
 
 SLOW_SHARE = 0.5
@@ -45,6 +46,10 @@ class RuleRun:
         self.rule, self.group, self.health = rule, group, Health()
         self.alerts = Alerts(rule, group.limit)
         self._written: dict[Labels, None] = {}
+        names = (
+            [metric_of(one) for one in selectors(rule.question.query)] if isinstance(rule.question, Expression) else []
+        )
+        self._names = frozenset(names)
 
     @property
     def firing(self) -> list[Alert]:
@@ -57,25 +62,39 @@ class RuleRun:
             return "firing"
         return "pending" if self.alerts.active else "inactive"
 
+    def asks_for(self, metrics: Iterable[str]) -> bool:
+        """Whether it may ask for one of these metrics. A selector that names none may ask for any."""
+        return "" in self._names or not self._names.isdisjoint(metrics)
+
     def restore(self, alerts: list[Alert]) -> None:
         """Go on with alerts that were alive before."""
         self.alerts.active = {alert.labels: alert for alert in alerts}
         for labels, _ in states_of(alerts):
             self._written[labels] = None
 
-    def evaluate(self, answers: Answers, at_ms: int, write: Write) -> None:
-        """Ask, and take in what the answer means. What goes wrong is kept in the health, and nothing is written."""
+    def evaluate(self, answers: Answers, at_ms: int) -> list[Sample]:
+        """Ask, and take in what the answer means; gives what there is to store: what is, and what has ended.
+
+        What goes wrong is kept in the health, and nothing is stored.
+        """
         began = time.perf_counter()
-        looked_ms = at_ms - self.group.offset_ms
+        samples: list[Sample] = []
         try:
-            vector = answers.ask(self.rule.question, Steps(looked_ms, self.group.every_ms, 1))
+            vector = answers.ask(self.rule.question, Steps(at_ms - self.group.offset_ms, self.group.every_ms, 1))
             samples = self._samples(vector, at_ms)
+            here = dict.fromkeys(labels for labels, _ in samples)
+            samples += [(labels, None) for labels in self._written if labels not in here]
+            self._written = here
             self.health.error, self.health.series = "", len(vector.labels)
-            self._write(samples, looked_ms, write)
         except WellkeptError as error:
-            self.health.error = str(error)
-            self.health.failures += 1
+            self.fail(str(error))
         self.health.at_ms, self.health.took_s = at_ms, time.perf_counter() - began
+        return samples
+
+    def fail(self, why: str) -> None:
+        """Note what went wrong."""
+        self.health.error = why
+        self.health.failures += 1
 
     def _samples(self, vector: Vector, at_ms: int) -> list[Sample]:
         series = list(zip(vector.labels, vector.values[:, 0].tolist(), strict=True))
@@ -87,14 +106,6 @@ class RuleRun:
         if group.limit and len(found) > group.limit:
             raise InputError(f"rule {self.rule.name}", f"exceeded limit of {group.limit} with {len(found)} series")
         return list(found.items())
-
-    def _write(self, samples: list[Sample], at_ms: int, write: Write) -> None:
-        """Store what is there now, and that what was there before has ended."""
-        here = dict.fromkeys(labels for labels, _ in samples)
-        over: list[Sample] = [(labels, None) for labels in self._written if labels not in here]
-        if samples or over:
-            write([*samples, *over], at_ms)
-            self._written = here
 
 
 class GroupRun:
@@ -122,18 +133,30 @@ class GroupRun:
         return moment if moment > self.at_ms else None
 
     def evaluate(self, answers: Answers, at_ms: int, write: Write, stopped: Callable[[], bool]) -> None:
-        """Evaluate every rule for one moment."""
+        """Evaluate every rule for one moment; what they give is stored at the end, or before a rule that needs it."""
         began = time.perf_counter()
         if self.at_ms:
             self.missed += max(0, (at_ms - self.at_ms) // self.group.every_ms - 1)
         if not self._is_restored:
             self._restore(Restored(answers.promql, at_ms))
+        looked_ms = at_ms - self.group.offset_ms
+        waiting: list[Sample] = []
         for run in self.rules:
             if stopped():
                 return
-            run.evaluate(answers, at_ms, write)
-        write([evaluated(self.group, at_ms)], at_ms)
+            if waiting and run.asks_for(dict(labels)[NAME] for labels, _ in waiting):
+                self._store(waiting, looked_ms, write)
+                waiting = []
+            waiting += run.evaluate(answers, at_ms)
+        self._store([*waiting, evaluated(self.group, looked_ms)], looked_ms, write)
         self.at_ms, self.took_s = at_ms, time.perf_counter() - began
+
+    def _store(self, samples: list[Sample], at_ms: int, write: Write) -> None:
+        try:
+            write(samples, at_ms)
+        except WellkeptError as error:
+            for run in self.rules:
+                run.fail(f"what the group gives could not be stored: {error}")
 
     def _restore(self, restored: Restored) -> None:
         found = restored.of(self.group)

@@ -12,18 +12,12 @@ from wellkept.store.telemetry.remote.encoded import Sample
 
 ALERTS, FOR_STATE = "ALERTS", "ALERTS_FOR_STATE"
 EVALUATED = "wellkept_rule_group_last_evaluation_seconds"
-"""When a group was evaluated last, in seconds: after a start it tells at which moment alerts were alive last."""
+"""The moment that a group looked at last, in seconds: after a start it tells when alerts were alive last."""
 TOLERANCE_MS = 3_600_000
 """After an absence that was longer, pending alerts begin anew (as Prometheus has it)."""
-_OWN = (ALERTS, FOR_STATE, EVALUATED)
 
 Write = Callable[[Iterable[Sample], int], None]
 """Stores samples, all at one moment (milliseconds); returns when they are stored."""
-
-
-def is_own(metric: str) -> bool:
-    """Whether a metric is written by the evaluation itself."""
-    return metric in _OWN
 
 
 def recorded_labels(rule: Rule, labels: Labels) -> Labels:
@@ -41,9 +35,9 @@ def states_of(alerts: Iterable[Alert]) -> list[Sample]:
     return found
 
 
-def evaluated(group: Group, at_ms: int) -> Sample:
-    """The sample that says that a group was evaluated."""
-    return labels_of([(NAME, EVALUATED), ("rule_group", group.key)]), at_ms / 1000
+def evaluated(group: Group, looked_ms: int) -> Sample:
+    """The sample that says at which moment a group has looked."""
+    return labels_of([(NAME, EVALUATED), ("rule_group", group.key)]), looked_ms / 1000
 
 
 class Restored:
@@ -61,8 +55,9 @@ class Restored:
         down_ms = self._down(group)
         if down_ms is None:
             return {}
-        started = self._seen(FOR_STATE, down_ms)
-        firing = {_bare(labels) for labels in self._seen(f'{ALERTS}{{{ALERT_STATE}="firing"}}', down_ms)}
+        looked_ms, down_ms = down_ms, down_ms + group.offset_ms
+        started = self._seen(FOR_STATE, looked_ms)
+        firing = {_bare(labels) for labels in self._seen(f'{ALERTS}{{{ALERT_STATE}="firing"}}', looked_ms)}
         names = {rule.name for rule in group.rules if rule.is_alert}
         found: dict[str, list[Alert]] = {}
         for labels, active_s in started.items():
@@ -70,15 +65,18 @@ class Restored:
             name = dict(own).get("alertname", "")
             if name in names:
                 found.setdefault(name, []).append(self._alert(own, round(active_s * 1000), down_ms, own in firing))
+        for rule in group.rules:
+            for alert in found.get(rule.name, ()) if rule.is_alert else ():
+                alert.fired_ms = alert.active_ms + round(rule.for_s * 1000) if alert.state is AlertState.FIRING else 0
         return found
 
     def _alert(self, labels: Labels, active_ms: int, down_ms: int, is_firing: bool) -> Alert:
         if is_firing:
-            return Alert(labels, {}, active_ms, float("nan"), AlertState.FIRING, fired_ms=down_ms)
+            return Alert(labels, {}, active_ms, float("nan"), AlertState.FIRING)
         return Alert(labels, {}, active_ms + self._now_ms - down_ms, float("nan"))
 
     def _down(self, group: Group) -> int | None:
-        """When the group was evaluated last; None where that is too long ago."""
+        """The moment that the group looked at last; None where that is too long ago."""
         key = group.key.replace("\\", "\\\\").replace('"', '\\"')
         query = f'last_over_time({EVALUATED}{{rule_group="{key}"}}[{TOLERANCE_MS // 1000}s])'
         value = self._promql.instant(query, self._now_ms).value

@@ -57,7 +57,7 @@ def sentence(slo: Slo, rate: float, left: float | None, began: datetime | None =
     if left is None:
         return text
     if left <= 0:
-        return f"{text}; it is spent already ({slo.objective:.4%} was promised)"
+        return f"{text}; it is spent already ({slo.objective * 100:.6g} % was promised)"
     days = left * slo.window_s / rate
     whole = "it" if left > 0.995 else f"what is left of it ({left:.0%})"
     return f"{text}; at this pace {whole} is spent in {spent_words(days)}"

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wellkept.ops.detect.rules.alerts import Alert, Alerts, AlertState
 from wellkept.ops.detect.rules.base import Expression, Rule
+from wellkept.ops.detect.rules.bulk import fired
 from wellkept.ops.detect.rules.slo.base import STEP_S, Burn, Slo
 from wellkept.ops.detect.rules.slo.burning import Sums, burning, remaining
 from wellkept.ops.detect.rules.slo.counts import Counting, Counts
 from wellkept.ops.detect.rules.templates import compiled
 from wellkept.store.telemetry.promql.steps import Steps
+from wellkept.store.telemetry.promql.values import Vector
 
 STEP_MS = round(STEP_S * 1000)
 AGAIN = 3
@@ -78,10 +81,13 @@ class SloRun:
             WellkeptError: the events cannot be counted; the next time they are.
         """
         end = now_ms // STEP_MS * STEP_MS
+        is_new = self.is_new
         self._counts = self._counted(counting, end)
         sums = Sums.of(self.slo, self._counts)
         flags = burning(self.slo, sums)
         for (burn, alerts), holds in zip(self.alerts, flags, strict=True):
+            if is_new:
+                _begin(alerts, holds, self._counts.steps)
             rate = sums.share(burn.long_s)[-1] / self.slo.budget
             alerts.step(end, [((), float(rate))] if holds[-1] else [])
         left = remaining(self.slo, sums)
@@ -102,6 +108,16 @@ class SloRun:
             for before, after in ((old.bad, fresh.bad), (old.total, fresh.total))
         )
         return Counts(steps, bad, total)
+
+
+def _begin(alerts: Alerts, holds: NDArray[np.bool_], steps: Steps) -> None:
+    """Let an alert have begun when it would have, had somebody looked all the time."""
+    present = np.asarray(holds[None, :])
+    open_ones = [one for one in fired(alerts.rule, Vector([()], np.ones(present.shape), present), steps) if one.is_open]
+    alerts.active = {
+        one.labels: Alert(one.labels, {}, one.active_ms, float("nan"), AlertState.FIRING, one.fired_ms)
+        for one in open_ones
+    }
 
 
 def window_steps(slo: Slo) -> int:
