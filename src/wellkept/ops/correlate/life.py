@@ -29,12 +29,15 @@ SPEAKS_FOR_ITSELF = frozenset(
 )
 """Kinds of findings that open an incident alone; anomalies, log patterns and drift need weight, company or time."""
 
+CALLED_BY_PEOPLE = frozenset({FindingKind.EXTERNAL, FindingKind.THRESHOLD, FindingKind.SLO_BURN})
+"""Kinds whose severity somebody has written down; where they wrote information, they mean it."""
+
 
 def is_enough(findings: Sequence[Finding], now: datetime, settings: CorrelateSettings) -> str:
     """Why these findings are worth an incident, or an empty string.
 
-    What is over never creates one, and neither does an alert from outside that its sender calls information: some fire
-    all the time, so that somebody notices when they do not.
+    What is over never creates one, and neither does an alert from outside or of a rule that is called information: some
+    fire all the time, so that somebody notices when they do not.
     """
     open_ones = [finding for finding in findings if finding.is_open and not _is_information(finding)]
     for finding in open_ones:
@@ -51,7 +54,7 @@ def is_enough(findings: Sequence[Finding], now: datetime, settings: CorrelateSet
 
 
 def _is_information(finding: Finding) -> bool:
-    return finding.kind is FindingKind.EXTERNAL and finding.severity is Severity.INFO
+    return finding.kind in CALLED_BY_PEOPLE and finding.severity is Severity.INFO
 
 
 def open_incident(
