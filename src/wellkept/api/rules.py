@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,39 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError
-from wellkept.ops.detect.rules.backtest import Backtest
 from wellkept.ops.detect.rules.evaluation import GroupRun, RuleRun
-from wellkept.ops.detect.rules.loading import Loaded, load_text
+from wellkept.ops.detect.rules.loading import load_text
+from wellkept.ops.detect.rules.on import RulesOn, checked_span
 from wellkept.ops.detect.rules.slo.findings import sentence, window_words
 from wellkept.ops.detect.rules.slo.run import SloRun
-
-LONGEST = timedelta(days=90)
-"""A back-test looks back so far at most."""
-
-
-class Compared(Protocol):
-    """New rules, and those that are on now."""
-
-    @property
-    def new(self) -> Backtest: ...
-
-    @property
-    def now(self) -> Backtest | None: ...
-
-
-class RulesOn(Protocol):
-    """The rules that are on, and back-tests of others."""
-
-    @property
-    def groups(self) -> Sequence[GroupRun]: ...
-
-    @property
-    def objectives(self) -> Sequence[SloRun]: ...
-
-    @property
-    def mistakes(self) -> dict[str, str]: ...
-
-    def try_out(self, loaded: Loaded, start: datetime, end: datetime) -> Compared: ...
 
 
 class Wanted(BaseModel):
@@ -69,21 +40,6 @@ class Wanted(BaseModel):
             if moment is not None and moment.tzinfo is None:
                 raise InputError(name, "must name its time zone (such as Z)", moment.isoformat())
         return checked_span(self.start, self.end, clock.now())
-
-
-def checked_span(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
-    """The time of a back-test.
-
-    Raises:
-        InputError: it is none, or too long.
-    """
-    until = min(end or now, now)
-    since = start or until - timedelta(days=7)
-    if since >= until:
-        raise InputError("start", "must be before the end, and in the past", since.isoformat())
-    if until - since > LONGEST:
-        raise InputError("start", f"must be at most {LONGEST.days} days before the end", since.isoformat())
-    return since, until
 
 
 def router(rules: RulesOn, clock: Clock) -> APIRouter:
@@ -146,7 +102,7 @@ def slo_document(run: SloRun) -> dict[str, Any]:
         "objective": slo.objective,
         "window": window_words(slo),
         "window_s": slo.window_s,
-        "state": state_of(run),
+        "state": run.state,
         "error": run.error,
         "alerts": [
             {"long_s": b.long_s, "short_s": b.short_s, "rate": b.rate, "severity": b.severity.name.lower()}
@@ -161,16 +117,3 @@ def slo_document(run: SloRun) -> dict[str, Any]:
         **encode(status),
         "sentence": sentence(slo, status.burn_rate or 0.0, status.remaining) if burns else "",
     }
-
-
-def state_of(run: SloRun) -> str:
-    """``burning``, ``spent``, ``ok``, ``no data``, ``unknown`` (not counted yet) or ``error``."""
-    if run.error:
-        return "error"
-    if run.status is None:
-        return "unknown"
-    if run.firing:
-        return "burning"
-    if run.status.remaining is None:
-        return "no data"
-    return "spent" if run.status.remaining <= 0 else "ok"

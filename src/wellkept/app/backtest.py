@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from wellkept.kernel.incident import Incident
@@ -13,6 +13,7 @@ from wellkept.ops.detect.rules.backtest import Backtest, Known, KnownIncident, b
 from wellkept.ops.detect.rules.findings import Locate
 from wellkept.ops.detect.rules.history import Trial
 from wellkept.ops.detect.rules.loading import Loaded
+from wellkept.ops.detect.rules.on import Compared
 from wellkept.ops.detect.rules.slo.counts import Counting
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
@@ -39,14 +40,6 @@ def answers_of(telemetry: Telemetry, limits: Limits = AT_ONCE) -> Answers:
 def counting_of(answers: Answers, telemetry: Telemetry) -> Counting:
     """What objectives are counted by."""
     return Counting(answers, telemetry, Answered(telemetry.engine))
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """New rules beside those that are on now; None where none are."""
-
-    new: Backtest
-    now: Backtest | None
 
 
 class Backtests:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from wellkept.app.backtest import Backtests, Compared, answers_of, counting_of
+from wellkept.app.backtest import Backtests, answers_of, counting_of
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import StoreError
 from wellkept.kernel.finding import Finding
@@ -18,6 +18,7 @@ from wellkept.ops.detect.rules.engine import RuleEngine
 from wellkept.ops.detect.rules.evaluation import GroupRun
 from wellkept.ops.detect.rules.findings import Locate
 from wellkept.ops.detect.rules.loading import Loaded, RuleFiles, load_file
+from wellkept.ops.detect.rules.on import Compared
 from wellkept.ops.detect.rules.slo.engine import SloEngine
 from wellkept.ops.detect.rules.slo.run import SloRun
 from wellkept.ops.detect.rules.unit.run import Outcome, run_tests

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wellkept.kernel.clock import Clock
+from wellkept.ops.detect.rules.on import RulesOn
 from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
 from wellkept.spine.registry import Registry
@@ -33,3 +34,5 @@ class WebDeps:
     ml_enabled: bool = True
     storage: Callable[[], Sequence[str]] = tuple
     """Sentences on what telemetry takes of the disk, and what had to go."""
+    rules: RulesOn | None = None
+    """The rules that are on; None where the loop that evaluates them is off."""

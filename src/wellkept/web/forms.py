@@ -33,7 +33,7 @@ class Forms:
     async def login(self, request: Request) -> Response:
         """Takes the token, and leaves a session."""
         try:
-            form = await _form(request)
+            form = await read_form(request)
         except InputError as error:
             return self._renderer.bare(request, "login.html", status=error_status(error), wrong=True)
         if not session.is_token(form.get("token", ""), self._deps.token):
@@ -91,7 +91,7 @@ class Forms:
         Raises:
             ForbiddenError: it came from elsewhere, or its page is from before the token changed.
         """
-        form = await _form(request)
+        form = await read_form(request)
         if not session.is_own_form(form.get("form_token", ""), session.session_value(self._deps.token)):
             raise ForbiddenError("this form is not from a page of this session; load the page again")
         return form
@@ -132,7 +132,7 @@ def _to(path: str) -> RedirectResponse:
     return RedirectResponse(path, 303, headers={**SECURITY, "Cache-Control": "no-store"})
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, largest: int = LARGEST) -> dict[str, str]:
     """The fields of a URL-encoded form.
 
     Raises:
@@ -142,8 +142,8 @@ async def _form(request: Request) -> dict[str, str]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
-            raise TooLargeError("form", f"must be at most {LARGEST} bytes")
+        if len(body) > largest:
+            raise TooLargeError("form", f"must be at most {largest} bytes")
     try:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
     except (UnicodeDecodeError, ValueError) as error:

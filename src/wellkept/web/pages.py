@@ -27,6 +27,7 @@ from wellkept.web.forms import Forms, greet
 from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, Frame, Renderer
+from wellkept.web.ruleform import RuleForm
 from wellkept.web.views.approvals import approvals_view
 from wellkept.web.views.finding import finding_page
 from wellkept.web.views.findings import findings_view
@@ -36,6 +37,7 @@ from wellkept.web.views.journal import PAGE, audit_view
 from wellkept.web.views.model import model_view
 from wellkept.web.views.modelrow import model_rows
 from wellkept.web.views.overview import AT_A_GLANCE, overview_view
+from wellkept.web.views.rules import RulesView
 from wellkept.web.views.systems import MOST
 
 KEEP_S = 1.0
@@ -65,6 +67,12 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
             Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),
+        ]
+    if deps.rules is not None:
+        form = RuleForm(deps, deps.rules, pages.rules_page, pages.failed)
+        found += [
+            Route("/rules", pages.show("rules.html", "rules", form.view), methods=["GET"]),
+            Route("/rules", form.attempt, methods=["POST"]),
         ]
     if deps.ml_enabled:
         csv = downloads.predictions(deps, pages.readings, pages.failed)
@@ -142,6 +150,19 @@ class Pages:
         limit = _limit(request.query_params.get("limit", str(PAGE)))
         return "Audit", audit_view(self.deps.audit, request.query_params.get("subject", ""), limit)
 
+    def rules_page(self, request: Request, title: str, view: RulesView) -> Response:
+        """The page of rules with the outcome of a trial, which is nobody else's."""
+        return self.renderer.page(
+            request, self._frame("rules", title), self._content(request, "rules.html", view), self.deps.token
+        )
+
+    def _content(self, request: Request, template: str, view: object) -> Any:
+        person = unquote(request.cookies.get(PERSON, ""))
+        address = str(request.base_url).rstrip("/")
+        proof = session.form_token(session.session_value(self.deps.token))
+        values = {"view": view, "form_token": proof, "person": person, "back": request.url.path}
+        return self.renderer.content(template, address=address, **values)
+
     def _page(self, request: Request, template: str, active: str, build: Build) -> Response:
         person = unquote(request.cookies.get(PERSON, ""))
         address = str(request.base_url).rstrip("/")
@@ -149,17 +170,15 @@ class Pages:
 
         def make() -> tuple[Frame, Any]:
             title, view = build(request, self.deps.clock.now())
-            proof = session.form_token(session.session_value(self.deps.token))
-            values = {"view": view, "form_token": proof, "person": person, "back": request.url.path}
-            content = self.renderer.content(template, address=address, **values)
-            return self._frame(active, title), content
+            return self._frame(active, title), self._content(request, template, view)
 
         frame, content = self.recent.get(key, KEEP_S, make)
         return self.renderer.page(request, frame, content, self.deps.token)
 
     def _frame(self, active: str, title: str) -> Frame:
         live, waiting = self.recent.get(("counts",), KEEP_S, self._counts)
-        return Frame(active, title, live, waiting, self.deps.ops_enabled, self.deps.ml_enabled)
+        deps = self.deps
+        return Frame(active, title, live, waiting, deps.ops_enabled, deps.ml_enabled, deps.rules is not None)
 
     def _counts(self) -> tuple[int, int]:
         live = self.deps.stream.incidents(live=True, limit=100)

@@ -17,6 +17,7 @@ from wellkept.web import session, wording
 from wellkept.web.charts.bars import bar, histogram
 from wellkept.web.charts.line import line_chart
 from wellkept.web.charts.neighbourhood import neighbourhood
+from wellkept.web.charts.pages import pages_chart
 from wellkept.web.charts.spark import sparkline
 
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ class Frame:
     waiting: int
     ops: bool
     ml: bool
+    rules: bool = False
 
 
 class Renderer:
@@ -64,6 +66,7 @@ class Renderer:
             "histogram": histogram,
             "line_chart": line_chart,
             "neighbourhood": neighbourhood,
+            "pages_chart": pages_chart,
             "sparkline": sparkline,
             "version": static_version(),
         }

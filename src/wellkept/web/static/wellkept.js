@@ -95,9 +95,12 @@ function show(state, words, title) {
 async function turn() {
   if (document.visibilityState === "visible") {
     try {
-      await refresh();
+      // What came of a form is a page of its own, which the address does not give again.
+      if (!document.querySelector("[data-still]")) {
+        await refresh();
+        show("", "live", "This page keeps itself up to date.");
+      }
       failures = 0;
-      show("", "live", "This page keeps itself up to date.");
     } catch {
       failures += 1;
       show(failures > 3 ? "gone" : "late", failures > 3 ? "no answer" : "waiting", "The server does not answer; trying again.");

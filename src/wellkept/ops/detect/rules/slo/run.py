@@ -65,6 +65,19 @@ class SloRun:
             if alert.state is AlertState.FIRING
         ]
 
+    @property
+    def state(self) -> str:
+        """``burning``, ``spent``, ``ok``, ``no data``, ``unknown`` (not counted yet) or ``error``."""
+        if self.error:
+            return "error"
+        if self.status is None:
+            return "unknown"
+        if self.firing:
+            return "burning"
+        if self.status.remaining is None:
+            return "no data"
+        return "spent" if self.status.remaining <= 0 else "ok"
+
     def is_due(self, now_ms: int) -> bool:
         """Whether a minute has ended that was not counted yet."""
         return self._counts is None or now_ms // STEP_MS * STEP_MS > self._counts.steps.end_ms
