@@ -1,7 +1,8 @@
 """When a limit is reached, if the coming days are like those before: daily and weekly rhythms without a model of them.
 
 Each day of the past is one story of what comes: what was added from this time of day on until now, and then the same
-again. The median of the stories is the forecast, and their spread its interval. A fault adds its own pace on top.
+again. The story of a week ago is the forecast where there is one, else the median of them; their spread is its
+interval. A fault adds its own pace on top.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.ops.detect.growth import filled, steps_by_day
+from wellkept.ops.detect.growth import WIDENING, filled, steps_by_day
 from wellkept.ops.detect.signals import Signals
 
 Floats = NDArray[np.float64]
@@ -21,6 +22,14 @@ AHEAD_DAYS = 4
 """How far ahead the stories are told."""
 FLOOR_S = 3600.0
 """What breathes in and out is followed along the least of so long a time."""
+WEEK = 7
+"""Days after which weekdays come again: where so many are known, the same day of earlier weeks is the forecast."""
+ENOUGH_DAYS = 2
+"""So many days tell what is usual at an hour."""
+LEAST_TODAY = 0.4
+"""In the first week, today may be so much slower than other days, or as much quicker."""
+GROWING = 0.8
+"""Where a half day rose by less than this share of its range, something was taken away, and it is no measure."""
 AS_USUAL = 0.7
 """Growth is usual where earlier days had this share of its pace at the same time of day, give or take an hour."""
 ON_MOST_DAYS = 0.5
@@ -80,15 +89,31 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
                 max(0.0, pace.slope - usual) * step_s,
                 max(0.0, pace.high - usual) * step_s,
             )
+    if is_usual:
+        left /= _today(told, per_day)
     slow, likely, quick = (steps_by_day(told, per_day, left, extra, most) * step_s for extra in extras)
     return Outlook(
-        seconds=float(np.median(likely)),
-        low=float(np.quantile(quick, 0.1, method="lower")),
-        high=float(np.quantile(slow, 0.9, method="higher")),
+        seconds=float(np.median(likely[WEEK - 1 :: WEEK] if len(likely) >= WEEK else likely)),
+        low=float(np.quantile(quick, 0.1, method="lower")) / WIDENING,
+        high=float(np.quantile(slow, 0.9, method="higher")) * WIDENING,
         surely=float(np.quantile(likely, 0.75, method="higher")),
         days=len(likely),
         is_usual=is_usual,
     )
+
+
+def _today(told: Floats, per_day: int) -> float:
+    """How the last half day compares with the same hours of earlier days; 1 where weekdays are known anyway."""
+    known = filled(told)
+    half = per_day // 2
+    origins = np.arange(len(known) - 1 - per_day, half - 1, -per_day)
+    if len(origins) >= WEEK or len(origins) < ENOUGH_DAYS:
+        return 1.0
+    usual = float(np.median(known[origins] - known[origins - half]))
+    rise, swing = float(known[-1] - known[-1 - half]), float(np.ptp(known[-1 - half :]))
+    if not rise >= GROWING * swing:
+        return 1.0
+    return min(max(rise / usual, LEAST_TODAY), 1.0 / LEAST_TODAY) if usual > 0 else 1.0
 
 
 def _usual_pace(told: Floats, per_day: int, step_s: float, pace: Pace) -> tuple[float, Floats]:

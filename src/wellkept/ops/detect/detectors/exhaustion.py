@@ -12,50 +12,47 @@ from numpy.typing import NDArray
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import amount, duration
-from wellkept.ops.detect.growth import WIDENING, extremes, is_new, latest, pair_slopes, steady, stretches
+from wellkept.ops.detect.growth import extremes, latest
 from wellkept.ops.detect.meaning import Extreme, Meaning
 from wellkept.ops.detect.outlook import AHEAD_DAYS, DAY_S, Pace, outlook
+from wellkept.ops.detect.recent import BLOCKS, Growth, recent_growth
 from wellkept.ops.detect.signals import Signals, long_signals, moment, signals
-from wellkept.ops.detect.statistics import quantiles
 from wellkept.ops.detect.words import capital, subject, which
 from wellkept.store.telemetry.window import SeriesInfo
 
 Floats = NDArray[np.float64]
 
-BLOCKS = 8
-"""A stretch of growth is judged by the extremes of this many blocks, in pairs."""
 KNOWN = 0.5
 """No verdict about what has been known for less than this share of the window: everything grows when it starts."""
 FULL = 0.97
 """From this share of the limit on it is not a forecast any more."""
 ENOUGH_DAYS = 2
 """A forecast from earlier days alone rests on at least so many."""
+LITTLE_LEFT = 0.9
+"""From this share of the limit on, a limit that is days away is worth a warning, too."""
+AGREEING = 3.0
+"""More than half a day ahead, the interval of a forecast must end at most so many times as late as it begins."""
 WARNED_S = DAY_S
 """A limit that earlier days lead to within this time is worth a warning; further away it is information."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Growth:
-    """What is known about growth, float64[S] each, NaN where there is none. Slopes are per second."""
-
-    slope: Floats
-    slope_low: Floats
-    slope_high: Floats
-    steps: Floats
-    rise: Floats
-
-
-@dataclass(frozen=True, slots=True)
 class _Forecast:
-    """Seconds to the limit and their interval; ``high`` is infinite where there is no bound. ``days``: 0 where it
-    rests on growth of late alone. ``surely``: seconds in which three of four of the days would get there.
+    """Seconds to the limit and their interval; ``high`` is infinite where there is no bound.
+
+    ``rise`` in ``lasted_s``: the growth of late that it rests on, none where it rests on ``days`` days alone.
+    ``surely``: seconds in which three of four of the days would get there. ``used``: the share of the limit that is
+    used up now.
     """
 
     seconds: float
     low: float
     high: float
+    rise: float = 0.0
+    lasted_s: float = 0.0
     days: int = 0
-    surely: float = 0.0
+    surely: float = np.inf
+    used: float = 0.0
 
 
 class Exhaustion:
@@ -86,9 +83,8 @@ class Exhaustion:
         if not found.meanings or found.values.shape[1] < self._settings.min_trend_steps:
             return []
         level = latest(found.values, self._settings.confirm_steps + 1)
-        growth = self._growth(found, level)
         best: dict[str, Finding] = {}
-        for finding in self._said(found, level, growth, long_signals(view, lambda meaning: meaning.fills is not None)):
+        for finding in self._said(found, level, long_signals(view, lambda meaning: meaning.fills is not None)):
             known = best.get(finding.fingerprint)
             if known is None or finding.score > known.score:
                 best[finding.fingerprint] = finding
@@ -96,45 +92,30 @@ class Exhaustion:
             best.setdefault(finding.fingerprint, finding)
         return [best[key] for key in sorted(best)]
 
-    def _said(self, found: Signals, level: Floats, growth: _Growth, long: Signals | None) -> Iterator[Finding]:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            seconds = (found.limits - level) / growth.slope
-            reach = np.minimum(self._settings.horizon_s, self._settings.reach * growth.steps * found.step_s)
-            near = (seconds < reach) & (growth.slope > 0)
+    def _said(self, found: Signals, level: Floats, long: Signals | None) -> Iterator[Finding]:
+        settings = self._settings
+        lately = recent_growth(found, level, settings.steps, settings.min_trend_steps, KNOWN * settings.steps)
+        near = self._is_near(found, level, lately)
         full = self._is_full(found, level)
-        days = {info.id: row for row, info in enumerate(long.series)} if long is not None else {}
-        may_fill = _may_fill(long) if long is not None else frozenset()
+        days = _Days(long, settings.horizon_s)
         for index in range(len(found.meanings)):
-            row = days.get(found.series[index].id, -1)
+            row = days.rows.get(found.series[index].id, -1)
             if full[index]:
                 yield self._full(found, index, level)
                 continue
             forecast = None
             if near[index]:
-                forecast = self._near(found, index, level, growth, (long, row))
-            elif long is not None and row in may_fill and np.isfinite(level[index]):
-                forecast = _ahead(found, index, level, long, row)
+                forecast = days.corrected(_plain(found, index, level, lately), found, index, level, lately)
+            elif row >= 0 and np.isfinite(level[index]):
+                forecast = days.forecast(row, float(level[index]), float(found.times[-1]))
             if forecast is not None:
-                yield self._forecast(found, index, level, growth, forecast)
+                yield self._forecast(found, index, level, forecast)
 
-    def _near(
-        self, found: Signals, index: int, level: Floats, growth: _Growth, days: tuple[Signals | None, int]
-    ) -> _Forecast | None:
-        """The forecast from growth of late, put right by what earlier days did at this time."""
-        slope, low, high = (float(part[index]) for part in (growth.slope, growth.slope_low, growth.slope_high))
-        left = float(found.limits[index] - level[index])
-        plain = _Forecast(left / slope, left / high, left / low if low > 0 else np.inf)
-        long, row = days
-        if long is None or row < 0:
-            return plain
-        pace = Pace(slope, max(low, 0.0), high, float(growth.steps[index]) * found.step_s)
-        lowest = found.meanings[index].fills is Extreme.LOWEST
-        told = outlook(long, row, float(level[index]), float(found.times[-1]), lowest=lowest, pace=pace)
-        if told is None:
-            return plain
-        if told.seconds >= self._settings.horizon_s:
-            return None
-        return _Forecast(told.seconds, told.low, told.high, told.days if told.is_usual else 0)
+    def _is_near(self, found: Signals, level: Floats, growth: Growth) -> NDArray[np.bool_]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            seconds = (found.limits - level) / growth.slope
+            reach = np.minimum(self._settings.horizon_s, self._settings.reach * growth.lasted_s)
+            return np.asarray((seconds < reach) & (growth.slope > 0))
 
     def _is_full(self, found: Signals, level: Floats) -> NDArray[np.bool_]:
         """Disks by their newest value; what breathes must not have come down lately."""
@@ -159,50 +140,21 @@ class Exhaustion:
             if known is not None and evidence is not None and level[index] >= evidence.values.get("level", np.inf):
                 yield known
 
-    def _growth(self, found: Signals, level: Floats) -> _Growth:
-        """The growth over the longest stretch that is steady, per signal."""
-        size = len(found.meanings)
-        best = _Growth(*(np.full(size, np.nan) for _ in range(5)))
-        fills = np.array([meaning.fills is Extreme.LOWEST for meaning in found.meanings])
-        floor = found.column(lambda meaning: meaning.floor)
-        total = found.values.shape[1]
-        known = total - np.argmax(np.isfinite(found.values), axis=1) >= KNOWN * self._settings.steps
-        candidates = np.flatnonzero(np.isfinite(found.limits) & np.isfinite(level) & known)
-        for steps in stretches(total, self._settings.min_trend_steps):
-            length = steps // BLOCKS
-            open_ones = candidates[np.isnan(best.slope[candidates])]
-            if len(open_ones) == 0:
-                break
-            rows = found.values[open_ones]
-            heights = extremes(rows[:, total - length * BLOCKS :], fills[open_ones], BLOCKS)
-            slopes = pair_slopes(heights, length * found.step_s)
-            material = np.maximum(floor[open_ones], 0.02 * found.limits[open_ones])
-            earlier = rows[:, : total - length * BLOCKS]
-            grown = steady(heights, slopes, material) & is_new(earlier, heights, fills[open_ones], length)
-            chosen = open_ones[grown]
-            low, middle, high = quantiles(slopes[grown], 0.1, 0.5, 0.9)
-            best.slope[chosen], best.steps[chosen] = middle, length * BLOCKS
-            best.slope_low[chosen], best.slope_high[chosen] = low / WIDENING, high * WIDENING
-            best.rise[chosen] = heights[grown, -1] - heights[grown, 0]
-        return best
-
-    def _forecast(self, found: Signals, index: int, level: Floats, growth: _Growth, said: _Forecast) -> Finding:
+    def _forecast(self, found: Signals, index: int, level: Floats, said: _Forecast) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
         at, limit = float(level[index]), float(found.limits[index])
         values = {"seconds_to_limit": said.seconds, "low": said.low, "level": at}
         latest_end = "no upper bound"
         if np.isfinite(said.high):
             values["high"], latest_end = said.high, duration(said.high)
-        if said.days:
-            lasted, basis = said.days * DAY_S, _like_days(said.days)
-        else:
-            lasted, basis = float(growth.steps[index]) * found.step_s, "at this pace"
-            values["slope_per_s"] = float(growth.slope[index])
-        starts_at = moment(found.times[-1] - lasted)
-        grew = "" if said.days else f"grew by {amount(float(growth.rise[index]), meaning.unit)} in {duration(lasted)} "
-        since = "" if said.days else f"(since {starts_at:%H:%M:%S} UTC) and "
+        starts_at = moment(found.times[-1] - said.lasted_s)
+        grew, basis = "", f"if the coming days are like the last {said.days}"
+        if said.lasted_s:
+            rise = amount(said.rise, meaning.unit)
+            grew = f"grew by {rise} in {duration(said.lasted_s)} (since {starts_at:%H:%M:%S} UTC) and "
+            values["slope_per_s"], basis = said.rise / said.lasted_s, "at this pace"
         sentence = (
-            f"{capital(meaning.says)} of {subject(info)} {grew}{since}is at {amount(at, meaning.unit)} of "
+            f"{capital(meaning.says)} of {subject(info)} {grew}is at {amount(at, meaning.unit)} of "
             f"{amount(limit, meaning.unit)}; {basis} the limit is reached in {duration(said.seconds)} "
             f"(between {duration(said.low)} and {latest_end})."
         )
@@ -224,9 +176,10 @@ class Exhaustion:
     def _severity(self, said: _Forecast) -> Severity:
         if said.seconds < self._settings.horizon_s / 8:
             return Severity.ERROR
-        if said.days and said.seconds >= self._settings.horizon_s and said.surely > WARNED_S:
-            return Severity.INFO
-        return Severity.WARNING
+        if said.lasted_s or said.seconds < self._settings.horizon_s:
+            return Severity.WARNING
+        agree = said.high <= AGREEING * said.low and (said.surely <= WARNED_S or said.used >= LITTLE_LEFT)
+        return Severity.WARNING if agree or said.seconds <= WARNED_S / 2 else Severity.INFO
 
     def _full(self, found: Signals, index: int, level: Floats) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
@@ -261,31 +214,88 @@ class Exhaustion:
 _SCORE = "1 minus the time to the limit over the horizon: 0 is a horizon away, 1 is now"
 
 
+def _plain(found: Signals, index: int, level: Floats, growth: Growth) -> _Forecast:
+    """The forecast from growth of late alone."""
+    slope, low, high = (float(part[index]) for part in (growth.slope, growth.low, growth.high))
+    left = float(found.limits[index] - level[index])
+    rise, lasted_s = float(growth.rise[index]), float(growth.lasted_s[index])
+    return _Forecast(left / slope, left / high, left / low if low > 0 else np.inf, rise, lasted_s)
+
+
+class _Days:
+    """Forecasts that know earlier days, where they are kept."""
+
+    def __init__(self, long: Signals | None, horizon_s: float) -> None:
+        self._long, self._horizon_s = long, horizon_s
+        self.rows: dict[int, int] = {}
+        """The rows of signals, by the id of their series."""
+        if long is None or long.step_s <= 0:
+            return
+        self.rows = {info.id: row for row, info in enumerate(long.series)}
+        self._may_fill = _may_fill(long)
+        per_day = round(DAY_S / long.step_s)
+        hour = per_day // 24
+        self._hours = recent_growth(long, latest(long.values, hour), 8 * hour, max(BLOCKS, 4 * hour), per_day + 1)
+
+    def corrected(
+        self, plain: _Forecast, found: Signals, index: int, level: Floats, growth: Growth
+    ) -> _Forecast | None:
+        """A forecast from growth of late, put right by what earlier days did at this time; None where it is usual
+        and they did not get there.
+        """
+        row = self.rows.get(found.series[index].id, -1)
+        if self._long is None or row < 0:
+            return plain
+        lowest = found.meanings[index].fills is Extreme.LOWEST
+        pace = _pace(growth, index)
+        told = outlook(self._long, row, float(level[index]), float(found.times[-1]), lowest=lowest, pace=pace)
+        if told is None:
+            return plain
+        if told.seconds >= self._horizon_s:
+            return None
+        if told.is_usual:
+            return _Forecast(told.seconds, told.low, told.high, days=told.days)
+        return _Forecast(told.seconds, told.low, told.high, plain.rise, plain.lasted_s)
+
+    def forecast(self, row: int, level: float, now_s: float) -> _Forecast | None:
+        """The forecast of something that does not grow steadily right now: from growth of hours, or days alone."""
+        long, hours = self._long, self._hours
+        if long is None:
+            return None
+        limit = float(long.limits[row])
+        if (limit - level) / hours.slope[row] < self._horizon_s:
+            lowest = long.meanings[row].fills is Extreme.LOWEST
+            told = outlook(long, row, level, now_s, lowest=lowest, pace=_pace(hours, row))
+            if told is not None and not told.is_usual and told.seconds < self._horizon_s:
+                rise, lasted_s = float(hours.rise[row]), float(hours.lasted_s[row])
+                return _Forecast(told.seconds, told.low, told.high, rise, lasted_s)
+        if row not in self._may_fill:
+            return None
+        told = outlook(long, row, level, now_s, lowest=False, pace=None)
+        if told is None or told.days < ENOUGH_DAYS or not np.isfinite(told.seconds):
+            return None
+        used = level / limit
+        return _Forecast(told.seconds, told.low, told.high, days=told.days, surely=told.surely, used=used)
+
+
+def _pace(growth: Growth, index: int) -> Pace:
+    slope, low, high = (float(part[index]) for part in (growth.slope, growth.low, growth.high))
+    return Pace(slope, max(low, 0.0), high, float(growth.lasted_s[index]))
+
+
 def _may_fill(long: Signals) -> frozenset[int]:
     """Rows of days whose limit is not out of reach: the quickest of their days would get there in time."""
-    per_day = round(DAY_S / long.step_s) if long.step_s else 0
-    if not per_day or long.values.shape[1] <= ENOUGH_DAYS * per_day:
+    per_day = round(DAY_S / long.step_s)
+    if long.values.shape[1] <= ENOUGH_DAYS * per_day:
         return frozenset()
     disks = np.array([meaning.fills is Extreme.LAST for meaning in long.meanings], dtype=bool)
     by_day = long.values[:, ::-1][:, ::per_day]
-    range_of = np.where(np.isfinite(long.values), long.values, -np.inf).max(axis=1)
+    highest = np.where(np.isfinite(long.values), long.values, -np.inf).max(axis=1)
+    now = long.values[:, -1]
     with np.errstate(invalid="ignore"):
         quickest = np.fmax.reduce(by_day[:, :-1] - by_day[:, 1:], axis=1)
-        swing = range_of - long.values[:, -1]
-        reached = long.values[:, -1] + AHEAD_DAYS * quickest + np.fmax(swing, 0.0) >= long.limits
+        reached = np.fmax(now, highest) + AHEAD_DAYS * quickest >= long.limits
     return frozenset(np.flatnonzero(disks & reached & (quickest > 0)).tolist())
-
-
-def _ahead(found: Signals, index: int, level: Floats, long: Signals, row: int) -> _Forecast | None:
-    """The forecast from earlier days alone."""
-    told = outlook(long, row, float(level[index]), float(found.times[-1]), lowest=False, pace=None)
-    if told is None or told.days < ENOUGH_DAYS or not np.isfinite(told.seconds):
-        return None
-    return _Forecast(told.seconds, told.low, told.high, told.days, told.surely)
-
-
-def _like_days(days: int) -> str:
-    return f"if the coming days are like the last {days}"
 
 
 def _attributes(meaning: Meaning, info: SeriesInfo, what: str) -> dict[str, str]:
