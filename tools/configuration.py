@@ -1,9 +1,7 @@
 """The configuration as docs/configuration.md shows it: every key with its default, from the typed tree itself."""
 
-import ast
 import dataclasses
 import inspect
-import textwrap
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
@@ -11,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from wellkept.app.settings import Settings
+from wellkept.kernel.described import meanings
 
 
 def generated() -> str:
@@ -21,7 +20,7 @@ def generated() -> str:
 def _branches(kind: type, path: tuple[str, ...], made: Any = None) -> Iterator[str]:
     """The tables of a branch and of those below it; ``made`` is the branch as it is by default, where it is one."""
     rows, below = [], []
-    said = _said_of_fields(kind)
+    said = meanings(kind)
     for name, default in _fields(kind, made):
         if dataclasses.is_dataclass(type(default)) or isinstance(default, BaseModel):
             below.append((default, (*path, name)))
@@ -56,18 +55,6 @@ def _fields(kind: Any, made: Any) -> list[tuple[str, Any]]:
     else:
         defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     return [(name, getattr(made, name, default)) for name, default in defaults.items()]
-
-
-def _said_of_fields(kind: type) -> dict[str, str]:
-    """The text below each field in the class's source."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(definition, ast.ClassDef)
-    said: dict[str, str] = {}
-    for field, text in zip(definition.body, definition.body[1:], strict=False):
-        is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-            said[field.target.id] = " ".join(str(text.value.value).split())  # type: ignore[attr-defined]
-    return said
 
 
 def _shown(default: Any) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wellkept.app.detectors import detectors
+from wellkept.app.detectors import detectors, switched_off
 from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.schedule import Job, Loop
 from wellkept.ops.correlate.stage import CorrelateRunner
+from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.ops.diagnose.stage import DiagnoseRunner
 from wellkept.ops.remediate.stage import Remediate
@@ -41,6 +42,8 @@ class OpsLoop:
             Checkpoint(platform.settings.data.resolve() / "detect" / "baseline.npz"),
             platform.feedback,
         )
+        off = [load("detector")[name] for name in switched_off(settings.detectors)]
+        self.explained = Explained(self.detect, platform.stream, platform.clock, settings.detect, off)
         self.rules = Rules(
             platform.telemetry,
             platform.stream,

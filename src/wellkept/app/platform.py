@@ -106,6 +106,8 @@ class Platform:
 
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
+        if self.ops is not None:
+            self.ops.rules.stop()
         self._schedule.stop()
         if self.ops is not None:
             self.ops.close()
@@ -142,7 +144,9 @@ class Platform:
         doors |= {name: server.status() for name, server in self._servers().items()}
         loops = {"ops": self.ops is not None, "ml": self.ml is not None}
         storage = self.housekeeping.status()
-        return {**loops, "data": str(self.settings.data), "storage": storage, "jobs": jobs, "doors": doors}
+        detection = dict(self.ops.detect.status()) if self.ops is not None else {}
+        told = {"data": str(self.settings.data), "storage": storage, "jobs": jobs, "doors": doors}
+        return {**loops, **told, "detection": detection}
 
     def _servers(self) -> dict[str, Server]:
         """The doors that have a thread of their own, where the configuration wants them."""

@@ -20,7 +20,20 @@ import uvicorn
 from fastapi import FastAPI
 
 from wellkept import __version__
-from wellkept.api import agents, auth, errors, export, incidents, models, otlp, plans, predictions, status, stored
+from wellkept.api import (
+    agents,
+    auth,
+    detectors,
+    errors,
+    export,
+    incidents,
+    models,
+    otlp,
+    plans,
+    predictions,
+    status,
+    stored,
+)
 from wellkept.app import doors, reading
 from wellkept.app.children import Child
 from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
@@ -118,6 +131,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))
     app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
+    app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
     reading.install(app, platform)
     if platform.ml is not None:
@@ -132,6 +146,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         clock=platform.clock,
         token=token,
         storage=platform.housekeeping.notes,
+        rules=platform.ops.rules if platform.ops is not None else None,
         ops_enabled=platform.ops is not None,
         ml_enabled=platform.ml is not None,
     )

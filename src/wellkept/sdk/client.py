@@ -64,6 +64,14 @@ class Client:
         more = {} if timeout_s is None else {"timeout": timeout_s}
         return self._ask("POST", path, json=body, **more)
 
+    def feedback(self, finding: str, opinion: str, by: str) -> Any:
+        """What a finding was worth: ``useful``, ``noise``, or ``expected`` at its time of day. Gives what was noted.
+
+        Raises:
+            NotFoundError: there is no such finding.
+        """
+        return self.post(f"/api/v1/findings/{finding}/feedback", {"opinion": opinion, "by": by})["feedback"]
+
     def raw(self, path: str) -> bytes:
         """The bytes of a GET."""
         return self._send("GET", path).content

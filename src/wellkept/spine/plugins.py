@@ -7,6 +7,8 @@ from typing import Any
 
 TABLE: dict[str, dict[str, str]] = {
     "detector": {
+        "anomaly": "wellkept.ops.detect.detectors.anomaly:Anomaly",
+        "entity": "wellkept.ops.detect.detectors.entity:EntityAnomaly",
         "robust": "wellkept.ops.detect.detectors.robust:RobustAnomaly",
         "exhaustion": "wellkept.ops.detect.detectors.exhaustion:Exhaustion",
         "leak": "wellkept.ops.detect.detectors.leak:Leak",

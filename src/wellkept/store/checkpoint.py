@@ -51,15 +51,15 @@ class Checkpoint:
             StoreError: the file is damaged, or was never one of these.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with self.path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             header = json.loads(arrays.pop(_HEADER).tobytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-            raise StoreError(f"checkpoint {self.path}: is damaged or none: {error}") from error
+            raise StoreError(f"checkpoint {self.path}: is damaged, or was never one") from error
         if not isinstance(header, dict):
-            raise StoreError(f"checkpoint {self.path}: is damaged or none: its header is no object")
+            raise StoreError(f"checkpoint {self.path}: is damaged, or was never one")
         return header, arrays
 
 

@@ -22,6 +22,8 @@ MOST_VALUES = 4_000_000
 """So many values are read at once when much has to be caught up with."""
 MOST_MADE_UP_FOR = 40_000_000
 """So many values are read after a pause; of more series, fewer steps."""
+LEAST_SERIES = 20_000
+"""Of fewer series as many steps are read as of so many: each part of them takes its time, too."""
 LOOKBACK_S = 60.0
 """The first look reads counters from so long before: a rate needs a value before it, as ``Metrics.window`` has it."""
 TRACE_S = 60.0
@@ -127,7 +129,7 @@ class Feed:
     def _made_up_for(self, end: int) -> int:
         """How many steps are read at most after a pause, so that it does not take longer than a minute or so."""
         now = self._telemetry.metrics.follow(self._shard).read(self._at(end - 6), self._at(end), self._settings.step_s)
-        return MOST_MADE_UP_FOR // max(1, len(now.series))
+        return MOST_MADE_UP_FOR // max(LEAST_SERIES, len(now.series))
 
     def _renew(self) -> None:
         steps, step_s = self._settings.steps, self._settings.step_s

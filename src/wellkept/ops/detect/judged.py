@@ -48,7 +48,7 @@ class Judged:
         moved = np.zeros(len(series), np.float32)
         if not self._said:
             return moved
-        own, alike = _columns(series)
+        own, alike = columns_of(series)
         for one in self._said:
             by = SHIFTS[one.opinion] * self._weight(one)
             moved[alike.get(one.signal, [])] += SAME_METRIC * by
@@ -106,9 +106,10 @@ def signal_of(finding: Finding) -> str:
 
 
 @of_series
-def _columns(
+def columns_of(
     series: tuple[SeriesInfo, ...],
 ) -> tuple[dict[tuple[str, str], list[int]], dict[str, list[int]]]:
+    """The columns of each entity's metrics of a name, and of all metrics of a name."""
     own: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     alike: defaultdict[str, list[int]] = defaultdict(list)
     for column, info in enumerate(series):

@@ -21,6 +21,8 @@ KEPT_STEPS = 6
 """What was said of so many newest steps is kept for detectors."""
 LATE_STEPS = 12
 """A value that comes late is learned when it comes, up to this many steps after its own."""
+SAID = ("sudden", "unusual", "low", "high", "standard", "blame")
+"""The arrays of ``Scores`` that have one row a step."""
 FORMAT = 1
 """Moves when the checkpoint is laid out anew."""
 
@@ -85,7 +87,7 @@ class Learned:
     @property
     def bytes_per_series(self) -> int:
         """What is held of a series, with what was said of it lately."""
-        return self._parts["metrics"].baseline.state_bytes + 16 * KEPT_STEPS + 24
+        return self._parts["metrics"].baseline.state_bytes + 4 * len(SAID) * KEPT_STEPS + 24
 
     def save(self, memory: Memory) -> None:
         """Write everything down, so that ``restored`` goes on from here.
@@ -138,7 +140,7 @@ class _Part:
         self._learned: NDArray[np.int64] = np.empty(0, np.int64)
         self._of: tuple[tuple[SeriesInfo, ...], Slots] = ((), np.empty(0, np.intp))
         self._entities: dict[str, set[int]] = {}
-        self._said = [np.empty((0, 0), np.float32) for _ in range(4)]
+        self._said = dict.fromkeys(SAID, np.empty((0, 0), np.float32))
         self._ready: NDArray[np.bool_] = np.empty(0, np.bool_)
 
     def learn(self, window: Window, new: int) -> None:
@@ -150,8 +152,10 @@ class _Part:
         values[:, slots] = self._due(window, slots) if new == 1 else window.values[-new:]
         self._note(window, slots, new)
         scores = self.baseline.advance(times, values)
-        said = (scores.sudden, scores.unusual, scores.low, scores.high)
-        self._said = [self._kept(old, part) for old, part in zip(self._said, said, strict=True)]
+        nothing = np.zeros_like(scores.sudden)
+        for name, old in self._said.items():
+            new_rows = getattr(scores, name)
+            self._said[name] = self._kept(old, nothing if new_rows is None else new_rows)
         self._ready = scores.ready
 
     def _due(self, window: Window, slots: Slots) -> NDArray[np.float64]:
@@ -183,8 +187,8 @@ class _Part:
     def scores(self, window: Window) -> Scores:
         slots = self._slots_of(window.series)
         self._widen()
-        sudden, unusual, low, high = (array[-len(window.times) :, slots] for array in self._said)
-        return Scores(sudden, unusual, low, high, self._ready[slots])
+        rows = {name: array[-len(window.times) :, slots] for name, array in self._said.items()}
+        return Scores(ready=self._ready[slots], **rows)
 
     def thresholds(self, window: Window, budget: float) -> Floats:
         return self.baseline.thresholds(budget)[self._slots_of(window.series)]
@@ -193,7 +197,7 @@ class _Part:
         """Of series that came since the last step nothing is said yet."""
         more = self.baseline.series - len(self._ready)
         if more > 0:
-            self._said = [np.pad(array, ((0, 0), (0, more))) for array in self._said]
+            self._said = {name: np.pad(array, ((0, 0), (0, more))) for name, array in self._said.items()}
             self._ready = np.pad(self._ready, (0, more))
 
     def fork(self, entities: frozenset[str], at: float) -> None:
@@ -225,13 +229,13 @@ class _Part:
         ids = np.fromiter(self._slots, np.uint64, len(self._slots))[kept].tolist()
         self._slots = {series: slot for slot, series in enumerate(ids)}
         self._learned, self._ready = self._learned[kept], self._ready[kept]
-        self._said = [array[:, kept] for array in self._said]
+        self._said = {name: array[:, kept] for name, array in self._said.items()}
         self._of, self._entities = ((), np.empty(0, np.intp)), {}
 
     def saved(self) -> dict[str, NDArray[Any]]:
         ids = np.fromiter(self._slots, np.uint64, len(self._slots))
-        said = dict(zip(("sudden", "unusual", "low", "high"), self._said, strict=True))
-        own = {"ids": ids, "learned": self._learned, "ready": self._ready, **{f"said.{k}": v for k, v in said.items()}}
+        said = {f"said.{name}": array for name, array in self._said.items()}
+        own = {"ids": ids, "learned": self._learned, "ready": self._ready, **said}
         return {**own, **{f"state.{key}": array for key, array in self.baseline.save().items()}}
 
     def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
@@ -243,4 +247,4 @@ class _Part:
             raise InputError("checkpoint", "must hold one column a series", self.baseline.series)
         self._slots = {series: slot for slot, series in enumerate(ids)}
         self._learned, self._ready = saved["learned"], saved["ready"]
-        self._said = [saved[f"said.{name}"] for name in ("sudden", "unusual", "low", "high")]
+        self._said = {name: saved[f"said.{name}"] for name in SAID}

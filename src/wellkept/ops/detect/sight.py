@@ -60,6 +60,7 @@ class Sight:
         self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
         self._restored = False
         self._saved_at: datetime | None = None
+        self._until = 0.0
         self._deploys: dict[str, Change] = {}
         self.spent: dict[str, float] = {"feed": 0.0, "baseline": 0.0}
         """Seconds that the last look took to read, and to learn."""
@@ -96,9 +97,20 @@ class Sight:
             _log.warning("what was learned is not written down: %s", error)
 
     def status(self) -> Mapping[str, float]:
-        """How much is held: series, bytes of learned state a series, bytes of all windows; seconds of the last look."""
-        held = {"series": float(self._learned.series), "bytes_per_series": float(self._learned.bytes_per_series)}
-        return {**held, "window_bytes": float(self._feed.bytes), **{f"{k}_s": v for k, v in self.spent.items()}}
+        """How much is held, and how far it is.
+
+        ``until``: the end of the newest step that was looked at, seconds since the epoch (0 before the first);
+        ``series``; ``bytes_per_series`` of what is learned; ``window_bytes`` of all windows; ``feed_s`` and
+        ``baseline_s``: what the last look took to read and to learn.
+        """
+        learned = self._learned
+        return {
+            "until": self._until,
+            "series": float(learned.series),
+            "bytes_per_series": float(learned.bytes_per_series),
+            "window_bytes": float(self._feed.bytes),
+            **{f"{name}_s": round(seconds, 4) for name, seconds in self.spent.items()},
+        }
 
     def _move(self, end: int, now: datetime) -> Fed:
         """Move on step by step, or by larger parts where there is much to make up for."""
@@ -110,6 +122,7 @@ class Sight:
             self._learned.learn(fed)
             learning += time.perf_counter() - before
         self.spent = {"feed": time.perf_counter() - began - learning, "baseline": learning}
+        self._until = end * self._settings.step_s
         self._fork(now)
         self._keep(now, end)
         return fed

@@ -1,0 +1,124 @@
+"""What is unusual of any series, by a baseline of its own and within a budget of false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from wellkept.kernel.errors import InputError
+from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.judged import columns_of
+from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, peaks, share
+from wellkept.ops.detect.words import capital
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyParameters:
+    """How much the detector says at most."""
+
+    steps: int = 3
+    """So many of the newest steps are looked at for what is unusual."""
+    most_at_once: int = 20
+    """Of what is unusual in one look, so much is told: the most unusual of it."""
+    most_per_day: float = 200.0
+    """What no user feels is told so often a day at most, by chance and over all series: of more series, each less."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "most_at_once", "most_per_day"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"anomaly.{name}", "must be more than 0", getattr(self, name))
+
+
+class Anomaly:
+    """Says that a series shows what is unusual for it, at this time and after what came before.
+
+    It goes by the scores of the baseline, which knows every series by its own days and weeks: what has just changed,
+    and what lasts and stays unlike the usual. A series is worth a word when its score reaches a threshold that lets
+    through as many findings as the budget allows while nothing is wrong, moved by what people said of its findings.
+    What users feel (latency, errors, traffic by the catalogue) is a warning, all else information, for which the
+    budget of all series together counts too. What another detector has a finding of is not said again.
+
+    Source: the scores' meaning and figures are in ``docs/detection.md``.
+    """
+
+    name = "anomaly"
+    version = "1"
+    finds = "what is unusual of any series, by its own past"
+    kinds = (FindingKind.ANOMALY,)
+    shared = ("budget_per_series_week",)
+    by_threshold = True
+    Parameters = AnomalyParameters
+
+    def __init__(self, settings: DetectSettings | None = None, parameters: AnomalyParameters | None = None) -> None:
+        self._settings = settings or DetectSettings()
+        self.parameters = parameters or AnomalyParameters()
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
+        known = {(f.entity, e.signal) for f in view.open.values() if f.detector != self.name for e in f.evidence}
+        mine = {(f.entity, f.evidence[0].signal) for f in view.open.values() if f.detector == self.name and f.evidence}
+        spare = self._spare(view)
+        found: dict[str, tuple[tuple[bool, float], Unusual]] = {}
+        for part in peaks(view, self.parameters.steps):
+            for one in self._worth_a_word(part, spare, mine):
+                if (one.info.entity, one.info.name) in known or view.blind.hides(one.info.entity, one.info.name):
+                    continue
+                key = self._fingerprint(one)
+                rank = (key in view.open or one.is_felt, one.excess)
+                if key not in found or rank > found[key][0]:
+                    found[key] = (rank, one)
+        told = sorted(found, key=lambda key: (*found[key][0], key), reverse=True)[: self.parameters.most_at_once]
+        return [self._finding(view, key, found[key][1]) for key in sorted(told)]
+
+    def _spare(self, view: View) -> float:
+        """How much more unusual than its threshold a series must be that nobody feels, because there are so many."""
+        ready = sum(int(scores.ready.sum()) for scores in view.scores.values())
+        per_day = ready * self._settings.budget_per_series_week / 7
+        return max(0.0, float(np.log10(max(per_day, 1e-9) / self.parameters.most_per_day)))
+
+    def _worth_a_word(self, part: Peaks, spare: float, mine: set[tuple[str, str]]) -> list[Unusual]:
+        """Those above their threshold: what is open, and twice as many as are told at most, the most unusual first."""
+        excess = part.strength - part.threshold
+        columns = np.flatnonzero(excess >= 0)
+        ids = np.array([part.window.series[column].id for column in columns.tolist()], np.uint64)
+        columns = columns[np.lexsort((ids, -excess[columns]))] if len(columns) else columns
+        known = columns_of(part.window.series)[0] if mine and len(columns) else {}
+        found = [part.one(column) for key in mine for column in known.get(key, ()) if excess[column] >= 0]
+        most = len(found) + 2 * self.parameters.most_at_once
+        for column in columns.tolist():
+            one = part.one(column)
+            if one.excess >= spare or one.is_felt:
+                found.append(one)
+            if len(found) >= most:
+                break
+        return found
+
+    def _fingerprint(self, one: Unusual) -> str:
+        own = (f"{name}={value}" for name, value in sorted(one.info.attributes.items()))
+        return fingerprint(self.name, one.info.entity, one.info.name, *own)
+
+    def _finding(self, view: View, key: str, one: Unusual) -> Finding:
+        deploy = after_deploy(view, one.info.entity, one.starts_at)
+        return Finding(
+            fingerprint=key,
+            detector=self.name,
+            detector_version=self.version,
+            entity=one.info.entity,
+            kind=FindingKind.ANOMALY,
+            severity=Severity.WARNING if one.is_felt else Severity.INFO,
+            score=share(one.excess),
+            score_meaning="how far above its threshold the -log10 of the probability is: 0 at it, 0.5 at 10 above",
+            starts_at=one.starts_at,
+            sentence=(
+                f"{capital(one.says)} is {one.level()} by its own past at this time of day, since "
+                f"{one.starts_at:%H:%M:%S} UTC{deploy}; by chance that happens {how_often(one.strength, view.step_s)}."
+            ),
+            evidence=(one.evidence(),),
+            attributes={
+                "title": one.title(),
+                "resource": one.meaning.resource if one.meaning is not None else "",
+                "symptom": "yes" if one.is_felt else "",
+            },
+        )

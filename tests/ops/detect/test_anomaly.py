@@ -1,0 +1,211 @@
+"""What is unusual of any series, and of several of one entity, by scores within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from wellkept.checks.scenes import CHECKOUT, EPOCH, Scene, Story
+from wellkept.kernel.change import Change, ChangeKind
+from wellkept.kernel.errors import InputError
+from wellkept.kernel.finding import Finding, Severity
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.baseline.base import Scores
+from wellkept.ops.detect.blind import Blind, Cause
+from wellkept.ops.detect.detectors.anomaly import Anomaly, AnomalyParameters
+from wellkept.ops.detect.detectors.entity import EntityAnomaly
+from wellkept.ops.detect.feed import Fed
+from wellkept.ops.detect.learned import Learned
+from wellkept.ops.detect.unusual import how_often
+from wellkept.store.telemetry.window import SeriesInfo, Window
+
+STEP_S = 10.0
+WINDOW = 180
+Band = tuple[float, float]
+
+
+def queue(story: Story, entity: str = "service:shop/worker", name: str = "queue_length", jump: float = 0.0) -> None:
+    story.metric(entity, name, story.noise(100.0, 5.0) + np.where(story.clock >= story.steps - 2, jump, 0.0))
+
+
+def learned_view(scene: Scene, budget: float = 1.0) -> View:
+    """The view at the end of a scene of which a baseline has seen all steps."""
+    learned = Learned(STEP_S)
+    fed = Fed(scene.metrics, scene.red, scene.exclusive, scene.logs, len(scene.metrics.times))
+    learned.learn(fed)
+    end = scene.between(len(scene.metrics.times) - WINDOW, len(scene.metrics.times))
+    last = Fed(end.metrics, end.red, end.exclusive, end.logs, 1)
+    scores, thresholds = learned.scores(last), learned.thresholds(last, budget)
+    return View(
+        end.metrics, end.red, end.exclusive, end.logs, STEP_S, scene.graph, scores=scores, thresholds=thresholds
+    )
+
+
+def scored(view: View, strengths: Mapping[int, float], threshold: float = 5.0, band: Band = (90.0, 110.0)) -> View:
+    """The same view where the newest step of some columns of its metrics has these scores."""
+    shape = (3, len(view.metrics.series))
+    sudden = np.zeros(shape, np.float32)
+    for column, strength in strengths.items():
+        sudden[-1, column] = strength
+    low, high = (np.full(shape, edge, np.float32) for edge in band)
+    scores = Scores(sudden, np.zeros(shape, np.float32), low, high, np.ones(shape[1], bool))
+    return replace(view, scores={"metrics": scores}, thresholds={"metrics": np.full(shape[1], threshold, np.float32)})
+
+
+def plain(story: Story) -> View:
+    scene = story.scene()
+    return View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph)
+
+
+def look(view: View, settings: DetectSettings | None = None) -> list[Finding]:
+    return Anomaly(settings).detect(view, datetime.fromtimestamp(float(view.metrics.times[-1]), UTC))
+
+
+def together(view: View) -> list[Finding]:
+    return EntityAnomaly().detect(view, datetime.fromtimestamp(float(view.metrics.times[-1]), UTC))
+
+
+def test_a_jump_of_a_metric_that_nobody_has_named_is_information() -> None:
+    story = Story(steps=800)
+    queue(story, jump=400.0)
+    (finding,) = look(learned_view(story.scene()))
+    assert (finding.entity, finding.severity) == ("service:shop/worker", Severity.INFO)
+    assert finding.sentence.startswith("Queue_length of shop/worker is 5")
+    assert "was expected by its own past at this time of day, since 10:13:00 UTC" in finding.sentence
+    assert "by chance that happens less often than once in" in finding.sentence
+    evidence = finding.evidence[0]
+    assert evidence.expected is not None
+    assert evidence.expected[1] < 130 < evidence.values["level"]
+    assert evidence.values["score"] > evidence.values["threshold"]
+    assert evidence.points[-1][1] == pytest.approx(500.0, abs=30.0)
+
+
+def test_what_users_feel_is_a_warning_and_only_when_it_gets_worse() -> None:
+    story = Story(steps=20)
+    story.metric("service:shop/a", "system.cpu.utilization", story.noise(0.5, 0.1))
+    view = plain(story)
+    red = Window(view.red.times, np.full((20, 2), 0.05), _latencies())
+    red.values[-1] = [2.0, 0.001]
+    shape = (3, 2)
+    sudden, unusual, low, high = (np.full(shape, value, np.float32) for value in (9.0, 0.0, 0.04, 0.06))
+    scores = Scores(sudden, unusual, low, high, np.ones(2, bool))
+    thresholds = {"red": np.full(2, 5.0, np.float32)}
+    found = look(replace(view, red=red, scores={"red": scores}, thresholds=thresholds))
+    assert {f.entity: f.severity for f in found} == {CHECKOUT: Severity.WARNING, "service:shop/b": Severity.INFO}
+
+
+def _latencies() -> tuple[SeriesInfo, ...]:
+    story = Story(steps=20)
+    for entity in (CHECKOUT, "service:shop/b"):
+        story.span(entity, "span.duration.p95", story.noise(0.05, 0.01), "s")
+    return story.scene().red.series
+
+
+def test_a_smaller_budget_asks_for_more() -> None:
+    story = Story(steps=800)
+    queue(story, jump=400.0)
+    loose, strict = learned_view(story.scene(), 10.0), learned_view(story.scene(), 0.1)
+    assert np.allclose(strict.thresholds["metrics"] - loose.thresholds["metrics"], 2.0, atol=1e-4)
+
+
+def test_of_many_series_that_nobody_feels_each_may_say_less() -> None:
+    story = Story(steps=20)
+    for number in range(300):
+        queue(story, f"service:shop/s{number}")
+    view = scored(plain(story), {0: 5.5, 1: 6.5})
+    assert len(look(view)) == 2
+    strict = AnomalyParameters(most_per_day=300 / 7 / 10)
+    found = Anomaly(DetectSettings(), strict).detect(view, EPOCH)
+    assert [f.evidence[0].values["score"] for f in found] == [6.5]
+
+
+def test_the_most_unusual_are_told_and_what_is_open_goes_on() -> None:
+    story = Story(steps=20)
+    for number in range(60):
+        queue(story, f"service:shop/s{number}")
+    first = look(scored(plain(story), {0: 6.0}))
+    view = scored(plain(story), {number: 6.0 + number / 10 for number in range(60)})
+    view = replace(view, open={finding.fingerprint: finding for finding in first})
+    found = look(view)
+    assert len(found) == AnomalyParameters().most_at_once
+    told = {f.entity for f in found}
+    assert "service:shop/s0" in told
+    assert {f"service:shop/s{number}" for number in range(41, 60)} <= told
+
+
+def test_what_another_detector_has_found_is_not_said_again() -> None:
+    story = Story(steps=20)
+    queue(story)
+    view = scored(plain(story), {0: 9.0})
+    (finding,) = look(view)
+    other = replace(finding, detector="robust")
+    assert look(replace(view, open={"x": other})) == []
+
+
+def test_where_telemetry_is_blind_nothing_is_said() -> None:
+    story = Story(steps=20)
+    for name in ("a", "b", "c"):
+        queue(story, name=name)
+    view = scored(plain(story), {0: 9.0, 1: 9.0, 2: 9.0})
+    assert len(look(view)) == 3
+    assert len(together(view)) == 1
+    blind = replace(view, blind=Blind(entities={"service:shop/worker": Cause.GAPS}))
+    assert look(blind) == []
+    assert together(blind) == []
+
+
+def test_after_a_deploy_the_sentence_names_it() -> None:
+    story = Story(steps=20)
+    queue(story)
+    entity = "service:shop/worker"
+    view = scored(plain(story), {0: 9.0})
+    deploy = Change(entity, ChangeKind.DEPLOY, EPOCH, "ci", "version 2")
+    (finding,) = look(replace(view, deploys={entity: deploy}))
+    assert "after the deploy of 08:00" in finding.sentence
+    later = replace(deploy, at=datetime.fromtimestamp(float(view.metrics.times[-1]) + 60, UTC))
+    (finding,) = look(replace(view, deploys={entity: later}))
+    assert "deploy" not in finding.sentence
+
+
+def test_three_metrics_of_one_entity_are_one_finding_with_those_to_blame_first() -> None:
+    story = Story(steps=20)
+    for name in ("cache_hits", "threads", "waiting", "other"):
+        queue(story, name=name)
+    queue(story, "service:shop/calm")
+    (finding,) = together(scored(plain(story), {0: 4.0, 1: 6.0, 2: 5.0}))
+    assert finding.entity == "service:shop/worker"
+    assert finding.attributes["blamed"] == "threads, waiting, cache_hits"
+    assert finding.sentence.startswith("3 metrics of service shop/worker are unusual together, since 08:03:10 UTC: ")
+    assert [e.signal for e in finding.evidence] == ["threads", "waiting", "cache_hits"]
+
+
+def test_two_metrics_are_not_enough_and_neither_are_many_series_of_one() -> None:
+    story = Story(steps=20)
+    for part in range(4):
+        story.metric("service:shop/worker", "threads", story.noise(100.0, 5.0), attributes={"part": str(part)})
+    queue(story)
+    assert together(scored(plain(story), dict.fromkeys(range(5), 9.0))) == []
+
+
+@pytest.mark.parametrize(
+    ("strength", "said"),
+    [
+        (2.0, "every 17 minutes"),
+        (3.0, "once in 3 hours"),
+        (4.0, "once a day"),
+        (5.0, "once in 2 weeks"),
+        (6.6, "once a year"),
+        (40.0, "less often than once in 10 years"),
+    ],
+)
+def test_how_often_is_said_in_the_words_of_a_calendar(strength: float, said: str) -> None:
+    assert how_often(strength, 10.0) == said
+
+
+def test_parameters_have_rules() -> None:
+    with pytest.raises(InputError, match=r"anomaly\.steps"):
+        AnomalyParameters(steps=0)
