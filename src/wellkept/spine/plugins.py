@@ -12,6 +12,12 @@ TABLE: dict[str, dict[str, str]] = {
         "robust": "wellkept.ops.detect.detectors.robust:RobustAnomaly",
         "exhaustion": "wellkept.ops.detect.detectors.exhaustion:Exhaustion",
         "leak": "wellkept.ops.detect.detectors.leak:Leak",
+        "flat": "wellkept.ops.detect.detectors.flat:Flat",
+        "level": "wellkept.ops.detect.detectors.level:LevelShift",
+        "trend": "wellkept.ops.detect.detectors.trend:TrendBreak",
+        "variance": "wellkept.ops.detect.detectors.variance:Variance",
+        "traffic": "wellkept.ops.detect.detectors.traffic:Traffic",
+        "certificate": "wellkept.ops.detect.detectors.certificate:Certificate",
         "missing": "wellkept.ops.detect.detectors.missing:MissingData",
     },
     "clue": {

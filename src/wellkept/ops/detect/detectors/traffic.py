@@ -1,0 +1,110 @@
+"""Traffic of services and endpoints: spikes and drops, against what is usual at this time where that is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.shapes import Floats, Shape, Speaker, findings_of, said, seen
+from wellkept.ops.detect.statistics import quantiles
+from wellkept.store.telemetry.indicators import RATE, REPORTED
+
+SPIKE, DROP = 3.0, 0.5
+"""What is so many times, and so small a share of, the usual is worth a word."""
+STOPPED = 0.3
+"""What is left when a drop is a warning and not only information."""
+EXPECTED = 30.0
+"""Requests that the newest steps should have held before their absence means anything."""
+LEAST_RATE = 1.0
+"""A spike has at least so many requests a second."""
+SURE = 4.0
+"""-log10 of how unusual a step must be for the baseline, where there is one."""
+
+
+class Traffic:
+    """Says that requests come much more, or much less, often than usual for several steps in a row.
+
+    Usual is the band that the baseline expects at this time of day and week where it is ready, else what the older
+    part of the window had: then the newest steps must also lie outside of all of it. A spike is information, for more
+    users are no trouble by themselves; a drop to less than a third is a warning. Abstains below 30 expected requests
+    and on what telemetry is blind to.
+    """
+
+    name = "traffic"
+    version = "1"
+    _SPEAKER = Speaker(name, version, FindingKind.ANOMALY, "1 minus the smaller over the larger rate", "is unusual")
+
+    def __init__(self, settings: DetectSettings | None = None) -> None:
+        self._settings = settings or DetectSettings()
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
+        window, recent = view.red, self._settings.confirm_steps
+        columns = [j for j, info in enumerate(window.series) if info.name == RATE]
+        if not columns or len(window.times) <= self._settings.min_points + recent:
+            return []
+        may = seen(window, view.blind)
+        columns = [column for column in columns if may[column]]
+        rates = _silence_filled(window.values[:, columns], [window.series[j].kind == REPORTED for j in columns])
+        older, newest = rates[:-recent], rates[-recent:]
+        least, usual, most = quantiles(np.ascontiguousarray(older.T), 0.0, 0.5, 1.0)
+        enough = np.isfinite(older).sum(axis=0) >= self._settings.min_points
+        low, high, unlikely, known = self._expected(view, columns, (least, usual, most))
+        with np.errstate(invalid="ignore"):
+            usual = np.where(known, 0.5 * (low + high), usual)
+            spike = (newest > high).all(axis=0) & (newest.min(axis=0) >= np.maximum(SPIKE * usual, LEAST_RATE))
+            drop = (newest < low).all(axis=0) & (newest.max(axis=0) <= DROP * usual)
+            drop &= usual * window.step_s * recent >= EXPECTED
+        shapes = [
+            self._shape(
+                view, columns[i], float(usual[i]), newest[:, i], (float(low[i]), float(high[i])), bool(known[i])
+            )
+            for i in np.flatnonzero((spike | drop) & enough & unlikely)
+        ]
+        return findings_of(self._SPEAKER, window, shapes)
+
+    def _expected(
+        self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]
+    ) -> tuple[
+        Floats, Floats, np.ndarray[tuple[int, ...], np.dtype[np.bool_]], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    ]:
+        """The expected band of each, whether the newest step is unlikely, and whether the baseline says so."""
+        low, high = band[0].copy(), band[2].copy()
+        unlikely, known = np.ones(len(columns), dtype=bool), np.zeros(len(columns), dtype=bool)
+        scores = view.scores.get("red")
+        if scores is not None and scores.ready.shape == (len(view.red.series),) and len(scores.low):
+            known = scores.ready[columns] & np.isfinite(scores.low[-1, columns]) & np.isfinite(scores.high[-1, columns])
+            low[known], high[known] = scores.low[-1, columns][known], scores.high[-1, columns][known]
+            surprise = np.fmax(scores.sudden[-1, columns], scores.unusual[-1, columns])
+            unlikely = ~known | (surprise >= SURE)
+        return low, high, unlikely, known
+
+    def _shape(
+        self, view: View, column: int, usual: float, newest: Floats, band: tuple[float, float], is_known: bool
+    ) -> Shape:
+        window = view.red
+        info = window.series[column]
+        level = float(np.median(newest))
+        is_drop = level < usual
+        what = f"{'fell' if is_drop else 'rose'} to {said(level, info)}"
+        expected = f"{said(band[0], info)} to {said(band[1], info)}"
+        compared = f"where {expected} is usual {'at this time' if is_known else 'in this window'}"
+        return Shape(
+            column,
+            1.0 - min(level, usual) / max(level, usual, 1e-12),
+            len(window.times) - len(newest),
+            what,
+            compared,
+            Severity.WARNING if is_drop and level <= STOPPED * usual else Severity.INFO,
+            band,
+            {"level": level, "usual": usual},
+        )
+
+
+def _silence_filled(rates: Floats, reported: list[bool]) -> Floats:
+    """Where spans tell of requests, a silent step after the first request is a step without one."""
+    begun = np.maximum.accumulate(np.isfinite(rates), axis=0)
+    silent = begun & ~np.isfinite(rates) & ~np.array(reported, dtype=bool)[None, :]
+    return np.where(silent, 0.0, rates)
