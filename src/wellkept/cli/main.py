@@ -22,6 +22,7 @@ COMMANDS = {
     "logs": "Search what was logged.",
     "targets": "List what is scraped, and how that goes.",
     "approve": "See what waits for a person, and decide.",
+    "eval": "Measure detection on labelled data.",
     "replay": "Feed recorded telemetry through the platform.",
     "models": "Train, show, promote and roll back models.",
     "rules": "List rules and objectives, check and test yours.",

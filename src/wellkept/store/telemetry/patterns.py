@@ -18,12 +18,19 @@ from wellkept.store.telemetry.statements import load
 
 KEY_BYTES = 1000
 """Bytes of a line that its key is made of."""
-KEY_FROM = "123456789@\t\r\"'`,;:=()[]{}<>|!?.&"
+KEY_FROM = "123456789@\t\r\"'`,;:()[]{}<>|!?&"
 KEY_TO = "0000000000" + " " * (len(KEY_FROM) - 10)
 """Byte by byte: every digit becomes 0 (as does what makes an address), every delimiter a blank."""
 KEY_CLASS = r"(?m)^(?:Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error))\b"
 """What an exception is called in the further lines of a body."""
-_KEY: dict[str, object] = {"key_bytes": KEY_BYTES, "key_from": KEY_FROM, "key_to": KEY_TO, "key_class": KEY_CLASS}
+_TOPS = "com|org|net|edu|gov|ar|at|au|be|br|ca|ch|cn|cz|de|es|eu|fr|hk|in|it|jp|kr|mx|nl|pl|ru|se|tw|uk|us"
+KEY_TOPS = tuple(f".{top} " for top in _TOPS.split("|"))
+"""What the name of a host ends with."""
+KEY_HOST = rf"[^ ]*\.(?:{_TOPS}) "
+_KEY: dict[str, object] = {
+    "key_bytes": KEY_BYTES, "key_from": KEY_FROM, "key_to": KEY_TO, "key_class": KEY_CLASS, "key_tops": KEY_TOPS,
+    "key_host": KEY_HOST,
+}  # fmt: skip
 
 MOST_SERIES = 20_000
 """Rows of a window: pairs of a shape and an entity, or values of parameters."""

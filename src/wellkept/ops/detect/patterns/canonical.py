@@ -6,6 +6,7 @@ The key never changes what is shown unless two shapes meet under it, and then as
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -16,30 +17,30 @@ _UNIT = (
     r"[KMGTP]?i?B|[kmgt]b|bytes?|[KMGT]?bits?|ns|us|µs|ms|msecs?|milliseconds?|microseconds?|nanoseconds?|s|secs?|"
     r"seconds?|min|mins|minutes?|h|hours?|days?|%|percent"
 )
-_LEVELS: tuple[tuple[tuple[str, str], ...], ...] = (
+_LEVELS: tuple[tuple[tuple[str, str, str], ...], ...] = (
     (
-        (rf"{_M}(?: \*+)+(?= {_M}| [)\]])", _M),
-        (rf"{_M}(?:[,;|] ?{_M}|(?: {_M})|, ?(?=$)){{1,}}", _M),
+        ("*", rf"{_M}(?: \*+)+(?= {_M}| [)\]])", _M),
+        (_M, rf"{_M}(?:[,;|] ?{_M}|(?: {_M})|, ?(?=$)){{1,}}", _M),
     ),
     (
-        (r"\(\s*\)", f"({_M})"),
-        (r"\[\s*\]", f"[{_M}]"),
-        (r"\"\"", f'"{_M}"'),
-        (r"''", f"'{_M}'"),
-        (r"(?<=\w)=(?=[\s,;)\]}]|$)", f"={_M}"),
+        ("(", r"\(\s*\)", f"({_M})"),
+        ("[", r"\[\s*\]", f"[{_M}]"),
+        ('""', r"\"\"", f'"{_M}"'),
+        ("''", r"''", f"'{_M}'"),
+        ("=", r"(?<=\w)=(?=[\s,;)\]}]|$)", f"={_M}"),
     ),
     (
-        (rf"<{_M}>|\"{_M}\"|'{_M}'", _M),
-        (r"\[[A-Z]\]", f"[{_M}]"),
-        (rf"{_M} ?(?:{_UNIT})(?![\w(])", _M),
-        (rf"({_M} [a-z]{{2,}}[a-rt-z])s\b", r"\1"),
-        (rf"(?:< ?|~ ?|less than ){_M}", _M),
+        (_M, rf"<{_M}>|\"{_M}\"|'{_M}'", _M),
+        ("[", r"\[[A-Z]\]", f"[{_M}]"),
+        (_M, rf"{_M} ?(?:{_UNIT})(?![\w(])", _M),
+        (f"{_M} ", rf"({_M} [a-z]{{2,}}[a-rt-z])s\b", r"\1"),
+        (_M, rf"(?:< ?|~ ?|less than ){_M}", _M),
     ),
-    ((rf"=[A-Za-z][\w.]*(?:[:/@-]{_M}|\{{{_M}\}}|\[{_M}\]|\({_M}\))", f"={_M}"),),
-    ((rf"{_M} ?[(\[]{_M}[)\]]", _M), (rf"[(\[]{_M}[)\]]", f"({_M})")),
-    ((rf"{_M}(?:(?:[:/x*-]| - ){_M})+", _M), (rf"{_M}(?:[,;|] ?{_M}| {_M})+", _M)),
+    (("=", rf"=[A-Za-z][\w.]*(?:[:/@-]{_M}|\{{{_M}\}}|\[{_M}\]|\({_M}\))", f"={_M}"),),
+    ((_M, rf"{_M} ?[(\[]{_M}[)\]]", _M), (_M, rf"[(\[]{_M}[)\]]", f"({_M})")),
+    ((_M, rf"{_M}(?:(?:[:/x*-]| - ){_M})+", _M), (_M, rf"{_M}(?:[,;|] ?{_M}| {_M})+", _M)),
 )
-_STEPS = tuple(tuple((re.compile(pattern), by) for pattern, by in level) for level in _LEVELS)
+"""Each step: what must be there, what is sought, and what it becomes."""
 
 CUES = (
     "user|username|ruser|login|account|uid|host|hostname|rhost|client|node|device|interface|queue|topic|pod|container|"
@@ -53,31 +54,33 @@ _NO_NAME = (
     r"timeout|version|type|key|address|port|info|data|process|thread|service|server|login|logout|session|request|response|manager|pool|group|code|mode)\b)"
 )
 _NAME = _NO_NAME + r"[A-Za-z_][\w.$-]*(?<!ed)(?<!ing)(?<!able)(?<!ly)(?=[\s,;:)\]'\"(]|$)"
-_CUE_RULES = tuple(
-    (re.compile(pattern), by)
-    for pattern, by in (
-        # "user root", "for user 'root'"
-        (rf"\b((?i:{_BEFORE}) (?:{CUES})s?:? ['\"]?){_NAME}", rf"\1{_M}"),
-        # Where someone is let in or not: "password for root from".
+_CUE_RULES = (
+    # "user root", "for user 'root'"
+    ("", rf"\b((?i:{_BEFORE}) (?:{CUES})s?:? ['\"]?){_NAME}", rf"\1{_M}"),
+    # Where someone is let in or not: "password for root from".
+    (
+        "",
         (
-            (
-                r"\b((?i:passw(?:or)?d|auth\w*|login|logon|logins|publickey|session|access|permission|credentials?|failures?)"
-                rf"\b[^{_M}]*? (?:for|by) ){_NAME}(?=(?: from| on| at| via| to| \[|$|,|;))"
-            ),
-            rf"\1{_M}",
+            r"\b((?i:passw(?:or)?d|auth\w*|login|logon|logins|publickey|session|access|permission|credentials?|failures?)"
+            rf"\b[^{_M}]*? (?:for|by) ){_NAME}(?=(?: from| on| at| via| to| \[|$|,|;))"
         ),
-    )
+        rf"\1{_M}",
+    ),
 )
-LEVELS = len(_STEPS) + 1
+_STEPS = tuple(
+    tuple((needed, re.compile(pattern), by) for needed, pattern, by in level) for level in (*_LEVELS, _CUE_RULES)
+)
+LEVELS = len(_STEPS)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def form(shape: str, level: int) -> str:
     """A shape after the first ``level`` steps: 0 is the shape itself, ``LEVELS`` its canonical key."""
-    for steps in _STEPS[:level]:
-        for pattern, by in steps:
-            shape = pattern.sub(by, shape)
-    if level > len(_STEPS):
-        for pattern, by in _CUE_RULES:
+    if level == 0:
+        return shape
+    shape = form(shape, level - 1)
+    for needed, pattern, by in _STEPS[level - 1]:
+        if needed in shape:
             shape = pattern.sub(by, shape)
     return shape
 
@@ -87,6 +90,7 @@ def canonical(shape: str) -> str:
     return form(shape, LEVELS)
 
 
+_LOOKED_AT = 64
 _TOKEN = re.compile(rf"{_M}|\w+|\s+|[^\w\s]")
 
 
@@ -98,8 +102,9 @@ def tokens(text: str) -> list[str]:
 def common(shapes: Sequence[str]) -> str:
     """The text of the pattern that the shapes are: the least changed form in which all of them coincide.
 
-    Shapes that were put together for one differing word get a mask there.
+    Shapes that were put together for one differing word get a mask there. Of many shapes, the first are looked at.
     """
+    shapes = shapes[:_LOOKED_AT]
     for level in range(LEVELS + 1):
         forms = {form(shape, level) for shape in shapes}
         if len(forms) == 1:

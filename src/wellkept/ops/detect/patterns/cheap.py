@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import re
 
-from wellkept.store.telemetry.patterns import KEY_BYTES, KEY_CLASS, KEY_FROM, KEY_TO
+from wellkept.store.telemetry.patterns import KEY_BYTES, KEY_CLASS, KEY_FROM, KEY_HOST, KEY_TO, KEY_TOPS
 
 _TABLE = bytes.maketrans(KEY_FROM.encode(), KEY_TO.encode())
-_CLASS = re.compile(KEY_CLASS.encode())
+_CLASS, _HOST = re.compile(KEY_CLASS.encode()), re.compile(KEY_HOST.encode())
+_TOPS = tuple(top.encode() for top in KEY_TOPS)
 _REST_BYTES = 20_000
 
 
 def cheap_key(body: str) -> bytes:
-    """The key of a body: tokens of its first line, ``0`` for one that holds a digit or an ``@`` or begins with ``/``.
+    """The key of a body: the tokens of its first line, ``0`` for those that are surely values.
 
-    Only the first ``KEY_BYTES`` bytes of the line count. Of a body with more lines, its last exception counts, too.
+    Those hold a digit or an ``@``, begin with ``/``, stand behind ``=``, or end as names of hosts do. Only the first
+    ``KEY_BYTES`` bytes of the line count. Of a body with more lines, its last exception counts, too.
     """
     raw = body.encode("utf-8", "replace")
     line, newline, rest = raw.partition(b"\n")
-    tokens = line[:KEY_BYTES].translate(_TABLE).split(b" ")
-    key = b" ".join([b"0" if b"0" in token or token[:1] == b"/" else token for token in tokens])
+    plain = b" " + line[:KEY_BYTES].translate(_TABLE) + b" "
+    plain = plain.replace(b"=", b" 0").replace(b" /", b" 0").replace(b".0", b" 0")
+    if any(top in plain for top in _TOPS):
+        plain = _HOST.sub(b"0 ", plain)
+    key = b" ".join([b"0" if b"0" in token else token for token in plain.split(b" ")])
     if not newline:
         return key
     classes = _CLASS.findall(b"\n" + rest[: _REST_BYTES - 1])

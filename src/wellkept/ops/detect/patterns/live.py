@@ -30,7 +30,7 @@ MOST_CHUNKS = 4
 """At most so many pieces of so long in one tick, so that what lies behind does not hold the rest up."""
 SAMPLES = 8
 """Lines that are looked at of each key, step and entity."""
-MOST_SAMPLED = 2000
+MOST_SAMPLED = 1000
 """Lines whose values are counted in one tick."""
 MOST_VALUES = 24
 """Different values that are told apart of one parameter."""
@@ -98,19 +98,18 @@ class Patterns:
         firsts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
         lines = np.add.reduceat(rows["lines"].to_numpy(), firsts)
         shapes = np.empty(len(firsts), np.uint64)
-        is_new = False
+        news = self._miner.news
         bodies, at = rows["bodies"], rows["at"].to_numpy()
         for place, first in enumerate(firsts.tolist()):
             key, samples = int(keys[first]), bodies[first].as_py()
             shape = self._miner.known(key)
             if shape is None:
-                is_new = True
                 shape = self._miner.learn(key, samples, int(lines[place]), at[first] / 1000)
             else:
                 self._miner.count(shape, int(lines[place]), samples)
             shapes[place] = shape
         by_row = np.repeat(shapes, np.diff(np.r_[firsts, len(keys)]))
-        if is_new:
+        if self._miner.news != news:
             self._name(now)
         self._store.add(_counts(rows, by_row, until), self._values(rows, by_row))
         return int(lines.sum())

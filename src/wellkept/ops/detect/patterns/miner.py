@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from wellkept.ops.detect.patterns.bodies import content
 from wellkept.ops.detect.patterns.canonical import common
 from wellkept.ops.detect.patterns.cheap import cheap_key
+from wellkept.ops.detect.patterns.crowds import Crowds
 from wellkept.ops.detect.patterns.known import Known
 from wellkept.ops.detect.patterns.masks import MASK, RULES, shape_of
 from wellkept.ops.detect.patterns.naming import Parameter, parameters, shown
 from wellkept.ops.detect.patterns.redact import redact
-from wellkept.ops.detect.patterns.refine import refine
+from wellkept.ops.detect.patterns.refine import Refined, refine
 from wellkept.ops.detect.patterns.restore import KEPT_LINES, restore, values_of
 
 MOST_KEYS = 400_000
 MOST_SHAPES = 20_000
 WILDCARD = "<*>"
+_REFRESH_EVERY = 250
+"""Shapes are put together after so many new ones at the latest, so that crowds of them do not grow."""
 
 
 @dataclass(slots=True)
@@ -72,7 +75,12 @@ class Miner:
         self._shapes: dict[int, Shape] = {}
         self._older: dict[int, int] = {}
         self._most_shapes = most_shapes
+        self._refined = Refined({})
+        self._crowds = Crowds()
         self._is_stale = False
+        self.news = 0
+        """How many shapes were new."""
+        self._refresh_at = _REFRESH_EVERY
         self._evicted_shapes = 0
         self._cache: dict[int, tuple[object, Pattern]] = {}
 
@@ -87,6 +95,11 @@ class Miner:
 
     def add(self, body: str, at: float = 0.0) -> int:
         """The shape of a line."""
+        if len(self._shapes) >= self._refresh_at:
+            self.refresh()
+            self.news = 0
+        """How many shapes were new."""
+        self._refresh_at = len(self._shapes) + _REFRESH_EVERY
         key = cheap_key(body)
         found = self._keys.get(key)
         if found is None:
@@ -104,21 +117,38 @@ class Miner:
         if known is not None:
             known.count += lines
             if len(known.lines) < KEPT_LINES:
-                for body in bodies:
+                for body in bodies[:1]:
                     known.keep(content(body))
 
     def learn(self, key: Hashable, bodies: Sequence[str], lines: int, at: float) -> int:
         """A key that is new: its lines' shape, from one of them. ``at``: when they came, seconds since the epoch."""
-        text = shape_of(content(bodies[0]))
+        tokens = cheap_key(bodies[0]).split(b" ")
+        number = self._crowds.get(tokens)
+        if number is None or number not in self._shapes:
+            number = self._masked(bodies[0], at)
+            self._crowds.add(number, tokens)
+        self._shapes[number].count += lines
+        self._keys.put(key, number)
+        return number
+
+    def _masked(self, body: str, at: float) -> int:
+        """The shape of a line: a known one, or that of a crowd which it belongs to, or a new one."""
+        line = content(body)
+        text = shape_of(line)
         number = shape_id(text)
-        shape = self._shapes.get(number)
-        if shape is None:
+        if number not in self._shapes and (crowd := self._refined.crowd_of(text)) is not None:
+            number = shape_id(crowd)
+        if number not in self._shapes:
+            number = shape_id(text)
             self._make_room()
-            shape = self._shapes[number] = Shape(number, text, at)
+            if len(self._shapes) >= self._refresh_at:
+                self.refresh()
+                self._refresh_at = 3 * len(self._shapes) // 2 + _REFRESH_EVERY
+            self._shapes[number] = Shape(number, text, at)
             self._older.setdefault(number, number)
             self._is_stale = True
-        self.count(number, lines, bodies)
-        self._keys.put(key, number)
+            self.news += 1
+        self._shapes[number].keep(line)
         return number
 
     def remember(self, shape: int, pattern: int, text: str, samples: Sequence[str], first_seen: float) -> None:
@@ -147,9 +177,9 @@ class Miner:
         if not self._is_stale:
             return
         self._is_stale = False
-        leader = refine({shape.text: shape.count for shape in self._shapes.values()})
+        self._refined = refine({shape.text: shape.count for shape in self._shapes.values()})
         ids = {shape.text: shape.id for shape in self._shapes.values()}
-        for text, first in leader.items():
+        for text, first in self._refined.leader.items():
             self._join(ids[text], ids[first])
 
     def patterns(self) -> list[Pattern]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 
 HIDDEN = "***"
+_HINTS = (
+    "pass", "pwd", "secret", "token", "api", "credential", "authoriz", "cookie", "session", "access", "private",
+    "bearer ", "basic ", "digest ", "eyj", "akia", "asia", "gh", "xox", "://",
+)  # fmt: skip
+"""Lines without any of this hold no secret that could be recognised."""
 _RULES = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
         (r"(?i)\b((?:bearer|basic|digest)\s+)[\w.~+/=-]{6,}", rf"\1{HIDDEN}"),
         (
             (
-                r"(?i)([\w.-]*(?:passw(?:or)?d|passwd|\bpwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|"
-                r"private[_-]?key|credentials?|authorization|set-cookie|cookie|session[_-]?key)[\"']?\s*[=:]\s*)"
+                r"(?i)((?:passw(?:or)?d|passwd|\bpwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|"
+                r"private[_-]?key|credentials?|authorization|set-cookie|cookie|session[_-]?key)[\w.-]*[\"']?\s*[=:]\s*)"
                 r"(\"[^\"]*\"|'[^']*'|[^\s,;&)\]}]+)"
             ),
             rf"\1{HIDDEN}",
@@ -27,6 +32,9 @@ _RULES = tuple(
 
 def redact(line: str) -> str:
     """The line with passwords, tokens and keys masked."""
+    lowered = line.lower()
+    if not any(hint in lowered for hint in _HINTS):
+        return line
     for pattern, by in _RULES:
         line = pattern.sub(by, line)
     return line

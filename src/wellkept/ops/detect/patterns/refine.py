@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from wellkept.ops.detect.patterns.canonical import CUES, canonical, tokens
 from wellkept.ops.detect.patterns.masks import MASK
@@ -15,7 +16,7 @@ MANY = 12
 OUTWEIGH = 3
 """A word where other lines have a value is one, too, when they are this many times as many."""
 
-_WORD = re.compile(r"[A-Za-z][\w]*\Z")
+_WORD = re.compile(r"[A-Za-z]\w*\Z")
 _NAMED = re.compile(rf"(?<![\w.=-])[A-Za-z][\w.-]*:{MASK}")
 _CUED = re.compile(rf"(\b(?:{CUES})) {MASK}(?= )")
 _TROUBLE = re.compile(
@@ -25,12 +26,47 @@ _TROUBLE = re.compile(
 """Words that say what happened are no values, however rare beside one."""
 
 
-def refine(shapes: Mapping[str, int]) -> dict[str, str]:
-    """Shapes with their numbers of lines; each shape's representative (the first of its group in the order of text)."""
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """``leader``: each shape's representative. ``crowded``: frames under which ``MANY`` shapes and more are one pattern,
+    with a shape of theirs; ``words``: how many canonical keys hold a word.
+    """
+
+    leader: Mapping[str, str]
+    crowded: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, int] = field(default_factory=dict)
+
+    def crowd_of(self, shape: str) -> str | None:
+        """A known shape of the crowd that a new shape belongs to; None where it is an event of its own."""
+        if not self.crowded:
+            return None
+        key = canonical(shape)
+        found = self.crowded.get(key)
+        if found is not None:
+            return found
+        parts = tokens(key)
+        found = self.crowded.get(_frame(parts, self.words, 0))
+        if found is not None:
+            return found
+        for place, word in enumerate(parts):
+            if word != MASK and _WORD.match(word):
+                parts[place] = MASK
+                found = self.crowded.get("".join(parts))
+                parts[place] = word
+                if found is not None:
+                    return found
+        return None
+
+
+def refine(shapes: Mapping[str, int]) -> Refined:
+    """Shapes with their numbers of lines. A group's representative is its first shape in the order of text."""
     groups: dict[str, list[str]] = defaultdict(list)
     for shape in shapes:
         groups[canonical(shape)].append(shape)
     lines = {key: sum(shapes[shape] for shape in members) for key, members in groups.items()}
+    parts = {key: tokens(key) for key in groups}
+    words = Counter(word for row in parts.values() for word in set(row) if _WORD.match(word))
+    crowded = {key: min(members) for key, members in groups.items() if len(members) >= MANY}
     parent = {key: key for key in groups}
 
     def root(key: str) -> str:
@@ -39,21 +75,26 @@ def refine(shapes: Mapping[str, int]) -> dict[str, str]:
             key = parent[key]
         return key
 
-    pairs = [(key, bucket[0][1]) for bucket in _places(groups) for key in _values(bucket, lines)]
-    for key, other in pairs + list(_named(lines)):
+    pairs = list(_named(lines))
+    for frame, bucket in [*_places(parts), *_rare(parts, words)]:
+        values = _values(bucket, lines)
+        pairs += [(key, bucket[0][1]) for key in values]
+        if len(values) >= MANY:
+            crowded.setdefault(frame, min(groups[bucket[0][1]]))
+    for key, other in pairs:
         first, second = sorted((root(key), root(other)))
         parent[second] = first
     together: dict[str, list[str]] = defaultdict(list)
     for key, members in groups.items():
         together[root(key)].extend(members)
-    return {shape: min(members) for members in together.values() for shape in members}
+    leader = {shape: first for members in together.values() for first in [min(members)] for shape in members}
+    return Refined(leader, crowded, words)
 
 
-def _places(keys: Mapping[str, list[str]]) -> list[list[tuple[str, str]]]:
-    """For each place at which keys that are otherwise equal differ: (what stands there, key), masks first."""
+def _places(parts: Mapping[str, list[str]]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """For each place at which keys that are otherwise equal differ: the frame, and (what stands there, key)."""
     buckets: dict[tuple[int, int, int], list[tuple[str, str]]] = defaultdict(list)
-    for key in keys:
-        words = tokens(key)
+    for key, words in parts.items():
         if sum(1 for word in words if word == MASK or _WORD.match(word)) < 3:
             continue
         ahead = [0]
@@ -65,12 +106,38 @@ def _places(keys: Mapping[str, list[str]]) -> list[list[tuple[str, str]]]:
             if word == MASK or _WORD.match(word):
                 buckets[place, ahead[place], behind].append((word, key))
             behind = hash((behind, word))
-    found = [sorted(bucket) for bucket in buckets.values() if len(bucket) > 1]
-    return sorted(found)
+    for (place, _, _), bucket in buckets.items():
+        if len(bucket) > 1:
+            bucket.sort()
+            row = parts[bucket[0][1]]
+            yield "".join([*row[:place], MASK, *row[place + 1 :]]), bucket
+
+
+def _rare(parts: Mapping[str, list[str]], words: Mapping[str, int]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Keys that are equal but for words that no other key holds, at several places at once."""
+    buckets: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for key, row in parts.items():
+        frame = _frame(row, words, 1)
+        if frame:
+            buckets[frame].append((frame, key))
+    for frame, bucket in buckets.items():
+        if len(bucket) >= MANY:
+            yield frame, sorted(bucket)
+
+
+def _frame(row: list[str], words: Mapping[str, int], rare: int) -> str:
+    """A key with a mask for each rare word; empty where too little of it would be left to tell it by."""
+    strange = [word != MASK and _WORD.match(word) is not None and words.get(word, 0) <= rare for word in row]
+    plain = sum(1 for word, is_strange in zip(row, strange, strict=True) if not is_strange and _WORD.match(word))
+    if not any(strange) or plain < max(2, sum(strange)):
+        return ""
+    return "".join(MASK if is_strange else word for word, is_strange in zip(row, strange, strict=True))
 
 
 def _named(lines: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    """Keys with a name and a value (a host and its port) where another key, with many more lines, has one value."""
+    """Keys with a name and a value (a host and its port) where another key, with as many lines, has one value; and
+    keys without a name behind its noun, where another has one.
+    """
     for key in lines:
         for match in _NAMED.finditer(key):
             other = f"{key[: match.start()]}{MASK}{key[match.end() :]}"

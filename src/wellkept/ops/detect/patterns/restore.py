@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ _CLASS = re.compile(r"(?:[a-z][a-z_]*\.)+[A-Z][A-Za-z$]*\Z")
 _HEX = re.compile(r"(?i)(?=.*\d)(?:0x)?[0-9a-f]+\Z")
 
 
+@functools.lru_cache(maxsize=4096)
 def pattern_of(text: str) -> re.Pattern[str]:
     """A regular expression that takes the values out of a line of the pattern, one group a mask."""
     parts = [re.escape(part) for part in text.split(MASK)]
