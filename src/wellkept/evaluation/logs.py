@@ -64,10 +64,8 @@ def evaluate(folder: Path, *, peers: Path | None = None, lines: int = STREAM_LIN
 
 def _templates(systems: list[System], peers: Path | None, lines: int, seed: int) -> dict[str, Any]:
     by_system = {system.name: mined(system) for system in systems}
-    found = _means(by_system, "corrected") | {"original": _means(by_system, "original")}
-    found["systems"] = {
-        name: {**kinds["corrected"], "original": kinds["original"]} for name, kinds in by_system.items()
-    }
+    found: dict[str, Any] = {**_means(by_system, "corrected"), "original": _means(by_system, "original")}
+    found["systems"] = {name: {**each["corrected"], "original": each["original"]} for name, each in by_system.items()}
     if not lines:
         return found
     stream = fresh_lines([Source(system.lines, system.best) for system in systems], lines, seed)

@@ -19,10 +19,11 @@ def session_scores(rows: pa.Table, prevalence: float = PREVALENCE) -> dict[str, 
     ``f1`` and ``precision`` are at the ``prevalence``; ``false_positive_limit`` is what the true rate may be (95 %,
     rule of three where none was seen), and ``f1_at_limit`` what F1 would then be.
     """
-    known, normal, abnormal = Sessions(), [], []
-    for part, is_abnormal, events in zip(
-        *(rows[name].to_pylist() for name in ("part", "abnormal", "events")), strict=True
-    ):
+    known = Sessions()
+    normal: list[bool] = []
+    abnormal: list[bool] = []
+    columns = [rows[name].to_pylist() for name in ("part", "abnormal", "events")]
+    for part, is_abnormal, events in zip(*columns, strict=True):
         if part == "fit":
             if not is_abnormal:
                 known.learn([events])

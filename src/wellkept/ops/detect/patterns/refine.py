@@ -28,8 +28,8 @@ _TROUBLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refined:
-    """``leader``: each shape's representative. ``crowded``: frames under which ``MANY`` shapes and more are one pattern,
-    with a shape of theirs; ``words``: how many canonical keys hold a word.
+    """``leader``: each shape's representative. ``crowded``: frames under which ``MANY`` shapes and more are one
+    pattern, with a shape of theirs; ``words``: how many canonical keys hold a word.
     """
 
     leader: Mapping[str, str]
