@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 def shop(rows: int, series: int, seed: int = 0, missing: float = 0.0) -> tuple[Floats, Floats]:
     """Minutes of series with a daily rhythm, noise, and gaps."""
     rng = np.random.default_rng(seed)
-    times = 1.7e9 + 60.0 * np.arange(rows)
+    times = np.asarray(1.7e9 + 60.0 * np.arange(rows), dtype=np.float64)
     wave = 10 * np.sin(times / 86_400 * 2 * np.pi)[:, None] + rng.normal(size=(rows, series)) + 100
     wave[rng.random(wave.shape) < missing] = np.nan
     return times, np.asarray(wave, dtype=np.float64)
@@ -45,14 +45,16 @@ def test_a_block_is_its_steps_one_by_one(cuts: list[int], missing: float, seed: 
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-3, atol=1e-3)
 
 
-def test_a_spike_is_sudden_and_the_way_back_is_not() -> None:
+def test_a_spike_is_sudden_and_the_way_back_less_so() -> None:
     times, values = shop(3000, 3)
     values[2500, 1] += 40
 
     scores = Baseline(3).advance(times, values)
 
-    assert scores.sudden[2500, 1] > 3
-    assert scores.sudden[2500, 1] > 2 * np.delete(scores.sudden[:, 1], 2500).max()
+    assert scores.sudden[2500, 1] > 6
+    assert scores.sudden[2501, 1] < scores.sudden[2500, 1] - 1
+    assert scores.sudden[2502:2600, 1].max() < 3
+    assert scores.sudden[1000:2500, 1].max() < 5
     assert scores.ready.all()
 
 

@@ -26,3 +26,8 @@ class Scores:
     low: Floats
     high: Floats
     ready: NDArray[np.bool_]
+    standard: Floats | None = None
+    """Size of the step plus distance to the level of the last days, each by its usual size: what the score of an entity
+    is made of, see ``entities``."""
+    blame: Floats | None = None
+    """How far out the metric is, to rank the metrics of one entity by."""

@@ -9,28 +9,24 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
 from wellkept.ops.detect.baseline import budget as budgets
-from wellkept.ops.detect.baseline import records, residuals, season
+from wellkept.ops.detect.baseline import channels, levels, records, residuals, season
 from wellkept.ops.detect.baseline.base import Scores
-from wellkept.ops.detect.baseline.channels import Channels
 from wellkept.ops.detect.baseline.parameters import SHIPPED, Parameters
 from wellkept.ops.detect.baseline.state import Layout, Slot, State, fresh, grown, kept, restarted
-from wellkept.ops.detect.baseline.tails import Tails
+from wellkept.ops.detect.baseline.tails import ABSENT, Tails
 
 Floats = NDArray[np.float32]
 
 CHUNK = 16
 """Steps after which what was seen is learned. Before, it is only added up."""
-
 _OWN: Layout = {
     "origin": Slot((), np.nan, np.float64),
     "last": Slot((), np.nan, np.float64),
     "count": Slot(),
     "rows": Slot(),
     "seconds": Slot(),
-    "moved": Slot(),
-    "mean_step": Slot(),
     "fork_level": Slot((), np.nan),
-    "fork_scale": Slot((), np.nan),
+    "fork_width": Slot((), np.nan),
 }
 
 
@@ -45,16 +41,16 @@ class Baseline:
 
     def __init__(self, series: int, parameters: Parameters = SHIPPED) -> None:
         self.parameters = parameters
-        tails = len(residuals.NAMES)
-        self._sudden = Tails("up_down", 2 * tails, parameters.sudden_level, parameters.horizon_s, parameters.clip)
-        self._unusual = Tails("both", tails, parameters.unusual_level, parameters.horizon_s, parameters.clip)
-        self._channels = Channels(parameters)
+        pairs = len(residuals.SUDDEN)
+        tails = [parameters.sudden_level] * 2 * pairs + [parameters.unusual_level] * len(residuals.UNUSUAL)
+        self._tails = Tails(tails, pairs, parameters.balance, parameters.horizon_s, parameters.clip)
+        self._channels = channels.Channels(parameters)
         self._layout: Layout = {
-            **_OWN, **budgets.LAYOUT, **residuals.LAYOUT, **records.LAYOUT, **season.LAYOUT,
-            **self._sudden.layout, **self._unusual.layout, **self._channels.layout,
+            **_OWN, **budgets.LAYOUT, **residuals.LAYOUT, **levels.LAYOUT, **records.LAYOUT, **season.LAYOUT,
+            **self._tails.layout, **channels.LAYOUT,
         }  # fmt: skip
         self._state: State = fresh(self._layout, series)
-        self._clock: dict[str, int] = {}
+        self._season = season.Season()
         self._step = 0
         self._time = -np.inf
         self._scales = np.array([parameters.record_long_s, parameters.record_short_s], dtype=np.float32)
@@ -76,7 +72,7 @@ class Baseline:
         if values.shape != (len(times), self.series):
             raise InputError("baseline.values", f"must have the shape {(len(times), self.series)}", values.shape)
         if len(times) == 0:
-            return self._channels.nothing(self.series)
+            return _nothing(self.series)
         if times[0] < self._time or (np.diff(times) < 0).any():
             raise InputError("baseline.times", "must not go back", float(times[0]))
         self._time = float(times[-1])
@@ -87,7 +83,7 @@ class Baseline:
         state = self._state
         shifted, elapsed = self._shifted(times, values)
         found = residuals.recent(state, shifted)
-        found["season"], found["season_low"], found["season_high"] = season.season(state, self._clock, times, shifted)
+        found["season"] = self._season.distance(state, times, shifted)
         pieces = []
         start = 0
         while start < len(times):
@@ -98,8 +94,9 @@ class Baseline:
             if self._step % CHUNK == 0:
                 self._settle()
             start = stop
-        sudden, unusual, low, high = (np.concatenate([piece[i] for piece in pieces]) for i in range(4))
-        return Scores(sudden, unusual, low, high, state["count"] >= self.parameters.warm_up)
+        sudden, unusual, standard, blame = (np.concatenate([piece[i] for piece in pieces]) for i in range(4))
+        low, high = ((found[name] + state["origin"]).astype(np.float32) for name in ("low", "high"))
+        return Scores(sudden, unusual, low, high, state["count"] >= self.parameters.warm_up, standard, blame)
 
     def _shifted(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Floats, Floats]:
         """Values less the first of their series, so that float32 loses nothing; seconds since the one before."""
@@ -116,45 +113,46 @@ class Baseline:
         return shifted.astype(np.float32), elapsed.astype(np.float32)
 
     def _chunk(self, found: dict[str, Floats], values: Floats, elapsed: Floats) -> tuple[Floats, ...]:
-        state = self._state
+        state, pairs = self._state, len(residuals.SUDDEN)
         found["record_long"], found["record_short"] = records.records(state, values, elapsed, self._scales)
-        stack = np.stack([found[name] for name in residuals.NAMES])
-        sides = np.concatenate((np.maximum(stack, 0), np.maximum(-stack, 0)))
-        size = np.abs(stack)
         seen = np.isfinite(values)
         state["rows"] += seen.sum(axis=0)
         state["seconds"] += np.minimum(elapsed, 3600).sum(axis=0)
-        state["moved"] += np.nansum(size[1], axis=0)
-        up_down = self._sudden.excess(state, sides)
-        sudden = np.maximum(up_down[: len(stack)], up_down[len(stack) :])
-        unusual = self._unusual.excess(state, size)
+        signed = np.stack([found[name] for name in residuals.SUDDEN])
+        size = np.abs(np.stack([found[name] for name in residuals.UNUSUAL]))
+        stack = np.concatenate((np.maximum(signed, 0), np.maximum(-signed, 0), size))
+        np.copyto(stack, ABSENT, where=np.isnan(stack))
+        excess, times = self._tails.excess(state, stack)
         ready = seen & (state["count"] >= self.parameters.warm_up)
+        blame = np.maximum(times[0], times[pairs]) + times[-1]
+        sudden = self._channels.sudden(excess[: 2 * pairs], ready)
+        np.maximum(state["peak"], sudden.max(axis=0), out=state["peak"])
         return (
-            *self._channels.scores(state, sudden, unusual, ready),
-            np.where(seen, found["low3"] + state["origin"], np.nan).astype(np.float32),
-            np.where(seen, found["high3"] + state["origin"], np.nan).astype(np.float32),
+            sudden,
+            self._channels.unusual(state, excess[2 * pairs :], elapsed, ready),
+            np.where(ready, levels.standard(state, found["difference"], values), 0).astype(np.float32),
+            np.where(ready, blame, 0).astype(np.float32),
         )
 
     def _settle(self) -> None:
         state = self._state
         records.settle(state, self._scales)
         rows = np.maximum(state["rows"], 1)
-        step_s = (state["seconds"] / rows).astype(np.float32)
+        step_s = np.asarray(state["seconds"] / rows, dtype=np.float32)
         rate = np.maximum(step_s / self.parameters.horizon_s, 1 / (state["count"] + rows))
-        share = -np.expm1(-rate * state["rows"])
-        state["mean_step"] += (share * (state["moved"] / rows - state["mean_step"])).astype(np.float32)
-        width = np.where(np.isnan(state["record_high"][0]), 0, state["record_high"][0] - state["record_low"][0])
-        floor = np.maximum(0.01 * state["mean_step"], 0.001 * width).astype(np.float32)
-        for tails in (self._sudden, self._unusual):
-            tails.settle(state, step_s, floor)
+        share = np.asarray(-np.expm1(-rate * state["rows"]), dtype=np.float32)
+        levels.settle(state, share, rows)
+        floor = np.maximum(0.01 * state["mean_step"], 0.001 * levels.width(state))
+        self._tails.settle(state, step_s, floor)
         state["count"] += state["rows"]
         np.copyto(state["step_s"], step_s, where=step_s > 0)
-        for name in ("rows", "seconds", "moved"):
-            state[name][...] = 0
+        budgets.learn(state, self.parameters, state["seconds"])
+        state["rows"][...] = 0
+        state["seconds"][...] = 0
 
     def thresholds(self, budget: float = 1.0) -> Floats:
         """The least score [S] worth a finding, where ``budget`` false findings a series and week are accepted."""
-        return budgets.thresholds(self._state, budget)
+        return budgets.thresholds(self._state, self.parameters, budget)
 
     def adjust(self, columns: NDArray[np.intp], by: Floats | float) -> None:
         """Move the thresholds of some series by what people said of findings: up for noise, down for a missed one."""
@@ -163,14 +161,16 @@ class Baseline:
     def grow(self, series: int) -> None:
         """Let ``series`` new ones in, after those that are there."""
         self._state = grown(self._state, self._layout, series)
+        self._season.forget_bands()
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         """Keep these series alone, in this order."""
         self._state = kept(self._state, np.asarray(columns, dtype=np.intp))
+        self._season.forget_bands()
 
     def save(self) -> dict[str, NDArray]:  # type: ignore[type-arg]
         """Everything that ``restore`` needs to go on exactly from here."""
-        clock = [self._step, *(self._clock.get(cycle.name, -1) for cycle in season.CYCLES)]
+        clock = [self._step, *self._season.numbers]
         return {
             **{name: array.copy() for name, array in self._state.items()},
             "clock": np.array(clock, dtype=np.int64),
@@ -186,9 +186,8 @@ class Baseline:
                     f"baseline.state.{name}", f"must be {slot.dtype.__name__} of {slot.shape}", got is None
                 )
         self._state = {name: np.array(saved[name]) for name in self._layout}
-        step, *numbers = (int(number) for number in saved["clock"])
-        self._step = step
-        self._clock = {c.name: n for c, n in zip(season.CYCLES, numbers, strict=True) if n >= 0}
+        self._step, *self._season.numbers = (int(number) for number in saved["clock"])
+        self._season.forget_bands()
         self._time = float(saved["time"][0])
 
     def fork(self, columns: NDArray[np.intp], at: float) -> None:  # noqa: ARG002 - the moment is now
@@ -197,12 +196,17 @@ class Baseline:
         The memory of the days before is kept. What was usual stays readable in ``before_fork``.
         """
         state = self._state
-        long_band = state["record_high"][0] - state["record_low"][0]
         state["fork_level"][columns] = state["record_mean"][0][columns]
-        state["fork_scale"][columns] = long_band[columns]
+        state["fork_width"][columns] = levels.width(state)[columns]
         restarted(state, self._layout, ("count", "rows", "seconds", *records.LAYOUT), np.asarray(columns))
 
     def before_fork(self, columns: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Mean and width of the usual band of these series before their last fork; NaN where there was none."""
         level = self._state["fork_level"][columns] + self._state["origin"][columns]
-        return level.astype(np.float32), self._state["fork_scale"][columns]
+        return level.astype(np.float32), self._state["fork_width"][columns]
+
+
+def _nothing(series: int) -> Scores:
+    """The scores of no steps at all."""
+    empty = np.zeros((0, series), dtype=np.float32)
+    return Scores(empty, empty, empty, empty, np.zeros(series, dtype=np.bool_), empty, empty)

@@ -25,23 +25,60 @@ class Parameters:
     """The same for what is unlike the usual, both directions in one tail."""
     clip: float = 20.0
     """An exceedance counts as this many times the usual one at most when the tail learns: outages are not learned."""
-    sudden_weights: tuple[float, ...] = (1.0, 0.5, 0.6, 0.5, 0.3, 0.0, 0.0, 0.0)
-    """Weights of the residuals, in the order of ``residuals.NAMES``, in ``sudden``."""
-    unusual_weights: tuple[float, ...] = (0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0)
-    """The same in ``unusual``."""
+    balance: float = 0.6
+    """The scale of one direction is at least this share of that of the other."""
+    sudden_weights: tuple[float, ...] = (1.0, 0.5, 0.6, 0.5, 0.3)
+    """Weights of ``residuals.SUDDEN``."""
+    unusual_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    """Weights of ``residuals.UNUSUAL``."""
+    quick_values: float = 10.0
+    """Values after which a past excess counts half in the quick mean of ``unusual``."""
+    quick_weight: float = 6.0
+    """Weight of that mean, beside the newest excess with 1."""
+    slow_s: float = 5 * 3600.0
+    """Time after which a past excess counts half in the slow mean of ``unusual``."""
+    slow_weight: float = 9.0
+    """Weight of that mean."""
     record_long_s: float = 7 * DAY_S
     """How fast the long record band (the highest and the lowest so far) relaxes towards the mean."""
     record_short_s: float = DAY_S
     """The same of the short record band."""
-    hold_steps: float = 60.0
-    """Values after which ``unusual`` has forgotten half of a past excess."""
+    sudden_scale: tuple[tuple[float, float], ...] = (
+        (0.0, 0.0), (1.0, 0.6), (2.0, 1.15), (3.0, 1.5), (4.0, 1.9), (5.0, 2.2), (6.0, 2.45), (8.0, 2.95),
+        (10.0, 3.35), (12.0, 3.65), (16.0, 4.1), (20.0, 4.4), (30.0, 4.95), (40.0, 5.4), (60.0, 6.0), (100.0, 6.8),
+    )  # fmt: skip
+    """Excess of ``sudden`` to -log10 of the share of normal steps that reach it; straight lines in between."""
+    unusual_scale: tuple[tuple[float, float], ...] = (
+        (0.0, 0.0), (5.0, 0.1), (8.0, 0.42), (10.0, 0.78), (12.0, 1.1), (14.0, 1.42), (16.0, 1.7), (18.0, 1.92),
+        (20.0, 2.1), (25.0, 2.48), (30.0, 2.75), (40.0, 3.2), (50.0, 3.6), (60.0, 3.9), (80.0, 4.2), (100.0, 4.5),
+        (200.0, 5.5),
+    )  # fmt: skip
+    """The same for ``unusual``."""
+    young_values: float = 500.0
+    """A series with this many values needs twice the rarity of an old one before anything is said of it."""
+    learn_within: float = 1.0
+    """A score less than this above the threshold teaches the threshold of its series; one further above is trouble."""
+    learn_gain: float = 0.2
+    """What one such score adds to the threshold."""
+    learn_allowed: float = 5.0
+    """So many of them a week leave the threshold where it is."""
+    learn_most: float = 0.5
+    """The most that is added: a third of the findings is left."""
     gate_half_life_s: float = 12 * 3600.0
     """An alarm must be as unusual as the last ones were, less a half for each of these."""
     quiet_s: float = 1800.0
     """An alarm is over after this long without another one, and the next one counts anew."""
 
     def __post_init__(self) -> None:
-        for name in ("horizon_s", "record_long_s", "record_short_s", "hold_steps", "gate_half_life_s", "quiet_s"):
+        for name in (
+            "horizon_s",
+            "record_long_s",
+            "record_short_s",
+            "quick_values",
+            "slow_s",
+            "gate_half_life_s",
+            "quiet_s",
+        ):
             if not getattr(self, name) > 0:
                 raise InputError(f"baseline.{name}", "must be more than 0", getattr(self, name))
         for name in ("sudden_level", "unusual_level"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.ops.detect.baseline.parameters import DAY_S
 from wellkept.ops.detect.baseline.residuals import outside
 from wellkept.ops.detect.baseline.state import Layout, Slot, State
 
@@ -19,15 +18,13 @@ class _Cycle:
     """One rhythm: bins of ``bin_s`` seconds, ``bins`` of them until it repeats."""
 
     def __init__(self, name: str, bin_s: float, bins: int) -> None:
-        self.name, self.bin_s, self.bins = name, bin_s, bins
+        self.bin_s, self.bins = bin_s, bins
+        self.held, self.aside, self.now = f"{name}_bins", f"{name}_aside", f"{name}_now"
         self.layout: Layout = {
-            f"{name}_bins": Slot((2, bins), np.nan, np.float16),
-            f"{name}_aside": Slot((2,), np.nan),
-            f"{name}_now": Slot((2,), np.nan),
+            self.held: Slot((2, bins), np.nan, np.float16),
+            self.aside: Slot((2,), np.nan),
+            self.now: Slot((2,), np.nan),
         }
-
-    def number(self, time: float) -> int:
-        return int(time // self.bin_s)
 
 
 CYCLES = (_Cycle("day", 900.0, 96), _Cycle("week", 3600.0, 168))
@@ -37,56 +34,64 @@ LAYOUT: Layout = {
     "season_centre": Slot((), np.nan),
     "season_unit": Slot((), np.nan),
 }
+"""Lowest and highest of each bin, in half precision relative to a centre and in a unit of the series."""
 
 
-def season(
-    state: State, clock: dict[str, int], times: NDArray[np.float64], values: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Signed distance of values [B, S] outside what was seen at this time, the nearer of yesterday and a week ago.
+class Season:
+    """The memory of clock time. ``numbers`` are those of the bins that are being filled, one a cycle; -1 at first."""
 
-    NaN where there is no memory. Also the band, [B, S] each. ``clock``: the number of each cycle's current bin, which
-    is moved on. ``times`` never decrease.
-    """
-    distance = np.full(values.shape, np.nan, dtype=np.float32)
-    low, high = distance.copy(), distance.copy()
-    fine = (times // CYCLES[0].bin_s).astype(np.int64)
-    edges = np.flatnonzero(np.diff(fine)) + 1
-    for start, stop in zip((0, *edges), (*edges, len(times)), strict=True):
-        part = values[start:stop]
-        for cycle in CYCLES:
-            band = _move(state, clock, cycle, cycle.number(float(times[start])))
-            found = outside(part, band[0], band[1])
-            nearer = np.isnan(distance[start:stop]) | (np.abs(found) < np.abs(distance[start:stop]))
-            nearer &= ~np.isnan(found)
-            for target, source in ((distance, found), (low, band[0]), (high, band[1])):
-                np.copyto(target[start:stop], source, where=nearer)
-            now = state[f"{cycle.name}_now"]
-            now[0] = np.fmin(now[0], np.fmin.reduce(part, axis=0))
-            now[1] = np.fmax(now[1], np.fmax.reduce(part, axis=0))
-    return distance, low, high
+    def __init__(self) -> None:
+        self.numbers = [-1] * len(CYCLES)
+        self._bands: list[Floats | None] = [None] * len(CYCLES)
 
+    def forget_bands(self) -> None:
+        """To be called when columns of the state came or went."""
+        self._bands = [None] * len(CYCLES)
 
-def _move(state: State, clock: dict[str, int], cycle: _Cycle, number: int) -> Floats:
-    """Go to bin ``number``: write what was seen into the bins behind, and give the band around the new one, [2, S].
+    def distance(self, state: State, times: NDArray[np.float64], values: Floats) -> Floats:
+        """Signed distance of values [B, S] outside what was seen at this time, the nearer of yesterday and a week ago.
 
-    A bin is overwritten when it is over, and what it held a cycle ago is set aside, for it is a neighbour of the next.
-    """
-    bins, now = state[f"{cycle.name}_bins"], state[f"{cycle.name}_now"]
-    aside = state[f"{cycle.name}_aside"]
-    last = clock.get(cycle.name, number)
-    for step in range(last, min(number, last + cycle.bins)):
-        slot = step % cycle.bins
-        aside[...] = _decode(state, bins[:, slot])
-        bins[:, slot] = _encode(state, now)
-        now[...] = np.nan
-    if number > last + cycle.bins:
-        bins[...] = np.nan
-        aside[...] = np.nan
-    clock[cycle.name] = number
-    near = _decode(state, bins[:, [number % cycle.bins, (number + 1) % cycle.bins]])
-    low = np.fmin(np.fmin(near[0, 0], near[0, 1]), aside[0])
-    high = np.fmax(np.fmax(near[1, 0], near[1, 1]), aside[1])
-    return np.stack((low, high))
+        NaN where there is no memory. Learns the values. ``times`` [B] never decrease.
+        """
+        found = np.empty(values.shape, dtype=np.float32)
+        edges = (np.flatnonzero(np.diff(times // CYCLES[0].bin_s)) + 1).tolist()
+        for start, stop in zip([0, *edges], [*edges, len(times)], strict=True):
+            part = values[start:stop]
+            day, week = (outside(part, *self._band(state, i, float(times[start]))) for i in range(len(CYCLES)))
+            found[start:stop] = np.where((np.abs(week) < np.abs(day)) | np.isnan(day), week, day)
+            lowest, highest = np.fmin.reduce(part, axis=0), np.fmax.reduce(part, axis=0)
+            for cycle in CYCLES:
+                now = state[cycle.now]
+                np.fmin(now[0], lowest, out=now[0])
+                np.fmax(now[1], highest, out=now[1])
+        return found
+
+    def _band(self, state: State, index: int, time: float) -> Floats:
+        """Go to the bin of ``time`` and give the band around it a cycle ago, [2, S].
+
+        A bin is overwritten when it is over, and what it held is set aside, for it is a neighbour of the next.
+        """
+        cycle, last = CYCLES[index], self.numbers[index]
+        number = int(time // cycle.bin_s)
+        band = self._bands[index]
+        if number == last and band is not None:
+            return band
+        bins, now, aside = state[cycle.held], state[cycle.now], state[cycle.aside]
+        for step in range(last, min(number, last + cycle.bins)) if last >= 0 else ():
+            slot = step % cycle.bins
+            code = _encode(state, now)
+            aside[...] = _decode(state, bins[:, slot])
+            bins[:, slot] = code
+            now[...] = np.nan
+        if last >= 0 and number > last + cycle.bins:
+            bins[...] = np.nan
+            aside[...] = np.nan
+        self.numbers[index] = number
+        own, following = (_decode(state, bins[:, (number + ahead) % cycle.bins]) for ahead in (0, 1))
+        low = np.fmin(np.fmin(own[0], following[0]), aside[0])
+        band = np.stack((low, np.fmax(np.fmax(own[1], following[1]), aside[1])))
+        self._bands[index] = band
+        return band
 
 
 def _decode(state: State, codes: NDArray[np.float16]) -> Floats:
@@ -94,7 +99,7 @@ def _decode(state: State, codes: NDArray[np.float16]) -> Floats:
 
 
 def _encode(state: State, band: Floats) -> NDArray[np.float16]:
-    """Half precision relative to a centre and a unit of the series, which are chosen anew when a value is far off."""
+    """Codes of a band; centre and unit of a series are chosen anew when it has left their range."""
     centre, unit = state["season_centre"], state["season_unit"]
     codes = (band - centre) / unit
     fresh = np.isfinite(band[0]) & ~(np.abs(codes).max(axis=0) < FAR)
@@ -105,18 +110,12 @@ def _encode(state: State, band: Floats) -> NDArray[np.float16]:
 
 
 def _recentre(state: State, columns: NDArray[np.intp], band: Floats) -> None:
-    held = {cycle.name: _decode(_part(state, columns), state[f"{cycle.name}_bins"][..., columns]) for cycle in CYCLES}
+    centre, unit = state["season_centre"][columns], state["season_unit"][columns]
+    held = {c.held: state[c.held][..., columns].astype(np.float32) * unit + centre for c in CYCLES}
     middle, width = band[:, columns].mean(axis=0), band[1, columns] - band[0, columns]
-    old = np.fmax.reduce([np.fmax.reduce(np.abs(bins - middle), axis=(0, 1)) for bins in held.values()])
+    farthest = np.fmax.reduce([np.fmax.reduce(np.abs(bins - middle), axis=(0, 1)) for bins in held.values()])
     least = np.maximum(np.abs(middle) * 1e-6, 1e-30)
-    unit = np.fmax(np.fmax(width, least), np.where(np.isfinite(old), old, 0) / 1000)
+    unit = np.fmax(np.fmax(width, least), np.where(np.isfinite(farthest), farthest, 0) / 1000)
     state["season_centre"][columns], state["season_unit"][columns] = middle, unit
-    for name, values in held.items():
-        state[f"{name}_bins"][..., columns] = ((values - middle) / unit).astype(np.float16)
-
-
-def _part(state: State, columns: NDArray[np.intp]) -> State:
-    return {name: state[name][columns] for name in ("season_centre", "season_unit")}
-
-
-__all__ = ["DAY_S", "LAYOUT", "season"]
+    for name, bins in held.items():
+        state[name][..., columns] = ((bins - middle) / unit).astype(np.float16)
