@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from wellkept.ops.detect.rules.on import Compared
 from wellkept.ops.detect.rules.slo.engine import SloEngine
 from wellkept.ops.detect.rules.slo.run import SloRun
 from wellkept.ops.detect.rules.unit.run import Outcome, run_tests
-from wellkept.ops.detect.rules.writing import Write
+from wellkept.ops.detect.rules.writing import Batch, Write
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
-from wellkept.store.telemetry.remote.encoded import Sample, request_of
+from wellkept.store.telemetry.remote.encoded import request_of
 from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -97,8 +97,8 @@ def writer_of(telemetry: Telemetry, clock: Clock) -> Write:
     return functools.partial(_write, telemetry, clock.now)
 
 
-def _write(telemetry: Telemetry, now: Callable[[], datetime], samples: Iterable[Sample], at_ms: int) -> None:
-    body = request_of(samples, at_ms)
+def _write(telemetry: Telemetry, now: Callable[[], datetime], batch: Batch) -> None:
+    body = b"".join(request_of(samples, at_ms) for at_ms, samples in batch)
     (receipt,) = telemetry.remote.insert(Version.V1, [body], to_nanos(now()))
     if receipt.rejected:
         raise StoreError(f"{receipt.rejected} series of rules are not stored: {receipt.reason}")

@@ -17,6 +17,7 @@ from wellkept.ops.detect.rules.base import DETECTOR, Group
 from wellkept.ops.detect.rules.evaluation import GroupRun
 from wellkept.ops.detect.rules.findings import GROUP, Locate, finding_of
 from wellkept.ops.detect.rules.writing import Write
+from wellkept.store.telemetry.remote.encoded import Sample
 
 REPEAT = timedelta(seconds=60)
 """An open finding is told anew so often, for its value changes all the time."""
@@ -78,9 +79,7 @@ class RuleEngine:
         now_ms = to_nanos(now) // 1_000_000
         with self._turn:
             due = [(run, moment) for run in self._runs.values() if (moment := run.due_ms(now_ms)) is not None]
-            done = 0
-            for run, moment in due:
-                done += self._evaluate(run, moment)
+            done = self._evaluate(due)
             firing = self._firing()
             fresh = [f for key, f in firing.items() if now - self._told.get(key, now - REPEAT) >= REPEAT]
             self._told = {key: at for key, at in self._told.items() if key in firing}
@@ -89,14 +88,27 @@ class RuleEngine:
             ended = self._stream.close(self._over(firing), now)
         return RulesReport(done, tuple(published), tuple(ended))
 
-    def _evaluate(self, run: GroupRun, moment: int) -> bool:
-        """A group that cannot be evaluated leaves the others alone; it is tried again at the next tick."""
+    def _evaluate(self, due: Sequence[tuple[GroupRun, int]]) -> int:
+        """Evaluate groups, and store what they give together: an insert costs the same, however little is in it.
+
+        A group that cannot be evaluated leaves the others alone; it is tried again at the next tick.
+        """
+        waiting: list[tuple[int, Sequence[Sample]]] = []
+        done: list[GroupRun] = []
+        for run, moment in due:
+            try:
+                waiting += run.evaluate(self._answers, moment, self._write, lambda: self._is_stopped)
+                done.append(run)
+            except WellkeptError as error:
+                _log.warning("rule group %s: %s", run.group.name, error)
+                run.fail(str(error))
         try:
-            run.evaluate(self._answers, moment, self._write, lambda: self._is_stopped)
+            if waiting:
+                self._write(waiting)
         except WellkeptError as error:
-            _log.warning("rule group %s: %s", run.group.name, error)
-            return False
-        return True
+            for run in done:
+                run.fail(f"what the group gives could not be stored: {error}")
+        return len(done)
 
     def _firing(self) -> Mapping[str, Finding]:
         found: dict[str, Finding] = {}

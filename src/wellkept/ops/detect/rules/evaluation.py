@@ -11,7 +11,7 @@ from wellkept.ops.detect.rules.alerts import Alert, Alerts, AlertState
 from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.base import Expression, Group, Rule, identity
 from wellkept.ops.detect.rules.questions import metric_of, selectors
-from wellkept.ops.detect.rules.writing import Restored, Write, evaluated, recorded_labels, states_of
+from wellkept.ops.detect.rules.writing import Batch, Restored, Write, evaluated, recorded_labels, states_of
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import NAME, Labels, Vector
 from wellkept.store.telemetry.remote.encoded import Sample
@@ -132,8 +132,12 @@ class GroupRun:
         moment = now_ms // self.group.every_ms * self.group.every_ms
         return moment if moment > self.at_ms else None
 
-    def evaluate(self, answers: Answers, at_ms: int, write: Write, stopped: Callable[[], bool]) -> None:
-        """Evaluate every rule for one moment; what they give is stored at the end, or before a rule that needs it."""
+    def evaluate(self, answers: Answers, at_ms: int, write: Write, stopped: Callable[[], bool]) -> Batch:
+        """Evaluate every rule for one moment. Gives what is still to be stored: what a later rule needs is stored here.
+
+        Raises:
+            WellkeptError: alerts of before a restart could not be read, or nothing can be stored.
+        """
         began = time.perf_counter()
         if self.at_ms:
             self.missed += max(0, (at_ms - self.at_ms) // self.group.every_ms - 1)
@@ -143,20 +147,20 @@ class GroupRun:
         waiting: list[Sample] = []
         for run in self.rules:
             if stopped():
-                return
+                return []
             if waiting and run.asks_for(dict(labels)[NAME] for labels, _ in waiting):
-                self._store(waiting, looked_ms, write)
+                write([(looked_ms, waiting)])
                 waiting = []
             waiting += run.evaluate(answers, at_ms)
-        self._store([*waiting, evaluated(self.group, looked_ms)], looked_ms, write)
+        if any(run.rule.is_alert for run in self.rules):
+            waiting.append(evaluated(self.group, looked_ms))
         self.at_ms, self.took_s = at_ms, time.perf_counter() - began
+        return [(looked_ms, waiting)] if waiting else []
 
-    def _store(self, samples: list[Sample], at_ms: int, write: Write) -> None:
-        try:
-            write(samples, at_ms)
-        except WellkeptError as error:
-            for run in self.rules:
-                run.fail(f"what the group gives could not be stored: {error}")
+    def fail(self, why: str) -> None:
+        """Note what went wrong with all of it."""
+        for run in self.rules:
+            run.fail(why)
 
     def _restore(self, restored: Restored) -> None:
         found = restored.of(self.group)

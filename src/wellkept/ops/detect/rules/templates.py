@@ -91,7 +91,7 @@ def _block(pieces: list[tuple[bool, str]], depth: int) -> tuple[list[Part], list
     parts: list[Part] = []
     while pieces:
         (is_code, piece), *rest = pieces
-        word = piece.split(maxsplit=1)[0] if piece else ""
+        word = next(iter(piece.split()), "")
         if is_code and word in ("end", "else"):
             if not depth:
                 raise ValueError(f"has {word} without an if")

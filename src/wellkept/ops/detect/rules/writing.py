@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wellkept.ops.detect.rules.alerts import Alert, AlertState
 from wellkept.ops.detect.rules.base import ALERT_STATE, Group, Rule
@@ -16,8 +16,10 @@ EVALUATED = "wellkept_rule_group_last_evaluation_seconds"
 TOLERANCE_MS = 3_600_000
 """After an absence that was longer, pending alerts begin anew (as Prometheus has it)."""
 
-Write = Callable[[Iterable[Sample], int], None]
-"""Stores samples, all at one moment (milliseconds); returns when they are stored."""
+Batch = Sequence[tuple[int, Sequence[Sample]]]
+"""Samples with their moments (milliseconds)."""
+Write = Callable[[Batch], None]
+"""Stores samples; returns when they are stored."""
 
 
 def recorded_labels(rule: Rule, labels: Labels) -> Labels:

@@ -1,0 +1,194 @@
+"""Rules on a real store: findings open and end, series are written back, and a restart loses no waiting."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.ops.detect.rules.worlds import World, moment
+
+from wellkept.kernel.finding import FindingKind, Severity
+
+OWN = """
+rules:
+  - name: DiskFull
+    metric: disk_used_share
+    above: 0.9
+    every: 15s
+    for: 30s
+    severity: error
+"""
+GROUP = """
+groups:
+  - name: shop
+    interval: 15s
+    rules:
+      - {record: "job:up:sum", expr: sum by (job) (up)}
+      - alert: Down
+        expr: job:up:sum < 1
+        for: 2m
+        labels: {severity: page}
+        annotations: {summary: "{{ $labels.job }} is down"}
+"""
+
+
+def write(world: World, name: str, text: str) -> None:
+    (world.folder / name).write_text(text, "utf-8")
+
+
+def test_a_threshold_of_ours_becomes_a_finding_and_ends(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.5, 0.95, 0.95, 0.95, 0.95, 0.5, 0.5], job="payments", instance="p:80")
+    world.ticks(0, 30)
+    assert world.open() == [], "pending"
+    world.ticks(45, 60)
+    (finding,) = world.stream.open_findings()
+    assert (finding.kind, finding.severity, finding.entity) == (
+        FindingKind.THRESHOLD, Severity.ERROR, "service:payments",
+    )  # fmt: skip
+    assert finding.detector == "rules"
+    assert finding.starts_at == moment(30), "a step holds what is before its end"
+    assert finding.sentence == (
+        f"disk_used_share of payments is 0.95, above the limit of 0.9, since {moment(30):%H:%M:%S} UTC, "
+        "held for 30 s before it fired (rule DiskFull)"
+    )
+    world.ticks(75, 105)
+    assert world.open() == []
+
+
+def test_recording_rules_are_written_back_and_their_users_see_them(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 20, job="shop", instance="a:1")
+    world.ticks(0, 135)
+    assert world.value("job:up:sum", 60) == {(("__name__", "job:up:sum"), ("job", "shop")): 0.0}
+    assert world.value('ALERTS{alertstate="pending"}', 105)
+    assert not world.value('ALERTS{alertstate="pending"}', 135), "marked stale when it fired"
+    assert list(world.value("ALERTS_FOR_STATE", 135).values()) == [moment(0).timestamp()]
+    (finding,) = world.stream.open_findings()
+    assert finding.severity is Severity.CRITICAL
+    assert finding.sentence.startswith("shop is down; value 0 since")
+
+
+def test_a_pending_alert_waits_on_over_a_restart(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 40, job="shop", instance="a:1")
+    world.ticks(0, 90)
+    world.restart()
+    world.ticks(105, 120)
+    assert world.open() == [], "the time away counts for nothing"
+    world.tick(135)
+    assert len(world.open()) == 1
+
+
+def test_a_firing_alert_fires_on_over_a_restart(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 60, job="shop", instance="a:1")
+    world.ticks(0, 135)
+    (before,) = world.stream.open_findings()
+    world.restart()
+    world.tick(165)
+    (after,) = world.stream.open_findings()
+    assert after.id == before.id
+    (run,) = [run for group in world.rules.groups for run in group.rules if run.rule.is_alert]
+    assert [alert.active_ms for alert in run.firing] == [round(moment(0).timestamp() * 1000)]
+
+
+def test_what_is_over_meanwhile_ends_after_a_restart(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 10 + [1.0] * 30, job="shop", instance="a:1")
+    world.ticks(0, 135)
+    assert len(world.open()) == 1
+    world.restart()
+    world.tick(300)
+    assert world.open() == []
+
+
+def test_a_rule_that_is_taken_away_ends_its_findings(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.95] * 20, job="payments", instance="p:80")
+    world.ticks(0, 75)
+    assert len(world.open()) == 1
+    (world.folder / "own.yaml").unlink()
+    world.tick(90)
+    assert world.open() == []
+
+
+def test_a_changed_file_keeps_the_waiting_of_rules_that_it_leaves(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 20, job="shop", instance="a:1")
+    world.ticks(0, 90)
+    write(world, "shop.yaml", GROUP + "      - {alert: Other, expr: up > 5}\n")
+    world.ticks(105, 120)
+    assert len(world.open()) == 1
+
+
+def test_a_mistake_in_a_file_leaves_the_last_good_rules_on(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.95] * 20, job="payments", instance="p:80")
+    world.ticks(0, 30)
+    write(world, "own.yaml", OWN.replace("above", "abov"))
+    world.ticks(45, 75)
+    assert len(world.open()) == 1
+    assert "abov: is not a known field" in next(iter(world.rules.mistakes.values()))
+
+
+def test_a_rule_that_fails_keeps_its_alerts_and_says_so(world: World) -> None:
+    rules = "{alert: A, expr: up == 0}, {alert: B, expr: up + on () group_left () up}"
+    write(world, "clash.yaml", f"groups: [{{name: a, interval: 15s, rules: [{rules}]}}]")
+    world.store_line("up", [0.0] * 10, job="shop", instance="a:1")
+    world.store_line("up", [0.0] * 10, job="shop", instance="b:1")
+    world.ticks(0, 30)
+    (group,) = world.rules.groups
+    good, bad = group.rules
+    assert (good.health.error, len(good.firing)) == ("", 2)
+    assert "many" in bad.health.error or "match" in bad.health.error
+    assert bad.health.failures == 3
+
+
+def test_a_limit_drops_everything_of_a_rule(world: World) -> None:
+    write(world, "a.yaml", "groups: [{name: a, interval: 15s, limit: 1, rules: [{alert: A, expr: up == 0}]}]")
+    world.store_line("up", [0.0] * 10, job="shop", instance="a:1")
+    world.store_line("up", [1.0, 1.0, 0.0, 0.0, 0.0], job="shop", instance="b:1")
+    world.ticks(0, 15)
+    assert len(world.open()) == 1
+    world.tick(30)
+    assert world.open() == []
+    assert "exceeded limit of 1 with 2 alerts" in world.rules.groups[0].rules[0].health.error
+
+
+def test_groups_are_evaluated_at_multiples_of_their_rhythm_and_missed_ones_are_counted(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.tick(7)
+    (group,) = world.rules.groups
+    assert group.at_ms == round(moment(0).timestamp() * 1000)
+    world.tick(14)
+    assert group.at_ms == round(moment(0).timestamp() * 1000)
+    world.tick(67)
+    assert (group.at_ms, group.missed) == (round(moment(60).timestamp() * 1000), 3)
+
+
+def test_what_a_node_exporter_tells_is_about_its_host(world: World) -> None:
+    write(world, "a.yaml", "groups: [{name: a, interval: 15s, rules: [{alert: Load, expr: node_load1 > 1}]}]")
+    world.store_line("node_load1", [5.0] * 4, job="my-nodes", instance="db1:9100")
+    world.ticks(0, 15)
+    (finding,) = world.stream.open_findings()
+    assert finding.entity == "host:db1"
+
+
+def test_information_is_a_finding_of_severity_info(world: World) -> None:
+    rule = "{alert: Watchdog, expr: vector(1), labels: {severity: none}}"
+    write(world, "a.yaml", f"groups: [{{name: a, interval: 15s, rules: [{rule}]}}]")
+    world.tick(15)
+    (finding,) = world.stream.open_findings()
+    assert (finding.severity, finding.entity) == (Severity.INFO, "")
+
+
+def test_a_finding_is_told_anew_but_not_at_every_step(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.95] * 40, job="payments", instance="p:80")
+    world.ticks(0, 60)
+    (finding,) = world.stream.open_findings()
+    first = world.stream.last_seen(finding.id)
+    world.tick(75)
+    assert world.stream.last_seen(finding.id) == first
+    world.ticks(90, 120)
+    assert world.stream.last_seen(finding.id) - first >= timedelta(seconds=60)
