@@ -8,8 +8,15 @@ from pathlib import Path
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.plan import Action, ActionResult, Risk
+from wellkept.ops.detect.base import DetectSettings
+from wellkept.ops.detect.detectors.anomaly import Anomaly
+from wellkept.ops.detect.detectors.exhaustion import Exhaustion
+from wellkept.ops.detect.detectors.missing import MissingData
+from wellkept.ops.detect.explained import Explained
+from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
+from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import Registry
@@ -89,5 +96,22 @@ def empty(folder: Path, now: datetime, *, ops: bool = True, ml: bool = True) -> 
         return registry.aliases(model).get(alias, "")
 
     gate = Gate(state, stream, audit, Actions(handlers), Policy(), world, clock)
-    deps = WebDeps(stream, Topology(state), gate, registry, audit, telemetry, clock, TOKEN, ops, ml)
+    topology, desk = Topology(state), FeedbackDesk(state, stream, audit, clock)
+    settings = DetectSettings()
+    shown = (Anomaly(settings), Exhaustion(settings))
+    runner = DetectRunner(telemetry, topology, stream, shown, settings, None, desk)
+    deps = WebDeps(
+        stream=stream,
+        topology=topology,
+        gate=gate,
+        registry=registry,
+        audit=audit,
+        telemetry=telemetry,
+        clock=clock,
+        token=TOKEN,
+        ops_enabled=ops,
+        ml_enabled=ml,
+        feedback=desk if ops else None,
+        detectors=Explained(runner, stream, clock, settings, [MissingData]) if ops else None,
+    )
     return Scene(deps, state, telemetry, now, handlers)

@@ -23,6 +23,8 @@ PAGES = (
     "/incidents?show=live",
     "/findings",
     "/findings?show=all&kind=forecast",
+    "/detectors",
+    "/detectors/anomaly",
     "/models",
     "/models/fraud",
     "/approvals",

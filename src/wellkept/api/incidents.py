@@ -29,7 +29,7 @@ def router(stream: Stream, gate: Gate, clock: Clock) -> APIRouter:
             raise NotFoundError(f"incident {incident_id}", "is not known")
         return {
             "incident": encode(found),
-            "findings": encode(stream.findings(ids=[member.finding for member in found.members])),
+            "findings": [f.told() for f in stream.findings(ids=[member.finding for member in found.members])],
             "diagnosis": encode(stream.diagnosis(incident_id)),
             "plans": encode(gate.plans(subject=incident_id)),
             "verdicts": [encode(v) for v in stream.verdicts(kind="triage") if v.incident == incident_id],
@@ -49,7 +49,7 @@ def router(stream: Stream, gate: Gate, clock: Clock) -> APIRouter:
         open_only: bool = False, entity: str | None = None, limit: int = Query(default=100, ge=1, le=1000)
     ) -> dict[str, Any]:
         found = stream.open_findings() if open_only else stream.findings(entity=entity, limit=limit)
-        return {"findings": encode(found[:limit])}
+        return {"findings": [finding.told() for finding in found[:limit]]}
 
     @routes.get("/verdicts")
     def verdicts(subject: str | None = None, kind: str | None = None) -> dict[str, Any]:

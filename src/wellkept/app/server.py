@@ -147,6 +147,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         token=token,
         storage=platform.housekeeping.notes,
         rules=platform.ops.rules if platform.ops is not None else None,
+        feedback=platform.feedback if platform.ops is not None else None,
+        detectors=platform.ops.explained if platform.ops is not None else None,
         ops_enabled=platform.ops is not None,
         ml_enabled=platform.ml is not None,
     )

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Any
 
 from wellkept.kernel.clock import stable_id
+from wellkept.kernel.codec import encode
 
 
 class FindingKind(StrEnum):
@@ -85,6 +87,10 @@ class Finding:
     @property
     def is_open(self) -> bool:
         return self.ends_at is None
+
+    def told(self) -> dict[str, Any]:
+        """As a plain JSON value with its id, for readers outside."""
+        return {"id": self.id, **encode(self)}
 
 
 def fingerprint(detector: str, entity: str, signal: str, *parts: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wellkept.kernel.clock import Clock
+from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.rules.on import RulesOn
 from wellkept.spine.audit import Audit
+from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.registry import Registry
 from wellkept.spine.stream import Stream
@@ -36,3 +38,7 @@ class WebDeps:
     """Sentences on what telemetry takes of the disk, and what had to go."""
     rules: RulesOn | None = None
     """The rules that are on; None where the loop that evaluates them is off."""
+    feedback: FeedbackDesk | None = None
+    """Takes what people think of findings; None where nobody heeds it."""
+    detectors: Explained | None = None
+    """Tells of the detectors; None where the loop that runs them is off."""

@@ -9,7 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from wellkept.kernel.errors import ForbiddenError, InputError, TooLargeError, WellkeptError
+from wellkept.kernel.errors import ForbiddenError, InputError, NotFoundError, TooLargeError, WellkeptError
+from wellkept.kernel.feedback import Opinion
 from wellkept.web import session
 from wellkept.web.deps import WebDeps
 from wellkept.web.recent import Recent
@@ -66,8 +67,8 @@ class Forms:
         plan = request.path_params["plan"]
         try:
             form = await self._own(request)
-            by = _needed(form, "by", "your name", 80)
-            why = _needed(form, "why", "a reason", 500)
+            by = _needed(form, "by", "a decision needs your name", 80)
+            why = _needed(form, "why", "a decision needs a reason", 500)
             await run_in_threadpool(self._decide, plan, form, by, why)
         except WellkeptError as error:
             return self._failed(request, error)
@@ -75,6 +76,27 @@ class Forms:
         answer = _to(f"{local(form.get('back', '/approvals'))}#{quote(plan)}")
         answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
         return answer
+
+    async def feedback(self, request: Request) -> Response:
+        """Takes what somebody thinks of a finding."""
+        finding = request.path_params["finding"]
+        try:
+            form = await self._own(request)
+            by = _needed(form, "by", "feedback needs your name", 80)
+            await run_in_threadpool(self._give, finding, form.get("opinion", ""), by)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        self._recent.forget()
+        answer = _to(f"/findings/{quote(finding)}")
+        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
+        return answer
+
+    def _give(self, finding: str, opinion: str, by: str) -> None:
+        if self._deps.feedback is None:
+            raise NotFoundError("feedback", "is not taken here, because the ops loop is off")
+        if opinion not in [str(known) for known in Opinion]:
+            raise InputError("opinion", f"must be one of {', '.join(Opinion)}", opinion)
+        self._deps.feedback.give(finding, Opinion(opinion), by)
 
     def _decide(self, plan: str, form: Mapping[str, str], by: str, why: str) -> None:
         match form.get("decision"):
@@ -153,7 +175,7 @@ async def read_form(request: Request, largest: int = LARGEST) -> dict[str, str]:
 def _needed(form: Mapping[str, str], field: str, what: str, longest: int) -> str:
     value = " ".join(form.get(field, "").split())
     if not value:
-        raise InputError(field, f"is required: a decision needs {what}")
+        raise InputError(field, f"is required: {what}")
     if len(value) > longest:
         raise InputError(field, f"must be at most {longest} characters", value)
     return value

@@ -29,6 +29,7 @@ from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, Frame, Renderer
 from wellkept.web.ruleform import RuleForm
 from wellkept.web.views.approvals import approvals_view
+from wellkept.web.views.detectors import detector_rows, detector_view
 from wellkept.web.views.finding import finding_page
 from wellkept.web.views.findings import findings_view
 from wellkept.web.views.incident import incident_view
@@ -67,6 +68,12 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
             Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),
+            Route("/findings/{finding}/feedback", forms.feedback, methods=["POST"]),
+        ]
+    if deps.detectors is not None:
+        found += [
+            Route("/detectors", pages.show("detectors.html", "findings", pages.detectors), methods=["GET"]),
+            Route("/detectors/{detector}", pages.show("detector.html", "findings", pages.detector), methods=["GET"]),
         ]
     if deps.rules is not None:
         form = RuleForm(deps, deps.rules, pages.rules_page, pages.failed)
@@ -129,11 +136,22 @@ class Pages:
 
     def findings(self, request: Request, _: datetime) -> tuple[str, object]:
         asked = request.query_params
-        return "Findings", findings_view(self.deps.stream, asked.get("show", "open"), asked.get("kind", ""))
+        return "Findings", findings_view(self.deps, asked.get("show", "open"), asked.get("kind", ""))
 
     def finding(self, request: Request, now: datetime) -> tuple[str, object]:
         view = finding_page(self.deps, self.readings, request.path_params["finding"], now)
         return view.title, view
+
+    def detectors(self, _: Request, __: datetime) -> tuple[str, object]:
+        assert self.deps.detectors is not None
+        return "Detectors", detector_rows(self.deps.detectors)
+
+    def detector(self, request: Request, _: datetime) -> tuple[str, object]:
+        assert self.deps.detectors is not None
+        view = detector_view(
+            self.deps.detectors, request.path_params["detector"], request.query_params.get("series", "")
+        )
+        return f"Detector {view.row.name}", view
 
     def models(self, _: Request, now: datetime) -> tuple[str, object]:
         findings = self.deps.stream.open_findings()

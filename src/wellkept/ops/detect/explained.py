@@ -77,7 +77,7 @@ class Explained:
             "parameters": self._parameters(detector),
             "blind_spots": [BLIND, *getattr(detector, "blind_spots", ())],
             "findings_7d": len(week),
-            "findings": encode(week[:LAST]),
+            "findings": [finding.told() for finding in week[:LAST]],
             "feedback": encode(list(judged.about(detector=name))[:LAST]),
             "thresholds": self._thresholds(detector, judged, series),
         }

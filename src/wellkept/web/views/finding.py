@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.feedback import Feedback
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.spine.stream import Stream
@@ -47,12 +48,17 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True)
 class FindingPage:
-    """The page of one finding: itself, the incidents that it belongs to, and when the same was said before."""
+    """The page of one finding: itself, the incidents that it belongs to, and when the same was said before.
+
+    ``said``: what somebody thinks of it; ``heeded``: whether anybody may say so.
+    """
 
     card: FindingView
     title: str
     incidents: tuple[tuple[str, str], ...]
     before: tuple[FindingView, ...]
+    said: Feedback | None
+    heeded: bool
 
 
 def finding_page(deps: WebDeps, readings: Readings, finding_id: str, now: datetime) -> FindingPage:
@@ -75,7 +81,15 @@ def finding_page(deps: WebDeps, readings: Readings, finding_id: str, now: dateti
         title=finding.attributes.get("title", "") or _title(finding),
         incidents=tuple((incident.id, incident.title) for incident in incidents),
         before=tuple(finding_view(one, "") for one in same[:BEFORE]),
+        said=_said(deps, finding),
+        heeded=deps.feedback is not None,
     )
+
+
+def _said(deps: WebDeps, finding: Finding) -> Feedback | None:
+    """The newest opinion of a finding."""
+    given = deps.feedback.since(finding.starts_at) if deps.feedback is not None else []
+    return next((said for said in reversed(given) if said.finding == finding.id), None)
 
 
 def _title(finding: Finding) -> str:

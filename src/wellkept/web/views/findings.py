@@ -10,6 +10,7 @@ from datetime import datetime
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.spine.stream import Stream
 from wellkept.web.charts.spark import Spark
+from wellkept.web.deps import WebDeps
 from wellkept.web.views import tone
 from wellkept.web.wording import bare, duration, kind_of
 
@@ -44,13 +45,14 @@ class FindingsView:
     chosen: str
     kind: str
     kinds: tuple[tuple[str, str, int], ...]
+    detectors: bool
     filters: tuple[tuple[str, str], ...] = (("open", "Open"), ("over", "Over"), ("all", "All"))
 
 
-def findings_view(stream: Stream, chosen: str, kind: str) -> FindingsView:
+def findings_view(deps: WebDeps, chosen: str, kind: str) -> FindingsView:
     """Open findings, those that are over, or all; of one kind where that is asked for."""
     chosen = chosen if chosen in ("over", "all") else "open"
-    found = _found(stream, chosen)
+    found = _found(deps.stream, chosen)
     counts = Counter(finding.kind for finding in found)
     wanted = kind if kind in {key.value for key in FindingKind} else ""
     shown = [finding for finding in found if not wanted or finding.kind == wanted]
@@ -60,6 +62,7 @@ def findings_view(stream: Stream, chosen: str, kind: str) -> FindingsView:
         chosen=chosen,
         kind=wanted,
         kinds=tuple((key.value, _words(key), counts[key]) for key in FindingKind if counts[key]),
+        detectors=deps.detectors is not None,
     )
 
 
