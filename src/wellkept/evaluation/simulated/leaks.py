@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wellkept.evaluation.simulated.stage import Floats, Heard, Played, cut, play, rhythm, view, window_of
+from wellkept.evaluation.simulated.stage import Floats, Heard, Played, cut, play, rhythm, view, weekend, window_of
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 from wellkept.ops.detect.detectors.leak import Leak
@@ -132,9 +132,9 @@ def _days(kind: str, seed: int) -> _Case:
     elif kind == "warm_up":
         grown = random.uniform(20, 40) * (1 - np.exp(-np.arange(count) / (random.uniform(0.2, 2.0) * 144)))
     elif kind == "weekly":
-        grown = random.uniform(5, 20) * (((hours // 24) % 7) < 5) * rhythm(hours, 2.0)
+        grown = np.where(weekend(hours), 0.0, random.uniform(5, 20) * rhythm(hours, 2.0))
     elif kind == "new_version":
-        grown = random.uniform(10, 30) * (np.arange(count) > random.integers(count // 4, count))
+        grown = np.where(np.arange(count) > random.integers(count // 4, count), random.uniform(10, 30), 0.0)
     return _Case(kind, seed, np.maximum(1.0, used + grown) * 1e9, since)
 
 

@@ -81,7 +81,9 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
     is_usual = True
     extras = (0.0, 0.0, 0.0)
     if pace is not None:
-        usual, quickest = _usual_pace(told, per_day, step_s, pace)
+        raw = np.concatenate([long.values[row], np.full(newer, level)])
+        usual, _ = _usual_pace(told, per_day, step_s, pace)
+        _, quickest = _usual_pace(raw, per_day, step_s, pace)
         is_usual = bool(np.mean(quickest >= AS_USUAL * pace.slope) >= ON_MOST_DAYS)
         if not is_usual:
             extras = (

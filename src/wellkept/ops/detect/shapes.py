@@ -63,7 +63,7 @@ def _finding(speaker: Speaker, window: Window, entity: str, shapes: list[Shape])
     others = f", and {len(shapes) - 1} more of its series likewise" if len(shapes) > 1 else ""
     meaning = BY_NAME.get(info.name)
     return Finding(
-        fingerprint=fingerprint(speaker.name, entity, "shape"),
+        fingerprint=shape_fingerprint(speaker.name, entity),
         detector=speaker.name,
         detector_version=speaker.version,
         entity=entity,
@@ -94,6 +94,11 @@ def _finding(speaker: Speaker, window: Window, entity: str, shapes: list[Shape])
             "symptom": "",
         },
     )
+
+
+def shape_fingerprint(detector: str, entity: str) -> str:
+    """The fingerprint of what a detector of shapes says of an entity."""
+    return fingerprint(detector, entity, "shape")
 
 
 def called(info: SeriesInfo) -> str:

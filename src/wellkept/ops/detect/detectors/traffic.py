@@ -8,12 +8,14 @@ import numpy as np
 
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.shapes import Floats, Shape, Speaker, findings_of, said, seen
+from wellkept.ops.detect.shapes import Floats, Shape, Speaker, findings_of, said, seen, shape_fingerprint
 from wellkept.ops.detect.statistics import quantiles
 from wellkept.store.telemetry.indicators import RATE, REPORTED
 
 SPIKE, DROP = 3.0, 0.5
 """What is so many times, and so small a share of, the usual is worth a word."""
+WIDER = 4.0
+"""Without a baseline, usual is what lies within so many times the distance of the window's tenths from its middle."""
 STOPPED = 0.3
 """What is left when a drop is a warning and not only information."""
 EXPECTED = 30.0
@@ -28,7 +30,7 @@ class Traffic:
     """Says that requests come much more, or much less, often than usual for several steps in a row.
 
     Usual is the band that the baseline expects at this time of day and week where it is ready, else what the older
-    part of the window had: then the newest steps must also lie outside of all of it. A spike is information, for more
+    part of the window had. An open finding keeps the band that it was opened with. A spike is information, for more
     users are no trouble by themselves; a drop to less than a third is a warning. Abstains below 30 expected requests
     and on what telemetry is blind to.
     """
@@ -49,11 +51,13 @@ class Traffic:
         columns = [column for column in columns if may[column]]
         rates = _silence_filled(window.values[:, columns], [window.series[j].kind == REPORTED for j in columns])
         older, newest = rates[:-recent], rates[-recent:]
-        least, usual, most = quantiles(np.ascontiguousarray(older.T), 0.0, 0.5, 1.0)
+        low, usual, high = quantiles(np.ascontiguousarray(older.T), 0.1, 0.5, 0.9)
         enough = np.isfinite(older).sum(axis=0) >= self._settings.min_points
-        low, high, unlikely, known = self._expected(view, columns, (least, usual, most))
+        low, high = usual - WIDER * (usual - low), usual + WIDER * (high - usual)
+        low, high, unlikely, known = self._expected(view, columns, low, high)
         with np.errstate(invalid="ignore"):
             usual = np.where(known, 0.5 * (low + high), usual)
+            self._keep_open(view, columns, (low, usual, high))
             spike = (newest > high).all(axis=0) & (newest.min(axis=0) >= np.maximum(SPIKE * usual, LEAST_RATE))
             drop = (newest < low).all(axis=0) & (newest.max(axis=0) <= DROP * usual)
             drop &= usual * window.step_s * recent >= EXPECTED
@@ -66,12 +70,11 @@ class Traffic:
         return findings_of(self._SPEAKER, window, shapes)
 
     def _expected(
-        self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]
+        self, view: View, columns: list[int], low: Floats, high: Floats
     ) -> tuple[
         Floats, Floats, np.ndarray[tuple[int, ...], np.dtype[np.bool_]], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     ]:
         """The expected band of each, whether the newest step is unlikely, and whether the baseline says so."""
-        low, high = band[0].copy(), band[2].copy()
         unlikely, known = np.ones(len(columns), dtype=bool), np.zeros(len(columns), dtype=bool)
         scores = view.scores.get("red")
         if scores is not None and scores.ready.shape == (len(view.red.series),) and len(scores.low):
@@ -80,6 +83,16 @@ class Traffic:
             surprise = np.fmax(scores.sudden[-1, columns], scores.unusual[-1, columns])
             unlikely = ~known | (surprise >= SURE)
         return low, high, unlikely, known
+
+    def _keep_open(self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]) -> None:
+        """Open findings keep the band that they were opened with."""
+        for place, column in enumerate(columns):
+            info = view.red.series[column]
+            known = view.open.get(shape_fingerprint(self.name, info.entity))
+            evidence = known.evidence[0] if known is not None and known.evidence else None
+            if evidence is None or evidence.expected is None or evidence.attributes != info.attributes:
+                continue
+            (band[0][place], band[2][place]), band[1][place] = evidence.expected, evidence.values["usual"]
 
     def _shape(
         self, view: View, column: int, usual: float, newest: Floats, band: tuple[float, float], is_known: bool

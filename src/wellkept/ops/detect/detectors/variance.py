@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ops.detect.base import DetectSettings, View
@@ -15,8 +16,12 @@ BLOCK = 24
 """Steps over which restlessness is measured."""
 LEAST_BLOCKS = 4
 """So many blocks before the newest one at least."""
-RATIO = 4.0
+RATIO = 3.0
 """Restless is so many times the usual; calm a so-manieth of it."""
+MOST = 8.0
+"""A change counts at most so many times the mean of the window: a blip is no restlessness."""
+TYPICALLY = 2.0
+"""The median change must have moved by this factor, too."""
 BEYOND = 2.0
 """And so many times the most restless block before, or a so-manieth of the calmest."""
 LEAST_SHARE = 0.02
@@ -47,6 +52,9 @@ class Variance:
             return []
         with np.errstate(invalid="ignore"):
             change = np.abs(np.diff(window.values[len(window.times) - count * BLOCK - 1 :], axis=0))
+        there = np.isfinite(change)
+        mean = np.where(there, change, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        change = np.minimum(change, MOST * mean)
         blocks = _restlessness(change, count)
         halves = _restlessness(change[-BLOCK:], 2)
         usual = median(np.ascontiguousarray(blocks[:-1].T))
@@ -57,6 +65,7 @@ class Variance:
             calm = (halves * RATIO < usual).all(axis=0) & (blocks[-1] * BEYOND < blocks[:-1].min(axis=0))
             fires = (restless | calm) & large & (usual > 0) & (blocks[-1] > 0)
         columns = np.flatnonzero(fires)
+        columns = columns[_typically(change[:, columns])]
         columns = columns[seen(window, view.blind)[columns]] if len(columns) else columns
         return findings_of(
             self._SPEAKER, window, [_shape(view, int(c), blocks[:, c], float(usual[c])) for c in columns]
@@ -75,6 +84,13 @@ def _shape(view: View, column: int, blocks: Floats, usual: float) -> Shape:
         f"where {said(usual, info)} was usual in {len(blocks) - 1} blocks of as many steps before",
         values={"now": now, "usual": usual},
     )
+
+
+def _typically(change: Floats) -> NDArray[np.bool_]:
+    """Whether the median change has moved too, so that it is not a few blips that make the difference."""
+    then, now = median(np.ascontiguousarray(change[:-BLOCK].T)), median(np.ascontiguousarray(change[-BLOCK:].T))
+    with np.errstate(invalid="ignore"):
+        return np.asarray((now >= TYPICALLY * then) | (now * TYPICALLY <= then))
 
 
 def _restlessness(change: Floats, count: int) -> Floats:
