@@ -11,6 +11,7 @@ from wellkept.app.runbooks import runbooks
 from wellkept.app.schedule import Job, Loop
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.ops.detect.explained import Explained
+from wellkept.ops.detect.patterns.live import Patterns
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.ops.diagnose.stage import DiagnoseRunner
 from wellkept.ops.remediate.stage import Remediate
@@ -41,6 +42,7 @@ class OpsLoop:
             settings.detect,
             Checkpoint(platform.settings.data.resolve() / "detect" / "baseline.npz"),
             platform.feedback,
+            Patterns(platform.telemetry.patterns, settings.detect.step_s),
         )
         off = [load("detector")[name] for name in switched_off(settings.detectors)]
         self.explained = Explained(self.detect, platform.stream, platform.clock, settings.detect, off)

@@ -29,6 +29,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import Plan
 from wellkept.ops.correlate.stage import CorrelateRunner
+from wellkept.ops.detect.patterns.live import Patterns
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.ops.diagnose.stage import DiagnoseRunner
 from wellkept.ops.ingest.base import IngestSettings
@@ -149,7 +150,10 @@ class Replay:
         self._ingest = Ingest(self.telemetry, self.clock, quick)
         self._discovery = Discovery(self.telemetry, self.topology, step_s=settings.detect.step_s)
         chosen = detectors(settings.detect, settings.detectors)
-        self._detect = DetectRunner(self.telemetry, self.topology, self.stream, chosen, settings.detect)
+        patterns = Patterns(self.telemetry.patterns, settings.detect.step_s)
+        self._detect = DetectRunner(
+            self.telemetry, self.topology, self.stream, chosen, settings.detect, patterns=patterns
+        )
         self._correlate = CorrelateRunner(self.stream, self.topology, settings.correlate)
         clues = [clue() for clue in load("clue").values()]
         self.diagnose = DiagnoseRunner(self.telemetry, self.topology, self.stream, clues, settings.diagnose)

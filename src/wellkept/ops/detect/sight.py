@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.change import Change, ChangeKind
@@ -17,6 +17,7 @@ from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.learned import Floats, Learned, Memory
 from wellkept.ops.detect.longview import LongView
 from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.window import Window
 
 DEPLOYS_S = 6 * 3600.0
 """A deploy is told of findings that begin within so long after it."""
@@ -40,6 +41,14 @@ class ChangeLog(Protocol):
     def changes(self, start: datetime, end: datetime) -> list[Change]: ...
 
 
+class LogPatterns(Protocol):
+    """What detection needs of the mining of logs."""
+
+    def tick(self, now: datetime) -> int: ...
+
+    def window(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+
+
 class Sight:
     """Moves everything on to a moment, and gives the view of it.
 
@@ -53,8 +62,10 @@ class Sight:
         changes: ChangeLog,
         settings: DetectSettings,
         memory: Memory | None = None,
+        patterns: LogPatterns | None = None,
     ) -> None:
         self._topology, self._changes, self._settings, self._memory = topology, changes, settings, memory
+        self._patterns = patterns if settings.shard_index == 0 else None
         self._feed = Feed(telemetry, settings)
         self._days = LongView(telemetry.metrics, settings)
         self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
@@ -85,6 +96,7 @@ class Sight:
             scores=self._learned.scores(fed),
             thresholds=self._thresholds(fed, judged),
             deploys=dict(self._deploys),
+            patterns=self._lines(fed, now),
         )
 
     def save(self) -> None:
@@ -126,6 +138,20 @@ class Sight:
         self._fork(now)
         self._keep(now, end)
         return fed
+
+    def _lines(self, fed: Fed, now: datetime) -> Window | None:
+        """Log patterns on the grid of the other windows. Without them, detection goes on."""
+        times = fed.metrics.times
+        if self._patterns is None or not len(times):
+            return None
+        step_s = self._settings.step_s
+        start, end = (datetime.fromtimestamp(float(at), UTC) for at in (times[0] - step_s, times[-1]))
+        try:
+            self._patterns.tick(now)
+            return self._patterns.window(start, end, step_s)
+        except StoreError as error:
+            _log.warning("log patterns are not looked at: %s", error)
+            return None
 
     def _since(self, end: int) -> int | None:
         """From which step on the first look reads: after what was learned before, or as far back as is worth it."""

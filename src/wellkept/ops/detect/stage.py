@@ -17,7 +17,7 @@ from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.feed import Windows, heard
 from wellkept.ops.detect.judged import REMEMBERED_S, Judged
 from wellkept.ops.detect.learned import Memory
-from wellkept.ops.detect.sight import Places, Sight
+from wellkept.ops.detect.sight import LogPatterns, Places, Sight
 
 STAGE = Stage(
     name="ops.detect",
@@ -79,11 +79,12 @@ class DetectRunner:
         settings: DetectSettings | None = None,
         memory: Memory | None = None,
         opinions: Opinions | None = None,
+        patterns: LogPatterns | None = None,
     ) -> None:
         self._stream, self._opinions = stream, opinions
         self.detectors = tuple(detectors)
         self._settings = settings or DetectSettings()
-        self._sight = Sight(telemetry, topology, stream, self._settings, memory)
+        self._sight = Sight(telemetry, topology, stream, self._settings, memory, patterns)
         self._first_tick: datetime | None = None
         self.tallies = {detector.name: Tally() for detector in self.detectors}
         self.view: View | None = None
