@@ -69,7 +69,7 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
     """
     step_s = long.step_s
     per_day = round(DAY_S / step_s)
-    values = long.values[row]
+    values, peak = long.values[row], level
     if lowest:
         values = _floor(values, max(1, round(FLOOR_S / step_s)))
         level = min(level, float(filled(values)[-1])) if np.isfinite(values).any() else level
@@ -81,10 +81,9 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
     is_usual = True
     extras = (0.0, 0.0, 0.0)
     if pace is not None:
-        raw = np.concatenate([long.values[row], np.full(newer, level)])
-        usual, _ = _usual_pace(told, per_day, step_s, pace)
-        _, quickest = _usual_pace(raw, per_day, step_s, pace)
+        usual, quickest = _usual_pace(told, per_day, step_s, pace)
         is_usual = bool(np.mean(quickest >= AS_USUAL * pace.slope) >= ON_MOST_DAYS)
+        is_usual |= lowest and peak <= _highest(long.values[row], round(pace.lasted_s / step_s))
         if not is_usual:
             extras = (
                 max(0.0, pace.low - usual) * step_s,
@@ -102,6 +101,12 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
         days=len(likely),
         is_usual=is_usual,
     )
+
+
+def _highest(values: Floats, newest: int) -> float:
+    """The highest value but for the newest: what breathes must rise above it before its growth is anything new."""
+    earlier = values[: len(values) - newest - 1]
+    return float(np.fmax.reduce(earlier)) if np.isfinite(earlier).any() else -np.inf
 
 
 def _today(told: Floats, per_day: int) -> float:
