@@ -41,14 +41,19 @@ def meanings(kind: type) -> dict[str, str]:
     for field, text in zip(definition.body, definition.body[1:], strict=False):
         is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-            said[field.target.id] = " ".join(str(text.value.value).split())  # type: ignore[attr-defined]
+            said[field.target.id] = _plain(str(text.value.value))  # type: ignore[attr-defined]
     return said
 
 
 def paragraphs(kind: type) -> list[str]:
     """The paragraphs of a class's own docstring, each on one line."""
     text = inspect.cleandoc(kind.__doc__ or "")
-    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    return [_plain(part) for part in text.split("\n\n") if part.strip()]
+
+
+def _plain(text: str) -> str:
+    """On one line, and without the marks of code."""
+    return " ".join(text.replace("``", "").split())
 
 
 def _usual(field: dataclasses.Field[Any]) -> Any:
