@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from wellkept.cli.render import json_option, say_json
+from wellkept.cli.render import json_option, say_json, say_table
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -34,4 +35,68 @@ def logs(data: Path, peers: Path | None, lines: int | None, seed: int | None, as
         click.echo(f"{name:16}" + "".join(f"  {k} {v:.3f}" for k, v in scores.items() if isinstance(v, float)))
     for name, value in found.items():
         click.echo(f"{name:16}  {value}")
+    return None
+
+
+@command.command(name="detect")
+@click.option("--data", type=_FOLDER, required=True, help="Parquet tables of labelled series.")
+@click.option("--peers", type=_FOLDER, default=None, help="A folder with ts_anomaly, to be run on the same curves.")
+@click.option("--split", type=click.Choice(("all", "tune", "report")), default="all", show_default=True,
+              help="Which half of the series; parameters were chosen on the halves called tune.")  # fmt: skip
+@click.option("--step", "step_s", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True,
+              help="Seconds between two rows of a table that has no timestamps.")  # fmt: skip
+@json_option
+def detect(data: Path, peers: Path | None, split: str, step_s: float, as_json: bool) -> None:
+    """How well anomalies of metrics are told, how early, how fast, and with how many false alarms."""
+    from wellkept.evaluation.detect import evaluate
+
+    found = evaluate(data, split=split, peers=peers, step_s=step_s, tell=lambda text: click.echo(text, err=True))
+    return say_json(found) if as_json else _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    """The figures for people: ours and the simple rules, then the cut that peers are scored on."""
+    ours = {"wellkept": found} | {f"wellkept, {half} half": part for half, part in found.get("halves", {}).items()}
+    rows = ours | found["references"]
+    names = [name for name in found if any(isinstance(row.get(name), (int, float)) for row in rows.values())]
+    names = [name for name in names if name not in ("points", "parameters")]
+    say_table(
+        f"{found['folder']}, split {found['split']}, parameters {found['parameters']}",
+        ("", *rows),
+        [(name, *(_figure(row.get(name)) for row in rows.values())) for name in names],
+        "Nothing was scored.",
+    )
+    beside = found["peers_cut"] | found.get("peers", {})
+    say_table(
+        "On the cut that peers are scored on",
+        ("", "series", "vus_pr", "event_f1"),
+        [(name, *(_figure(row.get(key)) for key in ("series", "vus_pr", "event_f1"))) for name, row in beside.items()],
+        "Nothing was scored.",
+    )
+    click.echo("Series are split by the hash of their names; parameters ship, and nothing was tuned on this folder.")
+    for name, channel in found["channels"].items():
+        click.echo(f"  {name}: {channel}")
+
+
+def _figure(value: Any) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+@command.command(name="simulated")
+@click.option("--part", "parts", type=click.Choice(["leaks", "disks", "changes", "peaks"]), multiple=True)
+@click.option("--seeds", type=click.IntRange(1, 50), default=50, help="How many of each half.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="The first seed; constants were chosen on 0 to 49.")
+@json_option
+def simulated(parts: tuple[str, ...], seeds: int, seed: int, as_json: bool) -> None:
+    """Leaks, disks that fill, changes of every shape and weeks of peaks, with a known truth."""
+    from wellkept.evaluation.simulated.run import PARTS, evaluate
+
+    found = evaluate(parts or tuple(PARTS), seeds, seed)
+    if as_json:
+        return say_json(found)
+    for half in ("chosen_on", "reported"):
+        first, last = found["seeds"][half]
+        click.echo(f"seeds {first} to {last} ({half.replace('_', ' ')})")
+        for kind, scores in found[half].items():
+            click.echo(f"  {kind:22}" + "".join(f"  {name} {value}" for name, value in scores.items()))
     return None
