@@ -64,10 +64,10 @@ class Parameters:
     """So many of them a week leave the threshold where it is."""
     learn_most: float = 0.5
     """The most that is added: a third of the findings is left."""
-    gate_half_life_s: float = 12 * 3600.0
-    """An alarm must be as unusual as the last ones were, less a half for each of these."""
-    quiet_s: float = 1800.0
-    """An alarm is over after this long without another one, and the next one counts anew."""
+    gate_fall_per_day: float = 2.0
+    """An alarm of ``unusual`` must score as high as the ones before, less this for each day since then."""
+    alarm: float = 2.5
+    """What ``unusual`` must reach to be an alarm where there is one threshold for all series."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -76,8 +76,6 @@ class Parameters:
             "record_short_s",
             "quick_values",
             "slow_s",
-            "gate_half_life_s",
-            "quiet_s",
         ):
             if not getattr(self, name) > 0:
                 raise InputError(f"baseline.{name}", "must be more than 0", getattr(self, name))
