@@ -102,7 +102,7 @@ def test_an_estimator_of_another_library_is_refused(tmp_path: Path) -> None:
             return rows[:, 0]
 
     with pytest.raises(
-        InputError, match=r"train\(frame\): must return a LightGBM or scikit-learn estimator, got 'Homemade'"
+        InputError, match=r"train\(frame\): must return an estimator of LightGBM, .* and to_onnx\(\), got 'Homemade'"
     ):
         exported(Homemade(), tmp_path)
 
@@ -112,7 +112,7 @@ def test_a_form_that_scores_otherwise_is_no_model_to_serve(tmp_path: Path, monke
     monkeypatch.setattr(OnnxScorer, "score", lambda self, rows: np.zeros(len(rows)))
     monkeypatch.setattr(LightgbmScorer, "score", lambda self, rows: np.ones(len(rows)))
 
-    with pytest.raises(InputError, match=r"the estimator scores otherwise in its LightGBM form, by, got '0\."):
+    with pytest.raises(InputError, match=r"the estimator scores otherwise in its lightgbm form, by, got '0\."):
         exported(model, tmp_path)
 
 
@@ -154,7 +154,7 @@ def test_what_may_be_rebuilt_is_the_platforms_list_and_short() -> None:
 def test_a_format_that_is_not_known_is_refused(kind: Any, tmp_path: Path) -> None:
     manifest(tmp_path, kind)
 
-    with pytest.raises(InputError, match=r"manifest\.format: must be onnx, lightgbm or skops"):
+    with pytest.raises(InputError, match=r"manifest\.format: must be one of onnx, lightgbm, xgboost, skops, factors"):
         load_scorer(tmp_path)
 
 

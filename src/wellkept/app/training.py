@@ -15,7 +15,7 @@ from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import TrainingError, WellkeptError
 from wellkept.ml.contract import ModelContract, digest_of, read_project
 from wellkept.ml.data.stage import Interval, Snapshots
-from wellkept.ml.evaluate.stage import Outcome, judge, measure
+from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.register.stage import draft_version, register
 from wellkept.ml.train.stage import Trained, Trainer
 from wellkept.spine.audit import Audit
@@ -144,7 +144,7 @@ class TrainingRuns:
         trained = self._trainer.train(project, contract, snapshot.path, rival, folder, self._timeout_s, since)
         self._note(job, "judging")
         lineage["snapshot"] = snapshot.digest
-        lineage["rows"] = f"{trained.trained_on} trained on, {len(trained.label)} held out"
+        lineage["rows"] = f"{trained.trained_on} trained on, {len(trained.outcome.label)} held out"
         version = self._judged(contract, trained, lineage)
         self._finish(job, version)
         return version
@@ -153,9 +153,7 @@ class TrainingRuns:
         """What was trained, judged by the contract's gates and registered either way."""
         now, snapshot = self._clock.now(), lineage["snapshot"]
         draft = draft_version(contract.name, trained.artifact, snapshot, trained.manifest, lineage, now)
-        outcome = Outcome(
-            trained.label, trained.challenger, trained.champion, trained.latency_p99_ms, trained.null_shares
-        )
+        outcome = trained.outcome
         verdict = judge(contract, outcome, draft.digest, now)
         version = register(self._registry, draft, verdict, measure(contract, outcome), trained.manifest)
         self._stream.save_verdict(verdict)

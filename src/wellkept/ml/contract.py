@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from wellkept.kernel.errors import NotFoundError
+from wellkept.ml.gates import Gate
+from wellkept.ml.metrics import METRICS
+from wellkept.ml.part import Part
+from wellkept.ml.tasks import Metric, belongs, is_own, metrics_of
 from wellkept.spine.documents import load_document, read_document
 
-METRICS = ("average_precision", "roc_auc", "brier", "rmse", "mae")
-LOWER_IS_BETTER = frozenset({"brier", "rmse", "mae"})
-OF_REGRESSION = frozenset({"rmse", "mae"})
 RESERVED = frozenset({"id", "time", "version", "score", "label"})
 """Columns that logged predictions have beside one for each input."""
-Metric = Literal["average_precision", "roc_auc", "brier", "rmse", "mae"]
+Task = Literal["binary_classification", "multiclass_classification", "regression", "forecasting", "ranking"]
+Column = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0)]
-
-
-class Part(BaseModel):
-    """A branch of the contract; a key that nobody knows is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Input(Part):
     """One input feature. ``source`` is ``request``, or the service that produces it (``service:shop/features``)."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    name: Column
     type: Literal["float", "int", "bool"] = "float"
     source: Annotated[str, Field(pattern=r"^(request|service:.+)$")] = "request"
     nullable: bool = False
@@ -57,24 +54,25 @@ class Measures(Part):
     others: tuple[Metric, ...] = ()
 
 
-class Gate(Part):
-    """One condition of release: a floor, a ceiling, or a comparison with the champion on the same rows."""
+class Forecast(Part):
+    """What is forecast: the column that names the item, how many moments ahead, and the length of the season in them.
 
-    metric: Metric | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    versus_champion: Metric | None = None
-    margin: float = 0.0
-    latency_p99_ms: Annotated[float, Field(gt=0)] | None = None
+    A moment is one distinct ``time`` of the data: a day in daily data, an hour in hourly data.
+    """
 
-    @model_validator(mode="after")
-    def _is_one_condition(self) -> Gate:
-        chosen = [self.metric is not None, self.versus_champion is not None, self.latency_p99_ms is not None]
-        if sum(chosen) != 1:
-            raise ValueError("must be exactly one of metric, versus_champion, latency_p99_ms")
-        if self.metric is not None and (self.at_least is None) == (self.at_most is None):
-            raise ValueError("metric needs exactly one of at_least, at_most")
-        return self
+    item: Column = "item"
+    horizon: Annotated[int, Field(ge=1, le=10_000)]
+    season: Annotated[int, Field(ge=1, le=10_000)] = 1
+
+
+class Ranking(Part):
+    """Who is offered what: the columns of user and item (both are inputs), and the share of each user's last
+    interactions that is held out.
+    """
+
+    user: Column = "user"
+    item: Column = "item"
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
 
 class DriftMonitor(Part):
@@ -125,11 +123,17 @@ class ModelContract(Part):
     """The whole contract."""
 
     name: Name
-    task: Literal["binary_classification", "regression"]
+    task: Task
     owner: str
     description: str = ""
     entity_keys: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = Field(min_length=1)
+    columns: tuple[Column, ...] = ()
+    """What ``features`` of model.py makes of the inputs; empty where the model takes the inputs as they are."""
+    slices: tuple[Column, ...] = ()
+    """Columns of the training data by which the quality is looked at apart."""
+    forecast: Forecast | None = None
+    ranking: Ranking | None = None
     output: Output = Output()
     label: Label = Label()
     metrics: Measures
@@ -155,21 +159,78 @@ class ModelContract(Part):
             raise ValueError(f"names must not be one of {', '.join(sorted(RESERVED))}, got {taken[0]!r}")
         return inputs
 
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_fit(cls, metrics: Measures, info: ValidationInfo) -> Measures:
+        _check_fit([metrics.primary, *metrics.others], info)
+        if is_own(metrics.primary):
+            raise ValueError(f"primary must be a metric that the platform knows, got {metrics.primary!r}")
+        return metrics
+
+    @field_validator("gates")
+    @classmethod
+    def _gates_fit(cls, gates: tuple[Gate, ...], info: ValidationInfo) -> tuple[Gate, ...]:
+        _check_fit([name for gate in gates for name in gate.metrics], info)
+        slices = info.data.get("slices", ())
+        odd = [gate.slice for gate in gates if gate.slice is not None and gate.slice not in slices]
+        if odd:
+            raise ValueError(f"a gate's slice must be one of slices, got {odd[0]!r}")
+        return gates
+
     @model_validator(mode="after")
     def _parts_fit(self) -> ModelContract:
         if self.label.name in self.features:
             raise ValueError(f"label.name must not be an input, got {self.label.name!r}")
-        named = [self.metrics.primary, *self.metrics.others]
-        named += [name for gate in self.gates for name in (gate.metric, gate.versus_champion) if name is not None]
-        odd = [name for name in named if name not in OF_REGRESSION]
-        if self.task == "regression" and odd:
-            raise ValueError(f"metrics of a regression must be one of mae, rmse, got {odd[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _task_has_its_part(self) -> ModelContract:
+        for task, part in (("forecasting", self.forecast), ("ranking", self.ranking)):
+            name = "forecast" if task == "forecasting" else task
+            if (self.task == task) != (part is not None):
+                raise ValueError(
+                    f"{name} must be there when, and only when, the task is {task}, got {'one' if part else 'none'}"
+                )
+        if self.ranking is not None and self.features != (self.ranking.user, self.ranking.item):
+            rule = f"inputs of a ranking must be its user and its item ({self.ranking.user}, {self.ranking.item})"
+            raise ValueError(f"{rule}, got {', '.join(self.features)}")
         return self
 
     @property
     def features(self) -> tuple[str, ...]:
         """The inputs' names, in order."""
         return tuple(entry.name for entry in self.inputs)
+
+    @property
+    def model_columns(self) -> tuple[str, ...]:
+        """The columns of the matrix that the estimator sees, in order."""
+        return self.columns or self.features
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Columns that the data must have beside inputs and label."""
+        task = [self.forecast.item] if self.forecast else []
+        return tuple(dict.fromkeys([*task, *self.slices]))
+
+    @property
+    def live_metric(self) -> str:
+        """The metric that can be told of labelled answers one by one; empty where there is none."""
+        if self.metrics.primary in METRICS:
+            return self.metrics.primary
+        return "wape" if self.task == "forecasting" else ""
+
+    @property
+    def needs_time(self) -> bool:
+        """Whether the rows must say when they were: forecasts and rankings are held out by time."""
+        return self.forecast is not None or self.ranking is not None
+
+
+def _check_fit(metrics: Sequence[str], info: ValidationInfo) -> None:
+    task = info.data.get("task")
+    odd = [name for name in metrics if task is not None and not belongs(name, task)]
+    if odd:
+        word = str(task).replace("_", " ")
+        raise ValueError(f"metrics of a {word} must be one of {metrics_of(str(task))}, got {odd[0]!r}")
 
 
 def parse_contract(text: str, source: str = "model.yaml") -> ModelContract:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+CALIBRATION_BINS = 10
 
 
 def average_precision(label: Array, score: Array) -> float:
@@ -54,13 +55,57 @@ def mae(label: Array, score: Array) -> float:
     return float(np.mean(np.abs(label - score)))
 
 
+def log_loss(label: Array, score: Array) -> float:
+    """Mean negative logarithm of the probability that was given to what happened, which counts as at least 1e-6."""
+    if len(label) == 0:
+        return float("nan")
+    return float(-np.mean(np.log(np.clip(np.where(label > 0, score, 1 - score), 1e-6, 1.0))))
+
+
+def calibration_error(label: Array, score: Array) -> float:
+    """Expected calibration error over ten bins of about equal counts: how far scores are from what happened."""
+    if len(label) == 0:
+        return float("nan")
+    edges = np.unique(np.quantile(score, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]))
+    gaps = np.bincount(np.searchsorted(edges, score, side="left"), label - score)
+    return float(np.abs(gaps).sum() / len(label))
+
+
+def accuracy(label: Array, score: Array) -> float:
+    """The share of rows whose class was named; labels and scores are the classes' numbers."""
+    return float(np.mean(label == score)) if len(label) else float("nan")
+
+
+def macro_f1(label: Array, score: Array) -> float:
+    """The mean over the classes of their F1; a class that is neither there nor named does not count."""
+    if len(label) == 0:
+        return float("nan")
+    found = []
+    for kind in np.unique(np.r_[label, score]):
+        right = float(((label == kind) & (score == kind)).sum())
+        found.append(2 * right / float((label == kind).sum() + (score == kind).sum()))
+    return float(np.mean(found))
+
+
+def wape(label: Array, score: Array) -> float:
+    """Sum of the absolute errors over the sum of what there was."""
+    total = float(np.abs(label).sum())
+    return float(np.abs(label - score).sum() / total) if total > 0 else float("nan")
+
+
 METRICS: dict[str, Callable[[Array, Array], float]] = {
     "average_precision": average_precision,
     "roc_auc": roc_auc,
     "brier": brier,
     "rmse": rmse,
     "mae": mae,
+    "log_loss": log_loss,
+    "calibration_error": calibration_error,
+    "accuracy": accuracy,
+    "macro_f1": macro_f1,
+    "wape": wape,
 }
+"""Metrics of rows on their own; :mod:`wellkept.ml.sample` adds those that need to know whose row it is."""
 
 
 def paired_interval(

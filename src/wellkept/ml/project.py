@@ -40,23 +40,40 @@ def function_of(project: Path, name: str) -> Callable[..., Any]:
     Raises:
         InputError: the module has no such function.
     """
-    specification = importlib.util.spec_from_file_location("model", project / "model.py")
+    return function_in(project / "model.py", name)
+
+
+def function_in(file: Path, name: str) -> Callable[..., Any]:
+    """A function of a project's module, wherever it lies.
+
+    Raises:
+        InputError: the module has no such function.
+    """
+    found = optional_function(file, name)
+    if found is None:
+        raise InputError(f"{file}: {name}", "must be a function")
+    return found
+
+
+def optional_function(file: Path, name: str) -> Callable[..., Any] | None:
+    """The same where it may be missing; the file's folder is searched for what it imports."""
+    specification = importlib.util.spec_from_file_location("model", file)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules["model"] = module  # dataclasses, among others, look their module up by its name
-    sys.path.insert(0, str(project))
+    folder = str(file.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     specification.loader.exec_module(module)
     found = getattr(module, name, None)
-    if not callable(found):
-        raise InputError(f"{project / 'model.py'}: {name}", "must be a function")
-    return found  # type: ignore[no-any-return]
+    return found if callable(found) else None
 
 
-def as_table(frame: Any) -> pa.Table:
+def as_table(frame: Any, where: str = "load(window)") -> pa.Table:
     """Any frame that speaks Arrow (pandas, Polars, PyArrow) as a table."""
     if isinstance(frame, pa.Table):
         return frame
     if hasattr(frame, "__arrow_c_stream__"):
         return pa.table(frame)
-    raise InputError("load(window)", "must return a frame that speaks Arrow", type(frame).__name__)
+    raise InputError(where, "must return a frame that speaks Arrow", type(frame).__name__)

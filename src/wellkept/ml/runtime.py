@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.factors import Factors
 
 Matrix = NDArray[np.float64]
 Scores = NDArray[np.float64]
@@ -31,6 +33,16 @@ TRUSTED = (
 """Types that skops may rebuild beside its own; the platform owns this list, never the artifact."""
 
 
+FILES = {
+    "onnx": "model.onnx",
+    "lightgbm": "model.txt",
+    "xgboost": "model.ubj",
+    "skops": "model.skops",
+    "factors": "model.npz",
+}
+"""The formats, and the file of each."""
+
+
 class Scorer(Protocol):
     """Scores rows: float64[n, features] (NaN is null) to float64[n]."""
 
@@ -40,8 +52,10 @@ class Scorer(Protocol):
 class OnnxScorer:
     """A model in ONNX, on one thread."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, classes: Sequence[float] = ()) -> None:
         import onnxruntime
+
+        self._classes = classes
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -52,19 +66,42 @@ class OnnxScorer:
 
     def score(self, rows: Matrix) -> Scores:
         out = np.asarray(self._session.run([self._output], {self._input: rows.astype(np.float32)})[0])
-        return out.reshape(len(rows), -1)[:, -1].astype(np.float64)
+        return _single(out, len(rows), self._classes)
 
 
 class LightgbmScorer:
     """LightGBM's own text format."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, classes: Sequence[float] = ()) -> None:
         import lightgbm
 
-        self._booster = lightgbm.Booster(model_str=text)
+        self._booster, self._classes = lightgbm.Booster(model_str=text), classes
 
     def score(self, rows: Matrix) -> Scores:
-        return np.asarray(self._booster.predict(rows, num_threads=1), dtype=np.float64)
+        return _single(np.asarray(self._booster.predict(rows, num_threads=1)), len(rows), self._classes)
+
+
+class XgboostScorer:
+    """XGBoost's own format (UBJSON)."""
+
+    def __init__(self, data: bytes, classes: Sequence[float] = ()) -> None:
+        import xgboost
+
+        self._booster, self._classes = xgboost.Booster({"nthread": 1}), classes
+        self._booster.load_model(bytearray(data))
+
+    def score(self, rows: Matrix) -> Scores:
+        return _single(np.asarray(self._booster.inplace_predict(rows)), len(rows), self._classes)
+
+
+class FactorScorer:
+    """A recommender's two tables of vectors."""
+
+    def __init__(self, data: bytes) -> None:
+        self._factors = Factors.from_bytes(data)
+
+    def score(self, rows: Matrix) -> Scores:
+        return self._factors.predict(rows)
 
 
 class SkopsScorer:
@@ -89,19 +126,39 @@ def load_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
         InputError: the manifest names a format that is not known.
     """
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    kind = manifest["format"]
+    kind, classes = manifest["format"], manifest.get("classes", ())
+    if kind not in FILES:
+        raise InputError("manifest.format", f"must be one of {', '.join(FILES)}", kind)
+    data = (folder / FILES[kind]).read_bytes()
     if kind == "onnx":
-        return OnnxScorer((folder / "model.onnx").read_bytes()), manifest
+        return OnnxScorer(data, classes), manifest
     if kind == "lightgbm":
-        return LightgbmScorer((folder / "model.txt").read_text(encoding="utf-8")), manifest
-    if kind == "skops":
-        return SkopsScorer((folder / "model.skops").read_bytes()), manifest
-    raise InputError("manifest.format", "must be onnx, lightgbm or skops", kind)
+        return LightgbmScorer(data.decode("utf-8"), classes), manifest
+    if kind == "xgboost":
+        return XgboostScorer(data, classes), manifest
+    return (SkopsScorer if kind == "skops" else FactorScorer)(data), manifest
 
 
 def estimator_scores(estimator: Any, rows: Matrix) -> Scores:
-    """The score of each row: the probability of the positive class, or the prediction."""
+    """The score of each row: the probability of the positive class, the class of three or more, or the prediction."""
     if hasattr(estimator, "predict_proba"):
-        classes = list(estimator.classes_)
-        return np.asarray(estimator.predict_proba(rows), dtype=np.float64)[:, classes.index(max(classes))]
+        chances = np.asarray(estimator.predict_proba(rows), dtype=np.float64)
+        kinds = classes_of(estimator)
+        if kinds:
+            return _single(chances, len(rows), kinds)
+        return np.asarray(chances[:, int(np.argmax(estimator.classes_))], dtype=np.float64)
     return np.asarray(estimator.predict(rows), dtype=np.float64).reshape(-1)
+
+
+def classes_of(estimator: Any) -> list[float]:
+    """The classes of a classifier of three or more, in the order of its probabilities; else none."""
+    kinds = getattr(estimator, "classes_", ()) if hasattr(estimator, "predict_proba") else ()
+    return [float(kind) for kind in kinds] if len(kinds) > 2 else []
+
+
+def _single(out: NDArray[Any], count: int, classes: Sequence[float]) -> Scores:
+    """One number a row: of several probabilities the last, or the class of the greatest."""
+    table = out.reshape(count, -1)
+    if len(classes):
+        return np.asarray([float(classes[place]) for place in table.argmax(axis=1)])
+    return np.asarray(table[:, -1], dtype=np.float64)

@@ -39,6 +39,9 @@ def loaded(folder: Path, body: str, *, excluded: Any = (), task: str = "binary_c
         "features": ["amount"],
         "label": "label",
         "task": task,
+        "carried": [],
+        "needs_time": False,
+        "has_ids": False,
         "out": str(folder / "out.parquet"),
     }
     result = work(request)

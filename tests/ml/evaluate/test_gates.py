@@ -13,8 +13,10 @@ from tests.ml.workshop import CONTRACT, NOON
 
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract, parse_contract
-from wellkept.ml.evaluate.stage import MIN_POSITIVES, Outcome, judge, measure
+from wellkept.ml.evaluate.checks import MIN_POSITIVES
+from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.metrics import Array
+from wellkept.ml.outcome import Outcome
 
 RANDOM = np.random.default_rng(4)
 LABEL = (RANDOM.random(400) < 0.25).astype(np.float64)

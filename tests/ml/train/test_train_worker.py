@@ -14,12 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ml.workshop import NOON
+from tests.ml.workshop import CONTRACT, NOON
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.contract import parse_contract
 from wellkept.ml.reference import FILE, SCORE, parse_reference
 from wellkept.ml.runtime import load_scorer
-from wellkept.ml.train.worker import PARITY_NULL_ROWS, _cut, _with_nulls, work
+from wellkept.ml.train.split import _cut
+from wellkept.ml.train.stage import training_request
+from wellkept.ml.train.worker import PARITY_NULL_ROWS, _with_nulls, work
 
 pytestmark = pytest.mark.usefixtures("workers_world")
 COUNT = 200
@@ -58,11 +61,7 @@ def trained(folder: Path, table: pa.Table, code: str = TRAIN, **request: Any) ->
         {
             "project": str(folder),
             "snapshot": str(folder / "snapshot.parquet"),
-            "features": ["amount", "risk"],
-            "nullable": [],
-            "label": "label",
-            "held_out": 0.25,
-            "since": None,
+            **training_request(parse_contract(CONTRACT)),
             "champion": None,
             "out": str(folder / "model"),
             "scores": str(folder / "scores.parquet"),
@@ -122,7 +121,7 @@ def test_challenger_and_champion_are_scored_on_the_same_rows(tmp_path: Path) -> 
     trained(second, frame(), champion=str(first / "model"))
 
     table = pq.read_table(second / "scores.parquet")
-    assert table.column_names == ["label", "challenger", "champion"]
+    assert table.column_names == ["label", "challenger", "champion", "baseline"]
     assert np.array_equal(table["challenger"].to_numpy(), table["champion"].to_numpy())
 
 

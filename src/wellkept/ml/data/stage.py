@@ -82,6 +82,9 @@ class Snapshots:
             "features": list(contract.features),
             "label": contract.label.name,
             "task": contract.task,
+            "carried": list(contract.carried),
+            "needs_time": contract.needs_time,
+            "has_ids": contract.ranking is not None,
             "out": str(out),
         }
         result = run_worker("wellkept.ml.data.worker", request, folder, timeout_s)

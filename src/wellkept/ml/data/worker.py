@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.data.stage import without
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import Window, as_table, function_of
+
+LARGEST = 2.0**53
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -32,10 +35,17 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     for column in (*request["features"], request["label"]):
         if column not in table.column_names:
             raise InputError("load(window)", "must return a frame with every input and the label; missing", column)
+    for column in request["carried"]:
+        if column not in table.column_names:
+            raise InputError("load(window)", "must return the item and the slices of the contract; missing", column)
+    if request["needs_time"] and "time" not in table.column_names:
+        raise InputError("load(window)", f"must return the time of every row, as the task is {request['task']}")
     if "time" in table.column_names:
         table = without(_with_time(table), window.excluded)
     for name in request["features"]:
         _check_numbers(name, table[name])
+    for name in request["features"] if request["has_ids"] else ():
+        _check_whole(name, table[name])
     _check_label(request["label"], table[request["label"]], request["task"])
     pq.write_table(table, request["out"], compression="zstd")
     return {"rows": table.num_rows}
@@ -62,10 +72,20 @@ def _check_label(name: str, column: pa.ChunkedArray, task: str) -> None:
     if unknown:
         rule = "must be known in every row; leave out the rows whose label is not known yet"
         raise InputError(f"load(window): {name}", rule, f"{unknown} of {len(values)} rows without a label")
+    if task == "multiclass_classification":
+        _check_whole(name, column)
     if task == "binary_classification":
         other = [value for value in pc.unique(values).to_pylist() if value not in (0, 1)]
         if other:
             raise InputError(f"load(window): {name}", "must be 0 or 1", other[0])
+
+
+def _check_whole(name: str, column: pa.ChunkedArray) -> None:
+    """Ids and classes are whole numbers that floats hold exactly, in every row."""
+    values = column.cast(pa.float64()).to_numpy()
+    odd = np.flatnonzero(~(np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < LARGEST)))
+    if len(odd):
+        raise InputError(f"load(window): {name}", f"must be a whole number below {LARGEST:g}", float(values[odd[0]]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ import numpy as np
 
 from wellkept.kernel.errors import NotFoundError, StoreError, WellkeptError
 from wellkept.ml.contract import Input, ModelContract, parse_contract
+from wellkept.ml.features import WithFeatures
 from wellkept.ml.runtime import Scorer, load_scorer
+from wellkept.ml.serve.featurework import FeatureProcess
 from wellkept.sdk.client import Client
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,11 @@ class Models:
         self._troubles[deployment["digest"]] = Trouble(message, pause_s, time.monotonic() + pause_s)
 
     def _load(self, deployment: dict[str, Any]) -> Served:
-        scorer, manifest = load_scorer(self._fetch(deployment["artifact"]))
+        folder = self._fetch(deployment["artifact"])
+        scorer, manifest = load_scorer(folder)
+        if manifest.get("columns"):
+            process = FeatureProcess(folder, manifest["inputs"], manifest["columns"])
+            scorer = WithFeatures(process, scorer)
         contract = parse_contract(deployment["contract"])
         declared = {entry.name: entry for entry in contract.inputs}
         inputs = tuple(declared.get(name, Input(name=name)) for name in manifest["inputs"])

@@ -5,24 +5,41 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.runtime import LightgbmScorer, Matrix, OnnxScorer, Scorer, Scores, SkopsScorer, estimator_scores
+from wellkept.ml.factors import Factors
+from wellkept.ml.runtime import (
+    FILES,
+    FactorScorer,
+    LightgbmScorer,
+    Matrix,
+    OnnxScorer,
+    Scorer,
+    Scores,
+    SkopsScorer,
+    XgboostScorer,
+    classes_of,
+    estimator_scores,
+)
 
 PARITY = 1e-5
 """The largest difference of a score between the estimator and its ONNX form that is let through."""
 
-LIBRARIES = ("lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy")
+LIBRARIES = ("lightgbm", "xgboost", "scikit-learn", "onnx", "onnxruntime", "numpy")
 
 
-def export(estimator: Any, rows: Matrix, features: list[str], folder: Path) -> dict[str, Any]:
+def export(
+    estimator: Any, rows: Matrix, inputs: list[str], folder: Path, columns: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write the model's files and ``manifest.json`` into a folder; returns the manifest.
 
-    ``rows`` are held-out rows, nulls among them, on which the two forms must score alike.
+    ``rows`` are held-out rows, nulls among them, on which the two forms must score alike. ``columns`` are what the
+    project's ``features`` makes of the inputs, where it has such a function.
 
     Raises:
         InputError: the estimator has no safe format.
@@ -31,12 +48,16 @@ def export(estimator: Any, rows: Matrix, features: list[str], folder: Path) -> d
     kind, parity, note = _write(estimator, rows, folder)
     manifest = {
         "format": kind,
-        "inputs": features,
+        "inputs": inputs,
         "estimator": type(estimator).__name__,
         "parity_max_difference": parity,
         "note": note,
         "libraries": _versions(),
     }
+    if columns:
+        manifest["columns"] = list(columns)
+    if classes_of(estimator):
+        manifest["classes"] = classes_of(estimator)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
     return manifest
 
@@ -51,22 +72,54 @@ def _versions() -> dict[str, str]:
 
 
 def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]:
-    is_lightgbm = hasattr(estimator, "booster_")
-    if not is_lightgbm and not type(estimator).__module__.startswith("sklearn."):
-        raise InputError("train(frame)", "must return a LightGBM or scikit-learn estimator", type(estimator).__name__)
+    """Write the form that will be served; its name, how much it differs, and why it is not ONNX."""
+    if isinstance(estimator, Factors):
+        data = estimator.to_bytes()
+        (folder / FILES["factors"]).write_bytes(data)
+        return "factors", _same("factors", FactorScorer(data), rows, estimator.predict(rows)), ""
+    family = _family(estimator)
     expected = estimator_scores(estimator, rows)
-    data, difference, why = _to_onnx(estimator, rows, expected)
-    if data is not None:
-        (folder / "model.onnx").write_bytes(data)
-        return "onnx", difference, ""
-    if is_lightgbm:
-        estimator.booster_.save_model(str(folder / "model.txt"))
-        scorer: Scorer = LightgbmScorer((folder / "model.txt").read_text(encoding="utf-8"))
-        return "lightgbm", _same("LightGBM", scorer, rows, expected), why
-    import skops.io
+    data_or_none, found, why = _to_onnx(estimator, rows, expected)
+    if data_or_none is not None:
+        (folder / FILES["onnx"]).write_bytes(data_or_none)
+        return "onnx", found, ""
+    if family == "other":
+        raise InputError("train(frame)", f"the estimator's to_onnx() cannot be served: it {why}")
+    kinds = classes_of(estimator)
+    if family == "lightgbm":
+        text = estimator.booster_.model_to_string()
+        data, scorer = text.encode(), cast("Scorer", LightgbmScorer(text, kinds))
+    elif family == "xgboost":
+        data = bytes(estimator.get_booster().save_raw("ubj"))
+        scorer = XgboostScorer(data, kinds)
+    else:
+        import skops.io
 
-    (folder / "model.skops").write_bytes(skops.io.dumps(estimator))
-    return "skops", _same("skops", SkopsScorer((folder / "model.skops").read_bytes()), rows, expected), why
+        data = skops.io.dumps(estimator)
+        scorer = SkopsScorer(data)
+    (folder / FILES[family]).write_bytes(data)
+    return family, _same(family, scorer, rows, expected), why
+
+
+def _family(estimator: Any) -> str:
+    """The library that an estimator is of, by the format that it can be kept in.
+
+    Raises:
+        InputError: it has no format that can be loaded without running foreign code.
+    """
+    if hasattr(estimator, "booster_"):
+        return "lightgbm"
+    if hasattr(estimator, "get_booster"):
+        return "xgboost"
+    if type(estimator).__module__.startswith("sklearn."):
+        return "skops"
+    if hasattr(estimator, "predict") and hasattr(estimator, "to_onnx"):
+        return "other"
+    rule = (
+        "must return an estimator of LightGBM, XGBoost or scikit-learn, wellkept.ml.factors.Factors, or any object "
+        "with predict(rows) and to_onnx()"
+    )
+    raise InputError("train(frame)", rule, type(estimator).__name__)
 
 
 def _same(name: str, scorer: Scorer, rows: Matrix, expected: Scores) -> float:
@@ -93,7 +146,7 @@ def _to_onnx(estimator: Any, rows: Matrix, expected: Scores) -> tuple[bytes | No
     """
     try:
         data = _converted(estimator, rows.shape[1])
-        found = difference(expected, OnnxScorer(data).score(rows))
+        found = difference(expected, OnnxScorer(data, classes_of(estimator)).score(rows))
     except Exception as error:  # noqa: BLE001 - the converter's edge: the reason goes into the manifest
         return None, 0.0, f"does not convert to ONNX: {type(error).__name__}"
     if not found <= PARITY:
@@ -102,7 +155,15 @@ def _to_onnx(estimator: Any, rows: Matrix, expected: Scores) -> tuple[bytes | No
 
 
 def _converted(estimator: Any, width: int) -> bytes:
-    if hasattr(estimator, "booster_"):
+    if hasattr(estimator, "to_onnx"):
+        own = estimator.to_onnx()
+        return own if isinstance(own, bytes) else bytes(own.SerializeToString())
+    if hasattr(estimator, "get_booster"):
+        from onnxmltools import convert_xgboost
+        from onnxmltools.convert.common.data_types import FloatTensorType as Numbers
+
+        model = convert_xgboost(estimator, initial_types=[("rows", Numbers([None, width]))])
+    elif hasattr(estimator, "booster_"):
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 

@@ -8,12 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.outcome import Outcome, outcome_of
 from wellkept.ml.process import run_worker
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -29,19 +28,14 @@ HELD_OUT = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained model and what it did on the held-out rows.
-
-    ``label``, ``challenger`` and ``champion`` (None without one) are float64[n] over the same rows.
-    """
+    """A trained model and what it did on the held-out rows."""
 
     artifact: str
     manifest: Mapping[str, Any]
-    label: NDArray[np.float64]
-    challenger: NDArray[np.float64]
-    champion: NDArray[np.float64] | None
-    latency_p99_ms: float
-    null_shares: Mapping[str, float]
+    outcome: Outcome
     trained_on: int
+    folder: Path
+    """Where the model's files still lie."""
 
 
 class Trainer:
@@ -70,26 +64,38 @@ class Trainer:
         out, scores = folder / "model", folder / "scores.parquet"
         rival = self._artifacts.fetch_tree(champion, folder / "champion") if champion else None
         request = {
+            **training_request(contract, since),
             "project": str(project.resolve()),
             "snapshot": str(snapshot),
-            "features": list(contract.features),
-            "nullable": [entry.name for entry in contract.inputs if entry.nullable],
-            "label": contract.label.name,
-            "held_out": HELD_OUT,
-            "since": since.timestamp() if since else None,
             "champion": str(rival) if rival else None,
             "out": str(out),
             "scores": str(scores),
         }
         result = run_worker("wellkept.ml.train.worker", request, folder, timeout_s)
-        table = pq.read_table(scores)
         return Trained(
             artifact=self._artifacts.put_tree(out),
             manifest=result["manifest"],
-            label=table["label"].to_numpy(),
-            challenger=table["challenger"].to_numpy(),
-            champion=table["champion"].to_numpy() if "champion" in table.column_names else None,
-            latency_p99_ms=result["latency_p99_ms"],
-            null_shares=result["null_shares"],
+            outcome=outcome_of(pq.read_table(scores), result),
             trained_on=result["trained_on"],
+            folder=out,
         )
+
+
+def training_request(contract: ModelContract, since: datetime | None = None) -> dict[str, Any]:
+    """What the worker is told of a contract."""
+    forecast, ranking = contract.forecast, contract.ranking
+    return {
+        "task": contract.task,
+        "features": list(contract.features),
+        "columns": list(contract.columns),
+        "nullable": [entry.name for entry in contract.inputs if entry.nullable],
+        "label": contract.label.name,
+        "slices": list(contract.slices),
+        "held_out": HELD_OUT,
+        "since": since.timestamp() if since else None,
+        "item": forecast.item if forecast else ranking.item if ranking else "",
+        "horizon": forecast.horizon if forecast else 0,
+        "season": forecast.season if forecast else 0,
+        "user": ranking.user if ranking else "",
+        "ranking_held_out": ranking.held_out if ranking else 0.0,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.features import FILE, Features, WithFeatures, own_features
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import function_of
 from wellkept.ml.reference import make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scorer, load_scorer
 from wellkept.ml.train.export import export
+from wellkept.ml.train.judged import Rows, judged
+from wellkept.ml.train.split import split
 
 LATENCY_ROWS = 300
 PARITY_NULL_ROWS = 50
@@ -24,48 +28,56 @@ PARITY_NULL_ROWS = 50
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """Split by time, train, export, score the held-out rows with challenger and champion, time single rows."""
-    table = pq.read_table(request["snapshot"])
-    if "time" in table.column_names:
-        table = table.sort_by("time")
-    features, label = request["features"], request["label"]
-    cut = _cut(table, request["held_out"], request["since"])
-    estimator = function_of(Path(request["project"]), "train")(table.slice(0, cut))
-    held_out = table.slice(cut)
-    rows = _matrix(held_out, features)
-    may_be_null = np.array([name in request["nullable"] for name in features])
-    manifest = export(estimator, _with_nulls(rows, may_be_null), features, Path(request["out"]))
-    challenger, _ = load_scorer(Path(request["out"]))
-    columns = {
-        "label": held_out[label].to_numpy(zero_copy_only=False).astype(np.float64),
-        "challenger": challenger.score(rows),
-    }
+    project, out, inputs = Path(request["project"]), Path(request["out"]), request["features"]
+    trained, held_out = split(pq.read_table(request["snapshot"]), request)
+    columns: list[str] = request["columns"]
+    features = Features(project / "model.py", inputs, columns) if columns else None
+    rows = _matrix(held_out, inputs)
+    made = rows
+    if features is not None:
+        made = features.matrix(rows)
+        features.check_alone(rows, made)
+    estimator = function_of(project, "train")(_with_features(trained, features, inputs, columns))
+    may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
+    manifest = export(estimator, _with_nulls(made, may_be_null), inputs, out, columns)
+    if columns:
+        shutil.copyfile(project / "model.py", out / FILE)
+    challenger, _ = own_scorer(out)
+    champion, champion_rows = None, rows
     if request["champion"]:
-        champion, champion_manifest = load_scorer(Path(request["champion"]))
-        columns["champion"] = champion.score(_matrix(held_out, _known(champion_manifest["inputs"], held_out)))
-    pq.write_table(pa.table(columns), request["scores"])
-    reference = make_reference(_matrix(table.slice(0, cut), features), features, columns["challenger"])
-    write_reference(reference, Path(request["out"]))
+        champion, champion_manifest = own_scorer(Path(request["champion"]))
+        champion_rows = _matrix(held_out, _known(champion_manifest["inputs"], held_out))
+    whole = Rows(trained, held_out, rows, made, champion_rows)
+    scores, told = judged(whole, challenger, champion, request)
+    pq.write_table(scores, request["scores"])
+    write_reference(make_reference(_matrix(trained, inputs), inputs, challenger.score(rows)), out)
     return {
         "manifest": manifest,
-        "trained_on": cut,
+        "trained_on": trained.num_rows,
         "held_out": held_out.num_rows,
         "latency_p99_ms": _latency_p99_ms(challenger, rows),
-        "null_shares": {name: float(np.isnan(rows[:, index]).mean()) for index, name in enumerate(features)},
+        "null_shares": {name: float(np.isnan(rows[:, index]).mean()) for index, name in enumerate(inputs)},
+        **told,
     }
 
 
-def _cut(table: pa.Table, held_out: float, since: float | None) -> int:
-    """How many of the oldest rows are trained on.
+def own_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
+    """The scorer of an artifact, behind the features that lie beside it; this process may run a team's code."""
+    scorer, manifest = load_scorer(folder)
+    features = own_features(folder, manifest)
+    return (scorer if features is None else WithFeatures(features, scorer)), manifest
 
-    After the world has changed, both sides need rows of the new one: those since then are cut in the middle.
-    """
-    count: int = table.num_rows
-    if since is not None and "time" in table.column_names:
-        seconds = table["time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy() / 1e6
-        recent = int((seconds >= since).sum())
-        if recent >= 2:
-            return count - recent // 2
-    return count - max(1, round(count * held_out))
+
+def _with_features(table: pa.Table, features: Features | None, inputs: list[str], columns: list[str]) -> pa.Table:
+    """The rows with what ``features`` makes of them beside the inputs."""
+    if features is None:
+        return table
+    made = features.matrix(_matrix(table, inputs))
+    for index, name in enumerate(columns):
+        if name in table.column_names:
+            table = table.drop_columns([name])
+        table = table.append_column(name, pa.array(made[:, index], from_pandas=True))
+    return table
 
 
 def _matrix(table: pa.Table, features: list[str]) -> Matrix:

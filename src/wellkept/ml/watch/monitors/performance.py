@@ -8,8 +8,8 @@ import numpy as np
 
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
-from wellkept.ml.contract import LOWER_IS_BETTER
 from wellkept.ml.metrics import METRICS, interval
+from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.ml.watch.base import Floats, Said, Served
 
 SEED = 11
@@ -22,6 +22,7 @@ CALM = 0.5
 class Performance:
     """The contract's primary metric over the newest matured labels, against what the gate promised.
 
+    Of a forecast it is the WAPE; a ranking has none, since a choice says nothing of the one answer before it.
     Only predictions old enough to have their label count, so that missing labels are not taken for mistakes. A drop
     counts when it is as large as the contract says and the bootstrap interval leaves no doubt that there is one.
     The onset is where the running sum of the losses, less their mean, turns upwards (CUSUM).
@@ -31,7 +32,7 @@ class Performance:
     version = "1"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
-        wanted, name = served.contract.monitors.performance, served.contract.metrics.primary
+        wanted, name = served.contract.monitors.performance, served.contract.live_metric
         promised = served.champion.metrics.get(name, float("nan"))
         first = _newest(served, wanted.min_labels)
         if first < 0 or not np.isfinite(promised):
@@ -50,7 +51,7 @@ class Performance:
         return Said(clear=frozenset({print_}))
 
     def _finding(self, served: Served, value: float, band: tuple[float, float], drop: float, first: int) -> Finding:
-        name = served.contract.metrics.primary
+        name = served.contract.live_metric
         promised, count = served.champion.metrics[name], len(served.at) - first
         starts_at = datetime.fromtimestamp(onset(served.at, losses(served.labels, served.scores)), UTC)
         known = served.open.get(fingerprint(self.name, model_id(served.model), name))
@@ -88,7 +89,7 @@ def _newest(served: Served, enough: int) -> int:
     """The row from which on there are enough labels, and enough of the rarer class; -1 where there are too few."""
     if len(served.labels) < enough:
         return -1
-    if served.contract.task == "regression":
+    if served.contract.task != "binary_classification":
         return len(served.labels) - enough
     positive = np.cumsum(served.labels[::-1] > 0)
     rarer = np.minimum(positive, np.arange(1, len(positive) + 1) - positive)

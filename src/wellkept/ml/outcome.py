@@ -1,0 +1,78 @@
+"""What a training run hands to its judges: the held-out rows, and what every model in question said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wellkept.ml.metrics import Array
+from wellkept.ml.sample import Rows, Sample
+
+SLICE, MISSING = "slice:", "missing:"
+"""What the columns of slices, and of scores with an input missing, begin with in the file of scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Scores of challenger and champion (None without one) on the same held-out rows, float64[n] each.
+
+    In a ranking a score is a place; see :class:`wellkept.ml.sample.Sample`.
+    """
+
+    label: Array
+    challenger: Array
+    champion: Array | None
+    latency_p99_ms: float
+    null_shares: Mapping[str, float]
+    baseline: Array | None = None
+    """The simplest model: the season before, what most choose, the mean of the labels."""
+    group: Rows | None = None
+    scale: Array | None = None
+    scale_squared: Array | None = None
+    slices: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    missing: Mapping[str, Array] = field(default_factory=dict)
+    """The challenger's scores when one nullable input is missing in every row."""
+    alone: Mapping[str, float] | None = None
+    """How much each column tells alone: the area under its ROC curve, or its share of the variance. None: unknown."""
+    own: Mapping[str, float] = field(default_factory=dict)
+    """The project's own metrics, without their prefix."""
+
+    @property
+    def sample(self) -> Sample:
+        """The challenger's rows."""
+        return Sample(self.label, self.challenger, self.group, self.scale, self.scale_squared)
+
+
+def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
+    """The outcome in a worker's file of scores and its result."""
+
+    def column(name: str) -> Array | None:
+        return table[name].to_numpy() if name in table.column_names else None
+
+    label, challenger = column("label"), column("challenger")
+    assert label is not None
+    assert challenger is not None
+    starting = {
+        prefix: {name.removeprefix(prefix): table[name] for name in table.column_names if name.startswith(prefix)}
+        for prefix in (SLICE, MISSING)
+    }
+    return Outcome(
+        label=label,
+        challenger=challenger,
+        champion=column("champion"),
+        latency_p99_ms=result["latency_p99_ms"],
+        null_shares=result["null_shares"],
+        baseline=column("baseline"),
+        group=table["group"].to_numpy() if "group" in table.column_names else None,
+        scale=column("scale"),
+        scale_squared=column("scale_squared"),
+        slices={name: np.array(values.to_pylist(), dtype=np.str_) for name, values in starting[SLICE].items()},
+        missing={name: values.to_numpy() for name, values in starting[MISSING].items()},
+        alone=result["alone"],
+        own=result["own"],
+    )

@@ -1,0 +1,132 @@
+"""What a trained model says about the held-out rows, beside all that its judges compare it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.metrics import roc_auc
+from wellkept.ml.outcome import MISSING, SLICE
+from wellkept.ml.project import optional_function
+from wellkept.ml.runtime import Matrix, Scorer
+from wellkept.ml.train.baseline import constant, seasonal
+from wellkept.ml.train.ranking import choices, places, popularity
+
+MOST_INPUTS = 40
+"""So many nullable inputs are tried without, at most."""
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The tables of both sides, and the held-out rows as inputs, as model columns and as the champion's inputs."""
+
+    trained: pa.Table
+    held_out: pa.Table
+    inputs: Matrix
+    columns: Matrix
+    champion_inputs: Matrix
+
+
+def judged(
+    rows: Rows, challenger: Scorer, champion: Scorer | None, request: Mapping[str, Any]
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The table of scores (see :class:`wellkept.ml.outcome.Outcome`) and what goes beside it."""
+    if request["task"] == "ranking":
+        return _ranked(rows, challenger, champion, request)
+    label, past = (_label(table, request["label"]) for table in (rows.held_out, rows.trained))
+    found: dict[str, Any] = {"label": label, "challenger": challenger.score(rows.inputs)}
+    if champion is not None:
+        found["champion"] = champion.score(rows.champion_inputs)
+    if request["task"] == "forecasting":
+        yard = seasonal(rows.trained, rows.held_out, request["item"], request["label"], request["season"])
+        found |= {"baseline": yard.naive, "group": yard.item}
+        found |= {"scale": yard.scale, "scale_squared": yard.scale_squared}
+    else:
+        found["baseline"] = constant(past, request["task"], len(label))
+    for name in request["slices"]:
+        found[f"{SLICE}{name}"] = pa.array([str(value) for value in rows.held_out[name].to_pylist()], pa.string())
+    for name in request["nullable"][:MOST_INPUTS]:
+        without = rows.inputs.copy()
+        without[:, request["features"].index(name)] = np.nan
+        found[f"{MISSING}{name}"] = challenger.score(without)
+    names = request["columns"] or request["features"]
+    alone = {name: _alone(rows.columns[:, i], label, request["task"], found) for i, name in enumerate(names)}
+    own = _own(Path(request["project"]), rows.held_out, label, found["challenger"])
+    return pa.table(found), {"alone": alone, "own": own}
+
+
+def _ranked(
+    rows: Rows, challenger: Scorer, champion: Scorer | None, request: Mapping[str, Any]
+) -> tuple[pa.Table, dict[str, Any]]:
+    what = choices(rows.trained, rows.held_out, request)
+    found = {"label": np.ones(len(what.user)), "challenger": places(challenger.score, what), "group": what.user}
+    if champion is not None:
+        found["champion"] = places(champion.score, what)
+    found["baseline"] = popularity(what)
+    return pa.table(found), {"alone": {}, "own": {}}
+
+
+def _label(table: pa.Table, name: str) -> Floats:
+    return np.asarray(table[name].to_numpy(zero_copy_only=False).astype(np.float64))
+
+
+def _alone(column: Floats, label: Floats, task: str, found: Mapping[str, Any]) -> float:
+    """How much one column tells alone, from 0 to 1: its ROC area, or its squared correlation with the label.
+
+    In a forecast, within the items: that large items stay large is no secret. In a classification of many classes, the
+    share of rows whose class is that of most rows with the same value, over ten ranges of it.
+    """
+    known = np.isfinite(column)
+    column, label = column[known], label[known]
+    if len(label) < 2:
+        return 0.0
+    if task == "binary_classification":
+        area = roc_auc(label, column)
+        return max(area, 1 - area) if np.isfinite(area) else 0.0
+    if task == "multiclass_classification":
+        ranges = np.searchsorted(np.unique(np.quantile(column, np.linspace(0, 1, 11)[1:-1])), column, side="left")
+        kinds = np.unique(label, return_inverse=True)[1]
+        return float(
+            np.array([np.bincount(kinds[ranges == one]).max() for one in np.unique(ranges)]).sum() / len(kinds)
+        )
+    if task == "forecasting":
+        item = found["group"][known]
+        column, label = _within(column, item), _within(label, item)
+    spread = float(column.std() * label.std())
+    return float(np.mean((column - column.mean()) * (label - label.mean())) / spread) ** 2 if spread > 0 else 0.0
+
+
+def _within(values: Floats, item: NDArray[np.int64]) -> Floats:
+    """Values less the mean of their item."""
+    code = np.unique(item, return_inverse=True)[1]
+    return np.asarray(values - (np.bincount(code, values) / np.bincount(code))[code])
+
+
+def _own(project: Path, held_out: pa.Table, label: Floats, score: Floats) -> dict[str, float]:
+    """What the project's own ``metrics(frame)`` says of the held-out rows, with their label and score."""
+    function = optional_function(project / "model.py", "metrics")
+    if function is None:
+        return {}
+    frame = held_out
+    for name, values in (("label", label), ("score", score)):
+        if name in frame.column_names:
+            frame = frame.drop_columns([name])
+        frame = frame.append_column(name, pa.array(values))
+    found = function(frame)
+    if not isinstance(found, Mapping):
+        raise InputError("metrics(frame)", "must return names and numbers", type(found).__name__)
+    told = {}
+    for name, value in found.items():
+        try:
+            told[str(name)] = float(value)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"metrics(frame): {name}", "must be a number", value) from error
+    return told
