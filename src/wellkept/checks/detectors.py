@@ -10,16 +10,19 @@ Each check raises ``BrokenContractError`` naming the detector, the rule and what
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
+from zlib import crc32
 
 import numpy as np
 
-from wellkept.checks.scenes import CHECKOUT, Scene, Story, healthy
+from wellkept.checks.scenes import CHECKOUT, THRESHOLD, Hidden, Scene, Story, healthy, told
 from wellkept.kernel.codec import decode, encode
+from wellkept.kernel.described import described, paragraphs
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
 from wellkept.store.telemetry.window import Window
@@ -41,6 +44,7 @@ class DetectorLike(Protocol[V_contra]):
     def detect(self, view: V_contra, now: datetime) -> Sequence[Finding]: ...
 
 
+_VERSION = re.compile(r"\d+(\.\d+)*")
 _WINDOWS = ("metrics", "red", "exclusive", "logs")
 
 
@@ -92,6 +96,26 @@ def check_names_itself(detector: DetectorLike[V], view_of: Callable[..., V]) -> 
                     "its findings must carry its name and version",
                     (finding.detector, finding.detector_version),
                 )
+
+
+def check_says_what_it_is(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:  # noqa: ARG001 - a check's
+    """Its version is numbers with points; its class says what it does, and what each of its parameters means."""
+    if not _VERSION.fullmatch(detector.version):
+        raise BrokenContractError(
+            detector.name, "its version must be numbers with points between them", detector.version
+        )
+    if not paragraphs(type(detector)):
+        raise BrokenContractError(detector.name, "its class must say in a docstring what it does", type(detector))
+    parameters = getattr(detector, "parameters", None)
+    if parameters is None:
+        return
+    if not is_dataclass(parameters):
+        raise BrokenContractError(detector.name, "its parameters must be a dataclass", type(parameters))
+    for one in described(parameters):
+        if not one.meaning:
+            raise BrokenContractError(detector.name, "each parameter must have its meaning below it", one.name)
+        if one.usual is None:
+            raise BrokenContractError(detector.name, "each parameter must have a usual value", one.name)
 
 
 def check_leaves_input_alone(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:
@@ -152,6 +176,41 @@ def check_bears_nothing(detector: DetectorLike[V], view_of: Callable[..., V]) ->
             raise BrokenContractError(detector.name, f"must say nothing about a view with {name}", found[0].sentence)
 
 
+def check_says_nothing_of_what_is_hidden(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:
+    """Of entities that telemetry is blind to it says nothing, and of the others the same as ever."""
+    for scene in scenes():
+        found = _ask(detector, view_of, scene)
+        blind = sorted({finding.entity for finding in found if finding.entity})
+        for hidden in ([blind[0]], blind) if blind else ():
+            left = _ask(detector, view_of, scene, blind=Hidden(dict.fromkeys(hidden, "gaps")))
+            wrong = [finding for finding in left if finding.entity in hidden]
+            if wrong:
+                raise BrokenContractError(
+                    detector.name, "must say nothing of what telemetry is blind to", wrong[0].sentence
+                )
+            others = [finding for finding in found if finding.entity not in hidden]
+            _expect_same(detector, others, left, "what is hidden must not change what is said of the rest")
+
+
+def check_parts_are_the_whole(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:
+    """Asked about some entities and about all others, it says together what it says of all: work can be shared."""
+    for scene in scenes():
+        whole = _ask(detector, view_of, scene)
+        parts = [_ask(detector, view_of, _with_windows(scene, _part(index, 3))) for index in range(3)]
+        together = sorted((finding for part in parts for finding in part), key=lambda finding: finding.fingerprint)
+        _expect_same(detector, whole, together, "what it says of parts must be what it says of the whole")
+
+
+def check_bears_no_scores(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:
+    """Where no baseline is kept, it speaks by the windows alone, or not at all."""
+    for scene in scenes():
+        windows = {name: getattr(scene, name) for name in _WINDOWS}
+        try:
+            list(detector.detect(view_of(**windows, step_s=scene.step_s, graph=scene.graph), scene.now))
+        except Exception as error:
+            raise BrokenContractError(detector.name, "must bear a view without scores", error) from error
+
+
 def check_is_quiet_in_health(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:
     """A healthy shop gives no findings, with any of ten seeds."""
     for seed in range(10):
@@ -196,12 +255,16 @@ def check_work_is_bounded(detector: DetectorLike[V], view_of: Callable[..., V]) 
 
 CHECKS: tuple[Callable[[DetectorLike[Any], Callable[..., Any]], None], ...] = (
     check_names_itself,
+    check_says_what_it_is,
     check_findings_are_whole,
     check_leaves_input_alone,
     check_same_input_same_result,
     check_keeps_no_state,
     check_order_of_series_is_irrelevant,
     check_bears_nothing,
+    check_bears_no_scores,
+    check_says_nothing_of_what_is_hidden,
+    check_parts_are_the_whole,
     check_is_quiet_in_health,
     check_work_is_bounded,
 )
@@ -209,17 +272,20 @@ CHECKS: tuple[Callable[[DetectorLike[Any], Callable[..., Any]], None], ...] = (
 
 
 def _ask(
-    detector: DetectorLike[V], view_of: Callable[..., V], scene: Scene, now: datetime | None = None
+    detector: DetectorLike[V],
+    view_of: Callable[..., V],
+    scene: Scene,
+    now: datetime | None = None,
+    blind: Hidden | None = None,
 ) -> list[Finding]:
-    view = view_of(
-        metrics=scene.metrics,
-        red=scene.red,
-        exclusive=scene.exclusive,
-        logs=scene.logs,
-        step_s=scene.step_s,
-        graph=scene.graph,
-    )
-    return list(detector.detect(view, now or scene.now))
+    """What it says with the scores of a baseline beside the windows."""
+    windows = {name: getattr(scene, name) for name in _WINDOWS}
+    plain = {**windows, "step_s": scene.step_s, "graph": scene.graph}
+    if blind is not None:
+        plain["blind"] = blind
+    scores = {name: told(window) for name, window in windows.items() if len(window.times)}
+    levels = {name: np.full(len(windows[name].series), THRESHOLD, np.float32) for name in scores}
+    return list(detector.detect(view_of(**plain, scores=scores, thresholds=levels), now or scene.now))
 
 
 def _seconds(detector: DetectorLike[V], view_of: Callable[..., V], scene: Scene) -> float:
@@ -247,6 +313,14 @@ def _with_windows(scene: Scene, edit: Callable[[Window], Window]) -> Scene:
         exclusive=edit(scene.exclusive),
         logs=edit(scene.logs),
     )
+
+
+def _part(index: int, count: int) -> Callable[[Window], Window]:
+    def cut(window: Window) -> Window:
+        columns = [j for j, info in enumerate(window.series) if crc32(info.entity.encode()) % count == index]
+        return Window(window.times, window.values[:, columns], tuple(window.series[j] for j in columns))
+
+    return cut
 
 
 def _shuffled(window: Window, random: np.random.Generator) -> Window:

@@ -65,6 +65,51 @@ class Scene:
         return datetime.fromtimestamp(float(self.metrics.times[-1]), UTC)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What a baseline would say of the newest steps of a window: the fields of ``ops.detect.baseline.Scores``."""
+
+    sudden: NDArray[np.float32]
+    unusual: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    ready: NDArray[np.bool_]
+    standard: NDArray[np.float32] | None = None
+    blame: NDArray[np.float32] | None = None
+
+
+THRESHOLD = 5.0
+"""What a score of a scene must reach to be worth a word."""
+_TOLD_STEPS = 6
+
+
+def told(window: Window) -> Told:
+    """Scores by how far a value lies outside those of the first three quarters: 10 for their whole range."""
+    newest, older = window.values[-_TOLD_STEPS:], window.values[: len(window.times) * 3 // 4]
+    filled = np.where(np.isfinite(older), older, np.nan)
+    seen: NDArray[np.bool_] = np.asarray(np.isfinite(older).any(axis=0))
+    low, high = np.full(seen.shape, np.nan), np.full(seen.shape, np.nan)
+    if seen.any():
+        low[seen], high[seen] = np.nanmin(filled[:, seen], axis=0), np.nanmax(filled[:, seen], axis=0)
+    with np.errstate(invalid="ignore"):
+        outside = np.maximum(np.maximum(newest - high, low - newest), 0.0)
+        strength = np.nan_to_num(10.0 * outside / np.maximum(high - low, 1e-9 + 0.01 * np.abs(high)), posinf=0.0)
+    strength = np.minimum(strength, 40.0).astype(np.float32)
+    bands = [np.broadcast_to(edge, strength.shape).astype(np.float32) for edge in (low, high)]
+    return Told(strength, np.zeros_like(strength), bands[0], bands[1], seen, strength, strength)
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Blind spots: the fields of ``ops.detect.blind.Blind``."""
+
+    entities: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    def hides(self, entity: str, metric: str) -> bool:
+        return entity in self.entities or metric in self.metrics
+
+
 @dataclass(slots=True)
 class Story:
     """Builds a scene series by series. All noise comes from ``seed``."""

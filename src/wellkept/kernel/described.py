@@ -46,8 +46,8 @@ def meanings(kind: type) -> dict[str, str]:
 
 
 def paragraphs(kind: type) -> list[str]:
-    """The paragraphs of a class's own docstring, each on one line."""
-    text = inspect.cleandoc(kind.__doc__ or "")
+    """The paragraphs of a class's docstring, or of the one that it is made from, each on one line."""
+    text = inspect.getdoc(kind) or ""
     return [_plain(part) for part in text.split("\n\n") if part.strip()]
 
 

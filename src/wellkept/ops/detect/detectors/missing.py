@@ -57,7 +57,8 @@ class MissingData:
             return [self._all_silent(window, reports, max(silent.values()))]
         found = [self._missing(window, reports, entity, last) for entity, last in silent.items() if entity not in down]
         found.extend(self._still_silent(view, reports, {*silent, *down}))
-        return sorted([*down.values(), *found], key=lambda finding: finding.fingerprint)
+        told = [finding for finding in (*down.values(), *found) if finding.entity not in view.blind.entities]
+        return sorted(told, key=lambda finding: finding.fingerprint)
 
     def _still_silent(self, view: View, reports: _Reports, said: set[str]) -> list[Finding]:
         """Silence that outlasts the window does not end by that; it ends with a word, or when the graph forgets."""
