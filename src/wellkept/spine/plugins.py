@@ -18,7 +18,12 @@ TABLE: dict[str, dict[str, str]] = {
         "variance": "wellkept.ops.detect.detectors.variance:Variance",
         "traffic": "wellkept.ops.detect.detectors.traffic:Traffic",
         "certificate": "wellkept.ops.detect.detectors.certificate:Certificate",
+        "blind": "wellkept.ops.detect.detectors.blind:BlindSpot",
         "missing": "wellkept.ops.detect.detectors.missing:MissingData",
+        "pattern_new": "wellkept.ops.detect.detectors.pattern_new:NewPattern",
+        "pattern_rate": "wellkept.ops.detect.detectors.pattern_rate:PatternRate",
+        "pattern_vanished": "wellkept.ops.detect.detectors.pattern_vanished:VanishedPattern",
+        "pattern_parameter": "wellkept.ops.detect.detectors.pattern_parameter:PatternParameter",
     },
     "clue": {
         "headroom": "wellkept.ops.diagnose.clues.headroom:HeadroomClue",
