@@ -224,6 +224,7 @@ class Replay:
                 waiting.pop(0).result()
         for future in waiting:
             future.result()
+        self.telemetry.points.settle()
 
     def tick(self) -> None:
         """One look at the present moment of the clock, by every stage in turn."""

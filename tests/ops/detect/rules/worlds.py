@@ -65,6 +65,7 @@ class World:
             last = round((START_S + index * every_s) * 1000)
             body += request_of([(named, value)], last)
         self.telemetry.remote.insert(Version.V1, [body], last * 1_000_000)
+        self.telemetry.points.settle()
 
     def tick(self, second: float) -> None:
         """Look at the rules at a moment."""

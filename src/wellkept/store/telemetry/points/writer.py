@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -95,6 +96,15 @@ class PointWriter:
     def status(self) -> dict[str, object]:
         """How many series there are, what was refused, and how far senders' clocks are off."""
         return {"series": self._guard.count, "refused": dict(self._guard.refused), "skew": self.skew.status()}
+
+    def settle(self) -> None:
+        """Write down now when series were last seen: for who stores hours in seconds and then asks for them.
+
+        A failure is logged, and made up for with later points.
+        """
+        with self._lock:
+            self._refreshed_at = -math.inf
+        self._refresh()
 
     def _recognised(self, points: Points, is_timely: NDArray[np.bool_], describe: Describe) -> tuple[Ids, list[str]]:
         """The series of each point, after those of timely points that were not known have been described.
