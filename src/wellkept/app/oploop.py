@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wellkept.app.detectors import detectors, switched_off
 from wellkept.app.rules import Rules
@@ -44,6 +44,7 @@ class OpsLoop:
             platform.feedback,
             Patterns(platform.telemetry.patterns, settings.detect.step_s),
         )
+        self.detect.watch(self._counted)
         off = [load("detector")[name] for name in switched_off(settings.detectors)]
         self.explained = Explained(self.detect, platform.stream, platform.clock, settings.detect, off)
         self.rules = Rules(
@@ -60,6 +61,11 @@ class OpsLoop:
             platform.telemetry, platform.topology, platform.stream, clues, settings.diagnose
         )
         self._remediate: Remediate | None = None
+
+    def _counted(self) -> dict[str, Any]:
+        """What the doors counted since the start, as far as it tells of blind spots."""
+        platform = self._platform
+        return {**platform.telemetry.points.status(), "duplicates": sum(platform.ingest.duplicates().values())}
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,14 +14,37 @@ class Cause(StrEnum):
     """Steps are missing between steps that came."""
     FROZEN = "frozen"
     """Everything stands still that used to move."""
-    LATE = "late"
-    """What comes, comes long after it was measured."""
-    SKEW = "skew"
-    """The sender's clock is wrong."""
-    REPEATS = "repeats"
+    PARTLY = "partly silent"
+    """Most series of something that still speaks do not come any more."""
+    SKEW = "clock skew"
+    """A sender's clock is ahead."""
+    LATE = "late data"
+    """What comes is refused, because it is too old."""
+    REPEATS = "duplicates"
     """The same requests come again and again."""
-    CROWDED = "crowded"
-    """There are more series than are let in or can be looked at."""
+    CROWDED = "cardinality"
+    """There are more series than are let in."""
+
+
+HIDING = frozenset({Cause.GAPS, Cause.FROZEN})
+"""Causes for which nothing at all is said of an entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One blind spot: of an entity, or of the platform as a whole where there is none.
+
+    ``since_s``: seconds since the epoch; ``what``: the sentence after its subject; ``share``: how much is hidden, in
+    [0, 1]; ``is_loss``: whether data is lost by it; ``detail`` tells spots of one cause apart.
+    """
+
+    entity: str
+    cause: Cause
+    since_s: float
+    what: str
+    share: float = 1.0
+    is_loss: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +52,18 @@ class Blind:
     """What telemetry is wrong about now.
 
     ``entities``: by entity why it is blind; detectors say nothing of any of its series, and what is open stays open.
-    ``metrics``: by name of a metric, of whatever entity.
+    ``metrics``: by name of a metric, of whatever entity. ``spots``: all that is known, also what hides nothing.
     """
 
     entities: Mapping[str, Cause] = field(default_factory=dict)
     metrics: Mapping[str, Cause] = field(default_factory=dict)
+    spots: tuple[Spot, ...] = ()
+
+    @classmethod
+    def of(cls, spots: Iterable[Spot]) -> Blind:
+        """What is hidden by these spots."""
+        known = tuple(sorted(spots, key=lambda spot: (spot.entity, spot.cause)))
+        return cls({spot.entity: spot.cause for spot in known if spot.entity and spot.cause in HIDING}, {}, known)
 
     def hides(self, entity: str, metric: str) -> bool:
         """Whether nothing is to be said of a series."""

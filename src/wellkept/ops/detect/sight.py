@@ -12,6 +12,8 @@ from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.errors import StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.blind import Blind
+from wellkept.ops.detect.blindness import Counted, Doors, spots_of
 from wellkept.ops.detect.feed import Fed, Feed, Windows
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.learned import Floats, Learned, Memory
@@ -68,6 +70,7 @@ class Sight:
         self._patterns = patterns if settings.shard_index == 0 else None
         self._feed = Feed(telemetry, settings)
         self._days = LongView(telemetry.metrics, settings)
+        self._doors = Doors()
         self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
         self._restored = False
         self._saved_at: datetime | None = None
@@ -93,11 +96,16 @@ class Sight:
             graph=self._topology.graph(now),
             open={finding.fingerprint: finding for finding in open_ones},
             long=self._days.at(now, fed.metrics.series),
+            blind=Blind.of([*spots_of(fed.metrics), *self._doors.spots(now.timestamp())]),
             scores=self._learned.scores(fed),
             thresholds=self._thresholds(fed, judged),
             deploys=dict(self._deploys),
             patterns=self._lines(fed, now),
         )
+
+    def watch(self, counted: Counted) -> None:
+        """Ask the doors at each look what they have counted."""
+        self._doors = Doors(counted)
 
     def save(self) -> None:
         """Write down what was learned. A disk that is full is logged: detection goes on without."""

@@ -14,6 +14,7 @@ from wellkept.kernel.feedback import Feedback
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
+from wellkept.ops.detect.blindness import Counted
 from wellkept.ops.detect.feed import Windows, heard
 from wellkept.ops.detect.judged import REMEMBERED_S, Judged
 from wellkept.ops.detect.learned import Memory
@@ -89,6 +90,10 @@ class DetectRunner:
         self.tallies = {detector.name: Tally() for detector in self.detectors}
         self.view: View | None = None
         """What was looked at last."""
+
+    def watch(self, counted: Counted) -> None:
+        """Ask the doors of the platform at each look what they have counted; it tells of blind spots."""
+        self._sight.watch(counted)
 
     def tick(self, now: datetime) -> DetectReport:
         """Look once at the window that ends at the last whole step before ``now``."""

@@ -1,0 +1,60 @@
+"""Says where telemetry itself is wrong, so that nobody takes the quiet there for health."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.blind import HIDING, Spot
+from wellkept.ops.detect.catalogue import duration
+from wellkept.ops.detect.signals import moment
+from wellkept.ops.detect.words import capital, named
+
+
+class BlindSpot:
+    """One finding for each blind spot: gaps, values that stand still, series that are gone, clocks that are ahead, late
+    data, duplicates, refused series.
+
+    While an entity comes with gaps or stands still, all other detectors say nothing of it. Information; a warning
+    where data is lost. It never abstains.
+    """
+
+    name = "blind"
+    version = "1"
+
+    def __init__(self, settings: DetectSettings | None = None) -> None:
+        self._settings = settings or DetectSettings()
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:
+        spots = getattr(view.blind, "spots", ())
+        found = {finding.fingerprint: finding for finding in (self._finding(spot, now) for spot in spots)}
+        return [found[key] for key in sorted(found)]
+
+    def _finding(self, spot: Spot, now: datetime) -> Finding:
+        starts_at = min(now, moment(spot.since_s))
+        lasted = (now - starts_at).total_seconds()
+        about = named(spot.entity) if spot.entity else "the platform"
+        hides = "; no other detector judges it meanwhile" if spot.cause in HIDING else ""
+        return Finding(
+            fingerprint=fingerprint(self.name, spot.entity, spot.cause.value, spot.detail),
+            detector=self.name,
+            detector_version=self.version,
+            entity=spot.entity,
+            kind=FindingKind.DATA_QUALITY,
+            severity=Severity.WARNING if spot.is_loss else Severity.INFO,
+            score=round(min(1.0, max(0.0, spot.share)), 6),
+            score_meaning="share of what should be seen that is not",
+            starts_at=starts_at,
+            sentence=(
+                f"Blind spot ({spot.cause.value}) at {about} since {starts_at:%H:%M:%S} UTC ({duration(lasted)}): "
+                f"{spot.what}{hides}."
+            ),
+            evidence=(Evidence("telemetry", values={"share": spot.share}),),
+            attributes={
+                "title": f"{capital(about)}: {spot.cause.value}",
+                "blind": "yes",
+                "symptom": "",
+                "resource": "",
+            },
+        )
