@@ -1,0 +1,130 @@
+"""Telemetry health first: blind spots are found, said, and keep other detectors quiet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wellkept.checks import detectors as suite
+from wellkept.checks.scenes import CHECKOUT, PAYMENTS, Scene, Story, healthy
+from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.ops.detect.base import View
+from wellkept.ops.detect.blind import Blind, Cause
+from wellkept.ops.detect.blindness import LASTS_S, STILL, Doors, spots_of
+from wellkept.ops.detect.detectors.blind import BlindSpot
+from wellkept.ops.detect.detectors.robust import RobustAnomaly
+
+NAMES = ("process.cpu.utilization", "app.load", "app.latency", "app.queue")
+
+
+def speaking(story: Story, entity: str, edit: object = None) -> None:
+    for name in NAMES:
+        values = story.noise(0.5, 0.05)
+        if callable(edit):
+            edit(values, name)
+        story.metric(entity, name, values)
+
+
+def view_of(scene: Scene) -> View:
+    return View(
+        scene.metrics,
+        scene.red,
+        scene.exclusive,
+        scene.logs,
+        scene.step_s,
+        scene.graph,
+        blind=Blind.of(spots_of(scene.metrics)),
+    )
+
+
+def told(story: Story) -> list[tuple[str, Cause]]:
+    return [(spot.entity, spot.cause) for spot in Blind.of(spots_of(story.scene().metrics)).spots]
+
+
+def frozen(values: NDArray[np.float64], name: str) -> None:
+    values[150:] = values[150]
+
+
+def gaps(values: NDArray[np.float64], name: str) -> None:
+    values[152:180:2] = np.nan
+    values[155:175] = np.nan
+
+
+def partly(values: NDArray[np.float64], name: str) -> None:
+    if name != NAMES[0]:
+        values[140:] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("edit", "cause"), [(frozen, Cause.FROZEN), (gaps, Cause.GAPS), (partly, Cause.PARTLY)], ids=str
+)
+def test_one_entity_is_blind_and_the_others_are_not(edit: object, cause: Cause) -> None:
+    story = Story()
+    speaking(story, CHECKOUT)
+    speaking(story, PAYMENTS, edit)
+    assert told(story) == [(PAYMENTS, cause)]
+
+
+def test_frozen_values_are_said_and_keep_others_quiet() -> None:
+    def high(values: NDArray[np.float64], name: str) -> None:
+        values[150:] = 0.99
+
+    story = Story()
+    speaking(story, CHECKOUT)
+    speaking(story, PAYMENTS, high)
+    view = view_of(story.scene())
+    now = story.scene().now
+    assert RobustAnomaly().detect(replace(view, blind=Blind()), now) != []
+    assert RobustAnomaly().detect(view, now) == []
+    (finding,) = BlindSpot().detect(view, now)
+    assert (finding.entity, finding.kind, finding.severity) == (PAYMENTS, FindingKind.DATA_QUALITY, Severity.INFO)
+    assert finding.attributes["blind"] == "yes"
+    assert finding.sentence == (
+        "Blind spot (frozen) at service shop/payments since 08:25:00 UTC (5 min): all 4 of its series that used to "
+        "move repeat their last values; no other detector judges it meanwhile."
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_health_has_no_blind_spots(seed: int) -> None:
+    assert told(healthy(Story(seed=seed))) == []
+
+
+def test_a_service_without_traffic_is_not_frozen() -> None:
+    story = Story()
+    for name in NAMES:
+        story.metric(CHECKOUT, name, np.where(story.clock < 180 - STILL - 5, story.noise(9.0, 1.0), 0.0), "1/s")
+    assert told(story) == []
+
+
+def test_silence_is_no_gap() -> None:
+    def silent(values: NDArray[np.float64], name: str) -> None:
+        values[160:] = np.nan
+
+    story = Story()
+    speaking(story, CHECKOUT)
+    speaking(story, PAYMENTS, silent)
+    assert told(story) == []
+
+
+def test_doors_tell_of_what_grows_and_stop_some_time_after() -> None:
+    counts = {"refused": {"series_of_metric": 3}, "skew": {"points_ahead": 0, "points_too_late": 0}, "duplicates": 4}
+    doors = Doors(lambda: counts)
+    assert doors.spots(0.0) == []
+    counts["refused"] = {"series_of_metric": 10}
+    counts["duplicates"] = 5
+    spots = doors.spots(10.0)
+    assert [(spot.cause, spot.is_loss) for spot in spots] == [(Cause.CROWDED, True), (Cause.REPEATS, False)]
+    assert spots[0].what == "7 new series were refused by the limit series_of_metric"
+    view = replace(view_of(Story().scene()), blind=Blind.of(spots))
+    severities = {finding.severity for finding in BlindSpot().detect(view, Story().scene().now)}
+    assert severities == {Severity.WARNING, Severity.INFO}
+    assert len(doors.spots(10.0 + LASTS_S - 1)) == 2
+    assert doors.spots(10.0 + LASTS_S) == []
+
+
+def test_it_holds_the_contract() -> None:
+    assert len(suite.check_detector(BlindSpot(), View)) == len(suite.CHECKS)
