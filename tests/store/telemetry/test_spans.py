@@ -180,3 +180,48 @@ def test_the_latest_first_and_what_is_asked_for(telemetry: Telemetry) -> None:
     assert recent(slower_than_s=0.1) == [3, 2, 1]
     assert recent(slower_than_s=0.2) == [2]
     assert recent(entity=PAYMENTS, errors_only=True, slower_than_s=1) == []
+
+
+def parts(window: Window, name: str, attribute: str) -> dict[tuple[str, str], list[float]]:
+    return {
+        (series.entity, series.attributes[attribute]): [float(value) for value in window.values[:, index]]
+        for index, series in enumerate(window.series)
+        if series.name == name
+    }
+
+
+def test_endpoints_by_their_route_with_their_own_time(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 1.0, http_route="/cart/{id}", http_request_method="GET")
+    put_span(telemetry, "shop/checkout", 1.1, 0.75, kind="Client", span=2, parent=1)
+    put_span(telemetry, "shop/checkout", 12, 0.2, trace=2, status="Error", http_route="/pay")
+    window = telemetry.spans.endpoints(at(0), at(20), 10)
+    cart, pay = (CHECKOUT, "GET /cart/{id}"), (CHECKOUT, "/pay")
+    assert parts(window, "endpoint.rate", "span.endpoint") == {
+        cart: pytest.approx([0.1, math.nan], nan_ok=True),
+        pay: pytest.approx([math.nan, 0.1], nan_ok=True),
+    }
+    assert parts(window, "endpoint.errors", "span.endpoint")[pay][1] == pytest.approx(0.1)
+    assert parts(window, "endpoint.duration.p95", "span.endpoint")[cart][0] == pytest.approx(1.0, rel=0.01)
+    assert parts(window, "endpoint.exclusive.p90", "span.endpoint")[cart][0] == pytest.approx(0.25, rel=0.01)
+
+
+def test_many_endpoints_are_bounded_and_ids_make_none(telemetry: Telemetry) -> None:
+    for number in range(12):
+        put_span(telemetry, "shop/checkout", 1, 0.1, trace=number + 1, http_route=f"/{'abcdefghijkl'[number]}")
+    put_span(telemetry, "shop/checkout", 2, 0.1, trace=20, http_route="/a")
+    found = parts(telemetry.spans.endpoints(at(0), at(10), 10, most=3), "endpoint.rate", "span.endpoint")
+    assert found == {(CHECKOUT, name): pytest.approx([rate]) for name, rate in
+                     {"/a": 0.2, "/b": 0.1, "/c": 0.1, "other": 0.9}.items()}  # fmt: skip
+
+
+def test_calls_between_services_by_step(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.5, kind="Client", span=1)
+    put_span(telemetry, "shop/payments", 1.1, 0.3, span=2, parent=1)
+    put_span(telemetry, "shop/checkout", 13, 0.7, kind="Client", span=3, trace=2, status="Error", peer_service="ledger")
+    window = telemetry.spans.calls(at(0), at(20), 10)
+    payments, ledger = (CHECKOUT, PAYMENTS), (CHECKOUT, "service:shop/ledger")
+    assert parts(window, "call.duration.p95", "span.callee") == {
+        payments: pytest.approx([0.5, math.nan], nan_ok=True),
+        ledger: pytest.approx([math.nan, 0.7], nan_ok=True),
+    }
+    assert parts(window, "call.errors", "span.callee")[ledger][1] == pytest.approx(0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -71,6 +71,17 @@ def by_entity(rows: pa.Table, grid: Grid, kinds: Sequence[Derived]) -> Window:
         for kind in kinds
     )
     return Window(grid.times, values.reshape(grid.count, -1), series)
+
+
+def by_part(rows: pa.Table, grid: Grid, kinds: Sequence[Derived], attribute: str) -> Window:
+    """The same by entity and part of it (``part``), which each series names in an attribute."""
+    window = by_entity(rows, grid, kinds)
+    parts = [part for part in rows["part"].to_pylist() for _ in kinds]
+    series = tuple(
+        replace(info, id=derived_id(info.name, f"{info.entity}\x1f{part}"), attributes={attribute: part})
+        for info, part in zip(window.series, parts, strict=True)
+    )
+    return Window(window.times, window.values, series)
 
 
 def derived_id(name: str, entity: str) -> int:

@@ -7,9 +7,12 @@ from datetime import datetime
 import pyarrow as pa
 
 from wellkept.store.telemetry.engine import Engine
-from wellkept.store.telemetry.grid import Derived, Grid, by_entity, millis
+from wellkept.store.telemetry.grid import Derived, Grid, by_entity, by_part, millis
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import Window
+
+MOST_PARTS = 50
+"""So many endpoints of a service, and callees of a caller, stand by themselves."""
 
 
 class Spans:
@@ -44,6 +47,37 @@ class Spans:
         grid = Grid.of(start, end, step_s)
         rows = self._engine.query(load("queries/exclusive.sql"), grid.parameters)
         return by_entity(rows, grid, (Derived("p90s", "span.exclusive.p90", "s"),))
+
+    def endpoints(self, start: datetime, end: datetime, step_s: float, most: int = MOST_PARTS) -> Window:
+        """What services answered by endpoint, which is the attribute ``span.endpoint`` of each series.
+
+        Series ``endpoint.rate``, ``endpoint.errors`` (per second), ``endpoint.duration.p95`` and
+        ``endpoint.exclusive.p90`` (seconds; see ``exclusive``) of the ``most`` endpoints of each service with the most
+        answers in all of the time; the others are one, called ``other``. Durations are within one per cent.
+        """
+        grid = Grid.of(start, end, step_s)
+        rows = self._engine.query(load("queries/endpoints.sql"), {**grid.parameters, "most": most})
+        kinds = (
+            Derived("calls", "endpoint.rate", "1/s", grid.step_s),
+            Derived("errors", "endpoint.errors", "1/s", grid.step_s),
+            Derived("p95s", "endpoint.duration.p95", "s"),
+            Derived("own_p90s", "endpoint.exclusive.p90", "s"),
+        )
+        return by_part(rows, grid, kinds, "span.endpoint")
+
+    def calls(self, start: datetime, end: datetime, step_s: float, most: int = MOST_PARTS) -> Window:
+        """Calls between services by step: series of the caller, with the callee's entity as ``span.callee``.
+
+        Series ``call.rate``, ``call.errors`` (per second) and ``call.duration.p95`` (seconds), as the caller saw them.
+        """
+        grid = Grid.of(start, end, step_s)
+        rows = self._engine.query(load("queries/calls.sql"), {**grid.parameters, "most": most})
+        kinds = (
+            Derived("calls", "call.rate", "1/s", grid.step_s),
+            Derived("errors", "call.errors", "1/s", grid.step_s),
+            Derived("p95s", "call.duration.p95", "s"),
+        )
+        return by_part(rows, grid, kinds, "span.callee")
 
     def edges(self, start: datetime, end: datetime) -> pa.Table:
         """Calls between services: ``source``, ``target`` (entity ids), ``calls``, ``errors`` (as the caller saw them),

@@ -1,0 +1,56 @@
+-- Calls between services by step, as the caller saw them: one row for each caller and callee, its steps as arrays.
+-- Of each caller only so many callees stand by themselves, those with the most calls.
+WITH spans AS
+(
+    SELECT
+        TraceId, SpanId, ParentSpanId, ServiceEntity, SpanKind, StatusCode, Duration,
+        toInt64(intDiv(toUnixTimestamp64Milli(Timestamp) - {start:Int64}, {step:Int64})) AS step,
+        SpanAttributes['service.peer.name'] AS new_peer,
+        if(new_peer = '', SpanAttributes['peer.service'], new_peer) AS peer,
+        if(
+            peer = '',
+            '',
+            concat('service:', if(ResourceAttributes['service.namespace'] = '', '', concat(ResourceAttributes['service.namespace'], '/')), peer)
+        ) AS named
+    FROM otel_traces
+    WHERE Timestamp >= fromUnixTimestamp64Milli({start:Int64}) AND Timestamp < fromUnixTimestamp64Milli({end:Int64})
+        AND ServiceEntity != ''
+    LIMIT 1 BY TraceId, SpanId
+)
+SELECT
+    entity,
+    part,
+    groupArray(step) AS steps,
+    groupArray(calls) AS calls,
+    groupArray(errors) AS errors,
+    groupArray(p95) AS p95s
+FROM
+(
+    SELECT
+        source AS entity,
+        target AS part,
+        step,
+        count() AS calls,
+        countIf(is_error) AS errors,
+        quantileExact(0.95)(taken) / 1e9 AS p95
+    FROM
+    (
+        SELECT
+            caller.ServiceEntity AS source,
+            caller.step AS step,
+            callee.SpanId != '' AS is_answered,
+            caller.SpanKind = 'Client' AS is_client,
+            if(is_answered, callee.ServiceEntity, caller.named) AS target,
+            if(is_client, caller.StatusCode, callee.StatusCode) = 'Error' AS is_error,
+            toInt64(if(is_client, caller.Duration, callee.Duration)) AS taken
+        FROM spans AS caller
+        LEFT JOIN (SELECT * FROM spans WHERE SpanKind IN ('Server', 'Consumer') AND ParentSpanId != '') AS callee
+            ON callee.TraceId = caller.TraceId AND callee.ParentSpanId = caller.SpanId
+        WHERE is_answered OR is_client
+    )
+    WHERE target != '' AND target != source
+    GROUP BY entity, part, step
+)
+GROUP BY entity, part
+ORDER BY entity, arraySum(calls) DESC, part
+LIMIT {most:UInt32} BY entity
