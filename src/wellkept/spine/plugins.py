@@ -10,6 +10,7 @@ TABLE: dict[str, dict[str, str]] = {
         "anomaly": "wellkept.ops.detect.detectors.anomaly:Anomaly",
         "entity": "wellkept.ops.detect.detectors.entity:EntityAnomaly",
         "robust": "wellkept.ops.detect.detectors.robust:RobustAnomaly",
+        "endpoint": "wellkept.ops.detect.detectors.endpoint:EndpointAnomaly",
         "exhaustion": "wellkept.ops.detect.detectors.exhaustion:Exhaustion",
         "leak": "wellkept.ops.detect.detectors.leak:Leak",
         "flat": "wellkept.ops.detect.detectors.flat:Flat",

@@ -69,6 +69,11 @@ class Recording:
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:
         return _cut(self.scene.red, start, end, step_s)
 
+    def endpoints(self, start: datetime, end: datetime, step_s: float) -> Window:
+        return _cut(Window(self.scene.red.times, self.scene.red.values[:, :0], ()), start, end, step_s)
+
+    calls = endpoints
+
     def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
         return _cut(self.scene.exclusive, start, end, step_s)
 

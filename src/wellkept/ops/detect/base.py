@@ -129,7 +129,9 @@ class View:
     of. ``scores``: what the baseline says of the newest steps, by the name of the
     window (``metrics``, ``red``, ``exclusive``, ``logs``); arrays [K, S] for its last K steps and its S series. Empty
     where no baseline is kept. ``thresholds``: the least score [S] of the same series that is worth a word; it follows
-    from the budget of false alarms and from feedback. ``deploys``: the last deploy of an entity, for some hours.
+    from the budget of false alarms and from feedback. ``endpoints``, ``calls``: what services answered by endpoint, and
+    their calls to each other (``Spans.endpoints``, ``Spans.calls``), where there are spans. ``deploys``: the last
+    deploy of an entity, for some hours.
     """
 
     metrics: Window
@@ -144,6 +146,8 @@ class View:
     scores: Mapping[str, Scores] = field(default_factory=dict)
     thresholds: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     deploys: Mapping[str, Change] = field(default_factory=dict)
+    endpoints: Window | None = None
+    calls: Window | None = None
     patterns: Window | None = None
     """Lines of log patterns on the same grid (``ops/detect/patterns/series.py`` says what its series are)."""
 

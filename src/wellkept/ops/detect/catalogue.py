@@ -245,6 +245,11 @@ MEANINGS: tuple[Meaning, ...] = (
         resource="queue",
         anomaly=False,
     ),
+    Meaning("endpoint.duration.p95", "the slowest twentieth of requests", "s", Bad.UP, 0.1, share=1.0, symptom=True),
+    Meaning("endpoint.exclusive.p90", "time spent in the service itself", "s", Bad.UP, 0.05, share=1.0),
+    Meaning("endpoint.errors", "failed requests per second", "1/s", Bad.UP, 0.2, share=1.0, counts=True, symptom=True),
+    Meaning("call.duration.p95", "the slowest twentieth of requests", "s", Bad.UP, 0.1, share=1.0),
+    Meaning("call.errors", "failed requests per second", "1/s", Bad.UP, 0.2, share=1.0, counts=True),
     *_quotas(),
     *EXPORTERS,
 )

@@ -18,6 +18,7 @@ from wellkept.ops.detect.feed import Fed, Feed, Windows
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.learned import Floats, Learned, Memory
 from wellkept.ops.detect.longview import LongView
+from wellkept.ops.detect.parts import Parts
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
 
@@ -70,7 +71,7 @@ class Sight:
         self._patterns = patterns if settings.shard_index == 0 else None
         self._feed = Feed(telemetry, settings)
         self._days = LongView(telemetry.metrics, settings)
-        self._doors = Doors()
+        self._doors, self._spans, self._parts = Doors(), telemetry.spans, Parts(settings)
         self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
         self._restored = False
         self._saved_at: datetime | None = None
@@ -87,6 +88,7 @@ class Sight:
         """
         settings = self._settings
         fed = self._move(int(now.timestamp() // settings.step_s) - settings.lag_steps, now)
+        endpoints, calls = self._of_traces(fed)
         return View(
             metrics=fed.metrics,
             red=fed.red,
@@ -100,6 +102,8 @@ class Sight:
             scores=self._learned.scores(fed),
             thresholds=self._thresholds(fed, judged),
             deploys=dict(self._deploys),
+            endpoints=endpoints,
+            calls=calls,
             patterns=self._lines(fed, now),
         )
 
@@ -160,6 +164,12 @@ class Sight:
         except StoreError as error:
             _log.warning("log patterns are not looked at: %s", error)
             return None
+
+    def _of_traces(self, fed: Fed) -> tuple[Window | None, Window | None]:
+        """Endpoints and calls, where there are spans at all."""
+        if not fed.exclusive.series:
+            return None, None
+        return self._parts.moved(self._spans, round(self._until / self._settings.step_s))
 
     def _since(self, end: int) -> int | None:
         """From which step on the first look reads: after what was learned before, or as far back as is worth it."""

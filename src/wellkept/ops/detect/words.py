@@ -41,6 +41,8 @@ def named(entity: str) -> str:
 def which(info: SeriesInfo) -> tuple[str, ...]:
     """What tells a series from others of its entity, as words: ``pod web-1``. Empty where the entity says it all."""
     told = [f"{word} {info.attributes[label]}" for label, word in _TELLING if info.attributes.get(label)]
+    if callee := info.attributes.get("span.callee"):
+        told.append(f"calls to {bare(callee)}")
     instance = info.attributes.get("instance")
     if instance and not told and info.entity.startswith(f"{EntityKind.SERVICE}:"):
         told.append(f"instance {instance}")

@@ -2,40 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
-import numpy as np
-from numpy.typing import NDArray
-
-from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.catalogue import amount
-from wellkept.ops.detect.meaning import Bad, Meaning
-from wellkept.ops.detect.signals import Signals, moment, signals
-from wellkept.ops.detect.statistics import median, quantiles
-
-Floats = NDArray[np.float64]
-
-BLOCKS = 6
-"""The older part of the window is cut into this many blocks."""
-STOPPED = 0.1
-"""What is left of the usual traffic when it has as good as stopped: bad however much it varies, and varied before."""
-EXPECTED = 15.0
-"""Requests that the newest steps should have held before their absence means anything: chance leaves out no fifteen."""
+from wellkept.ops.detect.bands import BandDetector
+from wellkept.ops.detect.base import View
+from wellkept.ops.detect.signals import Signals, signals
 
 
-@dataclass(frozen=True, slots=True)
-class _Band:
-    """What was usual, with bad counted upwards: all float64[S]."""
-
-    centre: Floats
-    scale: Floats
-    edge: Floats
-    enough: NDArray[np.bool_]
-
-
-class RobustAnomaly:
+class RobustAnomaly(BandDetector):
     """Says that a series is out of its usual band for several steps in a row.
 
     The usual level is the median over blocks of block medians; the usual spread is the median of the blocks'
@@ -52,150 +24,6 @@ class RobustAnomaly:
     name = "robust"
     version = "3"
 
-    def __init__(self, settings: DetectSettings | None = None) -> None:
-        self._settings = settings or DetectSettings()
-
-    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
-        found = signals(view, lambda meaning: meaning.anomaly)
-        recent = self._settings.confirm_steps
-        if not found.meanings or found.values.shape[1] <= recent:
-            return []
-        sign = found.column(lambda meaning: float(meaning.bad))
-        bad = found.values * sign[:, None]
-        band = self._with_open(self._band(found, bad[:, :-recent]), found, view)
-        with np.errstate(invalid="ignore"):
-            out = bad > band.edge[:, None]
-        firing = out[:, -recent:].all(axis=1) & band.enough
-        best: dict[str, Finding] = {}
-        for index in np.flatnonzero(firing):
-            finding = self._finding(found, int(index), band, bad[index], out[index])
-            known = best.get(finding.fingerprint)
-            if known is None or finding.score > known.score:
-                best[finding.fingerprint] = finding
-        return [best[key] for key in sorted(best)]
-
-    def _band(self, found: Signals, older: Floats) -> _Band:
-        length = older.shape[1] // BLOCKS
-        blocks = older[:, older.shape[1] - length * BLOCKS :].reshape(len(older), BLOCKS, length)
-        low, middle, high = quantiles(blocks, 0.25, 0.5, 0.75)
-        centre = median(middle)
-        between_low, between_high = quantiles(middle, 0.25, 0.75)
-        level = np.abs(centre)
-        floor = found.column(lambda meaning: meaning.floor)
-        share = found.column(lambda meaning: meaning.share)
-        scale = median(high - low) + (between_high - between_low) + 0.05 * level + 0.05 * floor
-        effect = np.maximum(floor, share * level)
-        edge = centre + np.maximum(self._settings.gate * scale, effect)
-        half_way = centre + 0.5 * (found.limits - centre)
-        capped = np.isfinite(found.limits)
-        edge = np.where(capped, np.minimum(np.maximum(edge, half_way), 0.97 * found.limits), edge)
-        alarming = found.column(_alarming)
-        edge = np.where(np.isfinite(alarming), np.maximum(edge, alarming), edge)
-        edge = np.where(self._matters(found, level), np.minimum(edge, STOPPED * centre), edge)
-        enough = np.isfinite(older).sum(axis=1) >= self._settings.min_points
-        enough &= ~(capped & (centre >= edge)) & ~(np.isfinite(alarming) & (centre >= alarming))
-        return _Band(centre, scale, edge, enough & np.isfinite(edge))
-
-    def _matters(self, found: Signals, level: Floats) -> NDArray[np.bool_]:
-        """Whether so much happens usually that its absence in the newest steps is a word: bool[S]."""
-        traffic = np.array([meaning.counts and meaning.bad is Bad.DOWN for meaning in found.meanings], dtype=bool)
-        enough = level * found.step_s * self._settings.confirm_steps >= EXPECTED
-        return np.asarray(traffic & enough & (level >= found.column(lambda meaning: meaning.floor)))
-
-    def _with_open(self, band: _Band, found: Signals, view: View) -> _Band:
-        """Open findings keep the band that they were opened with."""
-        for index, meaning in enumerate(found.meanings):
-            open_one = view.open.get(self._fingerprint(found, index))
-            if open_one is None or not open_one.evidence or open_one.evidence[0].expected is None:
-                continue
-            kept = open_one.evidence[0].values
-            if {"usual", "spread", "edge"} <= kept.keys():
-                band.centre[index] = meaning.bad * kept["usual"]
-                band.scale[index] = kept["spread"]
-                band.edge[index] = meaning.bad * kept["edge"]
-                band.enough[index] = True
-        return band
-
-    def _fingerprint(self, found: Signals, index: int) -> str:
-        return fingerprint(self.name, found.series[index].entity, found.meanings[index].name)
-
-    def _finding(self, found: Signals, index: int, band: _Band, bad: Floats, out: NDArray[np.bool_]) -> Finding:
-        meaning, info = found.meanings[index], found.series[index]
-        start = _onset(out, bad)
-        run = bad[start:]
-        level = float(np.median(run[np.isfinite(run)])) * meaning.bad + 0.0  # no "-0" in sentences
-        usual, spread = float(band.centre[index]) * meaning.bad, float(band.scale[index])
-        edge = float(band.edge[index]) * meaning.bad
-        score = _score(level, usual, meaning, float(found.limits[index]))
-        times_usual = abs(level - usual) / max(spread, 1e-12)
-        starts_at = moment(found.times[start] - found.step_s)
-        return Finding(
-            fingerprint=self._fingerprint(found, index),
-            detector=self.name,
-            detector_version=self.version,
-            entity=info.entity,
-            kind=FindingKind.ANOMALY,
-            severity=_severity(score, meaning),
-            score=score,
-            score_meaning=_SCORE_MEANING[np.isfinite(found.limits[index])],
-            starts_at=starts_at,
-            sentence=(
-                f"{_capital(meaning.says)} of {_bare(info.entity)} is {amount(level, meaning.unit)} since "
-                f"{starts_at:%H:%M:%S} UTC, where {amount(usual, meaning.unit)} was usual in this window; "
-                f"that is {times_usual:.0f} times the usual spread."
-            ),
-            evidence=(self._evidence(found, index, usual, spread, edge, level),),
-            attributes={
-                "title": f"{_capital(meaning.says)} of {_bare(info.entity)} is {_word(meaning)}",
-                "resource": meaning.resource,
-                "symptom": "yes" if meaning.symptom else "",
-                "absence": "yes" if meaning.counts and meaning.bad is Bad.DOWN else "",
-            },
-        )
-
-    def _evidence(self, found: Signals, index: int, usual: float, spread: float, edge: float, level: float) -> Evidence:
-        expected = tuple(sorted((edge, 2 * usual - edge)))
-        values = {"usual": usual, "spread": spread, "edge": edge, "level": level}
-        return found.evidence(index, (expected[0], expected[1]), values)
-
-
-_SCORE_MEANING = {
-    False: "change over change plus usual level: 0.5 has doubled, 1 is beyond all measure",
-    True: "share of the headroom between the usual level and the limit that is used up",
-}
-
-
-def _alarming(meaning: Meaning) -> float | None:
-    return None if meaning.alarming is None else meaning.bad * meaning.alarming
-
-
-def _onset(out: NDArray[np.bool_], bad: Floats) -> int:
-    """The first step of the run of bad steps that reaches to the newest; silent steps do not break it."""
-    inside = np.flatnonzero(~out & np.isfinite(bad))
-    outside = np.flatnonzero(out)
-    return int(outside[outside > (inside[-1] if len(inside) else -1)][0])
-
-
-def _score(level: float, usual: float, meaning: Meaning, limit: float) -> float:
-    change = abs(level - usual)
-    ceiling = abs(limit - usual) if np.isfinite(limit) else change + max(abs(usual), meaning.floor)
-    if meaning.bad is Bad.DOWN:
-        ceiling = max(abs(usual), 1e-12)
-    return round(min(1.0, change / max(ceiling, 1e-12)), 6)
-
-
-def _severity(score: float, meaning: Meaning) -> Severity:
-    """Only what users feel is an error by itself, and only when it is large; a busy resource is a warning."""
-    return Severity.ERROR if meaning.symptom and score >= 0.75 else Severity.WARNING
-
-
-def _word(meaning: Meaning) -> str:
-    return "unusually high" if meaning.bad is Bad.UP else "unusually low"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def _bare(entity: str) -> str:
-    return entity.partition(":")[2]
+    def signals(self, view: View) -> Signals:
+        """What is judged: the series of services and of what they run on."""
+        return signals(view, lambda meaning: meaning.anomaly and not meaning.name.startswith(("endpoint.", "call.")))
