@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from wellkept.api import prometheus, rules, telemetry
+from wellkept.api import patterns, prometheus, rules, telemetry
 from wellkept.api.prometheus_rules import no_runs
 
 if TYPE_CHECKING:
@@ -19,5 +19,6 @@ def install(app: FastAPI, platform: Platform) -> None:
     runs = (lambda: on.engine.runs) if on is not None else no_runs
     app.router.routes.extend(prometheus.routes(platform.telemetry.promql, platform.clock, runs))
     app.include_router(telemetry.router(platform.telemetry, platform.clock))
+    app.include_router(patterns.router(platform.telemetry.patterns, platform.clock))
     if on is not None:
         app.include_router(rules.router(on, platform.clock))

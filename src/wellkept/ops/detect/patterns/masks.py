@@ -56,7 +56,7 @@ _LIST: tuple[tuple[str, str, str], ...] = (
     # Paths: of Windows (with drive or share), of Unix.
     ("\\", r"(?<![A-Za-z0-9])[A-Za-z]:\\[^\s,;\"'()\[\]|]*", _M),
     ("\\", r"(?<![\w\\])\\\\[\w.$-]+\\[^\s,;\"'()\[\]|]*", _M),
-    ("/", _LEFT + r"(?:~|\.{1,2})?/[^\s,;:=()\[\]{}<>\"'|" + _M + r"]+", _M),
+    ("/", _LEFT + r"(?:~|\.{1,2})?/(?!/)[^\s,;:=()\[\]{}<>\"'|" + _M + r"]+", _M),
     ("@", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _M),
     # Dotted names: of hosts (a known top-level domain, or a port), of packages, of classes.
     (".", rf"(?<![\w.$@/-])(?:\w[\w-]*\.)+(?:{_TOP})(?![\w-]|\.\w|\(\))", _M),

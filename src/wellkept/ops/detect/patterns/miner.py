@@ -95,11 +95,6 @@ class Miner:
 
     def add(self, body: str, at: float = 0.0) -> int:
         """The shape of a line."""
-        if len(self._shapes) >= self._refresh_at:
-            self.refresh()
-            self.news = 0
-        """How many shapes were new."""
-        self._refresh_at = len(self._shapes) + _REFRESH_EVERY
         key = cheap_key(body)
         found = self._keys.get(key)
         if found is None:

@@ -41,7 +41,7 @@ def restore(text: str, lines: Sequence[str]) -> str:
     out = [parts[0]]
     for place, values in enumerate(zip(*rows, strict=True)):
         word, after = values[0], parts[place + 1]
-        same = len(set(values)) == 1
+        same = len(set(values)) == 1 and (len(rows) > 1 or "_" not in word)
         is_key = after.startswith("=") and word.isidentifier()
         out.append(word if same and (is_key or _is_constant(word)) else MASK)
         out.append(after)

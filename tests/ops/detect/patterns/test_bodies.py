@@ -1,0 +1,64 @@
+"""What of a body is its message."""
+
+from __future__ import annotations
+
+import pytest
+
+from wellkept.ops.detect.patterns.bodies import content
+from wellkept.ops.detect.patterns.redact import redact
+
+HEADERS = [
+    "2026-01-05 10:20:30.123 25746 INFO shop.api.server [req-7 - - -] ",
+    "2026-01-05T10:20:30Z ERROR ",
+    "26/01/05 10:20:30 INFO executor.Executor: ",
+    "Jan  5 10:20:30 combo sshd(pam_unix)[19939]: ",
+    "[Mon Jan 05 10:20:30 2026] [notice] ",
+    "01-05 10:20:30.811  1702  2395 D WindowManager: ",
+    "<34>Jan  5 10:20:30 web-1 app[7]: ",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_the_header_of_a_tailed_line_is_taken_off(header: str) -> None:
+    assert content(f"{header}payment of 5 refused") == "payment of 5 refused"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("plain words", "plain words"),
+        ('{"level":"info","msg":"user 5 gone","ts":1}', "user 5 gone"),
+        ('{"status":200,"path":"/a"}', "path=/a status=200"),
+        ('level=info msg="user 5 gone" ts=1', "user 5 gone"),
+        ("{not json", "{not json"),
+        (
+            "Traceback (most recent call last):\n  File x\nValueError: 5",
+            "Traceback (most recent call last): ValueError",
+        ),
+        ("failed\n  at a.B.c\nCaused by: java.io.IOException: no", "failed java.io.IOException"),
+        ("failed with ValueError\n  at x\nValueError: y", "failed with ValueError"),
+        ("tabs\tand\x00nulls", "tabs and nulls"),
+        ("", ""),
+    ],
+)
+def test_the_message_of_a_body(body: str, message: str) -> None:
+    assert content(body) == message
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "password=hunter2", 'api_key: "abcdef"', "Authorization: Bearer abcdef123456", "postgres://ann:hunter2@db/x",
+        "token=eyJhbGciOiJI.eyJzdWIiOiIx.abc", "AKIAABCDEFGHIJKLMNOP", "secret='a b'",
+    ],
+)  # fmt: skip
+def test_secrets_are_masked(secret: str) -> None:
+    told = redact(f"call with {secret} failed")
+    assert "***" in told
+    for part in ("hunter2", "abcdef", "eyJ", "AKIA", "a b"):
+        assert part not in told
+    assert told.startswith("call with")
+
+
+def test_a_line_without_secrets_stays() -> None:
+    assert redact("passed all 7 tests at https://example.com/a") == "passed all 7 tests at https://example.com/a"

@@ -1,0 +1,192 @@
+"""Log patterns that are new, that rise, that stop, and whose parameters change; and silence where nothing is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from tests.ops.detect.lines import SHOP, Log, with_patterns
+
+from wellkept.checks import detectors as suite
+from wellkept.kernel.change import Change, ChangeKind
+from wellkept.kernel.finding import Finding, Severity
+from wellkept.ops.detect.base import View
+from wellkept.ops.detect.blind import Blind, Cause
+from wellkept.ops.detect.detectors.pattern_new import NewPattern
+from wellkept.ops.detect.detectors.pattern_parameter import PatternParameter
+from wellkept.ops.detect.detectors.pattern_rate import PatternRate
+from wellkept.ops.detect.detectors.pattern_vanished import VanishedPattern
+from wellkept.store.telemetry.window import Window
+
+KINDS = (NewPattern, PatternRate, VanishedPattern, PatternParameter)
+NOW = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
+
+
+def healthy(seed: int = 1) -> Log:
+    """Steady lines, bursts, rare errors, a heartbeat, and values with shares that stay."""
+    log = Log(seed=seed)
+    log.pattern(1, log.poisson(20.0))
+    bursts = log.poisson(1.0) * np.where(log.random.random(log.steps) < 0.1, 30.0, 1.0)
+    log.pattern(2, bursts)
+    log.pattern(3, log.poisson(0.05), severity=17)
+    log.pattern(4, np.where(np.arange(log.steps) % 3 == 0, 1.0, 0.0))
+    for value, mean in (("200", 9.0), ("404", 1.0)):
+        log.value(1, "status", value, log.poisson(mean))
+    return log
+
+
+def troubled() -> Log:
+    """Everything goes wrong from step 150 on."""
+    log = Log(seed=7)
+    late = np.arange(log.steps) >= 150
+    log.pattern(1, log.poisson(20.0))
+    log.pattern(2, np.where(late, 40.0, 0.0), severity=17, first_seen=log.at(150))
+    log.pattern(3, np.where(np.arange(log.steps) >= 177, 60.0, 1.0) + log.poisson(0.2), severity=13)
+    log.pattern(4, np.where(late, 0.0, np.where(np.arange(log.steps) % 2 == 0, 1.0, 0.0)))
+    newest = np.arange(log.steps) >= 174
+    log.value(1, "status", "200", np.where(newest, 4.0, 10.0))
+    log.value(1, "status", "500", np.where(newest, 8.0, 0.0))
+    return log
+
+
+def ask(kind: type, view: View) -> list[Finding]:
+    found: list[Finding] = kind().detect(view, NOW)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_says_its_one_thing_of_the_troubled_log(kind: type) -> None:
+    (finding,) = ask(kind, troubled().view())
+    assert finding.entity == SHOP
+    assert "Event" in finding.sentence
+    assert "ann" in finding.sentence or kind is PatternParameter
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_is_said_of_a_healthy_log(kind: type, seed: int) -> None:
+    assert ask(kind, healthy(seed).view()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "check",
+    [
+        suite.check_names_itself, suite.check_says_what_it_is, suite.check_leaves_input_alone,
+        suite.check_same_input_same_result, suite.check_keeps_no_state, suite.check_findings_are_whole,
+    ],
+)  # fmt: skip
+def test_the_contract_holds_with_patterns_in_view(kind: type, check: object) -> None:
+    assert callable(check)
+    check(kind(), with_patterns(troubled().window()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_series_is_irrelevant(kind: type) -> None:
+    view = troubled().view()
+    window = view.patterns
+    assert window is not None
+    mixed = Window(window.times, window.values[:, ::-1], window.series[::-1])
+    assert ask(kind, view) == ask(kind, replace(view, patterns=mixed))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_patterns_nothing_is_said(kind: type) -> None:
+    view = troubled().view()
+    window = view.patterns
+    assert window is not None
+    bare = Window(window.times, window.values[:, :0], ())
+    hollow = Window(window.times, np.full_like(window.values, np.nan), window.series)
+    for empty in (None, bare, hollow, Window(window.times[:0], window.values[:0], window.series)):
+        assert ask(kind, replace(view, patterns=empty)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blind_entities_are_left_alone(kind: type) -> None:
+    assert ask(kind, troubled().view(blind=Blind(entities={SHOP: Cause.GAPS}))) == []
+
+
+def test_right_after_a_start_nothing_is_new() -> None:
+    log = Log()
+    late = np.arange(log.steps) >= 160
+    log.pattern(1, np.where(late, 5.0, 0.0))
+    log.pattern(2, np.where(np.arange(log.steps) >= 170, 5.0, 0.0), severity=17, first_seen=log.at(170))
+    assert ask(NewPattern, log.view()) == []
+
+
+def test_a_pattern_that_was_known_before_the_window_is_not_new() -> None:
+    log = Log()
+    log.pattern(1, log.poisson(5.0))
+    log.pattern(2, np.where(np.arange(log.steps) >= 170, 5.0, 0.0), severity=17, first_seen=log.at(0) - 86_400)
+    assert ask(NewPattern, log.view()) == []
+
+
+def test_one_new_error_line_is_information_and_many_are_more() -> None:
+    for lines, severity in ((1, Severity.INFO), (3, Severity.WARNING), (400, Severity.ERROR)):
+        log = Log()
+        log.pattern(1, log.poisson(20.0))
+        counts = np.zeros(log.steps)
+        counts[170] = lines
+        log.pattern(2, counts, severity=17, first_seen=log.at(170))
+        (finding,) = ask(NewPattern, log.view())
+        assert finding.severity is severity
+
+
+def test_new_errors_after_a_deploy_are_information() -> None:
+    deploy = Change(SHOP, ChangeKind.DEPLOY, NOW, "ann", "v2")
+    (finding,) = ask(NewPattern, troubled().view(deploys={SHOP: deploy}))
+    assert finding.severity is Severity.INFO
+
+
+def test_traffic_that_lifts_all_lines_is_no_matter_of_one_pattern() -> None:
+    log = Log()
+    more = np.where(np.arange(log.steps) >= 177, 8.0, 1.0)
+    for number in range(1, 6):
+        log.pattern(number, log.poisson(10.0) * more, severity=13)
+    assert ask(PatternRate, log.view()) == []
+
+
+def test_bursts_as_large_as_before_are_usual() -> None:
+    log = Log()
+    counts = log.poisson(1.0)
+    for step in (40, 41, 42, 90, 91, 92, 177, 178, 179):
+        counts[step] = 50.0
+    log.pattern(1, log.poisson(20.0))
+    log.pattern(2, counts, severity=17)
+    assert ask(PatternRate, log.view()) == []
+
+
+def test_a_service_that_falls_silent_has_lost_no_heartbeat() -> None:
+    log = Log()
+    early = np.arange(log.steps) < 150
+    log.pattern(1, np.where(early, 20.0, 0.0))
+    log.pattern(2, np.where(early & (np.arange(log.steps) % 2 == 0), 1.0, 0.0))
+    assert ask(VanishedPattern, log.view()) == []
+
+
+def test_lines_that_came_at_random_are_not_missed() -> None:
+    log = Log(seed=3)
+    early = np.arange(log.steps) < 150
+    log.pattern(1, log.poisson(20.0))
+    log.pattern(2, np.where(early & (log.random.random(log.steps) < 0.2), 1.0, 0.0))
+    assert ask(VanishedPattern, log.view()) == []
+
+
+def test_more_errors_among_the_codes_are_a_warning_and_more_successes_are_not() -> None:
+    (worse,) = ask(PatternParameter, troubled().view())
+    log = Log()
+    newest = np.arange(log.steps) >= 174
+    log.value(1, "status", "200", np.where(newest, 10.0, 2.0))
+    log.value(1, "status", "500", np.where(newest, 0.0, 8.0))
+    (better,) = ask(PatternParameter, log.view())
+    assert (worse.severity, better.severity) == (Severity.WARNING, Severity.INFO)
+
+
+def test_values_that_always_wander_are_left_alone() -> None:
+    log = Log()
+    phase = (np.arange(log.steps) // 6) % 2 == 0
+    log.value(1, "state", "busy", np.where(phase, 10.0, 1.0))
+    log.value(1, "state", "idle", np.where(phase, 1.0, 10.0))
+    assert ask(PatternParameter, log.view()) == []
