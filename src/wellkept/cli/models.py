@@ -1,4 +1,4 @@
-"""``wellkept models``: train, show, promote and roll back models."""
+"""``wellkept models``: begin, check, train, show, promote and roll back models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import TrainingError
 
@@ -18,6 +19,10 @@ LOOK_EVERY_S = 0.3
 @click.group(name="models")
 def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
+
+
+for needs_no_server in (new, check, schema):
+    command.add_command(needs_no_server)
 
 
 @command.command(name="list")
@@ -32,7 +37,7 @@ def list_models(data: Path | None, as_json: bool) -> None:
         (m["name"], str(m["champion"] or "none"), str(m["versions_count"]), _numbers(m["metrics"]))
         for m in answer["models"]
     ]
-    empty = "No model yet. `wellkept models train FOLDER` trains one; a project is model.yaml and model.py."
+    empty = "No model yet. `wellkept models new NAME` begins one, `wellkept models train FOLDER` trains it."
     say_table("Models", ("name", "champion", "versions", "held-out metrics"), rows, empty)
     return None
 

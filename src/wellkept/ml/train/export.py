@@ -135,8 +135,12 @@ def _same(name: str, scorer: Scorer, rows: Matrix, expected: Scores) -> float:
 
 
 def difference(expected: Scores, found: Scores) -> float:
-    """The largest difference of a score; two undefined scores are alike, an undefined and a defined one are not."""
-    return float(np.max(np.where(np.isnan(expected) & np.isnan(found), 0.0, np.abs(expected - found)), initial=0.0))
+    """The largest difference of a score, of one above 1 as a share of it.
+
+    Two undefined scores are alike, an undefined and a defined one are not.
+    """
+    apart = np.abs(expected - found) / np.maximum(1.0, np.abs(expected))
+    return float(np.max(np.where(np.isnan(expected) & np.isnan(found), 0.0, apart), initial=0.0))
 
 
 def _to_onnx(estimator: Any, rows: Matrix, expected: Scores) -> tuple[bytes | None, float, str]:

@@ -32,12 +32,12 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     trained, held_out = split(pq.read_table(request["snapshot"]), request)
     columns: list[str] = request["columns"]
     features = Features(project / "model.py", inputs, columns) if columns else None
-    rows = _matrix(held_out, inputs)
+    rows = matrix_of_inputs(held_out, inputs)
     made = rows
     if features is not None:
         made = features.matrix(rows)
         features.check_alone(rows, made)
-    estimator = function_of(project, "train")(_with_features(trained, features, inputs, columns))
+    estimator = function_of(project, "train")(with_features(trained, features, inputs, columns))
     may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
     manifest = export(estimator, _with_nulls(made, may_be_null), inputs, out, columns)
     if columns:
@@ -46,11 +46,11 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     champion, champion_rows = None, rows
     if request["champion"]:
         champion, champion_manifest = own_scorer(Path(request["champion"]))
-        champion_rows = _matrix(held_out, _known(champion_manifest["inputs"], held_out))
+        champion_rows = matrix_of_inputs(held_out, _known(champion_manifest["inputs"], held_out))
     whole = Rows(trained, held_out, rows, made, champion_rows)
     scores, told = judged(whole, challenger, champion, request)
     pq.write_table(scores, request["scores"])
-    write_reference(make_reference(_matrix(trained, inputs), inputs, challenger.score(rows)), out)
+    write_reference(make_reference(matrix_of_inputs(trained, inputs), inputs, challenger.score(rows)), out)
     return {
         "manifest": manifest,
         "trained_on": trained.num_rows,
@@ -68,11 +68,11 @@ def own_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
     return (scorer if features is None else WithFeatures(features, scorer)), manifest
 
 
-def _with_features(table: pa.Table, features: Features | None, inputs: list[str], columns: list[str]) -> pa.Table:
+def with_features(table: pa.Table, features: Features | None, inputs: list[str], columns: list[str]) -> pa.Table:
     """The rows with what ``features`` makes of them beside the inputs."""
     if features is None:
         return table
-    made = features.matrix(_matrix(table, inputs))
+    made = features.matrix(matrix_of_inputs(table, inputs))
     for index, name in enumerate(columns):
         if name in table.column_names:
             table = table.drop_columns([name])
@@ -80,7 +80,8 @@ def _with_features(table: pa.Table, features: Features | None, inputs: list[str]
     return table
 
 
-def _matrix(table: pa.Table, features: list[str]) -> Matrix:
+def matrix_of_inputs(table: pa.Table, features: list[str]) -> Matrix:
+    """The columns of a table as float64[n, features]; null is NaN."""
     columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in features]
     return np.column_stack(columns)
 

@@ -1,0 +1,94 @@
+"""A model project in a notebook or a test: the same functions that the platform calls, one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wellkept.ml.contract import ModelContract, read_project
+from wellkept.ml.data.stage import flat
+from wellkept.ml.features import Features
+from wellkept.ml.project import Window, as_table, function_of
+from wellkept.ml.runtime import Scores, estimator_scores
+from wellkept.ml.train.worker import matrix_of_inputs, with_features
+from wellkept.ml.trial import NoAnswers, Report, try_project
+
+SAMPLE = 20_000
+
+
+class Model:
+    """A project's folder. Its code runs in this process, except for :meth:`check`.
+
+    >>> model = Model(Path("churn"))            # doctest: +SKIP
+    >>> frame = model.load()                    # doctest: +SKIP
+    >>> model.train(frame).score(frame)         # doctest: +SKIP
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+        self.contract, _ = read_project(self.folder)
+
+    def load(self, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
+        """What the project's ``load`` returns for a span (the last retraining window), without logged predictions."""
+        end = end or datetime.now(UTC)
+        start = start or end - timedelta(seconds=self.contract.retrain.window_s)
+        history = self.contract.data.history
+        with tempfile.TemporaryDirectory() as folder, _project():
+            logged = Path(folder) / "predictions.parquet"
+            pq.write_table(flat(NoAnswers().window(self.contract.name, start, end), self.contract.features), logged)
+            window = Window(start, end, (), (self.folder / history).resolve() if history else None, logged)
+            return as_table(function_of(self.folder, "load")(window))
+
+    def train(self, frame: pa.Table) -> TrainedModel:
+        """What the project's ``train`` makes of all these rows; nothing is held out."""
+        contract = self.contract
+        with _project():
+            features = self._features()
+            rows = with_features(frame, features, list(contract.features), list(contract.columns))
+            return TrainedModel(contract, function_of(self.folder, "train")(rows), features)
+
+    def check(self, rows: int = SAMPLE, now: datetime | None = None) -> Report:
+        """Everything that ``wellkept models check`` does."""
+        return try_project(self.folder, now or datetime.now(UTC), rows)
+
+    def _features(self) -> Features | None:
+        contract = self.contract
+        if not contract.columns:
+            return None
+        return Features(self.folder / "model.py", contract.features, contract.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """An estimator with the contract that it was trained by."""
+
+    contract: ModelContract
+    estimator: Any
+    features: Features | None
+
+    def score(self, frame: pa.Table) -> Scores:
+        """The score of each row, float64[n]; the frame has the contract's inputs."""
+        rows = matrix_of_inputs(frame, list(self.contract.features))
+        return estimator_scores(self.estimator, self.features.matrix(rows) if self.features else rows)
+
+
+@contextlib.contextmanager
+def _project() -> Iterator[None]:
+    """What a project imports comes from its folder; it leaves no ``model`` behind for the next one."""
+    before, path = sys.modules.get("model"), list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.modules.pop("model", None)
+        if before is not None:
+            sys.modules["model"] = before

@@ -1,0 +1,1 @@
+"""A model project to begin with."""
