@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from wellkept.evaluation.curves import Curve
 from wellkept.ops.detect.baseline import Baseline, Parameters, Scores
 from wellkept.ops.detect.baseline.entities import Entities, together
-from wellkept.ops.detect.baseline.gate import Gate
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -26,8 +25,9 @@ BLOCK = 256
 class Scored:
     """What was said of a curve, [T] each: of its one series, or of the entity that its series belong to.
 
-    ``sudden``, ``unusual``: the two channels. ``alarm``: what is left of ``unusual`` after the gate. ``over``: whether
-    the threshold of one false finding a week was reached. ``blame`` [T, M]: by metric, of an entity.
+    ``sudden``, ``unusual``: the two channels. ``alarm``: what is unusual at this step and more than of late; of an
+    entity, its rarity. ``over``: whether the threshold of one false finding a week was reached. ``blame`` [T, M]: by
+    metric, of an entity.
     """
 
     sudden: Singles
@@ -38,7 +38,7 @@ class Scored:
 
 
 def stream(curves: Sequence[Curve], parameters: Parameters) -> tuple[list[Scored], float]:
-    """What is said of all curves, in their order, and the seconds that it took.
+    """What is said of all curves, in their order, and the seconds of processor time that it took.
 
     Curves with the same step are laid side by side, each moved by whole weeks so that time of day and day of the week
     stay what they were; series do not know of each other. A curve whose rows fit no grid goes alone.
@@ -46,9 +46,9 @@ def stream(curves: Sequence[Curve], parameters: Parameters) -> tuple[list[Scored
     found: dict[int, Scored] = {}
     spent = 0.0
     for grid in _grids(curves):
-        began = time.perf_counter()
+        began = time.process_time()
         scored = list(_entities(grid, parameters) if grid.many else _series(grid, parameters))
-        spent += time.perf_counter() - began
+        spent += time.process_time() - began
         for (index, rows), item in zip(grid.members, scored, strict=True):
             blame = None if item.blame is None else item.blame[rows]
             found[index] = Scored(item.sudden[rows], item.unusual[rows], item.alarm[rows], item.over[rows], blame)
@@ -71,12 +71,13 @@ class _Grid:
 
 
 def _series(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
-    baseline, gate = Baseline(len(grid.members), parameters), Gate(len(grid.members), parameters)
+    baseline = Baseline(len(grid.members), parameters)
     blocks = []
     for times, values in _blocks(grid):
         limits = baseline.thresholds(budget=1)
         scores = baseline.advance(times, values)
-        blocks.append((scores.sudden, scores.unusual, gate.passed(times, scores.unusual), scores.sudden >= limits))
+        assert scores.alarm is not None
+        blocks.append((scores.sudden, scores.unusual, scores.alarm, scores.sudden >= limits))
     sudden, unusual, alarm, over = (np.concatenate([block[i] for block in blocks]) for i in range(4))
     for j in range(len(grid.members)):
         yield Scored(sudden[:, j], unusual[:, j], alarm[:, j], over[:, j].astype(np.bool_))
@@ -84,7 +85,7 @@ def _series(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
 
 def _entities(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
     count = len(grid.members)
-    baseline, entities, gate = Baseline(len(grid.owners), parameters), Entities(count, parameters), Gate(count)
+    baseline, entities = Baseline(len(grid.owners), parameters), Entities(count, parameters)
     steps = np.diff(grid.times, prepend=grid.times[0]).astype(np.float32)
     limit = np.log10(WEEK_S / float(np.median(np.diff(grid.times))))
     blocks, done = [], 0
@@ -94,7 +95,7 @@ def _entities(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
         assert scores.blame is not None
         size = together(scores.standard, grid.owners, count)
         said = entities.advance(size, steps[done : done + len(times)])
-        blocks.append((said.size, said.lasting, gate.passed(times, said.lasting), said.rarity >= limit, scores.blame))
+        blocks.append((said.size, said.lasting, said.rarity, said.rarity >= limit, scores.blame))
         done += len(times)
     sudden, unusual, alarm, over, blame = (np.concatenate([block[i] for block in blocks]) for i in range(5))
     for j in range(count):

@@ -29,5 +29,7 @@ class Scores:
     standard: Floats | None = None
     """Size of the step plus distance to the level of the last days, each by its usual size: what the score of an entity
     is made of, see ``entities``."""
+    alarm: Floats | None = None
+    """What is unlike the usual at this very step, and at least as much as of late: -log10 of a probability, else 0."""
     blame: Floats | None = None
     """How far out the metric is, to rank the metrics of one entity by."""

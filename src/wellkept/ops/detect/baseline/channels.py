@@ -10,8 +10,10 @@ from wellkept.ops.detect.baseline.state import Layout, Slot, State
 
 Floats = NDArray[np.float32]
 
-LAYOUT: Layout = {"quick": Slot(), "slow": Slot()}
-"""Fading means of the excess: over some values, and over some hours."""
+PLATEAU = 10
+"""``unusual`` stays at its highest for this many values."""
+LAYOUT: Layout = {"quick": Slot(), "slow": Slot(), "plateau": Slot((PLATEAU - 1,)), "highest": Slot()}
+"""Fading means of the excess over some values and over some hours; the last sums; the highest excess, fading."""
 
 
 class Channels:
@@ -22,7 +24,8 @@ class Channels:
         self._unusual = np.array(parameters.unusual_weights, dtype=np.float32)[:, None, None]
         self._parameters = parameters
         self._scales = tuple(
-            np.array(scale, dtype=np.float64).T for scale in (parameters.sudden_scale, parameters.unusual_scale)
+            np.array(scale, dtype=np.float64).T
+            for scale in (parameters.sudden_scale, parameters.unusual_scale, parameters.alarm_scale)
         )
 
     def sudden(self, excess: Floats, ready: NDArray[np.bool_]) -> Floats:
@@ -30,15 +33,42 @@ class Channels:
         sides = np.maximum(excess[: len(self._sudden)], excess[len(self._sudden) :])
         return _calibrated((sides * self._sudden).sum(axis=0), self._scales[0], ready)
 
-    def unusual(self, state: State, excess: Floats, elapsed: Floats, ready: NDArray[np.bool_]) -> Floats:
-        """[B, S] of the excess [residuals, B, S]. ``elapsed``: seconds since the value before."""
+    def unusual(self, state: State, excess: Floats, elapsed: Floats, ready: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """``unusual`` and ``alarm`` [B, S] of excess [residuals, B, S]. ``elapsed``: seconds since the value before."""
         now = np.where(ready, (excess * self._unusual).sum(axis=0), 0)
-        chosen = self._parameters
-        values, hours = ready.astype(np.float32), np.where(ready, elapsed, 0).astype(np.float32)
-        quick = fading(state, "quick", now, values / np.float32(chosen.quick_values))
-        slow = fading(state, "slow", now, hours / np.float32(chosen.slow_s))
-        total = now + chosen.quick_weight * quick + chosen.slow_weight * slow
-        return _calibrated(total, self._scales[1], ready)
+        seconds = np.where(ready, elapsed, 0).astype(np.float32)
+        total = lasting(state, self._parameters, now, ready.astype(np.float32), seconds)
+        passed = gate(state, now, seconds / np.float32(self._parameters.gate_half_life_s))
+        alarm = _calibrated(now, self._scales[2], ready & passed)
+        return _calibrated(plateau(state, total), self._scales[1], ready), alarm
+
+
+def lasting(state: State, parameters: Parameters, now: Floats, values: Floats, seconds: Floats) -> Floats:
+    """What is said now [B, S] and what was a while ago, ``values`` [B, S] and ``seconds`` [B, S] before."""
+    quick = fading(state, "quick", now, values / np.float32(parameters.quick_values))
+    slow = fading(state, "slow", now, seconds / np.float32(parameters.slow_s))
+    return np.asarray(now + parameters.quick_weight * quick + parameters.slow_weight * slow, dtype=np.float32)
+
+
+def plateau(state: State, values: Floats) -> Floats:
+    """The highest of each value and the ``PLATEAU`` - 1 before it."""
+    line = np.concatenate((state["plateau"], values))
+    state["plateau"] = line[len(values) :].copy()
+    reach = 1
+    while reach < PLATEAU:
+        more = min(reach, PLATEAU - reach)
+        line = np.maximum(line[more:], line[:-more])
+        reach += more
+    return line
+
+
+def gate(state: State, values: Floats, halvings: Floats) -> NDArray[np.bool_]:
+    """Whether values [B, S] reach the highest before, halved ``halvings`` [B, S] times (7 at most) before each."""
+    grown = np.exp2(np.cumsum(np.minimum(halvings, 7), axis=0))
+    line = np.concatenate((state["highest"][None, :], values * grown))
+    reached = np.maximum.accumulate(line, axis=0)
+    state["highest"] = (reached[-1] / grown[-1]).astype(np.float32)
+    return np.asarray((line[1:] >= reached[1:]) & (values > 0))
 
 
 def fading(state: State, name: str, values: Floats, halvings: Floats) -> Floats:

@@ -94,9 +94,9 @@ class Baseline:
             if self._step % CHUNK == 0:
                 self._settle()
             start = stop
-        sudden, unusual, standard, blame = (np.concatenate([piece[i] for piece in pieces]) for i in range(4))
+        sudden, unusual, standard, alarm, blame = (np.concatenate([piece[i] for piece in pieces]) for i in range(5))
         low, high = ((found[name] + state["origin"]).astype(np.float32) for name in ("low", "high"))
-        return Scores(sudden, unusual, low, high, state["count"] >= self.parameters.warm_up, standard, blame)
+        return Scores(sudden, unusual, low, high, state["count"] >= self.parameters.warm_up, standard, alarm, blame)
 
     def _shifted(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Floats, Floats]:
         """Values less the first of their series, so that float32 loses nothing; seconds since the one before."""
@@ -126,11 +126,13 @@ class Baseline:
         ready = seen & (state["count"] >= self.parameters.warm_up)
         blame = np.maximum(times[0], times[pairs]) + times[-1]
         sudden = self._channels.sudden(excess[: 2 * pairs], ready)
+        unusual, alarm = self._channels.unusual(state, excess[2 * pairs :], elapsed, ready)
         np.maximum(state["peak"], sudden.max(axis=0), out=state["peak"])
         return (
             sudden,
-            self._channels.unusual(state, excess[2 * pairs :], elapsed, ready),
+            unusual,
             np.where(ready, levels.standard(state, found["difference"], values), 0).astype(np.float32),
+            alarm,
             np.where(ready, blame, 0).astype(np.float32),
         )
 
@@ -209,4 +211,4 @@ class Baseline:
 def _nothing(series: int) -> Scores:
     """The scores of no steps at all."""
     empty = np.zeros((0, series), dtype=np.float32)
-    return Scores(empty, empty, empty, empty, np.zeros(series, dtype=np.bool_), empty, empty)
+    return Scores(empty, empty, empty, empty, np.zeros(series, dtype=np.bool_), empty, empty, empty)

@@ -81,12 +81,9 @@ class Entities:
         return Together(size, rarity, lasting)
 
     def _lasting(self, size: Floats, elapsed: Floats) -> Floats:
-        chosen = self._parameters
-        once = np.full(size.shape, 1 / chosen.quick_values, dtype=np.float32)
-        hours = np.broadcast_to(elapsed[:, None] / np.float32(chosen.slow_s), size.shape)
-        quick = channels.fading(self._state, "quick", size, once)
-        slow = channels.fading(self._state, "slow", size, hours)
-        return np.asarray(size + chosen.quick_weight * quick + chosen.slow_weight * slow, dtype=np.float32)
+        seconds = np.broadcast_to(elapsed[:, None], size.shape)
+        total = channels.lasting(self._state, self._parameters, size, np.ones_like(size), seconds)
+        return channels.plateau(self._state, total)
 
 
 def ranked(blame: Floats) -> NDArray[np.intp]:

@@ -29,7 +29,7 @@ class Parameters:
     """The scale of one direction is at least this share of that of the other."""
     sudden_weights: tuple[float, ...] = (1.0, 0.5, 0.6, 0.5, 0.3)
     """Weights of ``residuals.SUDDEN``."""
-    unusual_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
+    unusual_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 2.0, 1.0)
     """Weights of ``residuals.UNUSUAL``."""
     quick_values: float = 10.0
     """Values after which a past excess counts half in the quick mean of ``unusual``."""
@@ -37,7 +37,7 @@ class Parameters:
     """Weight of that mean, beside the newest excess with 1."""
     slow_s: float = 5 * 3600.0
     """Time after which a past excess counts half in the slow mean of ``unusual``."""
-    slow_weight: float = 9.0
+    slow_weight: float = 15.0
     """Weight of that mean."""
     record_long_s: float = 7 * DAY_S
     """How fast the long record band (the highest and the lowest so far) relaxes towards the mean."""
@@ -49,11 +49,15 @@ class Parameters:
     )  # fmt: skip
     """Excess of ``sudden`` to -log10 of the share of normal steps that reach it; straight lines in between."""
     unusual_scale: tuple[tuple[float, float], ...] = (
-        (0.0, 0.0), (5.0, 0.1), (8.0, 0.42), (10.0, 0.78), (12.0, 1.1), (14.0, 1.42), (16.0, 1.7), (18.0, 1.92),
-        (20.0, 2.1), (25.0, 2.48), (30.0, 2.75), (40.0, 3.2), (50.0, 3.6), (60.0, 3.9), (80.0, 4.2), (100.0, 4.5),
-        (200.0, 5.5),
+        (0.0, 0.0), (5.0, 0.02), (10.0, 0.1), (14.0, 0.28), (18.0, 0.65), (20.0, 0.88), (25.0, 1.4), (30.0, 1.8),
+        (35.0, 2.05), (40.0, 2.25), (50.0, 2.6), (60.0, 2.9), (80.0, 3.4), (100.0, 3.7), (150.0, 4.3), (200.0, 4.7),
     )  # fmt: skip
     """The same for ``unusual``."""
+    alarm_scale: tuple[tuple[float, float], ...] = (
+        (0.0, 0.0), (1.0, 0.77), (2.0, 1.44), (3.0, 1.93), (4.0, 2.28), (5.0, 2.56), (6.0, 2.78), (8.0, 3.16),
+        (10.0, 3.43), (12.0, 3.65), (16.0, 4.0), (20.0, 4.25), (30.0, 4.6), (40.0, 4.9), (60.0, 5.2), (100.0, 5.7),
+    )  # fmt: skip
+    """The same for what ``alarm`` is made of."""
     young_values: float = 500.0
     """A series with this many values needs twice the rarity of an old one before anything is said of it."""
     learn_within: float = 1.0
@@ -64,10 +68,10 @@ class Parameters:
     """So many of them a week leave the threshold where it is."""
     learn_most: float = 0.5
     """The most that is added: a third of the findings is left."""
-    gate_fall_per_day: float = 2.0
-    """An alarm of ``unusual`` must score as high as the ones before, less this for each day since then."""
-    alarm: float = 2.5
-    """What ``unusual`` must reach to be an alarm where there is one threshold for all series."""
+    gate_half_life_s: float = 6 * 3600.0
+    """``alarm`` lets pass what is as unusual as the highest before, which has halved after this time."""
+    alarm: float = 3.8
+    """What ``alarm`` must reach where one threshold is wanted for all series, whatever their step."""
 
     def __post_init__(self) -> None:
         for name in (
