@@ -1,15 +1,13 @@
 """Keeps systems healthy and models accurate."""
 
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Model", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """``wellkept.Model`` is imported when it is asked for: ``import wellkept`` must stay quick."""
+    """``wellkept.Model`` is loaded when it is asked for: ``import wellkept`` must stay quick, and below every layer."""
     if name == "Model":
-        from wellkept.ml.notebook import Model
-
-        return Model
+        return import_module("wellkept.ml.notebook").Model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
