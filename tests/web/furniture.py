@@ -11,6 +11,7 @@ def furnish(scene: Scene) -> None:
     shop.topology(scene)
     shop.metrics(scene)
     shop.spans(scene)
+    shop.logs(scene)
     shop.versions(scene)
     shop.predictions(scene)
     stories.disk_incident(scene)

@@ -14,6 +14,7 @@ from wellkept.kernel.clock import stable_id, to_nanos
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
 from wellkept.kernel.verdict import Check, Judgement, Verdict
+from wellkept.ops.detect.patterns.live import Patterns
 from wellkept.sdk.otlp import MetricsBatch, key_values
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, VersionState
 from wellkept.store.telemetry.otlp.writer import Signal
@@ -187,3 +188,24 @@ def predictions(scene: Scene) -> None:
     scene.telemetry.predictions.write(pa.table(rows, schema=PREDICTIONS))
     known = {"prediction_id": ids, "model": ["fraud"] * count, "time": times, "value": label.astype(float).tolist()}
     scene.telemetry.labels.write(pa.table(known, schema=LABELS))
+
+
+def logs(scene: Scene) -> None:
+    """Half an hour of lines of a service, whose trouble began ten minutes ago, counted by pattern."""
+    rows = []
+    for minute in range(30):
+        at = scene.now - timedelta(minutes=30 - minute)
+        rows += [(at, 9, f"order {minute}{n} of user u-{n * 7919} was paid in {n * 3 + 11} ms") for n in range(8)]
+        if minute >= 20:
+            rows += [
+                (at, 17, f"payment of order {minute}{n} failed: connection to 10.0.0.{n}:5432 refused")
+                for n in range(5)
+            ]
+    moments = pa.array([at for at, _, _ in rows], pa.timestamp("ns", "UTC"))
+    named = {"Entity": ["service:shop/checkout"] * len(rows), "ServiceName": ["checkout"] * len(rows)}
+    severities = pa.array([severity for _, severity, _ in rows], pa.uint8())
+    table = {"Timestamp": moments, "Received": moments, "Body": [body for _, _, body in rows], **named}
+    scene.telemetry.engine.insert_arrow("otel_logs", pa.table({**table, "SeverityNumber": severities}))
+    patterns = Patterns(scene.telemetry.patterns, 10.0)
+    while patterns.tick(scene.now + timedelta(seconds=10)):
+        pass

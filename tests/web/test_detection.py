@@ -8,6 +8,8 @@ import httpx
 import pytest
 from tests.web.scene import Scene
 
+from wellkept.web.views.patterns import pieces
+
 
 def form(client: httpx.Client, page: str, **fields: str) -> httpx.Response:
     """Send the form of feedback that is on a page."""
@@ -64,3 +66,28 @@ def test_a_detector_says_what_it_does_with_which_numbers_and_what_it_found(clien
     assert "No series of that name is known yet." in asked
     assert "What it does" in client.get("/detectors/missing").text
     assert client.get("/detectors/guess").status_code == 404
+
+
+def test_what_is_logged_is_shown_as_patterns_with_names_for_what_varies(client: httpx.Client) -> None:
+    text = client.get("/patterns").text
+    assert re.search(r"order <b>&lt;order&gt;</b> of user <b>&lt;user&gt;</b> was paid in", text)
+    errors = client.get("/patterns", params={"level": "error", "service": "checkout"}).text
+    assert "connection to" in errors
+    assert "was paid" not in errors
+    assert "refused" in errors
+    assert "No line was logged that is so severe by nobody" in client.get("/patterns?level=error&service=nobody").text
+
+
+@pytest.mark.parametrize(
+    ("template", "names"),
+    [
+        ("user <user> paid <*>", ["<user>", "<*>"]),
+        ("a < b and b > a", []),
+        ("<html> <", ["<html>"]),
+        ("<<x>", ["<x>"]),
+        ("", []),
+    ],
+)
+def test_a_template_is_cut_at_its_names_and_nothing_of_it_is_lost(template: str, names: list[str]) -> None:
+    assert "".join(text for text, _ in pieces(template)) == template
+    assert [text for text, varies in pieces(template) if varies] == names

@@ -38,6 +38,7 @@ from wellkept.web.views.journal import PAGE, audit_view
 from wellkept.web.views.model import model_view
 from wellkept.web.views.modelrow import model_rows
 from wellkept.web.views.overview import AT_A_GLANCE, overview_view
+from wellkept.web.views.patterns import patterns_view
 from wellkept.web.views.rules import RulesView
 from wellkept.web.views.systems import MOST
 
@@ -72,6 +73,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         ]
     if deps.detectors is not None:
         found += [
+            Route("/patterns", pages.show("patterns.html", "findings", pages.patterns), methods=["GET"]),
             Route("/detectors", pages.show("detectors.html", "findings", pages.detectors), methods=["GET"]),
             Route("/detectors/{detector}", pages.show("detector.html", "findings", pages.detector), methods=["GET"]),
         ]
@@ -152,6 +154,10 @@ class Pages:
             self.deps.detectors, request.path_params["detector"], request.query_params.get("series", "")
         )
         return f"Detector {view.row.name}", view
+
+    def patterns(self, request: Request, now: datetime) -> tuple[str, object]:
+        span, level, service = (request.query_params.get(name, "") for name in ("span", "level", "service"))
+        return "Log patterns", patterns_view(self.readings, span, level, service, now)
 
     def models(self, _: Request, now: datetime) -> tuple[str, object]:
         findings = self.deps.stream.open_findings()

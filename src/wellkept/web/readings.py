@@ -58,6 +58,18 @@ class Readings:
         key = ("red", first, last, step_s)
         return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s), EMPTY)
 
+    def patterns(self, start: datetime, end: datetime, service: str, severity: int, limit: int) -> list[dict[str, Any]]:
+        """The most frequent patterns of what was logged; see ``PatternStore.listed``."""
+        last = _round(end, KEEP_LONG_S)
+        span = (last - (end - start), last)
+        read = self._telemetry.patterns.listed
+        return self._get(
+            ("patterns", *span, service, severity, limit),
+            KEEP_LONG_S,
+            lambda: read(*span, service=service, severity=severity, limit=limit).to_pylist(),
+            [],
+        )
+
     def answers(self, model: str, start: datetime, end: datetime) -> Answers | None:
         """What a model answered, bounded; the longer the stretch, the longer it is kept."""
         step_s = (end - start).total_seconds() / BUCKETS

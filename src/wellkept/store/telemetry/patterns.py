@@ -131,7 +131,10 @@ class PatternStore:
         severity: int = 0,
         limit: int = 100,
     ) -> pa.Table:
-        """Patterns with what is known of them, the most frequent first."""
+        """Patterns with what is known of them, the most frequent first.
+
+        ``counts``: their lines in those of the span's sixty ``steps`` in which there were any.
+        """
         parameters: dict[str, object] = {"start": millis(start), "end": millis(end), "service": service}
         parameters |= {"entity": entity, "severity": severity, "limit": limit}
         return self._engine.query(load("queries/pattern_list.sql"), parameters)

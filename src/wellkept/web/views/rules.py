@@ -192,7 +192,7 @@ def _rule(group: GroupRun, run: RuleRun) -> RuleRow:
 def _slo(run: SloRun, now: datetime) -> SloRow:
     slo, status = run.slo, run.status
     left = status.remaining if status is not None else None
-    rate = status.burn_rate if status is not None else None
+    rate = run.rate
     words = run.error or (sentence(slo, rate, left) if rate and run.firing else "")
     return SloRow(
         title=slo.title,

@@ -122,7 +122,10 @@ class Miner:
         if number is None or number not in self._shapes:
             number = self._masked(bodies[0], at)
             self._crowds.add(number, tokens)
-        self._shapes[number].count += lines
+        shape = self._shapes[number]
+        shape.count += lines
+        for body in bodies[1:]:
+            shape.keep(content(body))
         self._keys.put(key, number)
         return number
 
