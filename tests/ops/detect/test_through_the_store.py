@@ -1,0 +1,85 @@
+"""From the wire to a finding: what a node exporter writes fills a disk, and detection over days forecasts it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from tests.store.telemetry.remote.messages import request1
+from tests.store.telemetry.scenes import NOON, put_span
+
+from wellkept.kernel.change import Change
+from wellkept.kernel.finding import FindingKind
+from wellkept.ops.detect.base import DetectSettings
+from wellkept.ops.detect.detectors.exhaustion import Exhaustion
+from wellkept.ops.detect.judged import Judged
+from wellkept.ops.detect.sight import Sight
+from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.remote.writer import Version
+from wellkept.store.telemetry.telemetry import Telemetry
+
+SETTINGS = DetectSettings(long_days=5)
+LABELS = {"instance": "h1:9100", "job": "node", "device": "/dev/sda1", "fstype": "ext4", "mountpoint": "/data"}
+SIZE = 100e9
+
+
+class Alone:
+    def graph(self, at: datetime | None = None) -> Graph:
+        return Graph((), ())
+
+    def changes(self, start: datetime, end: datetime) -> list[Change]:
+        return []
+
+
+def used(seconds: float) -> float:
+    """Bytes on the disk so many seconds after noon: 6 GB more a day, most of it by day."""
+    days = seconds / 86_400
+    return float(70e9 + 6e9 * (days - np.sin(2 * np.pi * days) / (2 * np.pi)) + 2e9 * np.sin(2 * np.pi * days))
+
+
+def write(telemetry: Telemetry, moments: list[float]) -> None:
+    at = [round((NOON.timestamp() + second) * 1000) for second in moments]
+    free = {**LABELS, "__name__": "node_filesystem_avail_bytes"}
+    size = {**LABELS, "__name__": "node_filesystem_size_bytes"}
+    series: list[Any] = [
+        (free, [(moment, SIZE - used(second)) for moment, second in zip(at, moments, strict=True)]),
+        (size, [(moment, SIZE) for moment in at]),
+    ]
+    telemetry.remote.insert(Version.V1, [request1(*series)], at[-1] * 1_000_000)
+
+
+def test_a_node_exporters_disk_is_forecast(telemetry: Telemetry) -> None:
+    end = 3.5 * 86_400
+    write(telemetry, [*np.arange(-86_400.0, end - 1800, 600.0).tolist(), *np.arange(end - 1800, end + 60, 10.0).tolist()])
+    world = Alone()
+    sight = Sight(telemetry, world, world, SETTINGS)
+    now = NOON + timedelta(seconds=end)
+    for look in range(6):
+        at = now + timedelta(seconds=10 * look)
+        view = sight.view(at, (), Judged((), at))
+    assert view.long is not None
+    assert {info.entity for info in view.long.series} == {"disk:h1:/data"}
+    (finding,) = Exhaustion(SETTINGS).detect(view, now)
+    assert (finding.entity, finding.kind) == ("disk:h1:/data", FindingKind.FORECAST)
+    ahead = next(second for second in np.arange(end, end + 4 * 86_400, 60.0) if used(second) >= SIZE) - end
+    values = finding.evidence[0].values
+    assert abs(values["seconds_to_limit"] - ahead) <= 0.2 * ahead
+    assert values["low"] <= ahead <= values["high"]
+
+
+def test_endpoints_and_calls_are_in_the_view(telemetry: Telemetry) -> None:
+    put_span(telemetry, "shop/checkout", 1, 0.5, kind="Client", span=1)
+    put_span(telemetry, "shop/payments", 1.1, 0.3, span=2, parent=1, http_route="/pay")
+    world = Alone()
+    sight = Sight(telemetry, world, world, DetectSettings(long_days=0))
+    view = sight.view(NOON + timedelta(seconds=60), (), Judged((), NOON))
+    assert view.endpoints is not None
+    assert view.calls is not None
+    assert {info.attributes["span.endpoint"] for info in view.endpoints.series} == {"/pay"}
+    assert {info.attributes["span.callee"] for info in view.calls.series} == {"service:shop/payments"}
+    assert np.array_equal(view.endpoints.times, view.red.times)
+    for second in (70, 80):
+        later = sight.view(NOON + timedelta(seconds=second), (), Judged((), NOON))
+        assert later.endpoints is not None
+        assert len(later.endpoints.times) == SETTINGS.steps
