@@ -108,8 +108,9 @@ def called(info: SeriesInfo) -> str:
 
 
 def said(value: float, info: SeriesInfo) -> str:
-    """A value of a series for people."""
-    return amount(float(value), info.unit)
+    """A value of a series for people. What has no unit is a share only where the catalogue says so."""
+    is_plain = info.unit == "1" and info.name not in BY_NAME
+    return f"{value:.4g}" if is_plain else amount(float(value), info.unit)
 
 
 def seen(window: Window, blind: Blind) -> NDArray[np.bool_]:
