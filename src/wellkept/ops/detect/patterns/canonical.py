@@ -94,9 +94,10 @@ _LOOKED_AT = 64
 _TOKEN = re.compile(rf"{_M}|\w+|\s+|[^\w\s]")
 
 
-def tokens(text: str) -> list[str]:
+@functools.lru_cache(maxsize=1 << 15)
+def tokens(text: str) -> tuple[str, ...]:
     """Words, blanks, marks and masks; joined they are the text."""
-    return _TOKEN.findall(text)
+    return tuple(_TOKEN.findall(text))
 
 
 def common(shapes: Sequence[str]) -> str:

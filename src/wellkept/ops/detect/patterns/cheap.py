@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 
-from wellkept.store.telemetry.patterns import KEY_BYTES, KEY_CLASS, KEY_FROM, KEY_HOST, KEY_TO, KEY_TOPS
+from wellkept.store.telemetry.patterns import KEY_BYTES, KEY_CLASS, KEY_FROM, KEY_HOST, KEY_TO
 
 _TABLE = bytes.maketrans(KEY_FROM.encode(), KEY_TO.encode())
 _CLASS, _HOST = re.compile(KEY_CLASS.encode()), re.compile(KEY_HOST.encode())
-_TOPS = tuple(top.encode() for top in KEY_TOPS)
 _REST_BYTES = 20_000
 
 
@@ -26,7 +25,7 @@ def cheap_key(body: str) -> bytes:
     line, newline, rest = raw.partition(b"\n")
     plain = b" " + line[:KEY_BYTES].translate(_TABLE) + b" "
     plain = plain.replace(b"=", b" 0").replace(b" /", b" 0").replace(b".0", b" 0")
-    if any(top in plain for top in _TOPS):
+    if b"." in plain:
         plain = _HOST.sub(b"0 ", plain)
     key = b" ".join([b"0" if b"0" in token else token for token in plain.split(b" ")])
     if not newline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wellkept.ops.detect.patterns.canonical import CUES, canonical, tokens
@@ -16,7 +16,6 @@ MANY = 12
 OUTWEIGH = 3
 """A word where other lines have a value is one, too, when they are this many times as many."""
 
-_WORD = re.compile(r"[A-Za-z]\w*\Z")
 _NAMED = re.compile(rf"(?<![\w.=-])[A-Za-z][\w.-]*:{MASK}")
 _CUED = re.compile(rf"(\b(?:{CUES})) {MASK}(?= )")
 _TROUBLE = re.compile(
@@ -44,12 +43,12 @@ class Refined:
         found = self.crowded.get(key)
         if found is not None:
             return found
-        parts = tokens(key)
+        parts = list(tokens(key))
         found = self.crowded.get(_frame(parts, self.words, 0))
         if found is not None:
             return found
         for place, word in enumerate(parts):
-            if word != MASK and _WORD.match(word):
+            if _is_word(word):
                 parts[place] = MASK
                 found = self.crowded.get("".join(parts))
                 parts[place] = word
@@ -65,7 +64,7 @@ def refine(shapes: Mapping[str, int]) -> Refined:
         groups[canonical(shape)].append(shape)
     lines = {key: sum(shapes[shape] for shape in members) for key, members in groups.items()}
     parts = {key: tokens(key) for key in groups}
-    words = Counter(word for row in parts.values() for word in set(row) if _WORD.match(word))
+    words = Counter(word for row in parts.values() for word in set(row) if _is_word(word))
     crowded = {key: min(members) for key, members in groups.items() if len(members) >= MANY}
     parent = {key: key for key in groups}
 
@@ -91,11 +90,15 @@ def refine(shapes: Mapping[str, int]) -> Refined:
     return Refined(leader, crowded, words)
 
 
-def _places(parts: Mapping[str, list[str]]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _is_word(token: str) -> bool:
+    return token[0].isalpha()
+
+
+def _places(parts: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """For each place at which keys that are otherwise equal differ: the frame, and (what stands there, key)."""
     buckets: dict[tuple[int, int, int], list[tuple[str, str]]] = defaultdict(list)
     for key, words in parts.items():
-        if sum(1 for word in words if word == MASK or _WORD.match(word)) < 3:
+        if sum(1 for word in words if word == MASK or _is_word(word)) < 3:
             continue
         ahead = [0]
         for word in words:
@@ -103,7 +106,7 @@ def _places(parts: Mapping[str, list[str]]) -> Iterator[tuple[str, list[tuple[st
         behind = 0
         for place in range(len(words) - 1, -1, -1):
             word = words[place]
-            if word == MASK or _WORD.match(word):
+            if word == MASK or _is_word(word):
                 buckets[place, ahead[place], behind].append((word, key))
             behind = hash((behind, word))
     for (place, _, _), bucket in buckets.items():
@@ -113,7 +116,7 @@ def _places(parts: Mapping[str, list[str]]) -> Iterator[tuple[str, list[tuple[st
             yield "".join([*row[:place], MASK, *row[place + 1 :]]), bucket
 
 
-def _rare(parts: Mapping[str, list[str]], words: Mapping[str, int]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _rare(parts: Mapping[str, Sequence[str]], words: Mapping[str, int]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Keys that are equal but for words that no other key holds, at several places at once."""
     buckets: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for key, row in parts.items():
@@ -125,10 +128,10 @@ def _rare(parts: Mapping[str, list[str]], words: Mapping[str, int]) -> Iterator[
             yield frame, sorted(bucket)
 
 
-def _frame(row: list[str], words: Mapping[str, int], rare: int) -> str:
+def _frame(row: Sequence[str], words: Mapping[str, int], rare: int) -> str:
     """A key with a mask for each rare word; empty where too little of it would be left to tell it by."""
-    strange = [word != MASK and _WORD.match(word) is not None and words.get(word, 0) <= rare for word in row]
-    plain = sum(1 for word, is_strange in zip(row, strange, strict=True) if not is_strange and _WORD.match(word))
+    strange = [_is_word(word) and words.get(word, 0) <= rare for word in row]
+    plain = sum(1 for word, is_strange in zip(row, strange, strict=True) if not is_strange and _is_word(word))
     if not any(strange) or plain < max(2, sum(strange)):
         return ""
     return "".join(MASK if is_strange else word for word, is_strange in zip(row, strange, strict=True))
