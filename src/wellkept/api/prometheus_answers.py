@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import compress
+from collections.abc import Sequence
 
+import numpy as np
 import orjson
 
 from wellkept.api.prometheus_asked import Asked
 from wellkept.store.telemetry.promql.catalogue import Metadata
-from wellkept.store.telemetry.promql.figures import all_shown, dumped, moments_of, pairs_of, shown
+from wellkept.store.telemetry.promql.figures import all_shown, lists_of, shown
 from wellkept.store.telemetry.promql.promql import Answer
 from wellkept.store.telemetry.promql.source import RawSeries
 from wellkept.store.telemetry.promql.values import Labels, Scalar, Text, Vector
@@ -39,20 +40,19 @@ def result_of(answer: Answer, asked: Asked) -> dict[str, object]:
 def matrix_of(answer: Answer, asked: Asked) -> dict[str, object]:
     """The answer to a range query, series in the order of their labels."""
     asked.warnings.extend(answer.warnings)
-    times = moments_of(seconds(millis) for millis in answer.steps.millis.tolist())
-    every = pairs_of(times)
+    times = [seconds(millis) for millis in answer.steps.millis.tolist()]
     if isinstance(answer.value, Scalar):
-        return _result("matrix", [{"metric": {}, "values": orjson.Fragment(dumped(every, answer.value.values))}])
+        grid = answer.value.values[np.newaxis]
+        return _matrix([()], lists_of(times, grid, np.ones(grid.shape, bool), [0]))
     assert isinstance(answer.value, Vector), "a range query gives series"
     vector = answer.value
-    order = sorted(range(len(vector.labels)), key=vector.labels.__getitem__)
-    rows: list[object] = []
-    for row in asked.cut(order, EVERY_SERIES):
-        there = vector.present[row]
-        pairs = every if there.all() else pairs_of(compress(times, there.tolist()))
-        values = dumped(pairs, vector.values[row][there])
-        rows.append({"metric": metric_of(vector.labels[row]), "values": orjson.Fragment(values)})
-    return _result("matrix", rows)
+    order = asked.cut(sorted(range(len(vector.labels)), key=vector.labels.__getitem__), EVERY_SERIES)
+    return _matrix([vector.labels[row] for row in order], lists_of(times, vector.values, vector.present, order))
+
+
+def _matrix(labels: Sequence[Labels], lists: Sequence[bytes]) -> dict[str, object]:
+    series = zip(labels, lists, strict=True)
+    return _result("matrix", [{"metric": metric_of(own), "values": orjson.Fragment(text)} for own, text in series])
 
 
 def metric_of(labels: Labels) -> dict[str, str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wellkept.store.telemetry.promql.aggregation import Grouping, aggregated
 from wellkept.store.telemetry.promql.buckets import histogram_quantile
 from wellkept.store.telemetry.promql.errors import EvaluationError
-from wellkept.store.telemetry.promql.figures import all_shown, dumped, moments_of, pairs_of, positional, shown
+from wellkept.store.telemetry.promql.figures import all_shown, lists_of, positional, shown
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.operators import Matching, Operator, between, in_sets
 from wellkept.store.telemetry.promql.steps import Steps
@@ -244,8 +244,25 @@ def test_a_subquery_looks_at_multiples_of_its_step_in_the_windows(
         assert outer.end_ms - inner < inside.end_ms <= outer.end_ms
 
 
-@given(st.lists(st.floats() | st.integers(-(10**6), 10**6).map(float) | st.sampled_from([-0.0, 100.0, 1.05, 10.0])))
-def test_pairs_are_dumped_as_they_are_shown_one_by_one(numbers: list[float]) -> None:
-    moments = [1_795_000_000 + 0.5 * place for place in range(len(numbers))]
-    text = dumped(pairs_of(moments_of(moments)), np.array(numbers))
-    assert json.loads(text) == [list(pair) for pair in zip(moments, all_shown(numbers), strict=True)]
+SHOWN = st.floats() | st.integers(-(10**6), 10**6).map(float) | st.sampled_from([-0.0, 100.0, 1.05, 10.0])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 4).flatmap(lambda steps: st.lists(st.lists(st.none() | SHOWN, min_size=steps, max_size=steps))))
+def test_lists_are_written_as_their_values_are_shown_one_by_one(rows: list[list[float | None]]) -> None:
+    steps = len(rows[0]) if rows else 0
+    moments = [1_795_000_000 + 0.5 * place for place in range(steps)]
+    grid = np.array([[0.0 if cell is None else cell for cell in row] for row in rows]).reshape(len(rows), steps)
+    present = np.array([[cell is not None for cell in row] for row in rows], bool).reshape(len(rows), steps)
+    order = range(len(rows) - 1, -1, -1)
+    for text, row in zip(lists_of(moments, grid, present, order), reversed(rows), strict=True):
+        there = [(at, cell) for at, cell in zip(moments, row, strict=True) if cell is not None]
+        assert json.loads(text) == [[at, shown(cell)] for at, cell in there]
+
+
+def test_more_values_than_are_written_at_once_stay_in_their_rows() -> None:
+    grid = np.arange(40_000.0).reshape(40, 1000) / 4
+    present = np.ones(grid.shape, bool)
+    present[7, 3:] = present[39] = False
+    for row, text in enumerate(lists_of(range(1000), grid, present, range(40))):
+        assert json.loads(text) == [[at, shown(float(grid[row, at]))] for at in np.flatnonzero(present[row]).tolist()]

@@ -141,9 +141,12 @@ class Reductions:
 def _dense(rows: pa.Table, column: str, count: int) -> Grid:
     joined = rows[column].combine_chunks()
     flat = joined.flatten()
-    values = np.asarray(flat.fill_null(0.0).to_numpy(zero_copy_only=False)).reshape(-1, count)
-    present = np.asarray(flat.is_valid().to_numpy(zero_copy_only=False)).reshape(-1, count)
-    return Grid(rows["series"].to_numpy(), np.array(values, dtype=np.float64), np.array(present, dtype=bool))
+    values = np.array(flat.fill_null(0.0).to_numpy(zero_copy_only=False), dtype=np.float64).reshape(-1, count)
+    if flat.null_count:
+        present = np.array(flat.is_valid().to_numpy(zero_copy_only=False), dtype=bool).reshape(-1, count)
+    else:
+        present = np.ones(values.shape, bool)
+    return Grid(rows["series"].to_numpy(), values, present)
 
 
 def _scattered(rows: pa.Table, count: int) -> Grid:

@@ -40,7 +40,8 @@ class Vector:
 
     def seen(self) -> Vector:
         """Without the series that are at no step."""
-        return self.rows(np.flatnonzero(self.present.any(axis=1)))
+        is_seen = self.present.any(axis=1)
+        return self if is_seen.all() else self.rows(np.flatnonzero(is_seen))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
