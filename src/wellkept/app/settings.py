@@ -90,7 +90,7 @@ class Ingest(Part):
 
     max_body_mib: Annotated[int, Field(ge=1, le=1024)] = 20
     """Largest body, after decompression."""
-    group_ms: Annotated[int, Field(ge=0, le=5000)] = 30
+    group_ms: Annotated[int, Field(ge=0, le=5000)] = 50
     """Bodies of this many milliseconds are stored by one statement."""
     queue_mib: Annotated[int, Field(ge=1)] = 256
     """Above this much waiting, senders are told to try again later."""

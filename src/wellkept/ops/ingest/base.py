@@ -24,7 +24,7 @@ class IngestSettings:
     """
 
     max_body_bytes: int = 20 << 20
-    group_s: float = 0.03
+    group_s: float = 0.05
     group_bytes: int = 16 << 20
     small_bytes: int = 128 << 10
     pace_s: float = 0.1
