@@ -49,8 +49,8 @@ def frozen(values: NDArray[np.float64], name: str) -> None:
 
 
 def gaps(values: NDArray[np.float64], name: str) -> None:
-    values[152:180:2] = np.nan
-    values[155:175] = np.nan
+    values[150:180] = np.nan
+    values[[152, 156, 160, 164, 168, 172, 176, 179]] = 0.5
 
 
 def partly(values: NDArray[np.float64], name: str) -> None:
@@ -100,9 +100,10 @@ def test_a_service_without_traffic_is_not_frozen() -> None:
     assert told(story) == []
 
 
-def test_silence_is_no_gap() -> None:
+@pytest.mark.parametrize("back", [180, 178], ids=["silent", "restarted"])
+def test_silence_is_no_gap(back: int) -> None:
     def silent(values: NDArray[np.float64], name: str) -> None:
-        values[160:] = np.nan
+        values[160:back] = np.nan
 
     story = Story()
     speaking(story, CHECKOUT)

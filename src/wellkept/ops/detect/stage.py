@@ -15,7 +15,8 @@ from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.blindness import Counted
-from wellkept.ops.detect.feed import Windows, heard
+from wellkept.ops.detect.feed import Windows
+from wellkept.ops.detect.heard import heard
 from wellkept.ops.detect.judged import REMEMBERED_S, Judged
 from wellkept.ops.detect.learned import Memory
 from wellkept.ops.detect.sight import LogPatterns, Places, Sight
@@ -55,6 +56,7 @@ class Tally:
     """How it went with a detector."""
 
     ticks: int = 0
+    turn: int = 0
     failures: int = 0
     last_s: float = 0.0
     held_back: int = 0
@@ -124,7 +126,10 @@ class DetectRunner:
     def _ask(self, detector: Detector, view: View, now: datetime, judged: Judged) -> list[Finding]:
         """A detector is a plug-in: when it fails, the others still speak."""
         tally, began = self.tallies[detector.name], time.perf_counter()
-        tally.ticks += 1
+        turn = _step(view) // max(1, getattr(detector, "every_steps", 1))
+        if tally.ticks and turn == tally.turn:
+            return [finding for finding in view.open.values() if finding.detector == detector.name]
+        tally.ticks, tally.turn = tally.ticks + 1, turn
         try:
             found = list(detector.detect(view, now))
         except Exception:  # noqa: BLE001 - the plug-in edge: logged, and its open findings stay open
@@ -142,7 +147,8 @@ class DetectRunner:
     def _over(self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime) -> list[str]:
         """Fingerprints of the findings that were not seen for long enough.
 
-        Recovery must be seen to be believed: while the entity is silent its findings stay open, for one window.
+        Recovery must be seen to be believed: while the entity is silent, or telemetry is blind to it, its findings stay
+        open, for one window.
         """
         again = {finding.fingerprint for finding in seen}
         hold = timedelta(seconds=self._settings.hold_steps * self._settings.step_s)
@@ -154,9 +160,15 @@ class DetectRunner:
                 continue
             unseen = now - self._stream.last_seen(finding.id)
             silent = finding.entity not in speaking and finding.kind is not FindingKind.MISSING_DATA
+            silent |= finding.entity in view.blind.entities and not finding.attributes.get("blind")
             if unseen >= (patience if silent else hold):
                 over.append(finding.fingerprint)
         return over
+
+
+def _step(view: View) -> int:
+    """The number of the newest step: its end in steps since the epoch."""
+    return round(float(view.metrics.times[-1]) / view.step_s) if len(view.metrics.times) else 0
 
 
 def _is_absence(finding: Finding) -> bool:

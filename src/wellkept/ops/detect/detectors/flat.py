@@ -17,13 +17,15 @@ TIMES_LONGER = 5
 """And so many times as many as ever in a row before."""
 MOVED = 0.8
 """Only what changed in this share of the steps before can stand still."""
+NEARLY_ALWAYS = 0.95
+"""A warning is only about what changed in this share of them."""
 
 
 class Flat:
     """Says that a series repeats one value for longer than it ever did, by its own record of equal values in a row.
 
-    What hardly moves by nature has long runs in its record, and is not judged. A rate of nothing is no stuck value:
-    then nothing happens. Information; a warning for a series of the catalogue that changed at nearly every step.
+    What hardly moves by nature has long runs in its record, and is not judged. Nothing, as a value, is not stuck: then
+    nothing happens. Information; a warning for CPU and what users feel, where it had changed at nearly every step.
     Abstains on what telemetry is blind to, and where an entity stands still as a whole (that is a blind spot).
 
     Source: the excess of the run length over its own tail found 97 of 100 injected stuck values at an alarm a week.
@@ -57,13 +59,14 @@ class Flat:
         value = float(window.values[-1, column])
         before = window.values[: len(window.times) - run + 1, column]
         before = before[np.isfinite(before)]
-        if len(before) < self._settings.min_points or (value == 0.0 and info.unit.endswith("/s")):
+        if len(before) < self._settings.min_points or value == 0.0:
             return None
         moved = np.diff(before) != 0
         longest = _longest(~moved)
         if moved.mean() < MOVED or run < TIMES_LONGER * longest:
             return None
-        is_known = info.name in BY_NAME and moved.mean() >= 0.95
+        meaning = BY_NAME.get(info.name)
+        is_known = meaning is not None and meaning.anomaly and moved.mean() >= NEARLY_ALWAYS
         lasted = duration(run * window.step_s)
         return Shape(
             column,
