@@ -14,6 +14,7 @@ from wellkept.evaluation import figures, ts_peers
 from wellkept.evaluation.curves import Curve, read
 from wellkept.evaluation.figures import Figures
 from wellkept.evaluation.streams import stream
+from wellkept.kernel.errors import InputError
 from wellkept.ops.detect.baseline import SHIPPED, Parameters
 
 SPLITS = ("all", "tune", "report")
@@ -46,6 +47,8 @@ def evaluate(
     """
     curves = read(folder, step_s)
     chosen = [curve for curve in curves if split in {"all", curve.split}]
+    if not chosen:
+        raise InputError("split", "must leave at least one of the series", split)
     points = sum(curve.values.size for curve in chosen)
     tell(f"{len(chosen)} curves, {points:,} points")
     scored, seconds = stream(chosen, parameters)

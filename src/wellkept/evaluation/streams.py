@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wellkept.evaluation.curves import Curve
 from wellkept.ops.detect.baseline import Baseline, Parameters, Scores
-from wellkept.ops.detect.baseline.entities import Entities, together
+from wellkept.ops.detect.baseline.entities import Entities, threshold, together
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -87,7 +87,7 @@ def _entities(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
     count = len(grid.members)
     baseline, entities = Baseline(len(grid.owners), parameters), Entities(count, parameters)
     steps = np.diff(grid.times, prepend=grid.times[0]).astype(np.float32)
-    limit = np.log10(WEEK_S / float(np.median(np.diff(grid.times))))
+    limit = threshold(budget=1)
     blocks, done = [], 0
     for times, values in _blocks(grid):
         scores: Scores = baseline.advance(times, values)

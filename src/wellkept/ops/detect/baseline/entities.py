@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.ops.detect.baseline import channels
+from wellkept.ops.detect.baseline.budget import WEEK_S
 from wellkept.ops.detect.baseline.parameters import SHIPPED, Parameters
 from wellkept.ops.detect.baseline.state import Slot, State, fresh
 from wellkept.ops.detect.baseline.tails import Tails
@@ -17,6 +18,7 @@ Floats = NDArray[np.float32]
 TOP = 3
 """So many metrics make the score of an entity: a cause shows in more than one, and hardly ever in most of them."""
 CHUNK = 16
+QUIET_S = 1800.0
 
 
 def together(standard: Floats, owners: NDArray[np.intp], entities: int) -> Floats:
@@ -84,6 +86,15 @@ class Entities:
         seconds = np.broadcast_to(elapsed[:, None], size.shape)
         total = channels.lasting(self._state, self._parameters, size, np.ones_like(size), seconds)
         return channels.plateau(self._state, total)
+
+
+def threshold(budget: float = 1.0) -> float:
+    """The rarity that is worth a finding, where ``budget`` false ones an entity and week are accepted.
+
+    An entity that is out of order stays so for many steps, so what shares the budget is not the steps of a week but its
+    half hours: alarms closer than that are one.
+    """
+    return float(np.log10(WEEK_S / QUIET_S / budget))
 
 
 def ranked(blame: Floats) -> NDArray[np.intp]:
