@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellkept.ops.detect.base import DetectSettings
-from wellkept.ops.detect.longview import LongView, joined
+from wellkept.ops.detect.longview import LongView, joined, through_restarts
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -109,3 +109,16 @@ def test_joining_two_parts_is_reading_both_at_once(split: int, overlap: int, kep
     assert np.array_equal(found.values[:, 0], values[-kept:, 0])
     later = found.times > times[begin] - 1
     assert np.array_equal(found.values[later, -1], values[-kept:][later, 1])
+
+
+def test_a_series_goes_on_through_restarts_and_replicas_stay_apart() -> None:
+    def instance(series: int, name: str, pid: str) -> SeriesInfo:
+        told = {"service.name": "a", "process.pid": pid}
+        return SeriesInfo(series, name, "By", "gauge", "service:a", {}, told)
+
+    nan = np.nan
+    values = np.array([[1.0, nan, 5.0, 6.0], [2.0, nan, 5.0, 6.0], [nan, 3.0, 5.0, 6.0], [nan, 4.0, 5.0, 6.0]])
+    series = (instance(1, "m", "10"), instance(2, "m", "11"), instance(3, "n", "10"), instance(4, "n", "11"))
+    found = through_restarts(Window(600.0 * np.arange(1, 5).astype(np.float64), values, series))
+    assert [info.id for info in found.series] == [2, 3, 4]
+    assert found.values[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0]

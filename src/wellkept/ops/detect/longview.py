@@ -20,6 +20,10 @@ COARSER = (1, 3, 6)
 LEAST_DAYS = 3
 
 
+OF_A_START = frozenset(
+    {"process.pid", "process.start_time", "process.creation.time", "service.instance.id", "container.id", "k8s.pod.uid"}
+)
+"""Attributes of a resource that are others after a restart."""
 PART_S = 86_400.0
 """The past is read in parts of so many seconds, one at each look, so that no look waits for all of it."""
 
@@ -52,6 +56,7 @@ class LongView:
         self._metrics, self._settings = metrics, settings
         self._plan = _Plan(settings.long_step_s, 0.0, None)
         self._held: Window | None = None
+        self._shown: Window | None = None
         self._since = 0.0
         self._read_at: datetime | None = None
 
@@ -72,12 +77,20 @@ class LongView:
         if self._held is None or not is_fresh:
             self._read_newest(now, present)
             self._read_at = now
+            self._shown = self._show(present)
         elif self._since > end - self._plan.span_s:
             first = max(self._since - PART_S, end - self._plan.span_s)
             older = self._window(first, self._since)
             self._held = joined(older, self._held, round(self._plan.span_s / self._plan.step_s))
             self._since = first
-        return _of_shard(self._held, present) if self._settings.shard_count > 1 and self._held else self._held
+            self._shown = self._show(present)
+        return self._shown
+
+    def _show(self, present: Sequence[SeriesInfo]) -> Window | None:
+        if self._held is None:
+            return None
+        shown = through_restarts(self._held)
+        return _of_shard(shown, present) if self._settings.shard_count > 1 else shown
 
     def _read_newest(self, now: datetime, present: Sequence[SeriesInfo]) -> None:
         plan = self._planned(present)
@@ -116,6 +129,30 @@ def _of_shard(window: Window, present: Sequence[SeriesInfo]) -> Window:
     here = {info.entity for info in present}
     columns = [column for column, info in enumerate(window.series) if info.entity in here]
     return Window(window.times, window.values[:, columns], tuple(window.series[column] for column in columns))
+
+
+def through_restarts(window: Window) -> Window:
+    """The window with series as one that follow each other and differ only in what a restart makes another.
+
+    The newest of them stands for all. Those that were seen at the same time, replicas, stay apart.
+    """
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for column, info in enumerate(window.series):
+        lasting = frozenset((k, v) for k, v in info.resource_attributes.items() if k not in OF_A_START)
+        key = (info.name, info.entity, frozenset(info.attributes.items()), lasting)
+        groups.setdefault(key, []).append(column)
+    several = [columns for columns in groups.values() if len(columns) > 1]
+    if not several:
+        return window
+    seen = np.isfinite(window.values)
+    values, gone = window.values.copy(), set[int]()
+    for columns in several:
+        if (seen[:, columns].sum(axis=1) <= 1).all():
+            newest = max(columns, key=lambda column: int(np.flatnonzero(seen[:, column])[-1]))
+            values[:, newest] = np.fmax.reduce(window.values[:, columns], axis=1)
+            gone.update(column for column in columns if column != newest)
+    kept = [column for column in range(len(window.series)) if column not in gone]
+    return Window(window.times, values[:, kept], tuple(window.series[column] for column in kept), window.warnings)
 
 
 def joined(held: Window, fresh: Window, steps: int) -> Window:

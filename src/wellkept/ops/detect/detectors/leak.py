@@ -78,6 +78,7 @@ class Leak:
 
     name = "leak"
     version = "1"
+    every_steps = 6
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
