@@ -45,6 +45,8 @@ class Label(Part):
 
     name: str = "label"
     delay_s: Annotated[float, Field(ge=0)] = 0
+    embargo: bool = False
+    """Whether rows whose truth was not known yet when the held-out rows began are left out of training."""
 
 
 class Measures(Part):

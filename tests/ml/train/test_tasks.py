@@ -134,3 +134,19 @@ def test_what_most_choose_comes_first_by_popularity() -> None:
     what = choices(trained, picks([1, 1], [10, 30]), RANKING)
 
     assert popularity(what).tolist() == [1.5, 3.0]
+
+
+def test_an_embargo_leaves_out_what_was_not_known_when_the_held_out_rows_began() -> None:
+    table = picks(list(range(20)), list(range(20)))
+    request = {"task": "regression", "held_out": 0.25, "since": None, "embargo_s": 4 * 60.0}
+
+    trained, held_out = split(table, request)
+
+    assert (trained["item"].to_pylist(), held_out["item"].to_pylist()) == (list(range(12)), list(range(15, 20)))
+
+
+def test_an_embargo_that_leaves_nothing_is_named() -> None:
+    request = {"task": "regression", "held_out": 0.25, "since": None, "embargo_s": 1e6}
+
+    with pytest.raises(InputError, match="older than the label's delay"):
+        split(picks([1] * 9, [1] * 9), request)

@@ -29,7 +29,7 @@ def split(table: pa.Table, request: Mapping[str, Any]) -> tuple[pa.Table, pa.Tab
         older = _but_the_last(table[request["user"]].to_numpy(), request["ranking_held_out"])
     else:
         cut = _cut(table, request["held_out"], request["since"])
-        return table.slice(0, cut), table.slice(cut)
+        return _known_by(table, cut, request["embargo_s"]), table.slice(cut)
     trained, held_out = table.filter(pa.array(older)), table.filter(pa.array(~older))
     if not trained.num_rows or not held_out.num_rows:
         rule = f"must return rows enough to train a {request['task']} model on and to hold some out"
@@ -48,6 +48,18 @@ def _cut(table: pa.Table, held_out: float, since: float | None) -> int:
         if recent >= 2:
             return count - recent // 2
     return count - max(1, round(count * held_out))
+
+
+def _known_by(table: pa.Table, cut: int, embargo_s: float) -> pa.Table:
+    """The rows before the cut whose truth was known when the rows after it began."""
+    if not embargo_s or "time" not in table.column_names:
+        return table.slice(0, cut)
+    seconds = seconds_of(table)
+    known = int(np.searchsorted(seconds[:cut], seconds[cut] - embargo_s, side="right"))
+    if not known:
+        rule = "must return rows older than the label's delay before the held-out ones (label.embargo)"
+        raise InputError("load(window)", rule)
+    return table.slice(0, known)
 
 
 def seconds_of(table: pa.Table) -> NDArray[np.float64]:

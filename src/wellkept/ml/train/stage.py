@@ -90,6 +90,7 @@ def training_request(contract: ModelContract, since: datetime | None = None) -> 
         "columns": list(contract.columns),
         "nullable": [entry.name for entry in contract.inputs if entry.nullable],
         "label": contract.label.name,
+        "embargo_s": contract.label.delay_s if contract.label.embargo else 0.0,
         "slices": list(contract.slices),
         "held_out": HELD_OUT,
         "since": since.timestamp() if since else None,
