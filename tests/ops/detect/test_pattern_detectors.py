@@ -134,6 +134,14 @@ def test_one_new_error_line_is_information_and_many_are_more() -> None:
         assert finding.severity is severity
 
 
+def test_what_is_new_of_an_entity_that_is_new_itself_is_information() -> None:
+    log = Log()
+    log.pattern(1, log.poisson(20.0), first_seen=log.at(0))
+    log.pattern(2, np.where(np.arange(log.steps) >= 170, 40.0, 0.0), severity=17, first_seen=log.at(170))
+    (finding,) = ask(NewPattern, log.view())
+    assert finding.severity is Severity.INFO
+
+
 def test_new_errors_after_a_deploy_are_information() -> None:
     deploy = Change(SHOP, ChangeKind.DEPLOY, NOW, "ann", "v2")
     (finding,) = ask(NewPattern, troubled().view(deploys={SHOP: deploy}))

@@ -76,6 +76,14 @@ class Lines:
             sums[line.info.entity] = sums[line.info.entity] + line.counts if line.info.entity in sums else line.counts
         return sums
 
+    @cached_property
+    def known_since(self) -> Mapping[str, float]:
+        """Since when the oldest of an entity's patterns is known, in seconds since the epoch."""
+        found: dict[str, float] = {}
+        for line in self.all:
+            found[line.info.entity] = min(found.get(line.info.entity, np.inf), line.first_seen)
+        return found
+
     def began(self, step: int) -> datetime:
         """When a step of the window began."""
         return moment(self.times[step] - self.step_s)

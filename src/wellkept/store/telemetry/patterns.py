@@ -93,7 +93,7 @@ class PatternStore:
         least number of its class), ``lines``, and up to ``samples`` of their ``bodies``.
         """
         span = {"after": after, "until": until, "step": max(1, round(step_s * 1000)), "samples": samples}
-        return self._engine.query(load("queries/pattern_counts.sql"), {**_KEY, **span}, writing=True)
+        return self._engine.query(load("queries/pattern_counts.sql"), {**_KEY, **span})
 
     def add(self, counts: pa.Table, values: pa.Table | None = None) -> None:
         """Store counts (of schema ``COUNTS``) and values (``VALUES``)."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from wellkept.ops.detect.patterns.cheap import cheap_key
 from wellkept.ops.detect.patterns.live import LAG, Patterns
+from wellkept.ops.detect.patterns.masks import RULES
 from wellkept.store.telemetry.telemetry import Telemetry
 
 BEGIN = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
@@ -93,6 +94,18 @@ def test_a_restart_counts_on_and_gives_the_same_ids(telemetry: Telemetry) -> Non
 
     assert set(ids(second)) == set(before)
     assert sorted(ids(second).values()) == [2.0, 3.0]
+
+
+def test_other_rules_make_nothing_new(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(telemetry, ["value 7 of ann"], BEGIN)
+    Patterns(telemetry.patterns, 10.0).tick(BEGIN + LAG)
+    monkeypatch.setattr("wellkept.ops.detect.patterns.miner.RULES", RULES + 1)
+    later = Patterns(telemetry.patterns, 10.0)
+    store(telemetry, ["value 9 of ann"], BEGIN + timedelta(minutes=10))
+    assert later.tick(BEGIN + timedelta(minutes=11)) == 1
+    window = later.window(BEGIN + timedelta(minutes=9), BEGIN + timedelta(minutes=12), 10.0)
+    (first_seen,) = {i.attributes["first_seen"] for i in window.series if i.name == "log.pattern"}
+    assert float(first_seen) == BEGIN.timestamp()
 
 
 def test_values_of_parameters_are_counted(telemetry: Telemetry) -> None:

@@ -20,6 +20,8 @@ class NewPatternParameters:
 
     learn_steps: int = 30
     """An entity must have logged for so many steps before one of its patterns can be new."""
+    learned_s: float = 21_600.0
+    """Until patterns of an entity are known for so many seconds, what is new is information: much still is."""
     told_steps: int = 60
     """A new pattern is told of for so many steps after its first line, as long as it comes."""
     lines: int = 3
@@ -32,7 +34,7 @@ class NewPatternParameters:
     """So many patterns of one entity are told of at once: the most frequent."""
 
     def __post_init__(self) -> None:
-        for name in ("learn_steps", "told_steps", "lines", "flood_lines", "flood_share", "most_at_once"):
+        for name in ("learn_steps", "learned_s", "told_steps", "lines", "flood_lines", "flood_share", "most_at_once"):
             if getattr(self, name) <= 0:
                 raise InputError(f"pattern_new.{name}", "must be more than 0", getattr(self, name))
 
@@ -92,7 +94,7 @@ class NewPattern:
             detector_version=self.version,
             entity=entity,
             kind=FindingKind.LOG_PATTERN,
-            severity=self._severity(view, line, count, share),
+            severity=self._severity(view, lines, line, count, share),
             score=round(share, 6),
             score_meaning="share of all lines of the entity since then",
             starts_at=starts_at,
@@ -105,9 +107,10 @@ class NewPattern:
             attributes={"title": f"New {word} in the log of {named(entity)}", "resource": "", "symptom": ""},
         )
 
-    def _severity(self, view: View, line: Line, count: int, share: float) -> Severity:
+    def _severity(self, view: View, lines: Lines, line: Line, count: int, share: float) -> Severity:
         chosen = self.parameters
-        if line.severity < ERROR or count < chosen.lines or line.info.entity in view.deploys:
+        is_young = lines.times[-1] - lines.known_since[line.info.entity] < chosen.learned_s
+        if line.severity < ERROR or count < chosen.lines or is_young or line.info.entity in view.deploys:
             return Severity.INFO
         is_flood = count >= chosen.flood_lines and share >= chosen.flood_share
         return Severity.ERROR if is_flood else Severity.WARNING

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.clock import to_nanos
 from wellkept.ops.detect.patterns.bodies import content
-from wellkept.ops.detect.patterns.miner import MOST_SHAPES, Miner, Pattern
+from wellkept.ops.detect.patterns.masks import shape_of
+from wellkept.ops.detect.patterns.miner import MOST_SHAPES, Miner, Pattern, shape_id
 from wellkept.ops.detect.patterns.redact import redact
 from wellkept.ops.detect.patterns.restore import values_of
 from wellkept.ops.detect.patterns.series import Told, pattern_window
@@ -88,8 +89,13 @@ class Patterns:
         self._is_loaded = True
         self._counted = max(self._store.counted_until(), to_nanos(now - CATCH_UP))
         for row in self._store.shapes(MOST_SHAPES // 2).to_pylist():
-            self._miner.remember(row["shape"], row["pattern"], row["text"], row["samples"], row["first_seen"] / 1000)
-            self._noted[row["shape"]] = (row["pattern"], "")
+            shape, pattern, text = row["shape"], row["pattern"], row["text"]
+            if shape_id(text) != shape and row["samples"]:
+                # It was made by other rules: it is known already, though by another id from now on.
+                text = shape_of(row["samples"][0])
+                shape = pattern = shape_id(text)
+            self._miner.remember(shape, pattern, text, row["samples"], row["first_seen"] / 1000)
+            self._noted[shape] = (pattern, "")
         self._name(now)
 
     def _take(self, rows: pa.Table, until: int, now: datetime) -> int:
@@ -117,6 +123,8 @@ class Patterns:
     def _name(self, now: datetime) -> None:
         """Look at what patterns there are, and note down what has changed of them."""
         self._patterns = {pattern.id: pattern for pattern in self._miner.patterns()}
+        if len(self._noted) > 4 * MOST_SHAPES:
+            self._noted.clear()
         changed: list[dict[str, object]] = []
         for pattern in self._patterns.values():
             template = pattern.template
@@ -165,6 +173,8 @@ class Patterns:
 
     def _label(self, pattern: int, parameter: str, value: str) -> str:
         """The value, as long as not too many different ones were seen."""
+        if len(self._labels) > MOST_SHAPES:
+            self._labels.clear()
         seen = self._labels.setdefault((pattern, parameter), set())
         if value not in seen and len(seen) >= MOST_VALUES:
             return OTHER

@@ -224,7 +224,7 @@ class Miner:
         rare = sorted(self._shapes.values(), key=lambda shape: shape.count)[: max(1, self._most_shapes // 4)]
         for shape in rare:
             del self._shapes[shape.id]
-            self._cache.pop(shape.id, None)
+        self._cache.clear()
         self._evicted_shapes += len(rare)
         roots = {self.pattern_of(number) for number in self._shapes}
         self._older = {number: self.pattern_of(number) for number in {*self._shapes, *roots}}
