@@ -111,9 +111,6 @@ def slo_document(run: SloRun) -> dict[str, Any]:
     }
     if status is None:
         return told
-    burns = status.burn_rate is not None and status.burn_rate > 0
-    return {
-        **told,
-        **encode(status),
-        "sentence": sentence(slo, status.burn_rate or 0.0, status.remaining) if burns else "",
-    }
+    rate = run.rate
+    words = sentence(slo, rate, status.remaining) if rate is not None and rate > 1 else ""
+    return {**told, **encode(status), "burn_rate": encode(rate), "sentence": words}

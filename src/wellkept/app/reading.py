@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from wellkept.api import patterns, prometheus, rules, telemetry
-from wellkept.api.prometheus_rules import no_runs
+from wellkept.app.rules import Rules
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 def install(app: FastAPI, platform: Platform) -> None:
     """Every route of it."""
-    on = platform.ops.rules if platform.ops is not None else None
-    runs = (lambda: on.engine.runs) if on is not None else no_runs
-    app.router.routes.extend(prometheus.routes(platform.telemetry.promql, platform.clock, runs))
+    on = platform.ops.rules if platform.ops is not None else _unwatched(platform)
+    app.router.routes.extend(prometheus.routes(platform.telemetry.promql, platform.clock, lambda: on.groups))
     app.include_router(telemetry.router(platform.telemetry, platform.clock))
     app.include_router(patterns.router(platform.telemetry.patterns, platform.clock))
-    if on is not None:
-        app.include_router(rules.router(on, platform.clock))
+    app.include_router(rules.router(on, platform.clock))
+
+
+def _unwatched(platform: Platform) -> Rules:
+    """No rules are on where the loop is off that evaluates them; others can be tried over what is stored."""
+    locate = platform.identity.entity_of
+    return Rules(platform.telemetry, platform.stream, platform.topology, locate, platform.clock, ())

@@ -234,6 +234,7 @@ class Replay:
             self._found.update(finding.id for finding in self.stream.publish([self._alerts.pop(0)], now))
         self._found.update(finding.id for finding in self._detect.tick(now).seen)
         self._found.update(finding.id for finding in self._rules.tick(now))
+        self.telemetry.points.settle()
         self._opened += len(self._correlate.tick(now).opened)
         self.diagnose.tick(now)
         self._proposals.look(self.stream, now)

@@ -34,7 +34,9 @@ def read_document(model: type[M], file: File, overrides: Mapping[Path, str] | No
     return load_document(model, text, str(file), overrides)
 
 
-def load_document(model: type[M], text: str, source: str, overrides: Mapping[Path, str] | None = None) -> M:
+def load_document(
+    model: type[M], text: str, source: str, overrides: Mapping[Path, str] | None = None, *, as_text: bool = False
+) -> M:
     """A validated document.
 
     Args:
@@ -42,11 +44,13 @@ def load_document(model: type[M], text: str, source: str, overrides: Mapping[Pat
         text: YAML.
         source: how the document is called in messages (a file's name).
         overrides: values laid over the document by path, such as those of environment variables, as YAML scalars.
+        as_text: scalars are what is written, as other readers have it where a text is wanted: a version 1.10 is no
+            number, and neither is 0x5.
 
     Raises:
         DocumentError: every broken rule, with line, field, rule and the value got.
     """
-    reading = _Reading()
+    reading = _Reading(as_text=as_text)
     value = reading.parse(text, source)
     for path, override in (overrides or {}).items():
         reading.lay_over(value, path, override)
@@ -63,7 +67,8 @@ def load_document(model: type[M], text: str, source: str, overrides: Mapping[Pat
 class _Reading:
     """One document on its way from text to plain values: where each value stands, and what is wrong with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_text: bool = False) -> None:
+        self._as_text = as_text
         self._problems: dict[Path, list[Problem]] = {}
         self._lines: dict[Path, int] = {}
         self._laid_over: set[Path] = set()
@@ -170,6 +175,8 @@ class _Reading:
         return [self._build(item, (*path, index)) for index, item in enumerate(node.value)]
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        if self._as_text and not node.tag.endswith(":null"):
+            return node.value
         try:
             return yaml.SafeLoader("").construct_object(node)
         except (ValueError, yaml.constructor.ConstructorError):

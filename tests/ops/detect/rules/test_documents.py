@@ -143,3 +143,12 @@ def test_objectives_have_names_of_their_own_across_files(tmp_path: Path) -> None
     files.refresh()
     assert len(files.loaded.slos) == 1
     assert "must have another name" in files.mistakes[str(tmp_path / "two.yaml")]
+
+
+def test_labels_are_what_is_written() -> None:
+    text = "rules: [{name: a, metric: b, above: 1e3, labels: {version: 1.10, hex: 0x5, on: yes, day: 2026-01-01}}]"
+    ((rule,),) = (group.rules for group in load_text(text, "x").groups)
+    assert {name: template.text for name, template in rule.labels.items()} == {
+        "version": "1.10", "hex": "0x5", "on": "yes", "day": "2026-01-01",
+    }  # fmt: skip
+    assert rule.question == Threshold("b", 1000.0, is_above=True)

@@ -1,13 +1,16 @@
-"""Fields that every kind of rule document has, and where things stand in their text."""
+"""Fields that every kind of rule document has, and where things stand in their text.
+
+Scalars come in as what is written: ``severity: 1`` is a label, and a label is a text.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from wellkept.ops.detect.rules.templates import Template, compiled
 
@@ -21,13 +24,6 @@ class Part(BaseModel):
     """A part of a document. A key that nobody knows is a mistake, not a wish."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
-
-
-def _as_text(value: Any) -> Any:
-    """A scalar as its text: YAML reads ``severity: 1`` as a number, and a label is a text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
 
 
 def _checked_label(name: str) -> str:
@@ -52,8 +48,7 @@ def _checked_template(text: str) -> str:
     return text
 
 
-Text = Annotated[str, BeforeValidator(_as_text)]
-TemplateText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_checked_template)]
+TemplateText = Annotated[str, AfterValidator(_checked_template)]
 LabelName = Annotated[str, AfterValidator(_checked_label)]
 Templates = dict[LabelName, TemplateText]
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule, Threshold
 from wellkept.ops.detect.rules.durations import Duration, worded
-from wellkept.ops.detect.rules.fields import Lines, Part, Templates, Text, templates
+from wellkept.ops.detect.rules.fields import Lines, Part, Templates, templates
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.ops.detect.rules.slo.base import Slo
 from wellkept.ops.detect.rules.slo.document import OwnSlo
@@ -26,7 +26,7 @@ class OwnRule(Part):
     metric: str = ""
     above: float | None = None
     below: float | None = None
-    where: dict[str, Text] = Field(default_factory=dict)
+    where: dict[str, str] = Field(default_factory=dict)
     expr: PromQLText | None = None
     every: Duration = EVERY_S
     for_: Annotated[Duration, Field(alias="for")] = 0.0
@@ -83,7 +83,7 @@ def load_own(text: str, source: str) -> tuple[list[Group], list[Slo]]:
     Raises:
         DocumentError: every mistake, with line, field, rule and value.
     """
-    document = load_document(OwnFile, text, source)
+    document = load_document(OwnFile, text, source, as_text=True)
     lines = Lines(text)
     rhythms: dict[float, list[Rule]] = defaultdict(list)
     for index, given in enumerate(document.rules):

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule
 from wellkept.ops.detect.rules.durations import Duration
-from wellkept.ops.detect.rules.fields import LabelName, Lines, Part, Templates, Text, metric_name, templates
+from wellkept.ops.detect.rules.fields import LabelName, Lines, Part, Templates, metric_name, templates
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.spine.documents import load_document
 
@@ -23,11 +23,6 @@ class PrometheusRule(Part):
     keep_firing_for: Duration = 0.0
     labels: Templates = Field(default_factory=dict)
     annotations: Templates = Field(default_factory=dict)
-
-    @field_validator("expr", mode="before")
-    @classmethod
-    def _number_is_an_expression(cls, value: object) -> object:
-        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -48,7 +43,7 @@ class PrometheusGroup(Part):
     interval: Duration = EVERY_S
     limit: Annotated[int, Field(ge=0)] = 0
     query_offset: Duration = 0.0
-    labels: dict[LabelName, Text] = Field(default_factory=dict)
+    labels: dict[LabelName, str] = Field(default_factory=dict)
     rules: tuple[PrometheusRule, ...] = ()
 
     @field_validator("interval")
@@ -79,7 +74,7 @@ def load_prometheus(text: str, source: str) -> list[Group]:
     Raises:
         DocumentError: every mistake, with line, field, rule and value.
     """
-    document = load_document(PrometheusFile, text, source)
+    document = load_document(PrometheusFile, text, source, as_text=True)
     lines = Lines(text)
     return [_group(group, index, lines, source) for index, group in enumerate(document.groups)]
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.durations import Duration
-from wellkept.ops.detect.rules.fields import LabelName, Part, Text
+from wellkept.ops.detect.rules.fields import LabelName, Part
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.ops.detect.rules.slo.base import (
     REFERENCE_S,
@@ -110,7 +110,7 @@ class OwnSlo(Part):
     sli: OwnIndicator
     alerts: tuple[OwnBurn, ...] | None = None
     """None: the usual ones, stretched to the window; an empty list: none."""
-    labels: dict[LabelName, Text] = Field(default_factory=dict)
+    labels: dict[LabelName, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

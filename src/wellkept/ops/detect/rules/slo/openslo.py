@@ -48,7 +48,7 @@ class OpenSlo:
         """
         if kind not in KINDS:
             raise DocumentError(self._source, (Problem(line, "kind", f"must be one of {', '.join(KINDS)}", kind),))
-        document = load_document(KINDS[kind], text, self._source)
+        document = load_document(KINDS[kind], text, self._source, as_text=True)
         self._named[kind, document.metadata.name] = document
         if kind == "SLO":
             self._slos.append((document, line))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from wellkept.ops.detect.rules.fields import Part, Text
+from wellkept.ops.detect.rules.fields import Part
 from wellkept.ops.detect.rules.questions import checked
 
 _DURATION = re.compile(r"(\d+)(m|h|d|w|M|Q|Y)\Z")
@@ -39,8 +39,8 @@ class Metadata(Part):
 
     name: Annotated[str, Field(min_length=1)]
     display_name: Annotated[str, Field(alias="displayName")] = ""
-    labels: dict[str, Text | list[str]] = Field(default_factory=dict)
-    annotations: dict[str, Text] = Field(default_factory=dict)
+    labels: dict[str, str | list[str]] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
     def texts(self) -> dict[str, str]:
         """The labels, a list of values as one text."""
@@ -129,13 +129,8 @@ class InlineIndicator(Part):
 class Calendar(Part):
     """Where a window of the calendar begins."""
 
-    start_time: Annotated[Text, Field(alias="startTime")]
+    start_time: Annotated[str, Field(alias="startTime")]
     time_zone: Annotated[Zone, Field(alias="timeZone")] = "UTC"
-
-    @field_validator("start_time", mode="before")
-    @classmethod
-    def _as_written(cls, value: object) -> object:
-        return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else value
 
     def begins(self, period: str) -> bool:
         """Whether it begins where a period of the calendar does."""
@@ -238,11 +233,25 @@ class PolicySpec(Part):
     """When to tell. A finding opens on a breach and ends with it."""
 
     description: str = ""
-    alert_when_no_data: Annotated[Literal[False], Field(alias="alertWhenNoData")] = False
+    alert_when_no_data: Annotated[bool, Field(alias="alertWhenNoData")] = False
     alert_when_resolved: Annotated[bool, Field(alias="alertWhenResolved")] = True
-    alert_when_breaching: Annotated[Literal[True], Field(alias="alertWhenBreaching")] = True
+    alert_when_breaching: Annotated[bool, Field(alias="alertWhenBreaching")] = True
     conditions: Annotated[tuple[PolicyCondition, ...], Field(min_length=1)]
     notification_targets: Annotated[tuple[PolicyTarget, ...], Field(alias="notificationTargets")] = ()
+
+    @field_validator("alert_when_no_data")
+    @classmethod
+    def _not_without_data(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("is not supported; `wellkept rules slo` shows which objectives have no data")
+        return value
+
+    @field_validator("alert_when_breaching")
+    @classmethod
+    def _on_a_breach(cls, value: bool) -> bool:
+        if not value:
+            raise ValueError("must be true; a policy that only tells of ends is not supported")
+        return value
 
 
 class PolicyOrReference(Part):

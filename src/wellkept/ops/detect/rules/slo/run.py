@@ -66,6 +66,13 @@ class SloRun:
         ]
 
     @property
+    def rate(self) -> float | None:
+        """How fast the budget burns: over the windows of the worst burn rate that is exceeded, where one is."""
+        if self.firing:
+            return max(self.firing, key=lambda pair: (pair[0].severity, pair[0].rate))[1].value
+        return self.status.burn_rate if self.status is not None else None
+
+    @property
     def state(self) -> str:
         """``burning``, ``spent``, ``ok``, ``no data``, ``unknown`` (not counted yet) or ``error``."""
         if self.error:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator
 
 from wellkept.ops.detect.rules.durations import Duration
-from wellkept.ops.detect.rules.fields import Part, Text
+from wellkept.ops.detect.rules.fields import Part
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.ops.detect.rules.unit.notation import labels_in, series_of, values_of
 
@@ -32,14 +32,14 @@ class InputSeries(Part):
     """A series that is there."""
 
     series: Annotated[str, AfterValidator(_series)]
-    values: Annotated[Text, AfterValidator(_values)]
+    values: Annotated[str, AfterValidator(_values)]
 
 
 class ExpectedAlert(Part):
     """An alert that has to fire; the labels without ``alertname``."""
 
-    exp_labels: dict[str, Text] = Field(default_factory=dict)
-    exp_annotations: dict[str, Text] = Field(default_factory=dict)
+    exp_labels: dict[str, str] = Field(default_factory=dict)
+    exp_annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class AlertTest(Part):

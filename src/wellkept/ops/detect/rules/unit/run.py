@@ -35,7 +35,7 @@ def run_tests(file: Path, answers: Answers) -> list[Outcome]:
         DocumentError: the file, or a rule file, has mistakes.
     """
     text = file.read_text(encoding="utf-8")
-    document = load_document(UnitTests, text, str(file))
+    document = load_document(UnitTests, text, str(file), as_text=True)
     lines = Lines(text)
     groups = [group for found in _rule_files(file, document.rule_files) for group in load_file(found).groups]
     outcomes: list[Outcome] = []
