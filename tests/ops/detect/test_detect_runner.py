@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -203,3 +203,31 @@ def test_one_broken_detector_does_not_silence_the_others(stream: Stream, caplog:
     report = run.tick(scene.now - timedelta(seconds=370))
     assert [f.detector for f in report.seen] == ["robust"]
     assert "detector falls 1 failed" in caplog.text
+
+
+class Seldom:
+    """Is asked at every third step, and speaks at first."""
+
+    name, version, every_steps = "seldom", "1", 3
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:
+        self.asked.append(float(view.metrics.times[-1]))
+        said = RobustAnomaly(SETTINGS).detect(view, now)
+        return [replace(f, detector="seldom", fingerprint=f"seldom {f.entity}") for f in said]
+
+
+def test_a_detector_that_is_asked_seldom_means_what_it_said_until_it_is_asked_again(stream: Stream) -> None:
+    scene, seldom = slow_from_to(200, 260), Seldom()
+    run = DetectRunner(Recording(scene), Recording(scene), stream, (seldom,), SETTINGS)
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    opened = []
+    for step in range(190, 230):
+        run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
+        opened.append(len(stream.open_findings()))
+    assert len(seldom.asked) == pytest.approx(40 / 3, abs=1)
+    assert all(round(at / 2) % 3 == 0 for at in seldom.asked[1:])
+    assert opened == [0] * (len(opened) - sum(opened)) + [1] * sum(opened)
+    assert sum(opened) > 20

@@ -14,7 +14,8 @@ from tests.store.telemetry.scenes import CUMULATIVE, DELTA, GAUGE, NOON, at, put
 
 from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.base import DetectSettings
-from wellkept.ops.detect.feed import Fed, Feed, heard
+from wellkept.ops.detect.feed import Fed, Feed
+from wellkept.ops.detect.heard import heard
 from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.window import Window

@@ -166,6 +166,11 @@ class Detector(Protocol):
     version: str
     """Moves with every change of behaviour."""
 
+    # What follows may be left out. ``every_steps``: it is asked at every so-manieth step only, and what it said counts
+    # in between: for what needs long to change, and takes long to look for. ``by_threshold``: it goes by
+    # ``view.thresholds``, which feedback moves. ``parameters``: a dataclass; ``shared``: the settings that it follows.
+    # ``finds``, ``kinds``: what it finds in a few words, and the kinds of its findings.
+
     def detect(self, view: View, now: datetime) -> Sequence[Finding]:
         """The suspicions at ``now``, ordered by fingerprint. Bounded by the number of series."""
         ...

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.ops.detect.blind import Cause, Spot
-from wellkept.ops.detect.feed import entities_of
+from wellkept.ops.detect.heard import entities_of, heard_by_entity
 from wellkept.store.telemetry.window import Window
 
 Mask = NDArray[np.bool_]
@@ -24,6 +24,8 @@ RECENT = 30
 """Gaps are looked for in so many of the newest steps,"""
 HEARD, HEARD_BEFORE = 0.6, 0.95
 """of which less than this share came, where before it was at least that share."""
+HOLES = 4
+"""in so many holes: one or two are an outage or a restart, which is nothing wrong with telemetry."""
 SPEAKING = 6
 """An entity that was not heard in the newest steps is silent, which is no gap."""
 GONE = 0.5
@@ -39,7 +41,7 @@ def spots_of(window: Window) -> list[Spot]:
         return []
     names, places = entities_of(window.series)
     there = np.isfinite(window.values)
-    found = [*_frozen(window, there, names, places), *_gaps(window, there, names, places)]
+    found = [*_frozen(window, there, names, places), *_gaps(window, names)]
     said = {spot.entity for spot in found}
     return found + [spot for spot in _partly(window, there, names, places) if spot.entity not in said]
 
@@ -68,17 +70,17 @@ def _frozen(window: Window, there: Mask, names: tuple[str, ...], places: NDArray
         yield Spot(names[place], Cause.FROZEN, float(window.times[since] - window.step_s), what)
 
 
-def _gaps(window: Window, there: Mask, names: tuple[str, ...], places: NDArray[np.intp]) -> Iterator[Spot]:
+def _gaps(window: Window, names: tuple[str, ...]) -> Iterator[Spot]:
     """Entities that came in nearly every step, and of late do not."""
-    heard = np.zeros((len(names), len(window.times)), dtype=bool)
-    np.logical_or.at(heard, places, there.T)
+    _, heard = heard_by_entity(window)
     first = np.argmax(heard, axis=1)
     known = len(window.times) - RECENT - first
     before = heard[:, :-RECENT].sum(axis=1)
     share = heard[:, -RECENT:].mean(axis=1)
     regular = (known >= RECENT) & (before >= HEARD_BEFORE * known)
     speaks = heard[:, -SPEAKING:].any(axis=1)
-    for place in np.flatnonzero(regular & speaks & (share < HEARD)).tolist():
+    ends = (heard[:, -RECENT:-1] & ~heard[:, -RECENT + 1 :]).sum(axis=1)
+    for place in np.flatnonzero(regular & speaks & (share < HEARD) & (ends >= HOLES)).tolist():
         if names[place]:
             missed = np.flatnonzero(~heard[place, -RECENT:])
             since = len(window.times) - RECENT + int(missed[0])

@@ -9,14 +9,11 @@ from math import ceil
 from typing import Protocol
 from zlib import crc32
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.ring import Ring
 from wellkept.store.telemetry.following import Shard
 from wellkept.store.telemetry.indicators import with_reported
-from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
+from wellkept.store.telemetry.window import SeriesInfo, Window
 
 MOST_VALUES = 4_000_000
 """So many values are read at once when much has to be caught up with."""
@@ -188,22 +185,3 @@ def _part_of(info: SeriesInfo) -> int:
 
 def _without_first(window: Window, steps: int) -> Window:
     return Window(window.times[steps:], window.values[steps:], window.series)
-
-
-@of_series
-def entities_of(series: tuple[SeriesInfo, ...]) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-    """The entities of some series, sorted, and for each series the place of its own."""
-    names = sorted({info.entity for info in series})
-    places = {name: place for place, name in enumerate(names)}
-    return tuple(names), np.fromiter((places[info.entity] for info in series), np.intp, len(series))
-
-
-def heard(windows: Sequence[Window], steps: int) -> frozenset[str]:
-    """The entities of which anything was heard in the newest steps."""
-    found: set[str] = set()
-    for window in windows:
-        if window.values.size:
-            names, places = entities_of(window.series)
-            spoke = np.isfinite(window.values[-steps:]).any(axis=0)
-            found.update(names[place] for place in np.unique(places[spoke]).tolist())
-    return frozenset(found)

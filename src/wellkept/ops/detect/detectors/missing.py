@@ -12,6 +12,7 @@ from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, UP, duration
+from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
@@ -165,15 +166,6 @@ class MissingData:
 
 
 @of_series
-def _reporters(series: tuple[SeriesInfo, ...]) -> tuple[tuple[str, ...], list[int], NDArray[np.intp]]:
-    """Who reports, sorted; the columns that are theirs; and whose each of those is."""
-    names = sorted({info.entity for info in series if _reporter(info.entity)})
-    rows = {name: row for row, name in enumerate(names)}
-    columns = [i for i, info in enumerate(series) if info.entity in rows]
-    return tuple(names), columns, np.array([rows[series[i].entity] for i in columns], dtype=np.intp)
-
-
-@of_series
 def _tell_of_themselves(series: tuple[SeriesInfo, ...]) -> tuple[int, ...]:
     """The columns in which services say whether they are up."""
     return tuple(i for i, info in enumerate(series) if info.name == UP and info.entity)
@@ -181,14 +173,9 @@ def _tell_of_themselves(series: tuple[SeriesInfo, ...]) -> tuple[int, ...]:
 
 def _reports(window: Window) -> _Reports:
     """Who was heard when, over all series of each entity at once."""
-    names, columns, owner = _reporters(window.series)
-    heard = np.zeros((len(names), len(window.times)), dtype=bool)
-    if columns:
-        order = np.argsort(owner, kind="stable")
-        firsts = np.searchsorted(owner[order], np.arange(len(names)))
-        seen = np.isfinite(window.values[:, np.array(columns, np.intp)[order]])
-        heard = np.logical_or.reduceat(seen, firsts, axis=1).T
-    return _Reports(names, heard)
+    names, heard = heard_by_entity(window)
+    rows = [row for row, name in enumerate(names) if _reporter(name)]
+    return _Reports(tuple(names[row] for row in rows), heard[rows])
 
 
 def _reporter(entity: str) -> bool:
