@@ -84,6 +84,38 @@ def test_a_jump_of_a_metric_that_nobody_has_named_is_information() -> None:
     assert evidence.points[-1][1] == pytest.approx(500.0, abs=30.0)
 
 
+def test_noise_is_no_finding() -> None:
+    """Of forty series of noise, at a hundred moments, with a budget of one a week each: none."""
+    story = Story(steps=1200)
+    for number in range(40):
+        queue(story, f"service:shop/s{number}")
+    scene, learned = story.scene(), Learned(STEP_S)
+    for end in range(200, 1201, 10):
+        part = scene.between(end - 200, end)
+        fed = Fed(part.metrics, part.red, part.exclusive, part.logs, 10)
+        learned.learn(fed)
+        view = View(
+            part.metrics, part.red, part.exclusive, part.logs, STEP_S, scene.graph,
+            scores=learned.scores(fed), thresholds=learned.thresholds(fed, 1.0),
+        )  # fmt: skip
+        assert look(view) == []
+        assert together(view) == []
+
+
+def test_a_finding_stays_while_what_lasts_is_unlike_the_usual() -> None:
+    story = Story(steps=20)
+    queue(story)
+    view = scored(plain(story), {0: 9.0})
+    (finding,) = look(view)
+    calm = scored(plain(story), {})
+    scores = replace(calm.scores["metrics"], unusual=np.full((3, 1), 7.0, np.float32))
+    lasting = replace(calm, scores={"metrics": scores})
+    assert look(lasting) == []
+    (still,) = look(replace(lasting, open={finding.fingerprint: finding}))
+    assert still.fingerprint == finding.fingerprint
+    assert look(replace(calm, open={finding.fingerprint: finding})) == []
+
+
 def test_what_users_feel_is_a_warning_and_only_when_it_gets_worse() -> None:
     story = Story(steps=20)
     story.metric("service:shop/a", "system.cpu.utilization", story.noise(0.5, 0.1))

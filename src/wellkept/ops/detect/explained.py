@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-import numpy as np
-
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.kernel.described import described, paragraphs
@@ -144,9 +142,7 @@ def _of_series(view: View, judged: Judged, words: Sequence[str]) -> list[dict[st
             if not all(word in (info.name, info.entity, str(info.id)) for word in words):
                 continue
             moved = judged.shift(info.entity, info.name)
-            newest = (
-                float(np.fmax(scores.sudden[-1, column], scores.unusual[-1, column])) if len(scores.sudden) else 0.0
-            )
+            newest = float(scores.sudden[-1, column]) if len(scores.sudden) else 0.0
             told.append(
                 {
                     "series": info.id,

@@ -21,7 +21,7 @@ KEPT_STEPS = 6
 """What was said of so many newest steps is kept for detectors."""
 LATE_STEPS = 12
 """A value that comes late is learned when it comes, up to this many steps after its own."""
-SAID = ("sudden", "unusual", "low", "high", "standard", "blame")
+SAID = ("sudden", "unusual", "low", "high", "blame")
 """The arrays of ``Scores`` that have one row a step."""
 FORMAT = 1
 """Moves when the checkpoint is laid out anew."""

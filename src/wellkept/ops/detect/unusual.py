@@ -22,6 +22,8 @@ Floats = NDArray[np.float32]
 
 NEVER_S = 10 * 365 * 86_400.0
 """What happens less often than this is said to be so."""
+NO_MORE = 300.0
+"""No probability is smaller than a tenth to this power."""
 HALF = 10.0
 """A score so far above its threshold counts one half."""
 
@@ -30,14 +32,16 @@ HALF = 10.0
 class Peaks:
     """The most unusual of the newest steps of each series of one window: all [S].
 
-    ``strength`` is the score, -log10 of a probability, ``row`` the step it is of, counted back from the newest.
-    ``threshold`` is what it is worth a word from; infinite for a series that is not known for long enough.
+    ``strength`` is the highest score of a sudden change, -log10 of a probability, ``row`` the step it is of, counted
+    back from the newest. ``lasting`` is the score of what lasts, in the newest step. ``threshold`` is what they are
+    worth a word from; infinite for a series that is not known for long enough.
     """
 
     window: Window
     scores: Scores
     strength: Floats
     row: NDArray[np.intp]
+    lasting: Floats
     threshold: Floats
 
     def one(self, column: int) -> Unusual:
@@ -51,12 +55,12 @@ def peaks(view: View, steps: int) -> Iterator[Peaks]:
         scores, thresholds = view.scores.get(name), view.thresholds.get(name)
         if scores is None or thresholds is None or not scores.sudden.size or not len(window.series):
             continue
-        newest = np.fmax(scores.sudden[-steps:], scores.unusual[-steps:])
-        newest = np.where(np.isfinite(newest), newest, 0.0)
+        newest = np.nan_to_num(scores.sudden[-steps:], posinf=NO_MORE)
         row = len(newest) - 1 - np.argmax(newest[::-1], axis=0)
         strength = newest[row, np.arange(newest.shape[1])]
         threshold = np.where(scores.ready, thresholds, np.inf)
-        yield Peaks(window, scores, strength.astype(np.float32), len(newest) - 1 - row, threshold.astype(np.float32))
+        back, lasting = len(newest) - 1 - row, np.nan_to_num(scores.unusual[-1], posinf=NO_MORE)
+        yield Peaks(window, scores, strength, back, lasting, threshold.astype(np.float32))
 
 
 class Unusual:
@@ -143,7 +147,7 @@ def share(excess: float) -> float:
 
 def how_often(strength: float, step_s: float) -> str:
     """How often something so unusual happens by chance: ``once in 3 weeks``."""
-    seconds = 10.0 ** min(strength, 300.0) * step_s
+    seconds = 10.0 ** min(strength, NO_MORE) * step_s
     if seconds > NEVER_S:
         return "less often than once in 10 years"
     for length, name in ((365 * 86_400, "year"), (7 * 86_400, "week"), (86_400, "day"), (3600, "hour")):

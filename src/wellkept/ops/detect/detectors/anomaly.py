@@ -35,9 +35,10 @@ class AnomalyParameters:
 class Anomaly:
     """Says that a series shows what is unusual for it, at this time and after what came before.
 
-    It goes by the scores of the baseline, which knows every series by its own days and weeks: what has just changed,
-    and what lasts and stays unlike the usual. A series is worth a word when its score reaches a threshold that lets
-    through as many findings as the budget allows while nothing is wrong, moved by what people said of its findings.
+    It goes by the scores of the baseline, which knows every series by its own days and weeks. A series is worth a word
+    when the score of a sudden change reaches a threshold that lets through as many findings as the budget allows while
+    nothing is wrong, moved by what people said of its findings; and the finding stays while what lasts is unlike the
+    usual as much.
     What users feel (latency, errors, traffic by the catalogue) is a warning, all else information, for which the
     budget of all series together counts too. What another detector has a finding of is not said again.
 
@@ -84,8 +85,9 @@ class Anomaly:
         columns = np.flatnonzero(excess >= 0)
         ids = np.array([part.window.series[column].id for column in columns.tolist()], np.uint64)
         columns = columns[np.lexsort((ids, -excess[columns]))] if len(columns) else columns
-        known = columns_of(part.window.series)[0] if mine and len(columns) else {}
-        found = [part.one(column) for key in mine for column in known.get(key, ()) if excess[column] >= 0]
+        known = columns_of(part.window.series)[0] if mine else {}
+        lasts = part.lasting >= part.threshold
+        found = [part.one(j) for key in mine for j in known.get(key, ()) if excess[j] >= 0 or lasts[j]]
         most = len(found) + 2 * self.parameters.most_at_once
         for column in columns.tolist():
             one = part.one(column)
