@@ -25,16 +25,24 @@ _TIME = re.compile(
     rf"|\d{{1,2}}[-/.](?:\d{{1,2}}|{_MONTHS})(?:[-/.]\d{{2,4}})?[ :]{_CLOCK}(?: ?[+-]\d{{4}})?"
     rf"|[A-Z][a-z]{{2}} (?:{_MONTHS}) {{1,2}}\d{{1,2}} {_CLOCK} \d{{4}}"
     r"|\d{10}(?:\.\d+)?(?= \d{4}\.\d{2}\.\d{2} )"
-    r")[\])]?,? *"
+    r")[\])]?,? *(?:(?:UTC|GMT|CES?T|[ECMP][SD]T) +)?"
 )
+_KLOG = re.compile(r"[IWEF]\d{4} \d{2}:\d{2}:\d{2}\.\d+ +\d+ [\w./-]+:\d+\] +")
+_UPTIME = re.compile(r"\[ *\d+\.\d{3,}\] +")
+_ACCESS = re.compile(
+    r"(?P<client>\S+) \S+ (?P<user>\S+) \[[^\]]*\d{4}[^\]]*\] (?P<request>\"[A-Z]+ [^\"]*\") (?P<status>\d{3}) "
+    r"(?P<bytes>\d+|-)(?: \"(?P<referrer>[^\"]*)\" \"(?P<agent>[^\"]*)\")?"
+)
+"""The common and the combined format of web servers."""
 _SYSLOG = re.compile(r"[\w.:-]+ (?:[\w./-]+(?:\([^)]*\))?(?:\[\d+\])?: )?")
 _LEVEL = r"TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|EMERG|ALERT|CRIT|[VDIWEF]"
 _FIELD = re.compile(
     rf"(?:[\[(<](?i:{_LEVEL})[\])>]|(?:{_LEVEL}|info|warn|warning|error|debug|notice)\b):? +"
-    r"|\d+ +|\[[^\]\s]*\]:? *|\[(?:[\w-]*\d[\w-]*|-)(?: (?:-|\S*\d\S*))*\] *|[-|:] +"
+    r"|\d+ +|-{3} +|\[[^\]\s]*\]:? *|\[(?:[\w-]*\d[\w-]*|-)(?: (?:-|\S*\d\S*))*\] *|[-|:] +"
 )
 _LOGGER = re.compile(
-    r"[\w.$/-]{2,80}(?:\[\d+\])?: +(?=\S)|[\w.$/-]{2,80}(?: \*?\d+)? - +(?=\S)|(?:[a-z_]\w*\.)+[\w$]+ +(?=\[|\S+ )"
+    r"[\w.$/-]{2,80} +: +(?=\S)|[\w.$/-]{2,80}(?:\[\d+\])?: +(?=\S)|"
+    r"[\w.$/-]{2,80}(?: \*?\d+)? - +(?=\S)|(?:[a-z_]\w*\.)+[\w$]+ +(?=\[|\S+ )"
 )
 _MOST_FIELDS = 8
 
@@ -49,6 +57,9 @@ def content(body: str) -> str:
     if line.startswith("{") and (told := _of_json(body)):
         return _cut(redact(clean(told)))
     line = _without_header(line.strip())
+    access = _ACCESS.match(line)
+    if access:
+        line = _told(access)
     found = _LOGFMT.search(line)
     if found and len(_PAIR.findall(line)) > 1:
         line = found.group(1)
@@ -79,19 +90,31 @@ def _of_json(body: str) -> str:
     return " ".join(f"{key}={_plain(value)}" for key, value in sorted(members.items()))
 
 
+def _told(access: re.Match[str]) -> str:
+    """A line of a web server with names for its places."""
+    parts = [f"client={access['client']}", f"user={access['user'].replace('-', 'none')}", access["request"]]
+    parts += [f"status={access['status']}", f"bytes={access['bytes'].replace('-', '0')}"]
+    if access["agent"] is not None:
+        parts += [f'referrer="{access["referrer"]}"', f'agent="{access["agent"]}"']
+    return " ".join(parts)
+
+
 def _plain(value: object) -> str:
     return value if isinstance(value, str) and value and " " not in value else orjson.dumps(value).decode()
 
 
 def _without_header(line: str) -> str:
     """A line without its time and what stands between that and the message; as it is where it begins with no time."""
+    if klog := _KLOG.match(line):
+        return line[klog.end() :]
     time = _TIME.match(line)
     if time is None:
-        return line
+        return _UPTIME.sub("", line, count=1) if line.startswith("[") else line
     rest = line[time.end() :]
     if time.group("syslog"):
         sender = _SYSLOG.match(rest)
-        return rest[sender.end() :] if sender else rest
+        rest = rest[sender.end() :] if sender else rest
+        return rest[kernel.end() :] if (kernel := _UPTIME.match(rest)) else rest
     for _ in range(_MOST_FIELDS):
         field = _FIELD.match(rest)
         if field is None or field.end() == len(rest):

@@ -36,6 +36,8 @@ _LEVELS: tuple[tuple[tuple[str, str, str], ...], ...] = (
         (f"{_M} ", rf"({_M} [a-z]{{2,}}[a-rt-z])s\b", r"\1"),
         (_M, rf"(?:< ?|~ ?|less than ){_M}", _M),
     ),
+    # "process 4242 (java)"
+    (("(", rf"\b((?:process|pid|task|thread) {_M} ?\()[A-Za-z][\w.:-]*(?=\))", rf"\1{_M}"),),
     (("=", rf"=[A-Za-z][\w.]*(?:[:/@-]{_M}|\{{{_M}\}}|\[{_M}\]|\({_M}\))", f"={_M}"),),
     ((_M, rf"{_M} ?[(\[]{_M}[)\]]", _M), (_M, rf"[(\[]{_M}[)\]]", f"({_M})")),
     ((_M, rf"{_M}(?:(?:[:/x*-]| - ){_M})+", _M), (_M, rf"{_M}(?:[,;|] ?{_M}| {_M})+", _M)),
@@ -44,7 +46,7 @@ _LEVELS: tuple[tuple[tuple[str, str, str], ...], ...] = (
 
 CUES = (
     "user|username|ruser|login|account|uid|host|hostname|rhost|client|node|device|interface|queue|topic|pod|container|"
-    "table|index|volume|domain|nodeset|worker|daemon|tenant|bucket|channel|partition"
+    "table|index|volume|domain|nodeset|customer|project|namespace|group|cluster|broker|member|realm|worker|daemon|tenant|bucket|channel|partition"
 )
 """Nouns that a name follows."""
 _BEFORE = "for|from|by|to|on|of|at|in|with|via|as|using|against|into|and|invalid|illegal|unknown|new|existing"
@@ -73,16 +75,19 @@ _STEPS = tuple(
 LEVELS = len(_STEPS)
 
 
+def _applied(steps: Sequence[tuple[str, re.Pattern[str], str]], shape: str) -> str:
+    for needed, pattern, by in steps:
+        if needed in shape:
+            shape = pattern.sub(by, shape)
+    return shape
+
+
 @functools.lru_cache(maxsize=1 << 16)
 def form(shape: str, level: int) -> str:
     """A shape after the first ``level`` steps: 0 is the shape itself, ``LEVELS`` its canonical key."""
     if level == 0:
         return shape
-    shape = form(shape, level - 1)
-    for needed, pattern, by in _STEPS[level - 1]:
-        if needed in shape:
-            shape = pattern.sub(by, shape)
-    return shape
+    return _applied(_STEPS[level - 1], form(shape, level - 1))
 
 
 def canonical(shape: str) -> str:
@@ -106,6 +111,9 @@ def common(shapes: Sequence[str]) -> str:
     Shapes that were put together for one differing word get a mask there. Of many shapes, the first are looked at.
     """
     shapes = shapes[:_LOOKED_AT]
+    only = {_applied(_STEPS[-1], shape) for shape in shapes} if len(shapes) > 1 else set()
+    if len(only) == 1:
+        return only.pop()
     for level in range(LEVELS + 1):
         forms = {form(shape, level) for shape in shapes}
         if len(forms) == 1:
