@@ -14,6 +14,10 @@ HEADERS = [
     "Jan  5 10:20:30 combo sshd(pam_unix)[19939]: ",
     "[Mon Jan 05 10:20:30 2026] [notice] ",
     "01-05 10:20:30.811  1702  2395 D WindowManager: ",
+    "2026-01-05 10:20:30.123 UTC [4242] ERROR:  ",
+    "I0105 10:20:30.123456    2345 kubelet.go:1842] ",
+    "2026-01-05 10:20:30.123  INFO 1234 --- [nio-8080-exec-1] c.e.shop.OrderController                 : ",
+    "Jan  5 10:20:30 web-1 kernel: [12345.678901] ",
     "<34>Jan  5 10:20:30 web-1 app[7]: ",
 ]
 
@@ -27,6 +31,10 @@ def test_the_header_of_a_tailed_line_is_taken_off(header: str) -> None:
     ("body", "message"),
     [
         ("plain words", "plain words"),
+        (
+            '10.0.0.1 - - [05/Jan/2026:10:20:30 +0000] "GET /a HTTP/1.1" 200 - "-" "curl"',
+            'client=10.0.0.1 user=none "GET /a HTTP/1.1" status=200 bytes=0 referrer="-" agent="curl"',
+        ),
         ('{"level":"info","msg":"user 5 gone","ts":1}', "user 5 gone"),
         ('{"status":200,"path":"/a"}', "path=/a status=200"),
         ('level=info msg="user 5 gone" ts=1', "user 5 gone"),
