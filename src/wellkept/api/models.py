@@ -9,8 +9,15 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from wellkept.kernel.clock import Clock
+from wellkept.ml.cards import Cards
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.store.artifacts.artifacts import Artifacts
+
+ALONE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+"""A card's texts come from projects: its page runs no script, loads nothing and belongs to no origin."""
 
 
 class TrainRequest(BaseModel):
@@ -31,6 +38,7 @@ class MoveRequest(BaseModel):
 def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRouter:
     """Routes below ``/api/v1``."""
     routes = APIRouter(prefix="/api/v1", tags=["models"])
+    cards = Cards(models.registry, artifacts)
 
     @routes.get("/models")
     def all_models() -> dict[str, Any]:
@@ -47,6 +55,15 @@ def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRout
     @routes.get("/models/{model}")
     def show(model: str) -> dict[str, Any]:
         return models.show(model)
+
+    @routes.get("/models/{model}/card")
+    def card(model: str, version: str = "") -> dict[str, Any]:
+        return {"files": {name: data.decode("utf-8") for name, data in cards.files(model, version).items()}}
+
+    @routes.get("/models/{model}/versions/{version}/card")
+    def card_page(model: str, version: str) -> Response:
+        page = cards.files(model, version)["card.html"]
+        return Response(page, media_type="text/html; charset=utf-8", headers=dict(ALONE))
 
     @routes.post("/models/{model}/promote")
     def promote(model: str, request: MoveRequest) -> dict[str, Any]:

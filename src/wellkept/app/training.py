@@ -13,6 +13,8 @@ from pathlib import Path
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import TrainingError, WellkeptError
+from wellkept.ml.card.page import card_files, make_card
+from wellkept.ml.cards import CARD
 from wellkept.ml.contract import ModelContract, digest_of, read_project
 from wellkept.ml.data.stage import Interval, Snapshots
 from wellkept.ml.evaluate.stage import judge, measure
@@ -155,6 +157,8 @@ class TrainingRuns:
         draft = draft_version(contract.name, trained.artifact, snapshot, trained.manifest, lineage, now)
         outcome = trained.outcome
         verdict = judge(contract, outcome, draft.digest, now)
+        files = card_files(make_card(contract, outcome, verdict, draft.lineage))
+        draft = replace(draft, lineage={**draft.lineage, CARD: self._artifacts.put_files(files)})
         version = register(self._registry, draft, verdict, measure(contract, outcome), trained.manifest)
         self._stream.save_verdict(verdict)
         return version

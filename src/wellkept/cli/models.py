@@ -100,6 +100,23 @@ def show(model: str, data: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.argument("model")
+@click.option("--version", default="", help="Number, digest or alias (default: the newest).")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Write HTML, Markdown and plots here.")
+@data_option
+def card(model: str, version: str, folder: Path | None, data: Path | None) -> None:
+    """The model card of a version: print it as Markdown, or write it into a folder."""
+    files = client(data).get(f"/api/v1/models/{model}/card", version=version)["files"]
+    if folder is None:
+        click.echo(files["card.md"])
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / Path(name).name).write_text(text, encoding="utf-8")
+    click.echo(f"{folder / 'card.html'}")
+
+
+@command.command()
+@click.argument("model")
 @click.option("--version", default="", help="Number or digest (default: the newest).")
 @click.option("--why", default="", help="The reason.")
 @data_option

@@ -32,6 +32,8 @@ class Outcome:
     baseline: Array | None = None
     """The simplest model: the season before, what most choose, the mean of the labels."""
     group: Rows | None = None
+    at: Array | None = None
+    """When each row was, in seconds since the epoch; None where the data do not say."""
     scale: Array | None = None
     scale_squared: Array | None = None
     slices: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
         null_shares=result["null_shares"],
         baseline=column("baseline"),
         group=table["group"].to_numpy() if "group" in table.column_names else None,
+        at=column("at"),
         scale=column("scale"),
         scale_squared=column("scale_squared"),
         slices={name: np.array(values.to_pylist(), dtype=np.str_) for name, values in starting[SLICE].items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -197,3 +198,144 @@ def test_the_gates_are_the_contracts_own() -> None:
     verdict = judge(parse_contract(CONTRACT), outcome(), DIGEST, NOON)
 
     assert [found.name for found in verdict.checks] == ["schema", "held-out positives", "roc_auc"]
+
+
+def grouped(task: str, **more: Any) -> Outcome:
+    """Forty rows of five items (or users), with all that a judge may look at."""
+    random = np.random.default_rng(6)
+    group = np.repeat(np.arange(8), 5).astype(np.int64)
+    if task == "ranking":
+        place = random.integers(1, 30, 40).astype(np.float64)
+        return Outcome(np.ones(40), place, place + 3, 1.0, {}, **{"baseline": place * 4, "group": group, **more})
+    label = random.poisson(20, 40).astype(np.float64)
+    own = {"baseline": label + 9, "group": group, "scale": np.full(40, 5.0), "scale_squared": np.full(40, 30.0)}
+    return Outcome(label, label + random.normal(size=40), label + 3, 1.0, {}, **{**own, **more})
+
+
+def of_task(task: str, gates: str, more: str = "") -> ModelContract:
+    """The smallest contract of a task."""
+    inputs = (
+        "[{name: user, type: int}, {name: item, type: int}]" if task == "ranking" else "[{name: risk, nullable: true}]"
+    )
+    part = {"forecasting": "forecast: {horizon: 5, season: 7}", "ranking": "ranking: {}"}.get(task, "")
+    primary = {"forecasting": "mase", "ranking": "ndcg@10", "multiclass_classification": "accuracy"}.get(
+        task, "roc_auc"
+    )
+    head = f"name: shop\ntask: {task}\nowner: us\ninputs: {inputs}\n{part}\n{more}\n"
+    return parse_contract(f"{head}metrics: {{primary: {primary}}}\ngates: {gates}")
+
+
+@pytest.mark.parametrize(
+    ("task", "gates"),
+    [
+        (
+            "forecasting",
+            "[{metric: mase, at_most: 1}, {versus_champion: wape}, {versus_baseline: mase, confident: true}]",
+        ),
+        ("ranking", "[{metric: recall@20, at_least: 0.2}, {versus_champion: map@5}, {versus_baseline: ndcg@10}]"),
+    ],
+)
+def test_forecasts_and_rankings_pass_the_same_kinds_of_gates(task: str, gates: str) -> None:
+    verdict = judge(of_task(task, gates), grouped(task), DIGEST, NOON)
+
+    assert verdict.judgement is Judgement.PASS, verdict.sentence
+    assert any("90 % interval" in found.sentence for found in verdict.checks)
+
+
+EVERY_GATE = {
+    "binary_classification": [
+        "{metric: roc_auc, at_least: 0}",
+        "{metric: calibration_error, at_most: 1}",
+        "{metric: custom.saved, at_least: -1000000}",
+        "{versus_champion: roc_auc, margin: -1}",
+        "{versus_baseline: brier, margin: -1}",
+        "{slice: plan, drop: 1000, min_rows: 10}",
+        "{missing_drop: 1000}",
+        "{alone_at_most: 1}",
+        "{latency_p99_ms: 1000}",
+    ],
+    "multiclass_classification": ["{metric: accuracy, at_least: 0}", "{versus_baseline: macro_f1, margin: -1}"],
+    "forecasting": ["{metric: mase, at_most: 1000}", "{versus_champion: wape, margin: -9}", "{latency_p99_ms: 1000}"],
+    "ranking": ["{metric: ndcg@10, at_least: 0}", "{versus_baseline: recall@5, margin: -9}", "{latency_p99_ms: 1000}"],
+}
+
+
+@pytest.mark.parametrize(("task", "gate"), [(task, gate) for task, gates in EVERY_GATE.items() for gate in gates])
+def test_no_gate_of_any_task_passes_on_no_data(task: str, gate: str) -> None:
+    none = np.empty(0)
+    nothing = Outcome(
+        none, none, none, 1.0, {}, baseline=none, group=np.empty(0, dtype=np.int64), scale=none, scale_squared=none,
+        slices={"plan": np.empty(0, dtype=np.str_)}, missing={"risk": none}, alone={"risk": 0.0},
+    )  # fmt: skip
+
+    more = "slices: [plan]" if task == "binary_classification" else ""
+    assert judge(of_task(task, f"[{gate}]", more), nothing, DIGEST, NOON).judgement is Judgement.FAIL
+
+
+@pytest.mark.parametrize("gate", [gate for gate in EVERY_GATE["binary_classification"] if "latency" not in gate])
+def test_a_gate_that_was_given_nothing_to_look_at_fails_by_itself(gate: str) -> None:
+    """Rows there are, but none of what this gate needs: it must not hide behind the others."""
+    found = judge(of_task("binary_classification", f"[{gate}]", "slices: [plan]"), outcome(), DIGEST, NOON)
+
+    needs_rows_alone = ("roc_auc, at_least", "calibration_error", "versus_champion")
+    assert (found.judgement is Judgement.PASS) == any(word in gate for word in needs_rows_alone)
+
+
+def test_the_worst_slice_is_named() -> None:
+    plan = np.array(["gold", "basic"])[(RANDOM.random(400) < 0.3).astype(int)]
+    score = np.where(plan == "basic", POOR, GOOD)
+    given = replace(outcome(challenger=score), slices={"plan": plan})
+    wanted = of_task("binary_classification", "[{slice: plan, drop: 0.1, min_rows: 50}]", "slices: [plan]")
+
+    found = check(judge(wanted, given, DIGEST, NOON), "slices by plan")
+
+    assert not found.passed
+    assert "worst where plan is basic" in found.sentence
+
+
+def test_slices_that_are_all_too_small_do_not_pass() -> None:
+    given = replace(outcome(), slices={"plan": np.array([f"p{n // 20}" for n in range(400)])})
+    wanted = of_task("binary_classification", "[{slice: plan, min_rows: 50}]", "slices: [plan]")
+
+    assert "no value of plan has 50 held-out rows" in judge(wanted, given, DIGEST, NOON).sentence
+
+
+def test_a_model_that_needs_an_input_that_may_be_missing_is_found() -> None:
+    given = replace(outcome(), missing={"risk": np.full(400, 0.5)})
+    wanted = of_task("binary_classification", "[{missing_drop: 0.2}]")
+
+    found = check(judge(wanted, given, DIGEST, NOON), "missing inputs")
+
+    assert not found.passed
+    assert found.sentence.startswith("without risk, roc_auc is worse by 0.")
+
+
+def test_a_column_that_knows_the_answer_is_found_unless_it_is_allowed() -> None:
+    given = replace(outcome(), alone={"risk": 0.995, "amount": 0.6})
+
+    strict = judge(of_task("binary_classification", "[]"), given, DIGEST, NOON)
+    allowed = judge(of_task("binary_classification", "[{alone_at_most: 1}]"), given, DIGEST, NOON)
+
+    assert strict.judgement is Judgement.FAIL
+    assert "risk alone tells 0.995" in strict.sentence
+    assert allowed.judgement is Judgement.PASS
+
+
+def test_a_confident_gate_wants_the_whole_interval() -> None:
+    poor = outcome(challenger=POOR)
+    value = measure(contract("[]"), poor)["roc_auc"]
+    gate = f"{{metric: roc_auc, at_least: {value - 1e-3:.5f}"
+
+    assert judged(f"[{gate}}}]", poor).judgement is Judgement.PASS
+    assert judged(f"[{gate}, confident: true}}]", poor).judgement is Judgement.FAIL
+    assert judged("[{versus_champion: roc_auc}]", outcome(champion=GOOD)).judgement is Judgement.PASS
+    closer = "[{versus_champion: roc_auc, margin: 0.0001, confident: true}]"
+    assert judged(closer, outcome(champion=GOOD)).judgement is Judgement.FAIL
+
+
+def test_a_projects_own_metric_has_its_floor() -> None:
+    given = replace(outcome(), own={"saved": 7.0})
+
+    assert judged("[{metric: custom.saved, at_least: 5}]", given).judgement is Judgement.PASS
+    assert judged("[{metric: custom.saved, at_least: 9}]", given).judgement is Judgement.FAIL
+    assert "does not say lost" in judged("[{metric: custom.lost, at_least: 0}]", given).sentence

@@ -121,7 +121,7 @@ def test_challenger_and_champion_are_scored_on_the_same_rows(tmp_path: Path) -> 
     trained(second, frame(), champion=str(first / "model"))
 
     table = pq.read_table(second / "scores.parquet")
-    assert table.column_names == ["label", "challenger", "champion", "baseline"]
+    assert table.column_names == ["label", "challenger", "champion", "baseline", "at"]
     assert np.array_equal(table["challenger"].to_numpy(), table["champion"].to_numpy())
 
 

@@ -18,6 +18,7 @@ from wellkept.ml.project import optional_function
 from wellkept.ml.runtime import Matrix, Scorer
 from wellkept.ml.train.baseline import constant, seasonal
 from wellkept.ml.train.ranking import choices, places, popularity
+from wellkept.ml.train.split import seconds_of
 
 MOST_INPUTS = 40
 """So many nullable inputs are tried without, at most."""
@@ -51,6 +52,8 @@ def judged(
         found |= {"scale": yard.scale, "scale_squared": yard.scale_squared}
     else:
         found["baseline"] = constant(past, request["task"], len(label))
+    if "time" in rows.held_out.column_names:
+        found["at"] = seconds_of(rows.held_out)
     for name in request["slices"]:
         found[f"{SLICE}{name}"] = pa.array([str(value) for value in rows.held_out[name].to_pylist()], pa.string())
     for name in request["nullable"][:MOST_INPUTS]:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import fsspec
@@ -70,6 +71,18 @@ class Artifacts:
                 raise InputError(f"artifact {path.name}", "must be a file, not a link")
             if path.is_file():
                 listing[path.relative_to(folder).as_posix()] = self.put_bytes(path.read_bytes())
+        return self.put_bytes(json.dumps(listing, sort_keys=True).encode())
+
+    def put_files(self, files: Mapping[str, bytes]) -> str:
+        """Store files by their plain names as a tree; the digest is that of the listing.
+
+        Raises:
+            InputError: a name leads out of the tree.
+        """
+        for name in files:
+            if not _is_inside(name):
+                raise InputError("artifact", "must be a file with a plain name", name)
+        listing = {name: self.put_bytes(data) for name, data in files.items()}
         return self.put_bytes(json.dumps(listing, sort_keys=True).encode())
 
     def listing(self, digest: str) -> dict[str, str]:

@@ -25,6 +25,8 @@ class VersionView:
     metrics: tuple[tuple[str, str], ...]
     gate: VerdictView | None
     lineage: tuple[tuple[str, str], ...]
+    card: str
+    """The address of the model card; empty where the version has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
             metrics=tuple((key.replace("_", " "), number(value)) for key, value in version.metrics.items()),
             gate=verdict_view(version.gate) if version.gate else None,
             lineage=tuple((key.replace("_", " "), value) for key, value in version.lineage.items()),
+            card=f"/api/v1/models/{name}/versions/{version.number}/card" if "card" in version.lineage else "",
         )
         for version in registry.versions(name)
     )
