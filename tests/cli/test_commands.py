@@ -101,37 +101,6 @@ def test_findings(program: Program) -> None:
     assert "Memory of shop/checkout is full in 9 min." in program("findings", "--all").out
 
 
-def test_feedback_on_a_finding_is_noted_shown_and_written_down(program: Program) -> None:
-    (found,) = (f for f in program("findings", "--all", "--json").document["findings"] if f["detector"] == "exhaustion")
-    said = program("findings", "feedback", found["id"], "noise", "--by", "ann", "--json").document["feedback"]
-    assert (said["opinion"], said["by"], said["signal"]) == ("noise", "ann", "process.memory.usage")
-    assert "the next one of its series must be more" in program("findings", "feedback", found["id"], "noise").out
-    shown = program("detectors", "explain", "exhaustion", "--json").document["detector"]
-    assert {one["by"] for one in shown["feedback"]} >= {"ann"}
-    entries = program("audit", "show", "--limit", "5", "--json").document["entries"]
-    assert ("finding.feedback", found["id"]) in [(entry["verb"], entry["subject"]) for entry in entries]
-    assert program("findings", "feedback", "fnd-none", "useful").code == 3
-    assert program("findings", "feedback", found["id"], "splendid").code == 2
-
-
-def test_detectors(program: Program) -> None:
-    listed = {one["name"]: one for one in program("detectors", "list", "--json").document["detectors"]}
-    assert listed.keys() >= {"anomaly", "entity", "robust", "exhaustion", "missing"}
-    assert all(one["version"] and one["finds"] for one in listed.values())
-    assert listed["anomaly"]["budget_per_series_week"] == 1.0
-    assert "what is unusual of any series, by its own past" in program("detectors", "list").out
-
-    shown = program("detectors", "explain", "anomaly", "--json").document["detector"]
-    parameters = {one["set_at"]: one for one in shown["parameters"]}
-    assert parameters["ops.detectors.anomaly.most_at_once"]["value"] == 20
-    assert parameters["ops.detect.budget_per_series_week"]["meaning"].startswith("How many findings a series may give")
-    text = program("detectors", "explain", "anomaly", "--series", "load").out
-    for part in ("Says that a series shows what is unusual", "Blind spots", "Parameters", "Budget: 1 false finding"):
-        assert part in text
-    assert "It has no thresholds a series" in program("detectors", "explain", "robust", "--series", "load").out
-    assert program("detectors", "explain", "nobody").code == 3
-
-
 def test_audit(program: Program) -> None:
     shown = program("audit", "show", "--limit", "3", "--json").document["entries"]
     verified = program("audit", "verify", "--json").document
