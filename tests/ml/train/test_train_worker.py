@@ -22,7 +22,7 @@ from wellkept.ml.reference import FILE, SCORE, parse_reference
 from wellkept.ml.runtime import load_scorer
 from wellkept.ml.train.split import _cut
 from wellkept.ml.train.stage import training_request
-from wellkept.ml.train.worker import PARITY_NULL_ROWS, _with_nulls, work
+from wellkept.ml.train.worker import PARITY_NULL_ROWS, _with_nulls, own_scorer, work
 
 pytestmark = pytest.mark.usefixtures("workers_world")
 COUNT = 200
@@ -186,3 +186,89 @@ def test_something_is_always_held_out_and_the_oldest_are_trained_on(count: int, 
     recent = 0 if since_minute is None else max(0, count - max(0, since_minute))
     if recent >= 2:
         assert count - cut == recent // 2
+
+
+FEATURES = (
+    TRAIN.replace('frame["amount"].to_numpy(), frame["risk"].to_numpy()', 'frame["double"].to_numpy()')
+    + """
+import pyarrow.compute as pc
+
+def features(frame):
+    assert set(frame.column_names) == {"amount", "risk"}, "it sees the inputs, and no label"
+    return frame.append_column("double", pc.multiply(frame["risk"], 2.0))
+
+def metrics(frame):
+    return {"rows": frame.num_rows, "mean_score": frame["score"].to_numpy().mean()}
+"""
+)
+
+
+def test_features_and_metrics_of_the_project_are_heeded(tmp_path: Path) -> None:
+    result = trained(tmp_path, frame(), FEATURES, columns=["double"])
+
+    scorer, manifest = own_scorer(tmp_path / "model")
+    assert (manifest["inputs"], manifest["columns"]) == (["amount", "risk"], ["double"])
+    assert (tmp_path / "model" / "features.py").read_text("utf-8") == (tmp_path / "model.py").read_text("utf-8")
+    newest = frame().sort_by("time").slice(150)
+    rows = np.column_stack([newest["amount"].to_numpy(), newest["risk"].to_numpy()])
+    scores = pq.read_table(tmp_path / "scores.parquet")["challenger"].to_numpy()
+    assert np.array_equal(scorer.score(rows), scores)
+    assert result["own"] == {"rows": 50.0, "mean_score": pytest.approx(scores.mean())}
+    assert result["alone"].keys() == {"double"}
+
+
+def test_a_champion_is_judged_behind_its_own_features(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    trained(first, frame(), FEATURES, columns=["double"])
+    trained(second, frame(), champion=str(first / "model"))
+
+    table, before = pq.read_table(second / "scores.parquet"), pq.read_table(first / "scores.parquet")
+    assert np.array_equal(table["champion"].to_numpy(), before["challenger"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"), [("7", "must return names and numbers"), ("{'a': 'b'}", "must be a number")]
+)
+def test_metrics_that_are_no_numbers_are_named(answer: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        trained(tmp_path, frame(), f"{TRAIN}\ndef metrics(frame):\n    return {answer}\n")
+
+
+def test_a_classifier_of_three_classes_answers_with_the_class(tmp_path: Path) -> None:
+    ordered = frame().sort_by("time")
+    kinds = np.digitize(ordered["risk"].to_numpy(), [0.33, 0.66]) * 2.0
+    table = ordered.set_column(ordered.column_names.index("label"), "label", pa.array(kinds))
+
+    result = trained(tmp_path, table, task="multiclass_classification")
+
+    scorer, manifest = own_scorer(tmp_path / "model")
+    assert manifest["classes"] == [0.0, 2.0, 4.0]
+    assert set(scorer.score(np.array([[0.5, 0.0], [0.5, 1.0]]))) == {0.0, 4.0}
+    assert result["manifest"]["parity_max_difference"] == 0.0
+
+
+def test_any_object_with_predict_and_to_onnx_will_do(tmp_path: Path) -> None:
+    code = """
+        import numpy as np
+        from sklearn.linear_model import LogisticRegression
+        from skl2onnx import to_onnx
+
+        class Homemade:
+            def __init__(self, inner):
+                self.inner = inner
+
+            def predict(self, rows):
+                return self.inner.predict_proba(rows)[:, 1]
+
+            def to_onnx(self):
+                return to_onnx(self.inner, np.zeros((1, 2), np.float32), options={"zipmap": False})
+
+        def train(frame):
+            rows = np.column_stack([frame["amount"].to_numpy(), frame["risk"].to_numpy()])
+            return Homemade(LogisticRegression().fit(rows, frame["label"].to_numpy()))
+        """
+    result = trained(tmp_path, frame(), code)
+
+    assert (result["manifest"]["format"], result["manifest"]["estimator"]) == ("onnx", "Homemade")
