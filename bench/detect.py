@@ -1,9 +1,11 @@
 """How long all detectors take over 5,000 series of 120 steps, against one pass of sorting the same numbers.
 
-    python bench/detect.py [--series 5000] [--steps 120] [--rounds 5]
+    python bench/detect.py [--series 5000] [--steps 120] [--rounds 5] [--baseline 100000]
 
 Prints, per detector and in total, the best of the rounds in milliseconds, and the ratio to a plain ``numpy.sort`` of
-the same array measured in the same run, which is the least that anything with medians has to do.
+the same array measured in the same run, which is the least that anything with medians has to do. The last line is one
+step of the baseline over ``--baseline`` series: to score it and to learn from it, on one core, and what it keeps of a
+series. ``bench/live_detection.py`` measures both beside ingest.
 """
 
 from __future__ import annotations
@@ -16,9 +18,8 @@ import numpy as np
 
 from wellkept.checks.scenes import Story
 from wellkept.ops.detect.base import Detector, DetectSettings, View
-from wellkept.ops.detect.detectors.exhaustion import Exhaustion
-from wellkept.ops.detect.detectors.missing import MissingData
-from wellkept.ops.detect.detectors.robust import RobustAnomaly
+from wellkept.ops.detect.baseline import Baseline
+from wellkept.spine.plugins import load
 
 
 def main() -> None:
@@ -26,14 +27,11 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=5000)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--baseline", type=int, default=100_000)
     chosen = parser.parse_args()
     view = crowd(chosen.series, chosen.steps)
     settings = DetectSettings(window_s=chosen.steps * 10.0)
-    detectors: tuple[Detector, ...] = (
-        RobustAnomaly(settings),
-        Exhaustion(settings),
-        MissingData(settings),
-    )
+    detectors: list[Detector] = [kind(settings) for kind in load("detector").values()]
     now = Story().scene().now
     numbers = np.ascontiguousarray(np.concatenate([view.metrics.values, view.red.values], axis=1).T)
     floor = best(lambda: np.sort(numbers, axis=1), chosen.rounds)
@@ -43,8 +41,19 @@ def main() -> None:
         taken = best(lambda detector=detector: detector.detect(view, now), chosen.rounds)  # type: ignore[misc]
         total += taken
         said = len(detector.detect(view, now))
-        print(f"{detector.name:12s} {taken * 1e3:8.1f} ms  {taken / floor:5.1f} sorts  {said} findings")
-    print(f"{'all':12s} {total * 1e3:8.1f} ms  {total / floor:5.1f} sorts")
+        print(f"{detector.name:16s} {taken * 1e3:8.1f} ms  {taken / floor:5.1f} sorts  {said} findings")
+    print(f"{'all':16s} {total * 1e3:8.1f} ms  {total / floor:5.1f} sorts")
+    baseline, values = Baseline(chosen.baseline), np.random.default_rng(2).standard_normal((64, 1, chosen.baseline))
+    steps = []
+    for number, step in enumerate(values):
+        begun = time.process_time()
+        baseline.advance(np.array([1.7e9 + 10.0 * number]), step)
+        steps.append(time.process_time() - begun)
+    usual, worst = np.median(steps[16:]), max(steps[16:])  # the first steps touch their memory for the first time
+    print(
+        f"baseline         {usual * 1e3:8.1f} ms a step of {chosen.baseline} series on one core, {worst * 1e3:.1f} at "
+        f"worst; {baseline.state_bytes} bytes a series"
+    )
 
 
 def crowd(series: int, steps: int) -> View:

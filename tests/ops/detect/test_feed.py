@@ -24,7 +24,7 @@ STEP_S, STEPS = 10.0, 12
 SETTINGS = DetectSettings(step_s=STEP_S, window_s=STEPS * STEP_S, min_points=8, late_s=30.0, late_spans_s=40.0)
 FIRST = round(NOON.timestamp() / STEP_S)
 KINDS = {"gauge": GAUGE, "counter": CUMULATIVE, "delta": DELTA}
-check = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+check = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 Point = tuple[int, float, str]
 """When it was measured, how many steps later it comes, and of what."""
