@@ -117,3 +117,20 @@ def test_a_contract_that_is_no_text_is_named_with_its_file(tmp_path: Path) -> No
     with pytest.raises(DocumentError, match=re.escape(f"{tmp_path / 'model.yaml'} has 1 mistake")) as raised:
         read_project(tmp_path)
     assert "UTF-8" in str(raised.value)
+
+
+def test_the_contract_in_the_docs_is_right() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+
+    contract = parse_contract(text)
+
+    assert contract.name == "fraud"
+    assert len(contract.gates) == 9
+
+
+@pytest.mark.parametrize("name", ["churn", "demand", "fraud", "recommendations"])
+def test_the_contracts_of_the_examples_are_right(name: str) -> None:
+    contract, _ = read_project(Path(__file__).parents[2] / "examples" / name)
+
+    assert contract.name == name
