@@ -1,0 +1,118 @@
+"""Thresholds and objectives on traces alone: rates, errors, durations of services, without a metric."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.ops.detect.rules.worlds import World
+from tests.store.telemetry.scenes import NOON, put_metric, put_span
+
+from wellkept.kernel.clock import to_nanos
+from wellkept.ops.detect.rules.base import Threshold
+from wellkept.ops.detect.rules.slo.base import OfService
+from wellkept.ops.detect.rules.slo.counts import Counts
+from wellkept.store.telemetry.promql.steps import Steps
+from wellkept.store.telemetry.promql.values import Vector
+
+NOON_MS = to_nanos(NOON) // 1_000_000
+MINUTES = Steps(NOON_MS + 60_000, 60_000, 5)
+"""The steps that end one to five minutes after noon."""
+
+
+def spans(world: World) -> None:
+    """Checkout answers ten requests in each of three minutes: in the second two fail, in the third four are slow."""
+    number = 0
+    for minute in range(3):
+        for index in range(10):
+            number += 1
+            status = "Error" if minute == 1 and index < 2 else "Ok"
+            took = 2.0 if minute == 2 and index < 4 else 0.1
+            put_span(
+                world.telemetry, "shop/checkout", minute * 60 + index * 5 + 1, took,
+                trace=number, span=number, kind="Server", status=status, name="POST /pay" if index % 2 else "GET /",
+            )  # fmt: skip
+    put_span(world.telemetry, "shop/payments", 30, 0.1, trace=999, span=999, kind="Server")
+
+
+def asked(world: World, metric: str, limit: float, *, above: bool = True, **where: str) -> Vector:
+    return world.trial().answers.ask(Threshold(metric, limit, above, where), MINUTES)
+
+
+def test_a_rate_below_a_limit_holds_while_a_service_that_was_asked_is_asked_no_more(world: World) -> None:
+    spans(world)
+    found = asked(world, "span.rate", 0.1, above=False, service="checkout")
+    assert list(found.labels) == [(("entity", "service:shop/checkout"),)]
+    assert found.present.tolist() == [[False, False, False, True, True]]
+    assert found.values[0, 3:].tolist() == [0.0, 0.0]
+
+
+def test_errors_and_durations_above_a_limit(world: World) -> None:
+    spans(world)
+    errors = asked(world, "span.errors", 0.01)
+    assert errors.present.tolist() == [[False, True, False, False, False]]
+    assert errors.values[0, 1] == pytest.approx(2 / 60)
+    slow = asked(world, "span.duration.p95", 0.5)
+    assert slow.present.tolist() == [[False, False, True, False, False]]
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [({}, 2), ({"service": "checkout"}, 1), ({"entity": "service:shop/checkout"}, 1), ({"service": "other"}, 0)],
+)
+def test_where_names_a_service_by_its_name_or_its_id(world: World, where: dict[str, str], count: int) -> None:
+    spans(world)
+    assert len(asked(world, "span.rate", 0, **where).labels) == count
+
+
+def test_the_last_value_of_a_metric_counts_for_five_minutes(world: World) -> None:
+    put_metric(world.telemetry, [(10.0, 0.95)], name="disk.share", service="shop")
+    steps = Steps(NOON_MS + 60_000, 60_000, 8)
+    found = world.trial().answers.ask(Threshold("disk.share", 0.9, is_above=True), steps)
+    assert found.present.tolist() == [[True] * 6 + [False] * 2]
+
+
+def test_of_several_reporters_alike_the_worst_counts(world: World) -> None:
+    for value, kind in ((0.5, "a"), (0.95, "b")):
+        put_metric(world.telemetry, [(10.0, value)], name="disk.share", service="shop", labels={"disk": kind})
+    found = world.trial().answers.ask(Threshold("disk.share", 0.9, is_above=True), MINUTES)
+    assert [dict(labels)["disk"] for labels in found.labels] == ["b"]
+
+
+def counted(world: World, indicator: OfService) -> Counts:
+    return world.trial().counting.count(indicator, MINUTES)
+
+
+@pytest.mark.parametrize("service", ["checkout", "shop/checkout", "service:shop/checkout"])
+def test_availability_counts_requests_that_failed(world: World, service: str) -> None:
+    spans(world)
+    found = counted(world, OfService(service))
+    assert np.array_equal(found.total, [10, 10, 10, np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(found.bad, [0, 2, 0, np.nan, np.nan], equal_nan=True)
+
+
+def test_latency_counts_requests_that_took_longer(world: World) -> None:
+    spans(world)
+    found = counted(world, OfService("checkout", slower_than_s=0.3))
+    assert found.bad[:3].tolist() == [0, 0, 4]
+
+
+def test_one_endpoint_alone(world: World) -> None:
+    spans(world)
+    found = counted(world, OfService("checkout", slower_than_s=0.3, endpoint="POST /pay"))
+    assert (found.total[:3].tolist(), found.bad[:3].tolist()) == ([5, 5, 5], [0, 0, 2])
+
+
+def test_a_service_without_spans_tells_of_its_requests_itself(world: World) -> None:
+    put_metric(
+        world.telemetry, [(float(s), 2.0) for s in range(1, 300, 10)], name="service.request.rate", service="mesh"
+    )
+    put_metric(
+        world.telemetry, [(float(s), 0.5) for s in range(1, 300, 10)], name="service.request.errors", service="mesh"
+    )
+    found = counted(world, OfService("mesh"))
+    assert found.total.tolist() == pytest.approx([120.0] * 5)
+    assert found.bad.tolist() == pytest.approx([30.0] * 5)
+
+
+def test_a_service_of_which_nothing_is_known_has_no_events(world: World) -> None:
+    assert np.isnan(counted(world, OfService("nobody")).total).all()
