@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.evaluation.log_peer import drain3
@@ -118,5 +119,10 @@ def _system(path: Path, columns: set[str]) -> System:
     rows = pq.read_table(path)
     if "line_id" in columns:
         rows = rows.sort_by("line_id")
-    labels = {kind: rows[column].to_pylist() for kind, column in LABELS.items() if column in columns}
-    return System(path.stem, rows["content"].to_pylist(), labels)
+    labels = {kind: _texts(rows[column]) for kind, column in LABELS.items() if column in columns}
+    return System(path.stem, _texts(rows["content"]), labels)
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """A column of texts; where there is none, an empty one."""
+    return [text or "" for text in column.to_pylist()]

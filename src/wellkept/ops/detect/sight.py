@@ -161,8 +161,8 @@ class Sight:
         try:
             self._patterns.tick(now)
             return self._patterns.window(start, end, step_s)
-        except StoreError as error:
-            _log.warning("log patterns are not looked at: %s", error)
+        except Exception:  # noqa: BLE001 - the edge to mining, which reads whatever is logged: detection goes on without
+            _log.exception("log patterns are not looked at")
             return None
 
     def _of_traces(self, fed: Fed) -> tuple[Window | None, Window | None]:

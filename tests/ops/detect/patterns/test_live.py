@@ -69,6 +69,13 @@ def test_lines_are_counted_once_and_named(telemetry: Telemetry) -> None:
     }
 
 
+def test_without_any_lines_the_window_is_empty(telemetry: Telemetry) -> None:
+    patterns = Patterns(telemetry.patterns, 10.0)
+    assert patterns.tick(BEGIN) == 0
+    window = patterns.window(BEGIN, BEGIN + timedelta(minutes=2), 10.0)
+    assert (window.values.shape, window.series) == ((12, 0), ())
+
+
 def test_lines_wait_until_what_was_received_before_them_is_stored(telemetry: Telemetry) -> None:
     patterns = Patterns(telemetry.patterns, 10.0)
     store(telemetry, ["late line"], BEGIN)

@@ -19,6 +19,7 @@ from wellkept.ops.detect.patterns.redact import redact
 from wellkept.ops.detect.patterns.restore import values_of
 from wellkept.ops.detect.patterns.series import Told, pattern_window
 from wellkept.ops.detect.patterns.values import OTHER, is_counted, label
+from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.patterns import COUNTS, SHAPES, VALUES, PatternStore
 from wellkept.store.telemetry.window import Window
 
@@ -78,6 +79,9 @@ class Patterns:
         """Lines of each pattern and entity in each step (``log.pattern``), and sampled lines of each value of their
         parameters (``log.parameter``); see ``series.py`` for the attributes.
         """
+        if not self._patterns:
+            grid = Grid.of(start, end, step_s)
+            return Window(grid.times, np.empty((grid.count, 0)), ())
         grid, counts = self._store.counts(start, end, step_s)
         _, values = self._store.values(start, end, step_s)
         told = {number: _told(pattern) for number, pattern in self._patterns.items()}
