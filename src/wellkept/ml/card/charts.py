@@ -94,13 +94,26 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _grid(x_low: float, x_high: float, y_low: float, y_high: float) -> Iterator[str]:
-    for part in range(5):
-        share = part / 4
-        down = HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+    for value in _ticks(y_low, y_high):
+        down = HEIGHT - BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
         yield f'<path d="M{LEFT:.0f} {down:.1f}H{WIDTH - RIGHT:.0f}" stroke="{INK}" stroke-opacity="0.25"/>'
-        yield _text(f"{y_low + share * (y_high - y_low):.3g}", LEFT - 6, down + 4, "end")
-        right = LEFT + share * (WIDTH - LEFT - RIGHT)
-        yield _text(f"{x_low + share * (x_high - x_low):.3g}", right, HEIGHT - BOTTOM + 14, "middle")
+        yield _text(_number(value), LEFT - 6, down + 4, "end")
+    for value in _ticks(x_low, x_high):
+        right = LEFT + (value - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
+        yield _text(_number(value), right, HEIGHT - BOTTOM + 14, "middle")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers in a range, three to seven of them."""
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * digit for digit in (1, 2, 5, 10) if power * digit >= rough)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 and abs(value) < 1e7 else f"{value:.6g}"
 
 
 def _legend(drawn: Sequence[Line]) -> Iterator[str]:

@@ -122,7 +122,8 @@ def _held_out(contract: ModelContract, outcome: Outcome) -> str:
         return f"On {count} held-out choices, each ranked among all that its user had not chosen."
     if contract.forecast is not None:
         return f"On the newest {contract.forecast.horizon} moments of all items: {count} held-out rows."
-    return f"On the newest {count} rows, which training has not seen."
+    which = "newest" if outcome.at is not None else "last"
+    return f"On the {which} {count} rows, which training has not seen."
 
 
 def _figures(contract: ModelContract, outcome: Outcome) -> list[Row]:
