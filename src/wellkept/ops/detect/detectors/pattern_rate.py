@@ -117,8 +117,8 @@ class PatternRate:
             entity=entity,
             kind=FindingKind.LOG_PATTERN,
             severity=Severity.WARNING if line.severity >= WARN else Severity.INFO,
-            score=round(1.0 - rise.expected / rise.recent, 6),
-            score_meaning="share of the newest lines that are more than usual",
+            score=round((rise.recent - rise.expected) / max(1.0, lines.totals[entity][-newest:].sum()), 6),
+            score_meaning="share of all newest lines of the entity that are more of this pattern than usual",
             starts_at=starts_at,
             sentence=(
                 f"{capital(named(entity))} logs {rise.recent:.0f} lines in {seconds:.0f} s since {starts_at:%H:%M:%S} "
