@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from wellkept.cli.modelprojects import check, new, schema
+from wellkept.cli.modelscoring import score
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import TrainingError
 
@@ -21,8 +22,8 @@ def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
 
 
-for needs_no_server in (new, check, schema):
-    command.add_command(needs_no_server)
+for own in (new, check, schema, score):
+    command.add_command(own)
 
 
 @command.command(name="list")

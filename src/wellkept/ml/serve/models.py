@@ -94,7 +94,7 @@ class Models:
         if trouble is not None and time.monotonic() < trouble.again_at:
             return
         try:
-            served = self._load(deployment)
+            served = self.load(deployment)
         except Exception as error:  # noqa: BLE001 - the edge of what artifacts and their libraries may raise
             self._note(deployment, trouble, error)
             return
@@ -110,7 +110,13 @@ class Models:
         pause_s = FIRST_PAUSE_S if trouble is None else min(2 * trouble.pause_s, LONGEST_PAUSE_S)
         self._troubles[deployment["digest"]] = Trouble(message, pause_s, time.monotonic() + pause_s)
 
-    def _load(self, deployment: dict[str, Any]) -> Served:
+    def load(self, deployment: dict[str, Any]) -> Served:
+        """A version, fetched, checked and tried on one row, whether or not it is live.
+
+        Raises:
+            StoreError: its bytes are not what their digests say.
+            InputError: it is of a format that is not known.
+        """
         folder = self._fetch(deployment["artifact"])
         scorer, manifest = load_scorer(folder)
         if manifest.get("columns"):

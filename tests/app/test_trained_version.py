@@ -1,14 +1,16 @@
-"""The card of a trained version: kept as its artifact, printed by the command, shown as a page that can do nothing."""
+"""What is done with a trained version: its card is read, as a command and as a page; its champion scores a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tests.app.running import running, until
 from tests.ml.workshop import project
 
 
-def test_a_trained_version_has_a_card(tmp_path: Path) -> None:
+def test_a_version_has_a_card_and_scores_a_file(tmp_path: Path) -> None:
     with running(tmp_path / "data", ["--no-agent"]) as server:
         source = str(project(tmp_path / "project"))
         job = server.client.post("/api/v1/models/train", {"project": source, "by": "ada"})["job"]
@@ -17,6 +19,14 @@ def test_a_trained_version_has_a_card(tmp_path: Path) -> None:
         printed = server.ask("models", "card", "fraud")
         written = server.ask("models", "card", "fraud", "--version", "1", "--folder", str(tmp_path / "card"))
         missing = server.ask("models", "card", "fraud", "--version", "7")
+        rows, scored = tmp_path / "rows.parquet", tmp_path / "scored.parquet"
+        pq.write_table(pa.table({"amount": [0.5, 0.5], "risk": [0.1, 0.9]}), rows)
+        too_early = server.ask("models", "score", "fraud", str(rows), str(scored))
+        plan = server.client.post("/api/v1/models/fraud/promote", {"by": "ada"})
+        decided = {"hash": plan["hash"], "by": "ada", "why": "a test"}
+        server.client.post(f"/api/v1/plans/{plan['id']}/approve", decided)
+        until(lambda: server.client.get("/api/v1/deployments")["deployments"], "it is the champion")
+        batch = server.ask("models", "score", "fraud", str(rows), str(scored))
         with server.http() as http:
             page = http.get("/api/v1/models/fraud/versions/1/card")
         with server.stranger() as stranger:
@@ -32,3 +42,7 @@ def test_a_trained_version_has_a_card(tmp_path: Path) -> None:
     assert "sandbox" in page.headers["content-security-policy"]
     assert page.text == (tmp_path / "card" / "card.html").read_text("utf-8")
     assert refused.status_code == 401
+    assert (too_early.returncode, batch.returncode) == (4, 0), batch.stderr
+    assert "2 rows scored by version 1 of fraud" in batch.stdout
+    low, high = pq.read_table(scored)["score"].to_pylist()
+    assert 0 < low < 0.5 < high < 1
