@@ -123,13 +123,22 @@ def test_a_pattern_that_was_known_before_the_window_is_not_new() -> None:
     assert ask(NewPattern, log.view()) == []
 
 
+def test_a_new_pattern_that_stopped_is_told_of_no_more() -> None:
+    log = Log()
+    log.pattern(1, log.poisson(20.0))
+    counts = np.zeros(log.steps)
+    counts[150] = 5.0
+    log.pattern(2, counts, severity=17, first_seen=log.at(150))
+    assert ask(NewPattern, log.view()) == []
+
+
 def test_one_new_error_line_is_information_and_many_are_more() -> None:
     for lines, severity in ((1, Severity.INFO), (3, Severity.WARNING), (400, Severity.ERROR)):
         log = Log()
         log.pattern(1, log.poisson(20.0))
         counts = np.zeros(log.steps)
-        counts[170] = lines
-        log.pattern(2, counts, severity=17, first_seen=log.at(170))
+        counts[176] = lines
+        log.pattern(2, counts, severity=17, first_seen=log.at(176))
         (finding,) = ask(NewPattern, log.view())
         assert finding.severity is severity
 

@@ -24,6 +24,8 @@ class NewPatternParameters:
     """Until patterns of an entity are known for so many seconds, what is new is information: much still is."""
     told_steps: int = 60
     """A new pattern is told of for so many steps after its first line, as long as it comes."""
+    quiet_steps: int = 6
+    """It is told of no more when no line of it came in so many steps."""
     lines: int = 3
     """With so many lines a new error is a warning rather than information, and a new warning is told of at all."""
     flood_lines: int = 100
@@ -34,7 +36,16 @@ class NewPatternParameters:
     """So many patterns of one entity are told of at once: the most frequent."""
 
     def __post_init__(self) -> None:
-        for name in ("learn_steps", "learned_s", "told_steps", "lines", "flood_lines", "flood_share", "most_at_once"):
+        for name in (
+            "learn_steps",
+            "learned_s",
+            "told_steps",
+            "quiet_steps",
+            "lines",
+            "flood_lines",
+            "flood_share",
+            "most_at_once",
+        ):
             if getattr(self, name) <= 0:
                 raise InputError(f"pattern_new.{name}", "must be more than 0", getattr(self, name))
 
@@ -77,7 +88,8 @@ class NewPattern:
         heard = int(np.flatnonzero(lines.totals[line.info.entity])[0])
         is_known = line.first_seen < lines.times[first] - 2 * lines.step_s
         is_old = len(lines.times) - first > chosen.told_steps
-        if is_known or is_old or first - heard < chosen.learn_steps:
+        has_stopped = not line.counts[-chosen.quiet_steps :].any()
+        if is_known or is_old or has_stopped or first - heard < chosen.learn_steps:
             return None
         return None if line.severity < ERROR and line.counts.sum() < chosen.lines else first
 
