@@ -43,6 +43,8 @@ class _Shop:
     sharpness: float
     quiet: float
     noise: float
+    collected_s: float
+    """Garbage is collected so often."""
 
     @classmethod
     def of(cls, seed: int) -> _Shop:
@@ -54,6 +56,7 @@ class _Shop:
             sharpness=float(random.uniform(1, 4)),
             quiet=float(random.uniform(0.3, 0.9)),
             noise=float(random.uniform(0.03, 0.12)),
+            collected_s=float(random.uniform(300, 5000)),
         )
 
     def load(self, times: Floats) -> Floats:
@@ -72,7 +75,7 @@ class _Shop:
     def metrics(self, times: Floats, random: np.random.Generator) -> dict[str, Floats]:
         load = self.load(times)
         wobble = 1 + self.noise * random.normal(size=len(times))
-        saw = 0.5e9 * ((times / (900 + 37 * self.seed)) % 1.0)
+        saw = 0.5e9 * ((times / self.collected_s) % 1.0)
         return {
             "process.cpu.utilization": np.clip(0.75 * load * wobble, 0, 1),
             "process.memory.usage": 1e9 + 1.2e9 * load + saw + 1e7 * random.normal(size=len(times)),

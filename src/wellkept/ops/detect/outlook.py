@@ -83,7 +83,7 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
     if pace is not None:
         usual, quickest = _usual_pace(told, per_day, step_s, pace)
         is_usual = bool(np.mean(quickest >= AS_USUAL * pace.slope) >= ON_MOST_DAYS)
-        is_usual |= lowest and peak <= _highest(long.values[row], round(pace.lasted_s / step_s))
+        is_usual |= lowest and peak <= highest_before(long.values[row], round(pace.lasted_s / step_s))
         if not is_usual:
             extras = (
                 max(0.0, pace.low - usual) * step_s,
@@ -103,7 +103,7 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
     )
 
 
-def _highest(values: Floats, newest: int) -> float:
+def highest_before(values: Floats, newest: int) -> float:
     """The highest value but for the newest: what breathes must rise above it before its growth is anything new."""
     earlier = values[: len(values) - newest - 1]
     return float(np.fmax.reduce(earlier)) if np.isfinite(earlier).any() else -np.inf

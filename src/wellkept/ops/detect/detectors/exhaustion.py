@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -14,7 +14,7 @@ from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import amount, duration
 from wellkept.ops.detect.growth import extremes, latest
 from wellkept.ops.detect.meaning import Extreme, Meaning
-from wellkept.ops.detect.outlook import AHEAD_DAYS, DAY_S, Pace, outlook
+from wellkept.ops.detect.outlook import AHEAD_DAYS, DAY_S, Pace, highest_before, outlook
 from wellkept.ops.detect.recent import BLOCKS, Growth, recent_growth
 from wellkept.ops.detect.signals import Signals, long_signals, moment, signals
 from wellkept.ops.detect.words import capital, subject, which
@@ -32,6 +32,9 @@ LITTLE_LEFT = 0.9
 """From this share of the limit on, a limit that is days away is worth a warning, too."""
 AGREEING = 3.0
 """More than half a day ahead, the interval of a forecast must end at most so many times as late as it begins."""
+KNOWN_S = 3600.0
+"""Known for longer than this and for less than a day, growth may be the first morning that is seen: far away, it is
+information."""
 WARNED_S = DAY_S
 """A limit that earlier days lead to within this time is worth a warning; further away it is information."""
 
@@ -41,8 +44,8 @@ class _Forecast:
     """Seconds to the limit and their interval; ``high`` is infinite where there is no bound.
 
     ``rise`` in ``lasted_s``: the growth of late that it rests on, none where it rests on ``days`` days alone.
-    ``surely``: seconds in which three of four of the days would get there. ``used``: the share of the limit that is
-    used up now.
+    ``is_first_day``: whether it may be the first morning that is seen. ``surely``: seconds in which three of four of
+    the days would get there. ``used``: the share of the limit that is used up now.
     """
 
     seconds: float
@@ -53,6 +56,7 @@ class _Forecast:
     days: int = 0
     surely: float = np.inf
     used: float = 0.0
+    is_first_day: bool = False
 
 
 class Exhaustion:
@@ -176,10 +180,13 @@ class Exhaustion:
     def _severity(self, said: _Forecast) -> Severity:
         if said.seconds < self._settings.horizon_s / 8:
             return Severity.ERROR
+        if said.is_first_day:
+            return Severity.WARNING if said.seconds < self._settings.horizon_s / 4 else Severity.INFO
         if said.lasted_s or said.seconds < self._settings.horizon_s:
             return Severity.WARNING
-        agree = said.high <= AGREEING * said.low and (said.surely <= WARNED_S or said.used >= LITTLE_LEFT)
-        return Severity.WARNING if agree or said.seconds <= WARNED_S / 2 else Severity.INFO
+        sure = said.high <= AGREEING * said.low and (said.surely <= WARNED_S or said.used >= LITTLE_LEFT)
+        soon = sure or said.seconds <= WARNED_S / 2
+        return Severity.WARNING if soon else Severity.INFO
 
     def _full(self, found: Signals, index: int, level: Floats) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
@@ -250,7 +257,10 @@ class _Days:
         pace = _pace(growth, index)
         told = outlook(self._long, row, float(level[index]), float(found.times[-1]), lowest=lowest, pace=pace)
         if told is None:
-            return plain
+            newest = round(plain.lasted_s / self._long.step_s)
+            was_higher = lowest and level[index] <= highest_before(self._long.values[row], newest)
+            hours = np.isfinite(self._long.values[row]).sum() * self._long.step_s >= KNOWN_S
+            return None if was_higher else replace(plain, is_first_day=bool(hours))
         if told.seconds >= self._horizon_s:
             return None
         if told.is_usual:
