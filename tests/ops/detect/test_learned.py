@@ -11,6 +11,7 @@ import pytest
 from tests.store.telemetry.scenes import NOON, put_metric
 
 from wellkept.kernel.change import Change, ChangeKind
+from wellkept.kernel.errors import StoreError
 from wellkept.kernel.feedback import Feedback
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.baseline import SHIPPED, Parameters
@@ -97,6 +98,31 @@ def test_killed_between_checkpoints_it_says_what_it_would_have_said(telemetry: T
 def _ordered(scores: Scores, order: list[int]) -> Scores:
     columns = {name: getattr(scores, name)[:, order] for name in ("sudden", "unusual", "low", "high")}
     return Scores(**columns, ready=scores.ready[order])
+
+
+def test_after_a_pause_that_is_longer_than_a_window_nothing_is_left_out(telemetry: Telemetry, tmp_path: Path) -> None:
+    """Also when the engine fails in the middle of making up for it."""
+    put(telemetry, 0, 400)
+    straight, paused = sight_of(telemetry, tmp_path / "a.npz"), sight_of(telemetry, tmp_path / "b.npz")
+    for step in (150, 190, 230, 270, 310, 350, 390, 400):
+        wanted = look(straight, step)
+    look(paused, 150)
+    with pytest.MonkeyPatch.context() as broken:
+        asked: list[int] = []
+
+        def fails_at_last(*span: object) -> Window:
+            asked.append(1)
+            if len(asked) == 3:
+                raise StoreError("the engine is away")
+            return counts(*span)  # type: ignore[arg-type]
+
+        counts = telemetry.logs.counts
+        broken.setattr(telemetry.logs, "counts", fails_at_last)
+        with pytest.raises(StoreError):
+            look(paused, 390)
+    found = look(paused, 400)
+    order = [found.metrics.series.index(info) for info in wanted.metrics.series]
+    assert_same(_ordered(found.scores["metrics"], order), wanted.scores["metrics"])
 
 
 def test_without_a_checkpoint_what_is_stored_is_learned(telemetry: Telemetry, tmp_path: Path) -> None:

@@ -172,9 +172,9 @@ class Sight:
         return self._parts.moved(self._spans, round(self._until / self._settings.step_s))
 
     def _since(self, end: int) -> int | None:
-        """From which step on the first look reads: after what was learned before, or as far back as is worth it."""
+        """From where is read after a start or a pause: after what was learned, or as far back as is worth it."""
         if self._restored:
-            return None
+            return self._learned.end
         self._restored = True
         if self._memory is not None:
             self._learned.restore(self._memory)
