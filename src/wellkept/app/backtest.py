@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from wellkept.kernel.errors import OverloadError
 from wellkept.kernel.incident import Incident
 from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.backtest import Backtest, Known, KnownIncident, backtest
@@ -50,13 +52,23 @@ class Backtests:
     ) -> None:
         self._telemetry, self._stream, self._topology = telemetry, stream, topology
         self._locate, self._on = locate, on
+        self._turn = threading.Lock()
 
     def run(self, loaded: Loaded, start: datetime, end: datetime) -> Compared:
-        """Try rules between two moments, and the rules that are on now.
+        """Try rules between two moments, and the rules that are on now. Only one such question is answered at a time.
 
         Raises:
+            OverloadError: another one is being answered.
             WellkeptError: an engine failed.
         """
+        if not self._turn.acquire(blocking=False):
+            raise OverloadError("back-test: another one is under way", retry_after_s=30)
+        try:
+            return self._run(loaded, start, end)
+        finally:
+            self._turn.release()
+
+    def _run(self, loaded: Loaded, start: datetime, end: datetime) -> Compared:
         incidents = [known_of(one) for one in self._stream.incidents(start=start, limit=MOST_INCIDENTS)]
         known = Known(incidents, self._locate, near(self._topology.graph(end)))
         now = self._on()

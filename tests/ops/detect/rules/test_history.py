@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.ops.detect.rules.worlds import START_S, World, moment
 
+from wellkept.kernel.errors import OverloadError
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.backtest import Backtest, Known, KnownIncident, backtest
 from wellkept.ops.detect.rules.history import Span
@@ -148,3 +149,10 @@ def test_moments_of_pages_are_in_utc(world: World) -> None:
     assert page.fired_at.tzinfo is UTC
     assert page.fired_at - page.held_since == timedelta(seconds=45)
     assert page.fired_at > datetime(2023, 1, 1, tzinfo=UTC)
+
+
+def test_one_back_test_runs_at_a_time(world: World) -> None:
+    backtests = world.rules._backtests
+    with backtests._turn, pytest.raises(OverloadError, match="another one is under way"):
+        backtests.run(load_text(GROUP, "x"), moment(0), moment(900))
+    assert world.rules.try_out(load_text(OWN, "x"), moment(0), moment(900)).now is None

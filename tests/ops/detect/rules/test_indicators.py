@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from tests.ops.detect.rules.worlds import World
@@ -34,13 +36,15 @@ def spans(world: World) -> None:
     put_span(world.telemetry, "shop/payments", 30, 0.1, trace=999, span=999, kind="Server")
 
 
-def asked(world: World, metric: str, limit: float, *, above: bool = True, **where: str) -> Vector:
-    return world.trial().answers.ask(Threshold(metric, limit, above, where), MINUTES)
+def asked(
+    world: World, metric: str, limit: float, where: Mapping[str, str] | None = None, *, above: bool = True
+) -> Vector:
+    return world.trial().answers.ask(Threshold(metric, limit, above, where or {}), MINUTES)
 
 
 def test_a_rate_below_a_limit_holds_while_a_service_that_was_asked_is_asked_no_more(world: World) -> None:
     spans(world)
-    found = asked(world, "span.rate", 0.1, above=False, service="checkout")
+    found = asked(world, "span.rate", 0.1, {"service": "checkout"}, above=False)
     assert list(found.labels) == [(("entity", "service:shop/checkout"),)]
     assert found.present.tolist() == [[False, False, False, True, True]]
     assert found.values[0, 3:].tolist() == [0.0, 0.0]
@@ -61,7 +65,7 @@ def test_errors_and_durations_above_a_limit(world: World) -> None:
 )
 def test_where_names_a_service_by_its_name_or_its_id(world: World, where: dict[str, str], count: int) -> None:
     spans(world)
-    assert len(asked(world, "span.rate", 0, **where).labels) == count
+    assert len(asked(world, "span.rate", 0, where).labels) == count
 
 
 def test_the_last_value_of_a_metric_counts_for_five_minutes(world: World) -> None:

@@ -13,6 +13,7 @@ from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.errors import InputError
 from wellkept.ops.detect.rules.base import ENTITY, Expression, Question, Threshold
 from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.promql.evaluation import Read
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.steps import Steps
@@ -60,6 +61,11 @@ class Answers:
         self.promql, self._telemetry = promql, telemetry
         self._steps: Steps | None = None
         self._read: dict[str, Vector] = {}
+        self._seen: Read = {}
+
+    def forget(self) -> None:
+        """Something was stored: read it all again."""
+        self._steps, self._read, self._seen = None, {}, {}
 
     def ask(self, question: Question, steps: Steps, recorded: Recorded | None = None) -> Vector:
         """The series for which the question holds, and where they do.
@@ -69,7 +75,8 @@ class Answers:
             WellkeptError: the engine failed, was too slow, or is overloaded.
         """
         if steps != self._steps:
-            self._steps, self._read = steps, {}
+            self.forget()
+            self._steps = steps
         parts = [self._part(question, part, recorded) for part in _parts(steps)]
         return parts[0] if len(parts) == 1 else beside(parts)
 
@@ -80,7 +87,7 @@ class Answers:
 
     def _expression(self, question: Expression, steps: Steps, recorded: Recorded | None) -> Vector:
         if steps.count == 1 and recorded is None:
-            value = self.promql.instant(question.query, steps.start_ms).value
+            value = self.promql.instant(question.query, steps.start_ms, read=self._seen).value
         else:
             start, end, step = steps.start_ms, steps.end_ms, steps.step_ms
             value = self.promql.range(question.query, start, end, step, recorded=recorded).value

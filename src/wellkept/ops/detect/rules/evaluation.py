@@ -150,6 +150,7 @@ class GroupRun:
                 return []
             if waiting and run.asks_for(dict(labels)[NAME] for labels, _ in waiting):
                 write([(looked_ms, waiting)])
+                answers.forget()
                 waiting = []
             waiting += run.evaluate(answers, at_ms)
         if any(run.rule.is_alert for run in self.rules):

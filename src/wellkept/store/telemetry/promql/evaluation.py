@@ -21,14 +21,20 @@ from wellkept.store.telemetry.promql.windows import WINDOWS
 SUBQUERY_STEP_MS = 60_000
 """The step of a subquery that names none."""
 
+Read = dict[tuple[object, ...], Vector]
+"""What selectors and functions over windows gave, by how they are written."""
+
 
 class Evaluation:
     """Evaluates expressions at some steps. What occurs twice in an expression is read once."""
 
-    def __init__(self, source: Source, steps: Steps, bounds: tuple[int, int]) -> None:
-        """``bounds``: the first and the last moment that were asked for, which are ``start()`` and ``end()``."""
+    def __init__(self, source: Source, steps: Steps, bounds: tuple[int, int], read: Read | None = None) -> None:
+        """``bounds``: the first and the last moment that were asked for, which are ``start()`` and ``end()``.
+
+        ``read``: what others read at the same steps and bounds; what is read here is added to it.
+        """
         self._source, self.steps, self._bounds = source, steps, bounds
-        self._read: dict[tuple[object, ...], Vector] = {}
+        self._read: Read = {} if read is None else read
 
     def value(self, tree: ast.Expr) -> Value:
         """What the expression is at every step.

@@ -15,7 +15,7 @@ from wellkept.kernel.errors import OverloadError
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.promql.catalogue import Catalogue, Metadata, Span
 from wellkept.store.telemetry.promql.errors import ExpressionError
-from wellkept.store.telemetry.promql.evaluation import Evaluation, millis
+from wellkept.store.telemetry.promql.evaluation import Evaluation, Read, millis
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import matchers_of, selector_of
 from wellkept.store.telemetry.promql.recorded import Recorded
@@ -52,8 +52,8 @@ class PromQL:
         self._catalogue = Catalogue(engine, limits)
         self._turns = threading.BoundedSemaphore(limits.at_once)
 
-    def instant(self, query: str, at_ms: int, timeout_s: float | None = None) -> Answer:
-        """What an expression is at a moment.
+    def instant(self, query: str, at_ms: int, timeout_s: float | None = None, *, read: Read | None = None) -> Answer:
+        """What an expression is at a moment. ``read``: what others have read at the same moment, to be read once.
 
         Raises:
             ExpressionError: the expression is at fault as it stands.
@@ -70,7 +70,7 @@ class PromQL:
             if isinstance(bare, ast.MatrixSelector):
                 raw = self._raw(bare, source, steps)
                 return Answer(steps, None, raw, _warnings(source))
-            return self._evaluated(tree, source, steps, at_ms)
+            return self._evaluated(tree, source, steps, at_ms, read)
 
     def range(
         self,
@@ -132,9 +132,9 @@ class PromQL:
         finally:
             self._turns.release()
 
-    def _evaluated(self, tree: ast.Expr, source: Source, steps: Steps, end_ms: int) -> Answer:
+    def _evaluated(self, tree: ast.Expr, source: Source, steps: Steps, end_ms: int, read: Read | None = None) -> Answer:
         with np.errstate(all="ignore"):
-            value = Evaluation(source, steps, (steps.start_ms, end_ms)).value(tree)
+            value = Evaluation(source, steps, (steps.start_ms, end_ms), read).value(tree)
         return Answer(steps, value.seen() if isinstance(value, Vector) else value, warnings=_warnings(source))
 
     def _raw(self, tree: ast.MatrixSelector, source: Source, steps: Steps) -> RawSeries:
