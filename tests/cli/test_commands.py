@@ -152,7 +152,7 @@ def test_empty_lists_say_what_to_do(program: Program, tmp_path_factory: pytest.T
     with running(tmp_path_factory.mktemp("empty")) as empty:
         program.address(empty.address, empty.token)
 
-        assert "`wellkept models train FOLDER` trains one" in program("models", "list").out
+        assert "`wellkept models train FOLDER` trains it" in program("models", "list").out
         assert "Plans come here when" in program("approve").out
         assert "`wellkept incidents --all` shows the closed ones" in program("incidents").out
         assert "`wellkept findings --all` shows what was" in program("findings").out
