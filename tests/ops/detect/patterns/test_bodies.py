@@ -10,6 +10,7 @@ from wellkept.ops.detect.patterns.redact import redact
 HEADERS = [
     "2026-01-05 10:20:30.123 25746 INFO shop.api.server [req-7 - - -] ",
     "2026-01-05T10:20:30Z ERROR ",
+    "260105 102030 143 INFO dfs.DataNode$PacketResponder: ",
     "26/01/05 10:20:30 INFO executor.Executor: ",
     "Jan  5 10:20:30 combo sshd(pam_unix)[19939]: ",
     "[Mon Jan 05 10:20:30 2026] [notice] ",
