@@ -15,6 +15,9 @@ from wellkept.store.telemetry.window import Window
 TRACE_S = 60.0
 """Spans are read from so long before the steps that they are for: a trace that began earlier is whole."""
 
+EVERY_STEPS = 3
+"""They are read at every third step only: endpoints are details of services, which are looked at each time."""
+
 Read = Callable[[datetime, datetime, float], Window]
 
 
@@ -33,12 +36,14 @@ class Parts:
         self._renew()
 
     def moved(self, spans: SpanParts, end: int) -> tuple[Window, Window]:
-        """Both windows up to the step number ``end`` (its end in steps since the epoch).
+        """Both windows up to the step number ``end`` (its end in steps since the epoch), or up to two steps before.
 
         Raises:
             StoreError: the engine failed; the next look reads what this one did not.
         """
         settings = self._settings
+        if self._end is not None and self._end <= end and end // EVERY_STEPS == self._end // EVERY_STEPS:
+            return self._endpoints.window(), self._calls.window()
         if self._end is None or not 0 <= end - self._end <= settings.steps:
             self._renew()
             begin = end - settings.steps

@@ -42,6 +42,7 @@ class EndpointAnomaly(BandDetector):
 
     name = "endpoint"
     version = "1"
+    every_steps = 3
 
     def signals(self, view: View) -> Signals:
         """The signals of endpoints and of calls."""
