@@ -68,7 +68,7 @@ def test_the_schema_is_a_document_that_names_every_field_of_every_template() -> 
     schema = json.loads(json.dumps(contract_schema()))
 
     assert schema["additionalProperties"] is False
-    templates = ROOT / "src" / "wellkept" / "ml" / "templates"
+    templates = ROOT / "src" / "wellkept" / "ml" / "train" / "templates"
     for task in TASKS:
         document = yaml.safe_load((templates / task / "model.yaml").read_text("utf-8"))
         assert document.keys() <= schema["properties"].keys()

@@ -13,10 +13,10 @@ from pathlib import Path
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import TrainingError, WellkeptError
-from wellkept.ml.card.page import card_files, make_card
 from wellkept.ml.cards import CARD
 from wellkept.ml.contract import ModelContract, digest_of, read_project
 from wellkept.ml.data.stage import Interval, Snapshots
+from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.register.stage import draft_version, register
 from wellkept.ml.train.stage import Trained, Trainer

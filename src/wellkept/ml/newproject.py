@@ -13,7 +13,7 @@ from wellkept.ml.contract import ModelContract, Name
 
 TASKS = ("classification", "regression", "forecasting", "ranking")
 FILES = ("model.yaml", "model.py", "make_data.py", "test_model.py", "README.md")
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "train" / "templates"
 
 
 def new_project(folder: Path, name: str, task: str) -> list[Path]:
@@ -36,7 +36,7 @@ def new_project(folder: Path, name: str, task: str) -> list[Path]:
     for file in FILES:
         text = (TEMPLATES / task / file).read_text(encoding="utf-8").replace("NAME", name)
         (folder / file).write_text(text, encoding="utf-8")
-    importlib.import_module(f"wellkept.ml.templates.{task}.make_data").write(folder)
+    importlib.import_module(f"wellkept.ml.train.templates.{task}.make_data").write(folder)
     return sorted(folder.iterdir())
 
 

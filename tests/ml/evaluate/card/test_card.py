@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ml.workshop import NOON
 
-from wellkept.ml.card.charts import Line, bars, lines
-from wellkept.ml.card.page import Card, card_files, make_card
 from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.ml.evaluate.card.charts import Line, bars, lines
+from wellkept.ml.evaluate.card.page import Card, card_files, make_card
 from wellkept.ml.evaluate.stage import judge
 from wellkept.ml.outcome import Outcome
 

@@ -9,9 +9,9 @@ from html import escape
 import numpy as np
 
 from wellkept.kernel.verdict import Judgement, Verdict
-from wellkept.ml.card.charts import Picture
-from wellkept.ml.card.plots import pictures
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.evaluate.card.charts import Picture
+from wellkept.ml.evaluate.card.plots import pictures
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import interval_of, value_of
 from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, is_own

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.ml.card.charts import Line, Picture, bars, lines
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.evaluate.card.charts import Line, Picture, bars, lines
 from wellkept.ml.evaluate.checks import missing_values, slice_values
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
