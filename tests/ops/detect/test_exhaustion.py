@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -138,3 +140,41 @@ def test_a_healthy_shop_beside_it_stays_out(seed: int) -> None:
     story = healthy(Story(seed=seed))
     story.memory(CHECKOUT, 100e6 + 2e6 * story.clock + story.noise(1e6, 5e5), 512e6)
     assert [f.entity for f in said(story.scene(), PRODUCTION, 180)] == [CHECKOUT]
+
+
+def with_days(used: np.ndarray[Any, Any], before: np.ndarray[Any, Any]) -> list[Finding]:
+    """What is said of a disk of 200 MB with ``used`` lately, and ``before`` in steps of ten minutes."""
+    lately, days = Story(steps=len(used)), Story(steps=len(before), step_s=600.0)
+    lately.disk(used, 200e6)
+    days.disk(before, 200e6)
+    now = lately.scene()
+    view = View(now.metrics, now.red, now.exclusive, now.logs, 10.0, now.graph, long=days.scene().metrics)
+    return Exhaustion(PRODUCTION).detect(view, now.now)
+
+
+GROWING = 60e6 + 0.15e6 * np.arange(180)
+"""It is full in about two hours and a half."""
+
+
+def test_the_first_morning_is_information_while_the_limit_is_far() -> None:
+    (far,) = with_days(GROWING, 60e6 + 0.5e6 * np.arange(30))
+    assert far.severity is Severity.INFO
+    (near,) = with_days(40e6 + 0.7e6 * np.arange(180), 40e6 + 0.5e6 * np.arange(30))
+    assert near.severity > Severity.INFO
+
+
+def test_growth_that_every_day_has_is_no_forecast() -> None:
+    rising = 150e6 + 0.035e6 * np.arange(180)
+    day = 150e6 + 42e6 * np.clip(np.sin(2 * np.pi * np.arange(4 * 144) / 144), 0, 1)
+    assert with_days(rising, day[: 3 * 144 + 4]) == []
+    (new,) = with_days(rising, np.full(3 * 144, 150e6))
+    assert new.severity > Severity.INFO
+    assert "at this pace" in new.sentence
+
+
+def test_a_disk_that_fills_day_by_day_is_forecast_while_it_stands_still() -> None:
+    by_day = np.floor(np.arange(9 * 144) / 144) * 14e6 + 60e6
+    (finding,) = with_days(np.full(180, 172e6), by_day)
+    assert "if the coming days are like the last 8 the limit is reached in" in finding.sentence
+    values = finding.evidence[0].values
+    assert values["low"] <= values["seconds_to_limit"] <= values["high"]
