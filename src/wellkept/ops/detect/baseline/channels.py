@@ -22,6 +22,7 @@ class Channels:
     def __init__(self, parameters: Parameters) -> None:
         self._sudden = np.array(parameters.sudden_weights, dtype=np.float32)[:, None, None]
         self._unusual = np.array(parameters.unusual_weights, dtype=np.float32)[:, None, None]
+        self._alarm = np.array(parameters.alarm_weights, dtype=np.float32)[:, None, None]
         self._parameters = parameters
         self._scales = tuple(
             np.array(scale, dtype=np.float64).T
@@ -38,8 +39,9 @@ class Channels:
         now = np.where(ready, (excess * self._unusual).sum(axis=0), 0)
         seconds = np.where(ready, elapsed, 0).astype(np.float32)
         total = lasting(state, self._parameters, now, ready.astype(np.float32), seconds)
-        passed = gate(state, now, seconds / np.float32(self._parameters.gate_half_life_s))
-        alarm = _calibrated(now, self._scales[2], ready & passed)
+        sharp = np.where(ready, (excess * self._alarm).sum(axis=0), 0)
+        passed = gate(state, sharp, seconds / np.float32(self._parameters.gate_half_life_s))
+        alarm = _calibrated(sharp, self._scales[2], ready & passed)
         return _calibrated(plateau(state, total), self._scales[1], ready), alarm
 
 

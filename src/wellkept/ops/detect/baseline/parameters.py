@@ -29,15 +29,17 @@ class Parameters:
     """The scale of one direction is at least this share of that of the other."""
     sudden_weights: tuple[float, ...] = (1.0, 0.5, 0.6, 0.5, 0.3)
     """Weights of ``residuals.SUDDEN``."""
-    unusual_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 2.0, 1.0)
+    unusual_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 1.0)
     """Weights of ``residuals.UNUSUAL``."""
+    alarm_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 2.0, 1.0)
+    """The same in ``alarm``."""
     quick_values: float = 10.0
     """Values after which a past excess counts half in the quick mean of ``unusual``."""
     quick_weight: float = 6.0
     """Weight of that mean, beside the newest excess with 1."""
     slow_s: float = 5 * 3600.0
     """Time after which a past excess counts half in the slow mean of ``unusual``."""
-    slow_weight: float = 15.0
+    slow_weight: float = 28.0
     """Weight of that mean."""
     record_long_s: float = 7 * DAY_S
     """How fast the long record band (the highest and the lowest so far) relaxes towards the mean."""
@@ -49,8 +51,8 @@ class Parameters:
     )  # fmt: skip
     """Excess of ``sudden`` to -log10 of the share of normal steps that reach it; straight lines in between."""
     unusual_scale: tuple[tuple[float, float], ...] = (
-        (0.0, 0.0), (5.0, 0.02), (10.0, 0.1), (14.0, 0.28), (18.0, 0.65), (20.0, 0.88), (25.0, 1.4), (30.0, 1.8),
-        (35.0, 2.05), (40.0, 2.25), (50.0, 2.6), (60.0, 2.9), (80.0, 3.4), (100.0, 3.7), (150.0, 4.3), (200.0, 4.7),
+        (0.0, 0.0), (10.0, 0.03), (14.0, 0.08), (18.0, 0.28), (20.0, 0.46), (25.0, 0.92), (30.0, 1.34), (35.0, 1.61),
+        (40.0, 1.77), (50.0, 2.0), (60.0, 2.15), (80.0, 2.46), (100.0, 2.74), (150.0, 3.32), (200.0, 4.0),
     )  # fmt: skip
     """The same for ``unusual``."""
     alarm_scale: tuple[tuple[float, float], ...] = (
