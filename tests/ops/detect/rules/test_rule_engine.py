@@ -192,3 +192,13 @@ def test_a_finding_is_told_anew_but_not_at_every_step(world: World) -> None:
     assert world.stream.last_seen(finding.id) == first
     world.ticks(90, 120)
     assert world.stream.last_seen(finding.id) - first >= timedelta(seconds=60)
+
+
+def test_the_state_of_an_alert_is_no_word_of_whom_it_is_about(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.95] * 4, job="payments", instance="p:80")
+    world.ticks(0, 60)
+    window = world.telemetry.metrics.window(moment(0), moment(61), 15.0)
+    entities = {info.name: info.entity for info in window.series}
+    assert entities["disk_used_share"] == "service:payments"
+    assert entities["ALERTS"] == entities["ALERTS_FOR_STATE"] == ""

@@ -1,6 +1,7 @@
 -- What series are, from their labels. Kinds begin with "prometheus_", so that PromQL knows their names for Prometheus's
 -- own. Who names no type is a counter where the name ends like one. Job and instance make the service; what a node
--- exporter tells is about its host.
+-- exporter tells is about its host. The state of alerts is what rules say of somebody, and no word of theirs: a service
+-- that is silent would not be missed while an alert about it lasts.
 SELECT
     wellkept_series(name, cityHash64('prometheus', pairs)) AS series,
     name, unit,
@@ -11,7 +12,7 @@ SELECT
         AS is_monotonic,
     toUInt8(if(is_monotonic, 2, 0)) AS temporality,
     cityHash64(arraySort(holder)) AS resource,
-    wellkept_entity(resource_attributes, attributes) AS entity,
+    if(name IN ('ALERTS', 'ALERTS_FOR_STATE'), '', wellkept_entity(resource_attributes, attributes)) AS entity,
     attributes, resource_attributes, help,
     multiIf(
         name = '', 'has no name (label __name__)',
