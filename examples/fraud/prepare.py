@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2025, 1, 1, tzinfo=UTC)
 MOMENT = pa.timestamp("us", tz="UTC")
 DAY, DELAY, DAYS = 86_400.0, 7 * 86_400.0, (1, 7, 30)
 NEWEST = 35 * DAY
