@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellkept.ops.detect.base import DetectSettings
@@ -96,6 +96,7 @@ def test_switched_off_it_reads_nothing() -> None:
     assert store.asked == []
 
 
+@settings(deadline=None)
 @given(split=st.integers(1, 19), overlap=st.integers(0, 5), kept=st.integers(1, 25))
 def test_joining_two_parts_is_reading_both_at_once(split: int, overlap: int, kept: int) -> None:
     times = 600.0 * np.arange(1, 21).astype(np.float64)
