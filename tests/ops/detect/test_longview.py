@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -67,6 +68,20 @@ def test_later_only_what_is_new_is_read() -> None:
     assert window is not None
     assert (len(window.times), window.times[-1]) == (432, (NOON + timedelta(hours=1)).timestamp())
     assert np.array_equal(np.diff(window.times), np.full(431, 600.0))
+
+
+def test_nothing_is_looked_for_before_two_empty_days() -> None:
+    class Young(Store):
+        def window(self, *span: Any, **narrowed: Any) -> Window:
+            found = super().window(*span, **narrowed)
+            is_old = found.times[-1] < NOON.timestamp() - 3600
+            return Window(found.times, found.values[:, :0], ()) if is_old else found
+
+    store = Young()
+    days = LongView(store, DetectSettings(long_days=14))
+    for second in range(0, 100, 10):
+        days.at(NOON + timedelta(seconds=second), (DISK,))
+    assert len(store.asked) == 3
 
 
 def test_a_long_pause_begins_anew() -> None:

@@ -18,6 +18,8 @@ MOST_VALUES = 8_000_000
 COARSER = (1, 3, 6)
 """Where there are many series, steps become so many times as long before history becomes shorter."""
 LEAST_DAYS = 3
+EMPTY = 2
+"""After so many days without anything, nothing is looked for before them."""
 
 
 OF_A_START = frozenset(
@@ -58,6 +60,7 @@ class LongView:
         self._held: Window | None = None
         self._shown: Window | None = None
         self._since = 0.0
+        self._empty = 0
         self._read_at: datetime | None = None
 
     def at(self, now: datetime, present: Sequence[SeriesInfo]) -> Window | None:
@@ -83,6 +86,9 @@ class LongView:
             older = self._window(first, self._since)
             self._held = joined(older, self._held, round(self._plan.span_s / self._plan.step_s))
             self._since = first
+            self._empty = 0 if older.series else self._empty + 1
+            if self._empty >= EMPTY:
+                self._since = end - self._plan.span_s
             self._shown = self._show(present)
         return self._shown
 
@@ -97,7 +103,7 @@ class LongView:
         end = (now.timestamp() // plan.step_s) * plan.step_s
         held = self._held
         if held is None or plan != self._plan or not end - PART_S < held.times[-1] <= end:
-            self._plan = plan
+            self._plan, self._empty = plan, 0
             self._since = end - min(PART_S, plan.span_s)
             self._held = self._window(self._since, end)
             return
