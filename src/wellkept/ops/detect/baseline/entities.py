@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class Entities:
     """The scores of ``entities`` entities from step to step."""
 
     def __init__(self, entities: int, parameters: Parameters = SHIPPED) -> None:
-        self._parameters = parameters
+        self._parameters = replace(parameters, slow_weight=parameters.entity_slow_weight)
         self._level = parameters.unusual_level
         self._tails = Tails([self._level], 0, 0.0, parameters.horizon_s, parameters.clip)
         self._state: State = fresh({**channels.LAYOUT, **self._tails.layout, "rows": Slot()}, entities)

@@ -41,6 +41,8 @@ class Parameters:
     """Time after which a past excess counts half in the slow mean of ``unusual``."""
     slow_weight: float = 28.0
     """Weight of that mean."""
+    entity_slow_weight: float = 9.0
+    """The same in the lasting score of an entity."""
     record_long_s: float = 7 * DAY_S
     """How fast the long record band (the highest and the lowest so far) relaxes towards the mean."""
     record_short_s: float = DAY_S
