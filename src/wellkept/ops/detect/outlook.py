@@ -104,9 +104,12 @@ def outlook(long: Signals, row: int, level: float, now_s: float, *, lowest: bool
 
 
 def highest_before(values: Floats, newest: int) -> float:
-    """The highest value but for the newest: what breathes must rise above it before its growth is anything new."""
-    earlier = values[: len(values) - newest - 1]
-    return float(np.fmax.reduce(earlier)) if np.isfinite(earlier).any() else -np.inf
+    """What breathes must rise above this before its growth is new: all but the newest values, and a tenth of them."""
+    earlier = values[: max(0, len(values) - newest - 1)]
+    if not np.isfinite(earlier).any():
+        return -np.inf
+    highest, lowest = float(np.fmax.reduce(earlier)), float(np.fmin.reduce(earlier))
+    return highest + 0.1 * (highest - lowest)
 
 
 def _today(told: Floats, per_day: int) -> float:
