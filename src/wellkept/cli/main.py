@@ -24,7 +24,7 @@ COMMANDS = {
     "approve": "See what waits for a person, and decide.",
     "eval": "Measure detection on labelled data.",
     "replay": "Feed recorded telemetry through the platform.",
-    "models": "Train, show, promote and roll back models.",
+    "models": "Begin, check, train, show, promote and roll back models.",
     "rules": "List rules and objectives, check and test yours.",
     "runbooks": "List runbooks, check one of yours.",
     "audit": "Read the audit log, prove it intact.",
