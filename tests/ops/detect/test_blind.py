@@ -59,7 +59,9 @@ def partly(values: NDArray[np.float64], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "cause"), [(frozen, Cause.FROZEN), (gaps, Cause.GAPS), (partly, Cause.PARTLY)], ids=str
+    ("edit", "cause"),
+    [(frozen, Cause.FROZEN), (gaps, Cause.GAPS), (partly, Cause.PARTLY)],
+    ids=["frozen", "gaps", "partly"],
 )
 def test_one_entity_is_blind_and_the_others_are_not(edit: object, cause: Cause) -> None:
     story = Story()

@@ -51,7 +51,9 @@ def write(telemetry: Telemetry, moments: list[float]) -> None:
 
 def test_a_node_exporters_disk_is_forecast(telemetry: Telemetry) -> None:
     end = 3.5 * 86_400
-    write(telemetry, [*np.arange(-86_400.0, end - 1800, 600.0).tolist(), *np.arange(end - 1800, end + 60, 10.0).tolist()])
+    write(
+        telemetry, [*np.arange(-86_400.0, end - 1800, 600.0).tolist(), *np.arange(end - 1800, end + 60, 10.0).tolist()]
+    )
     world = Alone()
     sight = Sight(telemetry, world, world, SETTINGS)
     now = NOON + timedelta(seconds=end)
