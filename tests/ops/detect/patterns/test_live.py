@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.patterns.cheap import cheap_key
 from wellkept.ops.detect.patterns.live import LAG, Patterns
 from wellkept.ops.detect.patterns.masks import RULES
@@ -101,6 +102,35 @@ def test_a_restart_counts_on_and_gives_the_same_ids(telemetry: Telemetry) -> Non
 
     assert set(ids(second)) == set(before)
     assert sorted(ids(second).values()) == [2.0, 3.0]
+
+
+def test_where_the_store_fails_at_the_start_the_next_tick_begins_anew(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patterns = Patterns(telemetry.patterns, 10.0)
+    store(telemetry, ["value 7"], BEGIN)
+    with monkeypatch.context() as patched:
+        patched.setattr(telemetry.patterns, "shapes", failing)
+        with pytest.raises(StoreError):
+            patterns.tick(BEGIN + LAG)
+    assert patterns.tick(BEGIN + LAG) == 1
+
+
+def test_what_could_not_be_noted_is_noted_later(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    patterns = Patterns(telemetry.patterns, 10.0)
+    store(telemetry, ["value 7"], BEGIN)
+    with monkeypatch.context() as patched:
+        patched.setattr(telemetry.patterns, "note", failing)
+        with pytest.raises(StoreError):
+            patterns.tick(BEGIN + LAG)
+    store(telemetry, ["disk full"], BEGIN + timedelta(seconds=1))
+    patterns.tick(BEGIN + LAG + timedelta(seconds=1))
+    noted = telemetry.patterns.shapes(10).to_pylist()
+    assert sorted(row["samples"][0] for row in noted) == ["disk full", "value 7"]
+
+
+def failing(*_: object) -> None:
+    raise StoreError("the disk is full")
 
 
 def test_other_rules_make_nothing_new(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,6 @@ class Patterns:
     def _load(self, now: datetime) -> None:
         if self._is_loaded:
             return
-        self._is_loaded = True
         self._counted = max(self._store.counted_until(), to_nanos(now - CATCH_UP))
         for row in self._store.shapes(MOST_SHAPES // 2).to_pylist():
             shape, pattern, text = row["shape"], row["pattern"], row["text"]
@@ -100,6 +99,7 @@ class Patterns:
                 shape = pattern = shape_id(text)
             self._miner.remember(shape, pattern, text, row["samples"], row["first_seen"] / 1000)
             self._noted[shape] = (pattern, "")
+        self._is_loaded = True
         self._name(now)
 
     def _take(self, rows: pa.Table, until: int, now: datetime) -> int:
@@ -129,16 +129,17 @@ class Patterns:
         self._patterns = {pattern.id: pattern for pattern in self._miner.patterns()}
         if len(self._noted) > 4 * MOST_SHAPES:
             self._noted.clear()
-        changed: list[dict[str, object]] = []
+        changed: dict[int, tuple[int, str]] = {}
+        rows: list[dict[str, object]] = []
         for pattern in self._patterns.values():
             template = pattern.template
             for shape in pattern.shapes:
-                if self._noted.get(shape) == (pattern.id, template):
-                    continue
-                self._noted[shape] = (pattern.id, template)
-                changed.append(self._row(shape, pattern, template, now))
-        if changed:
-            self._store.note(pa.Table.from_pylist(changed, schema=SHAPES))
+                if self._noted.get(shape) != (pattern.id, template):
+                    changed[shape] = (pattern.id, template)
+                    rows.append(self._row(shape, pattern, template, now))
+        if rows:
+            self._store.note(pa.Table.from_pylist(rows, schema=SHAPES))
+            self._noted |= changed  # after it: what could not be stored is tried again
 
     def _row(self, shape: int, pattern: Pattern, template: str, now: datetime) -> dict[str, object]:
         known = self._miner.shape(shape)

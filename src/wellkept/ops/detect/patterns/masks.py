@@ -39,6 +39,8 @@ _SWITCH = r"(?:true|false|TRUE|FALSE|True|False|null|NULL|Null|none|None|nil|\(n
 _NUMBER = r"[+-]?(?:\d+(?:[.,]\d+)*|\.\d+)(?:[eE][+-]?\d+)?%?(?=[\s,;:=()\[\]{}<>\"'|!?]|\.?$|\.\s)"
 _NO_ERROR = r"(?!\w*(?:Exception|Error)\b)"
 _IN_NAME = r"[\w$/_@\\#~-]*(?<!\w)"
+_IS_NAMED = rf"(?={_IN_NAME}{_M})"
+"""Said first, so that a long word that no value follows is given up after one pass over it, not after every split."""
 
 _LIST: tuple[tuple[str, str, str], ...] = (
     # A request line in quotes: the verb stays.
@@ -82,14 +84,17 @@ _LIST: tuple[tuple[str, str, str], ...] = (
     (_M, rf"{_M}\w+", _M),
     (
         _M,
-        rf"(?:[\w$-]+[/_@$\\#~-]+|[\w$-]+\.(?:[\w$-]+\.)+|(?<![:/])[/_@$\\#~-]){_IN_NAME}{_M}",
+        (
+            rf"(?:{_IS_NAMED}[\w$-]+[/_@$\\#~-]+|[\w$-]+\.(?:[\w$-]+\.)+|{_IS_NAMED}(?<![:/])[/_@$\\#~-])"
+            rf"{_IN_NAME}{_M}"
+        ),
         _M,
     ),
     (_M, rf"\b[A-Za-z]*\\{_M}", _M),
     # Switches in brackets; values whose names follow in brackets: "3 (n.leader), LOOKING (n.state)".
     ("(", r"\( ?(?:on|off|yes|no)(?: (?:on|off|yes|no))+ ?\)", f"( {_M} )"),
     ("(", rf"({_M} \([\w. ]+\), )[A-Za-z]\w*(?= \([\w. ]+\))", rf"\1{_M}"),
-    ("[", rf"[\w-]*[-_]\w*\[{_M}\]", _M),
+    ("[", rf"(?=[\w-]*\[{_M}\])[\w-]*[-_]\w*\[{_M}\]", _M),
     ("|", rf"{_M}(?:\|[\w.$-]+(?=\|{_M}))", _M),
     (_M, rf"{_M}(?:{_M})+", _M),
     (_M, rf"{_M}(?:, ?{_M})+", _M),

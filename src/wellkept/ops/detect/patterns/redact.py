@@ -17,12 +17,12 @@ _RULES = tuple(
         (
             (
                 r"(?i)((?:passw(?:or)?d|passwd|\bpwd|passphrase|secret|token|api[_-]?key|apikey|access[_-]?key|"
-                r"private[_-]?key|credentials?|authorization|set-cookie|cookie|session[_-]?key)[\w.-]*[\"']?\s*[=:]\s*)"
+                r"private[_-]?key|credentials?|authorization|set-cookie|cookie|session[_-]?key)[\w.-]{0,64}[\"']?\s*[=:]\s*)"
                 r"(\"[^\"]*\"|'[^']*'|[^\s,;&)\]}]+)"
             ),
             rf"\1{HIDDEN}",
         ),
-        (r"(\w+://[^\s/:@]+:)[^\s/@]+(?=@)", rf"\1{HIDDEN}"),
+        (r"(\w{1,20}://[^\s/:@]+:)[^\s/@]+(?=@)", rf"\1{HIDDEN}"),
         (r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?", HIDDEN),
         (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[abprs]-[\w-]{10,}", HIDDEN),
         (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*", HIDDEN),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 
@@ -19,17 +18,33 @@ _CLASS = re.compile(r"(?:[a-z][a-z_]*\.)+[A-Z][A-Za-z$]*\Z")
 _HEX = re.compile(r"(?i)(?=.*\d)(?:0x)?[0-9a-f]+\Z")
 
 
-@functools.lru_cache(maxsize=4096)
-def pattern_of(text: str) -> re.Pattern[str]:
-    """A regular expression that takes the values out of a line of the pattern, one group a mask."""
-    parts = [re.escape(part) for part in text.split(MASK)]
-    return re.compile("(.*?)".join(parts) + r"\Z", re.DOTALL)
-
-
 def values_of(text: str, lines: Sequence[str]) -> list[tuple[str, ...]]:
-    """The values of each of the lines that are of the pattern as it is written."""
-    expression = pattern_of(text)
-    return [match.groups() for line in lines if (match := expression.match(line))]
+    """The values of each of the lines that are of the pattern as it is written, each as short as it can be.
+
+    A literal is taken where it comes first: if the rest fits anywhere, it fits behind that. So a line is walked through
+    once; a regular expression would try every way to share it out among the values before it gives a line up.
+    """
+    first, *literals = text.split(MASK)
+    return [values for line in lines if (values := _taken(line, first, literals)) is not None]
+
+
+def _taken(line: str, first: str, literals: Sequence[str]) -> tuple[str, ...] | None:
+    """What stands between the literals; None where the line is not of the pattern."""
+    if not literals:
+        return () if line == first else None
+    if not line.startswith(first):
+        return None
+    begin, values = len(first), []
+    for literal in literals[:-1]:
+        end = line.find(literal, begin)
+        if end < 0:
+            return None
+        values.append(line[begin:end])
+        begin = end + len(literal)
+    end = len(line) - len(literals[-1])
+    if end < begin or not line.endswith(literals[-1]):
+        return None
+    return (*values, line[begin:end])
 
 
 def restore(text: str, lines: Sequence[str]) -> str:
