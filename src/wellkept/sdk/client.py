@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -70,7 +71,9 @@ class Client:
         Raises:
             NotFoundError: there is no such finding.
         """
-        return self.post(f"/api/v1/findings/{finding}/feedback", {"opinion": opinion, "by": by})["feedback"]
+        return self.post(f"/api/v1/findings/{quote(finding, safe='')}/feedback", {"opinion": opinion, "by": by})[
+            "feedback"
+        ]
 
     def raw(self, path: str) -> bytes:
         """The bytes of a GET."""
