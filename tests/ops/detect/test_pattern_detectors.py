@@ -183,6 +183,14 @@ def test_a_service_that_falls_silent_has_lost_no_heartbeat() -> None:
     assert ask(VanishedPattern, log.view()) == []
 
 
+@pytest.mark.parametrize("severity", [13, 17, 21])
+def test_errors_that_end_are_not_missed(severity: int) -> None:
+    log = Log()
+    log.pattern(1, log.poisson(20.0))
+    log.pattern(2, np.where(np.arange(log.steps) < 150, 1.0, 0.0), severity=severity)
+    assert ask(VanishedPattern, log.view()) == []
+
+
 def test_lines_that_came_at_random_are_not_missed() -> None:
     log = Log(seed=3)
     early = np.arange(log.steps) < 150

@@ -63,9 +63,10 @@ class Lines:
         self.step_s = view.step_s
         found: list[Line] = []
         if window is not None and len(self.times) > 1:
+            counts = np.ascontiguousarray(np.nan_to_num(window.values).T)
             for column, info in enumerate(window.series):
                 if info.name == PATTERN and info.entity and info.entity not in view.blind.entities:
-                    found.append(Line(info, np.nan_to_num(window.values[:, column])))
+                    found.append(Line(info, counts[column]))
         self.all = sorted(found, key=lambda line: (line.info.entity, line.pattern))
 
     @cached_property

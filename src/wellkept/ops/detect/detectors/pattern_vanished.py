@@ -11,7 +11,7 @@ from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import duration
-from wellkept.ops.detect.loglines import Line, Lines
+from wellkept.ops.detect.loglines import WARN, Line, Lines
 from wellkept.ops.detect.words import capital, named
 
 
@@ -40,11 +40,12 @@ class VanishedPattern:
     """Says that lines which came regularly have stopped, while the entity goes on logging other lines.
 
     Regular is what came with gaps of nearly one length. Silence of the whole entity is another matter, and told
-    elsewhere. After a deploy lines may well be gone for good, so then nothing is said.
+    elsewhere. After a deploy lines may well be gone for good, so then nothing is said; nor is it when errors or
+    warnings end, however regularly a failing client had tried.
     """
 
     name = "pattern_vanished"
-    version = "1"
+    version = "2"
     finds = "regular log lines that have stopped"
     kinds = (FindingKind.LOG_PATTERN,)
     shared = ("missing_steps",)
@@ -61,7 +62,8 @@ class VanishedPattern:
         told: dict[str, list[tuple[float, Finding]]] = {}
         for line in lines.all:
             entity = line.info.entity
-            last = None if entity in view.deploys else self._last(lines, line)
+            is_none = entity in view.deploys or line.severity >= WARN
+            last = None if is_none else self._last(lines, line)
             if last is not None:
                 told.setdefault(entity, []).append((-float(line.counts.sum()), self._finding(lines, line, last)))
         most = self.parameters.most_at_once

@@ -53,6 +53,7 @@ class Patterns:
         self._miner = miner or Miner()
         self._counted = 0
         self._patterns: dict[int, Pattern] = {}
+        self._told: dict[int, Told] = {}
         self._noted: dict[int, tuple[int, str]] = {}
         self._labels: dict[tuple[int, str], set[str]] = {}
         self._is_loaded = False
@@ -84,8 +85,7 @@ class Patterns:
             return Window(grid.times, np.empty((grid.count, 0)), ())
         grid, counts = self._store.counts(start, end, step_s)
         _, values = self._store.values(start, end, step_s)
-        told = {number: _told(pattern) for number, pattern in self._patterns.items()}
-        return pattern_window(grid, counts, values, self._miner.pattern_of, told)
+        return pattern_window(grid, counts, values, self._miner.pattern_of, self._told)
 
     def _load(self, now: datetime) -> None:
         if self._is_loaded:
@@ -127,6 +127,7 @@ class Patterns:
     def _name(self, now: datetime) -> None:
         """Look at what patterns there are, and note down what has changed of them."""
         self._patterns = {pattern.id: pattern for pattern in self._miner.patterns()}
+        self._told = {number: _told(pattern) for number, pattern in self._patterns.items()}
         if len(self._noted) > 4 * MOST_SHAPES:
             self._noted.clear()
         changed: dict[int, tuple[int, str]] = {}

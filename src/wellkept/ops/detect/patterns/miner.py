@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wellkept.ops.detect.patterns.bodies import content
 from wellkept.ops.detect.patterns.canonical import common
@@ -20,6 +20,8 @@ from wellkept.ops.detect.patterns.restore import KEPT_LINES, restore, values_of
 MOST_KEYS = 400_000
 MOST_SHAPES = 20_000
 WILDCARD = "<*>"
+EMPTY = "(empty)"
+"""The template of lines without a text."""
 _REFRESH_EVERY = 250
 """Shapes are put together after so many new ones at the latest, so that crowds of them do not grow."""
 
@@ -50,16 +52,13 @@ class Pattern:
     sample: str
     first_seen: float
     shapes: tuple[int, ...]
+    template: str
+    """With the names of the parameters."""
 
     @property
     def text(self) -> str:
         """With ``<*>`` for each value, as labelled logs have it."""
         return self.masked.replace(MASK, WILDCARD)
-
-    @property
-    def template(self) -> str:
-        """With the names of the parameters."""
-        return shown(self.masked, self.parameters)
 
 
 class Miner:
@@ -195,14 +194,13 @@ class Miner:
         kept = self._cache.get(number)
         count = sum(shape.count for shape in members)
         if kept is not None and kept[0] == state:
-            old = kept[1]
-            return Pattern(old.id, old.masked, old.parameters, count, old.sample, old.first_seen, old.shapes)
+            return replace(kept[1], count=count)
         lines = [line for shape in members for line in shape.lines]
         masked = restore(common([shape.text for shape in members]), lines)
         names = parameters(masked, values_of(masked, lines))
         since = min(shape.first_seen for shape in members)
         sample = redact(lines[0]) if lines else ""
-        pattern = Pattern(number, masked, names, count, sample, since, state[0])
+        pattern = Pattern(number, masked, names, count, sample, since, state[0], shown(masked, names) or EMPTY)
         self._cache[number] = (state, pattern)
         return pattern
 

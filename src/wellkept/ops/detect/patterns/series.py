@@ -40,13 +40,12 @@ def pattern_window(
     infos: list[SeriesInfo] = []
     columns: list[int] = []
     worst: dict[int, int] = {}
-    shapes = counts["shape"].to_pylist()
-    for shape, entity, severity in zip(
-        shapes, counts["entity"].to_pylist(), counts["severity"].to_pylist(), strict=True
-    ):
-        number = pattern_of(shape)
+    numbers_of = [pattern_of(shape) for shape in counts["shape"].to_pylist()]
+    for number, severity in zip(numbers_of, counts["severity"].to_pylist(), strict=True):
         worst[number] = max(worst.get(number, 0), severity)
-        columns.append(_column(series, infos, (PATTERN, _hex(number), entity, "", ""), told.get(number)))
+    for number, entity in zip(numbers_of, counts["entity"].to_pylist(), strict=True):
+        key = (PATTERN, _hex(number), entity, "", "")
+        columns.append(_column(series, infos, key, told.get(number), worst[number]))
     for row in values.select(["pattern", "entity", "parameter", "value"]).to_pylist():
         number = pattern_of(row["pattern"])
         key = (PARAMETER, _hex(number), row["entity"], row["parameter"], row["value"])
@@ -58,11 +57,15 @@ def pattern_window(
     column = np.repeat(np.array(columns, np.int64), lengths)
     filled[steps, column] = 0.0
     np.add.at(filled, (steps, column), lines)
-    return Window(grid.times, filled, tuple(_severe(info, worst) for info in infos))
+    return Window(grid.times, filled, tuple(infos))
 
 
 def _column(
-    series: dict[tuple[str, ...], int], infos: list[SeriesInfo], key: tuple[str, ...], told: Told | None
+    series: dict[tuple[str, ...], int],
+    infos: list[SeriesInfo],
+    key: tuple[str, ...],
+    told: Told | None,
+    severity: int = 0,
 ) -> int:
     found = series.get(key)
     if found is not None:
@@ -71,19 +74,13 @@ def _column(
     attributes = {"pattern": pattern, "template": told.template if told else ""}
     if name == PATTERN:
         attributes |= {"sample": told.sample if told else "", "first_seen": str(told.first_seen if told else 0.0)}
+        attributes["severity"] = str(severity)
     else:
         attributes |= {"parameter": parameter, "value": value}
     series[key] = len(infos)
     number = derived_id(name, "\x1f".join(key[1:]))
     infos.append(SeriesInfo(number, name, "{line}", "derived", entity, attributes))
     return series[key]
-
-
-def _severe(info: SeriesInfo, worst: Mapping[int, int]) -> SeriesInfo:
-    if info.name != PATTERN:
-        return info
-    severity = str(worst.get(int(info.attributes["pattern"], 16), 0))
-    return SeriesInfo(info.id, info.name, info.unit, info.kind, info.entity, {**info.attributes, "severity": severity})
 
 
 def _lengths(rows: pa.Table) -> NDArray[np.int64]:
