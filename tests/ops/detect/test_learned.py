@@ -196,17 +196,38 @@ def test_a_value_that_comes_late_is_learned_once() -> None:
     assert np.isfinite(scores["metrics"].low[-1]).all()
 
 
+NEW = SeriesInfo(99, "new", "1", "gauge", "service:new")
+
+
 def test_series_come_and_go_and_what_was_not_seen_for_long_is_let_go(told: Learned) -> None:
-    more = (*SERIES, SeriesInfo(99, "new", "1", "gauge", "service:new"))
     values = np.full((20, 6), 100.0)
-    before = told.scores(windows(300, values, more))["metrics"]
+    before = told.scores(windows(300, values, (*SERIES, NEW)))["metrics"]
     assert before.ready.tolist() == [True] * 5 + [False]
     for step in range(300, 340):
-        told.learn(windows(step, values[:, 5:], more[5:]))
-    told.forget(320)
+        told.learn(windows(step, values[:, 5:], (NEW,)))
+    told.forget(20 * STEP_S, 10 * STEP_S)
     assert told.series == 1
-    after = told.scores(windows(339, values, more))["metrics"]
+    after = told.scores(windows(339, values, (*SERIES, NEW)))["metrics"]
     assert after.ready.tolist() == [False] * 6
+
+
+def test_what_is_hardly_known_is_let_go_sooner(told: Learned) -> None:
+    values = np.full((20, 6), 100.0)
+    told.learn(windows(300, values, (*SERIES, NEW)))
+    for step in range(301, 340):
+        told.learn(windows(step, values[:, :1], SERIES[:1]))
+    told.forget(1000 * STEP_S, 20 * STEP_S)
+    assert told.series == 5
+    assert told.scores(windows(339, values[:, :5]))["metrics"].ready.all()
+
+
+def test_of_what_is_gone_the_newest_is_remembered(told: Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wellkept.ops.detect.learned.FEW", 0)
+    values = np.full((20, 5), 100.0)
+    for step, count in ((300, 4), *((step, 1) for step in range(301, 340))):
+        told.learn(windows(step, values[:, :count], SERIES[:count]))
+    told.forget(1000 * STEP_S, 20 * STEP_S)
+    assert told.scores(windows(339, values))["metrics"].ready.tolist() == [True, True, True, True, False]
 
 
 def test_a_step_is_learned_once_also_when_it_is_given_again(told: Learned, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from wellkept.store.telemetry.window import SeriesInfo, Window
 WINDOWS = ("metrics", "red", "exclusive", "logs")
 KEPT_STEPS = 6
 """What was said of so many newest steps is kept for detectors."""
+MOST_GONE, FEW = 3, 10_000
+"""So many times as many series that are gone are remembered at most as there are others, or so many if that is more:
+where instances come and go all day, a week of them would take more memory than all that is looked at."""
 LATE_STEPS = 12
 """A value that comes late is learned when it comes, up to this many steps after its own."""
 SAID = ("sudden", "unusual", "low", "high", "blame")
@@ -75,10 +78,14 @@ class Learned:
         for part in self._parts.values():
             part.fork(changed, at)
 
-    def forget(self, before: int) -> None:
-        """Let go of the series of which nothing was learned since the step number ``before``."""
-        for part in self._parts.values():
-            part.forget(before)
+    def forget(self, unseen_s: float, unknown_s: float) -> None:
+        """Let go of the series that had no value for ``unseen_s``, or that are not known yet and had none for
+        ``unknown_s``; and of those gone for longest, where they are ``MOST_GONE`` times as many as all others.
+        """
+        if self.end is not None:
+            unseen, unknown = (self.end - round(seconds / self._step_s) for seconds in (unseen_s, unknown_s))
+            for part in self._parts.values():
+                part.forget(unseen, unknown)
 
     @property
     def series(self) -> int:
@@ -220,11 +227,17 @@ class _Part:
         self._of = (series, slots)
         return slots
 
-    def forget(self, before: int) -> None:
-        kept = np.flatnonzero(self._learned >= before)
+    def forget(self, unseen: int, unknown: int) -> None:
+        """Both are numbers of steps, the second not before the first."""
+        self._widen()
+        lasting = self._learned >= np.where(self._ready, unseen, unknown)
+        gone = np.flatnonzero(lasting & (self._learned < unknown))
+        most = max(FEW, MOST_GONE * int((self._learned >= unknown).sum()))
+        if len(gone) > most:
+            lasting[gone[np.argsort(-self._learned[gone], kind="stable")[most:]]] = False
+        kept = np.flatnonzero(lasting)
         if len(kept) > 0.9 * len(self._learned):
             return
-        self._widen()
         self.baseline.keep(kept)
         ids = np.fromiter(self._slots, np.uint64, len(self._slots))[kept].tolist()
         self._slots = {series: slot for slot, series in enumerate(ids)}

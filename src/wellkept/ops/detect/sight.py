@@ -28,6 +28,8 @@ CHANGES_LATE_S = 600.0
 """A change may be told so long after it was made."""
 UNSEEN_S = 8 * 86_400.0
 """What was learned of a series is kept so long after its last value: a week, and a day."""
+UNKNOWN_S = 3600.0
+"""The same of a series that had too few values to be known: short-lived instances leave many of them."""
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +150,7 @@ class Sight:
         self.spent = {"feed": time.perf_counter() - began - learning, "baseline": learning}
         self._until = end * self._settings.step_s
         self._fork(now)
-        self._keep(now, end)
+        self._keep(now)
         return fed
 
     def _lines(self, fed: Fed, now: datetime) -> Window | None:
@@ -192,12 +194,12 @@ class Sight:
                 self._learned.fork([change.entity], change.at.timestamp())
         self._deploys = {entity: change for entity, change in self._deploys.items() if change.at >= since}
 
-    def _keep(self, now: datetime, end: int) -> None:
+    def _keep(self, now: datetime) -> None:
         if self._saved_at is None:
             self._saved_at = now
         if (now - self._saved_at).total_seconds() >= self._settings.save_s:
             self._saved_at = now
-            self._learned.forget(end - round(UNSEEN_S / self._settings.step_s))
+            self._learned.forget(UNSEEN_S, UNKNOWN_S)
             self.save()
 
     def _thresholds(self, fed: Fed, judged: Judged) -> dict[str, Floats]:
