@@ -18,7 +18,7 @@ class Said(BaseModel):
     """What somebody thinks of a finding."""
 
     opinion: Opinion
-    by: str = Field(min_length=1, max_length=120)
+    by: str = Field(min_length=1, max_length=120, pattern=r"\S")
 
 
 def router(desk: FeedbackDesk, detectors: Explained | None) -> APIRouter:
