@@ -146,6 +146,17 @@ def test_another_word_of_the_same_person_replaces_the_first(world: World, teleme
     assert world.thresholds(f"load {SERVICE}")[1] == pytest.approx(before - 0.3, abs=1e-3)
 
 
+def test_a_threshold_is_told_as_moved_before_the_next_look(world: World, telemetry: Telemetry) -> None:
+    put(telemetry)
+    world.look(620)
+    before, _ = world.thresholds(f"load {SERVICE}")
+    world.say(finding(world), "noise")
+    assert world.thresholds(f"load {SERVICE}") == pytest.approx((before, before + 0.5), abs=2e-3)
+    world.look(630)
+    then, after = world.thresholds(f"{SERVICE} load")
+    assert after - then == pytest.approx(0.5, abs=2e-3)
+
+
 def test_what_is_said_fades(world: World, telemetry: Telemetry) -> None:
     put(telemetry)
     world.look(620)
@@ -163,6 +174,7 @@ def test_unknown_findings_detectors_and_opinions_are_told(world: World) -> None:
     found = finding(world)
     assert world.say(found, "splendid").status_code == 422
     assert world.say(found, "noise", by="").status_code == 422
+    assert world.say(found, "noise", by="  ").status_code == 422
     answer = world.ask("POST", "/findings/fnd-none/feedback", json={"opinion": "noise", "by": "ann"})
     assert (answer.status_code, answer.json()["error"]["message"]) == (404, "finding fnd-none: is not known")
     answer = world.ask("GET", "/detectors/nobody")

@@ -46,6 +46,7 @@ class OpsLoop:
         )
         self.detect.watch(self._counted)
         off = [load("detector")[name] for name in switched_off(settings.detectors)]
+        self.detect.switched_off(kind.name for kind in off)
         self.explained = Explained(self.detect, platform.stream, platform.clock, settings.detect, off)
         self.rules = Rules(
             platform.telemetry,

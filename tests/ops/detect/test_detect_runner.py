@@ -205,6 +205,19 @@ def test_one_broken_detector_does_not_silence_the_others(stream: Stream, caplog:
     assert "detector falls 1 failed" in caplog.text
 
 
+def test_a_detector_that_is_switched_off_leaves_nothing_open(stream: Stream) -> None:
+    scene = slow_from_to(200, 400)
+    play(scene, stream, 100, 220)
+    (found,) = stream.open_findings()
+    now = found.starts_at + timedelta(minutes=1)
+    others = DetectRunner(Recording(scene), Recording(scene), stream, [MissingData(SETTINGS)], SETTINGS)
+    others.tick(now)
+    assert stream.open_findings()
+    others.switched_off([found.detector])
+    others.tick(now)
+    assert stream.open_findings() == []
+
+
 class Seldom:
     """Is asked at every third step, and speaks at first."""
 

@@ -13,8 +13,9 @@ from wellkept.kernel.described import described, paragraphs
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import Detector, DetectSettings, View
-from wellkept.ops.detect.judged import Judged
+from wellkept.ops.detect.judged import Judged, columns_of
 from wellkept.ops.detect.stage import DetectRunner
+from wellkept.store.telemetry.window import SeriesInfo
 
 MOST_FINDINGS = 5000
 LAST = 10
@@ -105,13 +106,13 @@ class Explained:
 
     def _thresholds(self, detector: Detector, judged: Judged, series: str) -> list[dict[str, Any]]:
         """Of the series asked for, or of those that feedback is about: thresholds before feedback and after it."""
-        view = self._runner.view
-        if view is None or not getattr(detector, "by_threshold", False):
+        if self._runner.looked is None or not getattr(detector, "by_threshold", False):
             return []
+        view, then = self._runner.looked
         said_of = [[said.entity, said.signal] for said in judged.about(detector=detector.name)]
         found: dict[int, dict[str, Any]] = {}
         for names in [series.split()] if series.strip() else said_of:
-            for told in _of_series(view, judged, [name for name in names if name]):
+            for told in _of_series(view, then, judged, [name for name in names if name]):
                 found.setdefault(told["series"], told)
         return list(found.values())[:MOST_SERIES]
 
@@ -133,15 +134,15 @@ def _told(kind: Any) -> dict[str, Any]:
     }
 
 
-def _of_series(view: View, judged: Judged, words: Sequence[str]) -> list[dict[str, Any]]:
+def _of_series(view: View, then: Judged, judged: Judged, words: Sequence[str]) -> list[dict[str, Any]]:
+    """``then``: the feedback that had moved the thresholds of the view; ``judged``: what counts now."""
     windows = {"metrics": view.metrics, "red": view.red, "exclusive": view.exclusive, "logs": view.logs}
     told = []
     for name, levels in view.thresholds.items():
         scores = view.scores[name]
-        for column, info in enumerate(windows[name].series):
-            if not all(word in (info.name, info.entity, str(info.id)) for word in words):
-                continue
-            moved = judged.shift(info.entity, info.name)
+        for column in _columns(windows[name].series, words):
+            info = windows[name].series[column]
+            usual = float(levels[column]) - then.shift(info.entity, info.name)
             newest = float(scores.sudden[-1, column]) if len(scores.sudden) else 0.0
             told.append(
                 {
@@ -151,14 +152,26 @@ def _of_series(view: View, judged: Judged, words: Sequence[str]) -> list[dict[st
                     "attributes": dict(info.attributes),
                     "known": bool(scores.ready[column]),
                     "score": round(newest, 3),
-                    "before_feedback": round(float(levels[column]) - moved, 3),
-                    "after_feedback": round(float(levels[column]), 3),
+                    "before_feedback": round(usual, 3),
+                    "after_feedback": round(usual + judged.shift(info.entity, info.name), 3),
                     "feedback": encode(list(judged.about(signal=info.name))[:LAST]),
                 }
             )
             if len(told) >= MOST_SERIES:
                 return told
     return told
+
+
+def _columns(series: tuple[SeriesInfo, ...], words: Sequence[str]) -> Sequence[int]:
+    """The series of a name, an entity or an id, or of a name and an entity."""
+    if len(words) > 1:
+        own, _ = columns_of(series)
+        return own.get((words[0], words[1]), own.get((words[1], words[0]), ())) if len(words) == 2 else ()
+    return [
+        column
+        for column, info in enumerate(series)
+        if all(word in (info.name, info.entity, str(info.id)) for word in words)
+    ]
 
 
 def _of_a_day(findings: Sequence[Finding], now: datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -89,9 +89,14 @@ class DetectRunner:
         self._settings = settings or DetectSettings()
         self._sight = Sight(telemetry, topology, stream, self._settings, memory, patterns)
         self._first_tick: datetime | None = None
+        self._off = frozenset[str]()
         self.tallies = {detector.name: Tally() for detector in self.detectors}
-        self.view: View | None = None
-        """What was looked at last."""
+        self.looked: tuple[View, Judged] | None = None
+        """What was looked at last, and the feedback that counted then."""
+
+    def switched_off(self, names: Iterable[str]) -> None:
+        """Nobody asks these detectors any more: the findings that they left open end at the next look."""
+        self._off = frozenset(names)
 
     def watch(self, counted: Counted) -> None:
         """Ask the doors of the platform at each look what they have counted; it tells of blind spots."""
@@ -100,14 +105,17 @@ class DetectRunner:
     def tick(self, now: datetime) -> DetectReport:
         """Look once at the window that ends at the last whole step before ``now``."""
         self._first_tick = self._first_tick or now
-        open_ones = [finding for finding in self._stream.open_findings() if finding.detector in self.tallies]
+        still_open = self._stream.open_findings()
+        open_ones = [finding for finding in still_open if finding.detector in self.tallies]
         judged = self.judged(now)
-        self.view = view = self._sight.view(now, open_ones, judged)
+        view = self._sight.view(now, open_ones, judged)
+        self.looked = view, judged
         seen: list[Finding] = []
         for detector in self.detectors:
             seen.extend(self._ask(detector, view, now, judged))
         published = self._stream.publish(seen, now)
-        ended = self._stream.close(self._over(view, open_ones, seen, now), now)
+        left = [finding.fingerprint for finding in still_open if finding.detector in self._off]
+        ended = self._stream.close([*self._over(view, open_ones, seen, now), *left], now)
         return DetectReport(tuple(published), tuple(ended))
 
     def judged(self, now: datetime) -> Judged:
