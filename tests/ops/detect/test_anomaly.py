@@ -74,7 +74,7 @@ def test_a_jump_of_a_metric_that_nobody_has_named_is_information() -> None:
     queue(story, jump=400.0)
     (finding,) = look(learned_view(story.scene()))
     assert (finding.entity, finding.severity) == ("service:shop/worker", Severity.INFO)
-    assert finding.sentence.startswith("Queue_length of shop/worker is 5")
+    assert finding.sentence.startswith("queue_length of shop/worker is 5")
     assert "was expected by its own past at this time of day, since 10:13:00 UTC" in finding.sentence
     assert "by chance that happens less often than once in" in finding.sentence
     evidence = finding.evidence[0]
@@ -82,6 +82,15 @@ def test_a_jump_of_a_metric_that_nobody_has_named_is_information() -> None:
     assert evidence.expected[1] < 130 < evidence.values["level"]
     assert evidence.values["score"] > evidence.values["threshold"]
     assert evidence.points[-1][1] == pytest.approx(500.0, abs=30.0)
+
+
+def test_a_number_that_nobody_has_named_is_no_share() -> None:
+    story = Story(steps=800)
+    queue(story, jump=400.0)
+    view = learned_view(story.scene())
+    bare = replace(view.metrics, series=tuple(replace(info, unit="1") for info in view.metrics.series))
+    (finding,) = look(replace(view, metrics=bare))
+    assert "%" not in finding.sentence
 
 
 def test_noise_is_no_finding() -> None:

@@ -110,9 +110,21 @@ class Unusual:
         whom = subject(self.info)
         return f"{what} of {whom}" if whom else what
 
+    @property
+    def subject(self) -> str:
+        """The same at the beginning of a sentence; the name of a metric stays as it is."""
+        return self.says if self.meaning is None else capital(self.says)
+
+    @property
+    def _unit(self) -> str:
+        """A bare number is a share where the catalogue says so; of other metrics it may as well be a count."""
+        if self.meaning is not None:
+            return self.meaning.unit
+        return "" if self.info.unit == "1" else self.info.unit
+
     def level(self) -> str:
         """Its value, and what was usual."""
-        unit = self.meaning.unit if self.meaning is not None else self.info.unit
+        unit = self._unit
         if self.band is None:
             return amount(self.value, unit)
         low, high = (amount(edge, unit) for edge in self.band)
@@ -120,7 +132,7 @@ class Unusual:
         return f"{amount(self.value, unit)}, where {usual} was expected"
 
     def title(self) -> str:
-        return f"{capital(self.says)} is unusual"
+        return f"{self.subject} is unusual"
 
     def evidence(self) -> Evidence:
         times = self._window.times

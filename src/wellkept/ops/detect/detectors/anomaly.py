@@ -12,7 +12,6 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.judged import columns_of
 from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, peaks, share
-from wellkept.ops.detect.words import capital
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Anomaly:
             score_meaning="how far above its threshold the -log10 of the probability is: 0 at it, 0.5 at 10 above",
             starts_at=one.starts_at,
             sentence=(
-                f"{capital(one.says)} is {one.level()} by its own past at this time of day, since "
+                f"{one.subject} is {one.level()} by its own past at this time of day, since "
                 f"{one.starts_at:%H:%M:%S} UTC{deploy}; by chance that happens {how_often(one.strength, view.step_s)}."
             ),
             evidence=(one.evidence(),),
