@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zipfile
@@ -42,6 +43,8 @@ class Checkpoint:
             partial.replace(self.path)
             _sync(self.path.parent)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)  # on a full disk half a file is in everybody's way
             raise StoreError(f"checkpoint {self.path}: cannot be written: {error}") from error
 
     def load(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:

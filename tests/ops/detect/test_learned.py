@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,6 +182,23 @@ def test_a_file_that_was_never_a_checkpoint_is_ignored(tmp_path: Path) -> None:
     np.savez(path, other=np.arange(3))
     assert not Learned(STEP_S).restore(Checkpoint(path))
     assert not Learned(STEP_S).restore(Checkpoint(tmp_path / "none.npz"))
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_and_no_half_one(
+    told: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Checkpoint(tmp_path / "it.npz")
+    told.save(memory)
+    before = memory.path.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("wellkept.store.checkpoint.os.fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        told.save(memory)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["it.npz"]
+    assert memory.path.read_bytes() == before
 
 
 def test_a_value_that_comes_late_is_learned_once() -> None:
