@@ -74,7 +74,7 @@ class Rules:
 
     def tick(self, now: datetime) -> list[Finding]:
         """Take in changed files, and evaluate what is due; gives the findings that were told."""
-        if self._looked is None or (now - self._looked).total_seconds() >= LOOK_EVERY_S:
+        if self._looked is None or abs((now - self._looked).total_seconds()) >= LOOK_EVERY_S:
             self._looked = now
             self._look()
         return [*self.engine.tick(now).firing, *self.slos.tick(now)]

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellkept.store.telemetry.arrow import text_maps
+from wellkept.store.telemetry.bookkeeping import OF_RULES
 from wellkept.store.telemetry.continued import joined
 from wellkept.store.telemetry.crowded import MOST_SERIES, Crowded, warning
 from wellkept.store.telemetry.engine import Engine
@@ -50,7 +51,7 @@ class Metrics:
         before is a restart, and then the increase is the new value. Delta sums show their total in the step per
         second. Histogram buckets and summary quantiles are left out unless ``names`` asks for them. A series that goes
         on where another that is called the same ended is one with it. Where nothing is asked for by name or entity,
-        metrics that have too many series are left out.
+        metrics that have too many series are left out, and so is the bookkeeping of rules.
 
         Raises:
             StoreError: the engine failed.
@@ -65,7 +66,8 @@ class Metrics:
 
     def _window(self, grid: Grid, narrowed: Mapping[str, object]) -> Window:
         since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
-        left_out = [] if any(narrowed.values()) else self.left_out(since)
+        crowded = [] if any(narrowed.values()) else self.crowded.metrics(since)
+        left_out = [] if any(narrowed.values()) else [*OF_RULES, *crowded]
         asked = {**grid.parameters, "since": since, **narrowed, "left_out": left_out}
         hours_until, minutes_until = self._coverage().bounds(Asked(since, grid.end_ms, grid.step_ms, grid.step_ms))
         parts = ((Tier.MINUTES, max(since, hours_until), minutes_until), (Tier.HOURS, since, hours_until))
@@ -80,7 +82,7 @@ class Metrics:
         known = [known[column] for column in kept]
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
         series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
-        warnings = [tier.warning for tier in tiers] + ([warning(left_out)] if left_out else [])
+        warnings = [tier.warning for tier in tiers] + ([warning(crowded)] if crowded else [])
         return Window(grid.times, values[:, seen], series, tuple(warnings))
 
     def follow(self, shard: Shard = Shard()) -> Following:  # noqa: B008 - frozen
@@ -88,8 +90,8 @@ class Metrics:
         return Following(self._engine, self, shard)
 
     def left_out(self, since_ms: int) -> list[str]:
-        """The metrics that a window of all series does without; see ``crowded``."""
-        return self.crowded.metrics(since_ms)
+        """The metrics that a window of all series does without; see ``bookkeeping`` and ``crowded``."""
+        return [*OF_RULES, *self.crowded.metrics(since_ms)]
 
     def describe(self, ids: list[int]) -> list[Known]:
         """What the series of these ids are."""

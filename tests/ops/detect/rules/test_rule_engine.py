@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.ops.detect.rules.worlds import World, moment
+from tests.ops.detect.rules.worlds import START_S, World, moment
 
 from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.ops.detect.rules.evaluation import MOST_FINDINGS
+from wellkept.store.telemetry.remote.encoded import request_of
+from wellkept.store.telemetry.remote.writer import Version
 
 OWN = """
 rules:
@@ -198,7 +201,43 @@ def test_the_state_of_an_alert_is_no_word_of_whom_it_is_about(world: World) -> N
     write(world, "own.yaml", OWN)
     world.store_line("disk_used_share", [0.95] * 4, job="payments", instance="p:80")
     world.ticks(0, 60)
-    window = world.telemetry.metrics.window(moment(0), moment(61), 15.0)
+    names = ["disk_used_share", "ALERTS", "ALERTS_FOR_STATE"]
+    window = world.telemetry.metrics.window(moment(0), moment(61), 15.0, names=names)
     entities = {info.name: info.entity for info in window.series}
     assert entities["disk_used_share"] == "service:payments"
     assert entities["ALERTS"] == entities["ALERTS_FOR_STATE"] == ""
+
+
+def test_the_bookkeeping_of_rules_is_no_telemetry_that_detectors_learn(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.95] * 4, job="payments", instance="p:80")
+    world.ticks(0, 60)
+    window = world.telemetry.metrics.window(moment(0), moment(61), 15.0)
+    followed = world.telemetry.metrics.follow().read(moment(0), moment(61), 15.0)
+    for found in (window, followed):
+        assert {info.name for info in found.series} == {"disk_used_share"}
+        assert found.warnings == ()
+    assert world.value("count(ALERTS)", 60), "who asks for it by name sees it"
+
+
+def test_of_very_many_alerts_some_become_findings_and_the_others_are_told(world: World) -> None:
+    write(world, "own.yaml", OWN.replace("    for: 30s\n", ""))
+    body = b"".join(
+        request_of([((("__name__", "disk_used_share"), ("instance", f"i{row}")), 1.0)], START_S * 1000)
+        for row in range(MOST_FINDINGS + 5)
+    )
+    world.telemetry.remote.insert(Version.V1, [body], START_S * 1_000_000_000)
+    world.telemetry.points.settle()
+    world.tick(15)
+    (run,) = world.rules.groups[0].rules
+    assert len(run.firing) == MOST_FINDINGS + 5
+    assert len(world.open()) == MOST_FINDINGS
+    assert run.health.told(15) == f"fires for {MOST_FINDINGS + 5} series; {MOST_FINDINGS} of them are findings"
+
+
+def test_a_clock_that_is_set_back_does_not_silence_rules(world: World) -> None:
+    write(world, "own.yaml", OWN)
+    world.store_line("disk_used_share", [0.95] * 8, job="payments", instance="p:80")
+    world.tick(36_000)
+    world.ticks(15, 60)
+    assert len(world.open()) == 1

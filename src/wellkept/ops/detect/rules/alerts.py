@@ -48,11 +48,11 @@ class LimitError(InputError):
 
 
 class Alerts:
-    """The alerts of one rule."""
+    """The alerts of one rule. ``active`` is never changed, only replaced: others read it at any time."""
 
     def __init__(self, rule: Rule, limit: int = 0) -> None:
         self.rule, self._limit = rule, limit
-        self.active: dict[Labels, Alert] = {}
+        self.active: Mapping[Labels, Alert] = {}
 
     def step(self, now_ms: int, series: Iterable[tuple[Labels, float]]) -> list[Alert]:
         """Take in for which series the rule holds now; gives the alerts that are pending or firing.
@@ -62,25 +62,24 @@ class Alerts:
             LimitError: there are more than the group allows; nothing is active any more.
         """
         found = self._found(now_ms, series)
+        active = dict(self.active)
         for labels, alert in found.items():
-            known = self.active.get(labels)
-            if known is None:
-                self.active[labels] = known = alert
+            known = active.setdefault(labels, alert)
             known.value, known.annotations = alert.value, alert.annotations
             known.points.append((now_ms / 1000, alert.value))
-        for labels, alert in list(self.active.items()):
+        for labels, alert in list(active.items()):
             if labels in found:
                 alert.kept_since_ms = None
             elif not self._is_kept(alert, now_ms):
-                del self.active[labels]
+                del active[labels]
                 continue
             if alert.state is AlertState.PENDING and now_ms - alert.active_ms >= round(self.rule.for_s * 1000):
                 alert.state, alert.fired_ms = AlertState.FIRING, now_ms
-        if self._limit and len(self.active) > self._limit:
-            count = len(self.active)
-            self.active.clear()
-            raise LimitError(f"rule {self.rule.name}", f"exceeded limit of {self._limit} with {count} alerts")
-        return list(self.active.values())
+        is_too_many = bool(self._limit) and len(active) > self._limit
+        self.active = {} if is_too_many else active
+        if is_too_many:
+            raise LimitError(f"rule {self.rule.name}", f"exceeded limit of {self._limit} with {len(active)} alerts")
+        return list(active.values())
 
     def _found(self, now_ms: int, series: Iterable[tuple[Labels, float]]) -> dict[Labels, Alert]:
         found: dict[Labels, Alert] = {}

@@ -26,6 +26,8 @@ QUIET_STEPS = 30
 """A service that was asked within so many steps and is asked no more has a rate of 0; later it is not there."""
 MOST_STEPS = 5_000
 """Steps of a history that are asked for at once."""
+MOST_VALUES = 50_000_000
+"""So many values of one rule are held at once."""
 INDICATORS = "span."
 _COUNTED = ("span.rate", "span.errors")
 _WHO = ("service.instance.id", "host.name", "process.pid", "k8s.pod.name")
@@ -77,7 +79,14 @@ class Answers:
         if steps != self._steps:
             self.forget()
             self._steps = steps
-        parts = [self._part(question, part, recorded) for part in _parts(steps)]
+        parts: list[Vector] = []
+        names: set[Labels] = set()
+        for part in _parts(steps):
+            parts.append(self._part(question, part, recorded))
+            names.update(parts[-1].labels)
+            if steps.count > MOST_STEPS and len(names) * steps.count > MOST_VALUES:
+                rule = f"gives more than {MOST_VALUES:,} values (series times steps); take a shorter time"
+                raise InputError("expr", rule, question.words)
         return parts[0] if len(parts) == 1 else beside(parts)
 
     def _part(self, question: Question, steps: Steps, recorded: Recorded | None) -> Vector:

@@ -20,6 +20,10 @@ from wellkept.ops.detect.rules.templates import Facts
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Flags, Labels, Vector
 
+MOST_FIRED = 100_000
+"""A rule that would fire more often is of no use to anybody, and neither is its back-test."""
+MOST_STEPPED = 2_000_000
+"""So many values are gone through one by one, which takes a minute or so."""
 Whole = NDArray[np.int64]
 
 
@@ -38,7 +42,11 @@ class Fired:
 
 
 def fired(rule: Rule, vector: Vector, steps: Steps, limit: int = 0) -> list[Fired]:
-    """Every time that an alert would have fired, the earliest first."""
+    """Every time that an alert would have fired, the earliest first.
+
+    Raises:
+        InputError: it would fire too often, or take too long to tell.
+    """
     if any(template.uses_value for template in rule.labels.values()):
         return step_by_step(rule, vector, steps, limit)
     labels = [alert_labels(rule, Facts(dict(one), 0.0)) for one in vector.labels]
@@ -52,7 +60,14 @@ def fired(rule: Rule, vector: Vector, steps: Steps, limit: int = 0) -> list[Fire
 
 
 def step_by_step(rule: Rule, vector: Vector, steps: Steps, limit: int = 0) -> list[Fired]:
-    """The same, by going through every step."""
+    """The same, by going through every step.
+
+    Raises:
+        InputError: it would take too long.
+    """
+    if vector.present.size > MOST_STEPPED:
+        limited = f"must be gone through step by step, at most {MOST_STEPPED:,} values; take a shorter time"
+        raise InputError(f"rule {rule.name}", limited, vector.present.size)
     alerts = Alerts(rule, limit)
     firing: dict[Labels, tuple[int, int, int]] = {}
     found: list[Fired] = []
@@ -105,7 +120,10 @@ def _fired(rule: Rule, labels: list[Labels], runs: _Runs, steps: Steps) -> list[
     last_of = np.append(heads[1:], len(order)) - 1
     end = steps.count - 1
     found = []
-    for number in np.flatnonzero(first_firing < len(order)).tolist():
+    firing = np.flatnonzero(first_firing < len(order))
+    if len(firing) > MOST_FIRED:
+        raise InputError(f"rule {rule.name}", f"would fire more than {MOST_FIRED:,} times", len(firing))
+    for number in firing.tolist():
         starter, final = int(first_firing[number]), int(last_of[number])
         last = min(int(runs.last[final]) + kept, end)
         found.append(

@@ -8,6 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 _UNITS = {"y": 31_536_000.0, "w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+LONGEST_S = 292 * 31_536_000.0
+"""Prometheus takes no longer one."""
+_DIGITS = 20
 _WHOLE = re.compile(r"(?:(\d+)(y))?(?:(\d+)(w))?(?:(\d+)(d))?(?:(\d+)(h))?(?:(\d+)(m))?(?:(\d+)(s))?(?:(\d+)(ms))?\Z")
 
 
@@ -26,7 +29,11 @@ def seconds_of(value: Any) -> float:
     if not text or found is None:
         raise ValueError("must be a duration such as 30s, 5m, 1h30m or 1d")
     parts = found.groups()
-    return sum(int(number) * _UNITS[unit] for number, unit in zip(parts[::2], parts[1::2], strict=True) if number)
+    pairs = [(number, unit) for number, unit in zip(parts[::2], parts[1::2], strict=True) if number]
+    total = sum(int(number) * _UNITS[unit] if len(number) < _DIGITS else LONGEST_S + 1 for number, unit in pairs)
+    if total > LONGEST_S:
+        raise ValueError("must be a duration of at most 292 years")
+    return total
 
 
 def worded(seconds: float) -> str:

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.clock import to_nanos
@@ -14,13 +14,16 @@ from wellkept.kernel.errors import WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.base import DETECTOR, Group
-from wellkept.ops.detect.rules.evaluation import GroupRun
+from wellkept.ops.detect.rules.evaluation import MOST_FINDINGS, GroupRun
 from wellkept.ops.detect.rules.findings import GROUP, Locate, finding_of
 from wellkept.ops.detect.rules.writing import Write
 from wellkept.store.telemetry.remote.encoded import Sample
 
 REPEAT = timedelta(seconds=60)
 """An open finding is told anew so often, for its value changes all the time."""
+LOOK = timedelta(seconds=15)
+"""How often it is looked what fires where no group was evaluated."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +53,7 @@ class RuleEngine:
         self._answers, self._write, self._stream, self._locate = answers, write, stream, locate
         self._runs: dict[str, GroupRun] = {}
         self._told: dict[str, datetime] = {}
+        self._looked = _NEVER
         self._is_stopped = False
         self._turn = threading.Lock()
 
@@ -68,7 +72,7 @@ class RuleEngine:
                 if before is not None and run is not before:
                     run.inherit(before)
                 runs[group.key] = run
-            self._runs = runs
+            self._runs, self._looked = runs, _NEVER
 
     def stop(self) -> None:
         """Leave off after the rule that is being evaluated."""
@@ -80,12 +84,16 @@ class RuleEngine:
         with self._turn:
             due = [(run, moment) for run in self._runs.values() if (moment := run.due_ms(now_ms)) is not None]
             done = self._evaluate(due)
+            if not due and abs(now - self._looked) < LOOK:
+                return RulesReport(done, (), ())
+            self._looked = _NEVER
             firing = self._firing()
-            fresh = [f for key, f in firing.items() if now - self._told.get(key, now - REPEAT) >= REPEAT]
+            fresh = [f for key, f in firing.items() if abs(now - self._told.get(key, now - REPEAT)) >= REPEAT]
             self._told = {key: at for key, at in self._told.items() if key in firing}
             published = self._stream.publish(fresh, now) if fresh else []
             self._told |= {finding.fingerprint: now for finding in fresh}
             ended = self._stream.close(self._over(firing), now)
+            self._looked = now
         return RulesReport(done, tuple(published), tuple(ended))
 
     def _evaluate(self, due: Sequence[tuple[GroupRun, int]]) -> int:
@@ -114,7 +122,7 @@ class RuleEngine:
         found: dict[str, Finding] = {}
         for run in self._runs.values():
             for rule in run.rules:
-                for alert in rule.firing:
+                for alert in rule.firing[:MOST_FINDINGS]:
                     if rule.health.at_ms:
                         finding = finding_of(alert, rule.rule, run.group, self._locate)
                         found[finding.fingerprint] = finding

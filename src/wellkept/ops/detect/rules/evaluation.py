@@ -18,6 +18,8 @@ from wellkept.store.telemetry.remote.encoded import Sample
 
 SLOW_SHARE = 0.5
 """A rule that takes more than this part of its group's rhythm is slow, and it is told."""
+MOST_FINDINGS = 200
+"""So many alerts of one rule become findings; of the others the rule's health says how many they are."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class Health:
     error: str = ""
     series: int = 0
     failures: int = 0
+    firing: int = 0
 
     def told(self, every_s: float) -> str:
         """What is wrong; empty where nothing is."""
@@ -36,6 +39,8 @@ class Health:
             return self.error
         if self.took_s > SLOW_SHARE * every_s:
             return f"slow: took {self.took_s:.2f} s of the {every_s:g} s that its group has"
+        if self.firing > MOST_FINDINGS:
+            return f"fires for {self.firing} series; {MOST_FINDINGS} of them are findings"
         return ""
 
 
@@ -85,7 +90,7 @@ class RuleRun:
             here = dict.fromkeys(labels for labels, _ in samples)
             samples += [(labels, None) for labels in self._written if labels not in here]
             self._written = here
-            self.health.error, self.health.series = "", len(vector.labels)
+            self.health.error, self.health.series, self.health.firing = "", len(vector.labels), len(self.firing)
         except WellkeptError as error:
             self.fail(str(error))
         self.health.at_ms, self.health.took_s = at_ms, time.perf_counter() - began
@@ -128,9 +133,13 @@ class GroupRun:
         self.at_ms, self._is_restored = before.at_ms, before._is_restored
 
     def due_ms(self, now_ms: int) -> int | None:
-        """The moment to evaluate for, a whole multiple of the rhythm; None where it was evaluated for it already."""
-        moment = now_ms // self.group.every_ms * self.group.every_ms
-        return moment if moment > self.at_ms else None
+        """The moment to evaluate for, a whole multiple of the rhythm; None where it was evaluated for it already.
+
+        A clock that went back by more than a moment is followed.
+        """
+        every = self.group.every_ms
+        moment = now_ms // every * every
+        return moment if not self.at_ms - every <= moment <= self.at_ms else None
 
     def evaluate(self, answers: Answers, at_ms: int, write: Write, stopped: Callable[[], bool]) -> Batch:
         """Evaluate every rule for one moment. Gives what is still to be stored: what a later rule needs is stored here.

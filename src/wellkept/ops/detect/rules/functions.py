@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 _SI = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 _SMALL = ("", "m", "u", "n", "p", "f", "a", "z", "y")
 _BINARY = ("", "ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi")
-_VERB = re.compile(r"%([-+ 0#]*\d*(?:\.\d+)?)([a-zA-Z%])")
+_VERB = re.compile(r"%([-+ 0#]*\d{0,2}(?:\.\d{1,2})?)([a-zA-Z%])")
 _GROUP = re.compile(r"\$(?:\{(\d)\}|(\d))")
 
 
@@ -128,7 +128,7 @@ def formatted(template: Any, *values: Any) -> str:
         value = rest.pop(0)
         if kind in "fFeEgG":
             return f"%{how}{kind}" % _float(value)
-        if kind == "d":
+        if kind == "d" and math.isfinite(_float(value)):
             return f"%{how}d" % int(_float(value))
         if kind in "svq":
             return f'"{shown(value)}"' if kind == "q" else f"%{how}s" % shown(value)
@@ -191,7 +191,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "stripDomain": (lambda text: shown(text).partition(".")[0], 1, 1),
     "safeHtml": (shown, 1, 1),
     "index": (_index, 2, 2),
-    "len": (lambda held: float(len(held)), 1, 1),
+    "len": (lambda held: float(len(held if isinstance(held, Mapping) else shown(held))), 1, 1),
     "not": (lambda value: not value, 1, 1),
     "and": (lambda *values: next((value for value in values if not value), values[-1]), 1, 10),
     "or": (lambda *values: next((value for value in values if value), values[-1]), 1, 10),

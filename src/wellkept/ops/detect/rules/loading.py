@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +19,8 @@ from wellkept.ops.detect.rules.slo.openslo import load_openslo
 
 ENDINGS = (".yaml", ".yml")
 LARGEST = 4 << 20
-_TOP = re.compile(r"^([A-Za-z_]\w*)\s*:", re.MULTILINE)
+_TOP = re.compile(r"^[\"']?([A-Za-z_]\w*)[\"']?\s*:", re.MULTILINE)
+_SAYS_SOMETHING = re.compile(r"^\s*[^#\s]", re.MULTILINE)
 _KIND = re.compile(r"^kind\s*:\s*[\"']?(\w+)", re.MULTILINE)
 _BREAK = re.compile(r"^---[^\n]*$", re.MULTILINE)
 
@@ -42,7 +45,7 @@ def load_text(text: str, source: str) -> Loaded:
     """
     if len(text) > LARGEST:
         raise DocumentError(source, (Problem(0, "document", f"must be at most {LARGEST} characters", len(text)),))
-    parts = [part for part in _documents(text) if part[0].strip()]
+    parts = [part for part in _documents(text.removeprefix("\ufeff")) if _SAYS_SOMETHING.search(part[0])]
     keys = {key for part, _ in parts for key in _TOP.findall(part)}
     if "apiVersion" in keys:
         told = [(part, found.group(1) if (found := _KIND.search(part)) else "", line) for part, line in parts]
@@ -52,11 +55,11 @@ def load_text(text: str, source: str) -> Loaded:
             source, (Problem(parts[1][1], "document", "must be one document; only OpenSLO has several"),)
         )
     if "groups" in keys:
-        return Loaded(groups=tuple(load_prometheus(text, source)))
+        return Loaded(groups=tuple(load_prometheus(parts[0][0], source)))
     if not keys & {"rules", "slos"}:
         rule = "must have groups (Prometheus), rules or slos (ours), or apiVersion: openslo/v1"
         raise DocumentError(source, (Problem(1, "document", rule),))
-    groups, slos = load_own(text, source)
+    groups, slos = load_own(parts[0][0], source)
     return Loaded(tuple(groups), tuple(slos))
 
 
@@ -78,14 +81,29 @@ def load_file(file: Path) -> Loaded:
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
-    """The rule files of files and folders, in the order of their names within a folder."""
+    """The rule files of files and folders, in the order of their names within a folder.
+
+    What is hidden is left out: the copies of editors, and those that Kubernetes keeps of a mounted ConfigMap.
+    """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if file.suffix in ENDINGS and file.is_file())
-        else:
-            found.append(path)
+        found += sorted(_below(path)) if _is(path, stat.S_ISDIR) else [path]
     return list(dict.fromkeys(found))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = [Path(place) / name for name in names if name.endswith(ENDINGS) and not name.startswith(".")]
+        yield from (file for file in files if _is(file, stat.S_ISREG))
+
+
+def _is(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether it is of a kind; what cannot be looked at is of none, and is told when it is read."""
+    try:
+        return kind(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 @dataclass(slots=True)
@@ -148,10 +166,10 @@ class RuleFiles:
 
 def _mark(file: Path) -> tuple[int, int]:
     try:
-        stat = file.stat()
+        found = file.stat()
     except OSError:
         return (0, -1)
-    return stat.st_mtime_ns, stat.st_size
+    return found.st_mtime_ns, found.st_size
 
 
 def _documents(text: str) -> list[tuple[str, int]]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule
 from wellkept.ops.detect.rules.durations import Duration
-from wellkept.ops.detect.rules.fields import LabelName, Lines, Part, Templates, metric_name, templates
+from wellkept.ops.detect.rules.fields import Lines, Part, Templates, metric_name, templates
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.spine.documents import load_document
 
 
-class PrometheusRule(Part):
+class PrometheusPart(Part):
+    """A part of a rule file. A key with nothing behind it (``rules:``) is as if it was not there, as in Prometheus."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nothing(cls, value: Any) -> Any:
+        return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+
+
+class PrometheusRule(PrometheusPart):
     """An alerting rule or a recording rule."""
 
     record: str = ""
@@ -36,14 +45,14 @@ class PrometheusRule(Part):
         return self
 
 
-class PrometheusGroup(Part):
+class PrometheusGroup(PrometheusPart):
     """Rules that are evaluated together."""
 
     name: Annotated[str, Field(min_length=1)]
     interval: Duration = EVERY_S
     limit: Annotated[int, Field(ge=0)] = 0
     query_offset: Duration = 0.0
-    labels: dict[LabelName, str] = Field(default_factory=dict)
+    labels: Templates = Field(default_factory=dict)
     rules: tuple[PrometheusRule, ...] = ()
 
     @field_validator("interval")
@@ -54,7 +63,7 @@ class PrometheusGroup(Part):
         return value
 
 
-class PrometheusFile(Part):
+class PrometheusFile(PrometheusPart):
     """The whole file."""
 
     groups: tuple[PrometheusGroup, ...] = ()

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from wellkept.ops.detect.rules.functions import FUNCTIONS, shown
 
-LONGEST = 8_000
+LONGEST, DEEPEST = 8_000, 50
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<text>"(?:\\.|[^"\\])*"|`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?)|(?P<name>[$.]?[\w$]+(?:\.[\w]+)*|\.)"""
+    r"""\s*(?:(?P<text>"(?:\\.|[^"\\])*"|`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<name>[$.]?[\w$]+(?:\.[\w]+)*|\.)"""
     r"""|(?P<sign>[|()]))""",
     re.VERBOSE,
 )
@@ -52,6 +52,11 @@ class Template:
     def filled(self, facts: Facts) -> str:
         """The text for one alert."""
         return "".join(part(facts) for part in self.parts)
+
+
+def plain(text: str) -> Template:
+    """A text without places in it, whatever it says."""
+    return Template(text, (lambda _: text,), uses_value=False)
 
 
 def compiled(text: str) -> Template:
@@ -92,6 +97,8 @@ def _block(pieces: list[tuple[bool, str]], depth: int) -> tuple[list[Part], list
     while pieces:
         (is_code, piece), *rest = pieces
         word = next(iter(piece.split()), "")
+        if depth > DEEPEST:
+            raise ValueError(f"must have at most {DEEPEST} blocks within one another")
         if is_code and word in ("end", "else"):
             if not depth:
                 raise ValueError(f"has {word} without an if")
@@ -117,7 +124,7 @@ def _condition(test: str, pieces: list[tuple[bool, str]], depth: int) -> tuple[P
     if word.startswith("else"):
         other = word.removeprefix("else").strip()
         if other.startswith("if"):
-            part, pieces = _condition(other.removeprefix("if"), pieces[1:], depth)
+            part, pieces = _condition(other.removeprefix("if"), pieces[1:], depth + 1)
             no = [part]
             return _choice(holds, yes, no), pieces
         no, pieces = _block(pieces[1:], depth + 1)

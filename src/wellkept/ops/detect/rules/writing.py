@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wellkept.ops.detect.rules.alerts import Alert, AlertState
 from wellkept.ops.detect.rules.base import ALERT_STATE, Group, Rule
+from wellkept.store.telemetry.bookkeeping import ALERTS, EVALUATED, FOR_STATE
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.promql.values import NAME, Labels, Vector, labels_of
 from wellkept.store.telemetry.remote.encoded import Sample
 
-ALERTS, FOR_STATE = "ALERTS", "ALERTS_FOR_STATE"
-EVALUATED = "wellkept_rule_group_last_evaluation_seconds"
-"""The moment that a group looked at last, in seconds: after a start it tells when alerts were alive last."""
 TOLERANCE_MS = 3_600_000
 """After an absence that was longer, pending alerts begin anew (as Prometheus has it)."""
 
@@ -79,7 +77,7 @@ class Restored:
 
     def _down(self, group: Group) -> int | None:
         """The moment that the group looked at last; None where that is too long ago."""
-        key = group.key.replace("\\", "\\\\").replace('"', '\\"')
+        key = group.key.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         query = f'last_over_time({EVALUATED}{{rule_group="{key}"}}[{TOLERANCE_MS // 1000}s])'
         value = self._promql.instant(query, self._now_ms).value
         if not isinstance(value, Vector) or not len(value.labels):

@@ -90,8 +90,8 @@ class OwnBurn(Part):
 
     @model_validator(mode="after")
     def _short_is_shorter(self) -> Self:
-        if not STEP_S <= self.short <= self.long:
-            raise ValueError("must have a short window of at least 1m that is no longer than the long one")
+        if not STEP_S <= self.short <= self.long <= LONGEST_S["year"]:
+            raise ValueError("must have a short window of at least 1m, and one as long or longer of at most 366d")
         return self
 
     def made(self) -> Burn:
@@ -116,8 +116,8 @@ class OwnSlo(Part):
     def _is_whole(self) -> Self:
         if self.window is not None and self.calendar is not None:
             raise ValueError("must have a rolling window or one of the calendar, not both")
-        if self.window is not None and self.window < 3600:
-            raise ValueError("must have a window of at least 1h")
+        if self.window is not None and not 3600 <= self.window <= LONGEST_S["year"]:
+            raise ValueError("must have a window of at least 1h and at most 366d")
         if (self.sli.availability or self.sli.latency is not None) and not self.service:
             raise ValueError("must name the service whose requests are counted")
         for alert in self.alerts or ():

@@ -13,7 +13,7 @@ from wellkept.ops.detect.rules.bulk import fired
 from wellkept.ops.detect.rules.slo.base import STEP_S, Burn, Slo
 from wellkept.ops.detect.rules.slo.burning import Sums, burning, remaining
 from wellkept.ops.detect.rules.slo.counts import Counting, Counts
-from wellkept.ops.detect.rules.templates import compiled
+from wellkept.ops.detect.rules.templates import plain
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Vector
 
@@ -86,8 +86,11 @@ class SloRun:
         return "spent" if self.status.remaining <= 0 else "ok"
 
     def is_due(self, now_ms: int) -> bool:
-        """Whether a minute has ended that was not counted yet."""
-        return self._counts is None or now_ms // STEP_MS * STEP_MS > self._counts.steps.end_ms
+        """Whether a minute has ended that was not counted yet. A clock that went back is followed."""
+        if self._counts is None:
+            return True
+        minutes = (now_ms // STEP_MS * STEP_MS - self._counts.steps.end_ms) // STEP_MS
+        return minutes > 0 or minutes < -1
 
     @property
     def is_new(self) -> bool:
@@ -118,7 +121,7 @@ class SloRun:
     def _counted(self, counting: Counting, end_ms: int) -> Counts:
         length = window_steps(self.slo)
         old = self._counts
-        if old is None or end_ms - old.steps.end_ms >= length * STEP_MS:
+        if old is None or not 0 < end_ms - old.steps.end_ms < length * STEP_MS:
             return counting.count(self.slo.indicator, Steps(end_ms - (length - 1) * STEP_MS, STEP_MS, length))
         new = min(length, (end_ms - old.steps.end_ms) // STEP_MS + AGAIN)
         fresh = counting.count(self.slo.indicator, Steps(end_ms - (new - 1) * STEP_MS, STEP_MS, new))
@@ -154,7 +157,7 @@ def burn_rule(slo: Slo, burn: Burn) -> Rule:
         line=slo.line,
         for_s=burn.for_s,
         severity=burn.severity,
-        labels={name: compiled(text) for name, text in slo.labels.items()},
+        labels={name: plain(text) for name, text in slo.labels.items()},
     )
 
 
