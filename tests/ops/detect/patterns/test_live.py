@@ -104,6 +104,15 @@ def test_a_restart_counts_on_and_gives_the_same_ids(telemetry: Telemetry) -> Non
     assert sorted(ids(second).values()) == [2.0, 3.0]
 
 
+def test_a_clock_that_was_ahead_before_a_restart_does_not_stop_counting(telemetry: Telemetry) -> None:
+    store(telemetry, ["value 7"], BEGIN + timedelta(days=1))
+    Patterns(telemetry.patterns, 10.0).tick(BEGIN + timedelta(days=1) + LAG)
+    later = Patterns(telemetry.patterns, 10.0)
+    later.tick(BEGIN)
+    store(telemetry, ["value 8"], BEGIN + timedelta(seconds=10))
+    assert later.tick(BEGIN + timedelta(seconds=20)) == 1
+
+
 def test_where_the_store_fails_at_the_start_the_next_tick_begins_anew(
     telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

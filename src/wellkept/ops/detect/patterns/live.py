@@ -90,7 +90,8 @@ class Patterns:
     def _load(self, now: datetime) -> None:
         if self._is_loaded:
             return
-        self._counted = max(self._store.counted_until(), to_nanos(now - CATCH_UP))
+        # What was counted while the clock was ahead is no reason to count nothing until it is as late again.
+        self._counted = min(max(self._store.counted_until(), to_nanos(now - CATCH_UP)), to_nanos(now))
         for row in self._store.shapes(MOST_SHAPES // 2).to_pylist():
             shape, pattern, text = row["shape"], row["pattern"], row["text"]
             if shape_id(text) != shape and row["samples"]:
