@@ -10,6 +10,7 @@ from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.schedule import Job, Loop
 from wellkept.ops.correlate.stage import CorrelateRunner
+from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.patterns.live import Patterns
 from wellkept.ops.detect.stage import DetectRunner
@@ -40,7 +41,7 @@ class OpsLoop:
             platform.stream,
             detectors(settings.detect, settings.detectors),
             settings.detect,
-            Checkpoint(platform.settings.data.resolve() / "detect" / "baseline.npz"),
+            Checkpoint(platform.settings.data.resolve() / "detect" / _checkpoint(settings.detect)),
             platform.feedback,
             Patterns(platform.telemetry.patterns, settings.detect.step_s),
         )
@@ -95,3 +96,9 @@ class OpsLoop:
         jobs = [Job(name, lambda tick=tick: tick(clock.now())) for name, tick in stages.items()]  # type: ignore[misc]
         rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
         return [Loop("ops", self._settings.detect_every_s, jobs), rules]
+
+
+def _checkpoint(settings: DetectSettings) -> str:
+    """The name of the file of what was learned: each part of the series has its own."""
+    part = f"-{settings.shard_index}-of-{settings.shard_count}" if settings.shard_count > 1 else ""
+    return f"baseline{part}.npz"
