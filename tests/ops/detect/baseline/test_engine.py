@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
-from wellkept.ops.detect.baseline import Baseline, Scores
+from wellkept.ops.detect.baseline import SHIPPED, Baseline, Scores
 
 Floats = NDArray[np.float64]
 
@@ -28,9 +28,9 @@ def shop(rows: int, series: int, seed: int = 0, missing: float = 0.0) -> tuple[F
 def in_pieces(baseline: Baseline, times: Floats, values: Floats, cuts: list[int]) -> Scores:
     edges = [0, *sorted(cuts), len(times)]
     parts = [baseline.advance(times[a:b], values[a:b]) for a, b in itertools.pairwise(edges)]
-    names = ("sudden", "unusual", "low", "high")
-    sudden, unusual, low, high = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return Scores(sudden, unusual, low, high, parts[-1].ready)
+    names = ("sudden", "unusual", "low", "high", "alarm")
+    sudden, unusual, low, high, alarm = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Scores(sudden, unusual, low, high, parts[-1].ready, alarm=alarm)
 
 
 @settings(max_examples=15, deadline=None)
@@ -41,7 +41,7 @@ def test_a_block_is_its_steps_one_by_one(cuts: list[int], missing: float, seed: 
 
     parts = in_pieces(Baseline(4), times, values, cuts)
 
-    for name in ("sudden", "unusual", "low", "high"):
+    for name in ("sudden", "unusual", "low", "high", "alarm"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-3, atol=1e-3)
 
 
@@ -56,6 +56,21 @@ def test_a_spike_is_sudden_and_the_way_back_less_so() -> None:
     assert scores.sudden[2502:2600, 1].max() < 3
     assert scores.sudden[1000:2500, 1].max() < 5
     assert scores.ready.all()
+
+
+def test_trouble_alarms_once_and_again_only_when_it_gets_worse() -> None:
+    times, values = shop(6000, 1)
+    values[5000:5060] += 40
+    values[5060:5120] += 400
+
+    alarm = Baseline(1).advance(times, values).alarm
+
+    assert alarm is not None
+    over = np.flatnonzero(alarm[4900:, 0] >= SHIPPED.alarm) + 4900
+    assert over[0] == 5000
+    assert 5060 in over
+    assert len(over) < 20
+    assert over[-1] < 5130
 
 
 def test_nothing_is_said_before_the_warm_up_or_of_a_step_without_a_value() -> None:
@@ -79,7 +94,8 @@ def test_what_was_saved_goes_on_exactly() -> None:
     second.restore(first.save())
 
     got = second.advance(times[777:], values[777:])
-    np.testing.assert_allclose(got.sudden, expected.sudden[777:], rtol=1e-3, atol=1e-3)
+    for name in ("sudden", "unusual", "alarm"):
+        np.testing.assert_allclose(getattr(got, name), getattr(expected, name)[777:], rtol=1e-3, atol=1e-3)
 
 
 def test_series_come_and_go_without_touching_the_others() -> None:

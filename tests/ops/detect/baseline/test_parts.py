@@ -159,6 +159,15 @@ def test_the_gate_lets_through_what_is_higher_than_the_faded_last() -> None:
     assert passed.tolist() == [True, False, True, True, False]
 
 
+@given(st.lists(st.tuples(st.floats(0, 2.0**100, width=32), st.floats(0, 1000, width=32)), min_size=1, max_size=16))
+def test_the_gate_is_never_shut_for_good(drawn: list[tuple[float, float]]) -> None:
+    state: State = fresh(channels.LAYOUT, 1)
+    channels.gate(state, column([value for value, _ in drawn]), column([halvings for _, halvings in drawn]))
+
+    assert np.isfinite(state["highest"]).all()
+    assert channels.gate(state, column([1e10]), column([1.0]))[0, 0]
+
+
 def test_the_plateau_is_the_highest_of_the_last_ten() -> None:
     state = fresh(channels.LAYOUT, 1)
     values = np.random.default_rng(0).random((50, 1)).astype(np.float32)

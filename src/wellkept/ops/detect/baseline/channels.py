@@ -14,6 +14,8 @@ PLATEAU = 10
 """``unusual`` stays at its highest for this many values."""
 LAYOUT: Layout = {"quick": Slot(), "slow": Slot(), "plateau": Slot((PLATEAU - 1,)), "highest": Slot()}
 """Fading means of the excess over some values and over some hours; the last sums; the highest excess, fading."""
+MOST = np.float32(1e9)
+"""The gate takes what is higher for this, so that float32 holds a block of it."""
 
 
 class Channels:
@@ -65,9 +67,12 @@ def plateau(state: State, values: Floats) -> Floats:
 
 
 def gate(state: State, values: Floats, halvings: Floats) -> NDArray[np.bool_]:
-    """Whether values [B, S] reach the highest before, halved ``halvings`` [B, S] times (7 at most) before each."""
-    grown = np.exp2(np.cumsum(np.minimum(halvings, 7), axis=0))
-    line = np.concatenate((state["highest"][None, :], values * grown))
+    """Whether values [B, S] reach the highest before, halved ``halvings`` [B, S] times (6 at most) before each.
+
+    B is 16 at most.
+    """
+    grown = np.exp2(np.cumsum(np.minimum(halvings, 6), axis=0))
+    line = np.concatenate((state["highest"][None, :], np.minimum(values, MOST) * grown))
     reached = np.maximum.accumulate(line, axis=0)
     state["highest"] = (reached[-1] / grown[-1]).astype(np.float32)
     return np.asarray((line[1:] >= reached[1:]) & (values > 0))
