@@ -56,10 +56,10 @@ def command(
     agent = Agent(configuration, address, token)
 
     _stop_at_signals(agent.stop)
-    if once:
-        agent.run_once()
-    else:
-        agent.run()
+    try:
+        agent.run_once() if once else agent.run()
+    finally:
+        _ignore_signals()
 
 
 def _stop_at_signals(stop: Callable[[], None]) -> None:
@@ -80,6 +80,13 @@ def _stop_at_signals(stop: Callable[[], None]) -> None:
         stop()
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+def _ignore_signals() -> None:
+    """The end has begun: while the interpreter closes it would let a signal that comes late kill the process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
 
 
 def _server(url: str, given: Path | None, token: str, named: str) -> tuple[str, str]:
