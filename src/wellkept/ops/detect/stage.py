@@ -111,11 +111,16 @@ class DetectRunner:
         view = self._sight.view(now, open_ones, judged)
         self.looked = view, judged
         seen: list[Finding] = []
+        asked: set[str] = set()
         for detector in self.detectors:
-            seen.extend(self._ask(detector, view, now, judged))
+            if self._is_due(detector, view):
+                asked.add(detector.name)
+                seen.extend(self._ask(detector, view, now, judged))
         published = self._stream.publish(seen, now)
         left = [finding.fingerprint for finding in still_open if finding.detector in self._off]
-        ended = self._stream.close([*self._over(view, open_ones, seen, now), *left], now)
+        # What was not asked about is neither seen again nor over.
+        doubtful = [finding for finding in open_ones if finding.detector in asked]
+        ended = self._stream.close([*self._over(view, doubtful, seen, now), *left], now)
         return DetectReport(tuple(published), tuple(ended))
 
     def judged(self, now: datetime) -> Judged:
@@ -131,13 +136,18 @@ class DetectRunner:
         """Write down what was learned."""
         self._sight.save()
 
+    def _is_due(self, detector: Detector, view: View) -> bool:
+        """Whether the steps that it looks at have moved on since it was asked last."""
+        tally = self.tallies[detector.name]
+        turn = _step(view) // max(1, getattr(detector, "every_steps", 1))
+        if tally.ticks and turn == tally.turn:
+            return False
+        tally.ticks, tally.turn = tally.ticks + 1, turn
+        return True
+
     def _ask(self, detector: Detector, view: View, now: datetime, judged: Judged) -> list[Finding]:
         """A detector is a plug-in: when it fails, the others still speak."""
         tally, began = self.tallies[detector.name], time.perf_counter()
-        turn = _step(view) // max(1, getattr(detector, "every_steps", 1))
-        if tally.ticks and turn == tally.turn:
-            return [finding for finding in view.open.values() if finding.detector == detector.name]
-        tally.ticks, tally.turn = tally.ticks + 1, turn
         try:
             found = list(detector.detect(view, now))
         except Exception:  # noqa: BLE001 - the plug-in edge: logged, and its open findings stay open
