@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +37,7 @@ class _Band:
     enough: NDArray[np.bool_]
 
 
-class BandDetector:
+class BandDetector(ABC):
     """A detector that says which of its signals are out of their usual band for several steps in a row.
 
     The usual level is the median over blocks of block medians; the usual spread is the median of the blocks'
@@ -69,9 +70,9 @@ class BandDetector:
                 best[finding.fingerprint] = finding
         return [best[key] for key in sorted(best)]
 
+    @abstractmethod
     def signals(self, view: View) -> Signals:
         """What is judged."""
-        raise NotImplementedError
 
     def _band(self, found: Signals, older: Floats) -> _Band:
         length = older.shape[1] // BLOCKS

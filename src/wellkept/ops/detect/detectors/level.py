@@ -38,8 +38,8 @@ class LevelShift:
     A change for the worse of a series whose size matters by the catalogue is a warning, others are information.
     Abstains with less than three days of history and on what telemetry is blind to.
 
-    Source: the seasonally differenced rise over two hours found 74 of 100 injected steps of half the usual range
-    within 13 minutes, and 61 of 100 ramps of two hours, at an alarm a week.
+    Source: the seasonally differenced rise: what a series did at the same time of earlier days is taken away from what
+    it does now. Figures: ``wellkept eval simulated --part changes``.
     """
 
     name = "level"
