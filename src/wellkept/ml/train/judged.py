@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.metrics import roc_auc
 from wellkept.ml.outcome import MISSING, SLICE
 from wellkept.ml.project import optional_function
-from wellkept.ml.runtime import Matrix, Scorer
+from wellkept.ml.runtime import Matrix, Scorer, Scores
 from wellkept.ml.train.baseline import constant, seasonal
+from wellkept.ml.train.judging.asked import asked
 from wellkept.ml.train.ranking import choices, places, popularity
 from wellkept.ml.train.split import seconds_of
 
@@ -36,12 +37,26 @@ class Rows:
     champion_inputs: Matrix
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was trained: the estimator, its scores of inputs (features first), and a training of it on other rows.
+
+    ``refit`` never searches again for parameters, and returns a function like ``score``.
+    """
+
+    estimator: Any
+    score: Callable[[Matrix], Scores]
+    refit: Callable[[pa.Table], Callable[[Matrix], Scores]]
+
+
 def judged(
-    rows: Rows, challenger: Scorer, champion: Scorer | None, request: Mapping[str, Any]
+    rows: Rows, challenger: Scorer, champion: Scorer | None, request: Mapping[str, Any], fitted: Fitted
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of scores (see :class:`wellkept.ml.outcome.Outcome`) and what goes beside it."""
+    told = {"asked": asked(rows.inputs, fitted.score, request)}
     if request["task"] == "ranking":
-        return _ranked(rows, challenger, champion, request)
+        table, found_beside = _ranked(rows, challenger, champion, request)
+        return table, {**found_beside, **told}
     label, past = (_label(table, request["label"]) for table in (rows.held_out, rows.trained))
     found: dict[str, Any] = {"label": label, "challenger": challenger.score(rows.inputs)}
     if champion is not None:
@@ -63,7 +78,7 @@ def judged(
     names = request["columns"] or request["features"]
     alone = {name: _alone(rows.columns[:, i], label, request["task"], found) for i, name in enumerate(names)}
     own = _own(Path(request["project"]), rows.held_out, label, found["challenger"])
-    return pa.table(found), {"alone": alone, "own": own}
+    return pa.table(found), {"alone": alone, "own": own, **told}
 
 
 def _ranked(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,10 @@ from wellkept.ml.features import FILE, Features, WithFeatures, own_features
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import function_of
 from wellkept.ml.reference import make_reference, write_reference
-from wellkept.ml.runtime import Matrix, Scorer, load_scorer
+from wellkept.ml.runtime import Matrix, Scorer, Scores, estimator_scores, load_scorer
 from wellkept.ml.train.export import export
-from wellkept.ml.train.judged import Rows, judged
-from wellkept.ml.train.split import split
+from wellkept.ml.train.judged import Fitted, Rows, judged
+from wellkept.ml.train.split import seconds_of, split
 
 LATENCY_ROWS = 300
 PARITY_NULL_ROWS = 50
@@ -37,9 +39,10 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     if features is not None:
         made = features.matrix(rows)
         features.check_alone(rows, made)
-    estimator = function_of(project, "train")(with_features(trained, features, inputs, columns))
+    fitted = _fit(request, features, trained)
     may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
-    manifest = export(estimator, _with_nulls(made, may_be_null), inputs, out, columns)
+    manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns)
+    manifest = _dated(manifest, trained, out)
     if columns:
         shutil.copyfile(project / "model.py", out / FILE)
     challenger, _ = own_scorer(out)
@@ -48,7 +51,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         champion, champion_manifest = own_scorer(Path(request["champion"]))
         champion_rows = matrix_of_inputs(held_out, _known(champion_manifest["inputs"], held_out))
     whole = Rows(trained, held_out, rows, made, champion_rows)
-    scores, told = judged(whole, challenger, champion, request)
+    scores, told = judged(whole, challenger, champion, request, fitted)
     pq.write_table(scores, request["scores"])
     write_reference(make_reference(matrix_of_inputs(trained, inputs), inputs, challenger.score(rows)), out)
     return {
@@ -59,6 +62,28 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         "null_shares": {name: float(np.isnan(rows[:, index]).mean()) for index, name in enumerate(inputs)},
         **told,
     }
+
+
+def _fit(request: dict[str, Any], features: Features | None, trained: pa.Table) -> Fitted:
+    """The project's estimator, and the way to train it again on other rows."""
+    train, inputs, columns = function_of(Path(request["project"]), "train"), request["features"], request["columns"]
+
+    def fit(table: pa.Table) -> Any:
+        return train(with_features(table, features, inputs, columns))
+
+    def score_of(estimator: Any) -> Callable[[Matrix], Scores]:
+        return lambda rows: estimator_scores(estimator, rows if features is None else features.matrix(rows))
+
+    estimator = fit(trained)
+    return Fitted(estimator, score_of(estimator), lambda table: score_of(fit(table)))
+
+
+def _dated(manifest: dict[str, Any], trained: pa.Table, out: Path) -> dict[str, Any]:
+    """The manifest with the time of the newest row that was trained on: on older rows the model is no fair rival."""
+    until = float(seconds_of(trained).max()) if "time" in trained.column_names else None
+    dated = {**manifest, "trained_until": until}
+    (out / "manifest.json").write_text(json.dumps(dated, indent=1, sort_keys=True), encoding="utf-8")
+    return dated
 
 
 def own_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:

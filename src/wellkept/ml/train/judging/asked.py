@@ -1,0 +1,61 @@
+"""Rows to ask a served model, and what the estimator says of them in training: held-out ones, nulls, extreme values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from wellkept.ml.runtime import Matrix, Scores
+
+REAL_ROWS, NULL_ROWS = 100, 2
+FARTHER = 1000.0
+"""Extreme values lie so many times beyond what was seen."""
+LARGEST = 1e9
+"""What the export holds as float32 is compared where float32 still tells numbers apart well."""
+
+
+def asked(rows: Matrix, score: Callable[[Matrix], Scores], request: Mapping[str, Any]) -> dict[str, Any]:
+    """``rows`` (lists of numbers, None is null) and ``expected`` (their scores); rows without a finite score are none.
+
+    ``rows`` are held-out inputs, float64[n, inputs].
+    """
+    nullable = [index for index, name in enumerate(request["features"]) if name in request["nullable"]]
+    kinds: list[str] = request.get("kinds") or ["float"] * rows.shape[1]
+    ranking = request["task"] == "ranking"
+    made = np.vstack([_spread(rows, REAL_ROWS), _with_nulls(rows, nullable), _extreme(rows, [] if ranking else kinds)])
+    expected = np.asarray(score(made), dtype=np.float64)
+    kept = np.isfinite(expected)
+    table = [[None if np.isnan(value) else float(value) for value in row] for row in made[kept]]
+    return {"rows": table, "expected": expected[kept].tolist()}
+
+
+def _spread(rows: Matrix, count: int) -> Matrix:
+    found: Matrix = rows[np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int))]
+    return found
+
+
+def _with_nulls(rows: Matrix, nullable: list[int]) -> Matrix:
+    """Some rows with each nullable input missing, and with all of them missing."""
+    found = [np.empty((0, rows.shape[1]))]
+    for missing in [[index] for index in nullable] + ([nullable] if nullable else []):
+        some = _spread(rows, NULL_ROWS).copy()
+        some[:, missing] = np.nan
+        found.append(some)
+    return np.vstack(found)
+
+
+def _extreme(rows: Matrix, kinds: list[str]) -> Matrix:
+    """A row with each number in turn at zero, far above and far below what was seen."""
+    found = [np.empty((0, rows.shape[1]))]
+    for index, kind in enumerate(kinds):
+        values = rows[np.isfinite(rows[:, index]), index]
+        if kind == "bool" or not len(values):
+            continue
+        far = min(LARGEST, FARTHER * max(1.0, float(np.abs(values).max())))
+        for value in (0.0, np.round(far), -np.round(far)):
+            row = rows[:1].copy()
+            row[:, index] = value
+            found.append(row)
+    return np.vstack(found)
