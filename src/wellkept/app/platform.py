@@ -14,8 +14,9 @@ from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
-from wellkept.app.settings import Settings
+from wellkept.app.settings import ENVIRONMENT, Settings
 from wellkept.app.syslog import syslog_server
+from wellkept.app.webhooks import WebhookServer, outbox_of
 from wellkept.kernel.clock import Clock
 from wellkept.ops.ingest.alerts.intake import Alerts
 from wellkept.ops.ingest.base import IngestSettings
@@ -33,8 +34,10 @@ from wellkept.spine.registry import Registry
 from wellkept.spine.runs import Runs
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
+from wellkept.spine.webhooks.secret import Secrets
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
+from wellkept.store.state.webhooks import ReceivedRows
 from wellkept.store.telemetry.telemetry import Telemetry
 
 GATE_EVERY_S = 0.5
@@ -72,6 +75,9 @@ class Platform:
             self.feedback = FeedbackDesk(self.state, self.stream, self.audit, self.clock)
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
+            self.secrets = Secrets(ENVIRONMENT)
+            self.outbox = outbox_of(settings.webhooks, self.state, self.clock, self.secrets, lambda body: body)
+            self.webhooks = WebhookServer(self.outbox, ReceivedRows(self.state))
             room = self.telemetry.engine.space.check
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
             undo.callback(self.ingest.close)
@@ -150,7 +156,7 @@ class Platform:
 
     def _servers(self) -> dict[str, Server]:
         """The doors that have a thread of their own, where the configuration wants them."""
-        servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper}
+        servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper, "webhooks": self.webhooks}
         return {name: server for name, server in servers.items() if server is not None}
 
     def _gate(self) -> Gate:

@@ -33,6 +33,7 @@ from wellkept.api import (
     predictions,
     status,
     stored,
+    webhooks,
 )
 from wellkept.app import doors, reading
 from wellkept.app.children import Child
@@ -133,6 +134,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
+    app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
     reading.install(app, platform)
     if platform.ml is not None:
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))

@@ -23,12 +23,16 @@ from wellkept.ops.ingest.alerts.base import AlertSettings
 from wellkept.ops.ingest.scrape.job import Job
 from wellkept.ops.ingest.scrape.targets import checked
 from wellkept.spine.documents import load_document, read_document
+from wellkept.spine.webhooks.settings import WebhookSettings
 from wellkept.store.telemetry.points.limits import PointLimits
 
 PREFIX = "WELLKEPT_"
 OVERRIDE = " (override)"
 """What a document's reader puts behind a field that was laid over it."""
 CLIENT_VARIABLES = frozenset({"WELLKEPT_URL", "WELLKEPT_TOKEN", "WELLKEPT_TRACE"})
+
+ENVIRONMENT: Mapping[str, str] = os.environ
+"""Variables that the configuration names (the secrets of webhooks), read when they are needed."""
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -181,6 +185,7 @@ class Settings(Part):
     ops: Ops = Ops()
     ml: Ml = Ml()
     gate: GatePolicy = GatePolicy()
+    webhooks: WebhookSettings = WebhookSettings()
     agent: OwnAgent = OwnAgent()
 
 

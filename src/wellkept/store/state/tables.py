@@ -212,4 +212,69 @@ jobs = Table(
     Column("body", JSON, nullable=False),
 )
 
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("endpoint", String(80), nullable=False),
+    Column("event", String(80), nullable=False),
+    Column("type", String(80), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("history", JSON, nullable=False),
+    UniqueConstraint("endpoint", "event"),
+)
+
+webhook_positions = Table(
+    "webhook_positions",
+    metadata,
+    Column("source", String(40), primary_key=True),
+    Column("position", Text, nullable=False),
+)
+
+webhooks_received = Table(
+    "webhooks_received",
+    metadata,
+    Column("door", String(80), primary_key=True),
+    Column("key", String(300), primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("answer", JSON(none_as_null=True)),
+)
+
+external_runs = Table(
+    "external_runs",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("model", String(120), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("report", JSON(none_as_null=True)),
+)
+
+rollouts = Table(
+    "model_rollouts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("model", String(120), nullable=False, index=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("started_at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+rollout_looks = Table(
+    "model_rollout_looks",
+    metadata,
+    Column("rollout", String(40), primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+
 Index("findings_open", findings.c.fingerprint, findings.c.ends_at)
+Index("webhook_deliveries_due", webhook_deliveries.c.state, webhook_deliveries.c.endpoint, webhook_deliveries.c.next_at)

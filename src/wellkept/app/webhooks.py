@@ -1,0 +1,84 @@
+"""Webhooks, wired: one thread that gathers events, and one for each endpoint that sends them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wellkept.kernel.clock import Clock
+from wellkept.spine.webhooks.outbox import Outbox, Seal
+from wellkept.spine.webhooks.secret import Secrets
+from wellkept.spine.webhooks.send import Transport
+from wellkept.spine.webhooks.settings import Endpoint, WebhookSettings
+from wellkept.spine.webhooks.sources import sources
+from wellkept.store.state.state import State
+from wellkept.store.state.webhooks import OutboxRows, ReceivedRows
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+TIDY_EVERY = 3600
+"""Looks between two times of taking out what is old."""
+LAST_WORD_S = 2.0
+
+
+def outbox_of(settings: WebhookSettings, state: State, clock: Clock, secrets: Secrets, seal: Seal) -> Outbox:
+    """The outbox of a configuration."""
+    rows, transport = OutboxRows(state), Transport(settings.networks)
+    return Outbox(rows, settings, sources(state), secrets, transport, clock, seal)
+
+
+class WebhookServer:
+    """Gathers and sends until it is closed. What waits is kept, and goes on at the next start."""
+
+    def __init__(self, outbox: Outbox, received: ReceivedRows, every_s: float = LOOK_EVERY_S) -> None:
+        self._outbox, self._received, self._every_s = outbox, received, every_s
+        self._stopped, self._failures, self._last_error, self._looks = threading.Event(), 0, "", 0
+        works: dict[str, Callable[[], object]] = {"webhooks": self._gather} if outbox.endpoints else {}
+        works |= {f"webhook-{one.name}": self._sending(one) for one in outbox.endpoints}
+        self._threads = [
+            threading.Thread(target=self._turn, args=(work,), name=name, daemon=True) for name, work in works.items()
+        ]
+
+    def start(self) -> None:
+        """Start. Where nobody is told, what happened up to now will not be told to whoever comes later."""
+        if not self._threads:
+            self._outbox.gather()
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Ask every thread to end. One that waits for an answer is left: it sends again at the next start."""
+        self._stopped.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(LAST_WORD_S)
+
+    def status(self) -> dict[str, Any]:
+        """How many deliveries are in which state, and whether the work goes on."""
+        counts: Mapping[str, Mapping[str, int]] = self._outbox.counts()
+        return {"deliveries": counts, "failures": self._failures, "last_error": self._last_error}
+
+    def _gather(self) -> None:
+        self._outbox.gather()
+        self._looks += 1
+        if self._looks % TIDY_EVERY == 1:
+            self._outbox.forget_old()
+
+    def _sending(self, endpoint: Endpoint) -> Callable[[], object]:
+        return lambda: self._outbox.send_due(endpoint)
+
+    def _turn(self, work: Callable[[], object]) -> None:
+        """Work again and again. This is the edge at which a surprise is counted and logged: the thread goes on."""
+        while not self._stopped.is_set():
+            try:
+                work()
+            except Exception as error:
+                self._failures += 1
+                what = str(error) or type(error).__name__
+                if what != self._last_error and not self._stopped.is_set():
+                    log.exception("webhooks: %s failed", threading.current_thread().name)
+                self._last_error = what
+            self._stopped.wait(self._every_s)

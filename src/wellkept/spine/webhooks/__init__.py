@@ -1,0 +1,1 @@
+"""Webhooks: signed events to others' systems, and signed messages from them."""

@@ -1,0 +1,125 @@
+"""One request to one endpoint: a checked address, checked TLS, a limit of time, no redirect and no proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wellkept.kernel.errors import WellkeptError
+from wellkept.spine.webhooks.address import Network, Resolve, checked, resolved
+
+MOST_ANSWER_BYTES = 64 << 10
+"""Of an answer so much is read, and none of it is kept: an endpoint cannot be used to read what others answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request went: ``status`` 0 means that there was no answer, and ``said`` why."""
+
+    status: int
+    said: str
+    retry_after_s: float = 0.0
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class Transport:
+    """Posts bodies."""
+
+    def __init__(self, networks: Sequence[str], resolve: Resolve = resolved) -> None:
+        self._networks: list[Network] = [ipaddress.ip_network(text) for text in networks]
+        self._resolve = resolve
+
+    def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float, ca_file: Path | None = None
+    ) -> Answer:
+        """Send a body and tell how that went; whatever goes wrong is an answer, too."""
+        parts = urlsplit(url)
+        is_plain, host = parts.scheme == "http", parts.hostname or ""
+        port = parts.port or (80 if is_plain else 443)
+        try:
+            addresses = checked(host, port, self._networks, plain=is_plain, resolve=self._resolve)
+            trust = None if is_plain else ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+            connection = _Pinned(host, port, addresses, trust, timeout_s)
+        except (WellkeptError, OSError, ValueError) as error:
+            return Answer(0, _said(error))
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        watch = threading.Timer(timeout_s, connection.cut)
+        watch.start()
+        try:
+            connection.request("POST", path, body, {**headers, "Connection": "close"})
+            answer = connection.getresponse()
+            answer.read(MOST_ANSWER_BYTES)
+            also = "; redirects are not followed" if 300 <= answer.status < 400 else ""
+            wait_s = _seconds(answer.headers.get("Retry-After", ""))
+            return Answer(answer.status, f"answered {answer.status}{also}", wait_s)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Answer(0, f"no whole answer within {timeout_s:g} s" if connection.is_cut else _said(error))
+        finally:
+            watch.cancel()
+            connection.close()
+
+
+class _Pinned(http.client.HTTPConnection):
+    """A connection to addresses that were checked, whatever the name says by then."""
+
+    def __init__(
+        self, host: str, port: int, addresses: Sequence[str], trust: ssl.SSLContext | None, timeout_s: float
+    ) -> None:
+        super().__init__(host, port, timeout=timeout_s)
+        self._addresses, self._trust, self.is_cut = addresses, trust, False
+
+    def connect(self) -> None:
+        plain = self._reached()
+        self.sock = plain
+        if self._trust is not None:
+            self.sock = self._trust.wrap_socket(plain, server_hostname=self.host)
+
+    def cut(self) -> None:
+        """End it from outside, whoever waits for what: an answer that drips must not hold anybody up."""
+        self.is_cut = True
+        sock = self.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _reached(self) -> socket.socket:
+        last: OSError | None = None
+        for address in self._addresses:
+            try:
+                sock = socket.create_connection((address, self.port), self.timeout)
+            except OSError as error:
+                last = error
+                if self.is_cut:
+                    break
+                continue
+            if self.is_cut or str(sock.getpeername()[0]).partition("%")[0] != address.partition("%")[0]:
+                sock.close()
+                raise OSError(f"the connection is not to {address}")
+            return sock
+        assert last is not None
+        raise last
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a Retry-After; its form as a date counts as none."""
+    return min(float(text), 3600.0) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {error.verify_message}"
+    if isinstance(error, WellkeptError):
+        return str(error)
+    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"{type(error).__name__}: {told}"[:300]
