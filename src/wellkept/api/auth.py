@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
 
@@ -19,6 +20,8 @@ OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
 OWN_PROOF = frozenset({"/v2/enqueue"})
 """Doors whose format carries its proof in the body. They look at it themselves, before anything else."""
+OWN_PROOF_BELOW = re.compile(r"/api/v1/hooks/[^/]+")
+"""The same for whole addresses: messages from others' systems, which are signed."""
 SENDERS = ("/v1/", "/v2/", "/api/v1/write", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/", "/prometheus/")
 """Doors for tools of others. Many of those know nothing but a user and a password; the password is the token then."""
 PROGRAMS = ("/api/", *SENDERS)
@@ -52,7 +55,7 @@ class Authentication:
             await _refusal(scope)(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN or path in OWN_PROOF or path.startswith(OPEN_BELOW)
+        return path in OPEN or has_own_proof(path) or path.startswith(OPEN_BELOW)
 
     def _is_known(self, scope: Scope) -> bool:
         headers, path = Headers(scope=scope), scope["path"]
@@ -65,6 +68,11 @@ class Authentication:
     def _is_first_visit(self, scope: Scope) -> bool:
         """Whether the address holds a token; the first page compares it, and shows nothing but a session or /login."""
         return scope["path"] == "/" and "token" in QueryParams(scope.get("query_string", b""))
+
+
+def has_own_proof(path: str) -> bool:
+    """Whether a door looks at its proof itself."""
+    return path in OWN_PROOF or OWN_PROOF_BELOW.fullmatch(path) is not None
 
 
 def is_bearer(headers: Mapping[str, str], token: str) -> bool:

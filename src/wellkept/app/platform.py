@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from wellkept.app.clock import SystemClock
 from wellkept.app.grpc import grpc_server
+from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
@@ -37,7 +38,6 @@ from wellkept.spine.topology import Topology
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
-from wellkept.store.state.webhooks import ReceivedRows
 from wellkept.store.telemetry.telemetry import Telemetry
 
 GATE_EVERY_S = 0.5
@@ -77,7 +77,7 @@ class Platform:
             self.agents = AgentDoor(self.state, self.clock)
             self.secrets = Secrets(ENVIRONMENT)
             self.outbox = outbox_of(settings.webhooks, self.state, self.clock, self.secrets, lambda body: body)
-            self.webhooks = WebhookServer(self.outbox, ReceivedRows(self.state))
+            self.webhooks = WebhookServer(self.outbox)
             room = self.telemetry.engine.space.check
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
             undo.callback(self.ingest.close)
@@ -93,6 +93,7 @@ class Platform:
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
             self.gate = self._gate()
+            self.hooks = door_keeper(self)
             for part in (self.ops, self.ml):
                 if part is not None:
                     part.attach(self.gate)

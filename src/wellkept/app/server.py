@@ -26,6 +26,7 @@ from wellkept.api import (
     detectors,
     errors,
     export,
+    hooks,
     incidents,
     models,
     otlp,
@@ -128,6 +129,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
     app.router.routes.extend(doors.routes(platform, token))
     app.include_router(status.router(platform.topology, platform.status))
+    app.router.routes.extend(hooks.routes(platform.hooks, platform.settings.webhooks.max_body_kib << 10))
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))

@@ -14,7 +14,7 @@ from wellkept.spine.webhooks.send import Transport
 from wellkept.spine.webhooks.settings import Endpoint, WebhookSettings
 from wellkept.spine.webhooks.sources import sources
 from wellkept.store.state.state import State
-from wellkept.store.state.webhooks import OutboxRows, ReceivedRows
+from wellkept.store.state.webhooks import OutboxRows
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ def outbox_of(settings: WebhookSettings, state: State, clock: Clock, secrets: Se
 class WebhookServer:
     """Gathers and sends until it is closed. What waits is kept, and goes on at the next start."""
 
-    def __init__(self, outbox: Outbox, received: ReceivedRows, every_s: float = LOOK_EVERY_S) -> None:
-        self._outbox, self._received, self._every_s = outbox, received, every_s
+    def __init__(self, outbox: Outbox, every_s: float = LOOK_EVERY_S) -> None:
+        self._outbox, self._every_s = outbox, every_s
         self._stopped, self._failures, self._last_error, self._looks = threading.Event(), 0, "", 0
         works: dict[str, Callable[[], object]] = {"webhooks": self._gather} if outbox.endpoints else {}
         works |= {f"webhook-{one.name}": self._sending(one) for one in outbox.endpoints}

@@ -129,12 +129,19 @@ class ReceivedRows:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def claim(self, door: str, key: str, at: datetime) -> bool:
-        """Whether a message is new; from now on it is not."""
+    def claim(self, door: str, key: str, at: datetime, abandoned_before: datetime) -> bool:
+        """Whether a message is new; from now on it is not.
+
+        One that was claimed before ``abandoned_before`` and never answered counts as new: whoever worked on it died.
+        """
+        abandoned = (received.c.door == door) & (received.c.key == key) & received.c.answer.is_(None)
         with self._state.transaction() as connection:
             kind = sqlite if connection.dialect.name == "sqlite" else postgresql
             statement = kind.insert(received).values(door=door, key=key, at=at, answer=None)
-            return bool(connection.execute(statement.on_conflict_do_nothing(index_elements=["door", "key"])).rowcount)
+            if connection.execute(statement.on_conflict_do_nothing(index_elements=["door", "key"])).rowcount:
+                return True
+            again = update(received).where(abandoned, received.c.at < abandoned_before).values(at=at)
+            return bool(connection.execute(again).rowcount)
 
     def answered(self, door: str, key: str, answer: Mapping[str, Any]) -> None:
         """Keep what a message was answered."""
