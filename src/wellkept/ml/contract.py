@@ -31,6 +31,11 @@ class Input(Part):
     type: Literal["float", "int", "bool"] = "float"
     source: Annotated[str, Field(pattern=r"^(request|service:.+)$")] = "request"
     nullable: bool = False
+    at_least: float | None = None
+    at_most: float | None = None
+    """The range of values that a request may have."""
+    default: float | None = None
+    """What is taken where the service that produces it does not answer in time."""
 
 
 class Output(Part):
