@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MLFLOW := .venv-mlflow
 STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench docs lock format clean
+.PHONY: help setup mlflow demo up test check bench docs lock format clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,6 +22,14 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+mlflow: $(MLFLOW)/.installed  ## Make .venv-mlflow, the environment of the MLflow extra.
+
+$(MLFLOW)/.installed: requirements-mlflow.lock
+	@test -x $(MLFLOW)/bin/python || $(PYTHON) -m venv $(MLFLOW)
+	@echo "installing the locked packages into $(MLFLOW) (once; a minute)" >&2
+	@$(MLFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mlflow.lock
+	@touch $@
 
 demo: setup  ## See both loops at work on real processes (under 5 minutes).
 	@$(BIN)/wellkept demo $(ARGS)
@@ -48,9 +57,10 @@ docs: setup  ## Write the generated parts of the docs anew.
 
 lock: setup  ## Pin the newest versions that fit pyproject.toml.
 	@$(BIN)/python tools/lock.py
+	@$(BIN)/python tools/lock_mlflow.py
 
 format: setup  ## Format the code.
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 clean:  ## Remove what the targets made.
-	@rm -rf $(VENV) .wellkept .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(MLFLOW) .wellkept .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -25,7 +25,15 @@ STEADY_S = 30.0
 class Child:
     """One process, started again when it ends by itself, with growing pauses."""
 
-    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], output: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: Path,
+        program: str = sys.executable,
+    ) -> None:
+        self._program = program
         self.name, self._arguments, self._environment, self._output = name, arguments, environment, output
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped, self._lock = threading.Event(), threading.Lock()
@@ -75,7 +83,7 @@ class Child:
                 return "was stopped"
             with self._output.open("ab") as output:
                 self._process = subprocess.Popen(
-                    [sys.executable, *self._arguments],
+                    [self._program, *self._arguments],
                     env=dict(self._environment),
                     stdin=subprocess.DEVNULL,
                     stdout=output,

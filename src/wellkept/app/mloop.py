@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.schedule import Job, Loop
+import psutil
+
+from wellkept.app.mlflow import mlflow_extra
+from wellkept.app.pipeline import Pipeline
 from wellkept.app.training import TrainingRuns
 from wellkept.kernel.plan import Plan
 from wellkept.ml.data.stage import Snapshots
@@ -57,6 +61,7 @@ class ModelLoop:
         """The actions of this loop."""
         platform = self._platform
         return [
+        self.mlflow = mlflow_extra(platform, platform.settings.data.resolve() / "logs")
             PromoteModel(platform.registry, platform.stream, platform.clock),
             RetrainModel(platform.registry, self.training),
         ]
@@ -64,11 +69,14 @@ class ModelLoop:
     def attach(self, gate: Gate) -> None:
         platform = self._platform
         self.promotions.gate = gate
+            *(self.mlflow.handlers() if self.mlflow is not None else ()),
         self._retrain = RetrainRunner(
             platform.registry,
             self._releases,
             platform.stream,
             platform.topology,
+        if self.mlflow is not None:
+            self.mlflow.attach(gate)
             platform.telemetry.serving,
             gate,
             platform.audit,

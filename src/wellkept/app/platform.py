@@ -128,7 +128,7 @@ class Platform:
         self.state.close()
 
     def world(self, key: str) -> str:
-        """One fact about the present world, for the gate: ``incident:<id>`` or ``alias:<model>@<alias>``."""
+        """One fact for the gate: ``incident:<id>``, ``alias:<model>@<alias>``, or ``mlflow:`` and one of its registry."""
         kind, _, name = key.partition(":")
         if kind == "incident":
             incident = self.stream.incident(name)
@@ -136,6 +136,8 @@ class Platform:
         if kind == "alias":
             model, _, alias = name.partition("@")
             return self.registry.aliases(model).get(alias, "")
+        if kind == "mlflow" and self.ml is not None and self.ml.mlflow is not None:
+            return self.ml.mlflow.desk.fact(name)
         return ""
 
     def status(self) -> dict[str, Any]:
@@ -158,7 +160,8 @@ class Platform:
     def _servers(self) -> dict[str, Server]:
         """The doors that have a thread of their own, where the configuration wants them."""
         servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper, "webhooks": self.webhooks}
-        return {name: server for name, server in servers.items() if server is not None}
+        mlflow = self.ml.mlflow if self.ml is not None else None
+        return {name: server for name, server in {**servers, "mlflow": mlflow}.items() if server is not None}
 
     def _gate(self) -> Gate:
         handlers: dict[str, ActionHandler] = {}

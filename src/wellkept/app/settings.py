@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from wellkept.app.detectors import checked as checked_detectors
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
@@ -155,6 +155,46 @@ class Ml(Part):
     train_timeout_s: Seconds = 3600
     """A training process that takes longer is ended."""
 
+    train_memory_mb: Annotated[int, Field(ge=0)] = 0
+    """Resident memory, in MiB, that a training may take; 0 is for three quarters of the machine's."""
+    train_threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of a training; 0 is for as many as the machine has cores."""
+    train_at_a_time: Annotated[int, Field(ge=1)] = 2
+    """Further trainings wait."""
+    executor: ExecutorSettings = ExecutorSettings()
+
+
+def _unquoted_off(value: Any) -> Any:
+    """YAML reads a bare ``off`` as false."""
+    return "off" if value is False else value
+
+
+class Mlflow(Part):
+    """The MLflow extra: a tracking server behind our authentication and gate, for those who speak MLflow."""
+
+    mode: Annotated[Literal["off", "managed", "url"], BeforeValidator(_unquoted_off)] = "off"
+    """``managed``: a server of our own, started beside the platform. ``url``: the team's."""
+    python: Path = Path(".venv-mlflow/bin/python")
+    """An interpreter that has MLflow, for ``managed``; ``make mlflow`` makes this one."""
+    url: str = ""
+    """Where the team's server is, for ``url``."""
+    user: str = ""
+    """Whom the team's server knows us as; empty where the secret is a token."""
+    secret_file: Path | None = None
+    """The file of the password or token for the team's server."""
+    host: str = "127.0.0.1"
+    allow_remote: bool = False
+    """Has to be true where ``host`` is not loopback."""
+    port: Port = 7462
+    """What clients set MLFLOW_TRACKING_URI to. 0 takes any free one."""
+    hosts: tuple[str, ...] = ()
+    """More names under which clients reach this door."""
+    guarded: tuple[str, ...] = ("champion", "challenger", "shadow", "production")
+    """Aliases that move only through the gate."""
+    max_artifact_gib: Annotated[float, Field(gt=0)] = 16.0
+    """The largest file that a client may log."""
+    poll_every_s: Seconds = 30
+    """How often its registry is looked at for new versions."""
 
 class GatePolicy(Part):
     """What may happen without a person. High risk never does."""
@@ -185,6 +225,7 @@ class Settings(Part):
     ops: Ops = Ops()
     ml: Ml = Ml()
     gate: GatePolicy = GatePolicy()
+    mlflow: Mlflow = Mlflow()
     webhooks: WebhookSettings = WebhookSettings()
     agent: OwnAgent = OwnAgent()
 

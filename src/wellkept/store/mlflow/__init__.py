@@ -1,0 +1,1 @@
+"""The optional bridge to an MLflow server."""
