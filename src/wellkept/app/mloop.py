@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wellkept.app.schedule import Job, Loop
 import psutil
 
 from wellkept.app.mlflow import mlflow_extra
 from wellkept.app.pipeline import Pipeline
+from wellkept.app.rollouts import RolloutLoop
+from wellkept.app.schedule import Job, Loop
+from wellkept.app.secrets import mask_key_of
 from wellkept.app.training import TrainingRuns
 from wellkept.kernel.plan import Plan
+from wellkept.ml.data.base import Reach
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
+from wellkept.ml.oversight import Limits
 from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.stage import RetrainRunner
@@ -21,11 +26,14 @@ from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
-from wellkept.spine.plugins import load
+from wellkept.spine.plugins import load, load_one
 from wellkept.spine.registry import CHAMPION, ModelVersion
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
+
+MEMORY_SHARE = 0.75
+"""Of the machine's memory, what a training may take where the configuration does not say."""
 
 
 class ModelLoop:
@@ -38,13 +46,14 @@ class ModelLoop:
             platform.stream,
             platform.audit,
             platform.artifacts,
-            Snapshots(platform.artifacts, platform.telemetry.predictions),
+            pipeline_of(platform),
             platform.settings.data.resolve() / "training",
             platform.clock,
-            self._settings.train_timeout_s,
+            self._settings.train_at_a_time,
         )
         self._releases = Releases(platform.registry, platform.artifacts)
-        self.promotions = Promotions(platform, self._releases)
+        self.rollouts = RolloutLoop(platform, self._releases)
+        self.promotions = Promotions(platform, self._releases, self.rollouts)
         self.usecases = ModelUseCases(
             platform.registry, platform.stream, self.training, self.promotions, platform.telemetry.serving
         )
@@ -56,27 +65,29 @@ class ModelLoop:
             [monitor() for monitor in load("monitor").values()],
         )
         self._retrain: RetrainRunner | None = None
+        self.mlflow = mlflow_extra(platform, platform.settings.data.resolve() / "logs")
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""
         platform = self._platform
         return [
-        self.mlflow = mlflow_extra(platform, platform.settings.data.resolve() / "logs")
             PromoteModel(platform.registry, platform.stream, platform.clock),
             RetrainModel(platform.registry, self.training),
+            *self.rollouts.handlers(),
+            *(self.mlflow.handlers() if self.mlflow is not None else ()),
         ]
 
     def attach(self, gate: Gate) -> None:
         platform = self._platform
         self.promotions.gate = gate
-            *(self.mlflow.handlers() if self.mlflow is not None else ()),
+        self.rollouts.attach(gate, self.promotions.directly)
+        if self.mlflow is not None:
+            self.mlflow.attach(gate)
         self._retrain = RetrainRunner(
             platform.registry,
             self._releases,
             platform.stream,
             platform.topology,
-        if self.mlflow is not None:
-            self.mlflow.attach(gate)
             platform.telemetry.serving,
             gate,
             platform.audit,
@@ -84,14 +95,29 @@ class ModelLoop:
         )
 
     def loops(self) -> list[Loop]:
-        """One loop: what watching found is triaged within the same turn."""
+        """What watching found is triaged within the same turn; rollouts are judged in a loop of their own."""
         assert self._retrain is not None
         retrain, clock = self._retrain, self._platform.clock
         jobs = [
             Job("watch", lambda: self._watch.tick(clock.now())),
             Job("retrain", lambda: retrain.tick(clock.now())),
         ]
-        return [Loop("ml", self._settings.watch_every_s, jobs)]
+        return [Loop("ml", self._settings.watch_every_s, jobs), self.rollouts.loop()]
+
+    def close(self) -> None:
+        """Let go of who waits for the end of a rollout."""
+        self.rollouts.close()
+
+
+def pipeline_of(platform: Platform) -> Pipeline:
+    """The pipeline of trainings, with the limits and the executors that the configuration wants."""
+    chosen = platform.settings.ml
+    memory_mb = chosen.train_memory_mb or round(MEMORY_SHARE * psutil.virtual_memory().total / (1 << 20))
+    limits = Limits(chosen.train_timeout_s, memory_mb, chosen.train_threads or os.cpu_count() or 1)
+    kinds = dict.fromkeys((chosen.executor.kind, "local"))
+    executors = {kind: load_one("executor", kind)(chosen.executor) for kind in kinds}
+    snapshots = Snapshots(platform.artifacts, platform.telemetry.predictions, _reach(platform))
+    return Pipeline(platform.registry, platform.artifacts, snapshots, executors, limits)
 
 
 class Promotions:
@@ -99,19 +125,33 @@ class Promotions:
 
     gate: Gate
 
-    def __init__(self, platform: Platform, releases: Releases) -> None:
+    def __init__(self, platform: Platform, releases: Releases, rollouts: RolloutLoop) -> None:
         self._registry, self._clock, self._releases = platform.registry, platform.clock, releases
+        self._rollouts = rollouts
 
     def promote(self, version: ModelVersion, by: str, why: str) -> Plan:
+        """By the rollout that the version's contract wants, or at once."""
+        return self._rollouts.proposed(version, by, why) or self.directly(version, by, why)
+
+    def directly(self, version: ModelVersion, by: str, why: str) -> Plan:
+        """In front at once."""
         champion = self._registry.alias(version.model, CHAMPION)
         return self._proposed(promotion_plan(version, champion, self._clock.now(), by, why))
 
     def rollback(self, model: str, by: str, why: str) -> Plan:
+        """A rollout that is under way is stopped at once; the version before comes back when that is approved."""
+        self._rollouts.stopped(model, by, why or "rolled back")
         return self._proposed(rollback_plan(self._registry, model, self._clock.now(), by, why))
 
     def deployments(self) -> list[dict[str, Any]]:
-        return deployments(self._registry, self._releases.contract_text)
+        return deployments(self._registry, self._releases.contract_text, self._rollouts.rollouts.live())
 
     def _proposed(self, plan: Plan) -> Plan:
         self.gate.propose(plan)
         return plan
+
+
+def _reach(platform: Platform) -> Reach:
+    """What the sources of training data may reach."""
+    data = platform.settings.data.resolve()
+    return Reach(platform.settings.ml.data, data, mask_key_of(data))

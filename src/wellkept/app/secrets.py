@@ -1,9 +1,10 @@
-"""The token: made once, kept in a file that only its owner can read."""
+"""The token, and the key of masks: made once, kept in files that only their owner can read."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -12,18 +13,27 @@ def token_of(data: Path) -> str:
 
     A file without a token (a crash left it so) counts as none: an empty token would let everybody in.
     """
-    path = data / "token"
+    return _made_once(data / "token", lambda: secrets.token_urlsafe(24))
+
+
+def mask_key_of(data: Path) -> Path:
+    """The file with the key by which this installation hashes personal data; made on first use, as the token is."""
+    _made_once(data / "mask.key", lambda: secrets.token_hex(32))
+    return data / "mask.key"
+
+
+def _made_once(path: Path, make: Callable[[], str]) -> str:
     known = path.read_text(encoding="ascii").strip() if path.is_file() else ""
     if known:
         return known
-    data.mkdir(parents=True, exist_ok=True)
-    token = secrets.token_urlsafe(24)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = make()
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token + "\n")
+        file.write(made + "\n")
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-    return token
+    return made

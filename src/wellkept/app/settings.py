@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from wellkept.app.detectors import checked as checked_detectors
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
+from wellkept.ml.data.base import DataSettings
+from wellkept.ml.train.executors.base import ExecutorSettings
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.diagnose.base import DiagnoseSettings
@@ -152,9 +154,11 @@ class Ml(Part):
     """Where the model server answers, on loopback."""
     watch_every_s: Seconds = 30
     """How often every live model is looked at."""
+    rollout_every_s: Seconds = 5
+    """How often a rollout is judged."""
     train_timeout_s: Seconds = 3600
     """A training process that takes longer is ended."""
-
+    data: DataSettings = DataSettings()
     train_memory_mb: Annotated[int, Field(ge=0)] = 0
     """Resident memory, in MiB, that a training may take; 0 is for three quarters of the machine's."""
     train_threads: Annotated[int, Field(ge=0)] = 0
@@ -196,6 +200,7 @@ class Mlflow(Part):
     poll_every_s: Seconds = 30
     """How often its registry is looked at for new versions."""
 
+
 class GatePolicy(Part):
     """What may happen without a person. High risk never does."""
 
@@ -224,8 +229,8 @@ class Settings(Part):
     retention: Retention = Retention()
     ops: Ops = Ops()
     ml: Ml = Ml()
-    gate: GatePolicy = GatePolicy()
     mlflow: Mlflow = Mlflow()
+    gate: GatePolicy = GatePolicy()
     webhooks: WebhookSettings = WebhookSettings()
     agent: OwnAgent = OwnAgent()
 

@@ -10,10 +10,14 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from wellkept.kernel.errors import NotFoundError
-from wellkept.ml.gates import Gate
+from wellkept.ml.dataspec import Data, unmaskable
+from wellkept.ml.gates import Gate, check_fit
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.part import Part
+from wellkept.ml.rollout import Rollout
+from wellkept.ml.runner import Runner
 from wellkept.ml.tasks import Metric, belongs, is_own, metrics_of
+from wellkept.ml.trainspec import Train
 from wellkept.spine.documents import load_document, read_document
 
 RESERVED = frozenset({"id", "time", "version", "score", "label"})
@@ -112,18 +116,12 @@ class Monitors(Part):
     performance: PerformanceMonitor = PerformanceMonitor()
 
 
-class Retrain(Part):
+class Retrain(Runner):
     """When and on what a retrain is proposed."""
 
     min_rows: Annotated[int, Field(ge=50)] = 1000
     window_s: Seconds = 7 * 86_400
     cooldown_s: Annotated[float, Field(ge=0)] = 86_400
-
-
-class Data(Part):
-    """Where history lies that the platform does not have: a Parquet file, relative to the project."""
-
-    history: str | None = None
 
 
 class ModelContract(Part):
@@ -139,6 +137,8 @@ class ModelContract(Part):
     """What ``features`` of model.py makes of the inputs; empty where the model takes the inputs as they are."""
     slices: tuple[Column, ...] = ()
     """Columns of the training data by which the quality is looked at apart."""
+    group_by: Column | None = None
+    """A column whose values (a customer, a patient) are never on both sides, that of training and the held-out one."""
     forecast: Forecast | None = None
     ranking: Ranking | None = None
     output: Output = Output()
@@ -147,6 +147,8 @@ class ModelContract(Part):
     gates: tuple[Gate, ...] = ()
     monitors: Monitors = Monitors()
     retrain: Retrain = Retrain()
+    rollout: Rollout = Rollout()
+    train: Train = Train()
     data: Data = Data()
 
     @field_validator("inputs")
@@ -174,20 +176,42 @@ class ModelContract(Part):
             raise ValueError(f"primary must be a metric that the platform knows, got {metrics.primary!r}")
         return metrics
 
+    @field_validator("train")
+    @classmethod
+    def _search_fits(cls, train: Train, info: ValidationInfo) -> Train:
+        search = train.search
+        if search is not None and search.metric is not None:
+            _check_fit([search.metric], info)
+            if is_own(search.metric):
+                raise ValueError(f"search.metric must be one that the platform knows, got {search.metric!r}")
+        if search is not None and search.folds > 1 and info.data.get("task") == "ranking":
+            raise ValueError(f"search.folds of a ranking must be 1, got {search.folds}")
+        return train
+
     @field_validator("gates")
     @classmethod
     def _gates_fit(cls, gates: tuple[Gate, ...], info: ValidationInfo) -> tuple[Gate, ...]:
         _check_fit([name for gate in gates for name in gate.metrics], info)
-        slices = info.data.get("slices", ())
-        odd = [gate.slice for gate in gates if gate.slice is not None and gate.slice not in slices]
-        if odd:
-            raise ValueError(f"a gate's slice must be one of slices, got {odd[0]!r}")
+        known = info.data
+        if {"task", "inputs", "slices", "output"} <= known.keys():
+            names = [entry.name for entry in known["inputs"]]
+            for gate in gates:
+                check_fit(gate, known["task"], names, known["slices"], known["output"].threshold)
         return gates
 
     @model_validator(mode="after")
     def _parts_fit(self) -> ModelContract:
         if self.label.name in self.features:
             raise ValueError(f"label.name must not be an input, got {self.label.name!r}")
+        broken = unmaskable(self.data.masks, (*self.features, self.label.name, "time"), self.carried)
+        if broken:
+            raise ValueError(broken)
+        return self
+
+    @model_validator(mode="after")
+    def _groups_can_be_kept_apart(self) -> ModelContract:
+        if self.group_by is not None and self.needs_time:
+            raise ValueError(f"group_by has no meaning for a {self.task}, got {self.group_by!r}")
         return self
 
     @model_validator(mode="after")
@@ -217,7 +241,13 @@ class ModelContract(Part):
     def carried(self) -> tuple[str, ...]:
         """Columns that the data must have beside inputs and label."""
         task = [self.forecast.item] if self.forecast else []
-        return tuple(dict.fromkeys([*task, *self.slices]))
+        own = [self.group_by] if self.group_by else []
+        return tuple(dict.fromkeys([*task, *own, *self.looked_at_apart]))
+
+    @property
+    def looked_at_apart(self) -> tuple[str, ...]:
+        """The columns of slices and of groups that must be treated alike."""
+        return tuple(dict.fromkeys([*self.slices, *(column for gate in self.gates for column in gate.groups)]))
 
     @property
     def live_metric(self) -> str:

@@ -8,12 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
+
+
+class SourceRows(Protocol):
+    """Reads the sources that the contract names, over the window."""
+
+    def source(self, name: str) -> pa.Table: ...
+
+    def joined(self) -> pa.Table: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,23 @@ class Window:
     excluded: tuple[tuple[datetime, datetime], ...]
     history: Path | None
     logged: Path
+    data: SourceRows | None = None
+
+    def source(self, name: str) -> pa.Table:
+        """Rows of a source that the contract names (``data.sources``), in the span, as they were known at its end.
+
+        Raises:
+            InputError: there is no such source, or it cannot be read.
+        """
+        return self._rows().source(name)
+
+    def joined(self) -> pa.Table:
+        """The rows of ``data.entity``, each with what was known of it at its moment, and with its label.
+
+        Raises:
+            InputError: the contract names no entity, or a source cannot be read.
+        """
+        return self._rows().joined()
 
     def predictions(self) -> pa.Table:
         """Logged predictions of the span, excluded intervals left out already.
@@ -32,6 +57,11 @@ class Window:
         Columns: id, time, version, score, label (null while unknown), and one float64 column a feature.
         """
         return pq.read_table(self.logged)
+
+    def _rows(self) -> SourceRows:
+        if self.data is None:
+            raise InputError("window", "has sources only where the contract names some (data.sources)")
+        return self.data
 
 
 def function_of(project: Path, name: str) -> Callable[..., Any]:

@@ -45,11 +45,22 @@ TABLE: dict[str, dict[str, str]] = {
         "restart_service": "wellkept.ops.remediate.actions.restart_service:RestartService",
         "run_command": "wellkept.ops.remediate.actions.run_command:RunCommand",
     },
+    "executor": {
+        "local": "wellkept.ml.train.executors.local:Local",
+        "ray": "wellkept.ml.train.executors.ray:Ray",
+    },
     "monitor": {
         "drift": "wellkept.ml.watch.monitors.drift:Drift",
         "nulls": "wellkept.ml.watch.monitors.nulls:Nulls",
         "performance": "wellkept.ml.watch.monitors.performance:Performance",
         "silence": "wellkept.ml.watch.monitors.silence:Silence",
+    },
+    "connector": {
+        "parquet": "wellkept.ml.data.connectors.parquet:ParquetFiles",
+        "csv": "wellkept.ml.data.connectors.csv:CsvFiles",
+        "sql": "wellkept.ml.data.connectors.sql:SqlQuery",
+        "adbc": "wellkept.ml.data.connectors.adbc:AdbcQuery",
+        "telemetry": "wellkept.ml.data.connectors.telemetry:TelemetrySeries",
     },
 }
 
@@ -57,6 +68,11 @@ TABLE: dict[str, dict[str, str]] = {
 def load(kind: str) -> dict[str, Any]:
     """The implementations of a kind, by name: classes, in the table's order."""
     return {name: _attribute(place) for name, place in TABLE[kind].items()}
+
+
+def load_one(kind: str, name: str) -> Any:
+    """One implementation of a kind; nothing else of it is imported."""
+    return _attribute(TABLE[kind][name])
 
 
 def _attribute(place: str) -> Any:

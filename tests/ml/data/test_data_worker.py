@@ -10,9 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.ml.workshop import NOON, logged
+from tests.ml.workshop import CONTRACT, NOON, logged
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.contract import parse_contract
+from wellkept.ml.data.base import Reach
+from wellkept.ml.data.reader import asked_of
 from wellkept.ml.data.stage import flat, without
 from wellkept.ml.data.worker import work
 from wellkept.ml.project import function_of
@@ -29,24 +32,29 @@ def loaded(folder: Path, body: str, *, excluded: Any = (), task: str = "binary_c
     )
     folder.joinpath("model.py").write_text(code, encoding="utf-8")
     pq.write_table(flat(logged([]), ["amount"]), folder / "logged.parquet")
+    folder.joinpath("mask.key").write_text("a key of this very test", encoding="utf-8")
+    contract = parse_contract(CONTRACT.replace("amount}, {name: risk", "amount"))
     request = {
-        "project": str(folder),
-        "start": (NOON - HOUR).isoformat(),
-        "end": NOON.isoformat(),
+        **asked_of(folder, contract, (NOON - HOUR, NOON), Reach()),
         "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
         "history": str(folder / "history.parquet"),
         "logged": str(folder / "logged.parquet"),
         "features": ["amount"],
-        "label": "label",
+        "model": "fraud",
+        "contract": "sha256:0",
+        "code": "sha256:0",
         "task": task,
         "carried": [],
         "needs_time": False,
         "has_ids": False,
+        "mask_key": str(folder / "mask.key"),
         "out": str(folder / "out.parquet"),
+        "manifest": str(folder / "manifest"),
     }
     result = work(request)
     table = pq.read_table(folder / "out.parquet")
-    assert result == {"rows": table.num_rows}
+    assert result["rows"] == table.num_rows
+    assert result["report"]["passed"]
     return table
 
 

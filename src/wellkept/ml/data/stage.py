@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,10 @@ import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.stage import Message, Stage
-from wellkept.ml.contract import ModelContract
+from wellkept.ml.contract import ModelContract, digest_of
+from wellkept.ml.data.base import Reach
+from wellkept.ml.data.datacontract import DataContractError
+from wellkept.ml.data.reader import asked_of
 from wellkept.ml.process import run_worker
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -37,7 +41,7 @@ class PredictionLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Training data as it was: its digest, the file, and the query that made it."""
+    """Training data as it was: its digest, the file, the query that made it, and its manifest's digest."""
 
     digest: str
     path: Path
@@ -45,13 +49,21 @@ class Snapshot:
     start: datetime
     end: datetime
     excluded: tuple[Interval, ...]
+    manifest: str
+    report: Mapping[str, Any]
+    """What its contract (``data.checks``) said of it."""
+
+    @property
+    def lineage(self) -> dict[str, str]:
+        """What a version that comes of it says about it."""
+        return {"snapshot": self.digest, "manifest": self.manifest}
 
 
 class Snapshots:
-    """Takes snapshots."""
+    """Takes snapshots. ``reach`` is what the projects' sources may reach."""
 
-    def __init__(self, artifacts: Artifacts, predictions: PredictionLog) -> None:
-        self._artifacts, self._predictions = artifacts, predictions
+    def __init__(self, artifacts: Artifacts, predictions: PredictionLog, reach: Reach | None = None) -> None:
+        self._artifacts, self._predictions, self._reach = artifacts, predictions, reach or Reach()
 
     def take(
         self,
@@ -62,36 +74,48 @@ class Snapshots:
         folder: Path,
         timeout_s: float,
     ) -> Snapshot:
-        """Run the project's ``load`` over a span.
+        """Run the project's ``load`` over a span; without one, join the sources that its contract names.
 
         Raises:
-            TrainingError: the project's code failed.
-            InputError: it returned no rows.
+            TrainingError: the project's code failed, or a source could not be read.
+            InputError: there were no rows.
+            DataContractError: they break the contract; nothing is kept of them.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        logged, out = folder / "predictions.parquet", folder / "snapshot.parquet"
+        logged, out, manifest = (folder / name for name in ("predictions.parquet", "snapshot.parquet", "manifest"))
         rows = self._predictions.window(contract.name, *span)
         pq.write_table(flat(without(rows, excluded), contract.features), logged)
         request = {
-            "project": str(project.resolve()),
-            "start": span[0].isoformat(),
-            "end": span[1].isoformat(),
+            **asked_of(project, contract, span, self._reach),
             "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
             "history": str((project / contract.data.history).resolve()) if contract.data.history else None,
             "logged": str(logged),
+            "model": contract.name,
+            "contract": digest_of((project / "model.yaml").read_bytes()),
+            "code": digest_of((project / "model.py").read_bytes()),
             "features": list(contract.features),
-            "label": contract.label.name,
             "task": contract.task,
             "carried": list(contract.carried),
             "needs_time": contract.needs_time,
             "has_ids": contract.ranking is not None,
+            "mask_key": str(self._reach.mask_key or _passing_key(folder)),
             "out": str(out),
+            "manifest": str(manifest),
         }
         result = run_worker("wellkept.ml.data.worker", request, folder, timeout_s)
         if not result["rows"]:
             raise InputError(f"model {contract.name}", "load(window) returned no rows for the window")
-        digest = self._artifacts.put_bytes(out.read_bytes())
-        return Snapshot(digest, out, result["rows"], *span, tuple(excluded))
+        if not result["report"]["passed"]:
+            raise DataContractError(contract.name, result["report"])
+        digest, told = self._artifacts.put_bytes(out.read_bytes()), self._artifacts.put_bytes(manifest.read_bytes())
+        return Snapshot(digest, out, result["rows"], *span, tuple(excluded), told, result["report"])
+
+
+def _passing_key(folder: Path) -> Path:
+    """A key for a run whose snapshot nobody keeps."""
+    file = folder / "mask.key"
+    file.write_bytes(secrets.token_hex(32).encode())
+    return file
 
 
 def without(rows: pa.Table, excluded: Sequence[Interval]) -> pa.Table:

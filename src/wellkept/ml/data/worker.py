@@ -9,29 +9,34 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.data.datacontract import data_report
+from wellkept.ml.data.manifest import as_bytes, manifest, write_rows
+from wellkept.ml.data.masks import masked, read_key
+from wellkept.ml.data.reader import reader_of
 from wellkept.ml.data.stage import without
 from wellkept.ml.process import serve_request
-from wellkept.ml.project import Window, as_table, function_of
+from wellkept.ml.project import Window, as_table, function_of, optional_function
 
 LARGEST = 2.0**53
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
-    """Load the window, leave out what must be, check every column of the contract, write Parquet.
+    """Load the window, leave out what must be, check every column of the contract, mask, write Parquet.
 
     Rows of the excluded intervals are left out here too, wherever the project took them from.
     """
+    project, reader = Path(request["project"]), reader_of(request)
     window = Window(
         start=datetime.fromisoformat(request["start"]),
         end=datetime.fromisoformat(request["end"]),
         excluded=tuple((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in request["excluded"]),
         history=Path(request["history"]) if request["history"] else None,
         logged=Path(request["logged"]),
+        data=reader if request["data"]["sources"] else None,
     )
-    table = as_table(function_of(Path(request["project"]), "load")(window))
+    table = _loaded(project, window, has_entity=request["data"]["entity"] is not None)
     for column in (*request["features"], request["label"]):
         if column not in table.column_names:
             raise InputError("load(window)", "must return a frame with every input and the label; missing", column)
@@ -47,8 +52,22 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     for name in request["features"] if request["has_ids"] else ():
         _check_whole(name, table[name])
     _check_label(request["label"], table[request["label"]], request["task"])
-    pq.write_table(table, request["out"], compression="zstd")
-    return {"rows": table.num_rows}
+    report = data_report(table, request)
+    if not report["passed"]:
+        return {"rows": table.num_rows, "report": report}
+    table = masked(table, request["data"]["masks"], read_key(Path(request["mask_key"])))
+    digest = write_rows(table, Path(request["out"]))
+    told = manifest(request, table, digest, {**reader.told, "checks": report})
+    Path(request["manifest"]).write_bytes(as_bytes(told))
+    return {"rows": table.num_rows, "report": report}
+
+
+def _loaded(project: Path, window: Window, *, has_entity: bool) -> pa.Table:
+    """What the project's ``load`` returns; where the contract says all about the data, a project needs none."""
+    if has_entity:
+        load = optional_function(project / "model.py", "load")
+        return window.joined() if load is None else as_table(load(window))
+    return as_table(function_of(project, "load")(window))
 
 
 def _with_time(table: pa.Table) -> pa.Table:
