@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.ml.contract import ModelContract, read_project
+from wellkept.ml.data.base import Reach
+from wellkept.ml.data.reader import asked_of, reader_of
 from wellkept.ml.data.stage import flat
 from wellkept.ml.features import Features
-from wellkept.ml.project import Window, as_table, function_of
+from wellkept.ml.project import Window, function_of, loaded
 from wellkept.ml.runtime import Scores, estimator_scores
-from wellkept.ml.train.worker import matrix_of_inputs, with_features
+from wellkept.ml.train.fitting import matrix_of_inputs, takes_parameters, with_features
 from wellkept.ml.trial import NoAnswers, Report, try_project
 
 SAMPLE = 20_000
@@ -38,15 +40,18 @@ class Model:
         self.contract, _ = read_project(self.folder)
 
     def load(self, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
-        """What the project's ``load`` returns for a span (the last retraining window), without logged predictions."""
+        """What the project's ``load`` returns for a span (the last retraining window), or the joined sources where it has
+        none; without logged predictions. Nothing is masked: the rows stay in this process.
+        """
         end = end or datetime.now(UTC)
         start = start or end - timedelta(seconds=self.contract.retrain.window_s)
         history = self.contract.data.history
         with tempfile.TemporaryDirectory() as folder, _project():
             logged = Path(folder) / "predictions.parquet"
             pq.write_table(flat(NoAnswers().window(self.contract.name, start, end), self.contract.features), logged)
-            window = Window(start, end, (), (self.folder / history).resolve() if history else None, logged)
-            return as_table(function_of(self.folder, "load")(window))
+            reader = reader_of(asked_of(self.folder, self.contract, (start, end), Reach()))
+            window = Window(start, end, (), (self.folder / history).resolve() if history else None, logged, reader)
+            return loaded(self.folder, window, has_entity=self.contract.data.entity is not None)
 
     def train(self, frame: pa.Table) -> TrainedModel:
         """What the project's ``train`` makes of all these rows; nothing is held out."""
@@ -54,7 +59,9 @@ class Model:
         with _project():
             features = self._features()
             rows = with_features(frame, features, list(contract.features), list(contract.columns))
-            return TrainedModel(contract, function_of(self.folder, "train")(rows), features)
+            train, parameters = function_of(self.folder, "train"), dict(contract.train.parameters)
+            estimator = train(rows, parameters) if takes_parameters(train) else train(rows)
+            return TrainedModel(contract, estimator, features)
 
     def check(self, rows: int = SAMPLE, now: datetime | None = None) -> Report:
         """Everything that ``wellkept models check`` does."""

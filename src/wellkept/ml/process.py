@@ -1,7 +1,11 @@
 """Work in a process of its own: a team's code never runs in the server.
 
-A worker module is started with a request file and a result file. It has its own process group, a time limit, a lower
-priority, and it ends when the process that started it ends.
+A worker module is started with a request file and a result file. It has its own process group, limits of time, memory
+and threads, a lower priority, and it ends when the process that started it ends.
+
+Memory is watched, not reserved: a limit on the address space (``RLIMIT_AS``) or on private mappings (``RLIMIT_DATA``)
+counts what a library maps and never touches, and a cgroup needs rights that a platform on somebody's machine does not
+have. So the resident memory of the group is looked at several times a second.
 """
 
 from __future__ import annotations
@@ -14,11 +18,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from wellkept.kernel.errors import InputError, TrainingError
+from wellkept.ml import progress
+from wellkept.ml.oversight import Limits, Oversight, present
 
 SHOWN = 2000
 SAYS = "wellkept: "
@@ -26,50 +35,128 @@ REFUSED = 64
 """The exit code (``EX_USAGE``) of a worker whose project broke a rule that it could name."""
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
+LOOK_EVERY_S = 0.2
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+"""Read by the numerical libraries when they are loaded; OpenMP's is Arrow's and LightGBM's, too."""
+MIB = 1 << 20
 
 
-def run_worker(module: str, request: Mapping[str, Any], folder: Path, timeout_s: float) -> dict[str, Any]:
+OF_DATA = ("load(window)", "source ", "key ", "data.")
+"""What broken rules begin with that are about the data."""
+
+
+def run_worker(module: str, request: Mapping[str, Any], folder: Path, limits: float | Limits) -> dict[str, Any]:
     """Run a worker to its end and return its result.
 
     Args:
         module: the module to run; it must end in :func:`serve_request`.
         request: what it is asked, as JSON values.
         folder: where the request, the result and the log are written.
-        timeout_s: after this it is ended.
+        limits: what it may take; a number is seconds. A run that this thread works for has limits of its own, and a
+            log that takes in the output.
 
     Raises:
-        TrainingError: it failed or took too long; carries the end of what it printed.
+        TrainingError: it failed, took too much or was called off; carries the end of what it printed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = module.rsplit(".", 2)[-2]
-    asked, answer, log = folder / f"{name}.request.json", folder / f"{name}.result.json", folder / f"{name}.log"
+    run, name = present(), module.rsplit(".", 2)[-2]
+    bounds = _bounds(run, limits)
+    asked, answer = folder / f"{name}.request.json", folder / f"{name}.result.json"
+    log = run.log if run else folder / f"{name}.log"
     asked.write_text(json.dumps(request), encoding="utf-8")
     answer.unlink(missing_ok=True)
-    with log.open("wb") as output:
+    if run is None:
+        log.unlink(missing_ok=True)
+    began = log.stat().st_size if log.exists() else 0
+    if run is not None and run.cancelled_by is not None:
+        raise TrainingError(f"{name}: was cancelled by {run.cancelled_by}", cause="cancelled")
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(asked), str(answer)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=_environment(bounds, run),
             preexec_fn=functools.partial(_lowly, os.getpid()),  # noqa: PLW1509 - system calls and nothing else
         )
         try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise TrainingError(f"{name}: was not done within {timeout_s:g} s", _end_of(log)) from error
+            stopped = _watched(process, name, bounds, run)
         finally:
             _end(process)
-    if code == REFUSED:
-        raise TrainingError(f"{name}: {_end_of(log).rstrip().rpartition(SAYS)[2]}")
-    if code < 0:
-        raise TrainingError(f"{name}: was ended by signal {signal.Signals(-code).name}", _end_of(log))
-    if code != 0:
-        raise TrainingError(f"{name}: ended with code {code}", _end_of(log))
+    if stopped is not None:
+        raise TrainingError(stopped[1], _end_of(log, began), cause=stopped[0])
+    _check_code(process.returncode, name, _end_of(log, began))
     if not answer.is_file():
-        raise TrainingError(f"{name}: ended without a result", _end_of(log))
+        raise TrainingError(f"{name}: ended without a result", _end_of(log, began))
     result: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     return result
+
+
+def _bounds(run: Oversight | None, limits: float | Limits) -> Limits:
+    if isinstance(limits, Limits):
+        return limits
+    return run.limits.within(limits) if run else Limits(limits)
+
+
+def _watched(
+    process: subprocess.Popen[bytes], name: str, limits: Limits, run: Oversight | None
+) -> tuple[str, str] | None:
+    """Wait for the worker's end; why it has to be ended before, as a cause and a sentence, or None."""
+    deadline = time.monotonic() + limits.time_s
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, min(LOOK_EVERY_S, deadline - time.monotonic())))
+            return None
+        if run is not None and run.cancelled_by is not None:
+            return "cancelled", f"{name}: was cancelled by {run.cancelled_by}"
+        if time.monotonic() >= deadline:
+            return "time", f"{name}: was not done within {limits.time_s:g} s; {_more('time_s', 'train_timeout_s')}"
+        if limits.memory_mb is not None:
+            used = resident_mb(process.pid)
+            if used > limits.memory_mb:
+                what = f"{name}: took {used:,.0f} MiB of memory, more than the {limits.memory_mb:,.0f} MiB allowed"
+                return "memory", f"{what}; load fewer rows or columns, or {_more('memory_mb', 'train_memory_mb')}"
+
+
+def _more(part: str, setting: str) -> str:
+    return f"raise train.{part} in model.yaml (at most ml.{setting} of the configuration)"
+
+
+def resident_mb(leader: int) -> float:
+    """The resident memory of a process and all its descendants, in MiB; shared pages of files count for each."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        first = psutil.Process(leader)
+        for process in (first, *first.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    return total / MIB
+
+
+def _check_code(code: int, name: str, output: str) -> None:
+    """Tell a worker's end.
+
+    Raises:
+        TrainingError: it was not the end of its work.
+    """
+    if code == REFUSED:
+        words = output.rstrip().rpartition(SAYS)[2]
+        raise TrainingError(f"{name}: {words}", cause="data" if words.startswith(OF_DATA) else "code")
+    if code < 0:
+        killer = signal.Signals(-code)
+        hint = " (the kernel does so when the machine's memory runs out)" if killer is signal.SIGKILL else ""
+        cause = "memory" if killer is signal.SIGKILL else "code"
+        raise TrainingError(f"{name}: was ended by signal {killer.name}{hint}", output, cause=cause)
+    if code != 0:
+        is_memory = "MemoryError" in (output.rstrip().splitlines() or [""])[-1]
+        raise TrainingError(f"{name}: ended with code {code}", output, cause="memory" if is_memory else "code")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -85,6 +172,8 @@ def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     A rule of ours that is broken needs no trace: what it says is the last thing that is printed.
     """
     asked, answer = Path(sys.argv[1]), Path(sys.argv[2])
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] - somebody may be reading along
+    progress.write_to(asked.with_name(progress.FILE), asked.name.partition(".")[0])
     try:
         result = work(json.loads(asked.read_text(encoding="utf-8")))
     except InputError as error:
@@ -96,6 +185,13 @@ def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     partial.replace(answer)
 
 
+def _environment(limits: Limits, run: Oversight | None) -> dict[str, str]:
+    """Ours, with the limit on threads, and with the seed of hashes: the order of a set is chance otherwise."""
+    threads = {} if limits.threads is None else dict.fromkeys(THREAD_VARIABLES, str(limits.threads))
+    seed = {} if run is None else {"PYTHONHASHSEED": str(run.seed)}
+    return {**os.environ, **threads, **seed}
+
+
 def _lowly(parent: int) -> None:
     os.nice(NICENESS)
     if sys.platform == "linux":
@@ -104,8 +200,8 @@ def _lowly(parent: int) -> None:
             os._exit(1)
 
 
-def _end_of(log: Path) -> str:
-    """The last characters of a log, however long it is."""
+def _end_of(log: Path, began: int) -> str:
+    """The last characters of what was written to a log since it had ``began`` bytes, however long it is."""
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4 * SHOWN))
+        file.seek(max(began, log.stat().st_size - 4 * SHOWN))
         return file.read().decode("utf-8", errors="replace")[-SHOWN:]

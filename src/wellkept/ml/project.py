@@ -100,6 +100,18 @@ def optional_function(file: Path, name: str) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
+def loaded(project: Path, window: Window, *, has_entity: bool) -> pa.Table:
+    """What the project's ``load`` returns; where the contract says all about the data, a project needs none.
+
+    Raises:
+        InputError: it has none and needs one, or it does not return a frame.
+    """
+    if has_entity:
+        load = optional_function(project / "model.py", "load")
+        return window.joined() if load is None else as_table(load(window))
+    return as_table(function_of(project, "load")(window))
+
+
 def as_table(frame: Any, where: str = "load(window)") -> pa.Table:
     """Any frame that speaks Arrow (pandas, Polars, PyArrow) as a table."""
     if isinstance(frame, pa.Table):

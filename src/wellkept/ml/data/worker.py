@@ -17,7 +17,7 @@ from wellkept.ml.data.masks import masked, read_key
 from wellkept.ml.data.reader import reader_of
 from wellkept.ml.data.stage import without
 from wellkept.ml.process import serve_request
-from wellkept.ml.project import Window, as_table, function_of, optional_function
+from wellkept.ml.project import Window, loaded
 
 LARGEST = 2.0**53
 
@@ -36,7 +36,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         logged=Path(request["logged"]),
         data=reader if request["data"]["sources"] else None,
     )
-    table = _loaded(project, window, has_entity=request["data"]["entity"] is not None)
+    table = loaded(project, window, has_entity=request["data"]["entity"] is not None)
     for column in (*request["features"], request["label"]):
         if column not in table.column_names:
             raise InputError("load(window)", "must return a frame with every input and the label; missing", column)
@@ -60,14 +60,6 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     told = manifest(request, table, digest, {**reader.told, "checks": report})
     Path(request["manifest"]).write_bytes(as_bytes(told))
     return {"rows": table.num_rows, "report": report}
-
-
-def _loaded(project: Path, window: Window, *, has_entity: bool) -> pa.Table:
-    """What the project's ``load`` returns; where the contract says all about the data, a project needs none."""
-    if has_entity:
-        load = optional_function(project / "model.py", "load")
-        return window.joined() if load is None else as_table(load(window))
-    return as_table(function_of(project, "load")(window))
 
 
 def _with_time(table: pa.Table) -> pa.Table:
