@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from wellkept.kernel.errors import StoreError
+from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
 from wellkept.store.telemetry.logs import Logs
@@ -52,12 +53,14 @@ class Telemetry:
         self.predictions = Predictions(engine)
         self.labels = Labels(engine)
         self.serving = Serving(engine)
+        self.arms = Arms(engine)
         self.changes = Changes(engine)
         self.resources = Resources(engine)
         self.stored = Stored(engine)
         self.raw = Raw(engine)
         self.samples = Samples(engine)
         self.promql = PromQL(engine, coverage=lambda: self.tiers.coverage)
+        self.points.stored_since = self.promql.remembered.stored
 
     @classmethod
     def open(

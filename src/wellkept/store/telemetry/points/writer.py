@@ -36,6 +36,8 @@ FROM file({body:String}, 'Native', 'series UInt64, time DateTime64(3, ''UTC''), 
 
 Noted = Callable[[Whole], None]
 """Hears of the hours (since the epoch) that stored points lie in."""
+Since = Callable[[int], None]
+"""Hears since when (milliseconds) what is read may have changed: points may be stored from there on."""
 
 
 class PointWriter:
@@ -54,6 +56,7 @@ class PointWriter:
         self._refreshed_at = time.monotonic()
         self._lock = threading.Lock()
         self.noted: Noted | None = None
+        self.stored_since: Since | None = None
 
     def store(self, points: Points, bodies: int, describe: Describe, received_ms: int) -> list[Receipt]:
         """Store the points of ``bodies`` requests; gives what became of each.
@@ -161,7 +164,11 @@ class PointWriter:
     def _insert(self, ids: Ids, at: Whole, values: NDArray[np.float64]) -> None:
         if not len(ids):
             return
-        self._engine.insert_body(_INSERT, _rows(ids, at, values))
+        try:
+            self._engine.insert_body(_INSERT, _rows(ids, at, values))
+        finally:
+            if self.stored_since is not None:
+                self.stored_since(int(at.min()))
         if self.noted is not None:
             self.noted(_hours(at))
 

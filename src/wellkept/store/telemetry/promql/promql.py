@@ -20,6 +20,7 @@ from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import matchers_of, selector_of
 from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.reductions import Ranged, Reductions
+from wellkept.store.telemetry.promql.remembered import Remembered
 from wellkept.store.telemetry.promql.source import RawSeries, Source
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import parse
@@ -50,6 +51,7 @@ class PromQL:
     ) -> None:
         self._engine, self.limits, self._coverage = engine, limits, coverage
         self._catalogue = Catalogue(engine, limits)
+        self.remembered = Remembered()
         self._turns = threading.BoundedSemaphore(limits.at_once)
 
     def instant(self, query: str, at_ms: int, timeout_s: float | None = None, *, read: Read | None = None) -> Answer:
@@ -127,7 +129,7 @@ class PromQL:
         if not self._turns.acquire(timeout=seconds):
             raise OverloadError(f"query: waited {seconds:g} s behind others", retry_after_s=5)
         try:
-            reductions = Reductions(self._engine, self.limits, deadline)
+            reductions = Reductions(self._engine, self.limits, self.remembered, deadline)
             yield Source(self._catalogue, reductions, self.limits, self._coverage(), recorded)
         finally:
             self._turns.release()

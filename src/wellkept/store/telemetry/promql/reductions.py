@@ -7,13 +7,14 @@ from time import monotonic
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from wellkept.kernel.errors import OverloadError
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.failures import SlowError
 from wellkept.store.telemetry.promql.errors import EvaluationError
+from wellkept.store.telemetry.promql.grids import Grid
 from wellkept.store.telemetry.promql.limits import Limits
+from wellkept.store.telemetry.promql.remembered import Compute, Remembered
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Flags, Numbers
 from wellkept.store.telemetry.promql.windows import GRID
@@ -22,6 +23,7 @@ from wellkept.store.telemetry.statements import load
 
 STALE = np.uint64(0x7FF0000000000002)
 """The bits of the value by which Prometheus marks that a series has ended."""
+POINTS = "promql/points.sql"
 _COUNT = "SELECT count() AS samples FROM ($points)"
 
 
@@ -36,7 +38,7 @@ class Samples:
 
 def stored(series: list[int]) -> Samples:
     """Stored points of some series."""
-    return Samples("promql/points.sql", {"series": series})
+    return Samples(POINTS, {"series": series})
 
 
 def rolled_up(series: list[int], tier: Tier, rolled_ms: int) -> Samples:
@@ -57,15 +59,6 @@ def given(values: Numbers, present: Flags, steps: Steps) -> Samples:
     return Samples("promql/points_given.sql", body=sink.getvalue())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
-    """``values[i, j]`` of series ``series[i]`` at step ``j``, and whether there is any."""
-
-    series: NDArray[np.uint64]
-    values: Numbers
-    present: Flags
-
-
 @dataclass(frozen=True, slots=True)
 class Ranged:
     """How far back each step looks, the function's own number (a quantile, seconds ahead), and how it is called."""
@@ -78,21 +71,29 @@ class Ranged:
 class Reductions:
     """Runs statements until the deadline (of ``time.monotonic``)."""
 
-    def __init__(self, engine: Engine, limits: Limits, deadline: float) -> None:
-        self._engine, self._limits, self._deadline = engine, limits, deadline
+    def __init__(self, engine: Engine, limits: Limits, remembered: Remembered, deadline: float) -> None:
+        self._engine, self._limits, self._remembered, self._deadline = engine, limits, remembered, deadline
 
     def last(self, samples: Samples, steps: Steps, ranged: Ranged, *, moments: bool = False) -> Grid:
         """The last sample before each step, or when it was, in seconds."""
         sql = load(f"promql/windows_last{'_moments' if moments else ''}.sql").replace("$grid", GRID)
-        rows = self._run(sql, samples, steps, ranged)
-        grid = _dense(rows, "grid", steps.count)
-        present = grid.present & (grid.values.view(np.uint64) != STALE)
-        return Grid(grid.series, _dense(rows, "times", steps.count).values if moments else grid.values, present)
+
+        def read(steps: Steps) -> Grid:
+            rows = self._run(sql, samples, steps, ranged)
+            grid = _dense(rows, "grid", steps.count)
+            present = grid.present & (grid.values.view(np.uint64) != STALE)
+            return Grid(grid.series, _dense(rows, "times", steps.count).values if moments else grid.values, present)
+
+        return self._read(read, sql, samples, steps, ranged)
 
     def dense(self, aggregate: str, samples: Samples, steps: Steps, ranged: Ranged) -> Grid:
         """What an aggregate gives as one array a series."""
         sql = load("promql/windows_dense.sql").replace("$aggregate", aggregate)
-        return _dense(self._run(sql, samples, steps, ranged), "grid", steps.count)
+
+        def read(steps: Steps) -> Grid:
+            return _dense(self._run(sql, samples, steps, ranged), "grid", steps.count)
+
+        return self._read(read, sql, samples, steps, ranged)
 
     def spread(self, aggregate: str, samples: Samples, steps: Steps, ranged: Ranged) -> Grid:
         """What an aggregate gives for each series and step by itself."""
@@ -107,6 +108,13 @@ class Reductions:
         counted = self._run(_COUNT, samples, steps, ranged)["samples"][0].as_py()
         self._limits.check_cells(counted, 1, ranged.what)
         return self._run(load("promql/windows_raw.sql"), samples, steps, ranged)
+
+    def _read(self, read: Compute, sql: str, samples: Samples, steps: Steps, ranged: Ranged) -> Grid:
+        """What is read of stored points is remembered; buckets change when they are made anew, which nobody tells."""
+        if samples.sql != POINTS:
+            return read(steps)
+        series = np.sort(np.array(samples.parameters["series"], np.uint64)).tobytes()
+        return self._remembered.grid((sql, series, ranged.range_ms, ranged.parameter), steps, read)
 
     def _run(self, sql: str, samples: Samples, steps: Steps, ranged: Ranged) -> pa.Table:
         parameters: dict[str, object] = {

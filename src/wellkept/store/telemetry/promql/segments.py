@@ -1,14 +1,10 @@
-"""Steps in a row that are read from the same tier, and their results side by side."""
+"""Steps in a row that are read from the same tier."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
-from wellkept.store.telemetry.promql.reductions import Grid
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.resolution import SEVERAL, Asked, Coverage, Tier
 
@@ -36,21 +32,6 @@ def segments(steps: Steps, range_ms: int, coverage: Coverage, *, is_last: bool =
             part = Steps(before.start_ms, before.step_ms, before.count + count)
         found.append(Segment(part, tier, _range(range_ms, tier, is_last=is_last)))
     return found
-
-
-def beside(parts: Sequence[Grid]) -> Grid:
-    """Grids of segments as one; a series that one of them does not have is not there in its steps."""
-    if len(parts) == 1:
-        return parts[0]
-    series = np.unique(np.concatenate([part.series for part in parts]))
-    shape = (len(series), sum(part.values.shape[1] for part in parts))
-    values, present = np.zeros(shape), np.zeros(shape, dtype=bool)
-    first = 0
-    for part in parts:
-        rows, columns = np.searchsorted(series, part.series), slice(first, first + part.values.shape[1])
-        values[rows, columns], present[rows, columns] = part.values, part.present
-        first = columns.stop
-    return Grid(series, values, present)
 
 
 def _pieces(steps: Steps, range_ms: int, coverage: Coverage) -> list[tuple[int, int]]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from wellkept.store.telemetry.promql.catalogue import Catalogue, Known, Span
 from wellkept.store.telemetry.promql.errors import unsupported
+from wellkept.store.telemetry.promql.grids import Grid, beside
 from wellkept.store.telemetry.promql.limits import Limits
 from wellkept.store.telemetry.promql.matching import Matchers
 from wellkept.store.telemetry.promql.recorded import Recorded, seen_at
-from wellkept.store.telemetry.promql.reductions import Grid, Ranged, Reductions, Samples, given, rolled_up, stored
-from wellkept.store.telemetry.promql.segments import Segment, beside, segments
+from wellkept.store.telemetry.promql.reductions import Ranged, Reductions, Samples, given, rolled_up, stored
+from wellkept.store.telemetry.promql.segments import Segment, segments
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Labels, Numbers, Vector, empty, grouped, relabelled
 from wellkept.store.telemetry.promql.windows import WINDOWS, Window

@@ -7,3 +7,4 @@ $points
 )
 WHERE reinterpretAsUInt64(value) != 0x7ff0000000000002
 GROUP BY series
+SETTINGS max_threads = 1

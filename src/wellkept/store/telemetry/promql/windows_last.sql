@@ -5,3 +5,4 @@ FROM
 $points
 )
 GROUP BY series
+SETTINGS max_threads = 1

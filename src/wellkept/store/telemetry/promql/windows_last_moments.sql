@@ -8,3 +8,4 @@ FROM
 $points
 )
 GROUP BY series
+SETTINGS max_threads = 1
