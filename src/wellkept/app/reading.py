@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from wellkept.api import patterns, prometheus, rules, telemetry
+from wellkept.api import patterns, predictionlog, prometheus, rules, telemetry
 from wellkept.app.rules import Rules
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def install(app: FastAPI, platform: Platform) -> None:
     on = platform.ops.rules if platform.ops is not None else _unwatched(platform)
     app.router.routes.extend(prometheus.routes(platform.telemetry.promql, platform.clock, lambda: on.groups))
     app.include_router(telemetry.router(platform.telemetry, platform.clock))
+    app.include_router(predictionlog.router(platform.telemetry.predictions))
     app.include_router(patterns.router(platform.telemetry.patterns, platform.clock))
     app.include_router(rules.router(on, platform.clock))
 

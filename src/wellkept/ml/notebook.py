@@ -40,8 +40,9 @@ class Model:
         self.contract, _ = read_project(self.folder)
 
     def load(self, start: datetime | None = None, end: datetime | None = None) -> pa.Table:
-        """What the project's ``load`` returns for a span (the last retraining window), or the joined sources where it has
-        none; without logged predictions. Nothing is masked: the rows stay in this process.
+        """What the project's ``load`` returns for a span (the last retraining window), without logged predictions.
+
+        Where it has none, the joined sources. Nothing is masked: the rows stay in this process.
         """
         end = end or datetime.now(UTC)
         start = start or end - timedelta(seconds=self.contract.retrain.window_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -79,6 +79,18 @@ class Predictions:
             "known_by": millis(known_by) if known_by else 9_000_000_000_000,
         }
         return self._engine.query(load("queries/predictions.sql"), parameters)
+
+    def page(self, model: str, start: datetime, end: datetime, limit: int) -> tuple[pa.Table, datetime | None]:
+        """The first predictions of [start, end), with the columns of :meth:`window`, and where the next page starts.
+
+        They are about ``limit``: those of the last millisecond all come. None: there are no more.
+        """
+        parameters = {"model": model, "start": millis(start), "end": millis(end), "limit": limit}
+        rows = self._engine.query(load("queries/predictions_page.sql"), parameters)
+        if rows.num_rows < limit:
+            return rows, None
+        last: datetime = rows["time"][rows.num_rows - 1].as_py()
+        return rows, last + timedelta(milliseconds=1)
 
     def models(self, since: datetime) -> pa.Table:
         """Which models have predicted since then: ``model``, ``predictions``, ``last``."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from wellkept.kernel.errors import InputError, WellkeptError
@@ -19,7 +20,7 @@ from wellkept.sdk.client import Client
 MOST_STEPS = 10_000
 SERIES_A_PAGE = 200
 ROWS_A_PAGE = 20_000
-TEXTS = pa.map_(pa.string(), pa.string())
+KEPT = ("id", "time", "version", "score", "label", "label_time", "entity_key")
 
 
 class TelemetrySeries:
@@ -129,18 +130,12 @@ def _rows(series: list[dict[str, Any]], options: TelemetrySeries.Options, schema
 def _predictions(client: Client, options: TelemetrySeries.Options, asked: Asked) -> Iterator[pa.Table]:
     """A table a page, by time; a page begins behind the last row of the one before."""
     assert options.predictions is not None
-    place = f"/api/v1/models/{quote(options.predictions, safe='')}/predictions"
-    cursor = ""
-    while True:
-        query = f"start={quote(asked.start.isoformat())}&end={quote(asked.end.isoformat())}&limit={ROWS_A_PAGE}"
-        body = client.raw(f"{place}?{query}&cursor={quote(cursor)}")
-        with pa.ipc.open_stream(io.BytesIO(body)) as reader:
+    place, start = f"/api/v1/models/{quote(options.predictions, safe='')}/predictions", asked.start.isoformat()
+    while start:
+        query = f"start={quote(start)}&end={quote(asked.end.isoformat())}&limit={ROWS_A_PAGE}"
+        with pa.ipc.open_stream(io.BytesIO(client.raw(f"{place}?{query}"))) as reader:
             page = reader.read_all()
-        cursor = ((page.schema.metadata or {}).get(b"next") or b"").decode()
-        kept = ["id", "time", "version", "score", "label", "label_time", "entity_key"]
-        columns = {name: page[name] for name in kept}
-        for name in options.inputs:
-            columns[name] = pa.compute.map_lookup(page["features"], name, "first")
+        columns = {name: page[name] for name in KEPT}
+        columns |= {name: pc.map_lookup(page["features"], name, "first") for name in options.inputs}
         yield pa.table(columns)
-        if not cursor:
-            return
+        start = (page.schema.metadata or {}).get(b"next", b"").decode()
