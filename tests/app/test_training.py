@@ -12,6 +12,7 @@ import pytest
 from tests.app.running import until
 from tests.ml.workshop import CONTRACT, LIGHTGBM, LOAD, NOON, Workshop, project
 
+from wellkept.app.pipeline import Order
 from wellkept.kernel.errors import NotFoundError, TrainingError
 from wellkept.kernel.verdict import Judgement
 from wellkept.ml.reference import FILE, parse_reference
@@ -231,9 +232,10 @@ def test_a_model_that_was_never_trained_here_is_named(workshop: Workshop) -> Non
         workshop.train(KEY, name="churn")
 
 
-def test_trainings_of_a_server_that_was_killed_are_lost_at_the_next_start(workshop: Workshop) -> None:
+def test_a_training_that_the_server_died_of_again_and_again_is_lost(workshop: Workshop) -> None:
+    order = Order(project(workshop.folder / "project"), NOON - timedelta(hours=1), NOON).details()
     running = [
-        Job("job-1", "train", "model:fraud", "running", NOON, details={"model": "fraud", "phase": "training"}),
+        Job("job-1", "train", "model:fraud", "running", NOON, details={**order, "phase": "train", "attempts": 3}),
         Job("pln-9:0", "retrain", "model:fraud", "running", NOON),
         Job("job-0", "train", "model:fraud", "done", NOON, NOON, {"version": 1}),
     ]
@@ -243,11 +245,11 @@ def test_trainings_of_a_server_that_was_killed_are_lost_at_the_next_start(worksh
     left.mkdir(parents=True)
     left.joinpath("snapshot.parquet").touch()
 
-    workshop.runs().mark_lost()
+    workshop.runs().resume()
 
     lost = workshop.job("job-1")
     assert (lost.state, lost.ended_at) == ("lost", NOON)
-    assert "the server ended while it ran; start it again" in lost.details["error"]
+    assert "the server ended 3 times while it ran, the last time in its phase train" in lost.details["error"]
     assert workshop.job("pln-9:0").state == "running", "its durable run resumes it"
     assert workshop.job("job-0").state == "done"
     assert [entry.verb for entry in workshop.audit.entries()] == ["training.lost"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pytest
 from tests.app.running import until
 
 from wellkept.kernel.errors import TrainingError
+from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.process import NICENESS, SHOWN, run_worker
+from wellkept.ml.progress import last_said
 
 WORKER = "tests.ml.probes.worker"
 PARENT = """
@@ -67,12 +71,71 @@ def test_of_much_talk_the_end_is_kept(tmp_path: Path) -> None:
 def test_what_takes_too_long_is_ended_and_says_how_far_it_came(tmp_path: Path) -> None:
     error = failure(tmp_path, timeout_s=4.0, do="hang")
 
-    assert str(error) == "probes: was not done within 4 s\nstep 1 of 2"
+    first, rest = str(error).split("\n", 1)
+    assert first.startswith("probes: was not done within 4 s; raise train.time_s in model.yaml (at most ")
+    assert (rest, error.cause) == ("step 1 of 2", "time")
     assert _workers(tmp_path) == []
 
 
+def test_what_takes_too_much_memory_is_ended_and_says_what_to_change(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as raised:
+        run_worker(WORKER, {"do": "swell"}, tmp_path, Limits(60.0, memory_mb=200))
+
+    words = str(raised.value)
+    assert re.match(r"probes: took [0-9,]+ MiB of memory, more than the 200 MiB allowed; load fewer rows", words)
+    assert "raise train.memory_mb in model.yaml (at most ml.train_memory_mb of the configuration)" in words
+    assert raised.value.cause == "memory"
+    assert _workers(tmp_path) == []
+
+
+def test_memory_of_what_a_worker_started_counts(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="more than the 200 MiB allowed"):
+        run_worker(WORKER, {"do": "have swollen"}, tmp_path, Limits(60.0, memory_mb=200))
+
+
+def test_threads_are_limited_by_what_the_libraries_read(tmp_path: Path) -> None:
+    found = run_worker(WORKER, {"do": "threads"}, tmp_path, Limits(30.0, threads=3))
+
+    assert set(found.values()) == {"3"}
+
+
+def test_a_worker_of_a_run_is_ended_when_the_run_is_cancelled(tmp_path: Path) -> None:
+    run_of = Oversight(tmp_path, Limits(60.0))
+    caught: list[TrainingError] = []
+
+    def work() -> None:
+        with overseen(run_of), pytest.raises(TrainingError) as raised:
+            run_worker(WORKER, {"do": "hang"}, tmp_path, 60.0)
+        caught.append(raised.value)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: "step 1 of 2" in run_of.log.read_text() if run_of.log.exists() else None, "the worker speaks")
+    run_of.cancel("ada")
+    thread.join(20)
+
+    assert str(caught[0]).startswith("probes: was cancelled by ada")
+    assert caught[0].cause == "cancelled"
+    assert _workers(tmp_path) == []
+
+
+def test_workers_of_a_run_share_its_log_and_its_seed(tmp_path: Path) -> None:
+    run_of = Oversight(tmp_path, Limits(60.0), seed=7)
+    with overseen(run_of):
+        hashes = [run_worker(WORKER, {"do": "say"}, tmp_path, 60.0)["hash"] for _ in range(2)]
+
+    assert hashes[0] == hashes[1]
+    assert run_of.log.read_text().splitlines() == ["hello", "hello"]
+    said = last_said(tmp_path)
+    assert said is not None
+    assert (said.step, said.done, said.total, said.note, said.values) == ("probes", 3, 3, "round", {"loss": 0.5})
+
+
 def test_a_death_by_signal_is_named(tmp_path: Path) -> None:
-    assert str(failure(tmp_path, do="kill")) == "probes: was ended by signal SIGKILL"
+    error = failure(tmp_path, do="kill")
+
+    assert str(error).startswith("probes: was ended by signal SIGKILL (the kernel does so when")
+    assert error.cause == "memory"
 
 
 def test_a_worker_that_leaves_without_a_result_failed(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from wellkept.app.pipeline import Pipeline
 from wellkept.app.training import TrainingRuns
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import SettableClock
 from wellkept.ml.data.stage import Snapshots
+from wellkept.ml.oversight import Limits
+from wellkept.ml.train.executors.local import Local
 from wellkept.spine.audit import Audit
 from wellkept.spine.registry import Job, ModelVersion, Registry
 from wellkept.spine.stream import Stream
@@ -117,25 +120,30 @@ class Changes:
 class Workshop:
     """Trains for real, in worker processes, with a clock that is moved by hand."""
 
-    def __init__(self, folder: Path, timeout_s: float = 120.0) -> None:
+    def __init__(self, folder: Path, timeout_s: float = 120.0, memory_mb: float | None = None) -> None:
         self.folder, self.clock, self.shelf, self.changes = folder, SettableClock(NOON), Shelf(), Changes()
         self.state = State.open(folder / "state")
         self.artifacts = Artifacts(str(folder / "artifacts"))
         self.registry, self.audit = Registry(self.state), Audit(self.state)
         self.stream = Stream(self.state, self.changes)
-        self.training = self.runs(timeout_s)
+        self.training = self.runs(timeout_s, memory_mb)
 
-    def runs(self, timeout_s: float = 120.0) -> TrainingRuns:
+    def runs(self, timeout_s: float = 120.0, memory_mb: float | None = None) -> TrainingRuns:
         """What a server that starts has: its own training runs on the same store."""
         return TrainingRuns(
             self.registry,
             self.stream,
             self.audit,
             self.artifacts,
-            Snapshots(self.artifacts, self.shelf),
+            Pipeline(
+                self.registry,
+                self.artifacts,
+                Snapshots(self.artifacts, self.shelf),
+                {"local": Local()},
+                Limits(timeout_s, memory_mb, threads=1),
+            ),
             self.folder / "training",
             self.clock,
-            timeout_s,
         )
 
     def known(self, source: Path, name: str = "fraud") -> None:

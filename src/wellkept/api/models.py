@@ -25,6 +25,7 @@ class TrainRequest(BaseModel):
 
     project: str = Field(min_length=1)
     by: str = "operator"
+    fresh: bool = False
 
 
 class MoveRequest(BaseModel):
@@ -46,11 +47,7 @@ def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRout
 
     @routes.post("/models/train", status_code=202)
     def train(request: TrainRequest) -> dict[str, Any]:
-        return {"job": models.train(request.project, request.by)}
-
-    @routes.get("/jobs/{job}")
-    def job(job: str) -> dict[str, Any]:
-        return {"job": models.job(job)}
+        return {"job": models.train(request.project, request.by, fresh=request.fresh)}
 
     @routes.get("/models/{model}")
     def show(model: str) -> dict[str, Any]:

@@ -114,10 +114,11 @@ def pipeline_of(platform: Platform) -> Pipeline:
     chosen = platform.settings.ml
     memory_mb = chosen.train_memory_mb or round(MEMORY_SHARE * psutil.virtual_memory().total / (1 << 20))
     limits = Limits(chosen.train_timeout_s, memory_mb, chosen.train_threads or os.cpu_count() or 1)
-    kinds = dict.fromkeys((chosen.executor.kind, "local"))
+    kinds: dict[str, None] = dict.fromkeys((chosen.executor.kind, "local"))
     executors = {kind: load_one("executor", kind)(chosen.executor) for kind in kinds}
     snapshots = Snapshots(platform.artifacts, platform.telemetry.predictions, _reach(platform))
-    return Pipeline(platform.registry, platform.artifacts, snapshots, executors, limits)
+    outside = platform.external.executor
+    return Pipeline(platform.registry, platform.artifacts, snapshots, executors, limits, outside)
 
 
 class Promotions:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wellkept.app.clock import SystemClock
+from wellkept.app.externalruns import external_runs
 from wellkept.app.grpc import grpc_server
 from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
@@ -15,6 +16,7 @@ from wellkept.app.mloop import ModelLoop
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
+from wellkept.app.secrets import token_of
 from wellkept.app.settings import ENVIRONMENT, Settings
 from wellkept.app.syslog import syslog_server
 from wellkept.app.webhooks import WebhookServer, outbox_of
@@ -35,6 +37,7 @@ from wellkept.spine.registry import Registry
 from wellkept.spine.runs import Runs
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
+from wellkept.spine.webhooks.runtoken import RunTokens
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
@@ -76,7 +79,11 @@ class Platform:
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
             self.secrets = Secrets(ENVIRONMENT)
-            self.outbox = outbox_of(settings.webhooks, self.state, self.clock, self.secrets, lambda body: body)
+            self.outbox = outbox_of(
+                settings.webhooks, self.state, self.clock, self.secrets, lambda b: self.external.seal(b)
+            )
+            self.tokens = RunTokens(token_of(data), self.clock)
+            self.external = external_runs(self)
             self.webhooks = WebhookServer(self.outbox)
             room = self.telemetry.engine.space.check
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
@@ -103,7 +110,7 @@ class Platform:
     def start(self) -> None:
         """Start the durable runs (unfinished ones go on) and the loops."""
         if self.ml is not None:
-            self.ml.training.mark_lost()
+            self.ml.training.resume()
         self._runs = Runs(self.settings.data.resolve() / "runs", step=self.gate.step, settle=self.gate.settle)
         self._runs.launch()
         self.gate.attach(self._runs)
@@ -116,8 +123,11 @@ class Platform:
         if self.ops is not None:
             self.ops.rules.stop()
         self._schedule.stop()
+        self.external.close()
         if self.ops is not None:
             self.ops.close()
+        if self.ml is not None:
+            self.ml.close()
         if self._runs is not None:
             self._runs.close()
         for server in self._servers().values():

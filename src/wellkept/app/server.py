@@ -26,12 +26,15 @@ from wellkept.api import (
     detectors,
     errors,
     export,
+    external,
     hooks,
     incidents,
+    jobs,
     models,
     otlp,
     plans,
     predictions,
+    rollouts,
     status,
     stored,
     webhooks,
@@ -128,8 +131,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.router.routes.extend(otlp.routes(platform.ingest))
     app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
     app.router.routes.extend(doors.routes(platform, token))
-    app.include_router(status.router(platform.topology, platform.status))
     app.router.routes.extend(hooks.routes(platform.hooks, platform.settings.webhooks.max_body_kib << 10))
+    app.include_router(status.router(platform.topology, platform.status))
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))
@@ -139,7 +142,10 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
     reading.install(app, platform)
     if platform.ml is not None:
+        app.include_router(external.router(platform.external, platform.settings.webhooks.max_model_mib << 20))
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
+        app.include_router(rollouts.router(platform.ml.rollouts.usecases))
+        app.include_router(jobs.router(platform.ml.usecases))
     deps = WebDeps(
         stream=platform.stream,
         topology=platform.topology,
@@ -157,7 +163,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         ml_enabled=platform.ml is not None,
     )
     app.router.routes.extend(pages.routes(deps))
-    app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid)
+    scoped = platform.tokens.opens
+    app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid, is_scoped=scoped)
     return app
 
 

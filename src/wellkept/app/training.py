@@ -1,31 +1,37 @@
-"""Training, wired: snapshot, train, judge, register, one after the other, as a job that can be watched."""
+"""Trainings as jobs: started, watched, called off, and gone on with when the server ended in between."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from wellkept.app.pipeline import Order, Pipeline, is_outside, model_of
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import TrainingError, WellkeptError
-from wellkept.ml.cards import CARD
-from wellkept.ml.contract import ModelContract, digest_of, read_project
-from wellkept.ml.data.stage import Interval, Snapshots
-from wellkept.ml.evaluate.card.page import card_files, make_card
-from wellkept.ml.evaluate.stage import judge, measure
-from wellkept.ml.register.stage import draft_version, register
-from wellkept.ml.train.stage import Trained, Trainer
+from wellkept.kernel.errors import ConflictError, NotFoundError, TrainingError, WellkeptError
+from wellkept.ml.contract import digest_of, read_project
+from wellkept.ml.data.stage import Interval
+from wellkept.ml.oversight import LOG, Oversight
+from wellkept.ml.progress import last_said
 from wellkept.spine.audit import Audit
-from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry
+from wellkept.spine.journal import Journal
+from wellkept.spine.registry import Job, ModelVersion, Registry
 from wellkept.spine.stream import Stream
 from wellkept.store.artifacts.artifacts import Artifacts
 
 log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+"""A run during which the server ended so often is not begun again: it may be what ends it."""
+PAGE_BYTES = 200_000
+OUTSIDE_AT_A_TIME = 16
+"""Retrains that an external CI runs: mostly they wait."""
 
 
 class TrainingRuns:
@@ -37,25 +43,28 @@ class TrainingRuns:
         stream: Stream,
         audit: Audit,
         artifacts: Artifacts,
-        snapshots: Snapshots,
+        pipeline: Pipeline,
         folder: Path,
         clock: Clock,
-        timeout_s: float,
+        at_a_time: int = 2,
     ) -> None:
         self._registry, self._stream, self._audit, self._clock = registry, stream, audit, clock
-        self._artifacts, self._snapshots, self._trainer = artifacts, snapshots, Trainer(artifacts)
-        self._folder, self._timeout_s = folder, timeout_s
+        self._artifacts, self._pipeline, self._folder = artifacts, pipeline, folder
+        self._room, self._outside_room = threading.Semaphore(at_a_time), threading.Semaphore(OUTSIDE_AT_A_TIME)
+        self._running: dict[str, Oversight] = {}
 
-    def mark_lost(self) -> None:
-        """Settle the trainings that an earlier process left. Retrains stay: their durable run resumes them."""
+    def resume(self) -> None:
+        """Go on with the trainings that an earlier process left. Retrains stay: their durable run resumes them."""
         for job in self._registry.jobs(limit=1000):
             if job.state == "running" and job.kind == "train":
-                what = "the server ended while it ran; start it again with `wellkept models train`"
-                self._end(job, "lost", what)
-                self._tidy(job)
+                if "start" not in job.details or _attempts(job) >= MOST_ATTEMPTS:
+                    self._end(job, "lost", _gave_up(job))
+                    self._tidy(job)
+                else:
+                    self._begin(job)
 
-    def start(self, project: str, by: str) -> Job:
-        """Start a run on a thread of its own.
+    def start(self, project: str, by: str, *, fresh: bool = False) -> Job:
+        """Start a run on a thread of its own; ``fresh`` takes no step over from earlier runs.
 
         Raises:
             NotFoundError, DocumentError: the folder is no right model project; nothing is started.
@@ -63,21 +72,19 @@ class TrainingRuns:
         source = Path(project).absolute()
         contract, text = read_project(source)
         now = self._clock.now()
+        order = Order(source, now - timedelta(seconds=contract.retrain.window_s), now, fresh=fresh)
         job = Job(
             id=stable_id("job", contract.name, str(source), now.isoformat()),
             kind="train",
             subject=f"model:{contract.name}",
             state="running",
             started_at=now,
-            details={"model": contract.name, "project": str(source), "phase": "snapshot"},
+            details={"model": contract.name, **order.details(), "phase": "waiting", "by": by},
         )
         self._registry.save_contract(contract.name, text, digest_of(text.encode()), now)
         self._registry.save_job(job)
         self._audit.append(now, by, "training.started", job.subject, {"project": str(source), "job": job.id})
-        span = (now - timedelta(seconds=contract.retrain.window_s), now)
-        threading.Thread(
-            target=self._run_job, args=(job, source, span), name=f"train-{contract.name}", daemon=True
-        ).start()
+        self._begin(job)
         return job
 
     def train(
@@ -85,13 +92,13 @@ class TrainingRuns:
         model: str,
         start: datetime,
         end: datetime,
-        excluded: Sequence[tuple[datetime, datetime]],
+        excluded: Sequence[Interval],
         since: datetime | None,
         key: str,
     ) -> ModelVersion:
         """Retrain a model on a span, some intervals left out, judged on rows since the world changed.
 
-        The same key again returns the same version.
+        The same key again returns the same version; one that was cut off goes on.
 
         Raises:
             TrainingError: it failed; the job says the same.
@@ -101,11 +108,16 @@ class TrainingRuns:
             return self._registry.version(model, str(known.details["digest"]))
         job = Job(key, "retrain", f"model:{model}", "running", self._clock.now(), details={"model": model})
         try:
-            project = self._project_of(model)
-            job = replace(job, details={**job.details, "project": str(project)})
-            return self._run(job, project, (start, end), excluded, since)
+            if known is not None and known.state == "running" and "start" in known.details:
+                job = known
+                if _attempts(job) >= MOST_ATTEMPTS:
+                    raise TrainingError(_gave_up(job))
+            else:
+                order = Order(self._project_of(model), start, end, tuple(excluded), since)
+                job = replace(job, details={**job.details, **order.details()})
+            return self._run(job)
         except TrainingError as error:
-            self._end(job, "failed", str(error))
+            self._end(job, "cancelled" if error.cause == "cancelled" else "failed", str(error))
             raise
         except Exception as error:
             self._end(job, "failed", _said(error))
@@ -113,58 +125,80 @@ class TrainingRuns:
         finally:
             self._tidy(job)
 
-    def _run_job(self, job: Job, project: Path, span: Interval) -> None:
+    def cancel(self, job_id: str, by: str) -> Job:
+        """Call a run off: its processes are ended, and what is served stays as it is.
+
+        Raises:
+            NotFoundError: there is no such run.
+            ConflictError: it does not run any more.
+        """
+        job = self._registry.job(job_id)
+        if job is None:
+            raise NotFoundError(f"job {job_id}", "is not known")
+        oversight = self._running.get(job_id)
+        if job.state != "running" or oversight is None:
+            raise ConflictError(f"job {job_id}", "does not run; its state is", job.state)
+        self._audit.append(self._clock.now(), by, "training.cancelled", job.subject, {"job": job.id})
+        oversight.cancel(by)
+        return job
+
+    def log(self, job_id: str, after: int) -> dict[str, Any]:
+        """What a run's processes printed from byte ``after`` on, where to go on, and the newest word of progress.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        job = self._registry.job(job_id)
+        if job is None:
+            raise NotFoundError(f"job {job_id}", "is not known")
+        folder = self._folder_of(job)
+        text, following = _page(folder / LOG, after)
+        said = last_said(folder)
+        return {"state": job.state, "text": text, "next": following, "progress": encode(said) if said else None}
+
+    def _begin(self, job: Job) -> None:
+        threading.Thread(target=self._run_job, args=(job,), name=f"train-{model_of(job)}", daemon=True).start()
+
+    def _run_job(self, job: Job) -> None:
         """The thread's edge: whatever happens is the job's state."""
         try:
-            self._run(job, project, span, (), None)
+            self._run(job)
         except WellkeptError as error:
-            self._end(job, "failed", str(error))
+            is_cancelled = isinstance(error, TrainingError) and error.cause == "cancelled"
+            self._end(job, "cancelled" if is_cancelled else "failed", str(error))
         except Exception as error:
             log.exception("training %s failed", job.id)
             self._end(job, "failed", _said(error))
         finally:
             self._tidy(job)
 
-    def _run(
-        self, job: Job, project: Path, span: Interval, excluded: Sequence[Interval], since: datetime | None
-    ) -> ModelVersion:
-        contract, text = read_project(project)
-        folder, champion = self._folder_of(job), self._registry.alias(contract.name, CHAMPION)
-        shutil.rmtree(folder, ignore_errors=True)
-        lineage = {
-            "code": digest_of((project / "model.py").read_bytes()),
-            "contract": self._artifacts.put_bytes(text.encode()),
-            "window": f"{span[0].isoformat()} to {span[1].isoformat()}",
-            "excluded": "; ".join(f"{a.isoformat()} to {b.isoformat()}" for a, b in excluded),
-            "parent": champion.digest if champion else "",
-            "run": job.id,
-        }
-        self._note(job, "snapshot")
-        snapshot = self._snapshots.take(project, contract, span, excluded, folder, self._timeout_s)
-        self._note(job, "training")
-        rival = champion.artifact if champion else None
-        trained = self._trainer.train(project, contract, snapshot.path, rival, folder, self._timeout_s, since)
-        self._note(job, "judging")
-        lineage["snapshot"] = snapshot.digest
-        lineage["rows"] = f"{trained.trained_on} trained on, {len(trained.outcome.label)} held out"
-        version = self._judged(contract, trained, lineage)
-        self._finish(job, version)
+    def _run(self, job: Job) -> ModelVersion:
+        """Run an order to its end, once there is room for it."""
+        order = Order.of(job.details)
+        contract, _ = read_project(order.project)
+        oversight = Oversight(self._folder_of(job), self._pipeline.limits_of(contract), contract.train.seed)
+        journal = Journal(self._registry, self._artifacts, job, fresh=order.fresh)
+        room = self._outside_room if is_outside(contract, job) else self._room
+        self._running[job.id] = oversight
+        try:
+            journal.note(phase="waiting")
+            while not room.acquire(timeout=0.2):
+                if oversight.cancelled_by is not None:
+                    raise TrainingError(f"was cancelled by {oversight.cancelled_by} while it waited", cause="cancelled")
+            try:
+                journal.note(attempts=_attempts(job) + 1)
+                version = self._pipeline.run(journal, oversight, order, self._clock.now())
+            finally:
+                room.release()
+        finally:
+            del self._running[job.id]
+        self._finish(journal, version)
         return version
 
-    def _judged(self, contract: ModelContract, trained: Trained, lineage: Mapping[str, str]) -> ModelVersion:
-        """What was trained, judged by the contract's gates and registered either way."""
-        now, snapshot = self._clock.now(), lineage["snapshot"]
-        draft = draft_version(contract.name, trained.artifact, snapshot, trained.manifest, lineage, now)
-        outcome = trained.outcome
-        verdict = judge(contract, outcome, draft.digest, now)
-        files = card_files(make_card(contract, outcome, verdict, draft.lineage))
-        draft = replace(draft, lineage={**draft.lineage, CARD: self._artifacts.put_files(files)})
-        version = register(self._registry, draft, verdict, measure(contract, outcome), trained.manifest)
-        self._stream.save_verdict(verdict)
-        return version
-
-    def _finish(self, job: Job, version: ModelVersion) -> None:
+    def _finish(self, journal: Journal, version: ModelVersion) -> None:
         assert version.gate is not None
+        job, now = journal.job, self._clock.now()
+        taken = {name: source for name, source in journal.taken.items() if source != job.id}
         details = {
             **job.details,
             "phase": "done",
@@ -173,17 +207,16 @@ class TrainingRuns:
             "judgement": version.gate.judgement.value,
             "checks": encode(version.gate.checks),
             "metrics": dict(version.metrics),
+            "taken": taken,
         }
-        now = self._clock.now()
         what = {"version": version.number, "digest": version.digest, "judgement": version.gate.judgement.value}
+        self._stream.save_verdict(version.gate)
         self._audit.append(now, "wellkept", "training.done", job.subject, what)
         self._registry.save_job(replace(job, state="done", ended_at=now, details=details))
 
-    def _note(self, job: Job, phase: str) -> None:
-        self._registry.save_job(replace(job, details={**job.details, "phase": phase}))
-
     def _end(self, job: Job, state: str, why: str) -> None:
         """Settle a job that has no version to show."""
+        job = self._registry.job(job.id) or job
         now, details = self._clock.now(), {**job.details, "error": why, "phase": state}
         self._audit.append(now, "wellkept", f"training.{state}", job.subject, {"job": job.id, "error": why})
         self._registry.save_job(replace(job, state=state, ended_at=now, details=details))
@@ -205,6 +238,33 @@ class TrainingRuns:
             if "project" in job.details:
                 return Path(str(job.details["project"]))
         raise TrainingError(f"model {model} was never trained from a project folder here")
+
+
+def _attempts(job: Job) -> int:
+    return int(job.details.get("attempts", 0))
+
+
+def _gave_up(job: Job) -> str:
+    tries, phase = _attempts(job), job.details.get("phase", "")
+    return (
+        f"the server ended {tries} times while it ran, the last time in its phase {phase}; look at the server's log "
+        "and at the machine's memory before you start it again with `wellkept models train`"
+    )
+
+
+def _page(file: Path, after: int) -> tuple[str, int]:
+    """The text of a log from a byte on, and the byte behind it; a character that is not whole yet waits."""
+    if not file.is_file():
+        return "", after
+    with file.open("rb") as read:
+        read.seek(after)
+        data = read.read(PAGE_BYTES)
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            data = data[: error.start]
+    return data.decode("utf-8", errors="replace"), after + len(data)
 
 
 def _said(error: Exception) -> str:

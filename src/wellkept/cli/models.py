@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import getpass
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from wellkept.cli.modeljobs import cancel, job_log, jobs, train
 from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.modelscoring import score
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
-from wellkept.kernel.errors import TrainingError
-
-LOOK_EVERY_S = 0.3
+from wellkept.cli.rollouts import rollout, rollouts, stop
 
 
 @click.group(name="models")
@@ -22,7 +20,9 @@ def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
 
 
-for own in (new, check, schema, score):
+for own in (new, check, schema, score, train, jobs, job_log, cancel):
+    command.add_command(own)
+for own in (rollout, rollouts, stop):
     command.add_command(own)
 
 
@@ -40,31 +40,6 @@ def list_models(data: Path | None, as_json: bool) -> None:
     ]
     empty = "No model yet. `wellkept models new NAME` begins one, `wellkept models train FOLDER` trains it."
     say_table("Models", ("name", "champion", "versions", "held-out metrics"), rows, empty)
-    return None
-
-
-@command.command()
-@click.argument("project", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@data_option
-@json_option
-def train(project: Path, data: Path | None, as_json: bool) -> None:
-    """Train the project in folder PROJECT, judge it by its gates, and register it."""
-    api = client(data)
-    job = api.post("/api/v1/models/train", {"project": str(project.resolve()), "by": getpass.getuser()})["job"]
-    job = _followed(api, job, quiet=as_json)
-    if job["state"] != "done":
-        raise TrainingError(f"training of {project} {job['state']}: {job['details'].get('error', '')}")
-    if as_json:
-        return say_json(job)
-    details = job["details"]
-    say_table(
-        f"version {details['version']} of {details['model']}: {details['judgement']}",
-        ("check", "value", "limit", "passed"),
-        [(c["name"], c["value"], c["limit"], "yes" if c["passed"] else "NO") for c in details["checks"]],
-        "No checks.",
-    )
-    if details["judgement"] == "pass":
-        click.echo(f"`wellkept models promote {details['model']}` proposes to make it live.")
     return None
 
 
@@ -137,18 +112,6 @@ def rollback(model: str, why: str, data: Path | None, as_json: bool) -> None:
     """Propose that the previous champion comes back; a person approves it."""
     request = {"by": getpass.getuser(), "why": why}
     _say_proposed(client(data).post(f"/api/v1/models/{model}/rollback", request), as_json)
-
-
-def _followed(api: Any, job: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """The job when it has ended; says each phase as it begins."""
-    phase = ""
-    while job["state"] == "running":
-        if job["details"].get("phase") != phase and not quiet:
-            phase = job["details"].get("phase", "")
-            click.echo(f"  {phase} ...", err=True)
-        time.sleep(LOOK_EVERY_S)
-        job = api.get(f"/api/v1/jobs/{job['id']}")["job"]
-    return job
 
 
 def _say_proposed(answer: dict[str, Any], as_json: bool) -> None:

@@ -113,11 +113,14 @@ class ActionError(WellkeptError):
 
 
 class TrainingError(WellkeptError):
-    """A training process failed. ``output`` is the end of what it printed."""
+    """A training process failed. ``output`` is the end of what it printed.
 
-    def __init__(self, message: str, output: str = "") -> None:
+    ``cause`` is ``memory``, ``time``, ``data`` (what was loaded breaks the contract), ``cancelled`` or ``code``.
+    """
+
+    def __init__(self, message: str, output: str = "", *, cause: str = "code") -> None:
         super().__init__(f"{message}\n{output}".rstrip())
-        self.output = output
+        self.output, self.cause = output, cause
 
 
 def _rebuilt(kind: type[WellkeptError], arguments: tuple[Any, ...], state: Mapping[str, Any]) -> WellkeptError:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import io
 import json
 import os
 import signal
@@ -172,7 +173,8 @@ def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     A rule of ours that is broken needs no trace: what it says is the last thing that is printed.
     """
     asked, answer = Path(sys.argv[1]), Path(sys.argv[2])
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] - somebody may be reading along
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # somebody may be reading along
     progress.write_to(asked.with_name(progress.FILE), asked.name.partition(".")[0])
     try:
         result = work(json.loads(asked.read_text(encoding="utf-8")))

@@ -16,9 +16,13 @@ from wellkept.spine.stream import Stream
 
 
 class Training(Protocol):
-    """Starts training runs."""
+    """Starts training runs, calls them off, and reads what they print."""
 
-    def start(self, project: str, by: str) -> Job: ...
+    def start(self, project: str, by: str, *, fresh: bool = False) -> Job: ...
+
+    def cancel(self, job_id: str, by: str) -> Job: ...
+
+    def log(self, job_id: str, after: int) -> dict[str, Any]: ...
 
 
 class Promotion(Protocol):
@@ -65,10 +69,15 @@ class ModelUseCases:
             "jobs": encode(self.registry.jobs(subject)),
         }
 
-    def train(self, project: str, by: str) -> dict[str, Any]:
-        """Start a training run of a project folder; the job can be asked for."""
-        job: dict[str, Any] = encode(self.training.start(project, by))
+    def train(self, project: str, by: str, *, fresh: bool = False) -> dict[str, Any]:
+        """Start a training run of a project folder; the job can be asked for. ``fresh`` takes no step over."""
+        job: dict[str, Any] = encode(self.training.start(project, by, fresh=fresh))
         return job
+
+    def jobs(self, model: str, limit: int) -> list[dict[str, Any]]:
+        """Training runs, newest first: of a model, or of all where it is empty."""
+        found: list[dict[str, Any]] = encode(self.registry.jobs(f"model:{model}" if model else None, limit))
+        return found
 
     def job(self, job_id: str) -> dict[str, Any]:
         """A training run.
@@ -80,6 +89,15 @@ class ModelUseCases:
         if job is None:
             raise NotFoundError(f"job {job_id}", "is not known")
         shown: dict[str, Any] = encode(job)
+        return shown
+
+    def cancel(self, job_id: str, by: str) -> dict[str, Any]:
+        """Call a training run off.
+
+        Raises:
+            NotFoundError, ConflictError: there is no such run, or it does not run any more.
+        """
+        shown: dict[str, Any] = encode(self.training.cancel(job_id, by))
         return shown
 
     def promote(self, model: str, reference: str, by: str, why: str) -> Mapping[str, Any]:

@@ -10,7 +10,8 @@ import time
 from typing import Any
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.process import serve_request
+from wellkept.ml.process import THREAD_VARIABLES, serve_request
+from wellkept.ml.progress import progress
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,9 +35,27 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         case "leave":
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             return {"child": child.pid}
+        case "swell":
+            swell()
+        case "have swollen":
+            subprocess.run([sys.executable, "-c", "from tests.ml.probes.worker import swell; swell()"], check=True)
+        case "threads":
+            return {name: os.environ[name] for name in THREAD_VARIABLES}
+        case "say":
+            print("hello")
+            for step in (1, 2, 3):
+                progress(step, 3, "round", loss=0.5)
+            return {"hash": hash("a")}
         case "quit":
             os._exit(0)
     return {}
+
+
+def swell() -> None:
+    """Take memory, and hold it."""
+    held = bytearray(400 << 20)
+    held[::4096] = b"x" * len(held[::4096])
+    time.sleep(600)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,9 @@ import pyarrow.parquet as pq
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.outcome import Outcome, outcome_of
-from wellkept.ml.process import run_worker
+from wellkept.ml.oversight import Limits
+from wellkept.ml.train.executors.base import Executor, Work
+from wellkept.ml.train.executors.local import Local
 from wellkept.store.artifacts.artifacts import Artifacts
 
 STAGE = Stage(
@@ -24,6 +27,7 @@ STAGE = Stage(
 )
 
 HELD_OUT = 0.25
+WORKER = "wellkept.ml.train.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,16 @@ class Trained:
     trained_on: int
     folder: Path
     """Where the model's files still lie."""
+    result: Mapping[str, Any]
+    """What the worker answered."""
+    scores: Path
 
 
 class Trainer:
     """Trains a project on a snapshot."""
 
-    def __init__(self, artifacts: Artifacts) -> None:
-        self._artifacts = artifacts
+    def __init__(self, artifacts: Artifacts, executor: Executor | None = None) -> None:
+        self._artifacts, self._executor = artifacts, executor or Local()
 
     def train(
         self,
@@ -51,34 +58,53 @@ class Trainer:
         snapshot: Path,
         champion: str | None,
         folder: Path,
-        timeout_s: float,
-        since: datetime | None = None,
+        limits: float | Limits,
+        request: Mapping[str, Any] | None = None,
     ) -> Trained:
         """Train and export; ``champion`` is the artifact's digest of the model to be compared with.
 
-        The newest rows are held out; when the world changed at ``since``, the newer half of the rows since then.
+        ``request`` is what the worker is told of the contract (see :func:`training_request`).
 
         Raises:
             TrainingError: the project's code failed.
         """
         out, scores = folder / "model", folder / "scores.parquet"
+        shutil.rmtree(out, ignore_errors=True)
         rival = self._artifacts.fetch_tree(champion, folder / "champion") if champion else None
-        request = {
-            **training_request(contract, since),
+        paths = {
             "project": str(project.resolve()),
             "snapshot": str(snapshot),
             "champion": str(rival) if rival else None,
             "out": str(out),
             "scores": str(scores),
         }
-        result = run_worker("wellkept.ml.train.worker", request, folder, timeout_s)
-        return Trained(
-            artifact=self._artifacts.put_tree(out),
-            manifest=result["manifest"],
-            outcome=outcome_of(pq.read_table(scores), result),
-            trained_on=result["trained_on"],
-            folder=out,
-        )
+        asked = {**(request or training_request(contract)), **paths}
+        work = Work(WORKER, asked, folder, limits, ("project", "snapshot", "champion"), ("out", "scores"))
+        result = self._executor.run(work)
+        return _trained(self._artifacts.put_tree(out), result, out, scores)
+
+    def kept(self, trained: Trained) -> dict[str, Any]:
+        """A training as JSON values, everything that it wrote among the artifacts."""
+        scores = self._artifacts.put_bytes(trained.scores.read_bytes())
+        held = {"artifact": trained.artifact, "scores": scores}
+        return {**held, "result": dict(trained.result), "artifacts": [*held.values()]}
+
+    def restored(self, kept: Mapping[str, Any], folder: Path) -> Trained:
+        """What was kept, its files below a folder again.
+
+        Raises:
+            NotFoundError, StoreError: an artifact is missing or damaged.
+        """
+        out, scores = folder / "model", folder / "scores.parquet"
+        shutil.rmtree(out, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        scores.write_bytes(self._artifacts.get_bytes(kept["scores"]))
+        return _trained(kept["artifact"], kept["result"], self._artifacts.fetch_tree(kept["artifact"], out), scores)
+
+
+def _trained(artifact: str, result: Mapping[str, Any], out: Path, scores: Path) -> Trained:
+    outcome = outcome_of(pq.read_table(scores), result)
+    return Trained(artifact, result["manifest"], outcome, result["trained_on"], out, result, scores)
 
 
 def training_request(contract: ModelContract, since: datetime | None = None) -> dict[str, Any]:
@@ -92,7 +118,9 @@ def training_request(contract: ModelContract, since: datetime | None = None) -> 
         "nullable": [entry.name for entry in contract.inputs if entry.nullable],
         "label": contract.label.name,
         "embargo_s": contract.label.delay_s if contract.label.embargo else 0.0,
-        "slices": list(contract.slices),
+        "slices": list(contract.looked_at_apart),
+        "primary": contract.metrics.primary,
+        "group_by": contract.group_by,
         "gates": [gate.model_dump(exclude_none=True) for gate in contract.gates],
         "held_out": HELD_OUT,
         "since": since.timestamp() if since else None,
@@ -101,4 +129,6 @@ def training_request(contract: ModelContract, since: datetime | None = None) -> 
         "season": forecast.season if forecast else 0,
         "user": ranking.user if ranking else "",
         "ranking_held_out": ranking.held_out if ranking else 0.0,
+        "seed": contract.train.seed,
+        "parameters": dict(contract.train.starting),
     }

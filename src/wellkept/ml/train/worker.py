@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.features import FILE, Features, WithFeatures, own_features
+from wellkept.ml.features import FILE, WithFeatures, own_features
 from wellkept.ml.process import serve_request
-from wellkept.ml.project import function_of
 from wellkept.ml.reference import make_reference, write_reference
-from wellkept.ml.runtime import Matrix, Scorer, Scores, estimator_scores, load_scorer
+from wellkept.ml.runtime import Matrix, Scorer, load_scorer
 from wellkept.ml.train.export import export
+from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 from wellkept.ml.train.judged import Fitted, Rows, judged
 from wellkept.ml.train.split import seconds_of, split
 
@@ -33,18 +32,35 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     project, out, inputs = Path(request["project"]), Path(request["out"]), request["features"]
     trained, held_out = split(pq.read_table(request["snapshot"]), request)
     columns: list[str] = request["columns"]
-    features = Features(project / "model.py", inputs, columns) if columns else None
+    fitter = Fitter(request)
+    features = fitter.features
     rows = matrix_of_inputs(held_out, inputs)
     made = rows
     if features is not None:
         made = features.matrix(rows)
         features.check_alone(rows, made)
-    fitted = _fit(request, features, trained)
+    fitted = _fit(request, fitter, trained)
     may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
     manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns)
-    manifest = _dated(manifest, trained, out)
     if columns:
         shutil.copyfile(project / "model.py", out / FILE)
+    return told_of(request, (trained, held_out), (rows, made), manifest, fitted)
+
+
+def told_of(
+    request: dict[str, Any],
+    parts: tuple[pa.Table, pa.Table],
+    matrices: tuple[Matrix, Matrix],
+    manifest: dict[str, Any],
+    fitted: Fitted,
+) -> dict[str, Any]:
+    """What the model in ``request["out"]`` does on the held-out rows, whoever trained it; writes its scores.
+
+    ``parts`` are the rows trained on and held out, ``matrices`` the held-out ones as inputs and as model columns.
+    """
+    out, inputs = Path(request["out"]), request["features"]
+    (trained, held_out), (rows, made) = parts, matrices
+    manifest = _dated(manifest, trained, out)
     challenger, _ = own_scorer(out)
     champion, champion_rows = None, rows
     if request["champion"]:
@@ -64,18 +80,11 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fit(request: dict[str, Any], features: Features | None, trained: pa.Table) -> Fitted:
+def _fit(request: dict[str, Any], fitter: Fitter, trained: pa.Table) -> Fitted:
     """The project's estimator, and the way to train it again on other rows."""
-    train, inputs, columns = function_of(Path(request["project"]), "train"), request["features"], request["columns"]
-
-    def fit(table: pa.Table) -> Any:
-        return train(with_features(table, features, inputs, columns))
-
-    def score_of(estimator: Any) -> Callable[[Matrix], Scores]:
-        return lambda rows: estimator_scores(estimator, rows if features is None else features.matrix(rows))
-
-    estimator = fit(trained)
-    return Fitted(estimator, score_of(estimator), lambda table: score_of(fit(table)))
+    parameters = request["parameters"]
+    estimator = fitter.fit(trained, parameters)
+    return Fitted(estimator, fitter.score_of(estimator), lambda table: fitter.score_of(fitter.fit(table, parameters)))
 
 
 def _dated(manifest: dict[str, Any], trained: pa.Table, out: Path) -> dict[str, Any]:
@@ -91,24 +100,6 @@ def own_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
     scorer, manifest = load_scorer(folder)
     features = own_features(folder, manifest)
     return (scorer if features is None else WithFeatures(features, scorer)), manifest
-
-
-def with_features(table: pa.Table, features: Features | None, inputs: list[str], columns: list[str]) -> pa.Table:
-    """The rows with what ``features`` makes of them beside the inputs."""
-    if features is None:
-        return table
-    made = features.matrix(matrix_of_inputs(table, inputs))
-    for index, name in enumerate(columns):
-        if name in table.column_names:
-            table = table.drop_columns([name])
-        table = table.append_column(name, pa.array(made[:, index], from_pandas=True))
-    return table
-
-
-def matrix_of_inputs(table: pa.Table, features: list[str]) -> Matrix:
-    """The columns of a table as float64[n, features]; null is NaN."""
-    columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in features]
-    return np.column_stack(columns)
 
 
 def _known(inputs: list[str], held_out: pa.Table) -> list[str]:

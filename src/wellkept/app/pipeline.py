@@ -1,0 +1,269 @@
+"""The pipeline of a training: snapshot, search, train, evaluate, register, each a step of the run's journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from wellkept.kernel.codec import decode, encode
+from wellkept.kernel.errors import NotFoundError, TrainingError
+from wellkept.kernel.verdict import Verdict
+from wellkept.ml.cards import CARD
+from wellkept.ml.contract import ModelContract, read_project
+from wellkept.ml.data.datacontract import DataContractError
+from wellkept.ml.data.stage import Interval, Snapshot, Snapshots
+from wellkept.ml.evaluate.card.page import card_files, make_card
+from wellkept.ml.evaluate.stage import judge, measure
+from wellkept.ml.oversight import Limits, Oversight, overseen
+from wellkept.ml.provenance import commit_of, digest, environment, own_code, project_digest
+from wellkept.ml.register.stage import draft_version, register
+from wellkept.ml.train.executors.base import Executor
+from wellkept.ml.train.stage import Trained, Trainer, training_request
+from wellkept.spine.journal import Journal
+from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry
+from wellkept.store.artifacts.artifacts import Artifacts
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is to train: a project over a span, some intervals left out; kept in the job, so that it survives."""
+
+    project: Path
+    start: datetime
+    end: datetime
+    excluded: tuple[Interval, ...] = ()
+    since: datetime | None = None
+    fresh: bool = False
+
+    def details(self) -> dict[str, Any]:
+        """As a job keeps it."""
+        shown: dict[str, Any] = encode({"start": self.start, "end": self.end, "since": self.since})
+        return {**shown, "project": str(self.project), "excluded": encode(self.excluded), "fresh": self.fresh}
+
+    @classmethod
+    def of(cls, details: Mapping[str, Any]) -> Order:
+        """The order that a job keeps."""
+        moment = datetime.fromisoformat
+        since = details.get("since")
+        return cls(
+            project=Path(details["project"]),
+            start=moment(details["start"]),
+            end=moment(details["end"]),
+            excluded=tuple((moment(a), moment(b)) for a, b in details.get("excluded", ())),
+            since=moment(since) if since else None,
+            fresh=bool(details.get("fresh")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One run, with all that its steps depend on."""
+
+    journal: Journal
+    folder: Path
+    order: Order
+    contract: ModelContract
+    contract_text: str
+    limits: Limits
+    code: str
+    environment: Mapping[str, str]
+    champion: ModelVersion | None
+    executor: Executor
+
+    @property
+    def depends_on(self) -> dict[str, Any]:
+        """What searching and training have in common."""
+        return {
+            "own": own_code(),
+            "code": self.code,
+            "environment": dict(self.environment),
+            "executor": self.executor.name,
+            "request": training_request(self.contract, self.order.since),
+        }
+
+
+Outside = Callable[[ModelContract, Journal, Order], Executor]
+
+
+class Pipeline:
+    """Runs orders. A step that was done before on the same inputs is taken over, in this run or from another."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        artifacts: Artifacts,
+        snapshots: Snapshots,
+        executors: Mapping[str, Executor],
+        limits: Limits,
+        outside: Outside | None = None,
+    ) -> None:
+        """``executors`` by name, the one for contracts that name none first; ``limits`` cap what contracts ask for.
+
+        ``outside`` makes the executor of a retrain that an external CI runs.
+        """
+        self._registry, self._artifacts, self._snapshots = registry, artifacts, snapshots
+        self._executors, self._limits, self._outside = executors, limits, outside
+
+    def run(self, journal: Journal, oversight: Oversight, order: Order, now: datetime) -> ModelVersion:
+        """Train, judge and register.
+
+        Raises:
+            WellkeptError: a step failed; what was done before it stays in the journal.
+        """
+        contract, text = read_project(order.project)
+        history = contract.data.history
+        case = _Case(
+            journal=journal,
+            folder=oversight.folder,
+            order=order,
+            contract=contract,
+            contract_text=text,
+            limits=oversight.limits,
+            code=project_digest(order.project, order.project / history if history else None),
+            environment=environment(),
+            champion=self._registry.alias(contract.name, CHAMPION),
+            executor=self._executor(contract, journal, order),
+        )
+        with overseen(oversight):
+            snapshot = self._snapshot(case)
+            chosen: dict[str, Any] = {}
+            trained, key = self._train(case, snapshot, chosen)
+            return self._registered(case, snapshot, trained, key, now)
+
+    def limits_of(self, contract: ModelContract) -> Limits:
+        """What a contract's training may take: what it asks for, and no more than the configuration allows."""
+        asked, most = contract.train, self._limits
+        pairs = ((asked.time_s, most.time_s), (asked.memory_mb, most.memory_mb), (asked.threads, most.threads))
+        time_s, memory_mb, threads = (min((one for one in pair if one is not None), default=None) for pair in pairs)
+        assert time_s is not None
+        return Limits(time_s, memory_mb, None if threads is None else int(threads))
+
+    def _executor(self, contract: ModelContract, journal: Journal, order: Order) -> Executor:
+        if self._outside is not None and is_outside(contract, journal.job):
+            return self._outside(contract, journal, order)
+        name: str = contract.train.executor or next(iter(self._executors))
+        if name not in self._executors:
+            rule = f"{name} is not configured here; set ml.executor.kind to {name}, or leave train.executor out"
+            raise TrainingError(f"train.executor: {rule}")
+        return self._executors[name]
+
+    def _snapshot(self, case: _Case) -> Snapshot:
+        """The data. Nobody can tell whether ``load`` would return the same again, so it is this run's own."""
+        order, file = case.order, case.folder / "snapshot.parquet"
+
+        def take() -> dict[str, Any]:
+            span = (order.start, order.end)
+            time_s = case.limits.time_s
+            try:
+                taken = self._snapshots.take(order.project, case.contract, span, order.excluded, case.folder, time_s)
+            except DataContractError as error:
+                case.journal.note(data=dict(error.report))
+                raise
+            case.journal.note(data=dict(taken.report))
+            return {
+                "digest": taken.digest,
+                "rows": taken.rows,
+                "manifest": taken.manifest,
+                "report": dict(taken.report),
+                "artifacts": [taken.digest, taken.manifest],
+            }
+
+        key = digest("snapshot", own_code(), case.journal.job.id, case.code, case.contract_text)
+        kept = case.journal.step("snapshot", key, take, shared=False)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self._artifacts.get_bytes(kept["digest"]))
+        span, of = (order.start, order.end), (kept["manifest"], kept["report"])
+        return Snapshot(kept["digest"], file, kept["rows"], *span, order.excluded, *of)
+
+    def _train(self, case: _Case, snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Trained, str]:
+        trainer = Trainer(self._artifacts, case.executor)
+        rival = case.champion.artifact if case.champion else None
+        request = training_request(case.contract, case.order.since)
+        request["parameters"] = {**request["parameters"], **chosen}
+        made: list[Trained] = []
+
+        def train() -> dict[str, Any]:
+            found = trainer.train(
+                case.order.project, case.contract, snapshot.path, rival, case.folder, case.limits, request
+            )
+            made.append(found)
+            return trainer.kept(found)
+
+        key = digest("train", case.depends_on, request["parameters"], snapshot.digest, rival)
+        kept = case.journal.step("train", key, train)
+        return (made[0] if made else trainer.restored(kept, case.folder)), key
+
+    def _registered(
+        self, case: _Case, snapshot: Snapshot, trained: Trained, trained_by: str, now: datetime
+    ) -> ModelVersion:
+        """What was trained, judged by the contract's gates and registered either way."""
+        contract = case.contract
+        lineage = self._lineage(case, snapshot, trained)
+        draft = draft_version(contract.name, trained.artifact, snapshot.digest, trained.manifest, lineage, now)
+
+        def evaluate() -> dict[str, Any]:
+            verdict = judge(contract, trained.outcome, draft.digest, now)
+            files = card_files(make_card(contract, trained.outcome, verdict, draft.lineage))
+            card = self._artifacts.put_files(files)
+            metrics = measure(contract, trained.outcome)
+            return {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
+
+        key = digest("evaluate", own_code(), trained_by, case.contract_text)
+        judged = case.journal.step("evaluate", key, evaluate)
+
+        def add() -> dict[str, Any]:
+            verdict = decode(Verdict, judged["verdict"])
+            verdict = replace(verdict, id=f"gate-{draft.digest.removeprefix('sha256:')[:12]}", subject=draft.digest)
+            carded = replace(draft, lineage={**draft.lineage, CARD: judged["card"]})
+            version = register(self._registry, carded, verdict, judged["metrics"], trained.manifest)
+            return {"digest": version.digest}
+
+        kept = case.journal.step("register", digest("register", key), add)
+        try:
+            return self._registry.version(contract.name, kept["digest"])
+        except NotFoundError:  # it was taken from a run whose version is gone
+            return self._registry.version(contract.name, add()["digest"])
+
+    def _lineage(self, case: _Case, snapshot: Snapshot, trained: Trained) -> dict[str, str]:
+        order, known = case.order, case.environment
+        listed = json.dumps(known, sort_keys=True, indent=1).encode()
+        parameters: dict[str, Any] = training_request(case.contract)["parameters"]
+        lineage = {
+            "code": case.code,
+            "commit": commit_of(order.project),
+            "contract": self._artifacts.put_bytes(case.contract_text.encode()),
+            "window": f"{order.start.isoformat()} to {order.end.isoformat()}",
+            "excluded": spans(order.excluded),
+            "parent": case.champion.digest if case.champion else "",
+            "run": case.journal.job.id,
+            **snapshot.lineage,
+            "rows": f"{trained.trained_on} trained on, {len(trained.outcome.label)} held out",
+            "seed": str(case.contract.train.seed),
+            "environment": self._artifacts.put_bytes(listed),
+            "python": known["python"],
+            "platform": known["platform"],
+            "executor": case.executor.name,
+            "parameters": json.dumps(parameters, sort_keys=True) if parameters else "",
+        }
+        lineage |= trained.result.get("lineage", {})
+        return {name: value for name, value in lineage.items() if value or name in ("parent", "excluded")}
+
+
+def is_outside(contract: ModelContract, job: Job) -> bool:
+    """Whether an external CI runs a job: a retrain, where the contract says so."""
+    return job.kind == "retrain" and contract.retrain.runner == "ci"
+
+
+def spans(intervals: Sequence[Interval]) -> str:
+    """Intervals in words."""
+    return "; ".join(f"{a.isoformat()} to {b.isoformat()}" for a, b in intervals)
+
+
+def model_of(job: Job) -> str:
+    """The model that a job trains."""
+    return job.subject.removeprefix("model:")

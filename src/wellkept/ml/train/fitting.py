@@ -1,0 +1,75 @@
+"""A project's ``train`` as its workers call it: seeded, with parameters where it takes them."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.features import Features
+from wellkept.ml.project import function_of
+from wellkept.ml.runtime import Matrix, Scores, estimator_scores
+
+
+class Fitter:
+    """Fits on a table of a request's project; the same table, parameters and seed give the same call."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self._request = request
+        project = Path(request["project"])
+        self.inputs, self.columns = list(request["features"]), list(request["columns"])
+        self.features = Features(project / "model.py", self.inputs, self.columns) if self.columns else None
+        self._train = function_of(project, "train")
+        self.takes_parameters = takes_parameters(self._train)
+
+    def fit(self, table: pa.Table, parameters: Mapping[str, Any]) -> Any:
+        """A fitted estimator.
+
+        Raises:
+            InputError: there are parameters, and ``train`` takes none.
+        """
+        if parameters and not self.takes_parameters:
+            raise InputError("train(frame)", "must be train(frame, parameters) where the contract has train.parameters")
+        seed = int(self._request["seed"])
+        random.seed(seed)
+        np.random.seed(seed)  # what scikit-learn draws from where a project gives it no seed
+        frame = with_features(table, self.features, self.inputs, self.columns)
+        return self._train(frame, dict(parameters)) if self.takes_parameters else self._train(frame)
+
+    def score_of(self, estimator: Any) -> Callable[[Matrix], Scores]:
+        """Scores the inputs, float64[n, inputs], by an estimator as it is in this process."""
+        features = self.features
+        return lambda rows: estimator_scores(estimator, rows if features is None else features.matrix(rows))
+
+
+def takes_parameters(train: Callable[..., Any]) -> bool:
+    """Whether a ``train`` is ``train(frame, parameters)``."""
+    try:
+        inspect.signature(train).bind(object(), object())
+    except TypeError:
+        return False
+    return True
+
+
+def with_features(table: pa.Table, features: Features | None, inputs: list[str], columns: list[str]) -> pa.Table:
+    """The rows with what ``features`` makes of them beside the inputs."""
+    if features is None:
+        return table
+    made = features.matrix(matrix_of_inputs(table, inputs))
+    for index, name in enumerate(columns):
+        if name in table.column_names:
+            table = table.drop_columns([name])
+        table = table.append_column(name, pa.array(made[:, index], from_pandas=True))
+    return table
+
+
+def matrix_of_inputs(table: pa.Table, features: list[str]) -> Matrix:
+    """The columns of a table as float64[n, features]; null is NaN."""
+    columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in features]
+    return np.column_stack(columns)
