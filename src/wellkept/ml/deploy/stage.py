@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from wellkept.kernel.entity import EntityKind, model_id
 from wellkept.kernel.errors import ActionError, ConflictError, InputError, NotFoundError
 from wellkept.kernel.plan import Action, ActionResult, Plan, Risk, Verification
 from wellkept.kernel.stage import Message, Stage
+from wellkept.ml.deploy.desk import policy_of
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, VersionState
+from wellkept.spine.rollouts import Rollout
 from wellkept.spine.stream import Stream
 
 STAGE = Stage(
@@ -122,10 +124,47 @@ def rollback_plan(registry: Registry, model: str, now: datetime, by: str, why: s
     return promotion_plan(previous, champion, now, by, why or f"roll back from version {champion.number}")
 
 
-def deployments(registry: Registry, contract_of: Callable[[ModelVersion], str]) -> list[dict[str, Any]]:
-    """What should be served: the champion of every model that has one, under the contract that it was trained by."""
+def deployments(
+    registry: Registry, contract_of: Callable[[ModelVersion], str], rollouts: Sequence[Rollout] = ()
+) -> list[dict[str, Any]]:
+    """What should be served: the champion of every model that has one, each under the contract that it was trained by.
+
+    A model with a rollout has two entries, the champion first, which say who they are (``role``), what share of the
+    traffic they get, and the ``salt`` by which the keys are divided.
+    """
     champions = (registry.alias(model, CHAMPION) for model in registry.models())
-    return [deployment(version, contract_of(version)) for version in champions if version is not None]
+    live = {rollout.model: rollout for rollout in rollouts}
+    found: list[dict[str, Any]] = []
+    for champion in champions:
+        if champion is not None:
+            rollout = live.get(champion.model)
+            found += _listed(registry, contract_of, champion, rollout)
+    return found
+
+
+def _listed(
+    registry: Registry, contract_of: Callable[[ModelVersion], str], champion: ModelVersion, rollout: Rollout | None
+) -> list[dict[str, Any]]:
+    own = deployment(champion, contract_of(champion))
+    if rollout is None or champion.digest not in (rollout.champion, rollout.challenger):
+        return [own]
+    is_switched = champion.digest == rollout.challenger
+    other = registry.version(champion.model, rollout.champion if is_switched else rollout.challenger)
+    role, share = ("standby", 0.0) if is_switched else _role(rollout)
+    shared = {"rollout": rollout.id, "salt": rollout.id}
+    return [
+        {**own, **shared, "role": CHAMPION, "share": 1.0 - share},
+        {**deployment(other, contract_of(other)), **shared, "role": role, "share": share},
+    ]
+
+
+def _role(rollout: Rollout) -> tuple[str, float]:
+    """What the challenger is on its way: in shadow, with a share, or loaded and warm."""
+    if rollout.strategy == "shadow":
+        return "shadow", 0.0
+    if rollout.strategy == "blue_green":
+        return "standby", 0.0
+    return "challenger", policy_of(rollout).steps[rollout.step]
 
 
 def deployment(version: ModelVersion, contract: str) -> dict[str, Any]:
