@@ -78,10 +78,10 @@ def test_a_contract_keeps_all_that_it_says() -> None:
     assert [entry.type for entry in contract.inputs] == ["float", "int", "bool"]
     assert contract.inputs[2].source == "service:homes/facts"
     assert (contract.output.name, contract.label.name, contract.label.delay_s) == ("price", "sold_for", 86400)
-    assert [(gate.metric, gate.versus_champion, gate.latency_p99_ms) for gate in contract.gates] == [
-        ("rmse", None, None),
-        (None, "mae", None),
-        (None, None, 5),
+    assert [gate.model_dump(exclude_defaults=True) for gate in contract.gates] == [
+        {"metric": "rmse", "at_most": 10},
+        {"versus_champion": "mae", "margin": 0.1},
+        {"latency_p99_ms": 5},
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wellkept.ml.evidence import Change, Served, Shared, Shift, Window
 from wellkept.ml.metrics import Array
 from wellkept.ml.sample import Rows, Sample
 
@@ -43,6 +44,15 @@ class Outcome:
     """How much each column tells alone: the area under its ROC curve, or its share of the variance. None: unknown."""
     own: Mapping[str, float] = field(default_factory=dict)
     """The project's own metrics, without their prefix."""
+    backtest: tuple[Window, ...] = ()
+    """Earlier windows, the oldest first, each once for every metric."""
+    changes: tuple[Change, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+    shared: Shared | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """Rows to ask the served model (``rows``), and what the estimator says of them (``expected``)."""
+    served: Served | None = None
+    """What was seen of the model server; None where nobody looked."""
 
     @property
     def sample(self) -> Sample:
@@ -78,4 +88,9 @@ def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
         missing={name: values.to_numpy() for name, values in starting[MISSING].items()},
         alone=result["alone"],
         own=result["own"],
+        backtest=tuple(Window.of(one) for one in result.get("backtest", ())),
+        changes=tuple(Change.of(one) for one in result.get("changes", ())),
+        shifts=tuple(Shift.of(one) for one in result.get("shifts", ())),
+        shared=Shared.of(result["shared"]) if result.get("shared") else None,
+        asked=result.get("asked") or {},
     )

@@ -6,20 +6,18 @@ narrower than what was seen allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.ml.metrics import METRICS, Array
+from wellkept.ml.resample import MOST_ROWS, ROUNDS, draws, narrower, weighted
 from wellkept.ml.tasks import at_k
 
 Rows = NDArray[np.int64]
 
-ROUNDS = 200
-MOST_ROWS = 20_000
-"""Of more rows (or groups) each round draws so many; the spread of the draws is then scaled to the whole."""
 LOW, HIGH = 0.05, 0.95
 
 
@@ -66,65 +64,65 @@ def value_of(name: str, sample: Sample) -> float:
 
 def interval_of(name: str, sample: Sample, seed: int) -> tuple[float, float]:
     """The 90 % bootstrap interval of a metric; NaN without rows."""
-    return _interval(name, sample, value_of(name, sample), lambda rows: value_of(name, sample.where(rows)), seed)
+    if name not in METRICS:
+        return _of_means(_per_group(name, sample), seed)
+    if len(sample) == 0:
+        return float("nan"), float("nan")
+    found = draws([weighted(name, sample.label, sample.score)], len(sample), sample.group, seed)[0]
+    return middle(found, value_of(name, sample), narrower(len(sample), sample.group))
 
 
 def paired_interval_of(name: str, ours: Sample, theirs: Array, seed: int) -> tuple[float, float]:
     """The 90 % interval of how much two models differ, both on the same resampled rows."""
     other = ours.scored(theirs)
-
-    def differ(rows: Rows) -> float:
-        return value_of(name, ours.where(rows)) - value_of(name, other.where(rows))
-
-    found = value_of(name, ours) - value_of(name, other)
-    if name in METRICS:
-        return _interval(name, ours, found, differ, seed)
-    gaps = _per_group(name, ours) - _per_group(name, other)
-    return _of_means(gaps, seed)
-
-
-def _interval(
-    name: str, sample: Sample, found: float, measure: Callable[[Rows], float], seed: int
-) -> tuple[float, float]:
-    if len(sample) == 0:
-        return float("nan"), float("nan")
     if name not in METRICS:
-        return _of_means(_per_group(name, sample), seed)
-    random = np.random.default_rng(seed)
-    together = _together(sample.group) if sample.group is not None else None
-    count = len(sample) if together is None else len(together)
-    size = min(count, MOST_ROWS)
-    draws = []
-    for _ in range(ROUNDS):
-        drawn = random.integers(0, count, size)
-        draws.append(measure(drawn if together is None else np.concatenate([together[unit] for unit in drawn])))
-    return _middle(np.asarray(draws), found, float(np.sqrt(size / count)))
+        return _of_means(_per_group(name, ours) - _per_group(name, other), seed)
+    if len(ours) == 0:
+        return float("nan"), float("nan")
+    both = [weighted(name, ours.label, score) for score in (ours.score, theirs)]
+    found = np.subtract(*draws(both, len(ours), ours.group, seed))
+    return middle(found, value_of(name, ours) - value_of(name, other), narrower(len(ours), ours.group))
 
 
-def _together(group: Rows) -> list[Rows]:
-    """The rows of every group."""
-    order = np.argsort(group, kind="stable")
-    _, starts = np.unique(group[order], return_index=True)
-    return list(np.split(order, starts[1:]))
+def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> list[float]:
+    """The standard error of how much each part of the rows differs from all of them in a metric; NaN where unknown."""
+    if name not in METRICS:
+        whole = _per_group(name, sample)
+        return [float(np.hypot(_error_of(_per_group(name, sample.where(rows))), _error_of(whole))) for rows in parts]
+    metrics = [weighted(name, sample.label, sample.score)]
+    metrics += [weighted(name, sample.label, sample.score, rows) for rows in parts]
+    whole, *of_parts = draws(metrics, len(sample), sample.group, seed)
+    factor = narrower(len(sample), sample.group)
+    return [_spread(found - whole) * factor for found in of_parts]
+
+
+def _spread(found: Array) -> float:
+    known = found[np.isfinite(found)]
+    return float(known.std(ddof=1)) if len(known) > ROUNDS / 2 else float("nan")
+
+
+def _error_of(parts: Array) -> float:
+    """The standard error of a mean."""
+    return float(parts.std(ddof=1) / np.sqrt(len(parts))) if len(parts) > 1 else float("nan")
 
 
 def _of_means(parts: Array, seed: int) -> tuple[float, float]:
     """The interval of a mean over groups."""
     if len(parts) == 0:
         return float("nan"), float("nan")
-    random = np.random.default_rng(seed)
     size = min(len(parts), MOST_ROWS)
-    draws = np.array([parts[random.integers(0, len(parts), size)].mean() for _ in range(ROUNDS)])
-    return _middle(draws, float(parts.mean()), float(np.sqrt(size / len(parts))))
+    found = parts[np.random.default_rng(seed).integers(0, len(parts), (ROUNDS, size))].mean(axis=1)
+    return middle(found, float(parts.mean()), float(np.sqrt(size / len(parts))))
 
 
-def _middle(draws: Array, found: float, narrower: float) -> tuple[float, float]:
-    known = draws[np.isfinite(draws)]
+def middle(found: Array, value: float, factor: float) -> tuple[float, float]:
+    """The 90 % interval of draws, narrowed by a factor about the value; NaN without a draw that is a number."""
+    known = found[np.isfinite(found)]
     if len(known) == 0:
         return float("nan"), float("nan")
     low, high = np.quantile(known, [LOW, HIGH])
-    if narrower < 1.0 and np.isfinite(found):
-        low, high = found + (low - found) * narrower, found + (high - found) * narrower
+    if factor < 1.0 and np.isfinite(value):
+        low, high = value + (low - value) * factor, value + (high - value) * factor
     return float(low), float(high)
 
 

@@ -14,7 +14,7 @@ from tests.ml.workshop import CONTRACT, NOON
 
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract, parse_contract
-from wellkept.ml.evaluate.checks import MIN_POSITIVES
+from wellkept.ml.evaluate.checks.rows import MIN_POSITIVES
 from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome

@@ -138,7 +138,7 @@ def test_what_most_choose_comes_first_by_popularity() -> None:
 
 def test_an_embargo_leaves_out_what_was_not_known_when_the_held_out_rows_began() -> None:
     table = picks(list(range(20)), list(range(20)))
-    request = {"task": "regression", "held_out": 0.25, "since": None, "embargo_s": 4 * 60.0}
+    request = {"task": "regression", "held_out": 0.25, "since": None, "embargo_s": 4 * 60.0, "group_by": None}
 
     trained, held_out = split(table, request)
 
@@ -146,7 +146,7 @@ def test_an_embargo_leaves_out_what_was_not_known_when_the_held_out_rows_began()
 
 
 def test_an_embargo_that_leaves_nothing_is_named() -> None:
-    request = {"task": "regression", "held_out": 0.25, "since": None, "embargo_s": 1e6}
+    request = {"task": "regression", "held_out": 0.25, "since": None, "embargo_s": 1e6, "group_by": None}
 
     with pytest.raises(InputError, match="older than the label's delay"):
         split(picks([1] * 9, [1] * 9), request)

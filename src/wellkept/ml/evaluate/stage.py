@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
@@ -9,7 +10,34 @@ import numpy as np
 from wellkept.kernel.stage import Message, Stage
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract
-from wellkept.ml.evaluate.checks import ALONE_AT_MOST, check_gate, enough, leakage, schema
+from wellkept.ml.evaluate.checks import (
+    backtest,
+    behaviour,
+    fairness,
+    inputs,
+    metrics,
+    rows,
+    served,
+    slices,
+)
+from wellkept.ml.gates import (
+    AloneGate,
+    BacktestGate,
+    BaselineGate,
+    BudgetGate,
+    ChampionGate,
+    DirectionGate,
+    FairnessGate,
+    GatePart,
+    InvarianceGate,
+    LatencyGate,
+    MetricGate,
+    MissingGate,
+    ParityGate,
+    SharedRowsGate,
+    ShiftGate,
+    SliceGate,
+)
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import value_of
 from wellkept.ml.tasks import CUSTOM, is_own
@@ -36,12 +64,35 @@ def measure(contract: ModelContract, outcome: Outcome) -> dict[str, float]:
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
+CHECKS: dict[type[GatePart], Callable[..., Check]] = {
+    MetricGate: metrics.threshold,
+    ChampionGate: metrics.versus_champion,
+    BaselineGate: metrics.versus_baseline,
+    BacktestGate: backtest.backtest,
+    SliceGate: slices.by_slice,
+    FairnessGate: fairness.fairness,
+    InvarianceGate: behaviour.invariance,
+    DirectionGate: behaviour.direction,
+    MissingGate: inputs.missing,
+    ShiftGate: inputs.shifted,
+    AloneGate: rows.alone,
+    SharedRowsGate: rows.shared_rows,
+    LatencyGate: served.latency,
+    BudgetGate: served.budget,
+    ParityGate: served.parity,
+}
+"""Who judges by which gate: a function of contract, gate and outcome."""
+
+
 def judge(contract: ModelContract, outcome: Outcome, digest: str, at: datetime) -> Verdict:
     """The verdict of the gates; it passes when every check does."""
-    checks = [schema(contract, outcome), enough(contract, outcome)]
-    if outcome.alone and all(gate.alone_at_most is None for gate in contract.gates):
-        checks.append(leakage(ALONE_AT_MOST, outcome))
-    checks += [check_gate(contract, gate, outcome) for gate in contract.gates]
+    checks = [rows.schema(contract, outcome), rows.enough(contract, outcome), *rows.apart(contract, outcome)]
+    kinds = {type(gate) for gate in contract.gates}
+    if outcome.alone and AloneGate not in kinds:
+        checks.append(rows.alone(contract, AloneGate(alone_at_most=rows.ALONE_AT_MOST), outcome))
+    if outcome.shared is not None and outcome.shared.rows and SharedRowsGate not in kinds:
+        checks.append(rows.shared_rows(contract, SharedRowsGate(shared_rows_at_most=rows.SHARED_AT_MOST), outcome))
+    checks += [CHECKS[type(gate)](contract, gate, outcome) for gate in contract.gates]
     return Verdict(
         id=f"gate-{digest.removeprefix('sha256:')[:12]}",
         subject=digest,

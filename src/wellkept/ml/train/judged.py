@@ -16,8 +16,13 @@ from wellkept.ml.metrics import roc_auc
 from wellkept.ml.outcome import MISSING, SLICE
 from wellkept.ml.project import optional_function
 from wellkept.ml.runtime import Matrix, Scorer, Scores
+from wellkept.ml.sample import Sample
 from wellkept.ml.train.baseline import constant, seasonal
 from wellkept.ml.train.judging.asked import asked
+from wellkept.ml.train.judging.backtest import Rival, backtest
+from wellkept.ml.train.judging.behaviour import changes
+from wellkept.ml.train.judging.shared import shared
+from wellkept.ml.train.judging.shifts import shifts
 from wellkept.ml.train.ranking import choices, places, popularity
 from wellkept.ml.train.split import seconds_of
 
@@ -53,10 +58,17 @@ def judged(
     rows: Rows, challenger: Scorer, champion: Scorer | None, request: Mapping[str, Any], fitted: Fitted
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of scores (see :class:`wellkept.ml.outcome.Outcome`) and what goes beside it."""
-    told = {"asked": asked(rows.inputs, fitted.score, request)}
+    told = {
+        "asked": asked(rows.inputs, fitted.score, request),
+        "shared": shared(rows.trained, rows.held_out, request["label"], request),
+        "backtest": backtest(
+            rows.trained, request["label"], request, fitted.refit, Rival.of(champion, request["champion"])
+        ),
+    }
     if request["task"] == "ranking":
         table, found_beside = _ranked(rows, challenger, champion, request)
         return table, {**found_beside, **told}
+    told["changes"] = changes(rows.inputs, challenger.score, request)
     label, past = (_label(table, request["label"]) for table in (rows.held_out, rows.trained))
     found: dict[str, Any] = {"label": label, "challenger": challenger.score(rows.inputs)}
     if champion is not None:
@@ -70,11 +82,13 @@ def judged(
     if "time" in rows.held_out.column_names:
         found["at"] = seconds_of(rows.held_out)
     for name in request["slices"]:
-        found[f"{SLICE}{name}"] = pa.array([str(value) for value in rows.held_out[name].to_pylist()], pa.string())
+        found[f"{SLICE}{name}"] = _texts(rows.held_out[name])
     for name in request["nullable"][:MOST_INPUTS]:
         without = rows.inputs.copy()
         without[:, request["features"].index(name)] = np.nan
         found[f"{MISSING}{name}"] = challenger.score(without)
+    sample = Sample(label, found["challenger"], found.get("group"), found.get("scale"), found.get("scale_squared"))
+    told["shifts"] = shifts(rows.inputs, sample, challenger.score, request)
     names = request["columns"] or request["features"]
     alone = {name: _alone(rows.columns[:, i], label, request["task"], found) for i, name in enumerate(names)}
     own = _own(Path(request["project"]), rows.held_out, label, found["challenger"])
@@ -89,7 +103,20 @@ def _ranked(
     if champion is not None:
         found["champion"] = places(champion.score, what)
     found["baseline"] = popularity(what)
+    for name in request["slices"]:
+        found[f"{SLICE}{name}"] = _of_users(rows, name, request["user"], what.user)
     return pa.table(found), {"alone": {}, "own": {}}
+
+
+def _of_users(rows: Rows, name: str, user: str, users: NDArray[np.int64]) -> pa.Array:
+    """What a column says of each choice's user: the last that training saw of them."""
+    said = dict(zip(rows.held_out[user].to_pylist(), _texts(rows.held_out[name]).to_pylist(), strict=True))
+    said |= dict(zip(rows.trained[user].to_pylist(), _texts(rows.trained[name]).to_pylist(), strict=True))
+    return pa.array([said[one] for one in users.tolist()], pa.string())
+
+
+def _texts(column: pa.ChunkedArray) -> pa.Array:
+    return pa.array([str(value) for value in column.to_pylist()], pa.string())
 
 
 def _label(table: pa.Table, name: str) -> Floats:

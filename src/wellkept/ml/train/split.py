@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
@@ -29,12 +30,24 @@ def split(table: pa.Table, request: Mapping[str, Any]) -> tuple[pa.Table, pa.Tab
         older = _but_the_last(table[request["user"]].to_numpy(), request["ranking_held_out"])
     else:
         cut = _cut(table, request["held_out"], request["since"])
-        return _known_by(table, cut, request["embargo_s"]), table.slice(cut)
+        held_out = table.slice(cut)
+        trained = of_others(_known_by(table, cut, request["embargo_s"]), held_out, request["group_by"])
+        if not trained.num_rows:
+            rule = "must return rows of other values of group_by than the held-out ones, to train on; got none"
+            raise InputError("load(window)", rule)
+        return trained, held_out
     trained, held_out = table.filter(pa.array(older)), table.filter(pa.array(~older))
     if not trained.num_rows or not held_out.num_rows:
         rule = f"must return rows enough to train a {request['task']} model on and to hold some out"
         raise InputError("load(window)", rule, f"{trained.num_rows} and {held_out.num_rows}")
     return trained, held_out
+
+
+def of_others(older: pa.Table, held_out: pa.Table, group: str | None) -> pa.Table:
+    """The rows to train on without those of customers (or whatever is grouped by) that are held out."""
+    if not group:
+        return older
+    return older.filter(pc.invert(pc.is_in(older[group], held_out[group].combine_chunks())))
 
 
 def _cut(table: pa.Table, held_out: float, since: float | None) -> int:

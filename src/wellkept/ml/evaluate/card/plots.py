@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.card.charts import Line, Picture, bars, lines
-from wellkept.ml.evaluate.checks import missing_values, slice_values
+from wellkept.ml.evaluate.checks.inputs import missing_values
+from wellkept.ml.evaluate.checks.slices import slice_values
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import value_of
@@ -120,7 +121,7 @@ def _errors(outcome: Outcome) -> Picture | None:
 
 def _slices(contract: ModelContract, outcome: Outcome, column: str) -> Picture | None:
     found = slice_values(contract, outcome, column, LEAST_ROWS)[:MOST_ROWS]
-    rows = [(value, metric, f"{metric:.3f} on {count}") for value, count, metric in found]
+    rows = [(part.value, part.metric, f"{part.metric:.3f} on {part.rows}") for part in found]
     return bars(f"slice-{column}", f"{contract.metrics.primary} by {column}, the worst first", rows)
 
 

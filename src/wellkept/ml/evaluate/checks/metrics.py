@@ -1,0 +1,75 @@
+"""Floors and ceilings, and comparisons with the champion and with the simplest model on the same rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wellkept.kernel.verdict import Check
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.evaluate.checks.measured import SEED
+from wellkept.ml.gates import BaselineGate, ChampionGate, MetricGate
+from wellkept.ml.metrics import Array
+from wellkept.ml.outcome import Outcome
+from wellkept.ml.sample import interval_of, paired_interval_of, value_of
+from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, is_own
+
+
+def threshold(_: ModelContract, gate: MetricGate, outcome: Outcome) -> Check:
+    """A floor or a ceiling."""
+    if is_own(gate.metric):
+        return _own(gate, outcome)
+    value, (low, high) = value_of(gate.metric, outcome.sample), interval_of(gate.metric, outcome.sample, SEED)
+    worst = low if gate.at_least is not None else high
+    passed, limit = _within(gate, worst if gate.confident else value)
+    sure = " in the whole interval" if gate.confident else ""
+    sentence = f"{gate.metric} is {value:.3f} (90 % interval {low:.3f} to {high:.3f}), must be {limit}{sure}"
+    return Check(gate.metric, passed, f"{value:.4f}", limit, sentence)
+
+
+def _own(gate: MetricGate, outcome: Outcome) -> Check:
+    value = outcome.own.get(gate.metric.removeprefix(CUSTOM), float("nan"))
+    passed, limit = _within(gate, value)
+    sentence = f"{gate.metric} is {value:.4g}, must be {limit}"
+    if not np.isfinite(value):
+        sentence = f"metrics(frame) of model.py does not say {gate.metric.removeprefix(CUSTOM)}"
+    return Check(gate.metric, passed, f"{value:.4g}", limit, sentence)
+
+
+def _within(gate: MetricGate, value: float) -> tuple[bool, str]:
+    if gate.at_least is not None:
+        return value >= gate.at_least, f">= {gate.at_least:g}"
+    assert gate.at_most is not None
+    return value <= gate.at_most, f"<= {gate.at_most:g}"
+
+
+def versus_champion(_: ModelContract, gate: ChampionGate, outcome: Outcome) -> Check:
+    """The same rows, scored by both."""
+    name = gate.versus_champion
+    if outcome.champion is None:
+        return Check(f"{name} versus champion", True, "no champion", "", "there is no champion to be compared with")
+    return _versus(gate, "champion", "the champion's", outcome.champion, outcome)
+
+
+def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcome) -> Check:
+    """The same rows, as the simplest model would answer."""
+    name = gate.versus_baseline
+    if outcome.baseline is None:
+        return Check(f"{name} versus baseline", False, "unknown", f">= {gate.margin:g}", "there is no baseline")
+    whose = {"forecasting": "the season before's", "ranking": "that of what most choose"}
+    words = whose.get(contract.task, "that of one answer for all")
+    return _versus(gate, "baseline", words, outcome.baseline, outcome)
+
+
+def _versus(gate: ChampionGate | BaselineGate, kind: str, whose: str, rival: Array, outcome: Outcome) -> Check:
+    name, sample = gate.rival, outcome.sample
+    sign = -1.0 if name in LOWER_IS_BETTER else 1.0
+    ours, theirs = value_of(name, sample), value_of(name, sample.scored(rival))
+    low, high = paired_interval_of(name, sample, rival, SEED)
+    better_by = sign * (ours - theirs)
+    certain = low if sign > 0 else -high
+    sentence = (
+        f"{name} {ours:.3f} against {whose} {theirs:.3f} on the same {len(sample)} rows "
+        f"(difference {ours - theirs:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
+    )
+    passed = (certain if gate.confident else better_by) >= gate.margin
+    return Check(f"{name} versus {kind}", passed, f"better by {better_by:.4f}", f">= {gate.margin:g}", sentence)
