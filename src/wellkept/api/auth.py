@@ -30,6 +30,8 @@ COOKIE = "wellkept_token"
 POLICY_VIOLATION = 1008
 """The close code of WebSocket (RFC 6455); no door of ours speaks it."""
 
+ScopedCheck = Callable[[str, str], bool]
+"""(path, token) -> whether the token opens that path."""
 SessionCheck = Callable[[str, str], bool]
 """(session cookie, token) -> whether the session was made from the token."""
 
@@ -41,8 +43,11 @@ class Authentication:
     which carry their own proof against forged forms.
     """
 
-    def __init__(self, app: ASGIApp, token: str, is_session: SessionCheck) -> None:
-        self._app, self._token, self._is_session = app, token, is_session
+    def __init__(
+        self, app: ASGIApp, token: str, is_session: SessionCheck, is_scoped: ScopedCheck = lambda _path, _token: False
+    ) -> None:
+        """``is_scoped`` tells whether a bearer's token, which is not the platform's, opens this one address."""
+        self._app, self._token, self._is_session, self._is_scoped = app, token, is_session, is_scoped
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -61,6 +66,8 @@ class Authentication:
         headers, path = Headers(scope=scope), scope["path"]
         if (is_sender if path.startswith(SENDERS) else is_bearer)(headers, self._token):
             return True
+        if self._is_scoped(path, bearer_of(headers)):
+            return True
         is_page = not path.startswith(PROGRAMS) or scope["method"] in ("GET", "HEAD")
         session = _cookie(headers)
         return is_page and bool(session) and self._is_session(session, self._token)
@@ -75,10 +82,15 @@ def has_own_proof(path: str) -> bool:
     return path in OWN_PROOF or OWN_PROOF_BELOW.fullmatch(path) is not None
 
 
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """The bearer's token of a request; empty where there is none."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
+
+
 def is_bearer(headers: Mapping[str, str], token: str) -> bool:
     """Whether the headers hold the token as a bearer's."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return hmac.compare_digest(bearer_of(headers).encode(), token.encode())
 
 
 def is_sender(headers: Mapping[str, str], token: str) -> bool:

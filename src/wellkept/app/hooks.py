@@ -29,8 +29,8 @@ class Starts(Protocol):
     def start(self, project: str, by: str) -> Job: ...
 
 
-Report = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Takes what a CI says of a run (see :mod:`wellkept.app.externaltraining`)."""
+Report = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
+"""Takes what a CI says: model, run, report (see :mod:`wellkept.app.externaltraining`)."""
 
 
 def deeds(
@@ -50,10 +50,10 @@ def deeds(
         return {"job": training.start(project_of(registry, model), f"hook:{door.name}").id}
 
     def told(door: Door, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        _model(door, data)
+        model, run = _model(door, data), _text(data, "run")
         if report is None:
             raise NotFoundError("the ml loop", "is switched off")
-        return report(data)
+        return report(model, run, {name: value for name, value in data.items() if name not in ("model", "run")})
 
     return {"change": change, "train": train, "report": told}
 
@@ -61,7 +61,14 @@ def deeds(
 def door_keeper(platform: Platform) -> DoorKeeper:
     """The keeper of the doors of a configuration."""
     training = platform.ml.training if platform.ml is not None else None
-    found = deeds(platform.stream, platform.clock, platform.registry, training, None)
+    external = platform.external
+
+    def report(model: str, run: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        if external.run(run).model != model:
+            raise InputError("data.run", f"must be a run of {model}", run)
+        return external.report(run, document)
+
+    found = deeds(platform.stream, platform.clock, platform.registry, training, report if training else None)
     settings, received = platform.settings.webhooks, ReceivedRows(platform.state)
     return DoorKeeper(settings, platform.secrets, received, found, platform.audit, platform.clock)
 

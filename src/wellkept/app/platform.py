@@ -79,9 +79,7 @@ class Platform:
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
             self.secrets = Secrets(ENVIRONMENT)
-            self.outbox = outbox_of(
-                settings.webhooks, self.state, self.clock, self.secrets, lambda b: self.external.seal(b)
-            )
+            self.outbox = outbox_of(settings.webhooks, self.state, self.clock, self.secrets)
             self.tokens = RunTokens(token_of(data), self.clock)
             self.external = external_runs(self)
             self.webhooks = WebhookServer(self.outbox)

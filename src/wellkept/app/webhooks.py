@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wellkept.kernel.clock import Clock
-from wellkept.spine.webhooks.outbox import Outbox, Seal
+from wellkept.spine.webhooks.outbox import Outbox
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.spine.webhooks.send import Transport
 from wellkept.spine.webhooks.settings import Endpoint, WebhookSettings
@@ -24,10 +24,10 @@ TIDY_EVERY = 3600
 LAST_WORD_S = 2.0
 
 
-def outbox_of(settings: WebhookSettings, state: State, clock: Clock, secrets: Secrets, seal: Seal) -> Outbox:
+def outbox_of(settings: WebhookSettings, state: State, clock: Clock, secrets: Secrets) -> Outbox:
     """The outbox of a configuration."""
     rows, transport = OutboxRows(state), Transport(settings.networks)
-    return Outbox(rows, settings, sources(state), secrets, transport, clock, seal)
+    return Outbox(rows, settings, sources(state), secrets, transport, clock)
 
 
 class WebhookServer:

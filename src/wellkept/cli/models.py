@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from wellkept.cli.modelexternal import report, train_external
 from wellkept.cli.modeljobs import cancel, job_log, jobs, train
 from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.modelscoring import score
@@ -20,7 +21,7 @@ def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
 
 
-for own in (new, check, schema, score, train, jobs, job_log, cancel):
+for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report):
     command.add_command(own)
 for own in (rollout, rollouts, stop):
     command.add_command(own)

@@ -24,7 +24,7 @@ class Client:
 
     def __init__(self, url: str, token: str, timeout_s: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        self.url = url.rstrip("/")
+        self.url, self.token = url.rstrip("/"), token
         # A proxy that the environment names is for the world outside, and cannot reach this machine's own loopback.
         is_outside = httpx.URL(self.url).host not in LOOPBACK
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=is_outside)

@@ -59,7 +59,9 @@ class Post:
     def new_outbox(self) -> Outbox:
         """What a process that starts has."""
         rows, known = OutboxRows(self.state), Secrets(self.environment)
-        return Outbox(rows, self.settings, sources(self.state), known, self.played, self.clock, self.seal)
+        made = Outbox(rows, self.settings, sources(self.state), known, self.played, self.clock)
+        made.seal_with(self.seal)
+        return made
 
     def note(self, verb: str = "plan.proposed", subject: str = "pln-1", **details: Any) -> None:
         self.audit.append(self.clock.now(), "ada", verb, subject, details)

@@ -55,16 +55,20 @@ class Outbox:
         secrets: Secrets,
         transport: Post,
         clock: Clock,
-        seal: Seal,
     ) -> None:
         self._rows, self._settings, self._sources = rows, settings, sources
-        self._secrets, self._transport, self._clock, self._seal = secrets, transport, clock, seal
+        self._secrets, self._transport, self._clock = secrets, transport, clock
+        self._seal: Seal = dict
         self._endpoints = {endpoint.name: endpoint for endpoint in settings.send}
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
         """Who is told."""
         return self._settings.send
+
+    def seal_with(self, seal: Seal) -> None:
+        """Name what completes an event for one endpoint while it is sent, with what must not be stored."""
+        self._seal = seal
 
     def gather(self) -> int:
         """Keep what is new for every endpoint that wants it; returns how many deliveries that makes.

@@ -124,6 +124,8 @@ class WebhookSettings(Part):
     """The first pause; each further one is four times as long, up to half a day, and differs by up to a fifth."""
     keep_days: Annotated[int, Field(ge=1)] = 14
     """How long the history of deliveries is kept."""
+    max_model_mib: Annotated[int, Field(ge=1, le=4096)] = 256
+    """The largest file of a model that an external CI sends."""
     max_body_kib: Annotated[int, Field(ge=1, le=25_600)] = 1024
     """The longest message that comes in."""
 

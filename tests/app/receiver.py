@@ -1,0 +1,53 @@
+"""An endpoint for webhooks: a real HTTP server that remembers what it was sent."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Receiver:
+    """What came, and what is answered."""
+
+    url: str = ""
+    status: int = 200
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """The events of a type, in the order in which they came."""
+        found = [json.loads(body) for body in list(self.bodies)]
+        return [told for told in found if told.get("type") == kind]
+
+
+@contextlib.contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver on a port of its own for the length of a block."""
+    made = Receiver()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            made.headers.append({name.lower(): value for name, value in self.headers.items()})
+            self.send_response(made.status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.url = f"http://127.0.0.1:{server.server_address[1]}/events"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
