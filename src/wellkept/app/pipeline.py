@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,13 +18,14 @@ from wellkept.ml.contract import ModelContract, read_project
 from wellkept.ml.data.datacontract import DataContractError
 from wellkept.ml.data.stage import Interval, Snapshot, Snapshots
 from wellkept.ml.evaluate.card.page import card_files, make_card
+from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.provenance import commit_of, digest, environment, own_code, project_digest
 from wellkept.ml.register.stage import draft_version, register
 from wellkept.ml.train.executors.base import Executor
 from wellkept.ml.train.stage import Trained, Trainer, training_request
-from wellkept.spine.journal import Journal
+from wellkept.spine.journal import Journal, Result
 from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -59,20 +61,44 @@ class Order:
         )
 
 
+OF_JUDGES = frozenset({"gates", "slices", "nullable"})
+"""What the worker is told for those who judge; a search does not depend on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Case:
     """One run, with all that its steps depend on."""
 
     journal: Journal
-    folder: Path
+    oversight: Oversight
     order: Order
     contract: ModelContract
     contract_text: str
-    limits: Limits
     code: str
     environment: Mapping[str, str]
     champion: ModelVersion | None
     executor: Executor
+
+    @property
+    def folder(self) -> Path:
+        """Where the workers of the run write."""
+        return self.oversight.folder
+
+    @property
+    def limits(self) -> Limits:
+        """What a worker of the run may take."""
+        return self.oversight.limits
+
+    def step(self, name: str, key: str, work: Callable[[], Result], *, shared: bool = True) -> Result:
+        """A step of the journal, told in the run's log."""
+        began = time.perf_counter()
+        self.oversight.say(name)
+        found = self.journal.step(name, key, work, shared=shared)
+        source = self.journal.taken.get(name)
+        took = f"took {time.perf_counter() - began:.1f} s"
+        said = took if source is None else "was done before the server ended" if source == self.journal.job.id else ""
+        self.oversight.say(f"{name} {said or f'taken from {source}: nothing that it depends on has changed'}")
+        return found
 
     @property
     def depends_on(self) -> dict[str, Any]:
@@ -118,11 +144,10 @@ class Pipeline:
         history = contract.data.history
         case = _Case(
             journal=journal,
-            folder=oversight.folder,
+            oversight=oversight,
             order=order,
             contract=contract,
             contract_text=text,
-            limits=oversight.limits,
             code=project_digest(order.project, order.project / history if history else None),
             environment=environment(),
             champion=self._registry.alias(contract.name, CHAMPION),
@@ -130,8 +155,7 @@ class Pipeline:
         )
         with overseen(oversight):
             snapshot = self._snapshot(case)
-            chosen: dict[str, Any] = {}
-            trained, key = self._train(case, snapshot, chosen)
+            trained, key = self._train(case, snapshot, self._searched(case, snapshot))
             return self._registered(case, snapshot, trained, key, now)
 
     def limits_of(self, contract: ModelContract) -> Limits:
@@ -173,12 +197,34 @@ class Pipeline:
             }
 
         key = digest("snapshot", own_code(), case.journal.job.id, case.code, case.contract_text)
-        kept = case.journal.step("snapshot", key, take, shared=False)
+        kept = case.step("snapshot", key, take, shared=False)
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(self._artifacts.get_bytes(kept["digest"]))
         span, of = (order.start, order.end), (kept["manifest"], kept["report"])
         return Snapshot(kept["digest"], file, kept["rows"], *span, order.excluded, *of)
+
+    def _searched(self, case: _Case, snapshot: Snapshot) -> Mapping[str, Any]:
+        """The parameters that a search found, where the contract wants one. The champion has no part in it."""
+        search = case.contract.train.search
+        if search is None:
+            return {}
+        request = training_request(case.contract, case.order.since)
+        asked = {name: value for name, value in request.items() if name not in OF_JUDGES}
+        depends_on = {**case.depends_on, "request": asked}
+        key = digest("search", depends_on, search.model_dump(mode="json"), snapshot.digest)
+        trainer, project = Trainer(self._artifacts, case.executor), case.order.project
+
+        def work() -> Mapping[str, Any]:
+            told = {**request, "study": key}
+            return trainer.search(project, case.contract, snapshot.path, case.folder, case.limits, told)
+
+        found = case.step("search", key, work)
+        case.journal.note(
+            search={name: found[name] for name in ("metric", "maximize", "value", "parameters", "trials")}
+        )
+        parameters: Mapping[str, Any] = found["parameters"]
+        return parameters
 
     def _train(self, case: _Case, snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Trained, str]:
         trainer = Trainer(self._artifacts, case.executor)
@@ -195,7 +241,7 @@ class Pipeline:
             return trainer.kept(found)
 
         key = digest("train", case.depends_on, request["parameters"], snapshot.digest, rival)
-        kept = case.journal.step("train", key, train)
+        kept = case.step("train", key, train)
         return (made[0] if made else trainer.restored(kept, case.folder)), key
 
     def _registered(
@@ -207,14 +253,14 @@ class Pipeline:
         draft = draft_version(contract.name, trained.artifact, snapshot.digest, trained.manifest, lineage, now)
 
         def evaluate() -> dict[str, Any]:
-            verdict = judge(contract, trained.outcome, draft.digest, now)
-            files = card_files(make_card(contract, trained.outcome, verdict, draft.lineage))
-            card = self._artifacts.put_files(files)
-            metrics = measure(contract, trained.outcome)
+            outcome = tried_as_served(contract, case.contract_text, trained.folder, trained.outcome)
+            verdict = judge(contract, outcome, draft.digest, now)
+            card = self._artifacts.put_files(card_files(make_card(contract, outcome, verdict, draft.lineage)))
+            metrics = measure(contract, outcome)
             return {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
 
         key = digest("evaluate", own_code(), trained_by, case.contract_text)
-        judged = case.journal.step("evaluate", key, evaluate)
+        judged = case.step("evaluate", key, evaluate)
 
         def add() -> dict[str, Any]:
             verdict = decode(Verdict, judged["verdict"])
@@ -223,16 +269,21 @@ class Pipeline:
             version = register(self._registry, carded, verdict, judged["metrics"], trained.manifest)
             return {"digest": version.digest}
 
-        kept = case.journal.step("register", digest("register", key), add)
+        kept = case.step("register", digest("register", key), add)
         try:
             return self._registry.version(contract.name, kept["digest"])
         except NotFoundError:  # it was taken from a run whose version is gone
             return self._registry.version(contract.name, add()["digest"])
 
+    def _changes(self, case: _Case) -> str:
+        """What callers of the champion would notice of this contract."""
+        releases = Releases(self._registry, self._artifacts)
+        return releases.signature_changes(case.champion, case.contract) if case.champion else ""
+
     def _lineage(self, case: _Case, snapshot: Snapshot, trained: Trained) -> dict[str, str]:
         order, known = case.order, case.environment
         listed = json.dumps(known, sort_keys=True, indent=1).encode()
-        parameters: dict[str, Any] = training_request(case.contract)["parameters"]
+        parameters = trained.result.get("parameters", {})
         lineage = {
             "code": case.code,
             "commit": commit_of(order.project),
@@ -240,6 +291,7 @@ class Pipeline:
             "window": f"{order.start.isoformat()} to {order.end.isoformat()}",
             "excluded": spans(order.excluded),
             "parent": case.champion.digest if case.champion else "",
+            LINEAGE: self._changes(case),
             "run": case.journal.job.id,
             **snapshot.lineage,
             "rows": f"{trained.trained_on} trained on, {len(trained.outcome.label)} held out",
@@ -250,8 +302,18 @@ class Pipeline:
             "executor": case.executor.name,
             "parameters": json.dumps(parameters, sort_keys=True) if parameters else "",
         }
+        lineage |= {"search": told_search(case.journal.job.details.get("search"))}
         lineage |= trained.result.get("lineage", {})
         return {name: value for name, value in lineage.items() if value or name in ("parent", "excluded")}
+
+
+def told_search(search: Mapping[str, Any] | None) -> str:
+    """A search in words; empty where there was none."""
+    if search is None:
+        return ""
+    trials = search["trials"]
+    through = sum(one["state"] == "complete" for one in trials)
+    return f"{len(trials)} trials, {through} of them to their end; best {search['metric']} {search['value']:.6g}"
 
 
 def is_outside(contract: ModelContract, job: Job) -> bool:

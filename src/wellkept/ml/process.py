@@ -52,7 +52,9 @@ OF_DATA = ("load(window)", "source ", "key ", "data.")
 """What broken rules begin with that are about the data."""
 
 
-def run_worker(module: str, request: Mapping[str, Any], folder: Path, limits: float | Limits) -> dict[str, Any]:
+def run_worker(
+    module: str, request: Mapping[str, Any], folder: Path, limits: float | Limits, niceness: int = NICENESS
+) -> dict[str, Any]:
     """Run a worker to its end and return its result.
 
     Args:
@@ -61,6 +63,7 @@ def run_worker(module: str, request: Mapping[str, Any], folder: Path, limits: fl
         folder: where the request, the result and the log are written.
         limits: what it may take; a number is seconds. A run that this thread works for has limits of its own, and a
             log that takes in the output.
+        niceness: by how much it stands behind others for the processor.
 
     Raises:
         TrainingError: it failed, took too much or was called off; carries the end of what it printed.
@@ -85,7 +88,7 @@ def run_worker(module: str, request: Mapping[str, Any], folder: Path, limits: fl
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=_environment(bounds, run),
-            preexec_fn=functools.partial(_lowly, os.getpid()),  # noqa: PLW1509 - system calls and nothing else
+            preexec_fn=functools.partial(_lowly, os.getpid(), niceness),  # noqa: PLW1509 - system calls and nothing else
         )
         try:
             stopped = _watched(process, name, bounds, run)
@@ -194,10 +197,16 @@ def _environment(limits: Limits, run: Oversight | None) -> dict[str, str]:
     return {**os.environ, **threads, **seed}
 
 
-def _lowly(parent: int) -> None:
-    os.nice(NICENESS)
+def die_with_parent() -> None:
+    """Have the kernel end this process when the one that started it ends (on Linux; a fork forgets it)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _lowly(parent: int, niceness: int) -> None:
+    os.nice(niceness)
+    if sys.platform == "linux":
+        die_with_parent()
         if os.getppid() != parent:  # It ended before the kernel knew that we want to be told.
             os._exit(1)
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from wellkept.kernel.errors import DocumentError, InputError, TrainingError, WellkeptError
 from wellkept.ml.contract import ModelContract, read_project
 from wellkept.ml.data.stage import Snapshot, Snapshots
+from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.train.stage import Trained, Trainer
@@ -111,9 +112,11 @@ class _Trial:
         trained = self._timed("train", lambda: self._train(snapshot), lambda found: _trained(found, count))
         if trained is None:
             return self._report(())
-        verdict = judge(self._contract, trained.outcome, "sha256:0", self._now)
+        text = (self._project / "model.yaml").read_text(encoding="utf-8")
+        outcome = tried_as_served(self._contract, text, trained.folder, trained.outcome)
+        verdict = judge(self._contract, outcome, "sha256:0", self._now)
         gates = [Step(f"gate {check.name}", check.passed, check.sentence) for check in verdict.checks]
-        return self._report(gates, trained.outcome, count)
+        return self._report(gates, outcome, count)
 
     def _load(self) -> Snapshot:
         span = (self._now - timedelta(seconds=self._contract.retrain.window_s), self._now)

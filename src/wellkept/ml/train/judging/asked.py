@@ -17,18 +17,32 @@ LARGEST = 1e9
 
 
 def asked(rows: Matrix, score: Callable[[Matrix], Scores], request: Mapping[str, Any]) -> dict[str, Any]:
-    """``rows`` (lists of numbers, None is null) and ``expected`` (their scores); rows without a finite score are none.
+    """``rows`` (lists of numbers, None is null), ``expected`` (their scores), and ``real``: so many of them, the first,
+    are held-out ones. Rows without a finite score are left out.
 
     ``rows`` are held-out inputs, float64[n, inputs].
     """
     nullable = [index for index, name in enumerate(request["features"]) if name in request["nullable"]]
-    kinds: list[str] = request.get("kinds") or ["float"] * rows.shape[1]
-    ranking = request["task"] == "ranking"
-    made = np.vstack([_spread(rows, REAL_ROWS), _with_nulls(rows, nullable), _extreme(rows, [] if ranking else kinds)])
-    expected = np.asarray(score(made), dtype=np.float64)
-    kept = np.isfinite(expected)
-    table = [[None if np.isnan(value) else float(value) for value in row] for row in made[kept]]
-    return {"rows": table, "expected": expected[kept].tolist()}
+    kinds: list[str] = [] if request["task"] == "ranking" else request["kinds"]
+    parts = [_spread(rows, REAL_ROWS), _with_nulls(rows, nullable), _extreme(rows, kinds)]
+    found: list[list[float | None]] = []
+    scores: list[float] = []
+    counts = []
+    for part in parts:
+        expected = _scored(score, part)
+        kept = np.isfinite(expected)
+        found += [[None if np.isnan(value) else float(value) for value in row] for row in part[kept]]
+        scores += expected[kept].tolist()
+        counts.append(int(kept.sum()))
+    return {"rows": found, "expected": scores, "real": counts[0]}
+
+
+def _scored(score: Callable[[Matrix], Scores], rows: Matrix) -> Scores:
+    """The scores; NaN where a project's features refuse rows that nobody ever saw: a request would be refused, too."""
+    try:
+        return np.asarray(score(rows), dtype=np.float64) if len(rows) else np.empty(0)
+    except Exception:  # noqa: BLE001 - the edge of a team's code
+        return np.full(len(rows), np.nan)
 
 
 def _spread(rows: Matrix, count: int) -> Matrix:
