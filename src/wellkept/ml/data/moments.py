@@ -18,8 +18,9 @@ NEVER = np.iinfo(np.int64).max
 """What a moment is that is not known: later than all others."""
 FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Moments outside of this are taken for mistakes of the unit."""
-Written = Literal["timestamp", "text", "seconds", "milliseconds"]
-"""How a database is given a moment: as a timestamp, as an ISO text in UTC, or as a number since 1970."""
+Written = Literal["timestamp", "text", "iso", "seconds", "milliseconds"]
+"""How a database is given a moment: as a timestamp, as a text in UTC (``2026-03-01 12:00:00.000000``, or with a T
+between and a Z behind), or as a number since 1970."""
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _ZONE = r"(Z|[+-]\d\d:?\d\d)$"
 
@@ -33,8 +34,8 @@ def micros_of(moment: datetime) -> int:
 def written(moment: datetime, form: Written) -> Any:
     """A moment as a value to be bound."""
     moment = moment.astimezone(UTC)
-    if form == "text":
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
+    if form in ("text", "iso"):
+        return moment.strftime("%Y-%m-%d %H:%M:%S.%f" if form == "text" else "%Y-%m-%dT%H:%M:%S.%fZ")
     if form == "seconds":
         return micros_of(moment) / 1e6
     return micros_of(moment) // 1000 if form == "milliseconds" else moment

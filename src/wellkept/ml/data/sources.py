@@ -89,8 +89,10 @@ class Sources:
                 raise InputError(
                     f"source {name}", f"must have every column that the contract names (it has {has})", column
                 )
-        at = _moments(name, table, source.time, source.time_unit)
-        known = _moments(name, table, source.known_at if source.as_known else None, source.time_unit)
+        entity, unit = self._data.entity, source.time_unit
+        up = entity is None or entity.source != name  # the moments that are asked about are cut off instead
+        at = _moments(name, table, source.time, unit, up=up)
+        known = _moments(name, table, source.known_at if source.as_known else None, unit)
         told: dict[str, Any] = {"connector": source.connector, **found.origin, "read": table.num_rows}
         kept = np.ones(table.num_rows, dtype=np.bool_)
         if at is not None:
@@ -157,8 +159,8 @@ def within(connector: Connector, options: Any, asked: Asked) -> Found:
     raise InputError(where, f"connector {connector.name} failed: {said}") from None
 
 
-def _moments(name: str, table: pa.Table, column: str | None, unit: str | None) -> Micros | None:
-    return None if column is None else moments(table[column], unit, f"source {name}: {column}")
+def _moments(name: str, table: pa.Table, column: str | None, unit: str | None, *, up: bool = True) -> Micros | None:
+    return None if column is None else moments(table[column], unit, f"source {name}: {column}", up=up)
 
 
 def _iso(at: Micros | None, kept: np.ndarray, *, first: bool) -> str | None:

@@ -45,7 +45,7 @@ class CsvFiles:
         return Found(asked.collected(batch for file in files for batch in _batches(file, options, asked)), told)
 
 
-def _batches(file: Path, options: CsvFiles.Options, asked: Asked) -> Iterator[pa.RecordBatch]:
+def _batches(file: Path, options: CsvFiles.Options, asked: Asked) -> Iterator[pa.RecordBatch | pa.Table]:
     convert = arrow_csv.ConvertOptions(
         column_types={name: TYPES[kind] for name, kind in options.types.items()},
         null_values=list(options.nulls),
@@ -57,6 +57,7 @@ def _batches(file: Path, options: CsvFiles.Options, asked: Asked) -> Iterator[pa
     read = arrow_csv.ReadOptions(block_size=BLOCK)
     try:
         with arrow_csv.open_csv(file, read_options=read, parse_options=parse, convert_options=convert) as reader:
+            yield reader.schema.empty_table()
             yield from reader
     except pa.ArrowKeyError as error:
         raise InputError(

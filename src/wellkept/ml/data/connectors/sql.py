@@ -33,7 +33,7 @@ class SqlQuery:
         url: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
         query: Annotated[str, Field(min_length=1, max_length=100_000)]
         moments: Written = "timestamp"
-        """What ``:start`` and ``:end`` become: a timestamp, an ISO text in UTC, or a number since 1970."""
+        """What ``:start`` and ``:end`` become."""
 
     def read(self, options: Options, asked: Asked) -> Found:
         import sqlalchemy
