@@ -13,7 +13,7 @@ from tests.ml.data.projects import DAY, HOUR, NOON, data_of, frame_of, put
 from wellkept.kernel.errors import InputError
 
 ENTITY = {"source": "orders", "keys": ["card"]}
-ORDERS = {"orders": {"time": "at"}}
+ORDERS: dict[str, dict[str, Any]] = {"orders": {"time": "at"}}
 
 
 def orders(folder: Path, **more: Any) -> None:
