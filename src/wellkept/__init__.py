@@ -7,7 +7,12 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """``wellkept.Model`` is loaded when it is asked for: ``import wellkept`` must stay quick, and below every layer."""
+    """``wellkept.Model`` and ``wellkept.progress`` are loaded when they are asked for.
+
+    ``import wellkept`` must stay quick, and below every layer.
+    """
     if name == "Model":
         return import_module("wellkept.ml.notebook").Model
+    if name == "progress":
+        return import_module("wellkept.ml.progress").progress
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

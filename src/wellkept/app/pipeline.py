@@ -23,6 +23,8 @@ from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.provenance import commit_of, digest, environment, own_code, project_digest
 from wellkept.ml.register.stage import draft_version, register
+from wellkept.ml.releases import Releases
+from wellkept.ml.signature import LINEAGE
 from wellkept.ml.train.executors.base import Executor
 from wellkept.ml.train.stage import Trained, Trainer, training_request
 from wellkept.spine.journal import Journal, Result

@@ -15,6 +15,7 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.outcome import Outcome, outcome_of
 from wellkept.ml.oversight import Limits
+from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.ml.train.executors.base import Executor, Work
 from wellkept.ml.train.executors.local import Local
 from wellkept.store.artifacts.artifacts import Artifacts
@@ -27,7 +28,7 @@ STAGE = Stage(
 )
 
 HELD_OUT = 0.25
-WORKER = "wellkept.ml.train.worker"
+WORKER, SEARCHER = "wellkept.ml.train.worker", "wellkept.ml.train.search.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,36 @@ class Trainer:
         work = Work(WORKER, asked, folder, limits, ("project", "snapshot", "champion"), ("out", "scores"))
         result = self._executor.run(work)
         return _trained(self._artifacts.put_tree(out), result, out, scores)
+
+    def search(
+        self,
+        project: Path,
+        contract: ModelContract,
+        snapshot: Path,
+        folder: Path,
+        limits: Limits,
+        request: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Search for parameters on the rows that are trained on; ``request["study"]`` tells searches of a folder apart.
+
+        A search that was cut off goes on with what its journal in the folder holds.
+
+        Raises:
+            TrainingError: the project's code failed, or no trial went through.
+        """
+        search = contract.train.search
+        assert search is not None
+        metric = search.metric or contract.metrics.primary
+        asked = {
+            **request,
+            "project": str(project.resolve()),
+            "snapshot": str(snapshot),
+            "journal": str(folder / "search.journal"),
+            "search": search.model_dump(mode="json", by_alias=True),
+            "metric": metric,
+            "maximize": metric not in LOWER_IS_BETTER,
+        }
+        return self._executor.run(Work(SEARCHER, asked, folder, limits, ("project", "snapshot"), ("journal",)))
 
     def kept(self, trained: Trained) -> dict[str, Any]:
         """A training as JSON values, everything that it wrote among the artifacts."""

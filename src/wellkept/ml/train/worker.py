@@ -72,6 +72,7 @@ def told_of(
     write_reference(make_reference(matrix_of_inputs(trained, inputs), inputs, challenger.score(rows)), out)
     return {
         "manifest": manifest,
+        "parameters": request.get("parameters", {}),
         "trained_on": trained.num_rows,
         "held_out": held_out.num_rows,
         "latency_p99_ms": _latency_p99_ms(challenger, rows),
