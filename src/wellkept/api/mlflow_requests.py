@@ -96,7 +96,8 @@ def wish_of(method: str, path: str, document: Mapping[str, Any]) -> Wish:
         if not isinstance(archive, bool):
             raise InputError("archive_existing_versions", "must be true or false", archive)
         return Wish(verb, found["name"], version=found["version"], stage=stage, archive=archive)
-    return Wish(verb, **found)
+    others = {name: found.get(name, "") for name in ("version", "alias", "new_name")}
+    return Wish(verb, found["name"], others["version"], others["alias"], others["new_name"])
 
 
 def check_locations(document: Mapping[str, Any], *, is_managed: bool) -> None:

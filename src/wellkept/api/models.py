@@ -34,6 +34,15 @@ class MoveRequest(BaseModel):
     version: str = ""
     by: str = "operator"
     why: str = ""
+    unjudged: bool = False
+
+
+class AliasRequest(BaseModel):
+    """A move of an alias; without a version it is taken away."""
+
+    alias: str = Field(min_length=1, max_length=60)
+    version: str = ""
+    by: str = "operator"
 
 
 def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRouter:
@@ -64,7 +73,11 @@ def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRout
 
     @routes.post("/models/{model}/promote")
     def promote(model: str, request: MoveRequest) -> dict[str, Any]:
-        return dict(models.promote(model, request.version, request.by, request.why))
+        return dict(models.promote(model, request.version, request.by, request.why, unjudged=request.unjudged))
+
+    @routes.post("/models/{model}/alias")
+    def alias(model: str, request: AliasRequest) -> dict[str, Any]:
+        return dict(models.move(model, request.alias, request.version, request.by))
 
     @routes.post("/models/{model}/rollback")
     def rollback(model: str, request: MoveRequest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from wellkept.app.mlflow import mlflow_extra
+from wellkept.app.modelimport import ModelImports
 from wellkept.app.pipeline import Pipeline
 from wellkept.app.rollouts import RolloutLoop
 from wellkept.app.schedule import Job, Loop
@@ -18,7 +19,9 @@ from wellkept.kernel.plan import Plan
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
+from wellkept.ml.importing.trust import OpenTrustedModel
 from wellkept.ml.oversight import Limits
+from wellkept.ml.register.aliases import MoveAlias, alias_plan, told_moves
 from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.stage import RetrainRunner
@@ -27,7 +30,7 @@ from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.plugins import load, load_one
-from wellkept.spine.registry import CHAMPION, ModelVersion
+from wellkept.spine.registry import CHAMPION, ModelVersion, VersionState
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -65,6 +68,14 @@ class ModelLoop:
             [monitor() for monitor in load("monitor").values()],
         )
         self._retrain: RetrainRunner | None = None
+        self.imports = ModelImports(
+            platform.registry,
+            platform.audit,
+            platform.artifacts,
+            self.training.start,
+            platform.settings.data.resolve() / "imports",
+            platform.clock,
+        )
         self.mlflow = mlflow_extra(platform, platform.settings.data.resolve() / "logs")
 
     def handlers(self) -> Sequence[ActionHandler]:
@@ -73,6 +84,8 @@ class ModelLoop:
         return [
             PromoteModel(platform.registry, platform.stream, platform.clock),
             RetrainModel(platform.registry, self.training),
+            MoveAlias(platform.registry, platform.clock),
+            OpenTrustedModel(self.imports),
             *self.rollouts.handlers(),
             *(self.mlflow.handlers() if self.mlflow is not None else ()),
         ]
@@ -80,6 +93,7 @@ class ModelLoop:
     def attach(self, gate: Gate) -> None:
         platform = self._platform
         self.promotions.gate = gate
+        self.imports.gate = gate
         self.rollouts.attach(gate, self.promotions.directly)
         if self.mlflow is not None:
             self.mlflow.attach(gate)
@@ -130,14 +144,27 @@ class Promotions:
         self._registry, self._clock, self._releases = platform.registry, platform.clock, releases
         self._rollouts = rollouts
 
-    def promote(self, version: ModelVersion, by: str, why: str) -> Plan:
-        """By the rollout that the version's contract wants, or at once."""
+    def promote(self, version: ModelVersion, by: str, why: str, *, unjudged: bool = False) -> Plan:
+        """By the rollout that the version's contract wants, or at once, as one that nobody judged always is."""
+        if version.state is VersionState.UNJUDGED:
+            return self.directly(version, by, why, unjudged=unjudged)
         return self._rollouts.proposed(version, by, why) or self.directly(version, by, why)
 
-    def directly(self, version: ModelVersion, by: str, why: str) -> Plan:
+    def directly(self, version: ModelVersion, by: str, why: str, *, unjudged: bool = False) -> Plan:
         """In front at once."""
         champion = self._registry.alias(version.model, CHAMPION)
-        return self._proposed(promotion_plan(version, champion, self._clock.now(), by, why))
+        after = self._releases.contract(version) if champion is not None else None
+        changes = self._releases.signature_changes(champion, after) if champion and after else ""
+        now = self._clock.now()
+        return self._proposed(promotion_plan(version, champion, now, by, why, unjudged=unjudged, changes=changes))
+
+    def move(self, model: str, alias: str, version: ModelVersion | None, by: str) -> Plan:
+        """An alias that is neither the champion's nor the one before's."""
+        return self._proposed(alias_plan(self._registry, alias, version, model, self._clock.now(), by))
+
+    def moves(self, model: str) -> list[dict[str, Any]]:
+        """Every move of a model's aliases, with who allowed it."""
+        return told_moves(self._registry, self.gate.plan, model)
 
     def rollback(self, model: str, by: str, why: str) -> Plan:
         """A rollout that is under way is stopped at once; the version before comes back when that is approved."""

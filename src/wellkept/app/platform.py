@@ -136,7 +136,7 @@ class Platform:
         self.state.close()
 
     def world(self, key: str) -> str:
-        """One fact for the gate: ``incident:<id>``, ``alias:<model>@<alias>``, or ``mlflow:`` and one of its registry."""
+        """One fact for the gate: ``incident:<id>``, ``alias:<model>@<alias>``, or ``mlflow:`` and one of MLflow."""
         kind, _, name = key.partition(":")
         if kind == "incident":
             incident = self.stream.incident(name)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.modelexternal import report, train_external
+from wellkept.cli.modelimport import move, take
 from wellkept.cli.modeljobs import cancel, job_log, jobs, train
 from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.modelscoring import score
@@ -22,6 +23,8 @@ def command() -> None:
 
 
 for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report):
+    command.add_command(own)
+for own in (take, move):
     command.add_command(own)
 for own in (rollout, rollouts, stop):
     command.add_command(own)
@@ -96,11 +99,12 @@ def card(model: str, version: str, folder: Path | None, data: Path | None) -> No
 @click.argument("model")
 @click.option("--version", default="", help="Number or digest (default: the newest).")
 @click.option("--why", default="", help="The reason.")
+@click.option("--unjudged", is_flag=True, help="Mean it also of a version that nobody has judged.")
 @data_option
 @json_option
-def promote(model: str, version: str, why: str, data: Path | None, as_json: bool) -> None:
+def promote(model: str, version: str, why: str, unjudged: bool, data: Path | None, as_json: bool) -> None:
     """Propose that a version becomes the champion; a person approves it."""
-    request = {"version": version, "by": getpass.getuser(), "why": why}
+    request = {"version": version, "by": getpass.getuser(), "why": why, "unjudged": unjudged}
     _say_proposed(client(data).post(f"/api/v1/models/{model}/promote", request), as_json)
 
 

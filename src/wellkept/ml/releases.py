@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from wellkept.kernel.errors import DocumentError
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.reference import FILE, Distribution, parse_reference
+from wellkept.ml.signature import signature_changes
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -36,6 +38,13 @@ class Releases:
             DocumentError: it is not a contract any more.
         """
         return parse_contract(self.contract_text(version), f"contract of {version.model}")
+
+    def signature_changes(self, before: ModelVersion, after: ModelContract) -> str:
+        """What a caller of one version would notice of the other contract, in words; empty where nothing changed."""
+        try:
+            return "; ".join(signature_changes(self.contract(before), after))
+        except DocumentError:  # written by rules that have changed since: there is nothing to compare with
+            return f"cannot be compared with version {before.number}, whose contract is not valid any more"
 
     def reference(self, version: ModelVersion) -> dict[str, Distribution]:
         """What a version was trained on.

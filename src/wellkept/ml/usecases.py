@@ -28,7 +28,11 @@ class Training(Protocol):
 class Promotion(Protocol):
     """Proposes promotions and rollbacks at the gate."""
 
-    def promote(self, version: ModelVersion, by: str, why: str) -> Plan: ...
+    def promote(self, version: ModelVersion, by: str, why: str, *, unjudged: bool = False) -> Plan: ...
+
+    def move(self, model: str, alias: str, version: ModelVersion | None, by: str) -> Plan: ...
+
+    def moves(self, model: str) -> list[dict[str, Any]]: ...
 
     def rollback(self, model: str, by: str, why: str) -> Plan: ...
 
@@ -64,7 +68,7 @@ class ModelUseCases:
             "contract": contract,
             "versions": encode(self.registry.versions(model)),
             "aliases": self.registry.aliases(model),
-            "history": encode(self.registry.alias_history(model)),
+            "history": self.promotion.moves(model),
             "verdicts": encode(self.stream.verdicts(subject=subject)),
             "jobs": encode(self.registry.jobs(subject)),
         }
@@ -100,10 +104,15 @@ class ModelUseCases:
         shown: dict[str, Any] = encode(self.training.cancel(job_id, by))
         return shown
 
-    def promote(self, model: str, reference: str, by: str, why: str) -> Mapping[str, Any]:
+    def promote(self, model: str, reference: str, by: str, why: str, *, unjudged: bool = False) -> Mapping[str, Any]:
         """Propose that a version (digest, number or alias; empty: the newest) becomes the champion."""
         version = self.registry.version(model, reference) if reference else self._newest(model)
-        return _plan(self.promotion.promote(version, by, why))
+        return _plan(self.promotion.promote(version, by, why, unjudged=unjudged))
+
+    def move(self, model: str, alias: str, reference: str, by: str) -> Mapping[str, Any]:
+        """Propose that an alias points to a version (digest, number or alias; empty: to none any more)."""
+        version = self.registry.version(model, reference) if reference else None
+        return _plan(self.promotion.move(model, alias, version, by))
 
     def rollback(self, model: str, by: str, why: str) -> Mapping[str, Any]:
         """Propose that the previous champion comes back."""

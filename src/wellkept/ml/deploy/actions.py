@@ -69,7 +69,7 @@ class RollOut:
     def _resolve(self, action: Action) -> tuple[ModelVersion, Policy]:
         model, digest = str(action.arguments.get("model", "")), str(action.arguments.get("digest", ""))
         version = self._registry.version(model, digest)
-        if version.state is VersionState.REFUSED:
+        if version.state in (VersionState.REFUSED, VersionState.UNJUDGED):
             raise InputError(f"version {version.number} of {model}", "did not pass its gates", version.state.value)
         try:
             policy = Policy.model_validate(action.arguments.get("policy"))

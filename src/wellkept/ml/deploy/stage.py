@@ -25,6 +25,7 @@ STAGE = Stage(
 )
 
 ACTOR = "wellkept"
+UNJUDGED = "was never judged; import it with --rows, or promote it with --unjudged, which the plan then says"
 
 
 class PromoteModel:
@@ -77,15 +78,33 @@ class PromoteModel:
         version = self._registry.version(model, digest)
         if version.state is VersionState.REFUSED:
             raise InputError(f"version {version.number} of {model}", "did not pass its gates", version.state.value)
+        if version.state is VersionState.UNJUDGED and action.arguments.get("unjudged") is not True:
+            raise InputError(f"version {version.number} of {model}", UNJUDGED)
         return version, self._registry.alias(model, CHAMPION)
 
 
-def promotion_plan(version: ModelVersion, champion: ModelVersion | None, now: datetime, by: str, why: str) -> Plan:
+def promotion_plan(
+    version: ModelVersion,
+    champion: ModelVersion | None,
+    now: datetime,
+    by: str,
+    why: str,
+    *,
+    unjudged: bool = False,
+    changes: str = "",
+) -> Plan:
     """The plan that makes a version the champion; it is void as soon as the champion is another one.
+
+    ``unjudged`` has to be said of a version that nobody judged, and then the plan says so. ``changes`` are those of the
+    signature since the champion.
 
     Raises:
         ConflictError: it is the champion.
+        InputError: nobody has judged it.
     """
+    never = version.state is VersionState.UNJUDGED
+    if never and not unjudged:
+        raise InputError(f"version {version.number} of {version.model}", UNJUDGED)
     if champion is not None and champion.digest == version.digest:
         raise ConflictError(f"version {version.number} of {version.model}", "is live already")
     expected = champion.digest if champion else ""
@@ -93,21 +112,23 @@ def promotion_plan(version: ModelVersion, champion: ModelVersion | None, now: da
     return Plan(
         id=stable_id("pln", "promote", version.model, version.digest, expected, now.isoformat()),
         subject=model_id(version.model),
-        title=f"Promote version {version.number} of {version.model}",
+        title=f"Promote version {version.number} of {version.model}{', which nobody has judged' if never else ''}",
         reason=why or (version.gate.sentence if version.gate else "asked for"),
         risk=Risk.HIGH,
         actions=(
             Action(
                 name=PromoteModel.name,
                 target=model_id(version.model),
-                arguments={"model": version.model, "digest": version.digest, "expected": expected},
+                arguments={"model": version.model, "digest": version.digest, "expected": expected}
+                | ({"unjudged": True} if never else {}),
                 undo=f"wellkept models rollback {version.model}",
             ),
         ),
         verification=Verification(sentence=f"version {version.number} is live"),
         proposed_at=now,
         proposed_by=by,
-        effect=f"Every prediction of {version.model} comes from version {version.number} instead of {before}.",
+        effect=f"Every prediction of {version.model} comes from version {version.number} instead of {before}."
+        + (f" Its signature changed: {changes}." if changes else ""),
         world={f"alias:{version.model}@{CHAMPION}": expected},
     )
 
@@ -121,7 +142,8 @@ def rollback_plan(registry: Registry, model: str, now: datetime, by: str, why: s
     champion, previous = registry.alias(model, CHAMPION), registry.alias(model, PREVIOUS)
     if champion is None or previous is None:
         raise NotFoundError(f"model {model}", "has no previous champion to go back to")
-    return promotion_plan(previous, champion, now, by, why or f"roll back from version {champion.number}")
+    reason = why or f"roll back from version {champion.number}"
+    return promotion_plan(previous, champion, now, by, reason, unjudged=True)
 
 
 def deployments(

@@ -38,6 +38,15 @@ def register(
     return registry.register(replace(draft, lineage=lineage, metrics=dict(metrics), gate=verdict, state=state))
 
 
+def register_unjudged(
+    registry: Registry, model: str, artifact: str, kind: str, lineage: Mapping[str, str], at: datetime
+) -> ModelVersion:
+    """Save a finished model from elsewhere that nobody judged; it is promoted only by a plan that says so."""
+    digest = version_digest(artifact, lineage)
+    draft = ModelVersion(model, digest, at, artifact, kind, "", lineage=dict(lineage), state=VersionState.UNJUDGED)
+    return registry.register(draft)
+
+
 def draft_version(
     model: str, artifact: str, snapshot: str, manifest: Mapping[str, Any], lineage: Mapping[str, str], at: datetime
 ) -> ModelVersion:

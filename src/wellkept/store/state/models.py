@@ -22,6 +22,8 @@ class VersionState(StrEnum):
     """Where a model version stands."""
 
     CANDIDATE = "candidate"
+    UNJUDGED = "unjudged"
+    """Taken in from elsewhere, without rows to judge it on."""
     PASSED = "passed"
     REFUSED = "refused"
     RETIRED = "retired"

@@ -1,0 +1,158 @@
+"""Imports, wired: a finished model becomes a version, judged where there are rows to judge it on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from wellkept.kernel.clock import Clock, stable_id
+from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import InputError, NotFoundError
+from wellkept.ml.contract import ModelContract, digest_of, parse_contract
+from wellkept.ml.importing.derived import check_fits, derive
+from wellkept.ml.importing.finished import ROWS, write_project
+from wellkept.ml.importing.intake import TakenIn, look, open_pickle
+from wellkept.ml.importing.source import PICKLE, Source, read_plain, read_source, source_of
+from wellkept.ml.importing.trust import NEEDED, trust_plan
+from wellkept.ml.importing.wanted import Wanted
+from wellkept.ml.register.stage import register_unjudged
+from wellkept.ml.releases import Releases
+from wellkept.ml.signature import LINEAGE
+from wellkept.spine.audit import Audit
+from wellkept.spine.gate import Gate
+from wellkept.spine.registry import CHAMPION, Job, Registry
+from wellkept.store.artifacts.artifacts import Artifacts
+
+ORIGIN = "import."
+LARGEST_ROWS = 1 << 32
+Training = Callable[[str, str], Job]
+"""Starts a training run of a project folder, for somebody."""
+
+
+class ModelImports:
+    """Takes finished models in."""
+
+    gate: Gate
+
+    def __init__(
+        self,
+        registry: Registry,
+        audit: Audit,
+        artifacts: Artifacts,
+        train: Training,
+        folder: Path,
+        clock: Clock,
+    ) -> None:
+        self._registry, self._audit, self._artifacts = registry, audit, artifacts
+        self._train, self._folder, self._clock = train, folder, clock
+        self._releases = Releases(registry, artifacts)
+
+    def take(self, path: str, wanted: Wanted, *, trust: bool) -> dict[str, Any]:
+        """See :class:`wellkept.ml.importing.wanted.Imports`."""
+        self._check_data(wanted.data)
+        source = read_source(Path(path).absolute())
+        if source.kind != PICKLE:
+            return self.registered(source, look(source), wanted)
+        if not trust:
+            raise InputError(f"model {source.name}", NEEDED, source.digest)
+        derive(wanted.model, wanted.by, {"width": 1, "inputs": [], "nullable": False, "task": "regression"}, "a check")
+        self._artifacts.put_bytes(source.data)
+        given = {"model": wanted.model, "file": source.name, "contract": wanted.contract, "data": wanted.data}
+        plan = trust_plan(source.digest, {**given, "by": wanted.by}, self._clock.now(), wanted.by)
+        self.gate.propose(plan)
+        return {"plan": encode(plan), "id": plan.id, "hash": plan.hash}
+
+    def opened(self, digest: str, wanted: dict[str, str], key: str) -> str:
+        """Open what was trusted (see :class:`wellkept.ml.importing.trust.Opening`)."""
+        source = source_of(self._artifacts.get_bytes(digest), wanted["file"])
+        if source.kind != PICKLE or source.digest != digest:
+            raise InputError("trusted model", "must be the bytes that the approval names", digest)
+        taken = open_pickle(source)
+        plan = key.partition(":")[0]
+        told = self.registered(
+            source,
+            taken,
+            Wanted(wanted["model"], wanted.get("contract", ""), wanted.get("data", ""), wanted.get("by", ""), plan),
+        )
+        if "job" in told:
+            return f"{wanted['file']} was opened; training run {told['job']['id']} judges what came out"
+        return f"{wanted['file']} was opened, and is version {told['version']['number']} of {wanted['model']}"
+
+    def is_kept(self, digest: str) -> bool:
+        """Whether the bytes of a digest were handed in."""
+        return self._artifacts.has(digest)
+
+    def registered(
+        self, source: Source, taken: TakenIn, wanted: Wanted, notes: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What was taken in, as a version that nobody has judged, or as the training run that judges it."""
+        origin = f"{source.name}, {source.kind}, {source.digest}"
+        text = wanted.contract or derive(wanted.model, wanted.by, taken.told, origin, source.inputs)
+        contract = parse_contract(text, f"contract of {wanted.model}")
+        check_fits(contract, wanted.model, taken.told)
+        files = taken.files(list(contract.features))
+        shown = {"contract": text, "format": taken.format, "note": taken.note}
+        if wanted.data:
+            return {**shown, "job": encode(self._judged(contract, files, source, wanted))}
+        now = self._clock.now()
+        lineage = {
+            "contract": self._artifacts.put_bytes(text.encode()),
+            f"{ORIGIN}file": source.name,
+            f"{ORIGIN}kind": source.kind,
+            f"{ORIGIN}digest": source.digest,
+            f"{ORIGIN}by": wanted.by,
+            "approval": wanted.approval,
+            "estimator": str(taken.told["estimator"]),
+            "format.note": taken.note,
+            f"{ORIGIN}not_confined": taken.not_confined,
+            LINEAGE: self._changes(contract),
+            **source.notes,
+            **(notes or {}),
+        }
+        lineage = {name: value for name, value in lineage.items() if value}
+        if self._registry.contract(wanted.model) is None:
+            self._registry.save_contract(wanted.model, text, digest_of(text.encode()), now)
+        version = register_unjudged(
+            self._registry, wanted.model, self._artifacts.put_files(files), taken.format, lineage, now
+        )
+        what = {"version": version.number, "digest": version.digest, "file": source.digest, "approval": wanted.approval}
+        self._audit.append(now, wanted.by, "model.imported", f"model:{wanted.model}", what)
+        return {**shown, "version": encode(version)}
+
+    def _judged(self, contract: ModelContract, files: dict[str, bytes], source: Source, wanted: Wanted) -> Job:
+        """A project around the model, trained as any other: it is judged, gets a card, and is registered either way."""
+        body = contract.model_dump(mode="json", exclude_unset=True)
+        body["data"] = {"history": ROWS}
+        name = stable_id("import", wanted.model, source.digest, wanted.data, self._clock.now().isoformat())
+        folder = self._folder / wanted.model / name
+        shutil.rmtree(folder, ignore_errors=True)
+        text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
+        parse_contract(text)
+        write_project(folder, text, files, read_plain(Path(wanted.data).absolute(), LARGEST_ROWS))
+        what = {"file": source.digest, "project": str(folder), "approval": wanted.approval}
+        self._audit.append(self._clock.now(), wanted.by, "model.imported", f"model:{wanted.model}", what)
+        return self._train(str(folder), wanted.by)
+
+    def _changes(self, contract: ModelContract) -> str:
+        champion = self._registry.alias(contract.name, CHAMPION)
+        return self._releases.signature_changes(champion, contract) if champion is not None else ""
+
+    def _check_data(self, data: str) -> None:
+        """Rows must be a Parquet file.
+
+        Raises:
+            NotFoundError, InputError: they are not.
+        """
+        if not data:
+            return
+        if not Path(data).is_file():
+            raise NotFoundError(f"data {data}", "is not a file on the server's machine")
+        try:
+            pq.read_schema(data)
+        except (OSError, ValueError) as error:
+            raise InputError(f"data {data}", f"must be a Parquet file: {str(error)[:200]}") from error

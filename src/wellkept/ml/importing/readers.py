@@ -1,0 +1,224 @@
+"""Looking into a safe format: what it takes, what it answers, that it hides nothing. Runs in a locked-in process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.runtime import TRUSTED, classes_of
+
+IMPORTABLE = (
+    *TRUSTED,
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+)
+"""Types that skops may rebuild when a model is taken in, which is then kept in another format. Ours, not the file's."""
+DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+WIDEST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a model turned out to be. ``estimator`` is there where it was rebuilt from skops."""
+
+    task: str
+    width: int
+    inputs: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    nullable: bool = False
+    classes: tuple[float, ...] = ()
+    estimator: Any = None
+    kind: str = ""
+    """The estimator's class, or what the format calls it."""
+
+
+def look(kind: str, data: bytes) -> Found:
+    """Read a model of a safe format.
+
+    Raises:
+        InputError: it breaks a rule, such as to hold what is no model.
+    """
+    reader: Callable[[bytes], Found] = {
+        "onnx": _onnx,
+        "lightgbm": _lightgbm,
+        "xgboost": _xgboost,
+        "skops": _skops,
+    }[kind]
+    try:
+        found = reader(data)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"the {kind} model", f"cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
+    if not 0 < found.width <= WIDEST:
+        raise InputError(f"the {kind} model", f"must take 1 to {WIDEST} inputs", found.width)
+    return found
+
+
+def _onnx(data: bytes) -> Found:
+    import onnx
+
+    model = onnx.load_model_from_string(data)  # reads no file, also where the model names one
+    _check_external(model)
+    for entry in model.opset_import:
+        if entry.domain not in DOMAINS:
+            raise InputError(
+                "the onnx model", f"must use operators of {', '.join(sorted(DOMAINS))} alone", entry.domain
+            )
+    onnx.checker.check_model(model)
+    initial = {tensor.name for tensor in model.graph.initializer}
+    inputs = [entry for entry in model.graph.input if entry.name not in initial]
+    if len(inputs) != 1:
+        names = ", ".join(entry.name for entry in inputs)
+        raise InputError("the onnx model", "must take one matrix of rows; convert it so. It takes", names)
+    shape = [dimension.dim_value for dimension in inputs[0].type.tensor_type.shape.dim]
+    if len(shape) != 2 or inputs[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+        raise InputError("the onnx model", "must take float32[rows, inputs]", shape)
+    return _answers(model, shape[1])
+
+
+def _answers(model: Any, width: int) -> Found:
+    """The task, told by the outputs: a classifier has labels, and chances of each class."""
+    outputs = list(model.graph.output)
+    kind = next((node.op_type for node in reversed(model.graph.node) if node.domain == "ai.onnx.ml"), "onnx")
+    if len(outputs) == 1:
+        return Found("regression", width, kind=kind)
+    last = outputs[-1].type
+    if not last.HasField("tensor_type"):
+        raise InputError("the onnx model", "must give its chances as a tensor; convert it with zipmap=False")
+    shape = [dimension.dim_value for dimension in last.tensor_type.shape.dim]
+    classes = _labels(model)
+    count = len(classes) or (shape[1] if len(shape) == 2 else 0)
+    if count > 2:
+        return Found("multiclass_classification", width, classes=classes or tuple(map(float, range(count))), kind=kind)
+    return Found("binary_classification", width, kind=kind)
+
+
+def _labels(model: Any) -> tuple[float, ...]:
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.name in ("classlabels_int64s", "classlabels_ints") and attribute.ints:
+                return tuple(float(label) for label in attribute.ints)
+            if attribute.name == "classlabels_strings" and attribute.strings:
+                raise InputError("the onnx model", "must have numbers for classes", attribute.strings[0])
+    return ()
+
+
+def _check_external(model: Any) -> None:
+    """Weights must lie in the file: a model that names others could name any file of this machine."""
+    import onnx
+
+    for tensor in _tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            places = [entry.value for entry in tensor.external_data if entry.key == "location"]
+            raise InputError("the onnx model", "must hold its weights itself, and names the file", "".join(places))
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Every tensor anywhere in a message, in subgraphs, functions and attributes, too."""
+    from onnx import TensorProto
+
+    waiting = [message]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, TensorProto):
+            yield found
+            continue
+        for field, value in found.ListFields():
+            if field.message_type is None:
+                continue
+            waiting += list(value) if hasattr(value, "append") or hasattr(value, "add") else [value]
+
+
+def _lightgbm(data: bytes) -> Found:
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=data.decode("utf-8"))
+    return _of_lightgbm(booster)
+
+
+def _of_lightgbm(booster: Any) -> Found:
+    objective = str(booster.dump_model(num_iteration=1).get("objective", "")).split(" ")[0]
+    classes: tuple[float, ...] = ()
+    if objective in ("multiclass", "multiclassova"):
+        task, classes = "multiclass_classification", tuple(map(float, range(booster.num_model_per_iteration())))
+    elif objective in ("binary", "cross_entropy", "xentropy"):
+        task = "binary_classification"
+    elif objective in ("lambdarank", "rank_xendcg"):
+        raise InputError("the lightgbm model", "must classify or forecast numbers", objective)
+    else:
+        task = "regression"
+    return Found(task, booster.num_feature(), tuple(booster.feature_name()), (), True, classes, None, "Booster")
+
+
+def _xgboost(data: bytes) -> Found:
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(data))
+    return _of_xgboost(booster)
+
+
+def _of_xgboost(booster: Any) -> Found:
+    import json
+
+    learner = json.loads(booster.save_config())["learner"]
+    objective = str(learner["objective"]["name"])
+    if objective.startswith("rank:"):
+        raise InputError("the xgboost model", "must classify or forecast numbers", objective)
+    task = "binary_classification" if objective.startswith("binary:") else "regression"
+    classes: tuple[float, ...] = ()
+    if objective.startswith("multi:"):
+        task = "multiclass_classification"
+        classes = tuple(map(float, range(int(learner["learner_model_param"]["num_class"]))))
+    names = tuple(booster.feature_names or ())
+    return Found(task, booster.num_features(), names, (), True, classes, None, "Booster")
+
+
+def _skops(data: bytes) -> Found:
+    import skops.io
+
+    unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(IMPORTABLE))
+    if unknown:
+        rule = "holds a type that the platform does not trust; what a file says of itself does not count"
+        raise InputError("the skops model", rule, unknown[0])
+    return of_estimator(skops.io.loads(data, trusted=list(IMPORTABLE)))
+
+
+def of_estimator(estimator: Any) -> Found:
+    """What a fitted estimator is.
+
+    Raises:
+        InputError: it does not say how many inputs it takes, or its classes are no numbers.
+    """
+    name = type(estimator).__name__
+    if not hasattr(estimator, "predict"):
+        raise InputError(name, "must be an estimator with predict(rows)")
+    if type(estimator).__module__.startswith("lightgbm.basic"):
+        return _of_lightgbm(estimator)
+    if type(estimator).__module__.startswith("xgboost.core"):
+        return _of_xgboost(estimator)
+    width = int(getattr(estimator, "n_features_in_", 0))
+    if not width:
+        raise InputError(name, "must be fitted: it does not say how many inputs it takes")
+    names = [str(one) for one in getattr(estimator, "feature_names_in_", ())]
+    task, classes = "regression", tuple[float, ...]()
+    if hasattr(estimator, "predict_proba"):
+        _check_numbers(getattr(estimator, "classes_", ()))
+        classes = tuple(classes_of(estimator))
+        task = "multiclass_classification" if classes else "binary_classification"
+    is_tree = hasattr(estimator, "booster_") or hasattr(estimator, "get_booster") or "HistGradient" in name
+    return Found(task, width, tuple(names), (), is_tree, classes, estimator, name)
+
+
+def _check_numbers(classes: Sequence[Any]) -> None:
+    try:
+        [float(one) for one in classes]
+    except (TypeError, ValueError) as error:
+        raise InputError("the estimator", "must have numbers for classes", classes[0]) from error
