@@ -56,16 +56,16 @@ class Rollouts:
 
     def note(self, rollout: Rollout, look: Look) -> None:
         """Keep what was judged. Looks that say the same are kept ever more rarely, so that a long one stays small."""
-        known = self._rows.looks(rollout.id)
+        known = self._rows.looks(rollout.id, 2)
         instead = None
         if len(known) > 1 and (known[-1].verdict, known[-1].step) == (look.verdict, look.step) == _of(known[-2]):
             apart = (look.at - known[-2].at).total_seconds()
             instead = known[-1].at if apart < THIN * (look.at - rollout.started_at).total_seconds() else None
         self._rows.add_look(rollout.id, look, instead=instead)
 
-    def looks(self, rollout: str) -> list[Look]:
-        """What was judged, oldest first."""
-        return self._rows.looks(rollout)
+    def looks(self, rollout: str, limit: int = 2000) -> list[Look]:
+        """What was judged last, oldest first."""
+        return self._rows.looks(rollout, limit)
 
 
 def _of(look: Look) -> tuple[str, int]:

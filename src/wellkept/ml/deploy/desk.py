@@ -68,6 +68,9 @@ class RolloutDesk:
             self._say(known, "rollout.started", f"{self._name(known)} begins", {"policy": known.policy})
         if known.state is RolloutState.RUNNING:
             self._point(known, known.challenger, expected)
+            known = self._rollouts.rollout(rollout.id)
+            if not known.state.is_live:  # It was stopped while the alias was on its way.
+                self._point(known, "", known.challenger)
         return known
 
     def widen(self, rollout: Rollout, why: str) -> None:

@@ -91,7 +91,7 @@ class RolloutCases:
             NotFoundError: there is none.
         """
         found = self._found(model, rollout)
-        looks = self.rollouts.looks(found.id)[-SHOWN:]
+        looks = self.rollouts.looks(found.id, SHOWN)
         return {**self._told(found), "policy": encode(found.policy), "looks": [encode(look) for look in looks]}
 
     def stop(self, model: str, by: str, why: str) -> dict[str, Any]:
@@ -112,8 +112,7 @@ class RolloutCases:
         return newest
 
     def _told(self, rollout: Rollout) -> dict[str, Any]:
-        looks = self.rollouts.looks(rollout.id)
-        last: Look | None = looks[-1] if looks else None
+        last: Look | None = next(iter(self.rollouts.looks(rollout.id, 1)), None)
         policy = policy_of(rollout)
         return {
             **{name: value for name, value in encode(rollout).items() if name not in ("policy", "key")},

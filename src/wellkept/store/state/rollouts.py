@@ -149,11 +149,12 @@ class RolloutRows:
                 _forget(connection, rollout, instead)
             upsert(connection, rollout_looks, [{"rollout": rollout, "at": look.at, "body": encode(look)}])
 
-    def looks(self, rollout: str) -> list[Look]:
-        """What was judged, oldest first."""
-        query = select(rollout_looks.c.body).where(rollout_looks.c.rollout == rollout).order_by(rollout_looks.c.at)
+    def looks(self, rollout: str, limit: int) -> list[Look]:
+        """What was judged last, oldest first."""
+        query = select(rollout_looks.c.body).where(rollout_looks.c.rollout == rollout)
+        query = query.order_by(rollout_looks.c.at.desc()).limit(limit)
         with self._state.reading() as connection:
-            return [decode(Look, body) for body in connection.execute(query).scalars()]
+            return [decode(Look, body) for body in connection.execute(query).scalars()][::-1]
 
 
 def _forget(connection: Connection, rollout: str, at: datetime) -> None:
