@@ -64,9 +64,9 @@ class Source(Part):
     @model_validator(mode="after")
     def _times_fit(self) -> Source:
         if self.static and (self.time or self.known_at):
-            raise ValueError("a static source has neither time nor known_at")
+            raise ValueError(f"a static source has neither time nor known_at, got {self.time or self.known_at!r}")
         if self.time is None and (self.known_at or self.ttl_s or self.delay_s or self.time_unit):
-            raise ValueError("known_at, ttl_s, delay_s and time_unit need the column of the time")
+            raise ValueError("known_at, ttl_s, delay_s and time_unit need the column of the time, got none")
         return self
 
     def options(self) -> Any:
@@ -176,7 +176,7 @@ class Data(Part):
         asked = (self.label.source is not None, self.join is not None)
         if self.entity is None:
             if any(asked):
-                raise ValueError("label.source and join need the entity")
+                raise ValueError("label.source and join need the entity, got none")
             return self
         source = self._known("entity.source", self.entity.source)
         if source.time is None:
@@ -190,15 +190,15 @@ class Data(Part):
         for name in self.features:
             source = self._known("join", name)
             if not source.keys:
-                raise ValueError(f"source {name} is joined and needs keys")
+                raise ValueError(f"a joined source needs keys, got {name!r} without")
             if source.time is None and not source.static:
-                raise ValueError(f"source {name} is joined and needs its time, or static: true")
+                raise ValueError(f"a joined source needs its time, or static: true, got {name!r} without")
         if self.label.source is not None:
             source = self._known("label.source", self.label.source)
             if not source.keys:
-                raise ValueError(f"source {self.label.source} is the label's and needs keys")
+                raise ValueError(f"the label's source needs keys, got {self.label.source!r} without")
             if self.label.within_s and source.time is None:
-                raise ValueError(f"source {self.label.source} needs its time for within_s")
+                raise ValueError(f"within_s needs the time of the label's source, got {self.label.source!r} without")
         for name in (*self.features, *([self.label.source] if self.label.source else [])):
             others = self.sources[name].keys.keys() - set(self.entity.keys)
             if others:

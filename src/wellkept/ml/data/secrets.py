@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 import yaml
+from pydantic import AfterValidator
 
 from wellkept.kernel.errors import InputError, NotFoundError
 
@@ -61,6 +64,17 @@ class Secrets:
         if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
             raise InputError(f"secrets {self._file}", "must be a YAML file of names and texts")
         return {str(name): one for name, one in value.items()}
+
+
+def _is_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", name):
+        rule = "must be the name of a variable of the environment or of an entry of the secrets file"
+        raise ValueError(f"{rule}, got something else, which is not shown")
+    return name
+
+
+SecretName = Annotated[str, AfterValidator(_is_name)]
+"""The name of a secret. What is written in its place by mistake may be one, so no message repeats it."""
 
 
 def _forms(secret: str) -> set[str]:

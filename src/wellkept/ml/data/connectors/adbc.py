@@ -12,6 +12,7 @@ from pydantic import Field
 from wellkept.kernel.errors import InputError
 from wellkept.ml.data.base import Asked, Found
 from wellkept.ml.data.moments import Written, written
+from wellkept.ml.data.secrets import SecretName
 from wellkept.ml.part import Part
 
 _NAMED = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|::)|:([A-Za-z_]\w*)", re.DOTALL)
@@ -29,7 +30,7 @@ class AdbcQuery:
         """The driver, the name of its URI, the query, and how the database writes moments."""
 
         driver: Annotated[str, Field(pattern=r"^adbc_driver_[a-z0-9_]{1,40}$")]
-        uri: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+        uri: SecretName
         query: Annotated[str, Field(min_length=1, max_length=100_000)]
         moments: Written = "timestamp"
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from wellkept.kernel.errors import InputError
 from wellkept.ml.data.base import Asked, Found
 from wellkept.ml.data.moments import Written, written
+from wellkept.ml.data.secrets import SecretName
 from wellkept.ml.part import Part
 
 FETCHED = 20_000
@@ -30,7 +31,7 @@ class SqlQuery:
     class Options(Part):
         """The name of the URL, the query, and how the database writes moments."""
 
-        url: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+        url: SecretName
         query: Annotated[str, Field(min_length=1, max_length=100_000)]
         moments: Written = "timestamp"
         """What ``:start`` and ``:end`` become."""
