@@ -1,4 +1,4 @@
-"""Predictions and labels in: POST /v1/predictions, /v1/labels, as JSON."""
+"""Predictions and labels in: POST /v1/predictions, /v1/labels, as JSON; predictions as an Arrow stream, too."""
 
 from __future__ import annotations
 
@@ -12,24 +12,33 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wellkept.api.errors import refused
-from wellkept.api.otlp import read_body
+from wellkept.api.otlp import media_of, read_body
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.ingest.outcomes import Outcomes
+
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 def routes(outcomes: Outcomes, max_body_bytes: int) -> list[Route]:
     """The routes; what they acknowledge is stored."""
+
+    def predictions(media: str, body: bytes) -> int:
+        return outcomes.prediction_table(body) if media == ARROW else outcomes.predictions(_parsed("predictions", body))
+
+    def labels(_: str, body: bytes) -> int:
+        return outcomes.labels(_parsed("labels", body))
+
     return [
-        Route("/v1/predictions", _endpoint("predictions", outcomes.predictions, max_body_bytes), methods=["POST"]),
-        Route("/v1/labels", _endpoint("labels", outcomes.labels, max_body_bytes), methods=["POST"]),
+        Route("/v1/predictions", _endpoint("predictions", predictions, max_body_bytes), methods=["POST"]),
+        Route("/v1/labels", _endpoint("labels", labels, max_body_bytes), methods=["POST"]),
     ]
 
 
-def _endpoint(what: str, store: Callable[[Any], int], limit: int) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(what: str, store: Callable[[str, bytes], int], limit: int) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
         try:
             body = await read_body(request, what, limit)
-            count = await run_in_threadpool(lambda: store(_parsed(what, body)))
+            count = await run_in_threadpool(store, media_of(request.headers), body)
         except WellkeptError as error:
             return refused(error)
         return Response(orjson.dumps({"accepted": count}), media_type="application/json")

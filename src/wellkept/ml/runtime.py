@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -126,17 +126,26 @@ def load_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
         InputError: the manifest names a format that is not known.
     """
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return scorer_of(manifest, lambda name: (folder / name).read_bytes()), manifest
+
+
+def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scorer:
+    """The scorer that a manifest describes; ``read`` gives the bytes of a file of the artifact.
+
+    Raises:
+        InputError: the manifest names a format that is not known.
+    """
     kind, classes = manifest["format"], manifest.get("classes", ())
     if kind not in FILES:
         raise InputError("manifest.format", f"must be one of {', '.join(FILES)}", kind)
-    data = (folder / FILES[kind]).read_bytes()
+    data = read(FILES[kind])
     if kind == "onnx":
-        return OnnxScorer(data, classes), manifest
+        return OnnxScorer(data, classes)
     if kind == "lightgbm":
-        return LightgbmScorer(data.decode("utf-8"), classes), manifest
+        return LightgbmScorer(data.decode("utf-8"), classes)
     if kind == "xgboost":
-        return XgboostScorer(data, classes), manifest
-    return (SkopsScorer if kind == "skops" else FactorScorer)(data), manifest
+        return XgboostScorer(data, classes)
+    return (SkopsScorer if kind == "skops" else FactorScorer)(data)
 
 
 def estimator_scores(estimator: Any, rows: Matrix) -> Scores:

@@ -131,13 +131,14 @@ class Sender:
         self._complaint = ""
         self.refused = 0
 
-    def send(self, path: str, message: Message, *, give_up_after_s: float | None = None) -> bool:
-        """Send until it is acknowledged.
+    def send(self, path: str, message: Message | bytes, *, give_up_after_s: float | None = None) -> bool:
+        """Send until it is acknowledged. ``message`` is an export request, or one that is serialised already.
 
         Returns False when the server refused it for good (counted and logged), when ``give_up_after_s`` passed, or
         when the sender was stopped. Time that the server asked for (``Retry-After``) is kept, also by later batches.
         """
-        body = gzip.compress(message.SerializeToString(), compresslevel=1)
+        data = message if isinstance(message, bytes) else message.SerializeToString()
+        body = gzip.compress(data, compresslevel=1)
         deadline = math.inf if give_up_after_s is None else time.monotonic() + give_up_after_s
         pause_s = FIRST_PAUSE_S
         while self._wait_until(self._not_before, deadline):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -13,10 +12,15 @@ import numpy as np
 
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.runtime import Matrix, Scores
+from wellkept.ml.serve.answered import Answered, Unpacked, opened, opening, packed, table_of, unpacked
+from wellkept.ml.serve.answering import Answering
+from wellkept.ml.serve.caller import Caller
 from wellkept.ml.serve.log import PredictionLog
-from wellkept.ml.serve.models import Models, Served
+from wellkept.ml.serve.meters import Meters
+from wellkept.ml.serve.models import Models
+from wellkept.ml.serve.served import Served
 from wellkept.ml.serve.server import Doors
-from wellkept.ml.serve.telemetry import Instrument
+from wellkept.ml.serve.telemetry import Arm, Instrument
 from wellkept.sdk.client import Client
 
 DIGEST = "sha256:" + "d" * 64
@@ -42,15 +46,15 @@ class Sum:
 
 
 class Kept:
-    """Stands for the prediction log: keeps what it is given."""
+    """Stands for the prediction log: keeps what it is given, as it would be sent."""
 
-    backlog, dropped = 3, 1
+    backlog, dropped, size = 3, 1, 4096
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
 
-    def add(self, predictions: Sequence[dict[str, Any]]) -> None:
-        self.records += predictions
+    def add(self, answered: Answered) -> None:
+        self.records += records_of(answered)
 
 
 @dataclass
@@ -58,9 +62,18 @@ class Noted:
     """Stands for the instrument: keeps the trace of every request."""
 
     traces: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
-    def record(self, served: Served, trace_id: str, parent_id: str, taken_s: float, rows: int) -> None:
-        self.traces.append((trace_id, parent_id))
+    arms: list[Arm] = field(default_factory=list)
+
+    def record(
+        self, served: Served, caller: Caller, taken_s: float, rows: int, failure: str = "", arm: Arm = ("", -1)
+    ) -> None:
+        self.arms.append(arm)
+        if failure:
+            self.failures.append(failure)
+        else:
+            self.traces.append((caller.trace_id, caller.span_id))
 
 
 class Asked:
@@ -69,13 +82,17 @@ class Asked:
     def __init__(self, cache: Path) -> None:
         client = Client("http://127.0.0.1:9", "unused")
         client.close()
-        self.models, self.log, self.instrument = Models(client, cache), Kept(), Noted()
-        self._app = Doors(self.models, cast("PredictionLog", self.log), cast("Instrument", self.instrument)).app()
+        self.models, self.log, self.instrument, self.meters = Models(client, cache), Kept(), Noted(), Meters()
+        log = cast("PredictionLog", self.log)
+        answering = Answering(log, cast("Instrument", self.instrument), self.meters)
+        self._app = Doors(self.models, log, answering, self.meters)
         self.serve(served())
 
     def serve(self, *live: Served) -> None:
         """Have exactly these models live."""
-        self.models._live = {model.name: model for model in live}
+        self.models._live = {}
+        for model in live:
+            self.models.put(model.name, [one for one in live if one.name == model.name])
 
     def get(self, path: str) -> httpx.Response:
         return self._ask("GET", path)
@@ -89,7 +106,9 @@ class Asked:
 
     def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://model") as http:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(cast("Any", self._app)), base_url="http://model"
+            ) as http:
                 return await http.request(method, path, **arguments)
 
         return asyncio.run(ask())
@@ -99,6 +118,17 @@ def served(name: str = "fraud", scorer: Any = None, contract: ModelContract | No
     """A live model."""
     chosen = contract or parse_contract(CONTRACT.replace("name: fraud", f"name: {name}"))
     return Served(name, DIGEST, 7, chosen, scorer or Sum(), chosen.inputs, "onnx")
+
+
+def records_of(*answered: Answered) -> list[dict[str, Any]]:
+    """What the platform is sent of answers, as records."""
+    sources, found = {}, list[Unpacked]()
+    for one in answered:
+        digest, source = opened(opening(one.served))
+        sources[digest] = source
+        found.append(unpacked(packed(one), len(one.rows)))
+    rows: list[dict[str, Any]] = table_of(found, sources).to_pylist()
+    return [{**row, "features": dict(row["features"]), "attributes": dict(row["attributes"])} for row in rows]
 
 
 def tensor(name: str, *data: Any, datatype: str = "FP64", shape: Any = None) -> dict[str, Any]:

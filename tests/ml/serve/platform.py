@@ -8,6 +8,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pyarrow as pa
+
 Answer = tuple[int, Any]
 
 
@@ -18,6 +20,12 @@ def taken(_: list[dict[str, Any]]) -> Answer:
 def refused(rule: str, status: int = 422, kind: str = "InputError") -> Answer:
     """An error as the platform's doors write it."""
     return status, {"error": {"type": kind, "message": rule, "thing": "predictions", "rule": rule}}
+
+
+def _records(body: bytes) -> list[dict[str, Any]]:
+    """Predictions as they come from the model server."""
+    rows = pa.ipc.open_stream(body).read_all().to_pylist()
+    return [{**row, "features": dict(row["features"]), "attributes": dict(row["attributes"])} for row in rows]
 
 
 class FakePlatform:
@@ -45,10 +53,10 @@ class FakePlatform:
 
         class Door(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, answer = platform.judge(body["predictions"])
+                predictions = _records(self.rfile.read(int(self.headers["Content-Length"])))
+                status, answer = platform.judge(predictions)
                 if status == 200:
-                    platform.predictions += body["predictions"]
+                    platform.predictions += predictions
                 self._say(status, json.dumps(answer).encode())
 
             def do_GET(self) -> None:

@@ -14,7 +14,7 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.batch import score_file
-from wellkept.ml.serve.models import Served
+from wellkept.ml.serve.served import Served
 
 TEXT = CONTRACT.replace("{name: risk}", "{name: risk, nullable: true}")
 

@@ -20,9 +20,9 @@ def test_the_server_says_what_it_is(asked: Asked) -> None:
 
 
 def test_readiness_tells_models_and_what_waits(asked: Asked) -> None:
-    expected = {"ready": True, "live": True, "models": {"fraud": 7}, "backlog": 3, "dropped": 1}
+    expected = {"ready": True, "live": True, "models": {"fraud": 7}, "versions": {"fraud": [7]}, "troubles": {}}
 
-    assert asked.get("/v2/health/ready").json() == expected
+    assert asked.get("/v2/health/ready").json() == {**expected, "backlog": 3, "dropped": 1}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         {"inputs": [tensor("amount", 1, shape=[2])]},
         "input amount: shape: must be [1] or [1, 1], as there are values, got [2]",
     ),
-    "wide shape": ({"inputs": [tensor("amount", 1, shape=[1, 3])]}, "input amount: shape: must be [1] or [1, 1]"),
+    "wide shape": ({"inputs": [tensor("x", 1, shape=[1, 3])]}, "input x: shape: must be [rows, columns], as there"),
     "odd shape": ({"inputs": [tensor("amount", 1, shape="1")]}, "input amount: shape: must be [1] or [1, 1]"),
     "lengths": (
         {"inputs": [tensor("amount", 1, 2), tensor("count", 1)]},
@@ -178,7 +178,7 @@ def test_too_many_rows_are_refused(asked: Asked, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_body_that_is_too_large_is_refused(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wellkept.ml.serve.server.MAX_BODY_BYTES", 10)
+    monkeypatch.setattr("wellkept.ml.serve.body.MAX_BODY_BYTES", 10)
 
     assert asked.post(INFER, {"inputs": one()}).status_code == 413
 

@@ -68,9 +68,9 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "no list": ({"instances": 3}, "instances: must be a list of at least one row, got 3"),
     "short instance": (
         {"instances": [[1, 2]]},
-        "instances[0]: must be a list of 4 values (amount, count, foreign, risk), got [1, 2]",
+        "row 0: must have 4 values, one an input, in the order amount, count, foreign, risk, got 2",
     ),
-    "bare instance": ({"instances": [1]}, "instances[0]: must be a list of 4 values"),
+    "bare instance": ({"instances": [1]}, "instances[0]: must be a list of values, or an object, got 1"),
     "columns": (
         {"inputs": {"amount": [1, 2], "count": [1]}},
         "inputs: must be columns of the same number of rows, at least one, got {'amount': 2, 'count': 1}",

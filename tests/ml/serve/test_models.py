@@ -76,7 +76,7 @@ def test_a_wanted_model_is_fetched_and_served(platform: FakePlatform, models: Mo
     offer(platform, files)
     models.refresh()
 
-    served = models.get("fraud")
+    served = models.get("fraud").champion
     assert (served.version, served.format, [entry.name for entry in served.inputs]) == (1, "onnx", ["amount", "risk"])
     assert served.scorer.score(np.array([[0.0, 1.0]]))[0] > 0.5
 
@@ -102,7 +102,7 @@ def test_a_new_version_of_the_same_bytes_needs_no_new_fetch(
     platform.asked.clear()
     models.refresh()
 
-    assert models.get("fraud").version == 2
+    assert models.get("fraud").champion.version == 2
     assert platform.asked == ["/api/v1/deployments"]
 
 
@@ -115,7 +115,7 @@ def test_while_the_platform_is_away_the_live_model_stays(
     models.refresh()
     platform.come_back()
 
-    assert models.get("fraud").version == 1
+    assert models.get("fraud").champion.version == 1
 
 
 def test_a_server_that_starts_without_the_platform_serves_what_it_knew(
@@ -129,14 +129,13 @@ def test_a_server_that_starts_without_the_platform_serves_what_it_knew(
     again.refresh()
     platform.come_back()
 
-    assert again.get("fraud").version == 1
+    assert again.get("fraud").champion.version == 1
 
 
 @pytest.mark.parametrize("known", ["", "{", "[{"])
 def test_what_it_knew_may_be_damaged(
     known: str, platform: FakePlatform, models: Models, files: dict[str, bytes], tmp_path: Path
 ) -> None:
-    tmp_path.joinpath("cache").mkdir()
     tmp_path.joinpath("cache/deployments.json").write_text(known, encoding="utf-8")
     platform.go()
     models.refresh()
@@ -146,7 +145,7 @@ def test_what_it_knew_may_be_damaged(
     offer(platform, files)
     models.refresh()
 
-    assert models.get("fraud").version == 1
+    assert models.get("fraud").champion.version == 1
 
 
 def test_the_wishes_are_written_when_they_change_and_only_then(
@@ -184,7 +183,7 @@ def test_a_version_that_cannot_be_served_leaves_the_one_before(
         models.refresh()
         models.refresh()
 
-    assert models.get("fraud").version == 1
+    assert models.get("fraud").champion.version == 1
     assert len(caplog.messages) == 1, "said once, not twice a second"
     assert "version 2 of fraud cannot be served" in caplog.messages[0]
 
@@ -201,7 +200,7 @@ def test_a_version_that_could_not_be_served_is_tried_again(
     platform.blobs[artifact] = listing
     models.refresh()
 
-    assert models.get("fraud").version == 1
+    assert models.get("fraud").champion.version == 1
 
 
 def test_bytes_with_another_digest_are_not_loaded(
@@ -237,7 +236,7 @@ def test_a_cached_file_that_was_changed_is_fetched_anew(
     assert again.all() == []
     again.refresh()
 
-    assert again.get("fraud").version == 1
+    assert again.get("fraud").champion.version == 1
     assert cached.read_bytes() == files["model.onnx"]
 
 

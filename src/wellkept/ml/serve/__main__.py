@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import gc
 import logging
 import socket
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
+from wellkept.ml.serve.answering import Answering
+from wellkept.ml.serve.connection import IDLE_S, Connection
 from wellkept.ml.serve.log import PredictionLog
+from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.models import Models
 from wellkept.ml.serve.server import Doors
+from wellkept.ml.serve.shadows import Shadows
 from wellkept.ml.serve.telemetry import Instrument
 from wellkept.sdk.client import Client
 from wellkept.sdk.host import own_host_id
 from wellkept.sdk.otlp import Sender
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
 
 REFRESH_EVERY_S = 0.5
 TIMEOUT_S = 10.0
@@ -41,8 +51,10 @@ def main() -> None:
     address = f"http://{options.host}:{listener.getsockname()[1]}"
     (options.cache / "address").write_text(address, encoding="ascii")
     models = Models(Client(options.url, token, TIMEOUT_S), options.cache)
-    predictions = PredictionLog(Client(options.url, token, TIMEOUT_S), options.cache / "predictions.jsonl")
-    instrument = Instrument(Sender(options.url, token, stop), stop, own_host_id())
+    budget = options.log_mib << 20
+    predictions = PredictionLog(Client(options.url, token, TIMEOUT_S), options.cache / "predictions", budget)
+    instrument, meters = Instrument(Sender(options.url, token, stop), stop, own_host_id()), Meters()
+    shadows = Shadows(predictions, meters, instrument)
 
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -50,11 +62,24 @@ def main() -> None:
         threading.Thread(target=_follow, args=(models, stop), name="refresh", daemon=True).start()
         yield
         stop.set()
+        await run_in_threadpool(shadows.close)
         await run_in_threadpool(predictions.close)
 
-    app = Doors(models, predictions, instrument).app()
-    app.router.lifespan_context = life
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S)
+    doors = Doors(models, predictions, Answering(predictions, instrument, meters, shadows), meters, life)
+    config = uvicorn.Config(
+        cast("ASGIApplication", doors),
+        interface="asgi3",
+        proxy_headers=False,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        http=cast("type[Connection]", functools.partial(Connection, doors)),
+        loop="uvloop",
+        ws="none",
+        timeout_keep_alive=int(IDLE_S),
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    gc.freeze()  # what is there now stays until the end: it need not be gone through again and again
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -75,6 +100,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--url", required=True)
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".wellkept/served"))
+    parser.add_argument("--log-mib", type=int, default=1024, help="what predictions may take on disk while they wait")
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.runtime import Matrix
-from wellkept.ml.serve.models import Served
+from wellkept.ml.serve.served import Served
 
 ROWS = 50_000
 """Rows that are in memory at once."""

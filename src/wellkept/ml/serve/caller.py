@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,24 +12,26 @@ from typing import Any
 from wellkept.kernel.errors import InputError
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+_NONE = ("",)
+_PROCESS, _NUMBERS = os.urandom(10).hex(), itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``prediction`` is the id of one row's prediction; of several, row ``n`` has it with ``-n`` behind."""
+    """``prediction`` is the id of one row's prediction; of several, row ``n`` has it with ``-n`` behind.
+
+    ``entity_keys`` is one for all rows, or one a row. ``explain``: wants to know why.
+    """
 
     prediction: str
-    entity_key: str = ""
+    entity_keys: tuple[str, ...] = _NONE
     trace_id: str = ""
     span_id: str = ""
-
-    def ids(self, rows: int) -> list[str]:
-        """The ids of the predictions for so many rows."""
-        return [self.prediction] if rows == 1 else [f"{self.prediction}-{index}" for index in range(rows)]
+    explain: bool = False
 
 
-def caller_of(traceparent: str, parameters: Any) -> Caller:
-    """The caller of a request, by its ``traceparent`` header (W3C Trace Context) and its parameters.
+def caller_of(traceparent: str, parameters: Any, rows: int) -> Caller:
+    """The caller of a request of so many rows, by its ``traceparent`` header (W3C Trace Context) and its parameters.
 
     A header that is malformed counts as none, as the specification says. The request's own ``id`` names no prediction:
     clients may send the same one again and again.
@@ -38,11 +41,29 @@ def caller_of(traceparent: str, parameters: Any) -> Caller:
     """
     if parameters is not None and not isinstance(parameters, dict):
         raise InputError("parameters", "must be an object", parameters)
-    given = parameters or {}
-    found = _TRACEPARENT.fullmatch(traceparent.strip())
+    found = _TRACEPARENT.fullmatch(traceparent.strip()) if traceparent else None
     trace_id, span_id = found.groups() if found else ("", "")
-    prediction = _text(given, "prediction_id") or uuid.uuid4().hex
-    return Caller(prediction, _text(given, "entity_key"), trace_id, span_id)
+    if not parameters:
+        return Caller(_new(), _NONE, trace_id, span_id)
+    prediction = _text(parameters, "prediction_id") or _new()
+    explain = parameters.get("explain", False)
+    if not isinstance(explain, bool):
+        raise InputError("parameters.explain", "must be true or false", explain)
+    return Caller(prediction, _keys(parameters, rows), trace_id, span_id, explain)
+
+
+def _new() -> str:
+    """An id that no other process makes: random, and counted within this one."""
+    return f"{_PROCESS}{next(_NUMBERS):012x}"
+
+
+def _keys(given: Mapping[str, Any], rows: int) -> tuple[str, ...]:
+    keys = given.get("entity_keys")
+    if keys is None:
+        return (_text(given, "entity_key"),)
+    if not isinstance(keys, list) or len(keys) != rows or not all(isinstance(key, str | int | float) for key in keys):
+        raise InputError("parameters.entity_keys", f"must be a list of {rows} texts, one a row", keys)
+    return tuple(str(key) for key in keys)
 
 
 def _text(parameters: Mapping[str, Any], name: str) -> str:

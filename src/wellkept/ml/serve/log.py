@@ -1,63 +1,106 @@
-"""The prediction log: each answer goes to the platform, in batches; what it does not take waits, at the end on disk."""
+"""The prediction log: an answer is in the journal before it is given, and goes to the platform in batches."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from wellkept.kernel.errors import InputError, NotFoundError, WellkeptError
-from wellkept.sdk.client import Client
+import pyarrow as pa
+
+from wellkept.kernel.errors import InputError, NotFoundError, TooLargeError, WellkeptError
+from wellkept.ml.serve.answered import Answered, Source, Unpacked, opened, opening, packed, table_of, unpacked
+from wellkept.ml.serve.journal import Frame, Journal
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
+MEDIA = "application/vnd.apache.arrow.stream"
+BATCH_BYTES = 2 << 20
 EVERY_S, LONGEST_PAUSE_S = 0.25, 5.0
 LAST_WORD_S = 2.0
 """How long :meth:`PredictionLog.close` waits for the platform to take what waits."""
-LIMIT = 200_000
-"""Predictions kept while the platform is away; beyond it new ones are dropped, and counted."""
+BUDGET = 1 << 30
+"""Bytes that may wait on disk while the platform is away; beyond it new predictions are dropped, and counted."""
 
-Prediction = Mapping[str, Any]
+
+class Door(Protocol):
+    """Where predictions go."""
+
+    url: str
+
+    def send(self, path: str, body: bytes, media: str) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """Answers that are sent together, and what the journal is told when they have arrived."""
+
+    answers: list[Unpacked]
+    rows: int
+    segment: int
+    offset: int
 
 
 class PredictionLog:
-    """Collects predictions; one thread sends them until they are acknowledged, oldest first.
+    """Keeps predictions in a journal; one thread sends them until they are acknowledged, oldest first.
 
     A prediction may be sent twice (an answer that was lost on the way, a crash); by its id it is the same prediction.
+    Predictions are dropped, and counted, only when the disk or ``budget`` is full, or when the platform refuses one.
     """
 
-    def __init__(self, client: Client, spill: Path, limit: int = LIMIT) -> None:
-        self._client, self._spill, self._limit = client, spill, limit
-        self._lock, self._stopped = threading.Lock(), threading.Event()
-        self._waiting: list[Prediction] = _read(spill)[:limit]
-        self._on_disk = len(self._waiting)
+    def __init__(self, door: Door, folder: Path, budget: int = BUDGET) -> None:
+        self._door, self._journal = door, Journal(folder, budget)
+        self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._sources: dict[str, Source] = {}
+        self._segment, self._offset = self._journal.begin()
         self.dropped = 0
+        self._taken, self._acknowledged = self._waiting_since_before(), 0
         self._thread = threading.Thread(target=self._work, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
-        """Take predictions in. Never waits."""
+    def add(self, answered: Answered) -> None:
+        """Take an answer in; it is in the hands of the system when this returns."""
+        rows, served = len(answered.rows), answered.served
+        is_kept = self._journal.append(packed(answered), rows, served.digest, lambda: opening(served))
         with self._lock:
-            room = max(0, self._limit - len(self._waiting))
-            self._waiting += predictions[:room]
-            self.dropped += max(0, len(predictions) - room)
+            if is_kept:
+                self._taken += rows
+            else:
+                self.dropped += rows
 
     @property
     def backlog(self) -> int:
         """How many are not acknowledged yet."""
         with self._lock:
-            return len(self._waiting)
+            return self._taken - self._acknowledged
+
+    @property
+    def size(self) -> int:
+        """Bytes that they take on disk."""
+        return self._journal.size
 
     def close(self) -> None:
-        """Write what waits to disk, try once more to send it; what is not taken stays there for the next start."""
-        self._write()
+        """Try once more to send what waits; what is not taken stays on disk for the next start."""
         self._stopped.set()
         self._thread.join(LAST_WORD_S)
-        self._write()
+        if not self._thread.is_alive():
+            self._journal.close()
+
+    def _waiting_since_before(self) -> int:
+        """How many an earlier process left; what it had opened is read on the way."""
+        segment: int | None = self._segment
+        rows = 0
+        while segment is not None:
+            offset = 0
+            while frames := self._journal.read(segment, offset, BATCH_BYTES):
+                rows += sum(frame.rows for frame in frames if segment > self._segment or frame.after > self._offset)
+                if segment == self._segment:
+                    self._answers([frame for frame in frames if not frame.rows])
+                offset = frames[-1].after
+            segment = self._journal.following(segment)
+        return rows
 
     def _work(self) -> None:
         pause_s, is_last = EVERY_S, False
@@ -68,69 +111,72 @@ class PredictionLog:
     def _try(self) -> bool:
         """Send; the edge at which a surprise is logged, because this thread must outlive it."""
         try:
-            return self._send()
+            is_sent = self._send()
+            if not is_sent:
+                self._journal.sync()
         except Exception:
             log.exception("predictions could not be sent; they wait")
             return False
+        return is_sent
 
     def _send(self) -> bool:
-        """Send what waits, a batch at a time; False when the platform does not take it now.
-
-        A batch that is refused is cut in halves, so that one wrong record takes nothing else with it.
-        """
-        size = BATCH
-        while batch := self._oldest(size):
-            try:
-                self._client.post("/v1/predictions", {"predictions": batch})
-            except NotFoundError as error:
-                log.warning("%s has no door for predictions: %s", self._client.url, error)
+        """Send what waits, a batch at a time; False when the platform does not take it now."""
+        while batch := self._next():
+            if batch.answers and not self._deliver(table_of(batch.answers, self._sources)):
                 return False
-            except InputError as error:
-                if len(batch) > 1:
-                    size = len(batch) // 2
-                    continue
-                log.warning("prediction %s was refused and is dropped: %s", batch[0].get("id"), error)
-                self.dropped += 1
-            except WellkeptError as error:
-                log.info("predictions wait: %s", error)
-                return False
-            self._forget(len(batch))
-            size = min(BATCH, size * 2)
+            self._segment, self._offset = batch.segment, batch.offset
+            self._journal.acknowledge(batch.segment, batch.offset)
+            with self._lock:
+                self._acknowledged += batch.rows
         return True
 
-    def _oldest(self, count: int) -> list[Prediction]:
-        with self._lock:
-            return self._waiting[:count]
+    def _next(self) -> Batch | None:
+        frames = self._journal.read(self._segment, self._offset, BATCH_BYTES)
+        if frames:
+            rows = sum(frame.rows for frame in frames)
+            return Batch(self._answers(frames), rows, self._segment, frames[-1].after)
+        following = self._journal.following(self._segment)
+        if following is None or not self._journal.is_done(self._segment, self._offset):
+            return None
+        return Batch([], 0, following, 0)
 
-    def _forget(self, count: int) -> None:
-        with self._lock:
-            del self._waiting[:count]
-            was_on_disk, self._on_disk = self._on_disk, max(0, self._on_disk - count)
-        if was_on_disk and not self._on_disk:
-            self._spill.unlink(missing_ok=True)
+    def _answers(self, frames: list[Frame]) -> list[Unpacked]:
+        found = []
+        for frame in frames:
+            if not frame.rows:
+                digest, source = opened(frame.payload)
+                self._sources[digest] = source
+                continue
+            found.append(unpacked(frame.payload, frame.rows))
+        return found
 
-    def _write(self) -> None:
-        """Have on disk exactly what waits."""
-        with self._lock:
-            lines = [json.dumps(prediction) for prediction in self._waiting]
-            self._on_disk = len(lines)
-        if not lines:
-            self._spill.unlink(missing_ok=True)
-            return
-        self._spill.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._spill.with_suffix(".partial")
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        partial.replace(self._spill)
+    def _deliver(self, table: pa.Table) -> bool:
+        """Send a table; False when the platform does not take it now.
 
-
-def _read(spill: Path) -> list[Prediction]:
-    """What an earlier process left; a line that is damaged is left out, and said."""
-    if not spill.is_file():
-        return []
-    found = []
-    for line in spill.read_bytes().splitlines():
+        What is refused is cut in halves, so that one wrong record takes nothing else with it.
+        """
         try:
-            found.append(json.loads(line))
-        except ValueError:
-            log.warning("a line of %s is damaged; that prediction is lost", spill)
-    return found
+            self._door.send("/v1/predictions", _body(table), MEDIA)
+        except NotFoundError as error:
+            log.warning("%s has no door for predictions: %s", self._door.url, error)
+            return False
+        except InputError as error:
+            if table.num_rows > 1:
+                half = table.num_rows // 2
+                return self._deliver(table.slice(0, half)) and self._deliver(table.slice(half))
+            word = "is too large" if isinstance(error, TooLargeError) else "was refused"
+            log.warning("prediction %s %s and is dropped: %s", table["id"][0].as_py(), word, error)
+            with self._lock:
+                self.dropped += 1
+        except WellkeptError as error:
+            log.info("predictions wait: %s", error)
+            return False
+        return True
+
+
+def _body(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    body: bytes = sink.getvalue().to_pybytes()
+    return body

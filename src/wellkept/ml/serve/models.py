@@ -1,58 +1,88 @@
-"""What is served: models fetched by digest, checked, cached, and swapped whole."""
+"""What is served: versions fetched by digest, checked, tried, and swapped whole."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wellkept.kernel.errors import NotFoundError, StoreError, WellkeptError
-from wellkept.ml.contract import Input, ModelContract, parse_contract
+from wellkept.kernel.errors import NotFoundError, WellkeptError
+from wellkept.ml.contract import Input, parse_contract
 from wellkept.ml.features import WithFeatures
-from wellkept.ml.runtime import Scorer, load_scorer
+from wellkept.ml.runtime import scorer_of
 from wellkept.ml.serve.featurework import FeatureProcess
+from wellkept.ml.serve.fetch import Artifact, Blobs, write_whole
+from wellkept.ml.serve.served import CHAMPION, Served
+from wellkept.ml.serve.traffic import Traffic, traffic_of
 from wellkept.sdk.client import Client
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """A version that cannot be served is tried again after growing pauses."""
+WARM_ROWS = 64
+"""A version is tried on one row and on so many before it answers, which also tells what they cost."""
+Listing = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One live model. ``inputs`` are in the order of the model's columns."""
+@dataclass(frozen=True)
+class Deployed:
+    """One model with all its loaded versions, and who of them answers."""
 
-    name: str
-    digest: str
-    version: int
-    contract: ModelContract
-    scorer: Scorer
-    inputs: tuple[Input, ...]
-    format: str
+    versions: tuple[Served, ...]
+    traffic: Traffic
+
+    @cached_property
+    def champion(self) -> Served:
+        """The version that answers where nothing says otherwise."""
+        return next((served for served in self.versions if served.is_champion), self.versions[0])
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Served]:
+        return {key: served for served in reversed(self.versions) for key in (served.label, served.digest)}
+
+    def version(self, wanted: str) -> Served:
+        """A version by its number or digest.
+
+        Raises:
+            NotFoundError: it is not loaded.
+        """
+        found = self._by_name.get(wanted)
+        if found is None:
+            numbers = ", ".join(served.label for served in self.versions)
+            rule = f"serves version {numbers} alone" if len(self.versions) == 1 else f"serves versions {numbers}"
+            raise NotFoundError(f"model {self.champion.name}", rule, wanted)
+        return found
 
 
 @dataclass(slots=True)
 class Trouble:
     """A version that could not be served: what was said about it, and when it is tried again."""
 
+    model: str
+    version: str
     message: str
     pause_s: float
     again_at: float
 
 
 class Models:
-    """The live models by name. ``refresh`` follows what the platform wants to be served."""
+    """The live models by name. ``refresh`` follows what the platform wants to be served.
+
+    It runs on a thread beside the requests: a version is fetched, loaded and tried before the swap, which is one
+    assignment; a request that has begun goes on with the version that it began with.
+    """
 
     def __init__(self, client: Client, cache: Path) -> None:
-        self._client, self._cache = client, cache
-        self._live: dict[str, Served] = {}
+        self._client, self._blobs = client, Blobs(client, cache)
+        self._live: dict[str, Deployed] = {}
         self._troubles: dict[str, Trouble] = {}
         self._known = cache / "deployments.json"
         self._written = ""
@@ -67,111 +97,135 @@ class Models:
             if self._live:
                 return
             wanted = self._remembered()
-        for deployment in wanted:
-            self._follow(deployment)
-        names = {deployment["model"] for deployment in wanted}
-        self._live = {name: live for name, live in self._live.items() if name in names}
+        listed: dict[str, list[Listing]] = {}
+        for entry in wanted:
+            listed.setdefault(entry["model"], []).append(entry)
+        for name, entries in listed.items():
+            self._follow(name, entries)
+        self._live = {name: live for name, live in self._live.items() if name in listed}
+        digests = {entry["digest"] for entry in wanted}
+        self._troubles = {digest: trouble for digest, trouble in self._troubles.items() if digest in digests}
 
-    def get(self, name: str) -> Served:
+    def get(self, name: str) -> Deployed:
         """A live model.
 
         Raises:
             NotFoundError: no version of that model is live.
         """
-        if name not in self._live:
+        found = self._live.get(name)
+        if found is None:
             raise NotFoundError(f"model {name}", "has no live version here")
-        return self._live[name]
+        return found
 
-    def all(self) -> list[Served]:
+    def all(self) -> list[Deployed]:
         return list(self._live.values())
 
-    def _follow(self, deployment: dict[str, Any]) -> None:
-        """Serve a version in place of the one before. Whatever keeps it from that is said once, and tried again."""
-        name, digest = deployment["model"], deployment["digest"]
-        trouble = self._troubles.get(digest)
-        if name in self._live and self._live[name].digest == digest:
-            return
-        if trouble is not None and time.monotonic() < trouble.again_at:
+    def troubles(self) -> dict[str, dict[str, str]]:
+        """What is listed and cannot be served: model, number of the version, and why."""
+        found: dict[str, dict[str, str]] = {}
+        for trouble in list(self._troubles.values()):
+            found.setdefault(trouble.model, {})[trouble.version] = trouble.message
+        return found
+
+    def put(self, name: str, versions: Sequence[Served]) -> None:
+        """Have exactly these versions of a model live."""
+        self._live = {**self._live, name: Deployed(tuple(versions), traffic_of(versions))}
+
+    def _follow(self, name: str, entries: Sequence[Listing]) -> None:
+        """Serve what is listed of a model. Whatever keeps a version from that is said once, and tried again."""
+        before = self._live.get(name)
+        live = before.versions if before else ()
+        loaded = {served.digest: served for served in live}
+        wanted = list({entry["digest"]: entry for entry in reversed(entries)}.values())[::-1]
+        found = [served for entry in wanted if (served := self._version(entry, loaded)) is not None]
+        if before is not None and not any(served.is_champion for served in found):
+            stays = before.champion
+            if not stays.is_champion:
+                stays = replace(stays, deployment={**stays.deployment, "role": CHAMPION}, kept=stays.lane)
+            found = [stays, *(served for served in found if served.digest != stays.digest)]
+        if not found or found == list(live):
             return
         try:
-            served = self.load(deployment)
-        except Exception as error:  # noqa: BLE001 - the edge of what artifacts and their libraries may raise
-            self._note(deployment, trouble, error)
+            self.put(name, found)
+        except (ValueError, WellkeptError) as error:
+            log.warning("the traffic of %s stays as it is: %s", name, error)
             return
-        self._live = {**self._live, name: served}
-        self._troubles.pop(digest, None)
-        log.info("version %s of %s is live (%s)", served.version, name, served.format)
+        for served in found:
+            if served.digest not in loaded:
+                log.info("version %s of %s is live (%s)", served.version, name, served.format)
 
-    def _note(self, deployment: dict[str, Any], trouble: Trouble | None, error: Exception) -> None:
+    def _version(self, entry: Listing, loaded: Mapping[str, Served]) -> Served | None:
+        """The version of an entry: as it is, under a changed listing, or loaded; None where it cannot be served."""
+        digest = entry["digest"]
+        known = loaded.get(digest)
+        if known is not None:
+            return known if known.deployment == entry else replace(known, deployment=entry, kept=known.lane)
+        trouble = self._troubles.get(digest)
+        if trouble is not None and time.monotonic() < trouble.again_at:
+            return None
+        try:
+            served = self.load(entry)
+        except Exception as error:  # noqa: BLE001 - the edge of what artifacts and their libraries may raise
+            self._note(entry, trouble, error)
+            return None
+        self._troubles.pop(digest, None)
+        return served
+
+    def _note(self, entry: Listing, trouble: Trouble | None, error: Exception) -> None:
         message = str(error) or type(error).__name__
         if trouble is None or trouble.message != message:
-            what = "version %s of %s cannot be served (%s: %s); the one before stays"
-            log.warning(what, deployment["version"], deployment["model"], type(error).__name__, message)
+            what = "version %s of %s cannot be served (%s: %s); what is live stays"
+            log.warning(what, entry["version"], entry["model"], type(error).__name__, message)
         pause_s = FIRST_PAUSE_S if trouble is None else min(2 * trouble.pause_s, LONGEST_PAUSE_S)
-        self._troubles[deployment["digest"]] = Trouble(message, pause_s, time.monotonic() + pause_s)
+        self._troubles[entry["digest"]] = Trouble(
+            entry["model"], str(entry["version"]), message, pause_s, time.monotonic() + pause_s
+        )
 
-    def load(self, deployment: dict[str, Any]) -> Served:
+    def load(self, entry: Listing) -> Served:
         """A version, fetched, checked and tried on one row, whether or not it is live.
 
         Raises:
             StoreError: its bytes are not what their digests say.
             InputError: it is of a format that is not known.
         """
-        folder = self._fetch(deployment["artifact"])
-        scorer, manifest = load_scorer(folder)
+        artifact = self._blobs.artifact(entry["artifact"])
+        manifest: dict[str, Any] = json.loads(artifact.read("manifest.json"))
+        scorer = scorer_of(manifest, artifact.read)
         if manifest.get("columns"):
-            process = FeatureProcess(folder, manifest["inputs"], manifest["columns"])
-            scorer = WithFeatures(process, scorer)
-        contract = parse_contract(deployment["contract"])
-        declared = {entry.name: entry for entry in contract.inputs}
+            scorer = WithFeatures(_process(artifact, manifest), scorer)
+        contract = parse_contract(entry["contract"])
+        declared = {one.name: one for one in contract.inputs}
         inputs = tuple(declared.get(name, Input(name=name)) for name in manifest["inputs"])
-        scorer.score(np.zeros((1, len(inputs))))
-        return Served(
-            deployment["model"],
-            deployment["digest"],
-            deployment["version"],
+        served = Served(
+            entry["model"],
+            entry["digest"],
+            entry["version"],
             contract,
             scorer,
             inputs,
             manifest["format"],
+            entry,
+            artifact.read,
         )
-
-    def _fetch(self, artifact: str) -> Path:
-        """The artifact's folder; every file's bytes are checked against their digest each time they are loaded."""
-        folder = self._cache / artifact.removeprefix("sha256:")
-        listing = json.loads(self._blob(artifact, folder.with_suffix(".json")))
-        for name, digest in listing.items():
-            if "/" in name or "\\" in name or name.startswith("."):
-                raise StoreError(f"artifact {artifact} holds a file with a path: {name}")
-            self._blob(digest, folder / name)
-        return folder
-
-    def _blob(self, digest: str, path: Path) -> bytes:
-        data = path.read_bytes() if path.is_file() else self._client.raw(f"/api/v1/artifacts/{digest}")
-        if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
-            path.unlink(missing_ok=True)
-            raise StoreError(f"artifact {digest}: its bytes have another digest; it is not loaded")
-        if not path.is_file():
-            _write(path, data)
-        return data
+        for rows in (1, 1, 1, WARM_ROWS, WARM_ROWS):
+            served.lane.score_now(np.zeros((rows, len(inputs))))
+        return served
 
     def _remember(self, wanted: str) -> None:
         if wanted != self._written:
-            _write(self._known, wanted.encode())
+            write_whole(self._known, wanted.encode())
             self._written = wanted
 
-    def _remembered(self) -> list[dict[str, Any]]:
+    def _remembered(self) -> list[Listing]:
         try:
-            found: list[dict[str, Any]] = json.loads(self._known.read_bytes()) if self._known.is_file() else []
+            found: list[Listing] = json.loads(self._known.read_bytes()) if self._known.is_file() else []
         except ValueError:
             log.warning("%s is damaged; nothing is served until the platform answers", self._known)
             return []
         return found
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+def _process(artifact: Artifact, manifest: Mapping[str, Any]) -> FeatureProcess:
+    """The project's features in a process of their own, which reads the file itself."""
+    artifact.lay_out()
+    return FeatureProcess(artifact.folder, manifest["inputs"], manifest["columns"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.serve.rules import MISSING, Rows
 
 MAX_ROWS = 100_000
 TYPES = frozenset({"BOOL", "FP16", "FP32", "FP64"}) | {
@@ -16,11 +17,9 @@ DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL"}
 """How the protocol calls the types of a contract."""
 INVOCATION_KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
-Rows = list[dict[str, Any]]
-
 
 def rows_of_infer(body: Any) -> Rows:
-    """The rows of an inference request: one tensor an input, each of the same length.
+    """The rows of an inference request: one tensor an input, each of the same length; or one of [rows, inputs].
 
     Raises:
         InputError: names the input, the rule and the value.
@@ -30,6 +29,8 @@ def rows_of_infer(body: Any) -> Rows:
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise InputError("inputs", "must be a list of at least one tensor", inputs)
+    if len(inputs) == 1 and _is_wide(inputs[0]):
+        return _table(inputs[0])
     columns: dict[str, Sequence[Any]] = {}
     for index, tensor in enumerate(inputs):
         if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
@@ -37,13 +38,14 @@ def rows_of_infer(body: Any) -> Rows:
         if tensor["name"] in columns:
             raise InputError(f"input {tensor['name']}", "is there twice")
         columns[tensor["name"]] = _column(tensor)
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) != 1:
-        raise InputError("inputs", "must all have the same number of rows", lengths)
-    return _zip(columns)
+    lengths = set(map(len, columns.values()))
+    if len(lengths) != 1:
+        told = {name: len(column) for name, column in columns.items()}
+        raise InputError("inputs", "must all have the same number of rows", told)
+    return Rows(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
-def rows_of_invocation(body: Any, features: Sequence[str]) -> Rows:
+def rows_of_invocation(body: Any) -> Rows:
     """The rows of an /invocations request.
 
     Raises:
@@ -61,26 +63,62 @@ def rows_of_invocation(body: Any, features: Sequence[str]) -> Rows:
         return _limited(form, _named(value))
     if not isinstance(value, list) or not value:
         raise InputError(form, "must be a list of at least one row", value)
-    return _limited(form, [_row(f"{form}[{index}]", row, form, features) for index, row in enumerate(value)])
+    if form != "dataframe_records" and all(isinstance(row, list) for row in value):
+        return _limited(form, Rows(None, value))
+    return _limited(form, _records(form, value))
+
+
+def _is_wide(tensor: Any) -> bool:
+    """Whether a tensor is a table: of several rows and columns in one."""
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    return isinstance(shape, list) and len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 1
+
+
+def _table(tensor: Mapping[str, Any]) -> Rows:
+    where, data, shape = f"input {tensor.get('name')}", tensor.get("data"), tensor["shape"]
+    _check_tensor(where, tensor)
+    assert isinstance(data, list)
+    count, width = shape
+    nested = bool(data) and isinstance(data[0], list)
+    values = data if nested else [data] if count == 1 else [data[at : at + width] for at in range(0, len(data), width)]
+    is_whole = isinstance(count, int) and len(values) == count > 0
+    if not is_whole or not all(isinstance(row, list) and len(row) == width for row in values):
+        raise InputError(f"{where}: shape", "must be [rows, columns], as there are values", shape)
+    _check_count(where, len(values))
+    return Rows(None, values)
 
 
 def _column(tensor: Mapping[str, Any]) -> Sequence[Any]:
     where, data, shape = f"input {tensor['name']}", tensor.get("data"), tensor.get("shape")
-    if tensor.get("datatype") not in TYPES:
-        raise InputError(f"{where}: datatype", f"must be one of {', '.join(sorted(TYPES))}", tensor.get("datatype"))
-    if not isinstance(data, list) or not data:
-        raise InputError(f"{where}: data", "must be a list of at least one value", data)
-    flat = [item for row in data for item in (row if isinstance(row, list) else [row])]
-    sizes = shape if isinstance(shape, list) and all(isinstance(size, int) for size in shape) else []
-    if sizes[:1] != [len(flat)] or math.prod(sizes) != len(flat):
-        raise InputError(f"{where}: shape", f"must be [{len(flat)}] or [{len(flat)}, 1], as there are values", shape)
-    if len(flat) > MAX_ROWS:
-        raise InputError(where, f"must have at most {MAX_ROWS} rows", len(flat))
+    _check_tensor(where, tensor)
+    assert isinstance(data, list)
+    flat = data
+    if list in map(type, data):
+        flat = [item for row in data for item in (row if isinstance(row, list) else [row])]
+    count = len(flat)
+    if shape not in ([count], [count, 1]):
+        sizes = shape if isinstance(shape, list) and all(isinstance(size, int) for size in shape) else []
+        if sizes[:1] != [count] or math.prod(sizes) != count:
+            raise InputError(f"{where}: shape", f"must be [{count}] or [{count}, 1], as there are values", shape)
+    _check_count(where, count)
     if tensor["datatype"] == "BOOL":
         wrong = next((value for value in flat if value is not None and value not in (True, False)), None)
         if wrong is not None:
             raise InputError(f"{where}: data", "must be true or false, as its datatype says", wrong)
     return flat
+
+
+def _check_tensor(where: str, tensor: Mapping[str, Any]) -> None:
+    datatype, data = tensor.get("datatype"), tensor.get("data")
+    if not isinstance(datatype, str) or datatype not in TYPES:
+        raise InputError(f"{where}: datatype", f"must be one of {', '.join(sorted(TYPES))}", datatype)
+    if not isinstance(data, list) or not data:
+        raise InputError(f"{where}: data", "must be a list of at least one value", data)
+
+
+def _check_count(where: str, count: int) -> None:
+    if count > MAX_ROWS:
+        raise InputError(where, f"must have at most {MAX_ROWS} rows", count)
 
 
 def _split(value: Any) -> Rows:
@@ -90,7 +128,12 @@ def _split(value: Any) -> Rows:
         raise InputError("dataframe_split.columns", "must be a list of names", columns)
     if not isinstance(data, list) or not data:
         raise InputError("dataframe_split.data", "must be a list of at least one row", data)
-    return [_listed(f"dataframe_split.data[{index}]", row, columns) for index, row in enumerate(data)]
+    width = len(columns)
+    for index, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != width:
+            rule = f"must be a list of {width} values ({', '.join(columns)})"
+            raise InputError(f"dataframe_split.data[{index}]", rule, row)
+    return Rows(tuple(columns), data)
 
 
 def _named(value: Mapping[str, Any]) -> Rows:
@@ -99,21 +142,17 @@ def _named(value: Mapping[str, Any]) -> Rows:
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise InputError("inputs", "must be columns of the same number of rows, at least one", lengths)
-    return _zip({name: [_bare(item) for item in column] for name, column in columns.items()})
+    return Rows(tuple(columns), [[_bare(item) for item in row] for row in zip(*columns.values(), strict=True)])
 
 
-def _row(where: str, row: Any, form: str, features: Sequence[str]) -> dict[str, Any]:
-    if isinstance(row, dict):
-        return {name: _bare(item) for name, item in row.items()}
-    if form == "dataframe_records":
-        raise InputError(where, "must be an object", row)
-    return _listed(where, row, features)
-
-
-def _listed(where: str, row: Any, names: Sequence[str]) -> dict[str, Any]:
-    if not isinstance(row, list) or len(row) != len(names):
-        raise InputError(where, f"must be a list of {len(names)} values ({', '.join(names)})", row)
-    return dict(zip(names, row, strict=True))
+def _records(form: str, value: Sequence[Any]) -> Rows:
+    """Rows that name their values; the first row's names come first."""
+    for index, row in enumerate(value):
+        if not isinstance(row, dict):
+            rule = "must be an object" if form == "dataframe_records" else "must be a list of values, or an object"
+            raise InputError(f"{form}[{index}]", rule, row)
+    names = tuple(dict.fromkeys(name for row in value for name in row))
+    return Rows(names, [[_bare(row.get(name, MISSING)) for name in names] for row in value])
 
 
 def _bare(value: Any) -> Any:
@@ -125,7 +164,3 @@ def _limited(form: str, rows: Rows) -> Rows:
     if len(rows) > MAX_ROWS:
         raise InputError(form, f"must have at most {MAX_ROWS} rows", len(rows))
     return rows
-
-
-def _zip(columns: Mapping[str, Sequence[Any]]) -> Rows:
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -1,63 +1,133 @@
-"""The model server's doors: Open Inference Protocol v2, /invocations, health."""
+"""The model server's doors: Open Inference Protocol v2, /invocations, health, metrics."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from wellkept import __version__
-from wellkept.kernel.errors import InputError, NotFoundError, TooLargeError, WellkeptError
-from wellkept.ml.serve.caller import Caller, caller_of
-from wellkept.ml.serve.inputs import matrix_of
+from wellkept.kernel.errors import InputError, NotFoundError, OverloadError, TooLargeError, WellkeptError
+from wellkept.ml.serve import meters as metering
+from wellkept.ml.serve.answering import Answering, Ask, infer_ask, invocation_ask
+from wellkept.ml.serve.body import GoneError, Message, Receive, TooSlowError, read_body
 from wellkept.ml.serve.log import PredictionLog
-from wellkept.ml.serve.models import Models, Served
-from wellkept.ml.serve.protocols import DATATYPES, Rows, rows_of_infer, rows_of_invocation
-from wellkept.ml.serve.telemetry import Instrument
+from wellkept.ml.serve.meters import Meters
+from wellkept.ml.serve.models import Deployed, Models
+from wellkept.ml.serve.protocols import DATATYPES
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Request], Awaitable[Response]]
-MAX_BODY_BYTES = 64 << 20
-MANY_ROWS = 200
-"""From here on rows are scored on a thread, so that they do not hold up the others' single ones."""
+Send = Callable[[Message], Awaitable[None]]
+PREFIX, INFER = "/v2/models/", "/infer"
+JSON = (b"content-type", b"application/json")
+
+
+class Address(NamedTuple):
+    """Whom an inference request is for; no model is that of /invocations."""
+
+    model: str | None
+    version: str | None
+
+
+INVOCATIONS = Address(None, None)
+
+
+class Reply(NamedTuple):
+    """What a request is answered with, in JSON."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class KindError(InputError):
+    """A media type that the door does not speak."""
 
 
 class Doors:
-    """Answers inference requests, and logs every answer."""
+    """An ASGI application. What is asked all the time is answered here; the rest has a router of its own."""
 
-    def __init__(self, models: Models, predictions: PredictionLog, instrument: Instrument) -> None:
-        self._models, self._log, self._instrument = models, predictions, instrument
-
-    def app(self) -> Starlette:
-        """The ASGI application."""
+    def __init__(
+        self,
+        models: Models,
+        predictions: PredictionLog,
+        answering: Answering,
+        meters: Meters,
+        lifespan: Lifespan[Starlette] | None = None,
+    ) -> None:
+        self._models, self._log, self._answering, self._meters = models, predictions, answering, meters
         model = "/v2/models/{model}"
         version = f"{model}/versions/{{version}}"
-        return Starlette(
+        self._rest = Starlette(
             routes=[
                 Route("/v2", self.metadata),
                 Route("/v2/health/live", self.live),
                 Route("/v2/health/ready", self.ready),
-                *(Route(path, _guarded(self.model)) for path in (model, version)),
-                *(Route(f"{path}/ready", _guarded(self.model_ready)) for path in (model, version)),
-                *(Route(f"{path}/infer", _guarded(self.infer), methods=["POST"]) for path in (model, version)),
-                Route("/invocations", _guarded(self.invocations), methods=["POST"]),
+                *(Route(path, self.model) for path in (model, version)),
+                *(Route(f"{path}/ready", self.model_ready) for path in (model, version)),
+                *(Route(f"{path}/infer", self.wrong_method, methods=["POST"]) for path in (model, version)),
+                Route("/invocations", self.wrong_method, methods=["POST"]),
                 Route("/ping", self.ping),
                 Route("/health", self.ping),
+                Route("/metrics", self.metrics),
             ],
-            exception_handlers={HTTPException: _no_door},
+            exception_handlers={HTTPException: _no_door, NotFoundError: _not_found},
+            lifespan=lifespan,
         )
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        where = _address(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if where is None:
+            return await self._rest(scope, receive, send)
+        headers = dict(scope["headers"])
+        try:
+            read, deployed = self._reading(where, headers)
+            body = await read_body(headers, receive)
+            answer = await self._answering.answer(deployed, where.version, lambda: read(body), len(body))
+        except GoneError:
+            return None
+        except Exception as error:  # noqa: BLE001 - the edge of a model: what it raised is logged and answered
+            refusal = self._refusal(error, where, scope["path"])
+            return await _send(send, refusal)
+        return await _send(send, Reply(200, answer))
+
+    def at_once(self, path: str, headers: dict[bytes, bytes], body: bytes) -> Reply | None:
+        """The reply to a small request that needs no waiting; None where it must be answered by a call as ASGI."""
+        where = _address(path)
+        if where is None:
+            return None
+        try:
+            read, deployed = self._reading(where, headers)
+            answer = self._answering.at_once(deployed, where.version, lambda: read(body))
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._refusal(error, where, path)
+        return None if answer is None else Reply(200, answer)
+
+    def _reading(self, where: Address, headers: dict[bytes, bytes]) -> tuple[Callable[[bytes], Ask], Deployed]:
+        """How a request at an address is read, and of which model it asks."""
+        traceparent = headers.get(b"traceparent", b"").decode("latin-1")
+        if where.model is not None:
+            return lambda body: infer_ask(body, traceparent), self._models.get(where.model)
+        _check_kind(headers.get(b"content-type", b"").decode("latin-1"))
+        return lambda body: invocation_ask(body, traceparent), self._only()
+
+    def _refusal(self, error: Exception, where: Address, path: str) -> Reply:
+        """An error as the protocols want it; this is the edge at which a model's own errors are logged."""
+        status = _status(error)
+        if status == 500:
+            log.error("%s failed", path, exc_info=error)
+        else:
+            self._count(where.model, status)
+        return Reply(status, _refused(error, status), _also(status))
 
     async def metadata(self, _: Request) -> Response:
         return _json({"name": "wellkept", "version": __version__, "extensions": []})
@@ -66,105 +136,114 @@ class Doors:
         return _json({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        models = {served.name: served.version for served in self._models.all()}
+        live = self._models.all()
+        models = {deployed.champion.name: deployed.champion.version for deployed in live}
+        versions = {one.champion.name: [served.version for served in one.versions] for one in live}
         counts = {"backlog": self._log.backlog, "dropped": self._log.dropped}
-        return _json({"ready": True, "live": True, "models": models, **counts})
+        told = {"models": models, "versions": versions, "troubles": self._models.troubles()}
+        return _json({"ready": True, "live": True, **told, **counts})
 
     async def ping(self, _: Request) -> Response:
         return Response("\n", 200 if self._models.all() else 404)
 
     async def model(self, request: Request) -> Response:
-        served = self._named(request)
+        deployed = self._models.get(request.path_params["model"])
+        wanted = request.path_params.get("version")
+        served = deployed.champion if wanted is None else deployed.version(wanted)
         inputs = [{"name": e.name, "datatype": DATATYPES[e.type], "shape": [-1]} for e in served.inputs]
         outputs = [{"name": served.contract.output.name, "datatype": "FP64", "shape": [-1]}]
-        body = {"name": served.name, "versions": [str(served.version)], "platform": served.format}
+        versions = [one.label for one in (deployed.versions if wanted is None else [served])]
+        body = {"name": served.name, "versions": versions, "platform": served.format}
         return _json({**body, "inputs": inputs, "outputs": outputs})
 
     async def model_ready(self, request: Request) -> Response:
-        return _json({"name": self._named(request).name, "ready": True})
+        deployed = self._models.get(request.path_params["model"])
+        if "version" in request.path_params:
+            deployed.version(request.path_params["version"])
+        return _json({"name": deployed.champion.name, "ready": True})
 
-    async def infer(self, request: Request) -> Response:
-        served, body = self._named(request), _parsed(await _body(request))
-        rows = rows_of_infer(body)
-        caller = caller_of(request.headers.get("traceparent", ""), body.get("parameters"))
-        scores = await self._scored(served, rows, caller)
-        output = {"name": served.contract.output.name, "shape": [len(scores)], "datatype": "FP64", "data": scores}
-        answer = {
-            "model_name": served.name,
-            "model_version": str(served.version),
-            "outputs": [output],
-            "parameters": {"prediction_id": caller.prediction, "digest": served.digest},
+    async def metrics(self, _: Request) -> Response:
+        gauges = {
+            "prediction_log_backlog": self._log.backlog,
+            "prediction_log_bytes": self._log.size,
+            "prediction_log_dropped_total": self._log.dropped,
         }
-        return _json({**answer, "id": body["id"]} if "id" in body else answer)
+        served = [one for deployed in self._models.all() for one in deployed.versions]
+        lanes = [(one.name, one.label, dict(one.lane.batches), one.lane.waiting) for one in served]
+        return Response(self._meters.text(gauges, lanes), media_type=metering.MEDIA)
 
-    async def invocations(self, request: Request) -> Response:
-        kind, _, parameters = request.headers.get("content-type", "").partition(";")
-        if kind.strip().lower() != "application/json":
-            return _refused(InputError("content-type", "must be application/json", kind), 415)
-        if parameters.strip().lower() not in ("", "charset=utf-8", 'charset="utf-8"'):
-            return _refused(InputError("content-type", "must have no parameter but charset=utf-8", parameters), 415)
-        served = self._only()
-        rows = rows_of_invocation(_parsed(await _body(request)), [entry.name for entry in served.inputs])
-        caller = caller_of(request.headers.get("traceparent", ""), None)
-        return _json({"predictions": await self._scored(served, rows, caller)})
+    async def wrong_method(self, request: Request) -> Response:
+        """Only other methods than POST come to the router."""
+        raise AssertionError(request.url.path)
 
-    async def _scored(self, served: Served, rows: Rows, caller: Caller) -> list[float]:
-        if len(rows) < MANY_ROWS:
-            return self._score(served, rows, caller)
-        return await run_in_threadpool(self._score, served, rows, caller)
+    def _count(self, name: str | None, status: int) -> None:
+        """A refusal; a name that nobody knows is not a label."""
+        known = name is not None and any(one.champion.name == name for one in self._models.all())
+        self._meters.failed(name or "" if known else "", "", status)
 
-    def _score(self, served: Served, rows: Rows, caller: Caller) -> list[float]:
-        began = time.perf_counter()
-        scores = served.scorer.score(matrix_of(served, rows))
-        if not np.isfinite(scores).all():
-            bad = int(np.flatnonzero(~np.isfinite(scores))[0])
-            raise WellkeptError(f"model {served.name}: the score of row {bad} is not a finite number")
-        taken_s = time.perf_counter() - began
-        found: list[float] = scores.tolist()
-        self._log.add(_logged(served, rows, found, caller, taken_s))
-        self._instrument.record(served, caller.trace_id, caller.span_id, taken_s, len(rows))
-        return found
-
-    def _named(self, request: Request) -> Served:
-        """The model, in the version, that the address names."""
-        served = self._models.get(request.path_params["model"])
-        wanted = request.path_params.get("version")
-        if wanted is not None and wanted not in (str(served.version), served.digest):
-            raise NotFoundError(f"model {served.name}", f"serves version {served.version} alone", wanted)
-        return served
-
-    def _only(self) -> Served:
+    def _only(self) -> Deployed:
         """The model of /invocations, whose address names none."""
-        served = self._models.all()
-        if len(served) != 1:
-            raise NotFoundError("/invocations", "needs exactly one live model; use /v2/models/NAME/infer", len(served))
-        return served[0]
+        live = self._models.all()
+        if len(live) != 1:
+            raise NotFoundError("/invocations", "needs exactly one live model; use /v2/models/NAME/infer", len(live))
+        return live[0]
 
 
-def _guarded(handler: Handler) -> Handler:
-    """Errors of ours as the protocols want them; this is the edge at which a model's own errors are logged."""
-
-    async def guarded(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except NotFoundError as error:
-            return _refused(error, 404)
-        except TooLargeError as error:
-            return _refused(error, 413)
-        except InputError as error:
-            return _refused(error, 400)
-        except Exception as error:
-            log.exception("%s failed", request.url.path)
-            ours = error if isinstance(error, WellkeptError) else WellkeptError(f"the model failed: {error}")
-            return _refused(ours, 500)
-
-    return guarded
+def _check_kind(given: str) -> None:
+    kind, _, parameters = given.partition(";")
+    if kind.strip().lower() != "application/json":
+        raise KindError("content-type", "must be application/json", kind)
+    if parameters.strip().lower() not in ("", "charset=utf-8", 'charset="utf-8"'):
+        raise KindError("content-type", "must have no parameter but charset=utf-8", parameters)
 
 
-def _refused(error: WellkeptError, status: int) -> Response:
+def _status(error: Exception) -> int:
+    match error:
+        case NotFoundError():
+            return 404
+        case TooLargeError():
+            return 413
+        case TooSlowError():
+            return 408
+        case KindError():
+            return 415
+        case InputError():
+            return 400
+        case OverloadError():
+            return 503
+    return 500
+
+
+def _also(status: int) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers of a refusal. What was not read to its end cannot be followed by another request."""
+    if status in (408, 413):
+        return ((b"connection", b"close"),)
+    return ((b"retry-after", b"1"),) if status == 503 else ()
+
+
+def _refused(error: Exception, status: int) -> bytes:
     """``error`` as Open Inference Protocol wants it, and the two keys that callers of /invocations look at."""
-    code = {404: "RESOURCE_DOES_NOT_EXIST", 500: "INTERNAL_ERROR"}.get(status, "BAD_REQUEST")
-    return _json({"error": str(error), "error_code": code, "message": str(error)}, status)
+    ours = str(error) if isinstance(error, WellkeptError) else f"the model failed: {error}"
+    codes = {404: "RESOURCE_DOES_NOT_EXIST", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
+    return orjson.dumps({"error": ours, "error_code": codes.get(status, "BAD_REQUEST"), "message": ours})
+
+
+def _address(path: str) -> Address | None:
+    """The model and version that an address names; None where it is not one for inference."""
+    if path == "/invocations":
+        return INVOCATIONS
+    if not (path.endswith(INFER) and path.startswith(PREFIX)):
+        return None
+    name, named, version = path[len(PREFIX) : -len(INFER)].partition("/versions/")
+    if not name or "/" in name or "/" in version or bool(named) != bool(version):
+        return None
+    return Address(name, version or None)
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [JSON, (b"content-length", b"%d" % len(reply.body)), *reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
 
 
 async def _no_door(request: Request, error: Exception) -> Response:
@@ -172,46 +251,9 @@ async def _no_door(request: Request, error: Exception) -> Response:
     return _json({"error": f"{request.method} {request.url.path}: {error.detail}"}, error.status_code)
 
 
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise TooLargeError("body", f"must be at most {MAX_BODY_BYTES} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise InputError("body", f"must be JSON: {error.msg} at character {error.pos}") from error
+async def _not_found(_: Request, error: Exception) -> Response:
+    return Response(_refused(error, 404), 404, media_type="application/json")
 
 
 def _json(value: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type="application/json")
-
-
-def _logged(served: Served, rows: Rows, scores: list[float], caller: Caller, taken_s: float) -> list[dict[str, Any]]:
-    """The records of the prediction log, one a row."""
-    threshold, now = served.contract.output.threshold, datetime.now(UTC).isoformat()
-    shared = {
-        "time": now,
-        "model": served.name,
-        "version": served.digest,
-        "entity_key": caller.entity_key,
-        "trace_id": caller.trace_id,
-        "span_id": caller.span_id,
-        "latency_ms": taken_s * 1000,
-    }
-    return [
-        {
-            **shared,
-            "id": prediction,
-            "score": score,
-            "decision": "" if threshold is None else str(score >= threshold).lower(),
-            "features": {name: None if value is None else float(value) for name, value in row.items()},
-        }
-        for prediction, row, score in zip(caller.ids(len(rows)), rows, scores, strict=True)
-    ]

@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, TooLargeError
+from wellkept.ops.ingest.predicted import FIRST, LAST, arrow_predictions
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS, REQUIRED
 
 MAX_RECORDS = 50_000
 _TEXTS = ("id", "model", "version", "entity_key", "trace_id", "span_id", "decision")
 _LABEL_FIELDS = frozenset({"prediction_id", "value", "time"})
-_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""What is dated otherwise is a mistake of units or of a clock, and the engine's dates could not hold all of it."""
 Record = Mapping[str, Any]
 
 
@@ -55,6 +54,17 @@ class Outcomes:
         if rows:
             self._predictions.write(pa.table(columns, schema=PREDICTIONS))
         return len(rows)
+
+    def prediction_table(self, body: bytes) -> int:
+        """Store predictions that come as an Arrow stream (columns of ``PREDICTIONS``); returns how many.
+
+        Raises:
+            InputError: the stream is damaged, or a row breaks a rule; nothing is stored.
+        """
+        table = arrow_predictions(body, MAX_RECORDS)
+        if table.num_rows:
+            self._predictions.write(table)
+        return int(table.num_rows)
 
     def labels(self, records: Any) -> int:
         """Store labels; returns how many. Of several labels of one prediction the newest counts.
@@ -152,6 +162,6 @@ def _moment(where: str, value: Any) -> datetime:
         raise InputError(where, "must be a moment in ISO 8601", value) from None
     if moment.tzinfo is None:
         raise InputError(where, "must name its time zone (such as Z)", value)
-    if not _FIRST <= moment < _LAST:
-        raise InputError(where, f"must lie between {_FIRST:%Y} and {_LAST:%Y}", value)
+    if not FIRST <= moment < LAST:
+        raise InputError(where, f"must lie between {FIRST:%Y} and {LAST:%Y}", value)
     return moment.astimezone(UTC)

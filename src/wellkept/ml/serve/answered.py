@@ -1,0 +1,197 @@
+"""What was answered, as the prediction log takes it in, keeps it on disk, and sends it: many at once, as Arrow."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from wellkept.ml.runtime import Matrix, Scores
+from wellkept.ml.serve.served import Served
+
+LENGTH = struct.Struct("<I")
+SHADOW_OF = "shadow_of"
+"""The attribute by which a shadow's prediction names the one that was given."""
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("time", pa.timestamp("ms", tz="UTC")),
+        ("model", pa.string()),
+        ("version", pa.string()),
+        ("entity_key", pa.string()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("score", pa.float64()),
+        ("decision", pa.string()),
+        ("features", pa.map_(pa.string(), pa.float64())),
+        ("latency_ms", pa.float64()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+    ]
+)
+"""The columns that the platform's door for predictions takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One request that was answered. ``prediction`` is the id of one row; of several, row ``n`` has ``-n`` behind it.
+
+    ``entity_keys`` is one for all rows, or one a row. ``rows``: float64[n, inputs], NaN is null. ``is_shadow``: nobody
+    was given this answer; its ids have the version behind them, and name the prediction that was given.
+    """
+
+    at_ms: int
+    served: Served
+    prediction: str
+    rows: Matrix
+    scores: Scores
+    taken_s: float = 0.0
+    entity_keys: Sequence[str] = ("",)
+    trace_id: str = ""
+    span_id: str = ""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the answers of one version have in common."""
+
+    model: str
+    digest: str
+    threshold: float | None
+    names: tuple[str, ...]
+
+
+def opening(served: Served) -> bytes:
+    """What must be known of a version to read its answers back."""
+    return orjson.dumps([served.digest, served.name, served.contract.output.threshold, served.names])
+
+
+def packed(answered: Answered) -> bytes:
+    """An answer as bytes; :func:`unpacked` is its inverse."""
+    head = orjson.dumps(
+        (
+            answered.served.digest,
+            answered.at_ms,
+            answered.prediction,
+            answered.entity_keys,
+            answered.trace_id,
+            answered.span_id,
+            answered.taken_s * 1000,
+            answered.marks,
+            f"~{answered.served.label}" if answered.is_shadow else "",
+        )
+    )
+    return b"".join((LENGTH.pack(len(head)), head, answered.rows.tobytes(), answered.scores.tobytes()))
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """An answer read back."""
+
+    digest: str
+    head: Sequence[Any]
+    count: int
+    body: bytes
+
+
+def opened(payload: bytes) -> tuple[str, Source]:
+    """A version by its digest, from its opening."""
+    digest, model, threshold, names = orjson.loads(payload)
+    return digest, Source(model, digest, threshold, tuple(names))
+
+
+def unpacked(payload: bytes, rows: int) -> Unpacked:
+    """An answer from its bytes."""
+    end = LENGTH.size + LENGTH.unpack_from(payload)[0]
+    head = orjson.loads(payload[LENGTH.size : end])
+    return Unpacked(head[0], head, rows, payload[end:])
+
+
+def table_of(answers: Iterable[Unpacked], sources: Mapping[str, Source]) -> pa.Table:
+    """Answers as the platform's door takes them, those of each version together."""
+    groups: dict[str, list[Unpacked]] = {}
+    for answer in answers:
+        groups.setdefault(answer.digest, []).append(answer)
+    return pa.concat_tables([_table(sources[digest], group) for digest, group in groups.items()])
+
+
+def _table(source: Source, answers: Sequence[Unpacked]) -> pa.Table:
+    counts = [answer.count for answer in answers]
+    total, width = sum(counts), len(source.names)
+    rows = np.empty(total * width)
+    scores, at = np.empty(total), 0
+    for answer, count in zip(answers, counts, strict=True):
+        values = np.frombuffer(answer.body)
+        rows[at * width : (at + count) * width] = values[: count * width]
+        scores[at : at + count] = values[count * width :]
+        at += count
+    heads = [answer.head for answer in answers]
+    repeated = np.repeat(np.arange(len(answers)), counts)
+
+    def spread(place: int, kind: pa.DataType) -> pa.Array:
+        return pa.array([head[place] for head in heads], kind).take(pa.array(repeated))
+
+    columns = {
+        "id": pa.array(_ids(answers), pa.string()),
+        "time": spread(1, pa.int64()).cast(SCHEMA.field("time").type),
+        "model": pa.array([source.model], pa.string()).take(pa.array(np.zeros(total, dtype=np.int64))),
+        "version": pa.array([source.digest], pa.string()).take(pa.array(np.zeros(total, dtype=np.int64))),
+        "entity_key": pa.array(_keys(answers), pa.string()),
+        "trace_id": spread(4, pa.string()),
+        "span_id": spread(5, pa.string()),
+        "score": pa.array(scores),
+        "decision": _decisions(scores, source.threshold),
+        "features": _features(source.names, rows, total),
+        "latency_ms": spread(6, pa.float64()),
+        "attributes": pa.array(_attributes(answers), SCHEMA.field("attributes").type),
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def ids_of(prediction: str, count: int) -> list[str]:
+    """The ids of the predictions of so many rows."""
+    return [prediction] if count == 1 else [f"{prediction}-{index}" for index in range(count)]
+
+
+def _ids(answers: Sequence[Unpacked]) -> list[str]:
+    return [name + answer.head[8] for answer in answers for name in ids_of(answer.head[2], answer.count)]
+
+
+def _attributes(answers: Sequence[Unpacked]) -> list[list[tuple[str, str]]]:
+    found = []
+    for answer in answers:
+        marks = list(answer.head[7].items())
+        if answer.head[8]:
+            found += [[*marks, (SHADOW_OF, name)] for name in ids_of(answer.head[2], answer.count)]
+        else:
+            found += [marks] * answer.count
+    return found
+
+
+def _keys(answers: Sequence[Unpacked]) -> list[str]:
+    return [
+        key
+        for answer in answers
+        for key in (answer.head[3] if len(answer.head[3]) == answer.count else list(answer.head[3]) * answer.count)
+    ]
+
+
+def _decisions(scores: Scores, threshold: float | None) -> pa.Array:
+    if threshold is None:
+        return pa.array([""], pa.string()).take(pa.array(np.zeros(len(scores), dtype=np.int64)))
+    return pa.array(["false", "true"], pa.string()).take(pa.array((scores >= threshold).astype(np.int64)))
+
+
+def _features(names: Sequence[str], rows: Scores, total: int) -> pa.MapArray:
+    """A map a row from input to value; NaN becomes null."""
+    width = len(names)
+    places = pa.array(np.tile(np.arange(width), total))
+    keys = pa.array(names, pa.string()).take(places)
+    offsets = pa.array(np.arange(total + 1, dtype=np.int32) * width, pa.int32())
+    return pa.MapArray.from_arrays(offsets, keys, pa.array(rows, from_pandas=True))

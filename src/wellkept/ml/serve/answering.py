@@ -1,0 +1,183 @@
+"""From the body of an inference request to its answer: who answers, are the inputs right, the score, the log."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+
+from wellkept.kernel.errors import WellkeptError
+from wellkept.ml.runtime import Matrix, Scores
+from wellkept.ml.serve.answered import Answered
+from wellkept.ml.serve.body import parsed
+from wellkept.ml.serve.caller import Caller, caller_of
+from wellkept.ml.serve.log import PredictionLog
+from wellkept.ml.serve.meters import Meters
+from wellkept.ml.serve.models import Deployed
+from wellkept.ml.serve.protocols import rows_of_infer, rows_of_invocation
+from wellkept.ml.serve.rules import Rows
+from wellkept.ml.serve.served import Served
+from wellkept.ml.serve.shadows import Shadows, Trial
+from wellkept.ml.serve.telemetry import Instrument
+from wellkept.ml.serve.traffic import Choice
+
+LARGE_BYTES = 128 << 10
+"""From here on a body is read and its answer written on a thread, so that it does not hold up the others."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request wants, whatever the protocol. ``answer`` writes what it is given."""
+
+    rows: Rows
+    caller: Caller
+    answer: Callable[[Caller, Served, list[float]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A request whose inputs are right. ``began`` is when it was looked at, by ``time.perf_counter``."""
+
+    ask: Ask
+    choice: Choice
+    matrix: Matrix
+    began: float
+
+
+class Answering:
+    """Answers requests, and logs every answer before it is given."""
+
+    def __init__(
+        self, predictions: PredictionLog, instrument: Instrument, meters: Meters, shadows: Shadows | None = None
+    ) -> None:
+        self._log, self._instrument, self._meters = predictions, instrument, meters
+        self._shadows = shadows or Shadows(predictions, meters, instrument)
+
+    def at_once(self, deployed: Deployed, version: str | None, read: Callable[[], Ask]) -> bytes | None:
+        """The answer to a small request whose model is quick; None where it takes longer, and nothing was done."""
+        if not deployed.champion.lane.is_quick(1):
+            return None
+        began = time.perf_counter()
+        ask = read()
+        choice = _choice(deployed, version, ask.caller)
+        served = choice.answers
+        if not served.lane.is_quick(len(ask.rows)):
+            return None
+        work = Work(ask, choice, served.rules.matrix(ask.rows), began)
+        try:
+            scores = _checked(served, served.lane.score_now(work.matrix))
+        except Exception as error:
+            self._failed(work, error)
+            raise
+        self._note(work, scores)
+        return ask.answer(ask.caller, served, scores.tolist())
+
+    async def answer(self, deployed: Deployed, version: str | None, read: Callable[[], Ask], size: int) -> bytes:
+        """The answer to any request; ``size`` is that of its body."""
+        began = time.perf_counter()
+        ask = await _apart(size, read)
+        choice = _choice(deployed, version, ask.caller)
+        served = choice.answers
+        matrix = await _apart(len(ask.rows) * len(served.inputs) * 8, served.rules.matrix, ask.rows)
+        work = Work(ask, choice, matrix, began)
+        lane = served.lane
+        try:
+            found = lane.score_now(matrix) if lane.is_quick(len(matrix)) else await lane.score(matrix)
+            scores = _checked(served, found)
+        except Exception as error:
+            self._failed(work, error)
+            raise
+        await _apart(matrix.nbytes, self._note, work, scores)
+        return await _apart(8 * scores.nbytes, ask.answer, ask.caller, served, scores.tolist())
+
+    def _failed(self, work: Work, error: Exception) -> None:
+        served, caller = work.choice.answers, work.ask.caller
+        taken_s = time.perf_counter() - work.began
+        arm = (work.choice.arm, work.choice.bucket)
+        self._instrument.record(served, caller, taken_s, len(work.matrix), str(error) or type(error).__name__, arm)
+        self._meters.failed(served.name, served.label, 500)
+
+    def _note(self, work: Work, scores: Scores) -> None:
+        """Log an answer, before it is given."""
+        served, caller, choice = work.choice.answers, work.ask.caller, work.choice
+        taken_s = time.perf_counter() - work.began
+        answered = Answered(
+            time.time_ns() // 1_000_000,
+            served,
+            caller.prediction,
+            work.matrix,
+            scores,
+            taken_s,
+            caller.entity_keys,
+            caller.trace_id,
+            caller.span_id,
+            {"arm": choice.arm} if choice.arm else {},
+        )
+        self._log.add(answered)
+        self._instrument.record(served, caller, taken_s, len(scores), "", (choice.arm, choice.bucket))
+        self._meters.answered(served.name, served.label, len(scores), taken_s)
+        if choice.shadows:
+            given = work.ask.rows
+            named = given if given.names is not None else Rows(served.names, given.values)
+            for shadow in choice.shadows:
+                self._shadows.add(Trial(answered, named, shadow, caller))
+
+
+def infer_ask(body: bytes, traceparent: str) -> Ask:
+    """A request of Open Inference Protocol v2."""
+    asked = parsed(body)
+    rows = rows_of_infer(asked)
+    caller = caller_of(traceparent, asked.get("parameters"), len(rows))
+    if "id" in asked:
+        name = asked["id"]
+        return Ask(rows, caller, lambda *given: orjson.dumps({**_inferred(*given), "id": name}))
+    return Ask(rows, caller, lambda *given: orjson.dumps(_inferred(*given)))
+
+
+def invocation_ask(body: bytes, traceparent: str) -> Ask:
+    """A request of MLflow's /invocations."""
+    rows = rows_of_invocation(parsed(body))
+    caller = caller_of(traceparent, None, len(rows))
+    return Ask(rows, caller, lambda _caller, _served, scores: orjson.dumps({"predictions": scores}))
+
+
+def _inferred(caller: Caller, served: Served, scores: list[float]) -> dict[str, Any]:
+    return {
+        "model_name": served.name,
+        "model_version": served.label,
+        "outputs": [{"name": served.contract.output.name, "shape": [len(scores)], "datatype": "FP64", "data": scores}],
+        "parameters": {"prediction_id": caller.prediction, "digest": served.digest},
+    }
+
+
+def _choice(deployed: Deployed, version: str | None, caller: Caller) -> Choice:
+    """Who answers: the version that the address names, or else whom the traffic goes to."""
+    if version is not None:
+        return Choice(deployed.version(version))
+    return deployed.traffic.choose(caller.entity_keys[0], caller.prediction)
+
+
+def _checked(served: Served, scores: Scores) -> Scores:
+    """The scores, every one of which is a number.
+
+    Raises:
+        WellkeptError: one is not.
+    """
+    if not (math.isfinite(scores[0]) if len(scores) == 1 else np.isfinite(scores).all()):
+        bad = int(np.flatnonzero(~np.isfinite(scores))[0])
+        raise WellkeptError(f"model {served.name}: the score of row {bad} is not a finite number")
+    return scores
+
+
+async def _apart(size: int, work: Callable[..., T], *arguments: Any) -> T:
+    """Do work of so many bytes here, or on a thread where that is much."""
+    if size < LARGE_BYTES:
+        return work(*arguments)
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)

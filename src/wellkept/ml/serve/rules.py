@@ -1,0 +1,147 @@
+"""What the inputs of a model must be: every value of a request is checked, and a mistake is named."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.contract import Input
+from wellkept.ml.runtime import Matrix
+
+NUMBERS = frozenset({int, float})
+VALUES = frozenset({int, float, bool, type(None)})
+
+
+class Missing:
+    """Stands for a value that one row of several does not name."""
+
+
+MISSING = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows as a request has them, row by row. ``names`` of their columns; None: in the order of the model's inputs."""
+
+    names: tuple[str, ...] | None
+    values: Sequence[Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Rules:
+    """The inputs of one version, prepared so that a row costs little."""
+
+    def __init__(self, model: str, inputs: Sequence[Input]) -> None:
+        self._model, self._inputs = model, inputs
+        self._names = tuple(entry.name for entry in inputs)
+        self._known = frozenset(self._names)
+        self._forbids_null = np.array([not entry.nullable for entry in inputs])
+        self._whole = np.flatnonzero([entry.type == "int" for entry in inputs])
+        self._truths = np.flatnonzero([entry.type == "bool" for entry in inputs])
+        self._ranged = [
+            (index, entry)
+            for index, entry in enumerate(inputs)
+            if entry.at_least is not None or entry.at_most is not None
+        ]
+        self._places: dict[tuple[str, ...], tuple[int, ...]] = {}
+
+    def matrix(self, rows: Rows) -> Matrix:
+        """The rows as float64[n, inputs]; null is NaN.
+
+        Raises:
+            InputError: an input is missing, unknown, null where it must not be, not of its type, or out of its range.
+        """
+        values = rows.values if rows.names is None or rows.names == self._names else self._ordered(rows)
+        if rows.names is None:
+            self._check_width(values)
+        kinds = set(map(type, values[0] if len(values) == 1 else itertools.chain.from_iterable(values)))
+        if not kinds <= VALUES:
+            self._tell_kind(values)
+        matrix = np.array(values, dtype=np.float64)
+        if not kinds <= NUMBERS:
+            self._check_nulls(matrix)
+        self._check_values(matrix)
+        return matrix
+
+    def missing(self, names: Sequence[str]) -> list[Input]:
+        """The inputs that a request does not name."""
+        given = frozenset(names)
+        return [entry for entry in self._inputs if entry.name not in given]
+
+    def _ordered(self, rows: Rows) -> Sequence[Sequence[Any]]:
+        assert rows.names is not None
+        places = self._places.get(rows.names)
+        if places is None:
+            places = self._found(rows.names)
+            if len(self._places) < 100:  # a caller may send ever new orders; those are worked out again
+                self._places[rows.names] = places
+        if len(places) == 1:
+            return [[row[places[0]]] for row in rows.values]
+        order = itemgetter(*places)
+        return [order(row) for row in rows.values]
+
+    def _found(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        unknown = sorted(set(names) - self._known)
+        if unknown:
+            known = ", ".join(sorted(self._known))
+            raise InputError(f"input {unknown[0]}", f"is not an input of {self._model} ({known})")
+        for name in self._names:
+            if names.count(name) != 1:
+                raise InputError(f"input {name}", "is there twice" if name in names else "is required")
+        return tuple(names.index(name) for name in self._names)
+
+    def _check_width(self, values: Sequence[Sequence[Any]]) -> None:
+        wanted = len(self._names)
+        for index, row in enumerate(values):
+            if len(row) != wanted:
+                rule = f"must have {wanted} values, one an input, in the order {', '.join(self._names)}"
+                raise InputError(f"row {index}", rule, len(row))
+
+    def _tell_kind(self, values: Sequence[Sequence[Any]]) -> None:
+        for index, row in enumerate(values):
+            for name, value in zip(self._names, row, strict=True):
+                if value is MISSING:
+                    raise InputError(self._where(name, index, len(values)), "is required")
+                if type(value) not in VALUES:
+                    raise InputError(self._where(name, index, len(values)), "must be a number", value)
+
+    def _check_nulls(self, matrix: Matrix) -> None:
+        wrong = np.isnan(matrix) & self._forbids_null
+        if wrong.any():
+            index, column = (int(place) for place in np.argwhere(wrong)[0])
+            raise InputError(self._where(self._names[column], index, len(matrix)), "must not be null")
+
+    def _check_values(self, matrix: Matrix) -> None:
+        """Types and ranges; what is null passes."""
+        if len(self._whole):
+            self._refuse(matrix, self._whole, matrix[:, self._whole] % 1 != 0, "must be a whole number")
+        if len(self._truths):
+            found = matrix[:, self._truths]
+            self._refuse(matrix, self._truths, (found != 0) & (found != 1), "must be true or false")
+        for column, entry in self._ranged:
+            found, place = matrix[:, column : column + 1], np.array([column])
+            if entry.at_least is not None:
+                self._refuse(matrix, place, found < entry.at_least, f"must be at least {entry.at_least:g}")
+            if entry.at_most is not None:
+                self._refuse(matrix, place, found > entry.at_most, f"must be at most {entry.at_most:g}")
+
+    def _refuse(self, matrix: Matrix, columns: Any, wrong: Any, rule: str) -> None:
+        wrong &= ~np.isnan(matrix[:, columns])
+        if wrong.any():
+            index, place = (int(place) for place in np.argwhere(wrong)[0])
+            column = int(columns[place])
+            value = float(matrix[index, column])
+            shown = int(value) if value.is_integer() else value
+            raise InputError(self._where(self._names[column], index, len(matrix)), rule, shown)
+
+    @staticmethod
+    def _where(name: str, index: int, count: int) -> str:
+        return f"input {name}" if count == 1 else f"input {name}, row {index}"

@@ -1,0 +1,64 @@
+"""One version of a model that is loaded and may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from wellkept.ml.contract import Input, ModelContract
+from wellkept.ml.runtime import Scorer
+from wellkept.ml.serve.lane import Lane
+from wellkept.ml.serve.rules import Rules
+
+CHAMPION = "champion"
+
+
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A version. ``inputs`` are in the order of the model's columns.
+
+    ``deployment`` is the platform's listing of it, whole; ``file`` gives the bytes of a file of its artifact, checked
+    against their digest (FileNotFoundError: it has none of that name).
+    """
+
+    name: str
+    digest: str
+    version: int
+    contract: ModelContract
+    scorer: Scorer
+    inputs: tuple[Input, ...]
+    format: str
+    deployment: Mapping[str, Any] = field(default_factory=dict)
+    file: Callable[[str], bytes] = _no_file
+    kept: Lane | None = None
+    """Its way to the scorer, where it is the same version under a changed listing."""
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether it answers where nothing says otherwise."""
+        return bool(self.deployment.get("role", CHAMPION) == CHAMPION)
+
+    @cached_property
+    def lane(self) -> Lane:
+        """The way of rows to the scorer."""
+        return self.kept or Lane(self.scorer)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What its inputs must be."""
+        return Rules(self.name, self.inputs)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.inputs)
+
+    @cached_property
+    def label(self) -> str:
+        """The number of the version as a text."""
+        return str(self.version)
