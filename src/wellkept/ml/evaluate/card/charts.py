@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
 WIDTH, HEIGHT = 460.0, 240.0
@@ -17,12 +17,17 @@ MOST_POINTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: points (x, y) in the order of x; those that are not finite are left out."""
+    """One line: points (x, y) in the order of x; those that are not finite are left out.
+
+    ``low`` and ``high`` are the ends of a band about it, one for each point; empty: none.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     dashed: bool = False
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ def lines(name: str, title: str, across: str, up: str, drawn: Sequence[Line]) ->
     if not every or all(len(points) < 2 for _, points in kept):
         return None
     x_low, x_high = _range([x for x, _ in every])
-    y_low, y_high = _range([y for _, y in every])
+    bands = [_points(replace(one, y=end)) for one, _ in kept for end in (one.low, one.high) if len(end)]
+    y_low, y_high = _range([y for _, y in every] + [y for band in bands for _, y in band])
 
     def at(x: float, y: float) -> tuple[float, float]:
         right = LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
@@ -52,6 +58,10 @@ def lines(name: str, title: str, across: str, up: str, drawn: Sequence[Line]) ->
         path = " ".join(f"{right:.1f},{down:.1f}" for right, down in (at(x, y) for x, y in points))
         dash = ' stroke-dasharray="5 4"' if one.dashed else ""
         colour = COLOURS[index % len(COLOURS)]
+        if len(one.low):
+            low, high = (_points(replace(one, y=end)) for end in (one.low, one.high))
+            band = " ".join(f"{right:.1f},{down:.1f}" for right, down in (at(x, y) for x, y in [*low, *high[::-1]]))
+            parts.append(f'<polygon points="{band}" fill="{colour}" fill-opacity="0.16"/>')
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
     parts.append(_text(across, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "middle"))
     parts.append(_text(up, LEFT, 12, "start"))
@@ -77,6 +87,56 @@ def bars(name: str, title: str, rows: Sequence[tuple[str, float, str]], limit: f
         place = NAME + limit / most * room
         parts.append(f'<path d="M{place:.1f} 2V{height - 2:.1f}" stroke="{INK}" stroke-dasharray="3 3"/>')
     return Picture(name, title, _svg(title, WIDTH, height, parts))
+
+
+def columns(
+    name: str,
+    title: str,
+    across: str,
+    edges: Sequence[float],
+    counts: Sequence[int],
+    marks: Sequence[tuple[str, float]],
+) -> Picture | None:
+    """A histogram over ranges that grow by a factor, with upright lines (words, value); None without a count."""
+    if not sum(counts) or len(edges) != len(counts) + 1 or edges[0] <= 0:
+        return None
+    first, last = math.log(edges[0]), math.log(max([edges[-1], *(value for _, value in marks)]) * 1.0001)
+    most, floor = max(counts), HEIGHT - BOTTOM
+
+    def at(value: float) -> float:
+        return LEFT + (math.log(max(value, edges[0])) - first) / (last - first) * (WIDTH - LEFT - RIGHT)
+
+    parts = []
+    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        tall = count / most * (floor - TOP - 14)
+        size = f'x="{at(left):.1f}" y="{floor - tall:.1f}" width="{at(right) - at(left):.1f}" height="{tall:.1f}"'
+        parts.append(f'<rect {size} fill="{COLOURS[0]}"/>')
+    parts.append(f'<path d="M{LEFT:.0f} {floor:.1f}H{WIDTH - RIGHT:.0f}" stroke="{INK}" stroke-opacity="0.5"/>')
+    decades = _decades(edges[0], math.exp(last))
+    parts += [_text(_number(value), at(value), floor + 14, "middle") for value in decades]
+    for index, (words, value) in enumerate(marks):
+        place, down = at(value), TOP + 11 * (index % 3)
+        dash = f'stroke="{COLOURS[1]}" stroke-dasharray="4 3"'
+        parts.append(f'<path d="M{place:.1f} {down - 6:.1f}V{floor:.1f}" {dash}/>')
+        near = place > WIDTH - 110
+        parts.append(
+            _text(
+                f"{words} {_number(round(value, 2))}",
+                place - 4 if near else place + 4,
+                down,
+                "end" if near else "start",
+            )
+        )
+    parts.append(_text(across, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "middle"))
+    parts.append(_text("requests", LEFT, 12, "start"))
+    return Picture(name, title, _svg(title, WIDTH, HEIGHT, parts))
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, 20 ... between two values."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return [value for value in found if low <= value <= high]
 
 
 def _points(line: Line) -> list[tuple[float, float]]:

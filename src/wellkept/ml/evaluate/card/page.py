@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -12,6 +12,8 @@ from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.card.charts import Picture
 from wellkept.ml.evaluate.card.plots import pictures
+from wellkept.ml.evaluate.card.sections import Row, Section, number, tried
+from wellkept.ml.evaluate.looks import in_words
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import interval_of, value_of
 from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, is_own
@@ -26,18 +28,6 @@ figure{margin:0}figcaption{font-size:13px;opacity:.75}svg{max-width:100%;height:
 code{overflow-wrap:anywhere}.fail{color:#b42318}.pass{color:#1a7f4b}
 @media (prefers-color-scheme:dark){body{color:#dfe3e8;background:#16181c}.fail{color:#ff8a80}.pass{color:#7bd6a3}}
 """
-
-Row = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the card: a heading, a sentence, and a table (columns and rows)."""
-
-    title: str
-    words: str = ""
-    columns: Row = ()
-    rows: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,9 @@ def make_card(contract: ModelContract, outcome: Outcome, verdict: Verdict, linea
     sections = (
         Section("Figures", _held_out(contract, outcome), ("metric", "model", "90 % interval", "champion", "baseline"),
                 _figures(contract, outcome)),
-        Section("Gates", verdict.sentence, ("check", "result", "value", "limit", "in words"), checks),
+        Section("Gates", f"{verdict.sentence}. {in_words(contract, outcome)}",
+                ("check", "result", "value", "limit", "in words"), checks),
+        *tried(contract, outcome),
         Section("Inputs", "What a request carries.", ("name", "type", "from", "missing"), inputs),
         Section("Origin", "", ("what", "value"), sorted((k, v) for k, v in lineage.items() if v)),
     )  # fmt: skip
@@ -131,20 +123,16 @@ def _figures(contract: ModelContract, outcome: Outcome) -> list[Row]:
     rows: list[Row] = []
     for name in dict.fromkeys((contract.metrics.primary, *contract.metrics.others)):
         if is_own(name):
-            rows.append((name, _number(outcome.own.get(name.removeprefix(CUSTOM), np.nan)), "", "", ""))
+            rows.append((name, number(outcome.own.get(name.removeprefix(CUSTOM), np.nan)), "", "", ""))
             continue
         low, high = interval_of(name, sample, SEED)
         rivals = [
-            "" if scores is None else _number(value_of(name, sample.scored(scores)))
+            "" if scores is None else number(value_of(name, sample.scored(scores)))
             for scores in (outcome.champion, outcome.baseline)
         ]
         better = f"{name} ({'lower' if name in LOWER_IS_BETTER else 'higher'} is better)"
-        rows.append((better, _number(value_of(name, sample)), f"{_number(low)} to {_number(high)}", *rivals))
+        rows.append((better, number(value_of(name, sample)), f"{number(low)} to {number(high)}", *rivals))
     return rows
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}" if np.isfinite(value) else "no meaning here"
 
 
 def _cell(text: str) -> str:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.card.charts import Line, Picture, bars, lines
+from wellkept.ml.evaluate.card.tried import tried_pictures
 from wellkept.ml.evaluate.checks.inputs import missing_values
 from wellkept.ml.evaluate.checks.slices import slice_values
 from wellkept.ml.metrics import Array
@@ -30,7 +31,8 @@ def pictures(contract: ModelContract, outcome: Outcome) -> list[Picture]:
     else:
         own = [_over_time(outcome), _answers(outcome), _errors(outcome)]
     shared = [*(_slices(contract, outcome, column) for column in contract.slices), _missing(contract, outcome)]
-    return [found for found in (*own, *shared, _alone(outcome)) if found is not None]
+    every = (*own, *tried_pictures(contract, outcome), *shared, _alone(outcome))
+    return [found for found in every if found is not None]
 
 
 def _calibration(outcome: Outcome) -> Picture | None:
