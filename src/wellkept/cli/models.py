@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from wellkept.cli.modeldata import data as look
 from wellkept.cli.modelexternal import report, train_external
 from wellkept.cli.modelimport import move, take
 from wellkept.cli.modeljobs import cancel, job_log, jobs, train
+from wellkept.cli.modelmlflow import followed
 from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.modelscoring import score
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
@@ -22,9 +24,9 @@ def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
 
 
-for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report):
+for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look):
     command.add_command(own)
-for own in (take, move):
+for own in (take, move, followed):
     command.add_command(own)
 for own in (rollout, rollouts, stop):
     command.add_command(own)
@@ -73,6 +75,18 @@ def show(model: str, data: Path | None, as_json: bool) -> None:
     ]
     columns = ("version", "digest", "alias", "state", "format", "held-out metrics", "trained")
     say_table(model, columns, rows, "No version yet.")
+    moves = [
+        (
+            when(m["at"]),
+            m["alias"],
+            f"version {m['version']}" if m["version"] else "nothing",
+            m["plan"],
+            m["approved_by"],
+        )
+        for m in answer["history"]
+    ]
+    if moves:
+        say_table("Aliases", ("moved at", "alias", "to", "plan", "approved by"), moves, "")
     rows2 = [(when(v["at"]), v["judgement"], v["sentence"]) for v in answer["verdicts"]]
     say_table("Verdicts", ("at", "verdict", "because"), rows2, "No verdict about this model in production yet.")
     return None

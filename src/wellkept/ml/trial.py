@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import DocumentError, InputError, TrainingError, WellkeptError
 from wellkept.ml.contract import ModelContract, read_project
+from wellkept.ml.data.base import Reach
 from wellkept.ml.data.stage import Snapshot, Snapshots
 from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
@@ -73,7 +74,9 @@ class NoAnswers:
         return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
 
 
-def try_project(project: Path, now: datetime, rows: int, timeout_s: float = SECONDS) -> Report:
+def try_project(
+    project: Path, now: datetime, rows: int, timeout_s: float = SECONDS, reach: Reach | None = None
+) -> Report:
     """Try a project out: its code runs in processes of their own, as on the server.
 
     Args:
@@ -81,6 +84,7 @@ def try_project(project: Path, now: datetime, rows: int, timeout_s: float = SECO
         now: the end of the window that ``load`` is asked for.
         rows: a sample of about so many rows is trained on; 0 takes all.
         timeout_s: what each of loading and training may take.
+        reach: what the project's sources may reach.
     """
     try:
         contract, _ = read_project(project)
@@ -90,17 +94,22 @@ def try_project(project: Path, now: datetime, rows: int, timeout_s: float = SECO
     except InputError as error:
         return Report(str(project), project.name, "", (Step("contract", False, str(error)),), {}, 0)
     with tempfile.TemporaryDirectory(prefix="wellkept-check-") as folder:
-        return _Trial(project, contract, Path(folder), now, rows, timeout_s).run()
+        return _Trial(project, contract, Path(folder), (now, rows, timeout_s), reach).run()
 
 
 class _Trial:
     """One trial, in a folder of its own."""
 
     def __init__(
-        self, project: Path, contract: ModelContract, folder: Path, now: datetime, rows: int, timeout_s: float
+        self,
+        project: Path,
+        contract: ModelContract,
+        folder: Path,
+        how: tuple[datetime, int, float],
+        reach: Reach | None,
     ) -> None:
         self._project, self._contract, self._folder = project, contract, folder
-        self._now, self._rows, self._timeout_s = now, rows, timeout_s
+        (self._now, self._rows, self._timeout_s), self._reach = how, reach
         self._artifacts = Artifacts(str(folder / "artifacts"))
         self._steps = [Step("contract", True, "model.yaml keeps its schema")]
 
@@ -108,6 +117,7 @@ class _Trial:
         snapshot = self._timed("load", self._load, lambda found: f"load(window) returned {found.rows} rows")
         if snapshot is None:
             return self._report(_skipped("train"))
+        self._steps += [_of_data(rule) for rule in snapshot.report["checks"]]
         count = sampled(snapshot.path, self._contract, self._rows)
         trained = self._timed("train", lambda: self._train(snapshot), lambda found: _trained(found, count))
         if trained is None:
@@ -120,7 +130,7 @@ class _Trial:
 
     def _load(self) -> Snapshot:
         span = (self._now - timedelta(seconds=self._contract.retrain.window_s), self._now)
-        snapshots = Snapshots(self._artifacts, NoAnswers())
+        snapshots = Snapshots(self._artifacts, NoAnswers(), self._reach)
         return snapshots.take(self._project, self._contract, span, (), self._folder / "run", self._timeout_s)
 
     def _train(self, snapshot: Snapshot) -> Trained:
@@ -165,6 +175,11 @@ def sampled(file: Path, contract: ModelContract, rows: int) -> int:
 def _trained(found: Trained, rows: int) -> str:
     form = found.manifest["format"]
     return f"{found.manifest['estimator']} on {found.trained_on} of {rows} rows, served as {form}"
+
+
+def _of_data(rule: Mapping[str, Any]) -> Step:
+    """A rule of the data contract; one that is broken has stopped the loading before."""
+    return Step(f"data {rule['column'] or 'rows'}: {rule['rule']}", rule["passed"], rule["sentence"])
 
 
 def _skipped(*names: str) -> tuple[Step, ...]:

@@ -17,6 +17,7 @@ from wellkept.ml.contract import read_project
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.datacontract import DataContractError
 from wellkept.ml.data.stage import Snapshot, Snapshots
+from wellkept.ml.datalook import look_at_data
 from wellkept.store.artifacts.artifacts import Artifacts
 
 CONTRACT = """
@@ -133,3 +134,20 @@ def test_a_source_that_fails_is_the_datas_fault(tmp_path: Path) -> None:
         taken(tmp_path, source)
 
     assert raised.value.cause == "data"
+
+
+def test_the_data_of_a_project_can_be_looked_at_without_training(tmp_path: Path) -> None:
+    reach, source = Reach(), project(tmp_path / "fraud")
+
+    found = look_at_data(source, NOON, reach, 60.0, SPAN[0])
+
+    assert (found["ok"], found["rows"]) == (True, 2)
+    columns = {one["column"]: one for one in found["profile"]}
+    assert (columns["amount"]["min"], columns["amount"]["max"], columns["risk"]["null_share"]) == (1.0, 2.0, 0.5)
+    assert (columns["card"]["mask"], columns["card"]["min"], columns["card"]["distinct"]) == ("hash", None, 2)
+    assert found["manifest"]["sources"]["risk"]["rows"] == 1
+
+    found = look_at_data(project(tmp_path / "fraud", amounts=(-1.0, 2.0, 3.0)), NOON, reach, 60.0, SPAN[0])
+    assert not found["ok"]
+    assert "digest" not in found
+    assert {one["column"] for one in found["profile"]} >= {"amount", "email"}

@@ -14,6 +14,7 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.data.datacontract import data_report
 from wellkept.ml.data.manifest import as_bytes, manifest, write_rows
 from wellkept.ml.data.masks import masked, read_key
+from wellkept.ml.data.profile import profile
 from wellkept.ml.data.reader import reader_of
 from wellkept.ml.data.stage import without
 from wellkept.ml.process import serve_request
@@ -52,7 +53,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     for name in request["features"] if request["has_ids"] else ():
         _check_whole(name, table[name])
     _check_label(request["label"], table[request["label"]], request["task"])
-    report = data_report(table, request)
+    report = {**data_report(table, request), "profile": profile(table, request["data"]["masks"])}
     if not report["passed"]:
         return {"rows": table.num_rows, "report": report}
     table = masked(table, request["data"]["masks"], read_key(Path(request["mask_key"])))
