@@ -32,7 +32,7 @@ class Side:
         known = spread(self.labels)
         wobble = 1 + 0.2 * np.sin(np.arange(BUCKETS))
         above = [np.clip(1 - (edge + 1) / (EDGES + 1) + self.shift, 0, 1) * given for edge in range(EDGES)]
-        return np.column_stack([given, known, known * self.loss * wobble, np.zeros(BUCKETS), *above])
+        return np.column_stack([given, known, known * self.loss * wobble, *above])
 
 
 def spread(count: int) -> NDArray[np.float64]:

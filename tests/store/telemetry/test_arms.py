@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.store.telemetry.scenes import at
 
 from wellkept.sdk.otlp import key_values
-from wellkept.store.telemetry.arms import ABOVE, ANSWER, FAILED, LABELLED, LATE, LOSS, REQUEST, SLOW, Arm, Asked
+from wellkept.store.telemetry.arms import ABOVE, ANSWER, FAILED, LABELLED, LOSS, REQUEST, SLOW, Arm, Asked
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -54,11 +54,8 @@ def spans(telemetry: Telemetry, *found: Span) -> None:
 
 
 def answers(telemetry: Telemetry, *rows: dict[str, Any]) -> None:
-    made = [
-        {"model": "fraud", "attributes": [("arm", "champion")], "latency_ms": 1.0, "entity_key": "", **row}
-        for row in rows
-    ]
-    columns = ["id", "time", "model", "version", "score", "attributes", "latency_ms", "entity_key"]
+    made = [{"model": "fraud", "attributes": [("arm", "champion")], "entity_key": "", **row} for row in rows]
+    columns = ["id", "time", "model", "version", "score", "attributes", "entity_key"]
     schema = PREDICTIONS.empty_table().select(columns).schema
     telemetry.predictions.write(pa.Table.from_pylist(made, schema=schema))
 
@@ -100,6 +97,12 @@ def test_callers_fall_into_the_buckets_that_the_server_says(telemetry: Telemetry
     assert {int(index): int(found[index]) for index in np.flatnonzero(found)} == {7: 2, 6: 1}
 
 
+def test_spans_that_name_no_bucket_are_callers_of_their_own(telemetry: Telemetry) -> None:
+    spans(telemetry, *(span(second, 1, bucket=-1) for second in range(20)))
+
+    assert telemetry.arms.requests(ASKED)[0][:, REQUEST].max() < 5
+
+
 def test_void_spans_and_what_lies_outside_are_left_out(telemetry: Telemetry) -> None:
     spans(telemetry, *(span(second, 1) for second in (0, 10, 20, 30, 99, 100)))
     answers(
@@ -122,7 +125,7 @@ def test_answers_come_with_their_truth_their_loss_and_their_scores(telemetry: Te
     answers(
         telemetry,
         {"id": "a", "time": at(1), "version": "v1", "score": 0.9},
-        {"id": "b", "time": at(2), "version": "v1", "score": 0.3, "latency_ms": 6.0},
+        {"id": "b", "time": at(2), "version": "v1", "score": 0.3},
         {"id": "c", "time": at(3), "version": "v2", "score": 0.0},
         {"id": "c", "time": at(3), "version": "v2", "score": 0.0},
     )
@@ -130,7 +133,7 @@ def test_answers_come_with_their_truth_their_loss_and_their_scores(telemetry: Te
 
     first, second = (side.sum(axis=0) for side in telemetry.arms.answers(ASKED))
 
-    assert [first[column] for column in (ANSWER, LABELLED, LATE)] == [2, 1, 1]
+    assert [first[column] for column in (ANSWER, LABELLED)] == [2, 1]
     assert first[LOSS] == pytest.approx(-math.log(0.9))
     assert first[ABOVE:].tolist() == [2, 1]
     assert second[ANSWER] == 1

@@ -22,8 +22,8 @@ TESTS = 4
 class Pair:
     """What champion and challenger did, by bucket of callers.
 
-    ``requests``: float64[buckets, 3] each (asked, failed, slow); ``answers``: float64[buckets, 4 + edges] each (given,
-    of known truth, sum of the losses, slow ones, scores above each edge). ``slow_ms`` says what slow is.
+    ``requests``: float64[buckets, 3] each (asked, failed, slow); ``answers``: float64[buckets, 3 + edges] each (given,
+    of known truth, sum of the losses, scores above each edge). ``slow_ms`` says what slow is.
     """
 
     requests: tuple[Floats, Floats]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import numpy as np
-
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.deploy.desk import policy_of
 from wellkept.ml.deploy.measures import Pair
@@ -17,7 +15,7 @@ from wellkept.ml.rollout import Rollout as Policy
 from wellkept.ml.runtime import SERVICE
 from wellkept.spine.registry import ModelVersion
 from wellkept.spine.rollouts import Rollout, RolloutState
-from wellkept.store.telemetry.arms import ANSWER, FAILED, LATE, REQUEST, SLOW, Arm, Asked
+from wellkept.store.telemetry.arms import FAILED, REQUEST, SLOW, Arm, Asked
 
 LOSSES = {
     "binary_classification": "log",
@@ -72,8 +70,6 @@ class Reader:
             void=tuple((start, end or now) for start, end in rollout.void),
         )
         requests, answers = self._store.requests(asked), self._store.answers(asked)
-        if rollout.strategy == "shadow" and not is_watched:
-            requests = [_of_answers(*sides) for sides in zip(requests, answers, strict=True)]
         return Pair((requests[0], requests[1]), (answers[0], answers[1]), asked.slow_ms)
 
     def slow_ms(self, champion: ModelVersion, now: datetime) -> float:
@@ -91,9 +87,3 @@ def is_hit(pair: Pair, policy: Policy) -> bool:
         return False
     failed, slow = requests[:, FAILED].sum() / total, requests[:, SLOW].sum() / total
     return bool(failed > policy.health.errors or slow > policy.health.slow)
-
-
-def _of_answers(requests: Floats, answers: Floats) -> Floats:
-    """Requests of a shadow: only its failures are told by spans, what it scored is in the log."""
-    failed = requests[:, FAILED]
-    return np.column_stack([answers[:, ANSWER] + failed, failed, answers[:, LATE]])

@@ -18,7 +18,7 @@ from wellkept.store.telemetry.statements import load
 BUCKETS = 1024
 """Callers fall into so many buckets by a hash, so that what one caller repeats can be told from what many meet."""
 REQUEST, FAILED, SLOW = 0, 1, 2
-ANSWER, LABELLED, LOSS, LATE, ABOVE = 0, 1, 2, 3, 4
+ANSWER, LABELLED, LOSS, ABOVE = 0, 1, 2, 3
 """Columns of what is read; from ``ABOVE`` on one for each edge of the scores."""
 
 Floats = NDArray[np.float64]
@@ -64,11 +64,11 @@ class Arms:
         return _spread(rows, ["requests", "errors", "slow"], len(asked.arms), 0)
 
     def answers(self, asked: Asked) -> list[Floats]:
-        """Of each arm float64[BUCKETS, 4 + edges]: answers, of known truth, sum of losses, slow, above each edge."""
+        """Of each arm float64[BUCKETS, 3 + edges]: answers, those of known truth, sum of losses, above each edge."""
         versions, edges = [arm.digest for arm in asked.arms], [float(edge) for edge in asked.edges]
-        own = {"versions": versions, "loss": asked.loss, "edges": edges, "slow": asked.slow_ms}
+        own = {"versions": versions, "loss": asked.loss, "edges": edges}
         rows = self._engine.query(load("queries/arm_answers.sql"), {**_shared(asked), **own})
-        return _spread(rows, ["answers", "labelled", "loss", "late"], len(asked.arms), len(edges))
+        return _spread(rows, ["answers", "labelled", "loss"], len(asked.arms), len(edges))
 
     def slowest(self, model: str, service: str, number: int, start: datetime, end: datetime) -> tuple[float, int]:
         """Milliseconds that a hundredth of a version's answers took longer than, and how many answers there were."""

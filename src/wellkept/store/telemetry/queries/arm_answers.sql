@@ -9,7 +9,6 @@ SELECT
             {loss:String} = 'wrong', toFloat64(round(score) != l.value),
             abs(l.value - score)),
         l.prediction_id != '') AS loss,
-    countIf(latency_ms > {slow:Float64}) AS late,
     sumForEach(arrayMap(edge -> toUInt64(score > edge), {edges:Array(Float64)})) AS above
 FROM
 (
@@ -18,7 +17,7 @@ FROM
         toUnixTimestamp64Milli(time) AS at,
         if(attributes['shadow_of'] = '', id, attributes['shadow_of']) AS of,
         cityHash64(if(entity_key = '', of, entity_key)) % {buckets:UInt64} AS bucket,
-        score, latency_ms
+        score
     FROM predictions FINAL
     WHERE model = {model:String}
         AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})

@@ -6,7 +6,7 @@ FROM
         indexOf({numbers:Array(String)}, SpanAttributes['model.version']) AS place,
         toUnixTimestamp64Milli(Timestamp) AS at,
         SpanAttributes['bucket'] AS given,
-        if(given = '', cityHash64(SpanId), toUInt64OrZero(given)) % {buckets:UInt64} AS bucket,
+        if(given IN ('', '-1'), cityHash64(SpanId), toUInt64OrZero(given)) % {buckets:UInt64} AS bucket,
         StatusCode,
         Duration
     FROM otel_traces
