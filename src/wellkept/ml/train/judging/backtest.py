@@ -122,10 +122,12 @@ def _blocks(before: pa.Table, embargo_s: float, count: int) -> Iterator[tuple[pa
     edges = np.linspace(rows * (1 - HALF), rows, count + 1).round().astype(int)
     second = seconds_of(before) if timed else np.empty(0)
     for start, end in itertools.pairwise(edges.tolist()):
+        if end - start < LEAST_ROWS:
+            continue
         known = start
         if embargo_s and timed:
             known = int(np.searchsorted(second[:start], second[start] - embargo_s, side="right"))
-        if known >= LEAST_ROWS and end - start >= LEAST_ROWS:
+        if known >= LEAST_ROWS:
             yield before.slice(0, known), before.slice(start, end - start)
 
 
