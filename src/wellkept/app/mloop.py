@@ -19,6 +19,7 @@ from wellkept.kernel.plan import Plan
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
+from wellkept.ml.importing.follow import Follower
 from wellkept.ml.importing.trust import OpenTrustedModel
 from wellkept.ml.oversight import Limits
 from wellkept.ml.register.aliases import MoveAlias, alias_plan, told_moves
@@ -77,6 +78,10 @@ class ModelLoop:
             platform.clock,
         )
         self.mlflow = mlflow_extra(platform, platform.settings.data.resolve() / "logs")
+        self.follower = None
+        if self.mlflow is not None:
+            self.follower = Follower(self.mlflow.client, platform.registry, self.imports, platform.clock)
+            self.imports.fetch = self.follower.source
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""
@@ -116,7 +121,11 @@ class ModelLoop:
             Job("watch", lambda: self._watch.tick(clock.now())),
             Job("retrain", lambda: retrain.tick(clock.now())),
         ]
-        return [Loop("ml", self._settings.watch_every_s, jobs), self.rollouts.loop()]
+        loops = [Loop("ml", self._settings.watch_every_s, jobs), self.rollouts.loop()]
+        if self.follower is not None:
+            every_s = self._platform.settings.mlflow.poll_every_s
+            loops.append(Loop("mlflow", every_s, [Job("mlflow", self.follower.tick)]))
+        return loops
 
     def close(self) -> None:
         """Let go of who waits for the end of a rollout."""

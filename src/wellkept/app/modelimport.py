@@ -29,6 +29,7 @@ from wellkept.spine.registry import CHAMPION, Job, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
 ORIGIN = "import."
+MLFLOW = "mlflow:"
 LARGEST_ROWS = 1 << 32
 Training = Callable[[str, str], Job]
 """Starts a training run of a project folder, for somebody."""
@@ -51,11 +52,13 @@ class ModelImports:
         self._registry, self._audit, self._artifacts = registry, audit, artifacts
         self._train, self._folder, self._clock = train, folder, clock
         self._releases = Releases(registry, artifacts)
+        self.fetch: Callable[[str, str], Source] | None = None
+        """Reads a version of MLflow's registry, where there is one."""
 
     def take(self, path: str, wanted: Wanted, *, trust: bool) -> dict[str, Any]:
         """See :class:`wellkept.ml.importing.wanted.Imports`."""
         self._check_data(wanted.data)
-        source = read_source(Path(path).absolute())
+        source = self._source(path)
         if source.kind != PICKLE:
             return self.registered(source, look(source), wanted)
         if not trust:
@@ -66,6 +69,15 @@ class ModelImports:
         plan = trust_plan(source.digest, {**given, "by": wanted.by}, self._clock.now(), wanted.by)
         self.gate.propose(plan)
         return {"plan": encode(plan), "id": plan.id, "hash": plan.hash}
+
+    def _source(self, path: str) -> Source:
+        """A file or folder, or ``mlflow:NAME/VERSION``."""
+        if not path.startswith(MLFLOW):
+            return read_source(Path(path).absolute())
+        name, _, version = path.removeprefix(MLFLOW).rpartition("/")
+        if self.fetch is None or not name:
+            raise InputError("model", "must be mlflow:NAME/VERSION, and mlflow.mode must not be off", path)
+        return self.fetch(name, version)
 
     def opened(self, digest: str, wanted: dict[str, str], key: str) -> str:
         """Open what was trusted (see :class:`wellkept.ml.importing.trust.Opening`)."""

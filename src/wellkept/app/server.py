@@ -30,6 +30,8 @@ from wellkept.api import (
     hooks,
     incidents,
     jobs,
+    limits,
+    mlflow_followed,
     modelimport,
     models,
     otlp,
@@ -146,6 +148,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(external.router(platform.external, platform.settings.webhooks.max_model_mib << 20))
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
         app.include_router(modelimport.router(platform.ml.imports))
+        app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))
     deps = WebDeps(

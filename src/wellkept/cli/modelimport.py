@@ -14,7 +14,7 @@ PATIENCE_S = 600.0
 
 
 @click.command(name="import")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.argument("source")
 @click.option("--name", required=True, help="The model's name here.")
 @click.option("--contract", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Its model.yaml.")
 @click.option(
@@ -26,15 +26,15 @@ PATIENCE_S = 600.0
 @data_option
 @json_option
 def take(
-    source: Path, name: str, contract: Path | None, rows: Path | None, trust: bool, data: Path | None, as_json: bool
+    source: str, name: str, contract: Path | None, rows: Path | None, trust: bool, data: Path | None, as_json: bool
 ) -> None:
-    """Register the finished model in SOURCE: ONNX, LightGBM's text, XGBoost's JSON or UBJSON, skops, or a folder that
-    MLflow wrote.
+    """Register the finished model SOURCE: a file (ONNX, LightGBM's text, XGBoost's JSON or UBJSON, skops), a folder
+    that MLflow wrote, or mlflow:NAME/VERSION.
 
     A pickle is refused; with --trust a person decides whether it is opened, once and locked in, to be converted.
     """
     request = {
-        "path": str(source.absolute()),
+        "path": source if source.startswith("mlflow:") else str(Path(source).absolute()),
         "name": name,
         "contract": contract.read_text("utf-8") if contract else "",
         "data": str(rows.absolute()) if rows else "",

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.kernel.entity import Edge, Entity, feature_id, model_id
-from wellkept.kernel.errors import WellkeptError
+from wellkept.kernel.errors import NotFoundError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
@@ -111,6 +111,9 @@ class WatchRunner:
 
     def _served(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Served:
         reference = self._releases.reference(champion)
+        if SCORE not in reference:
+            rule = "came without the rows that drift is measured against; import it again with --rows"
+            raise NotFoundError(f"version {champion.number} of {champion.model}", rule)
         drift = contract.monitors.drift
         step_s = drift.window_s / SLICES
         end = datetime.fromtimestamp(now.timestamp() // step_s * step_s + step_s, now.tzinfo)

@@ -58,7 +58,6 @@ class MlflowVersion:
     created_ms: int = 0
     stage: str = "None"
     tags: Mapping[str, str] = field(default_factory=dict)
-    aliases: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -122,6 +121,17 @@ class MlflowClient:
             token = page.get("next_page_token", "")
             if not token:
                 return
+
+    def models(self) -> dict[str, dict[str, str]]:
+        """Every registered model, with its aliases and their versions."""
+        token, found = "", dict[str, dict[str, str]]()
+        while True:
+            page = self._ask("GET", "registered-models/search", {"max_results": PAGE, "page_token": token})
+            for model in page.get("registered_models", []):
+                found[str(model["name"])] = {str(a["alias"]): str(a["version"]) for a in model.get("aliases", [])}
+            token = page.get("next_page_token", "")
+            if not token:
+                return found
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A run: ``info``, and ``data`` with its metrics, parameters and tags."""
@@ -209,7 +219,6 @@ def _version(told: Mapping[str, Any]) -> MlflowVersion:
         created_ms=int(told.get("creation_timestamp", 0)),
         stage=str(told.get("current_stage", "None")),
         tags={str(tag["key"]): str(tag.get("value", "")) for tag in told.get("tags", [])},
-        aliases=tuple(str(alias) for alias in told.get("aliases", [])),
     )
 
 

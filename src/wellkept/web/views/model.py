@@ -111,7 +111,7 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         versions=version_views(registry, name),
         verdicts=tuple(verdict_view(verdict) for verdict in deps.stream.verdicts(subject=subject, limit=20)),
         plans=tuple(plan_view(record, deps.gate) for record in deps.gate.plans(subject=subject, limit=6)),
-        moves=move_views(registry, name),
+        moves=move_views(registry, deps.gate, name),
         jobs=tuple(job_view(job) for job in registry.jobs(subject, limit=6)),
         inputs=tuple((entry.name, entry.type, entry.source) for entry in contract.inputs) if contract else (),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from wellkept.spine.gate import Gate
 from wellkept.spine.registry import Job, Registry
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.wording import duration, number, short_digest
@@ -52,7 +53,7 @@ class JobView:
     details: str
 
 
-_STATE_TONES = {"passed": "ok", "refused": "error", "candidate": "info", "retired": "quiet"}
+_STATE_TONES = {"passed": "ok", "refused": "error", "candidate": "info", "unjudged": "warning", "retired": "quiet"}
 
 
 def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
@@ -82,11 +83,22 @@ def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
 _JOB_TONES = {"done": "ok", "failed": "error", "lost": "error", "running": "info"}
 
 
-def move_views(registry: Registry, name: str) -> tuple[MoveView, ...]:
-    """The moves of a model's aliases, newest first."""
+def move_views(registry: Registry, gate: Gate, name: str) -> tuple[MoveView, ...]:
+    """The moves of a model's aliases, newest first, and who allowed each."""
     numbers = {version.digest: f"v{version.number}" for version in registry.versions(name)}
-    moves = reversed(registry.alias_history(name))
-    return tuple(MoveView(move.at, move.alias, numbers.get(move.digest, "nothing"), move.by) for move in moves)
+    return tuple(
+        MoveView(move.at, move.alias, numbers.get(move.digest, "nothing"), _allowed(gate, move.by))
+        for move in reversed(registry.alias_history(name))
+    )
+
+
+def _allowed(gate: Gate, by: str) -> str:
+    """Who moved it; where it was a run of the gate, the plan and whose approval it rests on."""
+    record = gate.plan(by.partition(":")[0])
+    if record is None:
+        return by
+    who = f", approved by {record.decision.by}" if record.decision is not None else ""
+    return f"plan {record.plan.id}{who}"
 
 
 def job_view(job: Job) -> JobView:
