@@ -14,9 +14,11 @@ from wellkept.app.pipeline import Pipeline
 from wellkept.app.rollouts import RolloutLoop
 from wellkept.app.schedule import Job, Loop
 from wellkept.app.secrets import mask_key_of
+from wellkept.app.skew import SkewRuns
 from wellkept.app.training import TrainingRuns
 from wellkept.kernel.plan import Plan
 from wellkept.ml.data.base import Reach
+from wellkept.ml.data.skewcheck import SkewCheck
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
 from wellkept.ml.importing.follow import Follower
@@ -61,12 +63,16 @@ class ModelLoop:
         self.usecases = ModelUseCases(
             platform.registry, platform.stream, self.training, self.promotions, platform.telemetry.serving
         )
+        check = SkewCheck(platform.telemetry.predictions, _reach(platform), self._settings.train_timeout_s)
+        folder = platform.settings.data.resolve() / "skew"
+        self.skew = SkewRuns(platform.registry, self._releases, check, folder, platform.clock)
         self._watch = WatchRunner(
             platform.telemetry.serving,
             self._releases,
             platform.stream,
             platform.topology,
             [monitor() for monitor in load("monitor").values()],
+            self.skew.seen,
         )
         self._retrain: RetrainRunner | None = None
         self.imports = ModelImports(
@@ -118,6 +124,7 @@ class ModelLoop:
         assert self._retrain is not None
         retrain, clock = self._retrain, self._platform.clock
         jobs = [
+            Job("skew", lambda: self.skew.tick(clock.now())),
             Job("watch", lambda: self._watch.tick(clock.now())),
             Job("retrain", lambda: retrain.tick(clock.now())),
         ]

@@ -109,6 +109,7 @@ class Platform:
         """Start the durable runs (unfinished ones go on) and the loops."""
         if self.ml is not None:
             self.ml.training.resume()
+            self.ml.skew.resume()
         self._runs = Runs(self.settings.data.resolve() / "runs", step=self.gate.step, settle=self.gate.settle)
         self._runs.launch()
         self.gate.attach(self._runs)

@@ -38,6 +38,7 @@ from wellkept.api import (
     plans,
     predictions,
     rollouts,
+    skew,
     status,
     stored,
     webhooks,
@@ -46,7 +47,7 @@ from wellkept.app import doors, reading
 from wellkept.app.children import Child
 from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
 from wellkept.app.platform import Platform, log_folder
-from wellkept.app.secrets import token_of
+from wellkept.app.secrets import private, token_of
 from wellkept.app.settings import Settings
 from wellkept.kernel.errors import ForbiddenError
 from wellkept.web import pages, session
@@ -65,7 +66,7 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
         raise ForbiddenError(f"server.host {settings.server.host} is not loopback; set server.allow_remote to mean it")
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listener = listen(settings.server.host, settings.server.port)
-    address, data = url_of(listener, settings.server.host), settings.data.resolve()
+    address, data = url_of(listener, settings.server.host), private(settings.data.resolve())
     with claimed(data, address):
         token = token_of(data)
         platform = Platform(settings)
@@ -148,6 +149,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(external.router(platform.external, platform.settings.webhooks.max_model_mib << 20))
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
         app.include_router(modelimport.router(platform.ml.imports))
+        app.include_router(skew.router(platform.ml.skew.start))
         app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))
@@ -168,6 +170,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         ml_enabled=platform.ml is not None,
     )
     app.router.routes.extend(pages.routes(deps))
+    app.add_middleware(limits.BodyLimit)
     scoped = platform.tokens.opens
     app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid, is_scoped=scoped)
     return app

@@ -15,6 +15,7 @@ from wellkept.cli.modeljobs import cancel, job_log, jobs, train
 from wellkept.cli.modelmlflow import followed
 from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.modelscoring import score
+from wellkept.cli.modelskew import skew
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.cli.rollouts import rollout, rollouts, stop
 
@@ -24,7 +25,7 @@ def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
 
 
-for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look):
+for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look, skew):
     command.add_command(own)
 for own in (take, move, followed):
     command.add_command(own)

@@ -54,6 +54,7 @@ TABLE: dict[str, dict[str, str]] = {
         "nulls": "wellkept.ml.watch.monitors.nulls:Nulls",
         "performance": "wellkept.ml.watch.monitors.performance:Performance",
         "silence": "wellkept.ml.watch.monitors.silence:Silence",
+        "skew": "wellkept.ml.watch.monitors.skew:Skew",
     },
     "connector": {
         "parquet": "wellkept.ml.data.connectors.parquet:ParquetFiles",

@@ -55,8 +55,8 @@ class ProjectData:
         return told
 
 
-def reader_of(request: Mapping[str, Any]) -> ProjectData:
-    """The reader of a worker, from what it was asked (:func:`asked_of`)."""
+def sources_of(request: Mapping[str, Any], data: Data) -> Sources:
+    """The sources of a worker, from what it was asked (:func:`asked_of`)."""
     reach: Mapping[str, Any] = request["reach"]
     access = Access(
         project=Path(request["project"]),
@@ -64,11 +64,15 @@ def reader_of(request: Mapping[str, Any]) -> ProjectData:
         secrets=Secrets(Path(reach["secrets"]) if reach["secrets"] else None),
         platform=Path(reach["platform"]) if reach["platform"] else None,
     )
-    limits = DataSettings(max_rows=reach["max_rows"], timeout_s=reach["timeout_s"])
+    return Sources(data, access, DataSettings(max_rows=reach["max_rows"], timeout_s=reach["timeout_s"]))
+
+
+def reader_of(request: Mapping[str, Any]) -> ProjectData:
+    """The reader of a worker, from what it was asked."""
     data = Data.model_validate(request["data"])
     span = (datetime.fromisoformat(request["start"]), datetime.fromisoformat(request["end"]))
     label = LabelTold(request["label"], request["label_delay_s"])
-    return ProjectData(data, label, Sources(data, access, limits), span)
+    return ProjectData(data, label, sources_of(request, data), span)
 
 
 def asked_of(project: Path, contract: ModelContract, span: Span, reach: Reach) -> dict[str, Any]:

@@ -19,6 +19,16 @@ from wellkept.store.telemetry.serving import Histograms
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class SkewSeen:
+    """A check of served against recomputed features: when, what was allowed, of how many rows, and each one's share."""
+
+    at: datetime
+    limit: float
+    rows: int
+    shares: Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """One live model and what it did lately.
@@ -40,6 +50,8 @@ class Served:
     scores: Floats
     labels: Floats
     open: Mapping[str, Finding] = field(default_factory=dict)
+    skew: SkewSeen | None = None
+    """What the newest check of this version found; None where there was none."""
 
     @property
     def model(self) -> str:

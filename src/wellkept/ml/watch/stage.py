@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.reference import SCORE
 from wellkept.ml.releases import Releases
-from wellkept.ml.watch.base import Monitor, Said, Served, newest
+from wellkept.ml.watch.base import Monitor, Said, Served, SkewSeen, newest
 from wellkept.ml.watch.places import places
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.grid import Grid
@@ -74,9 +74,10 @@ class WatchRunner:
         stream: Findings,
         topology: Places,
         monitors: Sequence[Monitor],
+        skews: Callable[[ModelVersion], SkewSeen | None] = lambda _: None,
     ) -> None:
         self._predictions, self._releases, self._stream, self._topology = predictions, releases, stream, topology
-        self._monitors = tuple(monitors)
+        self._monitors, self._skews = tuple(monitors), skews
         self._unwatched: dict[str, str] = {}
 
     def tick(self, now: datetime) -> list[Finding]:
@@ -136,6 +137,7 @@ class WatchRunner:
             scores=scores,
             labels=labels,
             open={f.fingerprint: f for f in self._stream.open_findings() if f.entity in mine},
+            skew=self._skews(champion),
         )
 
     def _labelled(
