@@ -15,7 +15,7 @@ BUSY = 0.5
 def latency(_: ModelContract, gate: LatencyGate, outcome: Outcome) -> Check:
     """One row in the process that trained."""
     sentence = f"one row takes {outcome.latency_p99_ms:.2f} ms at the 99th percentile"
-    passed = 0 <= outcome.latency_p99_ms <= gate.latency_p99_ms
+    passed = len(outcome.label) > 0 and 0 <= outcome.latency_p99_ms <= gate.latency_p99_ms
     return Check("latency_p99_ms", passed, f"{outcome.latency_p99_ms:.3f}", f"<= {gate.latency_p99_ms:g}", sentence)
 
 
