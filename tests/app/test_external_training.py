@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pyarrow.parquet as pq
@@ -22,7 +22,7 @@ from wellkept.app.clock import SystemClock
 from wellkept.kernel.plan import Action, Plan, PlanState, Risk, Verification
 from wellkept.kernel.webhooks import key_of, verified
 from wellkept.ml.contract import digest_of
-from wellkept.ml.retrain.action import RetrainModel
+from wellkept.ml.retrain.action import RetrainModel, Training
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
@@ -82,7 +82,7 @@ def decided(data: Path, source: Path) -> None:
         proposed_at=now,
         proposed_by="wellkept",
     )
-    actions = Actions({RetrainModel.name: RetrainModel(registry, None)})  # type: ignore[arg-type] - nothing is run
+    actions = Actions({RetrainModel.name: RetrainModel(registry, cast("Training", None))})
     gate = Gate(state, Stream(state, Changes()), Audit(state), actions, Policy(), lambda key: "", clock)
     assert gate.propose(plan) is PlanState.APPROVED
     state.close()

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
+
+
+def private(data: Path) -> Path:
+    """The data folder, made where it is not there, and closed to everybody else on this machine.
+
+    Models and training data lie below it, and who could write there could swap a model between check and use. A folder
+    of somebody else's, which the administrator chose, stays as it is.
+    """
+    with contextlib.suppress(OSError):
+        data.mkdir(parents=True, exist_ok=True)
+        data.chmod(stat.S_IRWXU)
+    return data
 
 
 def token_of(data: Path) -> str:
