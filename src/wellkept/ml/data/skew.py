@@ -38,12 +38,13 @@ def skew_report(logged: pa.Table, data: Data, sources: Sources, defaults: Mappin
         ``only_recomputed``, ``defaults`` and ``worst``.
     """
     assert data.entity is not None
-    keys = _keys(logged["entity_key"], data.entity.keys)
+    names = [key for key in data.entity.keys if any(key in data.sources[name].keys for name in data.features)]
+    keys = _keys(logged["entity_key"], names)
     there = pc.is_valid(keys[0])
     for column in keys[1:]:
         there = pc.and_(there, pc.is_valid(column))
     rows = logged.filter(there)
-    table = pa.table({key: column.filter(there) for key, column in zip(data.entity.keys, keys, strict=True)})
+    table = pa.table({key: column.filter(there) for key, column in zip(names, keys, strict=True)})
     features: list[dict[str, Any]] = []
     for name in data.features if rows.num_rows else ():
         found = recomputed(table, rows[TIME], name, sources)
@@ -108,11 +109,11 @@ def _row(rows: pa.Table, index: int, served: float, known: float, data: Data) ->
 
 
 def _keys(column: pa.ChunkedArray, names: Sequence[str]) -> list[pa.Array]:
-    """The keys as texts, null where they are not told: one is the text itself, several are an object in JSON."""
+    """The keys as texts, null where they are not told: an object in JSON, or the text itself of the only key."""
     texts = column.to_pylist()
-    if len(names) == 1:
-        return [pa.array([text or None for text in texts], pa.string())]
     objects = [_object(text) for text in texts]
+    if len(names) == 1 and not any(objects):
+        return [pa.array([text or None for text in texts], pa.string())]
     return [pa.array([_text(found.get(name)) for found in objects], pa.string()) for name in names]
 
 

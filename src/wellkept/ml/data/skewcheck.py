@@ -14,23 +14,19 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.reader import asked_of
-from wellkept.ml.data.stage import flat
 from wellkept.ml.process import run_worker
 
-PARTS = 10
-"""The sample is taken from so many equal parts of the window."""
 
+class PredictionSample(Protocol):
+    """Where logged predictions are drawn from."""
 
-class PredictionPages(Protocol):
-    """Where logged predictions are read, page by page."""
-
-    def page(self, model: str, start: datetime, end: datetime, limit: int) -> tuple[pa.Table, datetime | None]: ...
+    def sample(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table: ...
 
 
 class SkewCheck:
     """Checks one live version."""
 
-    def __init__(self, predictions: PredictionPages, reach: Reach, timeout_s: float) -> None:
+    def __init__(self, predictions: PredictionSample, reach: Reach, timeout_s: float) -> None:
         self._predictions, self._reach, self._timeout_s = predictions, reach, timeout_s
 
     def check(
@@ -55,7 +51,12 @@ class SkewCheck:
         start = end - timedelta(seconds=data.skew.window_s)
         folder.mkdir(parents=True, exist_ok=True)
         logged = folder / "logged.parquet"
-        pq.write_table(self._sample(contract, version, start, end), logged)
+        rows = self._predictions.sample(contract.name, version, start, end, data.skew.sample)
+        columns = {name: rows[name] for name in ("id", "time", "entity_key")}
+        columns |= {
+            name: pc.map_lookup(rows["features"], name, "first").cast(pa.float64()) for name in contract.features
+        }
+        pq.write_table(pa.table(columns), logged)
         request = {
             **asked_of(project, contract, (start, end), self._reach),
             "logged": str(logged),
@@ -70,15 +71,3 @@ class SkewCheck:
             "end": end.isoformat(),
             **report,
         }
-
-    def _sample(self, contract: ModelContract, version: str, start: datetime, end: datetime) -> pa.Table:
-        """Answers of the version, some of each part of the window, with a column for each input."""
-        limit = max(1, contract.data.skew.sample // PARTS)
-        step = (end - start) / PARTS
-        tables = []
-        for part in range(PARTS):
-            since = start + part * step
-            rows, _ = self._predictions.page(contract.name, since, since + step, limit)
-            rows = rows.filter(pc.equal(rows["version"], version))
-            tables.append(flat(rows, contract.features).append_column("entity_key", rows["entity_key"]))
-        return pa.concat_tables(tables, promote_options="permissive")

@@ -92,6 +92,20 @@ class Predictions:
         last: datetime = rows["time"][rows.num_rows - 1].as_py()
         return rows, last + timedelta(milliseconds=1)
 
+    def sample(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table:
+        """At most ``limit`` predictions of a version in [start, end), drawn by their ids, by time.
+
+        Columns ``id``, ``time``, ``version``, ``score``, ``entity_key`` and ``features`` (a map).
+        """
+        parameters = {
+            "model": model,
+            "version": version,
+            "start": millis(start),
+            "end": millis(end),
+            "limit": limit,
+        }
+        return self._engine.query(load("queries/predictions_sample.sql"), parameters)
+
     def models(self, since: datetime) -> pa.Table:
         """Which models have predicted since then: ``model``, ``predictions``, ``last``."""
         return self._engine.query(_MODELS, {"start": millis(since)})
