@@ -40,7 +40,7 @@ class Driver:
         head = f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\nContent-Length: "
         self._requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._open = 0
+        self._writers: set[asyncio.StreamWriter] = set()
         self._latencies: list[float] = []
         self._failed, self._why = 0, ""
 
@@ -62,12 +62,12 @@ class Driver:
             self._fail(f"no answer within {PATIENCE_S:g} s of the last request")
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*late, return_exceptions=True)
-        for _, writer in self._idle:
-            writer.close()
+        await self._close()
         return Driven(tuple(self._latencies), count, self._failed, took, self._why)
 
     async def _one(self, request: bytes) -> None:
         """One request; this is the edge at which whatever goes wrong with it is counted."""
+        writer = None
         try:
             reader, writer = self._idle.pop() if self._idle else await self._connected()
             began = time.perf_counter()
@@ -75,7 +75,9 @@ class Driver:
             status, size = _head(await reader.readuntil(b"\r\n\r\n"))
             body = await reader.readexactly(size)
         except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-            self._open -= 1
+            if writer is not None:
+                writer.close()
+                self._writers.discard(writer)
             return self._fail(f"{type(error).__name__}: {error}")
         self._idle.append((reader, writer))
         if status != 200:
@@ -84,10 +86,18 @@ class Driver:
         return None
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._open >= MOST_CONNECTIONS:
+        if len(self._writers) >= MOST_CONNECTIONS:
             raise OSError(f"{MOST_CONNECTIONS} requests were waiting for their answers")
-        self._open += 1
-        return await asyncio.open_connection(self._host, self._port)
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        self._writers.add(writer)
+        return reader, writer
+
+    async def _close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+        for writer in self._writers:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     def _fail(self, why: str) -> None:
         self._failed += 1

@@ -79,18 +79,25 @@ def _server(platform: str, scratch: Path, model: str) -> Iterator[tuple[subproce
 
 
 def _live(process: subprocess.Popen[bytes], address: Path, model: str, output: Path) -> str:
-    deadline = time.monotonic() + START_S
+    """The server's address, once it serves the version.
+
+    Raises:
+        _DownError: it cannot serve it; says what the server said.
+    """
+    deadline, said = time.monotonic() + START_S, ""
     with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as http:
-        while time.monotonic() < deadline and process.poll() is None:
+        while not said and time.monotonic() < deadline and process.poll() is None:
             url = address.read_text("ascii") if address.exists() else ""
             try:
                 if url and http.get(f"{url}/v2/models/{model}").status_code == httpx.codes.OK:
                     return url
+                told = http.get(f"{url}/v2/health/ready").json().get("troubles", {}) if url else {}
+                said = "; ".join(str(one) for one in told.get(model, {}).values())
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
-    said = output.read_text("utf-8", errors="replace")[-SHOWN:].strip()
-    raise _DownError(f"the model server did not serve the version: {said or 'it said nothing'}")
+    said = said or output.read_text("utf-8", errors="replace")[-SHOWN:].strip() or "it said nothing"
+    raise _DownError(f"the model server did not serve the version: {said}")
 
 
 def _compared(address: str, request: Mapping[str, Any], rows: Sequence[Row], expected: Sequence[float]) -> Parity:
