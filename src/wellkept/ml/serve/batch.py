@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ml.runtime import Matrix
 from wellkept.ml.serve.served import Served
 
-ROWS = 50_000
-"""Rows that are in memory at once."""
+ROWS = 20_000
+"""Rows that are scored in one go."""
+GROUP_PARTS = 10
+"""So many parts are a row group of the file that is written."""
 
 
-def score_file(served: Served, rows: Path, out: Path) -> int:
+def score_file(served: Served, rows: Path, out: Path, threads: int | None = None) -> int:
     """Score every row of a Parquet file; how many there were.
 
     The columns of the file stay as they are, and one called as the contract's output comes behind them. What is written
-    is there whole or not at all.
+    is there whole or not at all. Parts are scored side by side by ``threads`` (None: one a core), and written in order;
+    no more of the file is in memory than these are busy with.
 
     Raises:
         InputError: an input is missing, is not of numbers, or is null where the contract does not allow it; or the file
@@ -33,19 +40,51 @@ def score_file(served: Served, rows: Path, out: Path) -> int:
             raise InputError(f"{rows}: {entry.name}", "is an input of the model and must be a column")
     if name in file.schema_arrow.names:
         raise InputError(f"{rows}: {name}", "is what the scores will be called and must not be a column")
-    partial, count = out.with_name(f"{out.name}.partial"), 0
     schema = file.schema_arrow.append(pa.field(name, pa.float64()))
+    # Numbers that hardly repeat make no dictionary; to try costs more than to write them.
+    texts = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    partial, count = out.with_name(f"{out.name}.partial"), 0
     try:
-        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-            for batch in file.iter_batches(ROWS):
-                table = pa.Table.from_batches([batch])
-                scores = served.scorer.score(_matrix(served, table, rows, count))
-                writer.write_table(table.append_column(schema.field(name), pa.array(scores, pa.float64())))
+        with pq.ParquetWriter(partial, schema, compression="snappy", use_dictionary=texts) as writer:
+            group: list[pa.Table] = []
+            for table in _scored(served, file, rows, threads or os.cpu_count() or 1):
+                group.append(table)
                 count += table.num_rows
+                if len(group) == GROUP_PARTS:
+                    writer.write_table(pa.concat_tables(group))
+                    group = []
+            if group or not count:
+                writer.write_table(pa.concat_tables(group) if group else schema.empty_table())
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
     return count
+
+
+def _scored(served: Served, file: pq.ParquetFile, rows: Path, threads: int) -> Iterator[pa.Table]:
+    """The parts of a file with their scores, in order."""
+    ahead: deque[Future[pa.Table]] = deque()
+    first = 0
+    with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
+        try:
+            for batch in file.iter_batches(ROWS):
+                ahead.append(pool.submit(_part, served, pa.Table.from_batches([batch]), rows, first))
+                first += batch.num_rows
+                if len(ahead) > 2 * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _part(served: Served, table: pa.Table, rows: Path, first: int) -> pa.Table:
+    scores = served.scorer.score(_matrix(served, table, rows, first))
+    if not np.isfinite(scores).all():
+        bad = first + int(np.flatnonzero(~np.isfinite(scores))[0])
+        raise WellkeptError(f"model {served.name}: the score of row {bad} is not a finite number")
+    return table.append_column(pa.field(served.contract.output.name, pa.float64()), pa.array(scores, pa.float64()))
 
 
 def _opened(rows: Path) -> pq.ParquetFile:
@@ -56,8 +95,9 @@ def _opened(rows: Path) -> pq.ParquetFile:
 
 
 def _matrix(served: Served, table: pa.Table, rows: Path, first: int) -> Matrix:
-    columns = []
-    for entry in served.inputs:
+    """The inputs of a part: float64[n, inputs], by the same rules as those of a request."""
+    found = np.empty((table.num_rows, len(served.inputs)))
+    for index, entry in enumerate(served.inputs):
         try:
             values = table[entry.name].cast(pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid as error:
@@ -65,10 +105,15 @@ def _matrix(served: Served, table: pa.Table, rows: Path, first: int) -> Matrix:
         except pa.ArrowNotImplementedError as error:
             kind = str(table[entry.name].type)
             raise InputError(f"{rows}: {entry.name}", "must be a column of numbers", kind) from error
-        empty = np.flatnonzero(np.isnan(values))
-        if len(empty) and not entry.nullable:
-            raise InputError(f"{rows}: {entry.name}", f"must not be null, but is in row {first + int(empty[0])}")
-        if np.isinf(values).any():
+        empty = np.isnan(values)
+        if not entry.nullable and empty.any():
+            rule = f"must not be null, but is in row {first + int(np.flatnonzero(empty)[0])}"
+            raise InputError(f"{rows}: {entry.name}", rule)
+        if not np.isfinite(values).all() and np.isinf(values).any():
             raise InputError(f"{rows}: {entry.name}", "must be a finite number", float(values[np.isinf(values)][0]))
-        columns.append(values)
-    return np.column_stack(columns)
+        found[:, index] = values
+    try:
+        served.rules.check(found)
+    except InputError as error:
+        raise InputError(f"{rows}, rows from {first}: {error.thing}", error.rule, error.value) from error
+    return found

@@ -68,7 +68,7 @@ class Rules:
         matrix = np.array(values, dtype=np.float64)
         if not kinds <= NUMBERS:
             self._check_nulls(matrix)
-        self._check_values(matrix)
+        self.check(matrix)
         return matrix
 
     def missing(self, names: Sequence[str]) -> list[Input]:
@@ -119,8 +119,12 @@ class Rules:
             index, column = (int(place) for place in np.argwhere(wrong)[0])
             raise InputError(self._where(self._names[column], index, len(matrix)), "must not be null")
 
-    def _check_values(self, matrix: Matrix) -> None:
-        """Types and ranges; what is null passes."""
+    def check(self, matrix: Matrix) -> None:
+        """Look at types and ranges; what is null passes.
+
+        Raises:
+            InputError: a value breaks a rule.
+        """
         if len(self._whole):
             self._refuse(matrix, self._whole, matrix[:, self._whole] % 1 != 0, "must be a whole number")
         if len(self._truths):
