@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from tests.ml.watch.life import NOON, Life
 
 from wellkept.kernel.finding import Finding
 from wellkept.ml.releases import Releases
+from wellkept.ml.watch.base import SkewSeen
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.plugins import load
 from wellkept.spine.registry import Registry
@@ -37,6 +38,8 @@ class Watched:
     releases: Releases
     telemetry: Telemetry
     state: State
+    skews: dict[str, SkewSeen] = field(default_factory=dict)
+    """What the newest skew check of a version found, by its digest."""
 
     def tick(self, at_s: float) -> list[Finding]:
         """Look once, some seconds after noon."""
@@ -66,9 +69,12 @@ def watched(telemetry_folder: Path, tmp_path: Path) -> Iterator[Watched]:
     life.release(artifacts, tmp_path / "model")
     releases = Releases(registry, artifacts)
     monitors = [monitor() for monitor in load("monitor").values()]
-    runner = WatchRunner(telemetry.serving, releases, stream, topology, monitors)
+    skews: dict[str, SkewSeen] = {}
+    runner = WatchRunner(
+        telemetry.serving, releases, stream, topology, monitors, lambda version: skews.get(version.digest)
+    )
     try:
-        yield Watched(life, runner, stream, topology, registry, releases, telemetry, state)
+        yield Watched(life, runner, stream, topology, registry, releases, telemetry, state, skews)
     finally:
         telemetry.close()
         state.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tests.ml.watch.conftest import Watched, after
+from tests.ml.watch.life import DIGEST
 
 from wellkept.kernel.entity import EdgeKind
-from wellkept.kernel.finding import FindingKind
+from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.ml.watch.base import SkewSeen
 
 
 def test_a_model_that_is_well_is_left_alone(watched: Watched) -> None:
@@ -112,3 +114,22 @@ def test_the_same_look_twice_changes_nothing(watched: Watched) -> None:
     watched.life.live(400, 460, outage=True)
     first = watched.tick(450)
     assert [f.id for f in watched.tick(450)] == [f.id for f in first]
+
+
+def test_served_features_that_are_not_the_recomputed_ones_are_told_of_until_a_check_finds_them_alike(
+    watched: Watched,
+) -> None:
+    watched.life.live(0, 400)
+    watched.skews[DIGEST] = SkewSeen(after(300), 0.01, 1000, {"risk_7d": 0.6, "spend_1h": 0.01})
+    watched.tick(310)
+    watched.skews[DIGEST] = SkewSeen(after(350), 0.01, 1000, {"risk_7d": 0.2, "spend_1h": 0.0})
+    watched.tick(360)
+    (finding,) = watched.stream.open_findings()
+    assert (finding.entity, finding.detector, finding.severity) == ("feature:fraud/risk_7d", "skew", Severity.WARNING)
+    assert finding.kind is FindingKind.DATA_QUALITY
+    assert finding.starts_at == after(300)
+    assert "20% of 1000 predictions; 1% is allowed" in finding.sentence
+    assert finding.evidence[0].signal == "training_serving_skew"
+    watched.skews[DIGEST] = SkewSeen(after(390), 0.01, 1000, {"risk_7d": 0.0, "spend_1h": 0.0})
+    watched.tick(395)
+    assert watched.open() == set()

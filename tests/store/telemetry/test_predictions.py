@@ -133,3 +133,31 @@ def test_which_models_have_predicted(telemetry: Telemetry) -> None:
     found = telemetry.predictions.models(at(0)).to_pylist()
     assert [(row["model"], row["predictions"]) for row in found] == [("fraud", 2)]
     assert found[0]["last"] == at(7)
+
+
+def test_pages_give_every_prediction_once(telemetry: Telemetry) -> None:
+    predict(telemetry, *[(f"p{n:02d}", n // 3) for n in range(40)], ("early", -1), ("late", 50))
+    predict(telemetry, ("p07", 2))
+    label(telemetry, ("p05", 60, 1.0))
+    found: list[Any] = []
+    start: datetime | None = at(0)
+    while start is not None:
+        page, start = telemetry.predictions.page("fraud", start, at(50), 4)
+        found += page.select(["id", "label"]).to_pylist()
+    assert [row["id"] for row in found] == [f"p{n:02d}" for n in range(40)]
+    assert [row["label"] for row in found if row["id"] == "p05"] == [1.0]
+
+
+def test_a_sample_is_of_one_version_and_the_same_each_time(telemetry: Telemetry) -> None:
+    predict(telemetry, *[(f"p{n}", n) for n in range(50)], entity_key="card-1")
+    predict(telemetry, ("p7", 7), entity_key="card-1")
+    rows = [{"id": "other", "time": at(3), "model": "fraud", "version": "v2", "score": 1.0}]
+    schema = PREDICTIONS.empty_table().select(["id", "time", "model", "version", "score"]).schema
+    telemetry.predictions.write(pa.Table.from_pylist(rows, schema=schema))
+    first = telemetry.predictions.sample("fraud", "v1", at(0), at(100), 10)
+    assert first.num_rows == 10
+    assert first.equals(telemetry.predictions.sample("fraud", "v1", at(0), at(100), 10))
+    assert telemetry.predictions.sample("fraud", "v1", at(0), at(100), 1000)["id"].to_pylist() == [
+        f"p{n}" for n in range(50)
+    ]
+    assert first["entity_key"].to_pylist() == ["card-1"] * 10

@@ -26,6 +26,7 @@ class Skew:
         seen = served.skew
         if seen is None:
             return Said()
+        sources = {entry.name: entry.source for entry in served.contract.inputs}
         findings: list[Finding] = []
         clear: set[str] = set()
         for name, share in seen.shares.items():
@@ -50,7 +51,14 @@ class Skew:
                         f"{name}, an input of {served.model}, was served with another value than its source gives for "
                         f"that moment in {share:.0%} of {seen.rows} predictions; {seen.limit:.0%} is allowed."
                     ),
-                    evidence=(Evidence(SIGNAL, {"feature": name}, limit=seen.limit, values={"share": share}),),
+                    evidence=(
+                        Evidence(
+                            SIGNAL,
+                            {"feature": name, "source": sources.get(name, "")},
+                            limit=seen.limit,
+                            values={"share": share},
+                        ),
+                    ),
                     attributes={"title": f"{name} of {served.model} is not served as it is trained"},
                 )
             )
