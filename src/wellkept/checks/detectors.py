@@ -20,7 +20,7 @@ from zlib import crc32
 
 import numpy as np
 
-from wellkept.checks.scenes import CHECKOUT, THRESHOLD, Hidden, Scene, Story, healthy, told
+from wellkept.checks.scenes import CHECKOUT, THRESHOLD, Hidden, Scene, Story, healthy, told, told_of_entities
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.described import described, paragraphs
 from wellkept.kernel.errors import InputError
@@ -285,7 +285,8 @@ def _ask(
         plain["blind"] = blind
     scores = {name: told(window) for name, window in windows.items() if len(window.times)}
     levels = {name: np.full(len(windows[name].series), THRESHOLD, np.float32) for name in scores}
-    return list(detector.detect(view_of(**plain, scores=scores, thresholds=levels), now or scene.now))
+    plain |= {"scores": scores, "thresholds": levels, "entities": told_of_entities(list(windows.values()))}
+    return list(detector.detect(view_of(**plain), now or scene.now))
 
 
 def _seconds(detector: DetectorLike[V], view_of: Callable[..., V], scene: Scene) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -97,6 +97,33 @@ def told(window: Window) -> Told:
     strength = np.minimum(strength, 40.0).astype(np.float32)
     bands = [np.broadcast_to(edge, strength.shape).astype(np.float32) for edge in (low, high)]
     return Told(strength, np.zeros_like(strength), bands[0], bands[1], seen, strength, strength)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToldOfEntities:
+    """What a baseline would say of entities: the fields of ``ops.detect.baseline.base.EntityScores``."""
+
+    names: tuple[str, ...]
+    size: NDArray[np.float32]
+    rarity: NDArray[np.float32]
+    ready: NDArray[np.bool_]
+    threshold: NDArray[np.float32]
+
+
+def told_of_entities(windows: Sequence[Window]) -> ToldOfEntities | None:
+    """The mean of the three highest scores of each entity with three metrics or more; None where there is none."""
+    metrics: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for window in windows:
+        strength = told(window).sudden if len(window.times) else np.zeros((0, len(window.series)), np.float32)
+        for column, info in enumerate(window.series):
+            known = metrics.setdefault(info.entity, {})
+            known[info.name] = np.maximum(known.get(info.name, np.float32(0)), strength[:, column])
+    several = {entity: np.stack(list(of.values())) for entity, of in metrics.items() if len(of) >= 3}
+    if not several:
+        return None
+    size = np.stack([np.sort(scores, axis=0)[-3:].mean(axis=0) for scores in several.values()], axis=1)
+    ready: NDArray[np.bool_] = np.ones(len(several), np.bool_)
+    return ToldOfEntities(tuple(several), size, size, ready, np.full(len(several), THRESHOLD, np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wellkept.evaluation.curves import Curve
 from wellkept.ops.detect.baseline import Baseline, Parameters, Scores
-from wellkept.ops.detect.baseline.entities import Entities, threshold, together
+from wellkept.ops.detect.baseline.entities import Entities, Grouping
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -86,17 +86,14 @@ def _series(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
 def _entities(grid: _Grid, parameters: Parameters) -> Iterator[Scored]:
     count = len(grid.members)
     baseline, entities = Baseline(len(grid.owners), parameters), Entities(count, parameters)
-    steps = np.diff(grid.times, prepend=grid.times[0]).astype(np.float32)
-    limit = threshold(budget=1)
-    blocks, done = [], 0
+    grouping, blocks = Grouping(grid.owners, count), []
     for times, values in _blocks(grid):
         scores: Scores = baseline.advance(times, values)
         assert scores.standard is not None
         assert scores.blame is not None
-        size = together(scores.standard, grid.owners, count)
-        said = entities.advance(size, steps[done : done + len(times)])
-        blocks.append((said.size, said.lasting, said.rarity, said.rarity >= limit, scores.blame))
-        done += len(times)
+        limits = entities.thresholds(budget=1)
+        said = entities.advance(grouping.together(scores.standard), times)
+        blocks.append((said.size, said.lasting, said.rarity, said.rarity >= limits, scores.blame))
     sudden, unusual, alarm, over, blame = (np.concatenate([block[i] for block in blocks]) for i in range(5))
     for j in range(count):
         columns = np.flatnonzero(grid.owners == j)

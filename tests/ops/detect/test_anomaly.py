@@ -8,18 +8,21 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from wellkept.checks.scenes import CHECKOUT, EPOCH, Scene, Story
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.baseline.base import Scores
+from wellkept.ops.detect.baseline import SHIPPED
+from wellkept.ops.detect.baseline.base import EntityScores, Scores
 from wellkept.ops.detect.blind import Blind, Cause
 from wellkept.ops.detect.detectors.anomaly import Anomaly, AnomalyParameters
-from wellkept.ops.detect.detectors.entity import EntityAnomaly
+from wellkept.ops.detect.detectors.entity import EntityAnomaly, EntityParameters
 from wellkept.ops.detect.feed import Fed
 from wellkept.ops.detect.learned import Learned
+from wellkept.ops.detect.together import EntityMemory
 from wellkept.ops.detect.unusual import how_often
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
@@ -41,8 +44,9 @@ def learned_view(scene: Scene, budget: float = 1.0) -> View:
     last = Fed(end.metrics, end.red, end.exclusive, end.logs, 1)
     scores, thresholds = learned.scores(last), learned.thresholds(last, budget)
     return View(
-        end.metrics, end.red, end.exclusive, end.logs, STEP_S, scene.graph, scores=scores, thresholds=thresholds
-    )
+        end.metrics, end.red, end.exclusive, end.logs, STEP_S, scene.graph, scores=scores, thresholds=thresholds,
+        entities=learned.entities(last, budget),
+    )  # fmt: skip
 
 
 def scored(view: View, strengths: Mapping[int, float], threshold: float = 5.0, band: Band = (90.0, 110.0)) -> View:
@@ -52,8 +56,21 @@ def scored(view: View, strengths: Mapping[int, float], threshold: float = 5.0, b
     for column, strength in strengths.items():
         sudden[-1, column] = strength
     low, high = (np.full(shape, edge, np.float32) for edge in band)
-    scores = Scores(sudden, np.zeros(shape, np.float32), low, high, np.ones(shape[1], bool))
-    return replace(view, scores={"metrics": scores}, thresholds={"metrics": np.full(shape[1], threshold, np.float32)})
+    scores = Scores(sudden, np.zeros(shape, np.float32), low, high, np.ones(shape[1], bool), standard=sudden)
+    thresholds = {"metrics": np.full(shape[1], threshold, np.float32)}
+    return replace(
+        view, scores={"metrics": scores}, thresholds=thresholds, entities=entities_of(view, sudden, threshold)
+    )
+
+
+def entities_of(view: View, standard: NDArray[np.float32], threshold: float) -> EntityScores | None:
+    """What would be said of entities, with their sizes for rarities."""
+    memory = EntityMemory(SHIPPED)
+    series = (view.metrics.series,)
+    memory.learn(series, [standard], view.metrics.times[-len(standard) :])
+    said = memory.scores(series, 1.0)
+    known = np.ones(len(said.names), bool)
+    return replace(said, rarity=said.size, ready=known, threshold=np.full(len(said.names), threshold, np.float32))
 
 
 def plain(story: Story) -> View:
@@ -105,7 +122,7 @@ def test_noise_is_no_finding() -> None:
         learned.learn(fed)
         view = View(
             part.metrics, part.red, part.exclusive, part.logs, STEP_S, scene.graph,
-            scores=learned.scores(fed), thresholds=learned.thresholds(fed, 1.0),
+            scores=learned.scores(fed), thresholds=learned.thresholds(fed, 1.0), entities=learned.entities(fed, 1.0),
         )  # fmt: skip
         assert look(view) == []
         assert together(view) == []
@@ -212,24 +229,61 @@ def test_after_a_deploy_the_sentence_names_it() -> None:
     assert "deploy" not in finding.sentence
 
 
-def test_three_metrics_of_one_entity_are_one_finding_with_those_to_blame_first() -> None:
+def test_metrics_of_one_entity_are_one_finding_with_those_to_blame_first() -> None:
     story = Story(steps=20)
     for name in ("cache_hits", "threads", "waiting", "other"):
         queue(story, name=name)
     queue(story, "service:shop/calm")
-    (finding,) = together(scored(plain(story), {0: 4.0, 1: 6.0, 2: 5.0}))
+    (finding,) = together(scored(plain(story), {0: 4.0, 1: 7.0, 2: 5.0}))
     assert finding.entity == "service:shop/worker"
     assert finding.attributes["blamed"] == "threads, waiting, cache_hits"
     assert finding.sentence.startswith("3 metrics of service shop/worker are unusual together, since 08:03:10 UTC: ")
     assert [e.signal for e in finding.evidence] == ["threads", "waiting", "cache_hits"]
 
 
-def test_two_metrics_are_not_enough_and_neither_are_many_series_of_one() -> None:
+def test_what_one_metric_does_alone_is_not_about_the_entity_and_neither_are_many_series_of_one() -> None:
     story = Story(steps=20)
     for part in range(4):
         story.metric("service:shop/worker", "threads", story.noise(100.0, 5.0), attributes={"part": str(part)})
     queue(story)
     assert together(scored(plain(story), dict.fromkeys(range(5), 9.0))) == []
+    queue(story, name="other")
+    assert together(scored(plain(story), {0: 90.0, 1: 90.0})) == []
+    assert len(together(scored(plain(story), {0: 9.0, 4: 9.0}))) == 1
+
+
+def test_a_finding_of_an_entity_goes_on_until_it_is_well_below_the_threshold() -> None:
+    story = Story(steps=20)
+    for name in ("cache_hits", "threads", "waiting"):
+        queue(story, name=name)
+    (finding,) = together(scored(plain(story), dict.fromkeys(range(3), 6.0)))
+    less, well = (scored(plain(story), dict.fromkeys(range(3), strength)) for strength in (3.0, 2.0))
+    assert together(less) == []
+    (still,) = together(replace(less, open={finding.fingerprint: finding}))
+    assert still.fingerprint == finding.fingerprint
+    assert together(replace(well, open={finding.fingerprint: finding})) == []
+
+
+def test_of_many_entities_each_must_be_more_unusual() -> None:
+    story = Story(steps=20)
+    for number in range(6):
+        for name in ("cache_hits", "threads", "waiting"):
+            queue(story, f"service:shop/s{number}", name=name)
+    view = scored(plain(story), {column: 5.5 + (column < 3) for column in range(6)})
+    assert len(together(view)) == 2
+    strict = EntityAnomaly(DetectSettings(), EntityParameters(most_per_day=6 / 7 / 10))
+    assert [f.entity for f in strict.detect(view, EPOCH)] == ["service:shop/s0"]
+
+
+def test_three_metrics_that_jump_a_little_are_told_of_from_what_was_learned() -> None:
+    """Through the real baseline: two hours of noise, and then three of five metrics move together."""
+    story = Story(steps=800)
+    for number in range(5):
+        queue(story, name=f"m{number}", jump=28.0 if number < 3 else 0.0)
+    queue(story, "service:shop/calm")
+    (finding,) = together(learned_view(story.scene()))
+    assert set(finding.attributes["blamed"].split(", ")) == {"m0", "m1", "m2"}
+    assert finding.severity is Severity.INFO
 
 
 @pytest.mark.parametrize(
@@ -250,3 +304,5 @@ def test_how_often_is_said_in_the_words_of_a_calendar(strength: float, said: str
 def test_parameters_have_rules() -> None:
     with pytest.raises(InputError, match=r"anomaly\.steps"):
         AnomalyParameters(steps=0)
+    with pytest.raises(InputError, match=r"entity\.lasts"):
+        EntityParameters(lasts=0)

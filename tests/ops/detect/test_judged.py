@@ -59,6 +59,11 @@ def test_no_feedback_silences_a_series_for_good(feedback: list[Feedback]) -> Non
         assert judged.shift(info.entity, info.name) == pytest.approx(shift, abs=1e-4)
 
 
+def test_feedback_on_a_finding_of_an_entity_moves_its_threshold_alone() -> None:
+    judged = Judged([said(detector="entity", entity="b"), said(detector="anomaly", entity="a")], NOW)
+    assert judged.of_entities(("a", "b"), "entity").tolist() == [0.0, 0.5]
+
+
 def test_what_is_expected_is_kept_back_at_that_time_of_day() -> None:
     judged = Judged([said(Opinion.EXPECTED, days=3)], NOW)
     assert (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.change import Change
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
-from wellkept.ops.detect.baseline.base import Scores
+from wellkept.ops.detect.baseline.base import EntityScores, Scores
 from wellkept.ops.detect.blind import Blind
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
@@ -131,7 +131,7 @@ class View:
     where no baseline is kept. ``thresholds``: the least score [S] of the same series that is worth a word; it follows
     from the budget of false alarms and from feedback. ``endpoints``, ``calls``: what services answered by endpoint, and
     their calls to each other (``Spans.endpoints``, ``Spans.calls``), where there are spans. ``deploys``: the last
-    deploy of an entity, for some hours.
+    deploy of an entity, for some hours. ``entities``: what the baseline says of entities with several metrics.
     """
 
     metrics: Window
@@ -146,6 +146,7 @@ class View:
     scores: Mapping[str, Scores] = field(default_factory=dict)
     thresholds: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     deploys: Mapping[str, Change] = field(default_factory=dict)
+    entities: EntityScores | None = None
     endpoints: Window | None = None
     calls: Window | None = None
     patterns: Window | None = None

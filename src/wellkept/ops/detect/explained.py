@@ -15,6 +15,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.judged import Judged, columns_of
 from wellkept.ops.detect.stage import DetectRunner
+from wellkept.ops.detect.together import DETECTOR
 from wellkept.store.telemetry.window import SeriesInfo
 
 MOST_FINDINGS = 5000
@@ -110,6 +111,8 @@ class Explained:
             return []
         view, then = self._runner.looked
         said_of = [[said.entity, said.signal] for said in judged.about(detector=detector.name)]
+        if detector.name == DETECTOR:
+            return _of_entities(view, then, judged, series.split() or [entity for entity, _ in said_of])
         found: dict[int, dict[str, Any]] = {}
         for names in [series.split()] if series.strip() else said_of:
             for told in _of_series(view, then, judged, [name for name in names if name]):
@@ -160,6 +163,30 @@ def _of_series(view: View, then: Judged, judged: Judged, words: Sequence[str]) -
             if len(told) >= MOST_SERIES:
                 return told
     return told
+
+
+def _of_entities(view: View, then: Judged, judged: Judged, words: Sequence[str]) -> list[dict[str, Any]]:
+    """The same of entities as a whole; a word that names none is a metric's, and asks for nothing here."""
+    found = view.entities
+    if found is None:
+        return []
+    places = [place for place, name in enumerate(found.names) if name in words][:MOST_SERIES]
+    names = [found.names[place] for place in places]
+    before, after = (moved.of_entities(names, DETECTOR) for moved in (then, judged))
+    return [
+        {
+            "series": 0,
+            "name": "all metrics",
+            "entity": name,
+            "attributes": {},
+            "known": bool(found.ready[place]),
+            "score": round(float(found.rarity[-1, place]), 3) if len(found.rarity) else 0.0,
+            "before_feedback": round(float(found.threshold[place] - before[row]), 3),
+            "after_feedback": round(float(found.threshold[place] - before[row] + after[row]), 3),
+            "feedback": encode(list(judged.about(detector=DETECTOR, entity=name))[:LAST]),
+        }
+        for row, (place, name) in enumerate(zip(places, names, strict=True))
+    ]
 
 
 def _columns(series: tuple[SeriesInfo, ...], words: Sequence[str]) -> Sequence[int]:

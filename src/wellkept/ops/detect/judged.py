@@ -55,6 +55,14 @@ class Judged:
             moved[own.get((one.entity, one.signal), [])] += (1 - SAME_METRIC) * by
         return np.clip(moved, -MOST, MOST)
 
+    def of_entities(self, names: Sequence[str], detector: str) -> NDArray[np.float32]:
+        """How much is added to the thresholds of whole entities [E], by what was said of a detector's findings."""
+        moved: defaultdict[str, float] = defaultdict(float)
+        for one in self._said:
+            if one.detector == detector:
+                moved[one.entity] += SHIFTS[one.opinion] * self._weight(one)
+        return np.clip([moved.get(name, 0.0) for name in names], -MOST, MOST).astype(np.float32)
+
     def shift(self, entity: str, signal: str) -> float:
         """The same of one series."""
         moved = 0.0

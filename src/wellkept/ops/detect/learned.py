@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError, StoreError
 from wellkept.ops.detect.baseline import SHIPPED, Baseline, Parameters, Scores
+from wellkept.ops.detect.baseline.base import EntityScores
 from wellkept.ops.detect.feed import Fed
+from wellkept.ops.detect.together import EntityMemory
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 WINDOWS = ("metrics", "red", "exclusive", "logs")
@@ -24,10 +26,12 @@ MOST_GONE, FEW = 3, 10_000
 where instances come and go all day, a week of them would take more memory than all that is looked at."""
 LATE_STEPS = 12
 """A value that comes late is learned when it comes, up to this many steps after its own."""
-SAID = ("sudden", "unusual", "low", "high", "blame")
+SAID = ("sudden", "unusual", "low", "high", "blame", "standard")
 """The arrays of ``Scores`` that have one row a step."""
-FORMAT = 1
+FORMAT = 2
 """Moves when the checkpoint is laid out anew."""
+READABLE = (1, 2)
+"""Of the first, what is said of entities is learned anew."""
 
 Slots = NDArray[np.intp]
 Floats = NDArray[np.float32]
@@ -49,6 +53,7 @@ class Learned:
     def __init__(self, step_s: float, shard: str = "0/1", parameters: Parameters = SHIPPED) -> None:
         self._step_s, self._shard, self._parameters = step_s, shard, parameters
         self._parts = {name: _Part(step_s, parameters) for name in WINDOWS}
+        self._entities = EntityMemory(parameters)
         self.end: int | None = None
         """The number of the last step that was learned."""
 
@@ -59,8 +64,8 @@ class Learned:
         end = round(float(fed.metrics.times[-1]) / self._step_s)
         new = fed.new if self.end is None else min(fed.new, end - self.end)
         if new > 0:
-            for name, part in self._parts.items():
-                part.learn(getattr(fed, name), new)
+            standard = [part.learn(getattr(fed, name), new) for name, part in self._parts.items()]
+            self._entities.learn(_series(fed), standard, fed.metrics.times[-new:])
             self.end = end
 
     def scores(self, fed: Fed) -> dict[str, Scores]:
@@ -71,6 +76,10 @@ class Learned:
         """The least score worth a finding, of each series of the same windows."""
         parts = {name: part for name, part in self._parts.items() if part.baseline.series}
         return {name: part.thresholds(getattr(fed, name), budget) for name, part in parts.items()}
+
+    def entities(self, fed: Fed, budget: float) -> EntityScores:
+        """What is said of entities that have several metrics in these windows."""
+        return self._entities.scores(_series(fed), budget)
 
     def fork(self, entities: Iterable[str], at: float) -> None:
         """These were changed on purpose: what is usual of them is learned anew."""
@@ -86,6 +95,12 @@ class Learned:
             unseen, unknown = (self.end - round(seconds / self._step_s) for seconds in (unseen_s, unknown_s))
             for part in self._parts.values():
                 part.forget(unseen, unknown)
+            now_s = self.end * self._step_s
+            self._entities.forget(now_s - unseen_s, now_s - unknown_s)
+
+    @property
+    def entities_known(self) -> int:
+        return self._entities.count
 
     @property
     def series(self) -> int:
@@ -105,6 +120,7 @@ class Learned:
         arrays: dict[str, NDArray[Any]] = {}
         for name, part in self._parts.items():
             arrays |= {f"{name}.{key}": array for key, array in part.saved().items()}
+        arrays |= {f"entities.{key}": array for key, array in self._entities.saved().items()}
         memory.save({**self._header(), "end": self.end}, arrays)
 
     def restore(self, memory: Memory) -> bool:
@@ -115,6 +131,7 @@ class Learned:
                 return False
             header, arrays = found
             ours = self._header()
+            ours["format"] = header.get("format") if header.get("format") in READABLE else FORMAT
             other = [key for key in ours if header.get(key) != ours[key]]
             if other:
                 raise InputError(
@@ -122,12 +139,15 @@ class Learned:
                 )
             parts = {name: _Part(self._step_s, self._parameters) for name in WINDOWS}
             for name, part in parts.items():
-                part.restore({key.partition(".")[2]: a for key, a in arrays.items() if key.startswith(f"{name}.")})
+                part.restore(_under(name, arrays))
+            entities = EntityMemory(self._parameters)
+            if header["format"] == FORMAT:
+                entities.restore(_under("entities", arrays))
             end = header["end"]
         except (StoreError, InputError, KeyError, ValueError, TypeError, IndexError) as error:
             _log.warning("what was learned cannot be used, and is learned anew: %s", error)
             return False
-        self._parts, self.end = parts, None if end is None else int(end)
+        self._parts, self._entities, self.end = parts, entities, None if end is None else int(end)
         return True
 
     def _header(self) -> dict[str, Any]:
@@ -135,6 +155,15 @@ class Learned:
         digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         version = f"{self._parameters.version}-{digest}"
         return {"format": FORMAT, "parameters": version, "step_s": self._step_s, "shard": self._shard}
+
+
+def _series(fed: Fed) -> tuple[tuple[SeriesInfo, ...], ...]:
+    return tuple(getattr(fed, name).series for name in WINDOWS)
+
+
+def _under(name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays of one part, by their names in it."""
+    return {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith(f"{name}.")}
 
 
 class _Part:
@@ -150,10 +179,11 @@ class _Part:
         self._said = dict.fromkeys(SAID, np.empty((0, 0), np.float32))
         self._ready: NDArray[np.bool_] = np.empty(0, np.bool_)
 
-    def learn(self, window: Window, new: int) -> None:
+    def learn(self, window: Window, new: int) -> Floats:
+        """Take in the newest ``new`` steps; gives ``Scores.standard`` of them, aligned with the window."""
         slots = self._slots_of(window.series)
         if not self.baseline.series:
-            return
+            return np.zeros((new, 0), np.float32)
         times = window.times[-new:]
         values = np.full((new, self.baseline.series), np.nan)
         values[:, slots] = self._due(window, slots) if new == 1 else window.values[-new:]
@@ -164,6 +194,8 @@ class _Part:
             new_rows = getattr(scores, name)
             self._said[name] = self._kept(old, nothing if new_rows is None else new_rows)
         self._ready = scores.ready
+        assert scores.standard is not None
+        return scores.standard[:, slots]
 
     def _due(self, window: Window, slots: Slots) -> NDArray[np.float64]:
         """The newest value of each series that was not learned yet: [1, S]; it may be of a step that is past."""
@@ -256,6 +288,7 @@ class _Part:
         self.baseline = Baseline(len(ids), self._parameters)
         state = {key.partition(".")[2]: array for key, array in saved.items() if key.startswith("state.")}
         self.baseline.restore(state)
+        saved = {"said.standard": np.zeros_like(saved["said.sudden"]), **saved}  # the first format had none
         if not self.baseline.series == len(saved["learned"]) == len(ids) == len(set(ids)):
             raise InputError("checkpoint", "must hold one column a series", self.baseline.series)
         self._slots = {series: slot for slot, series in enumerate(ids)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.errors import StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.baseline.base import EntityScores
 from wellkept.ops.detect.blind import Blind
 from wellkept.ops.detect.blindness import Counted, Doors, spots_of
 from wellkept.ops.detect.feed import Fed, Feed, Windows
@@ -19,6 +21,7 @@ from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.learned import Floats, Learned, Memory
 from wellkept.ops.detect.longview import LongView
 from wellkept.ops.detect.parts import Parts
+from wellkept.ops.detect.together import DETECTOR
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
 
@@ -103,6 +106,7 @@ class Sight:
             blind=Blind.of([*spots_of(fed.metrics), *self._doors.spots(now.timestamp())]),
             scores=self._learned.scores(fed),
             thresholds=self._thresholds(fed, judged),
+            entities=self._entities(fed, judged),
             deploys=dict(self._deploys),
             endpoints=endpoints,
             calls=calls,
@@ -126,13 +130,14 @@ class Sight:
         """How much is held, and how far it is.
 
         ``until``: the end of the newest step that was looked at, seconds since the epoch (0 before the first);
-        ``series``; ``bytes_per_series`` of what is learned; ``window_bytes`` of all windows; ``feed_s`` and
-        ``baseline_s``: what the last look took to read and to learn.
+        ``series``; ``entities`` with several metrics; ``bytes_per_series`` of what is learned; ``window_bytes`` of all
+        windows; ``feed_s`` and ``baseline_s``: what the last look took to read and to learn.
         """
         learned = self._learned
         return {
             "until": self._until,
             "series": float(learned.series),
+            "entities": float(learned.entities_known),
             "bytes_per_series": float(learned.bytes_per_series),
             "window_bytes": float(self._feed.bytes),
             **{f"{name}_s": round(seconds, 4) for name, seconds in self.spent.items()},
@@ -206,4 +211,10 @@ class Sight:
         found = self._learned.thresholds(fed, self._settings.budget_per_series_week)
         if judged:
             found = {name: levels + judged.shifts(getattr(fed, name).series) for name, levels in found.items()}
+        return found
+
+    def _entities(self, fed: Fed, judged: Judged) -> EntityScores:
+        found = self._learned.entities(fed, self._settings.budget_per_series_week)
+        if judged:
+            return replace(found, threshold=found.threshold + judged.of_entities(found.names, DETECTOR))
         return found

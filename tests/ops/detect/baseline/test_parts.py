@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -213,11 +215,63 @@ def test_an_entity_is_rare_by_its_own_past() -> None:
     size = np.random.default_rng(0).exponential(1, (3000, 2)).astype(np.float32)
     size[2900, 1] = 40
 
-    said = Entities(2).advance(size, np.full(3000, 60, dtype=np.float32))
+    entities = Entities(2)
+    said = entities.advance(size, 60.0 * np.arange(3000, dtype=np.float64))
 
-    assert said.rarity[2900, 1] > 6
+    assert said.rarity[2900, 1] > 4
     assert said.lasting[2905, 1] > 2 * np.median(said.lasting[:, 0])
-    assert (said.rarity[1000:, 0] > 3).mean() < 0.005
+    assert (said.rarity[1000:, 0] > entities.thresholds(1.0)[0]).sum() <= 2
+
+
+@pytest.mark.parametrize("steps", [700, 20_000])
+def test_steps_of_one_trouble_follow_each_other_and_an_entity_alarms_within_its_budget_all_the_same(steps: int) -> None:
+    """Before there are enough half hours, too. Sizes stay high or low for ten minutes."""
+    random = np.random.default_rng(3)
+    size = np.repeat(random.exponential(1, (steps // 10, 40)), 10, axis=0).astype(np.float32) + 0.1
+    entities, alarms = Entities(40), 0
+    for first in range(0, steps, 500):
+        limits = entities.thresholds(budget=1)
+        part = size[first : first + 500]
+        said = entities.advance(part, 60.0 * np.arange(first, first + len(part), dtype=np.float64))
+        above = said.rarity >= limits
+        alarms += int((above & ~np.roll(above, 1, axis=0)).sum())
+    weeks = steps * 60 / (7 * DAY_S)
+    assert alarms <= 1.5 * 40 * weeks + 2
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 399), max_size=6), st.integers(0, 9))
+def test_a_block_of_sizes_is_its_steps_one_by_one_also_over_a_restart(cuts: list[int], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    size = random.exponential(1, (400, 3)).astype(np.float32) * (random.random((400, 3)) > 0.2)
+    times = 300.0 * np.arange(400, dtype=np.float64)
+    whole, parts, found = Entities(3), Entities(3), []
+    wanted = whole.advance(size, times)
+    for first, last in itertools.pairwise([0, *sorted(set(cuts)), 400]):
+        found.append(parts.advance(size[first:last], times[first:last]))
+        saved, parts = parts.save(), Entities(0)
+        parts.restore(saved)
+    for name in ("rarity", "lasting"):
+        got = np.concatenate([getattr(one, name) for one in found])
+        np.testing.assert_allclose(got, getattr(wanted, name), rtol=1e-3, atol=1e-3)
+
+
+def test_entities_come_and_go_without_touching_the_others() -> None:
+    size = np.random.default_rng(0).exponential(1, (900, 2)).astype(np.float32)
+    times = 300.0 * np.arange(900, dtype=np.float64)
+    alone, other = Entities(1), Entities(2)
+    wanted = alone.advance(size[:, :1], times).rarity[600:, 0]
+    other.advance(size[:300], times[:300])
+    other.grow(1)
+    other.advance(np.concatenate((size[300:600], size[300:600, :1]), axis=1), times[300:600])
+    other.keep(np.array([0]))
+    np.testing.assert_allclose(other.advance(size[600:, :1], times[600:]).rarity[:, 0], wanted, rtol=1e-4)
+
+
+def test_state_of_entities_of_another_version_is_refused() -> None:
+    saved = Entities(2).save()
+    with pytest.raises(InputError, match=r"entities\.state\.worst"):
+        Entities(2).restore({**saved, "worst": saved["worst"].astype(np.float64)})
 
 
 def test_the_metric_to_blame_comes_first() -> None:

@@ -33,3 +33,20 @@ class Scores:
     """What is unlike the usual at this very step, and at least as much as of late: -log10 of a probability, else 0."""
     blame: Floats | None = None
     """How far out the metric is, to rank the metrics of one entity by."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EntityScores:
+    """What the baseline says of the newest steps of ``E`` entities that have several metrics: [T, E], in the order of
+    ``names``.
+
+    ``size``: how many times their usual deviation the three worst metrics show on average; 0 where nothing was seen.
+    ``rarity``: -log10 of the share of half hours in which the entity shows as much while it is well. ``ready`` [E]:
+    whether it was seen for long enough. ``threshold`` [E]: the least rarity that is worth a word.
+    """
+
+    names: tuple[str, ...]
+    size: Floats
+    rarity: Floats
+    ready: NDArray[np.bool_]
+    threshold: Floats

@@ -28,10 +28,21 @@ class Tails:
     is the scale of the tail, and learns from exceedances clipped at ``clip`` times itself. The first ``2 * pairs``
     tails are the upward and then the downward side of the same residuals: neither may have a scale below ``balance``
     times that of the other, for a side on which hardly anything happened has none to be judged by. What is learned
-    takes effect every few steps (``settle``), so that a block of steps is one array operation.
+    takes effect every few steps (``settle``), so that a block of steps is one array operation. ``is_quick``: the first
+    values are taken for those of an exponential distribution, so that their quantile is not far off from the start;
+    else it begins at their mean.
     """
 
-    def __init__(self, levels: Sequence[float], pairs: int, balance: float, horizon_s: float, clip: float) -> None:
+    def __init__(
+        self,
+        levels: Sequence[float],
+        pairs: int,
+        balance: float,
+        horizon_s: float,
+        clip: float,
+        is_quick: bool = False,
+    ) -> None:
+        self._is_quick = is_quick
         self._level = np.array(levels, dtype=np.float32)[:, None]
         self._pairs, self._balance = pairs, np.float32(balance)
         self._horizon_s, self._clip = horizon_s, np.float32(clip)
@@ -79,8 +90,9 @@ class Tails:
         quantile *= np.exp(gain * (above * self._level - (rows - above) * rest))
         fresh = total / np.maximum(above, 1)
         mean += (1 - (1 - np.minimum(rate / rest, 0.5)) ** above) * (fresh - mean)
-        for array in (quantile, mean):
-            np.copyto(array, fresh, where=new)
+        share = np.log(np.maximum(above / np.maximum(rows, 1) / rest, np.e)) if self._is_quick else np.float32(1)
+        for array, start in ((quantile, fresh * share), (mean, fresh)):
+            np.copyto(array, start, where=new)
             sides = array[: 2 * self._pairs]
             least = np.concatenate((sides[self._pairs :], sides[: self._pairs])) * self._balance
             np.copyto(sides, np.maximum(sides, least), where=sides > 0)
