@@ -119,7 +119,7 @@ def _asked(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         words = lines[0].removeprefix("importing: ")
         more = f" ({lines[-1][:200]})" if len(lines) > 1 else ""
         raise InputError("model", words + more) from error
-    except ValueError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("model", "made its worker answer with no JSON") from error
 
 
