@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.store.telemetry.scenes import at
 
+from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -161,3 +162,17 @@ def test_a_sample_is_of_one_version_and_the_same_each_time(telemetry: Telemetry)
         f"p{n}" for n in range(50)
     ]
     assert first["entity_key"].to_pylist() == ["card-1"] * 10
+
+
+def test_what_shadows_said_is_nobodys_answer_and_is_judged_by_the_same_truth(telemetry: Telemetry) -> None:
+    predict(telemetry, ("a", 1), ("b", 2), features=[("amount", None)])
+    predict(telemetry, ("a~2", 1.5), features=[("amount", None)], attributes=[("shadow_of", "a")])
+    label(telemetry, ("a", 5, 1.0))
+    start, end, serving = at(0), at(10), telemetry.serving
+
+    assert list(labels(telemetry)) == ["a", "b"]
+    assert telemetry.predictions.page("fraud", start, end, 10)[0]["id"].to_pylist() == ["a", "b"]
+    assert serving.rates("fraud", Grid.of(start, end, 10.0)).tolist() == [2]
+    assert serving.affected("fraud", start, end, {"amount": None}, 10)["id"].to_pylist() == ["b", "a"]
+    found = serving.labelled("fraud", "v1", start, end, at(100)).to_pylist()
+    assert [(row["score"], row["label"]) for row in found] == [(1.0, 1.0), (1.5, 1.0)]

@@ -55,8 +55,14 @@ def _read(body: bytes, most: int) -> pa.Table:
                     raise TooLargeError("predictions", f"must take at most {UNPACKED} times their body", size)
                 batch.validate(full=True)
                 batches.append(batch)
+            names = reader.schema.names
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise InputError(f"predictions.{twice[0]}", "must be there once")
             return pa.Table.from_batches(batches, reader.schema)
-    except (pa.ArrowException, OSError, MemoryError) as error:
+    except InputError:
+        raise
+    except (pa.ArrowException, OSError, MemoryError, ValueError) as error:
         raise InputError("predictions", f"must be an Arrow stream: {error}") from error
 
 

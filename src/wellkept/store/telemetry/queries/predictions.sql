@@ -1,4 +1,5 @@
--- Predictions of a model with what turned out to be true, where it is known by the moment asked for.
+-- Predictions of a model with what turned out to be true, where it is known by the moment asked for. What versions said
+-- that were only tried (shadows) is left out.
 SELECT
     p.id AS id, p.time AS time, p.version AS version, p.score AS score,
     if(l.prediction_id = '', NULL, l.value) AS label,
@@ -11,6 +12,7 @@ FROM
     FROM predictions
     WHERE model = {model:String}
         AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
+        AND attributes['shadow_of'] = ''
     ORDER BY time, id
     LIMIT 1 BY id
 ) AS p

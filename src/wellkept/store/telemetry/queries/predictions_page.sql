@@ -1,4 +1,5 @@
 -- The first predictions of a model in a span, by time, with their labels: about so many, and all of the last moment.
+-- What shadows said is left out.
 SELECT
     p.id AS id, p.time AS time, p.version AS version, p.score AS score,
     if(l.prediction_id = '', NULL, l.value) AS label,
@@ -14,6 +15,7 @@ FROM
         FROM predictions
         WHERE model = {model:String}
             AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
+            AND attributes['shadow_of'] = ''
         ORDER BY time, id
         LIMIT 1 BY id
     )

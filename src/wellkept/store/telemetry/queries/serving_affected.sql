@@ -5,7 +5,7 @@ SELECT
         {features:Array(String)}, {stuck:Array(Nullable(Float64))}) AS bad,
     count() OVER () AS total
 FROM predictions FINAL
-WHERE model = {model:String}
+WHERE model = {model:String} AND attributes['shadow_of'] = ''
     AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
     AND notEmpty(bad)
 ORDER BY time DESC, id
