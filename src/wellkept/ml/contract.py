@@ -287,10 +287,22 @@ def read_project(folder: Path) -> tuple[ModelContract, str]:
         DocumentError: the contract breaks a rule.
     """
     for name in ("model.yaml", "model.py"):
-        if not (folder / name).is_file():
-            raise NotFoundError(f"model project {folder}", f"has no {name}")
+        if not _is_file(folder / name):
+            raise NotFoundError(f"model project {str(folder)[:LONGEST_PATH]}", f"has no {name}")
     file = folder / "model.yaml"
     return read_document(ModelContract, file), file.read_text(encoding="utf-8")
+
+
+LONGEST_PATH = 300
+"""Characters of a path that are told."""
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a path is that of a file; one that no file could have (too long, with a NUL) is not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def digest_of(data: bytes) -> str:
