@@ -166,6 +166,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         rules=platform.ops.rules if platform.ops is not None else None,
         feedback=platform.feedback if platform.ops is not None else None,
         detectors=platform.ops.explained if platform.ops is not None else None,
+        rollouts=platform.ml.rollouts.rollouts if platform.ml is not None else None,
+        stop_rollout=platform.ml.rollouts.usecases.stop if platform.ml is not None else None,
         ops_enabled=platform.ops is not None,
         ml_enabled=platform.ml is not None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wellkept.kernel.clock import Clock
 from wellkept.ops.detect.explained import Explained
@@ -12,6 +13,7 @@ from wellkept.spine.audit import Audit
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.registry import Registry
+from wellkept.spine.rollouts import Rollouts
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -42,3 +44,7 @@ class WebDeps:
     """Takes what people think of findings; None where nobody heeds it."""
     detectors: Explained | None = None
     """Tells of the detectors; None where the loop that runs them is off."""
+    rollouts: Rollouts | None = None
+    """Versions on their way; None where the loop that judges them is off."""
+    stop_rollout: Callable[[str, str, str], Any] | None = None
+    """Stops the rollout of a model: model, by, why."""

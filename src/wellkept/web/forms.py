@@ -91,6 +91,23 @@ class Forms:
         answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
         return answer
 
+    async def stop_rollout(self, request: Request) -> Response:
+        """Stops the rollout of a model, at once."""
+        model = request.path_params["model"]
+        try:
+            form = await self._own(request)
+            by = _needed(form, "by", "a stop needs your name", 80)
+            why = _needed(form, "why", "a stop needs a reason", 500)
+            if self._deps.stop_rollout is None:
+                raise NotFoundError("rollouts", "are not judged here, because the ml loop is off")
+            await run_in_threadpool(self._deps.stop_rollout, model, by, why)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        self._recent.forget()
+        answer = _to(f"/models/{quote(model)}#rollout")
+        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
+        return answer
+
     def _give(self, finding: str, opinion: str, by: str) -> None:
         if self._deps.feedback is None:
             raise NotFoundError("feedback", "is not taken here, because the ops loop is off")

@@ -89,6 +89,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/incidents/{incident}/predictions/{model}.csv", csv, methods=["GET"]),
             Route("/models", pages.show("models.html", "models", pages.models), methods=["GET"]),
             Route("/models/{model}", pages.show("model.html", "models", pages.model), methods=["GET"]),
+            Route("/models/{model}/rollout/stop", forms.stop_rollout, methods=["POST"]),
         ]
     return found
 

@@ -21,6 +21,7 @@ from wellkept.web.views import tone
 from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.rollout import RolloutView, rollout_view
 from wellkept.web.views.shapes import SCORE, Shape, shape
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.views.versions import JobView, MoveView, VersionView, job_view, move_views, version_views
@@ -68,6 +69,7 @@ class ModelView:
     moves: tuple[MoveView, ...]
     jobs: tuple[JobView, ...]
     inputs: tuple[tuple[str, str, str], ...]
+    rollout: RolloutView | None
 
 
 def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: datetime) -> ModelView:
@@ -114,6 +116,7 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         moves=move_views(registry, deps.gate, name),
         jobs=tuple(job_view(job) for job in registry.jobs(subject, limit=6)),
         inputs=tuple((entry.name, entry.type, entry.source) for entry in contract.inputs) if contract else (),
+        rollout=rollout_view(deps.rollouts, registry, name),
     )
 
 
