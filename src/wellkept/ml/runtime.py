@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.factors import Factors
+from wellkept.ml.onnxfile import check_onnx
 
 Matrix = NDArray[np.float64]
 Scores = NDArray[np.float64]
@@ -55,8 +56,8 @@ class OnnxScorer:
     def __init__(self, data: bytes, classes: Sequence[float] = ()) -> None:
         import onnxruntime
 
+        check_onnx(data)
         self._classes = classes
-
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
