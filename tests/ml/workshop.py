@@ -128,22 +128,28 @@ class Workshop:
         self.stream = Stream(self.state, self.changes)
         self.training = self.runs(timeout_s, memory_mb)
 
-    def runs(self, timeout_s: float = 120.0, memory_mb: float | None = None) -> TrainingRuns:
+    def pipeline(self, timeout_s: float = 120.0, memory_mb: float | None = None) -> Pipeline:
+        """The steps of a training, in processes of this machine."""
+        limits, snapshots = Limits(timeout_s, memory_mb, threads=1), Snapshots(self.artifacts, self.shelf)
+        return Pipeline(self.registry, self.artifacts, snapshots, {"local": Local()}, limits)
+
+    def runs(
+        self,
+        timeout_s: float = 120.0,
+        memory_mb: float | None = None,
+        at_a_time: int = 2,
+        pipeline: Pipeline | None = None,
+    ) -> TrainingRuns:
         """What a server that starts has: its own training runs on the same store."""
         return TrainingRuns(
             self.registry,
             self.stream,
             self.audit,
             self.artifacts,
-            Pipeline(
-                self.registry,
-                self.artifacts,
-                Snapshots(self.artifacts, self.shelf),
-                {"local": Local()},
-                Limits(timeout_s, memory_mb, threads=1),
-            ),
+            pipeline or self.pipeline(timeout_s, memory_mb),
             self.folder / "training",
             self.clock,
+            at_a_time,
         )
 
     def known(self, source: Path, name: str = "fraud") -> None:

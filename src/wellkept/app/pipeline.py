@@ -106,7 +106,7 @@ class _Case:
     def depends_on(self) -> dict[str, Any]:
         """What searching and training have in common."""
         return {
-            "own": own_code(),
+            "own": own_code("train"),
             "code": self.code,
             "environment": dict(self.environment),
             "executor": self.executor.name,
@@ -143,14 +143,14 @@ class Pipeline:
             WellkeptError: a step failed; what was done before it stays in the journal.
         """
         contract, text = read_project(order.project)
-        history = contract.data.history
+        told_otherwise = ("model.yaml", *((contract.data.history,) if contract.data.history else ()))
         case = _Case(
             journal=journal,
             oversight=oversight,
             order=order,
             contract=contract,
             contract_text=text,
-            code=project_digest(order.project, order.project / history if history else None),
+            code=project_digest(order.project, frozenset(order.project / name for name in told_otherwise)),
             environment=environment(),
             champion=self._registry.alias(contract.name, CHAMPION),
             executor=self._executor(contract, journal, order),
@@ -198,7 +198,7 @@ class Pipeline:
                 "artifacts": [taken.digest, taken.manifest],
             }
 
-        key = digest("snapshot", own_code(), case.journal.job.id, case.code, case.contract_text)
+        key = digest("snapshot", own_code("data"), case.journal.job.id, case.code, case.contract_text)
         kept = case.step("snapshot", key, take, shared=False)
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -261,7 +261,7 @@ class Pipeline:
             metrics = measure(contract, outcome)
             return {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
 
-        key = digest("evaluate", own_code(), trained_by, case.contract_text)
+        key = digest("evaluate", own_code("evaluate", "register"), trained_by, case.contract_text)
         judged = case.step("evaluate", key, evaluate)
 
         def add() -> dict[str, Any]:
@@ -283,7 +283,7 @@ class Pipeline:
         return releases.signature_changes(case.champion, case.contract) if case.champion else ""
 
     def _lineage(self, case: _Case, snapshot: Snapshot, trained: Trained) -> dict[str, str]:
-        order, known = case.order, case.environment
+        order, known = case.order, trained.result.get("environment") or case.environment
         listed = json.dumps(known, sort_keys=True, indent=1).encode()
         parameters = trained.result.get("parameters", {})
         lineage = {

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,11 +26,11 @@ def digest(*parts: object) -> str:
     return f"sha256:{hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()}"
 
 
-def project_digest(project: Path, without: Path | None = None) -> str:
+def project_digest(project: Path, without: frozenset[Path] = frozenset()) -> str:
     """The digest of every file of a project, by name and content.
 
-    Hidden files, ``__pycache__`` and the history that the contract names (``without``; the snapshot has its rows) are
-    left out. A link counts by where it leads to.
+    Hidden files and ``__pycache__`` are left out, and ``without``: what a step is told of in another way, such as the
+    history (the snapshot has its rows) and the contract. A link counts by where it leads to.
 
     Raises:
         TooLargeError: there are too many files, or too large ones, to be read each time.
@@ -37,7 +38,7 @@ def project_digest(project: Path, without: Path | None = None) -> str:
     found: dict[str, str] = {}
     size = 0
     for file in _files(project):
-        if without is not None and file == without:
+        if file in without:
             continue
         size += 0 if file.is_symlink() else file.stat().st_size
         if len(found) >= MOST_FILES or size > MOST_BYTES:
@@ -57,9 +58,10 @@ def commit_of(project: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Python, the machine, and every library that is installed, with their versions."""
+    """Python, the machine, and every installed library with its version; not what a library brings along itself."""
     libraries: dict[str, str] = {}
-    for one in importlib.metadata.distributions():
+    places = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    for one in importlib.metadata.distributions(path=places):
         name, version = one.metadata["Name"], one.version
         if name and version:
             libraries.setdefault(name.lower(), version)
@@ -68,9 +70,10 @@ def environment() -> dict[str, str]:
 
 
 @functools.cache
-def own_code() -> str:
-    """The digest of the code of the ml loop: what a step did under older code need not be what it does now."""
-    return digest({path.relative_to(HERE).as_posix(): _content(path) for path in sorted(HERE.rglob("*.py"))})
+def own_code(*stages: str) -> str:
+    """The digest of our code of some stages, and of what they share: older code need not have done what it does now."""
+    files = [*HERE.glob("*.py"), *(path for stage in stages for path in (HERE / stage).rglob("*.py"))]
+    return digest({path.relative_to(HERE).as_posix(): _content(path) for path in sorted(files)})
 
 
 def _files(folder: Path) -> Iterator[Path]:

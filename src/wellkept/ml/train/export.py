@@ -26,6 +26,7 @@ from wellkept.ml.runtime import (
     classes_of,
     estimator_scores,
 )
+from wellkept.ml.train.canonical import GRAPH, canonical_skops
 
 PARITY = 1e-5
 """The largest difference of a score between the estimator and its ONNX form that is let through."""
@@ -95,7 +96,7 @@ def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]
     else:
         import skops.io
 
-        data = skops.io.dumps(estimator)
+        data = canonical_skops(skops.io.dumps(estimator))
         scorer = SkopsScorer(data)
     (folder / FILES[family]).write_bytes(data)
     return family, _same(family, scorer, rows, expected), why
@@ -166,17 +167,19 @@ def _converted(estimator: Any, width: int) -> bytes:
         from onnxmltools import convert_xgboost
         from onnxmltools.convert.common.data_types import FloatTensorType as Numbers
 
-        model = convert_xgboost(estimator, initial_types=[("rows", Numbers([None, width]))])
+        model = convert_xgboost(estimator, GRAPH, [("rows", Numbers([None, width]))])
     elif hasattr(estimator, "booster_"):
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
-        model = convert_lightgbm(estimator, initial_types=[("rows", FloatTensorType([None, width]))], zipmap=False)
+        model = convert_lightgbm(estimator, GRAPH, [("rows", FloatTensorType([None, width]))], zipmap=False)
     else:
         from skl2onnx import to_onnx
         from skl2onnx.common.data_types import FloatTensorType as Floats
 
-        model = to_onnx(estimator, initial_types=[("rows", Floats([None, width]))], options=_options(estimator))
+        model = to_onnx(
+            estimator, name=GRAPH, initial_types=[("rows", Floats([None, width]))], options=_options(estimator)
+        )
     data: bytes = model.SerializeToString()
     return data
 

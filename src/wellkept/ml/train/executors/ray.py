@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
 import tarfile
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from wellkept.kernel.errors import TrainingError
 from wellkept.ml.oversight import LOG, Limits, Oversight, overseen, present
 from wellkept.ml.process import run_worker
 from wellkept.ml.progress import FILE as PROGRESS
+from wellkept.ml.provenance import environment
 from wellkept.ml.train.executors.base import ExecutorSettings, Work
 
 LOOK_EVERY_S = 0.5
@@ -54,10 +56,12 @@ class Ray:
     def _run(self, ray: Any, work: Work) -> dict[str, Any]:
         limits = work.limits if isinstance(work.limits, Limits) else Limits(work.limits)
         run = present()
-        room: dict[str, Any] = {"num_cpus": limits.threads or 1, "max_concurrency": 1 + SPARE}
-        if limits.memory_mb is not None:
-            room["memory"] = int(limits.memory_mb) << 20
-        node = ray.remote(Node).options(**room).remote()
+        # Memory is watched on the node and not reserved: Ray would wait for ever for a node with as much as is allowed.
+        most = max((one["Resources"].get("CPU", 1.0) for one in ray.nodes() if one["Alive"]), default=1.0)
+        cores = min(float(limits.threads or 1), most)
+        if run is not None:
+            run.say(f"asked the Ray cluster for {cores:g} cores of a node")
+        node = ray.remote(Node).options(num_cpus=cores, max_concurrency=1 + SPARE).remote()
         try:
             sent = {name: _packed(Path(path)) for name in work.reads if (path := work.request[name]) is not None}
             asked = {name: value for name, value in work.request.items() if name not in (*work.reads, *work.writes)}
@@ -72,7 +76,7 @@ class Ray:
         for name, data in found["written"].items():
             _unpack(data, Path(work.request[name]))
         result: dict[str, Any] = found["result"]
-        return result
+        return {**result, "environment": found["environment"]}
 
     def _awaited(self, ray: Any, node: Any, doing: Any, work: Work, limits: Limits) -> dict[str, Any]:
         """Wait, and bring what is printed there into the log here meanwhile."""
@@ -108,8 +112,6 @@ class Node:
         self, module: str, request: dict[str, Any], sent: dict[str, bytes], writes: list[str], limits: Limits, seed: int
     ) -> dict[str, Any]:
         """Do a worker's work with what was sent; errors of ours go back as their parts."""
-        import shutil
-
         asked = dict(request) | {"champion": None}
         for name, data in sent.items():
             asked[name] = str(_unpack(data, self._folder / name))
@@ -118,7 +120,7 @@ class Node:
             with overseen(Oversight(self._folder, limits, seed)):
                 result = run_worker(module, asked, self._folder, limits)
             written = {name: _packed(Path(asked[name])) for name in writes}
-            return {"error": None, "result": result, "written": written}
+            return {"error": None, "result": result, "written": written, "environment": environment()}
         except TrainingError as error:
             message = str(error).removesuffix(error.output.rstrip()).rstrip()
             return {"error": (message, error.output, error.cause)}

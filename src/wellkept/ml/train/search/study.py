@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wellkept.ml.trainspec import Search, Space
 
@@ -38,7 +38,7 @@ class Study:
         self._optuna, self._search, self._seed = optuna, search, seed
         self._pruner = optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED_TRIALS)
         storage = JournalStorage(JournalFileBackend(str(file)))
-        direction = "maximize" if maximize else "minimize"
+        direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         self._study = optuna.create_study(
             storage=storage, study_name=name, direction=direction, pruner=self._pruner, load_if_exists=True
         )

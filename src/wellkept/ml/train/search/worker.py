@@ -69,7 +69,8 @@ class _Task:
 
     def _value(self, study: Study, trial: Any, parameters: Mapping[str, Any]) -> float:
         """The mean over the folds. What the project says of its progress is heard in the first one."""
-        metric, found = self._request["metric"], []
+        metric: str = self._request["metric"]
+        found: list[float] = []
 
         def hear(step: float, values: Mapping[str, float]) -> None:
             if metric in values and not found:
