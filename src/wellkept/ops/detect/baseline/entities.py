@@ -24,7 +24,7 @@ QUIET_S = 1800.0
 """Alarms closer than this are one, so an entity is judged by the worst of each so long stretch."""
 WORST_LEVEL = 0.9
 """The quantile that opens the tail of those worst steps."""
-WORST_CLIP = 6.0
+WORST_CLIP = 4.0
 """A worst step counts as so many times the usual exceedance at most when that tail learns: trouble is not learned."""
 ENOUGH = 24
 """So many of them make a tail. Before that, each step is judged by the steps, as if they had nothing in common."""
