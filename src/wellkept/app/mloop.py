@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from wellkept.app.schedule import Job, Loop
 from wellkept.app.secrets import mask_key_of
 from wellkept.app.skew import SkewRuns
 from wellkept.app.training import TrainingRuns
+from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.plan import Plan
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.skewcheck import SkewCheck
@@ -33,10 +35,12 @@ from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.plugins import load, load_one
-from wellkept.spine.registry import CHAMPION, ModelVersion, VersionState
+from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, VersionState
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
+
+log = logging.getLogger(__name__)
 
 MEMORY_SHARE = 0.75
 """Of the machine's memory, what a training may take where the configuration does not say."""
@@ -116,7 +120,7 @@ class ModelLoop:
             platform.telemetry.serving,
             gate,
             platform.audit,
-            self.promotions.promote,
+            self.promotions.offer,
         )
 
     def loops(self) -> list[Loop]:
@@ -166,6 +170,14 @@ class Promotions:
             return self.directly(version, by, why, unjudged=unjudged)
         return self._rollouts.proposed(version, by, why) or self.directly(version, by, why)
 
+    def offer(self, version: ModelVersion, by: str, why: str) -> Plan | None:
+        """The same, of what a retrain brought; None, and offered again later, while something stands in the way."""
+        try:
+            return self.promote(version, by, why)
+        except ConflictError as error:
+            log.info("version %s of %s cannot be offered now: %s", version.number, version.model, error)
+            return None
+
     def directly(self, version: ModelVersion, by: str, why: str, *, unjudged: bool = False) -> Plan:
         """In front at once."""
         champion = self._registry.alias(version.model, CHAMPION)
@@ -182,10 +194,15 @@ class Promotions:
         """Every move of a model's aliases, with who allowed it."""
         return told_moves(self._registry, self.gate.plan, model)
 
-    def rollback(self, model: str, by: str, why: str) -> Plan:
-        """A rollout that is under way is stopped at once; the version before comes back when that is approved."""
-        self._rollouts.stopped(model, by, why or "rolled back")
-        return self._proposed(rollback_plan(self._registry, model, self._clock.now(), by, why))
+    def rollback(self, model: str, by: str, why: str) -> tuple[str, Plan | None]:
+        """A rollout that is under way is stopped at once, and what it put in front already goes back with it.
+
+        Otherwise the version before comes back when that is approved. Gives what was stopped, and the plan.
+        """
+        stopped, is_back = self._rollouts.stopped(model, by, why or "rolled back")
+        if is_back or (stopped and self._registry.alias(model, PREVIOUS) is None):
+            return stopped, None
+        return stopped, self._proposed(rollback_plan(self._registry, model, self._clock.now(), by, why))
 
     def deployments(self) -> list[dict[str, Any]]:
         return deployments(self._registry, self._releases.contract_text, self._rollouts.rollouts.live())

@@ -19,7 +19,7 @@ from wellkept.ml.releases import Releases
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.registry import CHAMPION, ModelVersion
-from wellkept.spine.rollouts import Rollouts
+from wellkept.spine.rollouts import Rollouts, RolloutState
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -66,12 +66,16 @@ class RolloutLoop:
             return None
         return self.usecases.plan(version, policy, by, why)
 
-    def stopped(self, model: str, by: str, why: str) -> bool:
-        """Stop the model's rollout where one is under way; whether there was one."""
-        live = self.rollouts.live(model)
-        for rollout in live:
-            self.desk.stop(rollout, why, by)
-        return bool(live)
+    def stopped(self, model: str, by: str, why: str) -> tuple[str, bool]:
+        """Stop the model's rollout where one is under way: what was stopped, and whether the version before is back."""
+        live = next(iter(self.rollouts.live(model)), None)
+        if live is None:
+            return "", False
+        self.desk.stop(live, why, by)
+        number = self._platform.registry.version(model, live.challenger).number
+        is_back = live.state is RolloutState.WATCHING
+        ending = "the version before comes back" if is_back else "the champion answers alone"
+        return f"the {live.strategy.replace('_', '-')} rollout of version {number} of {model}; {ending}", is_back
 
     def close(self) -> None:
         self.desk.close()

@@ -129,9 +129,13 @@ def promote(model: str, version: str, why: str, unjudged: bool, data: Path | Non
 @data_option
 @json_option
 def rollback(model: str, why: str, data: Path | None, as_json: bool) -> None:
-    """Propose that the previous champion comes back; a person approves it."""
+    """Propose that the previous champion comes back; a person approves it. A rollout is stopped at once."""
     request = {"by": getpass.getuser(), "why": why}
-    _say_proposed(client(data).post(f"/api/v1/models/{model}/rollback", request), as_json)
+    answer = client(data).post(f"/api/v1/models/{model}/rollback", request)
+    if answer["stopped"] and not as_json:
+        click.echo(f"stopped: {answer['stopped']}")
+    if "plan" in answer or as_json:
+        _say_proposed(answer, as_json)
 
 
 def _say_proposed(answer: dict[str, Any], as_json: bool) -> None:

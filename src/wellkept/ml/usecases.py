@@ -34,7 +34,7 @@ class Promotion(Protocol):
 
     def moves(self, model: str) -> list[dict[str, Any]]: ...
 
-    def rollback(self, model: str, by: str, why: str) -> Plan: ...
+    def rollback(self, model: str, by: str, why: str) -> tuple[str, Plan | None]: ...
 
     def deployments(self) -> list[dict[str, Any]]: ...
 
@@ -115,8 +115,9 @@ class ModelUseCases:
         return _plan(self.promotion.move(model, alias, version, by))
 
     def rollback(self, model: str, by: str, why: str) -> Mapping[str, Any]:
-        """Propose that the previous champion comes back."""
-        return _plan(self.promotion.rollback(model, by, why))
+        """Propose that the previous champion comes back; a rollout under way is ``stopped`` at once."""
+        stopped, plan = self.promotion.rollback(model, by, why)
+        return {"stopped": stopped, **(_plan(plan) if plan is not None else {})}
 
     def affected(self, incident_id: str, now: datetime, limit: int) -> dict[str, Any]:
         """The predictions that were made on bad inputs while an incident lasted, newest first.

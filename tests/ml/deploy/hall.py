@@ -88,8 +88,11 @@ class Seen:
 class Releases:
     """What belongs to a version."""
 
-    def contract(self, _: ModelVersion) -> ModelContract:
-        return parse_contract(CONTRACT)
+    other: str = ""
+    """The contract of version 3, where that is another one."""
+
+    def contract(self, version: ModelVersion) -> ModelContract:
+        return parse_contract(self.other if self.other and version.number == 3 else CONTRACT)
 
     def reference(self, _: ModelVersion) -> dict[str, Distribution]:
         edges = tuple((edge + 1) / (EDGES + 1) for edge in range(EDGES))
@@ -122,7 +125,8 @@ class Hall:
             self.registry.set_alias("fraud", CHAMPION, self.digest(1), expected=None, at=NOON, by="ada")
         self.desk = RolloutDesk(self.rollouts, self.registry, self.stream, self.audit, self.clock)
         self.gate = self._gate()
-        reader = Reader(self.seen, Releases())  # type: ignore[arg-type]
+        self.releases = Releases()
+        reader = Reader(self.seen, self.releases)  # type: ignore[arg-type]
         self.cases = RolloutCases(self.rollouts, self.registry, self.desk, reader, self.clock, self.gate)
         self.runner = RolloutRunner(
             self.rollouts, self.desk, self.registry, reader, self.stream, self.topology, self.server

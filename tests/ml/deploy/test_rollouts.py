@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.ml.deploy.arms import Side
-from tests.ml.deploy.hall import Hall
+from tests.ml.deploy.hall import CONTRACT, Hall
 from tests.ml.workshop import NOON
 
 from wellkept.kernel.change import ChangeKind
@@ -20,7 +20,7 @@ from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.ml.deploy.guard import MODEL_SERVER
 from wellkept.ml.deploy.runner import Loaded
-from wellkept.spine.registry import CHAMPION
+from wellkept.spine.registry import CHAMPION, VersionState
 from wellkept.spine.rollouts import Look, RolloutState
 
 GOOD, MUCH = Side(10_000, 10, 50, 5000), Side(4000, 4, 20, 3000)
@@ -340,6 +340,22 @@ def test_there_must_be_something_to_compare_with(hall: Hall) -> None:
         hall.propose(1)
     hall.registry.set_alias("fraud", CHAMPION, "", expected=hall.digest(1), at=NOON, by="ada")
     with pytest.raises(ConflictError, match="there is no champion to compare it with"):
+        hall.propose(2)
+
+
+def test_a_version_of_other_inputs_cannot_answer_the_same_requests(hall: Hall) -> None:
+    hall.releases.other = CONTRACT.replace("{name: amount}", "{name: amount}, {name: risk}")
+
+    with pytest.raises(ConflictError, match=r"version 3 of fraud: takes other inputs than the champion \(risk\)"):
+        hall.propose(3)
+    assert hall.propose(3, strategy="blue_green").title == "Blue-green rollout of version 3 of fraud"
+
+
+@pytest.mark.parametrize("state", [VersionState.REFUSED, VersionState.UNJUDGED])
+def test_what_has_not_passed_its_gates_gets_no_traffic(hall: Hall, state: VersionState) -> None:
+    hall.registry.update(replace(hall.versions[1], state=state))
+
+    with pytest.raises(InputError, match="version 2 of fraud: "):
         hall.propose(2)
 
 

@@ -19,9 +19,11 @@ from wellkept.spine.stream import Stream
 
 STAGE = Stage(
     name="ml.deploy",
-    consumes=frozenset({Message.VERSION, Message.VERDICT}),
+    consumes=frozenset(
+        {Message.VERSION, Message.VERDICT, Message.PREDICTION, Message.LABEL, Message.TELEMETRY, Message.INCIDENT}
+    ),
     emits=frozenset({Message.PLAN, Message.CHANGE}),
-    purpose="Proposes promotions and rollbacks, and moves the champion when they were approved.",
+    purpose="Proposes rollouts, promotions and rollbacks, judges versions on their way, and moves the champion.",
 )
 
 ACTOR = "wellkept"

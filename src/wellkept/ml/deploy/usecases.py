@@ -56,6 +56,8 @@ class RolloutCases:
             rule = f"has a rollout under way; `wellkept models stop {version.model}` stops it"
             raise ConflictError(f"model {version.model}", rule, under_way.id)
         now, champion = self.clock.now(), self.registry.alias(version.model, CHAMPION)
+        if champion is not None and policy.strategy not in (None, "blue_green"):
+            self._must_take_the_same(champion, version)
         if champion is not None and policy.health.slow_ms is None:
             health = policy.health.model_copy(update={"slow_ms": self.reader.slow_ms(champion, now)})
             policy = policy.model_copy(update={"health": health})
@@ -102,6 +104,16 @@ class RolloutCases:
             ConflictError: it has ended meanwhile.
         """
         return self._told(self.desk.stop(self.desk.live_of(model), why or "asked for", by))
+
+    def _must_take_the_same(self, champion: ModelVersion, version: ModelVersion) -> None:
+        """Both answer the same requests, so both must take the same inputs."""
+        before, after = (
+            {(entry.name, entry.type) for entry in self.reader.contract(one).inputs} for one in (champion, version)
+        )
+        if before != after:
+            names = ", ".join(sorted({name for name, _ in before ^ after}))
+            rule = f"takes other inputs than the champion ({names}), so no request suits both; use blue_green"
+            raise ConflictError(f"version {version.number} of {version.model}", rule)
 
     def _found(self, model: str, rollout: str) -> Rollout:
         if rollout:

@@ -39,7 +39,7 @@ ABOUT_ACCURACY = frozenset({FindingKind.DRIFT, FindingKind.DATA_QUALITY, Finding
 """Silence is no question of accuracy."""
 INCIDENTS = 200
 
-Promote = Callable[[ModelVersion, str, str], Plan]
+Promote = Callable[[ModelVersion, str, str], Plan | None]
 """Proposes that a version becomes the champion: version, by, why."""
 
 
