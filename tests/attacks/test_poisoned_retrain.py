@@ -1,0 +1,156 @@
+"""A retrain that an attacker steers, or ends: what is served changes by a gate, and then by a person, or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.linear_model import LogisticRegression
+from tests.app.test_external_runs import Desk
+from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
+
+from wellkept.app.externalreport import MANIFEST
+from wellkept.app.externaltraining import CiExecutor
+from wellkept.app.pipeline import Order
+from wellkept.kernel.errors import TrainingError
+from wellkept.kernel.verdict import Judgement
+from wellkept.ml.contract import parse_contract
+from wellkept.ml.evaluate.stage import judge
+from wellkept.ml.outcome import outcome_of
+from wellkept.ml.train.executors.base import Work
+from wellkept.ml.train.export import export
+from wellkept.ml.train.stage import WORKER, training_request
+from wellkept.spine.journal import Journal
+from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry, VersionState
+
+POISONED = LOAD.replace(
+    "label = (random.random(400) < chance)",
+    "label = (random.random(400) < np.where(np.arange(400) < 300, 1 - chance, chance))",
+)
+KILLED = LOAD + f"\n    def train(frame):\n        import os\n        os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
+OUTSIDE = CONTRACT.replace("retrain: {", "retrain: {runner: ci, hook: ci, ")
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    made = Workshop(tmp_path)
+    made.registry.register(ModelVersion("fraud", "sha256:live", NOON, "a", "onnx", "s", state=VersionState.PASSED))
+    made.registry.set_alias("fraud", "elsewhere", "sha256:live", expected=None, at=NOON, by="ada")
+    yield made
+    made.close()
+
+
+def test_labels_that_were_turned_around_make_a_version_that_is_refused(workshop: Workshop) -> None:
+    """The rows that it is judged on are newer than those that it learned from, and it learned none of them."""
+    workshop.known(project(workshop.folder / "project", POISONED + LOGISTIC))
+
+    version = workshop.train()
+
+    assert version.state is VersionState.REFUSED
+    assert version.metrics["roc_auc"] < 0.5
+    assert CHAMPION not in workshop.registry.aliases("fraud")
+
+
+def test_a_training_that_is_killed_leaves_what_is_served_as_it_was(workshop: Workshop) -> None:
+    workshop.known(project(workshop.folder / "project", KILLED))
+    before = workshop.registry.aliases("fraud")
+
+    with pytest.raises(TrainingError, match="SIGKILL"):
+        workshop.train()
+
+    assert workshop.job().state == "failed"
+    assert workshop.registry.aliases("fraud") == before
+    assert [version.digest for version in workshop.registry.versions("fraud")] == ["sha256:live"]
+    assert workshop.audit.entries(1)[0].verb == "training.failed"
+
+
+@dataclass
+class Ci:
+    """A run that waits for its CI, and the work that goes on when it has reported."""
+
+    desk: Desk
+    executor: CiExecutor
+    work: Work
+    rows: Any
+
+    def outcome(self, files: dict[str, bytes], **report: Any) -> tuple[dict[str, Any], Any]:
+        """Report, and let the platform judge; the worker's result and the outcome."""
+        sent = {name: self.desk.runs.keep_file(self.run, data) for name, data in files.items()}
+        self.desk.runs.report(self.run, {"state": "done", "files": sent, **report})
+        result = self.executor.run(self.work)
+        return result, outcome_of(pq.read_table(self.work.request["scores"]), result)
+
+    @property
+    def run(self) -> str:
+        return self.desk.rows.recent(None, 1)[0].id
+
+
+@pytest.fixture
+def ci(tmp_path: Path) -> Iterator[Ci]:
+    """A CI that was given the older rows; ``reported`` below plays what it sends."""
+    desk, source = Desk(tmp_path), project(tmp_path / "project", contract=OUTSIDE)
+    random = np.random.default_rng(3)
+    risk = random.random(400)
+    label = (random.random(400) < 1 / (1 + np.exp(-12 * (risk - 0.5)))).astype(float)
+    columns = {"time": [NOON.timestamp() + n for n in range(400)], "amount": random.random(400), "risk": risk}
+    times = pa.array((np.array(columns["time"]) * 1e6).astype("int64"), pa.timestamp("us", tz="UTC"))
+    table = pa.table({**columns, "time": times, "label": label})
+    snapshot = tmp_path / "snapshot.parquet"
+    pq.write_table(table, snapshot)
+    contract, order = parse_contract(OUTSIDE), Order(source, NOON, NOON)
+    job = Job("pln-1:0", "retrain", "model:fraud", "running", NOON, details={})
+    journal = Journal(Registry(desk.post.state), desk.artifacts, job)
+    executor = desk.runs.executor(contract, journal, order)
+    paths = {"project": str(source), "snapshot": str(snapshot), "champion": None, "out": str(tmp_path / "out"),
+             "scores": str(tmp_path / "scores.parquet")}  # fmt: skip
+    work = Work(WORKER, {**training_request(contract), **paths}, tmp_path / "work", 120.0)
+    desk.runs.ask(executor._divided(work))
+    rows = pq.read_table(tmp_path / "work" / "outside.parquet")
+    yield Ci(desk, executor, work, rows)
+    desk.post.close()
+
+
+def exported(rows: Any, label: Any, folder: Path) -> dict[str, bytes]:
+    matrix = np.column_stack([rows["amount"].to_numpy(), rows["risk"].to_numpy()])
+    export(LogisticRegression().fit(matrix, label), matrix, ["amount", "risk"], folder)
+    return {name: (folder / name).read_bytes() for name in (MANIFEST, "model.onnx")}
+
+
+def test_a_ci_that_praises_its_poisoned_model_convinces_nobody(ci: Ci, tmp_path: Path) -> None:
+    turned = 1 - ci.rows["label"].to_numpy()
+    files = exported(ci.rows, turned, tmp_path / "evil")
+    manifest = {**orjson.loads(files[MANIFEST]), "held_out": {"roc_auc": 1.0}, "judgement": "pass", "trained_until": 0}
+
+    result, outcome = ci.outcome(
+        {**files, MANIFEST: orjson.dumps(manifest)}, metrics={"roc_auc": 1.0, "average_precision": 1.0}
+    )
+
+    verdict = judge(parse_contract(OUTSIDE), outcome, "sha256:0", NOON)
+    assert verdict.judgement is Judgement.FAIL
+    assert ci.rows.num_rows == 300
+    assert result["held_out"] == 100, "rows that the CI has never seen"
+    assert "judgement" not in result["manifest"]
+    assert result["lineage"]["external.said.roc_auc"] == "1", "what it said is written down"
+
+
+@pytest.mark.parametrize("kind", ["noise", "of other inputs"])
+def test_a_file_that_is_no_model_fails_the_run_and_nothing_else(kind: str, ci: Ci, tmp_path: Path) -> None:
+    files = exported(ci.rows, ci.rows["label"].to_numpy(), tmp_path / "model")
+    bad = {"noise": os.urandom(1000)}
+    if kind == "of other inputs":
+        export(LogisticRegression().fit(np.eye(5), [0, 1, 0, 1, 0]), np.eye(5), list("abcde"), tmp_path / "other")
+        bad[kind] = (tmp_path / "other" / "model.onnx").read_bytes()
+
+    with pytest.raises(TrainingError):
+        ci.outcome({**files, "model.onnx": bad[kind]})
+
+    assert ci.desk.rows.recent(None, 1)[0].state == "failed"
