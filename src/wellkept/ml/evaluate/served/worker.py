@@ -47,7 +47,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
                 parity = _compared(address, request, rows, expected) if request["parity"] else None
                 loads = [_loaded(process, address, gate, request, rows) for gate in gates]
         except (_DownError, httpx.HTTPError) as error:
-            why = f"{type(error).__name__.strip('_')}: {error}"
+            why = str(error) if isinstance(error, _DownError) else f"{type(error).__name__}: {error}"
             parity = Parity(0, 0.0, refused=why) if request["parity"] else None
             loads = [_in_vain(gate, why) for gate in gates]
     return {"parity": parity.values() if parity else None, "loads": [load.values() for load in loads]}
@@ -96,7 +96,8 @@ def _live(process: subprocess.Popen[bytes], address: Path, model: str, output: P
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
-    said = said or output.read_text("utf-8", errors="replace")[-SHOWN:].strip() or "it said nothing"
+    lines = output.read_text("utf-8", errors="replace").strip().splitlines()
+    said = said or (lines[-1][:SHOWN] if lines else "it said nothing")
     raise _DownError(f"the model server did not serve the version: {said}")
 
 
