@@ -22,14 +22,13 @@ from wellkept.ml.runtime import scorer_of
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a process is locked in by the kernel of Linux")
 
 
-def test_a_safe_model_says_what_it_takes_and_scores_as_before() -> None:
-    taken = look(source_of(models.lightgbm_text(), "model.txt"))
+def test_a_safe_model_says_what_it_takes() -> None:
+    taken = look(source_of(models.onnx_bytes(), "model.bin"))
 
-    assert taken.format == "lightgbm"
+    assert taken.format == "onnx"
     assert taken.not_confined == ""
-    assert taken.told["inputs"] == ["amount", "risk"]
-    assert (taken.told["task"], taken.told["width"], taken.told["nullable"]) == ("binary_classification", 2, True)
-    assert set(taken.files(["amount", "risk"])) == {"model.txt", "manifest.json"}
+    assert (taken.told["task"], taken.told["width"], taken.told["nullable"]) == ("binary_classification", 2, False)
+    assert set(taken.files(["amount", "risk"])) == {"model.onnx", "manifest.json"}
 
 
 def test_an_approved_pickle_becomes_onnx_that_scores_the_same() -> None:

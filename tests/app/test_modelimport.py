@@ -1,0 +1,100 @@
+"""A finished model, handed to a real server: unjudged, judged, refused, or trusted by who approved its bytes."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.app.running import Running, running, until
+from tests.ml.importing import models
+
+from wellkept.kernel.errors import InputError
+
+
+def rows(path: Path) -> Path:
+    """Rows with their label that the models have not seen."""
+    random = np.random.default_rng(3)
+    amount, risk = random.random(800), random.random(800)
+    label = (risk + random.normal(0, 0.1, 800) > 0.5).astype(float)
+    time = pa.array(np.arange(800) * 60_000, pa.timestamp("ms", tz="UTC"))
+    pq.write_table(pa.table({"time": time, "amount": amount, "risk": risk, "label": label}), path)
+    return path
+
+
+def approved(server: Running, plan: dict[str, Any]) -> str:
+    """The outcome of a plan that is approved, in a sentence."""
+    opinion = {"hash": plan["hash"], "by": "ada", "why": "a test"}
+    server.client.post(f"/api/v1/plans/{plan['id']}/approve", opinion)
+
+    def settled() -> str | None:
+        record = server.client.get(f"/api/v1/plans/{plan['id']}")
+        return record["results"][0]["sentence"] if record["state"] == "succeeded" else None
+
+    return until(settled, f"plan {plan['id']} succeeds")
+
+
+def taken(server: Running, path: Path, name: str, **more: Any) -> dict[str, Any]:
+    """The answer to an import."""
+    answer: dict[str, Any] = server.client.post(
+        "/api/v1/models/import", {"path": str(path), "name": name, "by": "bob", **more}, 120.0
+    )
+    return answer
+
+
+def test_a_finished_model_becomes_a_version(tmp_path: Path) -> None:
+    native, pickled = tmp_path / "model.txt", tmp_path / "model.pkl"
+    native.write_bytes(models.lightgbm_text())
+    pickled.write_bytes(pickle.dumps(models.logistic()))
+    contract = (
+        "{name: fraud, owner: ada, task: binary_classification, inputs: [{name: amount}, {name: risk}],"
+        " metrics: {primary: roc_auc}, gates: [{metric: roc_auc, at_least: 0.7}]}"
+    )
+    with running(tmp_path / "data", ["--no-agent"]) as server:
+        told = server.ask("models", "import", str(native), "--name", "score")
+        with pytest.raises(InputError, match="never judged"):
+            server.client.post("/api/v1/models/score/promote", {"by": "bob"})
+        meant = server.client.post("/api/v1/models/score/promote", {"by": "bob", "unjudged": True})
+        approved(server, meant)
+        deployed = server.client.get("/api/v1/deployments")["deployments"]
+        history = server.client.get("/api/v1/models/score")["history"]
+
+        given = {"contract": contract, "data": str(rows(tmp_path / "rows.parquet"))}
+        judged = taken(server, native, "fraud", **given)["job"]
+        until(lambda: server.client.get(f"/api/v1/jobs/{judged['id']}")["job"]["state"] == "done", "it is judged")
+        passed = server.client.get("/api/v1/models/fraud")["versions"][0]
+        with pytest.raises(InputError, match="number 2 is 'risk'"):
+            taken(server, native, "fraud", contract=contract.replace("risk", "chance"))
+
+        refused = server.ask("models", "import", str(pickled), "--name", "score2")
+        trusted = taken(server, pickled, "score2", trust=True)
+        sentence = approved(server, trusted)
+        version = server.client.get("/api/v1/models/score2")["versions"][0]
+        kept = {path.name for path in (tmp_path / "data" / "artifacts").rglob("*") if path.is_file()}
+        entries = server.client.get("/api/v1/audit", subject="model:score2")["entries"]
+
+    assert told.returncode == 0, told.stderr
+    assert "name: amount" in told.stdout
+    assert "version 1 of score (lightgbm): unjudged" in told.stdout
+    assert "which nobody has judged" in meant["plan"]["title"]
+    assert deployed[0]["model"] == "score"
+    assert history[0]["plan"] == meant["id"]
+    assert history[0]["approved_by"] == "ada"
+
+    assert passed["state"] == "passed"
+    assert passed["metrics"]["roc_auc"] > 0.9
+
+    assert refused.returncode != 0
+    assert "--trust" in refused.stderr
+    digest = trusted["plan"]["actions"][0]["arguments"]["digest"]
+    assert "version 1 of score2" in sentence
+    assert (version["format"], version["state"]) == ("onnx", "unjudged")
+    assert version["lineage"]["approval"] == trusted["id"]
+    assert version["lineage"]["import.digest"] == digest
+    assert digest not in version["artifact"]
+    assert digest.removeprefix("sha256:")[2:] in kept, "the bytes that were trusted are kept as evidence"
+    assert entries[0]["details"]["approval"] == trusted["id"]
