@@ -11,12 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from tests.app.running import until
 from tests.ml.workshop import CONTRACT, LIGHTGBM, LOAD, LOGISTIC, NOON, Workshop, project
 
 from wellkept.app import training
 from wellkept.app.training import _page
 from wellkept.kernel.errors import ConflictError, NotFoundError, TrainingError
+from wellkept.kernel.finding import Severity
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.oversight import Limits
 from wellkept.ml.provenance import environment, project_digest
@@ -149,7 +151,7 @@ def test_a_run_is_followed_while_it_runs_and_called_off(workshop: Workshop) -> N
     done = ended(workshop, job.id)
     assert done.state == "cancelled"
     assert done.details["error"].startswith("data: was cancelled by eve")
-    assert [entry.verb for entry in workshop.audit.entries()][:2] == ["training.cancelled", "training.cancelled"]
+    assert [entry.verb for entry in workshop.audit.entries()][:2] == ["training.cancelled", "training.called_off"]
     with pytest.raises(ConflictError, match="does not run; its state is, got 'cancelled'"):
         runs.cancel(job.id, "eve")
     for verb in (lambda: runs.cancel("job-x", "eve"), lambda: runs.log("job-x", 0)):
@@ -171,6 +173,47 @@ def test_a_run_that_waits_for_room_is_called_off_too(workshop: Workshop) -> None
         assert ended(workshop, job.id).state == "cancelled"
 
     assert "while it waited" in workshop.job(second.id).details["error"]
+
+
+def test_a_failed_retrain_is_a_finding_until_one_succeeds(workshop: Workshop) -> None:
+    source = project(workshop.folder / "project", "def load(window):\n    return 7\n")
+    workshop.known(source)
+    with pytest.raises(TrainingError):
+        workshop.train("pln-1:0")
+    job = workshop.training.start(str(source), "ada")
+    ended(workshop, job.id)
+
+    by_hand, unattended = sorted(workshop.stream.open_findings(), key=lambda finding: finding.severity)
+    assert by_hand.severity is Severity.INFO, "who started it sees it"
+    assert (unattended.severity, unattended.entity) == (Severity.WARNING, "pipeline:fraud/training")
+    assert unattended.attributes["cause"] == "data"
+    assert unattended.sentence.startswith(
+        "A retraining of fraud failed: its data breaks the contract. data: load(window)"
+    )
+    assert workshop.topology.entity(unattended.entity) is not None
+
+    project(source)
+    workshop.train("pln-2:0")
+
+    assert [finding.severity for finding in workshop.stream.open_findings()] == [Severity.INFO]
+
+
+def test_curves_of_a_run_are_metrics_of_its_model(workshop: Workshop) -> None:
+    tells = LOGISTIC.replace(
+        "def train(frame):", "def train(frame):\n        import wellkept\n        wellkept.progress(2, 2, loss=0.25)"
+    )
+    workshop.known(project(workshop.folder / "project", LOAD + tells))
+    workshop.train()
+
+    (body,) = workshop.metrics
+    request = ExportMetricsServiceRequest.FromString(body)
+    (resource,) = request.resource_metrics
+    (metric,) = resource.scope_metrics[0].metrics
+    (point,) = metric.gauge.data_points
+    assert {one.key: one.value.string_value for one in resource.resource.attributes} == {"wellkept.model.name": "fraud"}
+    assert (metric.name, point.as_double) == ("wellkept.training.loss", 0.25)
+    about = {one.key: one.value.string_value for one in point.attributes}
+    assert about == {"wellkept.job.id": "pln-1:0", "wellkept.job.step": "train"}
 
 
 def test_a_contract_may_ask_for_less_than_the_configuration_allows(workshop: Workshop) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from wellkept.app.pipeline import Pipeline
 from wellkept.app.training import TrainingRuns
+from wellkept.app.trainingrecord import Record
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import SettableClock
 from wellkept.ml.data.stage import Snapshots
@@ -21,6 +22,7 @@ from wellkept.ml.train.executors.local import Local
 from wellkept.spine.audit import Audit
 from wellkept.spine.registry import Job, ModelVersion, Registry
 from wellkept.spine.stream import Stream
+from wellkept.spine.topology import Topology
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
 
@@ -125,7 +127,8 @@ class Workshop:
         self.state = State.open(folder / "state")
         self.artifacts = Artifacts(str(folder / "artifacts"))
         self.registry, self.audit = Registry(self.state), Audit(self.state)
-        self.stream = Stream(self.state, self.changes)
+        self.stream, self.topology = Stream(self.state, self.changes), Topology(self.state)
+        self.metrics: list[bytes] = []
         self.training = self.runs(timeout_s, memory_mb)
 
     def pipeline(self, timeout_s: float = 120.0, memory_mb: float | None = None) -> Pipeline:
@@ -143,8 +146,7 @@ class Workshop:
         """What a server that starts has: its own training runs on the same store."""
         return TrainingRuns(
             self.registry,
-            self.stream,
-            self.audit,
+            Record(self.stream, self.audit, self.topology, self.metrics.append),
             self.artifacts,
             pipeline or self.pipeline(timeout_s, memory_mb),
             self.folder / "training",

@@ -17,6 +17,7 @@ from wellkept.app.schedule import Job, Loop
 from wellkept.app.secrets import mask_key_of
 from wellkept.app.skew import SkewRuns
 from wellkept.app.training import TrainingRuns
+from wellkept.app.trainingrecord import record_of
 from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.plan import Plan
 from wellkept.ml.data.base import Reach
@@ -53,8 +54,7 @@ class ModelLoop:
         self._platform, self._settings = platform, platform.settings.ml
         self.training = TrainingRuns(
             platform.registry,
-            platform.stream,
-            platform.audit,
+            record_of(platform),
             platform.artifacts,
             pipeline_of(platform),
             platform.settings.data.resolve() / "training",

@@ -94,6 +94,8 @@ class _Case:
     def step(self, name: str, key: str, work: Callable[[], Result], *, shared: bool = True) -> Result:
         """A step of the journal, told in the run's log."""
         began = time.perf_counter()
+        if self.oversight.cancelled_by is not None:
+            raise TrainingError(f"was cancelled by {self.oversight.cancelled_by} before {name}", cause="cancelled")
         self.oversight.say(name)
         found = self.journal.step(name, key, work, shared=shared)
         source = self.journal.taken.get(name)

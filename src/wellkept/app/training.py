@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.app.pipeline import Order, Pipeline, is_outside, model_of
+from wellkept.app.trainingrecord import Record
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import ConflictError, NotFoundError, TrainingError, WellkeptError
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, TrainingError, WellkeptError
 from wellkept.ml.contract import digest_of, read_project
 from wellkept.ml.data.stage import Interval
 from wellkept.ml.oversight import LOG, Oversight
-from wellkept.ml.progress import last_said
-from wellkept.spine.audit import Audit
+from wellkept.ml.progress import all_said, last_said
 from wellkept.spine.journal import Journal
 from wellkept.spine.registry import Job, ModelVersion, Registry
-from wellkept.spine.stream import Stream
 from wellkept.store.artifacts.artifacts import Artifacts
 
 log = logging.getLogger(__name__)
@@ -40,15 +39,14 @@ class TrainingRuns:
     def __init__(
         self,
         registry: Registry,
-        stream: Stream,
-        audit: Audit,
+        record: Record,
         artifacts: Artifacts,
         pipeline: Pipeline,
         folder: Path,
         clock: Clock,
         at_a_time: int = 2,
     ) -> None:
-        self._registry, self._stream, self._audit, self._clock = registry, stream, audit, clock
+        self._registry, self._record, self._clock = registry, record, clock
         self._artifacts, self._pipeline, self._folder = artifacts, pipeline, folder
         self._room, self._outside_room = threading.Semaphore(at_a_time), threading.Semaphore(OUTSIDE_AT_A_TIME)
         self._running: dict[str, Oversight] = {}
@@ -58,7 +56,7 @@ class TrainingRuns:
         for job in self._registry.jobs(limit=1000):
             if job.state == "running" and job.kind == "train":
                 if "start" not in job.details or _attempts(job) >= MOST_ATTEMPTS:
-                    self._end(job, "lost", _gave_up(job))
+                    self._end(job, "lost", _gave_up(job), "lost")
                     self._tidy(job)
                 else:
                     self._begin(job)
@@ -83,7 +81,7 @@ class TrainingRuns:
         )
         self._registry.save_contract(contract.name, text, digest_of(text.encode()), now)
         self._registry.save_job(job)
-        self._audit.append(now, by, "training.started", job.subject, {"project": str(source), "job": job.id})
+        self._record.noted(now, by, "started", job, project=str(source))
         self._begin(job)
         return job
 
@@ -117,10 +115,10 @@ class TrainingRuns:
                 job = replace(job, details={**job.details, **order.details()})
             return self._run(job)
         except TrainingError as error:
-            self._end(job, "cancelled" if error.cause == "cancelled" else "failed", str(error))
+            self._failed(job, error)
             raise
         except Exception as error:
-            self._end(job, "failed", _said(error))
+            self._failed(job, error)
             raise TrainingError(f"training of {model}: {_said(error)}") from error
         finally:
             self._tidy(job)
@@ -138,7 +136,7 @@ class TrainingRuns:
         oversight = self._running.get(job_id)
         if job.state != "running" or oversight is None:
             raise ConflictError(f"job {job_id}", "does not run; its state is", job.state)
-        self._audit.append(self._clock.now(), by, "training.cancelled", job.subject, {"job": job.id})
+        self._record.noted(self._clock.now(), by, "called_off", job)
         oversight.cancel(by)
         return job
 
@@ -164,11 +162,10 @@ class TrainingRuns:
         try:
             self._run(job)
         except WellkeptError as error:
-            is_cancelled = isinstance(error, TrainingError) and error.cause == "cancelled"
-            self._end(job, "cancelled" if is_cancelled else "failed", str(error))
+            self._failed(job, error)
         except Exception as error:
             log.exception("training %s failed", job.id)
-            self._end(job, "failed", _said(error))
+            self._failed(job, error)
         finally:
             self._tidy(job)
 
@@ -190,6 +187,7 @@ class TrainingRuns:
                 version = self._pipeline.run(journal, oversight, order, self._clock.now())
             finally:
                 room.release()
+                self._record.curves(job, all_said(oversight.folder))
         finally:
             del self._running[job.id]
         self._finish(journal, version)
@@ -209,16 +207,19 @@ class TrainingRuns:
             "metrics": dict(version.metrics),
             "taken": taken,
         }
-        what = {"version": version.number, "digest": version.digest, "judgement": version.gate.judgement.value}
-        self._stream.save_verdict(version.gate)
-        self._audit.append(now, "wellkept", "training.done", job.subject, what)
+        self._record.done(now, job, version)
         self._registry.save_job(replace(job, state="done", ended_at=now, details=details))
 
-    def _end(self, job: Job, state: str, why: str) -> None:
+    def _failed(self, job: Job, error: Exception) -> None:
+        """Settle a job by what went wrong."""
+        cause = error.cause if isinstance(error, TrainingError) else "data" if isinstance(error, InputError) else "code"
+        self._end(job, "cancelled" if cause == "cancelled" else "failed", _said(error), cause)
+
+    def _end(self, job: Job, state: str, why: str, cause: str) -> None:
         """Settle a job that has no version to show."""
         job = self._registry.job(job.id) or job
-        now, details = self._clock.now(), {**job.details, "error": why, "phase": state}
-        self._audit.append(now, "wellkept", f"training.{state}", job.subject, {"job": job.id, "error": why})
+        now, details = self._clock.now(), {**job.details, "error": why, "cause": cause, "phase": state}
+        self._record.ended(now, job, state, why, cause)
         self._registry.save_job(replace(job, state=state, ended_at=now, details=details))
 
     def _folder_of(self, job: Job) -> Path:

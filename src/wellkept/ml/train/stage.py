@@ -23,7 +23,7 @@ from wellkept.store.artifacts.artifacts import Artifacts
 STAGE = Stage(
     name="ml.train",
     consumes=frozenset({Message.SNAPSHOT}),
-    emits=frozenset({Message.RESULT}),
+    emits=frozenset({Message.RESULT, Message.FINDING}),
     purpose="Trains in a process of its own on the older rows and exports into a safe format.",
 )
 
