@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from wellkept.kernel.errors import DocumentError, NotFoundError
 from wellkept.ml.contract import digest_of, parse_contract, read_project
+from wellkept.ml.gates import GATES
 
 FIXTURES = sorted((Path(__file__).parent / "contracts").glob("*.yaml"))
 SMALLEST = """
@@ -134,3 +135,17 @@ def test_the_contracts_of_the_examples_are_right(name: str) -> None:
     contract, _ = read_project(Path(__file__).parents[2] / "examples" / name)
 
     assert contract.name == name
+
+
+def test_the_gates_of_the_docs_are_gates() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gates.md").read_text("utf-8")
+    written = re.findall(r"```yaml\n(gates:.*?)```", page, re.DOTALL)[0]
+
+    contract = parse_contract(
+        "name: fraud\ntask: binary_classification\nowner: us\ninputs: [{name: amount}, {name: channel}]\n"
+        f"slices: [country]\noutput: {{threshold: 0.5}}\nmetrics: {{primary: average_precision}}\n{written}"
+    )
+
+    kinds = {next(name for name in GATES if name in gate.model_dump(exclude_none=True)) for gate in contract.gates}
+    assert kinds == GATES.keys() - {"latency_p99_ms"}
+    assert set(GATES) <= set(re.findall(r"`([a-z_0-9]+)", page)), "each is told in words, too"
