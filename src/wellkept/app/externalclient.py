@@ -54,7 +54,7 @@ def asked_by(file: Path) -> Asked:
         document: Any = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise InputError(f"event {file}", "must be a JSON document") from error
-    for names in (("client_payload", "event"), ("event",), ()):
+    for names in (("client_payload", "event"), ()):
         found: Any = document
         for name in names:
             found = found.get(name) if isinstance(found, dict) else None

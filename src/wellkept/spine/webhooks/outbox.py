@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.webhooks import signed
-from wellkept.spine.webhooks.events import MEDIA, Event, body_of, is_wanted
+from wellkept.spine.webhooks.events import Event, body_of, is_wanted
+from wellkept.spine.webhooks.forms import form_of
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.spine.webhooks.send import Answer
 from wellkept.spine.webhooks.settings import Endpoint, WebhookSettings
@@ -144,19 +145,23 @@ class Outbox:
         """Why an endpoint's messages could not be signed; empty where they can."""
         try:
             self._secrets.keys(endpoint)
+            form_of(endpoint, "", "{}", self._secrets)
         except InputError as error:
             return str(error)
         return ""
 
     def _attempt(self, delivery: Delivery, endpoint: Endpoint) -> Answer:
-        document = self._seal(json.loads(delivery.body)) if delivery.type == ADDRESSED else None
-        body = (json.dumps(document, separators=(",", ":")) if document else delivery.body).encode()
+        sealed = self._seal(json.loads(delivery.body)) if delivery.type == ADDRESSED else None
+        document = json.dumps(sealed, separators=(",", ":")) if sealed else delivery.body
         try:
-            headers = signed(self._secrets.keys(endpoint), delivery.event, int(self._clock.now().timestamp()), body)
+            form = form_of(endpoint, delivery.type, document, self._secrets)
+            headers = signed(
+                self._secrets.keys(endpoint), delivery.event, int(self._clock.now().timestamp()), form.body
+            )
         except InputError as error:
             return Answer(0, str(error))
-        sent = {**headers, "Content-Type": MEDIA, "User-Agent": AGENT}
-        return self._transport.post(endpoint.url, body, sent, endpoint.timeout_s, endpoint.ca_file)
+        sent = {**headers, **form.headers, "User-Agent": AGENT}
+        return self._transport.post(endpoint.url, form.body, sent, endpoint.timeout_s, endpoint.ca_file)
 
     def _attempted(self, delivery: Delivery, answer: Answer) -> Delivery:
         now, attempts = self._clock.now(), delivery.attempts + 1

@@ -81,6 +81,22 @@ class Endpoint(Secret):
     """Who may have signed the certificate, in place of this machine's authorities."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 15.0
     """What connecting, sending and the whole answer may take together."""
+    form: Literal["cloudevents", "github", "gitlab"] = "cloudevents"
+    """`github` makes it a `repository_dispatch`, `gitlab` the trigger of a pipeline; else it goes as it is."""
+    access_file: Path | None = None
+    """A file with the token that the other side asks for: of GitHub a personal one, of GitLab that of the trigger."""
+    access_env: Variable | None = None
+    """A variable with that token."""
+    ref: Annotated[str, Field(min_length=1, max_length=200)] = "main"
+    """The branch on which GitLab runs the pipeline."""
+
+    @model_validator(mode="after")
+    def _has_access(self) -> Self:
+        if self.access_file is not None and self.access_env is not None:
+            raise ValueError("must have at most one of access_file, access_env")
+        if self.form != "cloudevents" and self.access_file is None and self.access_env is None:
+            raise ValueError(f"must have access_file or access_env where form is {self.form}")
+        return self
 
 
 class Door(Secret):
