@@ -46,12 +46,13 @@ from wellkept.api import (
 from wellkept.app import doors, reading
 from wellkept.app.children import Child
 from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
+from wellkept.app.modelserver import model_servers
 from wellkept.app.platform import Platform, log_folder
 from wellkept.app.secrets import private, token_of
 from wellkept.app.settings import Settings
 from wellkept.kernel.errors import ForbiddenError
 from wellkept.web import pages, session
-from wellkept.web.deps import WebDeps
+from wellkept.web.deps import WebDeps, nothing_printed
 
 
 def serve(settings: Settings, *, as_json: bool = False) -> None:
@@ -170,6 +171,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         stop_rollout=platform.ml.rollouts.usecases.stop if platform.ml is not None else None,
         ops_enabled=platform.ops is not None,
         ml_enabled=platform.ml is not None,
+        run_log=platform.ml.training.log if platform.ml is not None else nothing_printed,
     )
     app.router.routes.extend(pages.routes(deps))
     app.add_middleware(limits.BodyLimit)
@@ -189,9 +191,7 @@ def _children(settings: Settings, address: str, data: Path) -> list[Child]:
             arguments += ["--config", str(settings.agent.config)]
         children.append(Child("agent", arguments, environment, logs / "agent.log"))
     if settings.ml.enabled and settings.ml.serve:
-        arguments = ["-m", "wellkept.ml.serve", "--port", str(settings.ml.serve_port), "--url", address]
-        arguments += ["--token-file", str(data / "token"), "--cache", str(data / "served")]
-        children.append(Child("model-server", arguments, environment, logs / "model-server.log"))
+        children += model_servers(settings.ml, address, data, environment, logs)
     return children
 
 

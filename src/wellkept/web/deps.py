@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,14 @@ from wellkept.spine.rollouts import Rollouts
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.telemetry import Telemetry
+
+RunLog = Callable[[str, int], Mapping[str, Any]]
+"""What a run printed from a byte on (``text``, ``next``), and its newest word of ``progress``."""
+
+
+def nothing_printed(job: str, after: int) -> Mapping[str, Any]:  # noqa: ARG001 - the contract of a log
+    """The log where nothing is trained."""
+    return {"text": "", "next": after, "progress": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class WebDeps:
     """Takes what people think of findings; None where nobody heeds it."""
     detectors: Explained | None = None
     """Tells of the detectors; None where the loop that runs them is off."""
+    run_log: RunLog = nothing_printed
+    """What a training run printed, and how far it is."""
     rollouts: Rollouts | None = None
     """Versions on their way; None where the loop that judges them is off."""
     stop_rollout: Callable[[str, str, str], Any] | None = None

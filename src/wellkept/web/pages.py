@@ -40,6 +40,7 @@ from wellkept.web.views.modelrow import model_rows
 from wellkept.web.views.overview import AT_A_GLANCE, overview_view
 from wellkept.web.views.patterns import patterns_view
 from wellkept.web.views.rules import RulesView
+from wellkept.web.views.run import run_view
 from wellkept.web.views.systems import MOST
 
 KEEP_S = 1.0
@@ -89,6 +90,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/incidents/{incident}/predictions/{model}.csv", csv, methods=["GET"]),
             Route("/models", pages.show("models.html", "models", pages.models), methods=["GET"]),
             Route("/models/{model}", pages.show("model.html", "models", pages.model), methods=["GET"]),
+            Route("/models/{model}/runs/{job}", pages.show("run.html", "models", pages.run), methods=["GET"]),
             Route("/models/{model}/rollout/stop", forms.stop_rollout, methods=["POST"]),
         ]
     return found
@@ -167,6 +169,10 @@ class Pages:
     def model(self, request: Request, now: datetime) -> tuple[str, object]:
         name, chosen = request.path_params["model"], request.query_params.get("range", "30m")
         return name, model_view(self.deps, self.readings, name, chosen, now)
+
+    def run(self, request: Request, _: datetime) -> tuple[str, object]:
+        model, job = request.path_params["model"], request.path_params["job"]
+        return f"Training of {model}", run_view(self.deps.registry, self.deps.run_log, model, job)
 
     def approvals(self, _: Request, __: datetime) -> tuple[str, object]:
         return "Approvals", approvals_view(self.deps.gate)

@@ -19,6 +19,7 @@ from wellkept.web.charts.line import line_chart
 from wellkept.web.charts.neighbourhood import neighbourhood
 from wellkept.web.charts.pages import pages_chart
 from wellkept.web.charts.spark import sparkline
+from wellkept.web.charts.trials import trials_chart
 
 HERE = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
@@ -68,6 +69,7 @@ class Renderer:
             "neighbourhood": neighbourhood,
             "pages_chart": pages_chart,
             "sparkline": sparkline,
+            "trials_chart": trials_chart,
             "version": static_version(),
         }
         self._environment.filters |= {

@@ -80,7 +80,7 @@ def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
     )
 
 
-_JOB_TONES = {"done": "ok", "failed": "error", "lost": "error", "running": "info"}
+_JOB_TONES = {"done": "ok", "failed": "error", "lost": "error", "running": "info", "cancelled": "quiet"}
 
 
 def move_views(registry: Registry, gate: Gate, name: str) -> tuple[MoveView, ...]:
