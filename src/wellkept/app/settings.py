@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from wellkept.app.detectors import checked as checked_detectors
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
@@ -152,6 +152,14 @@ class Ml(Part):
     serve: bool = True
     serve_port: Port = 7461
     """Where the model server answers, on loopback."""
+    serve_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that answer on that port, each with every model. With several the port must be a fixed one."""
+    serve_log_mib: Annotated[int, Field(ge=1)] = 1024
+    """What a worker's predictions may take on disk while the platform does not take them; then they are dropped."""
+    features: dict[str, str] = {}
+    """URLs of feature services, by the names that contracts give them under ``source`` (behind ``service:``)."""
+    features_timeout_ms: Annotated[float, Field(gt=0)] = 100
+    """What a feature service may take; after that the inputs' declared defaults are taken."""
     watch_every_s: Seconds = 30
     """How often every live model is looked at."""
     rollout_every_s: Seconds = 5
@@ -166,6 +174,12 @@ class Ml(Part):
     train_at_a_time: Annotated[int, Field(ge=1)] = 2
     """Further trainings wait."""
     executor: ExecutorSettings = ExecutorSettings()
+
+    @model_validator(mode="after")
+    def _workers_share_a_port(self) -> Ml:
+        if self.serve_workers > 1 and not self.serve_port:
+            raise ValueError("serve_port must be fixed where serve_workers is more than 1, got 0")
+        return self
 
 
 def _unquoted_off(value: Any) -> Any:

@@ -66,10 +66,10 @@ class WithFeatures:
     """A scorer behind a project's features: it takes the inputs."""
 
     def __init__(self, features: Any, scorer: Scorer) -> None:
-        self._features, self._scorer = features, scorer
+        self.features, self._scorer = features, scorer
 
     def score(self, rows: Matrix) -> Scores:
-        return self._scorer.score(self._features.matrix(rows))
+        return self._scorer.score(self.features.matrix(rows))
 
 
 def own_features(folder: Path, manifest: dict[str, Any]) -> Features | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -16,10 +17,12 @@ from wellkept.ml.serve.answered import Answered, Unpacked, opened, opening, pack
 from wellkept.ml.serve.answering import Answering
 from wellkept.ml.serve.caller import Caller
 from wellkept.ml.serve.log import PredictionLog
+from wellkept.ml.serve.lookup import Lookup
 from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.models import Models
 from wellkept.ml.serve.served import Served
 from wellkept.ml.serve.server import Doors
+from wellkept.ml.serve.shadows import Shadows
 from wellkept.ml.serve.telemetry import Arm, Instrument
 from wellkept.sdk.client import Client
 
@@ -79,13 +82,16 @@ class Noted:
 class Asked:
     """Asks the doors and remembers what they logged."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, services: Mapping[str, str] | None = None) -> None:
         client = Client("http://127.0.0.1:9", "unused")
         client.close()
         self.models, self.log, self.instrument, self.meters = Models(client, cache), Kept(), Noted(), Meters()
         log = cast("PredictionLog", self.log)
-        answering = Answering(log, cast("Instrument", self.instrument), self.meters)
-        self._app = Doors(self.models, log, answering, self.meters)
+        instrument = cast("Instrument", self.instrument)
+        shadows = self.shadows = Shadows(log, self.meters, instrument)
+        lookup = Lookup(services or {}, 0.5, self.meters)
+        answering = Answering(log, instrument, self.meters, shadows, lookup)
+        self.doors = Doors(self.models, log, answering, self.meters)
         self.serve(served())
 
     def serve(self, *live: Served) -> None:
@@ -107,7 +113,7 @@ class Asked:
     def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(cast("Any", self._app)), base_url="http://model"
+                transport=httpx.ASGITransport(cast("Any", self.doors)), base_url="http://model"
             ) as http:
                 return await http.request(method, path, **arguments)
 

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import functools
 import gc
+import json
 import logging
 import socket
 import threading
@@ -20,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from wellkept.ml.serve.answering import Answering
 from wellkept.ml.serve.connection import IDLE_S, Connection
 from wellkept.ml.serve.log import PredictionLog
+from wellkept.ml.serve.lookup import Lookup
 from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.models import Models
 from wellkept.ml.serve.server import Doors
@@ -46,13 +48,15 @@ def main() -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     token, stop = options.token_file.read_text(encoding="ascii").strip(), threading.Event()
-    listener = socket.create_server((options.host, options.port), backlog=2048)
+    listener = socket.create_server((options.host, options.port), backlog=2048, reuse_port=options.workers > 1)
     options.cache.mkdir(parents=True, exist_ok=True)
     address = f"http://{options.host}:{listener.getsockname()[1]}"
-    (options.cache / "address").write_text(address, encoding="ascii")
+    if options.worker == 0:
+        (options.cache / "address").write_text(address, encoding="ascii")
     models = Models(Client(options.url, token, TIMEOUT_S), options.cache)
-    budget = options.log_mib << 20
-    predictions = PredictionLog(Client(options.url, token, TIMEOUT_S), options.cache / "predictions", budget)
+    door, budget = Client(options.url, token, TIMEOUT_S), options.log_mib << 20
+    predictions = PredictionLog(door, _journal(options.cache, options.worker), budget)
+    left_over = [PredictionLog(door, folder, budget) for folder in _left_over(options)]
     instrument, meters = Instrument(Sender(options.url, token, stop), stop, own_host_id()), Meters()
     shadows = Shadows(predictions, meters, instrument)
 
@@ -63,9 +67,11 @@ def main() -> None:
         yield
         stop.set()
         await run_in_threadpool(shadows.close)
-        await run_in_threadpool(predictions.close)
+        for kept in (predictions, *left_over):
+            await run_in_threadpool(kept.close)
 
-    doors = Doors(models, predictions, Answering(predictions, instrument, meters, shadows), meters, life)
+    lookup = Lookup(json.loads(options.features), options.features_timeout_ms / 1000, meters)
+    doors = Doors(models, predictions, Answering(predictions, instrument, meters, shadows, lookup), meters, life)
     config = uvicorn.Config(
         cast("ASGIApplication", doors),
         interface="asgi3",
@@ -93,6 +99,18 @@ def _follow(models: Models, stop: threading.Event) -> None:
         stop.wait(REFRESH_EVERY_S)
 
 
+def _journal(cache: Path, worker: int) -> Path:
+    return cache / (f"predictions-{worker}" if worker else "predictions")
+
+
+def _left_over(options: argparse.Namespace) -> list[Path]:
+    """Journals of workers that there are no more; the first worker sends what is in them."""
+    if options.worker:
+        return []
+    found = [path for path in options.cache.glob("predictions-*") if path.name.rpartition("-")[2].isdigit()]
+    return [path for path in found if int(path.name.rpartition("-")[2]) >= options.workers]
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=7461, help="0: any; the address is written below --cache")
@@ -101,6 +119,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".wellkept/served"))
     parser.add_argument("--log-mib", type=int, default=1024, help="what predictions may take on disk while they wait")
+    parser.add_argument("--workers", type=int, default=1, help="how many processes share the port")
+    parser.add_argument("--worker", type=int, default=0, help="which of them this one is")
+    parser.add_argument("--features", default="{}", help="URLs of feature services by name, as JSON")
+    parser.add_argument("--features-timeout-ms", type=float, default=100.0)
     return parser.parse_args()
 
 

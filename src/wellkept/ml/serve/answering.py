@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
-from wellkept.kernel.errors import WellkeptError
+from wellkept.kernel.errors import TooLargeError, WellkeptError
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.answered import Answered
 from wellkept.ml.serve.body import parsed
 from wellkept.ml.serve.caller import Caller, caller_of
+from wellkept.ml.serve.explain import MOST_ROWS, Explanation
 from wellkept.ml.serve.log import PredictionLog
+from wellkept.ml.serve.lookup import Lookup
 from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.models import Deployed
 from wellkept.ml.serve.protocols import rows_of_infer, rows_of_invocation
@@ -38,7 +40,7 @@ class Ask:
 
     rows: Rows
     caller: Caller
-    answer: Callable[[Caller, Served, list[float]], bytes]
+    answer: Callable[[Caller, Served, list[float], Explanation | None], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,24 @@ class Work:
     choice: Choice
     matrix: Matrix
     began: float
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """What the log is told of where the inputs come from."""
 
 
 class Answering:
     """Answers requests, and logs every answer before it is given."""
 
     def __init__(
-        self, predictions: PredictionLog, instrument: Instrument, meters: Meters, shadows: Shadows | None = None
+        self,
+        predictions: PredictionLog,
+        instrument: Instrument,
+        meters: Meters,
+        shadows: Shadows | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         self._log, self._instrument, self._meters = predictions, instrument, meters
         self._shadows = shadows or Shadows(predictions, meters, instrument)
+        self._lookup = lookup or Lookup({}, 1.0, meters)
 
     def at_once(self, deployed: Deployed, version: str | None, read: Callable[[], Ask]) -> bytes | None:
         """The answer to a small request whose model is quick; None where it takes longer, and nothing was done."""
@@ -68,7 +78,8 @@ class Answering:
         ask = read()
         choice = _choice(deployed, version, ask.caller)
         served = choice.answers
-        if not served.lane.is_quick(len(ask.rows)):
+        takes_long = ask.caller.explain or self._lookup.wants(served, ask.rows)
+        if takes_long or not served.lane.is_quick(len(ask.rows)):
             return None
         work = Work(ask, choice, served.rules.matrix(ask.rows), began)
         try:
@@ -77,16 +88,19 @@ class Answering:
             self._failed(work, error)
             raise
         self._note(work, scores)
-        return ask.answer(ask.caller, served, scores.tolist())
+        return ask.answer(ask.caller, served, scores.tolist(), None)
 
     async def answer(self, deployed: Deployed, version: str | None, read: Callable[[], Ask], size: int) -> bytes:
         """The answer to any request; ``size`` is that of its body."""
         began = time.perf_counter()
         ask = await _apart(size, read)
         choice = _choice(deployed, version, ask.caller)
-        served = choice.answers
+        served, marks = choice.answers, dict[str, str]()
+        if self._lookup.wants(served, ask.rows):
+            rows, marks = await self._lookup.completed(served, ask.rows, ask.caller)
+            ask = replace(ask, rows=rows)
         matrix = await _apart(len(ask.rows) * len(served.inputs) * 8, served.rules.matrix, ask.rows)
-        work = Work(ask, choice, matrix, began)
+        work = Work(ask, choice, matrix, began, marks)
         lane = served.lane
         try:
             found = lane.score_now(matrix) if lane.is_quick(len(matrix)) else await lane.score(matrix)
@@ -94,8 +108,23 @@ class Answering:
         except Exception as error:
             self._failed(work, error)
             raise
+        explanation = await self._explained(work) if ask.caller.explain else None
         await _apart(matrix.nbytes, self._note, work, scores)
-        return await _apart(8 * scores.nbytes, ask.answer, ask.caller, served, scores.tolist())
+        return await _apart(8 * scores.nbytes, ask.answer, ask.caller, served, scores.tolist(), explanation)
+
+    async def _explained(self, work: Work) -> Explanation:
+        """Why the scores are what they are. The answer is not given without, so it is not logged without."""
+        served, rows = work.choice.answers, work.matrix
+        if len(rows) > MOST_ROWS:
+            raise TooLargeError("parameters.explain", f"is for at most {MOST_ROWS} rows", len(rows))
+
+        def explain() -> Explanation:
+            found: Explanation = served.explainer.explain(rows)
+            return found
+
+        explanation = await asyncio.get_running_loop().run_in_executor(None, explain)
+        self._meters.explained(served.name, served.label)
+        return explanation
 
     def _failed(self, work: Work, error: Exception) -> None:
         served, caller = work.choice.answers, work.ask.caller
@@ -118,7 +147,7 @@ class Answering:
             caller.entity_keys,
             caller.trace_id,
             caller.span_id,
-            {"arm": choice.arm} if choice.arm else {},
+            {**work.marks, "arm": choice.arm} if choice.arm else work.marks,
         )
         self._log.add(answered)
         self._instrument.record(served, caller, taken_s, len(scores), "", (choice.arm, choice.bucket))
@@ -145,14 +174,22 @@ def invocation_ask(body: bytes, traceparent: str) -> Ask:
     """A request of MLflow's /invocations."""
     rows = rows_of_invocation(parsed(body))
     caller = caller_of(traceparent, None, len(rows))
-    return Ask(rows, caller, lambda _caller, _served, scores: orjson.dumps({"predictions": scores}))
+    return Ask(rows, caller, lambda _caller, _served, scores, _: orjson.dumps({"predictions": scores}))
 
 
-def _inferred(caller: Caller, served: Served, scores: list[float]) -> dict[str, Any]:
+def _inferred(caller: Caller, served: Served, scores: list[float], explanation: Explanation | None) -> dict[str, Any]:
+    name = served.contract.output.name
+    outputs: list[dict[str, Any]] = [{"name": name, "shape": [len(scores)], "datatype": "FP64", "data": scores}]
+    if explanation is not None:
+        told = {"method": explanation.method, "space": explanation.space, "inputs": ",".join(explanation.names)}
+        parts, baseline = explanation.contributions, explanation.baseline.tolist()
+        flat = {"shape": list(parts.shape), "datatype": "FP64", "data": parts.ravel().tolist(), "parameters": told}
+        outputs.append({"name": "contributions", **flat})
+        outputs.append({"name": "baseline", "shape": [len(baseline)], "datatype": "FP64", "data": baseline})
     return {
         "model_name": served.name,
         "model_version": served.label,
-        "outputs": [{"name": served.contract.output.name, "shape": [len(scores)], "datatype": "FP64", "data": scores}],
+        "outputs": outputs,
         "parameters": {"prediction_id": caller.prediction, "digest": served.digest},
     }
 

@@ -46,6 +46,10 @@ class Meters:
             found = self.versions.setdefault((model, version), OfVersion())
         found.count(rows, taken_s)
 
+    def explained(self, model: str, version: str) -> None:
+        """A request whose answer was explained."""
+        self.versions.setdefault((model, version), OfVersion()).explained += 1
+
     def failed(self, model: str, version: str, status: int) -> None:
         """A request that was answered with an error; model and version are empty where it got to none."""
         self.failures[model, version, str(status)] += 1

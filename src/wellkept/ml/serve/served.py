@@ -55,6 +55,17 @@ class Served:
         return Rules(self.name, self.inputs)
 
     @cached_property
+    def explainer(self) -> Any:
+        """What explains its scores (:class:`wellkept.ml.serve.explain.Explainer`); made when it is asked for first.
+
+        Raises:
+            InputError: nothing can.
+        """
+        from wellkept.ml.serve.explain import explainer_of
+
+        return explainer_of(self)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(entry.name for entry in self.inputs)
 

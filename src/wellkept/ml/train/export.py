@@ -83,15 +83,17 @@ def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]
     data_or_none, found, why = _to_onnx(estimator, rows, expected)
     if data_or_none is not None:
         (folder / FILES["onnx"]).write_bytes(data_or_none)
+        if family in ("lightgbm", "xgboost"):  # explanations come from the library itself
+            (folder / FILES[family]).write_bytes(_native(estimator, family))
         return "onnx", found, ""
     if family == "other":
         raise InputError("train(frame)", f"the estimator's to_onnx() cannot be served: it {why}")
     kinds = classes_of(estimator)
     if family == "lightgbm":
-        text = estimator.booster_.model_to_string()
-        data, scorer = text.encode(), cast("Scorer", LightgbmScorer(text, kinds))
+        data = _native(estimator, family)
+        scorer = cast("Scorer", LightgbmScorer(data.decode(), kinds))
     elif family == "xgboost":
-        data = bytes(estimator.get_booster().save_raw("ubj"))
+        data = _native(estimator, family)
         scorer = XgboostScorer(data, kinds)
     else:
         import skops.io
@@ -100,6 +102,14 @@ def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]
         scorer = SkopsScorer(data)
     (folder / FILES[family]).write_bytes(data)
     return family, _same(family, scorer, rows, expected), why
+
+
+def _native(estimator: Any, family: str) -> bytes:
+    """The model in the format of its own library."""
+    if family == "lightgbm":
+        text: str = estimator.booster_.model_to_string()
+        return text.encode()
+    return bytes(estimator.get_booster().save_raw("ubj"))
 
 
 def _family(estimator: Any) -> str:
