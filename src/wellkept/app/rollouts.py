@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from wellkept.kernel.plan import Plan
 from wellkept.ml.deploy.actions import RollOut, WatchRelease
 from wellkept.ml.deploy.desk import RolloutDesk
 from wellkept.ml.deploy.paired import Reader
+from wellkept.ml.deploy.remembered import Remembered
 from wellkept.ml.deploy.runner import Loaded, RolloutRunner
 from wellkept.ml.deploy.usecases import RolloutCases
 from wellkept.ml.releases import Releases
@@ -35,7 +37,7 @@ class RolloutLoop:
         self.rollouts = Rollouts(platform.state)
         registry, clock = platform.registry, platform.clock
         self.desk = RolloutDesk(self.rollouts, registry, platform.stream, platform.audit, clock)
-        reader = Reader(platform.telemetry.arms, releases)
+        reader = Reader(Remembered(platform.telemetry.arms, time.perf_counter), releases)
         servers = OwnServer(platform.settings.data.resolve() / "served" / "address")
         self._runner = RolloutRunner(
             self.rollouts, self.desk, registry, reader, platform.stream, platform.topology, servers
