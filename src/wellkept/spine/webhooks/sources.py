@@ -22,8 +22,10 @@ from wellkept.store.state.state import State
 
 MOST = 500
 """Things that a source reads at a time."""
-OVERLAP = timedelta(minutes=10)
+OVERLAP = timedelta(minutes=2)
 """An incident may be kept a little after the moment that it was touched at; ids keep it from being told twice."""
+MOST_INCIDENTS = 5000
+"""More than can be touched within the overlap: reading fewer would never get past it."""
 RENAMED = {
     "plan.approved": "plan.decided",
     "plan.rejected": "plan.decided",
@@ -127,7 +129,7 @@ class IncidentSource:
 
     def read(self, position: str) -> tuple[list[Event], str]:
         since = datetime.fromisoformat(position)
-        found = self._news.incidents(since - OVERLAP, MOST)
+        found = self._news.incidents(since - OVERLAP, MOST_INCIDENTS)
         newest = max([since, *(incident.updated_at for incident in found)])
         return [_of_incident(incident) for incident in found], newest.astimezone(UTC).isoformat()
 
