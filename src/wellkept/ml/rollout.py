@@ -60,7 +60,7 @@ class Rollout(Part):
         if any(later <= before for before, later in zip(self.shares, self.shares[1:], strict=False)):
             raise ValueError(f"shares must grow from step to step, got {', '.join(f'{s:g}' for s in self.shares)}")
         if self.shares and self.strategy in ("shadow", "blue_green"):
-            raise ValueError(f"shares are of a canary or an A/B test, not of {self.strategy}")
+            raise ValueError(f"shares must be those of a canary or an A/B test, got {self.strategy}")
         return self
 
     @property

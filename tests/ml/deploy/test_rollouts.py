@@ -323,7 +323,7 @@ def test_it_is_all_that_is_told(hall: Hall) -> None:
     [
         ({"strategy": "big_bang"}, "rollout.strategy: Input should be 'shadow', 'canary', 'ab' or 'blue_green'"),
         ({"shares": [0.5, 0.1]}, "rollout: shares must grow from step to step, got 0.5, 0.1"),
-        ({"strategy": "shadow", "shares": [0.5]}, "rollout: shares are of a canary or an A/B test, not of shadow"),
+        ({"strategy": "shadow", "shares": [0.5]}, "rollout: shares must be those of a canary or an A/B test, got shadow"),
         ({"shares": [1.5]}, "rollout.shares.0: Input should be less than 1, got 1.5"),
         ({"speed": 3}, "rollout.speed: Extra inputs are not permitted, got 3"),
     ],
