@@ -8,6 +8,7 @@ Arguments: the Unix socket to listen on, the folder of its data.
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,15 +43,18 @@ def main(socket: str, folder: str) -> int:
     )
 
     def end(_signal: int, _frame: FrameType | None) -> None:
-        _end(process)
         raise SystemExit(0)
 
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(one, end)
     try:
-        return process.wait()
-    finally:
+        code = process.wait()
+    except SystemExit:
         _end(process)
+        shutil.rmtree(Path(socket).parent, ignore_errors=True)  # who made it may have been killed
+        raise
+    _end(process)
+    return code
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
