@@ -1,0 +1,251 @@
+"""Connections of the model server, over real sockets: the short way and the usual one answer alike; none dawdles."""
+
+from __future__ import annotations
+
+import functools
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.app.running import until
+from tests.ml.serve.doors import Asked, one, served
+
+from wellkept.ml.runtime import Matrix, Scores
+from wellkept.ml.serve import body as bodies
+from wellkept.ml.serve import connection as module
+from wellkept.ml.serve.connection import Connection
+
+INFER = "/v2/models/fraud/infer"
+BODY = json.dumps({"inputs": one()}).encode()
+
+
+class Running:
+    """The doors behind a real server, on a thread."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        config = uvicorn.Config(
+            cast("Any", asked.doors),
+            interface="asgi3",
+            proxy_headers=False,
+            log_level="critical",
+            lifespan="off",
+            http=cast("Any", functools.partial(Connection, asked.doors)),
+            loop="uvloop",
+            ws="none",
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True)
+        self._thread.start()
+        until(lambda: self._server.started, "the server listens")
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._listener.close()
+
+    def connect(self) -> socket.socket:
+        found = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    found = Running(Asked(tmp_path_factory.mktemp("cache")))
+    for _ in range(3):  # a model is known to be quick when it was
+        found.asked.models.get("fraud").champion.lane.score_now(np.zeros((1, 4)))
+    yield found
+    found.close()
+
+
+def request(body: bytes = BODY, path: str = INFER, *headers: str, method: str = "POST", version: str = "1.1") -> bytes:
+    lines = [f"{method} {path} HTTP/{version}", "Host: model", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def answers(line: socket.socket, count: int) -> list[tuple[int, dict[str, str], bytes]]:
+    """So many answers that come on a connection."""
+    file, found = line.makefile("rb"), []
+    with file:
+        for _ in range(count):
+            status = int(file.readline().split()[1])
+            headers = {}
+            while text := file.readline().decode().strip():
+                name, _, value = text.partition(":")
+                headers[name.lower()] = value.strip()
+            found.append((status, headers, file.read(int(headers["content-length"]))))
+    return found
+
+
+def scores(found: list[tuple[int, dict[str, str], bytes]]) -> list[float]:
+    return [json.loads(body)["outputs"][0]["data"][0] for _, _, body in found]
+
+
+def is_over(line: socket.socket) -> bool:
+    """Whether the other side has closed the connection, after whatever it still said."""
+    try:
+        while line.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def test_a_small_request_is_answered_on_a_connection_that_stays(running: Running) -> None:
+    with running.connect() as line:
+        for _ in range(3):
+            line.sendall(request())
+            ((status, headers, body),) = answers(line, 1)
+            assert (status, headers["content-type"]) == (200, "application/json")
+            assert "date" in headers
+            assert json.loads(body)["outputs"][0]["data"] == [3.5]
+
+
+class Slow:
+    """Takes longer than what is scored on the spot."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def score(self, rows: Matrix) -> Scores:
+        self.released.wait(5)
+        return np.asarray(np.nansum(rows, axis=1))
+
+
+def test_requests_of_one_connection_are_answered_in_their_order(running: Running) -> None:
+    slow = Slow()
+    running.asked.models.put("slow", [served("slow", slow)])
+    try:
+        with running.connect() as line:
+            line.sendall(
+                request() + request(path="/v2/models/slow/infer") + request() + request(b"", "/ping", method="GET")
+            )
+            slow.released.set()
+            found = answers(line, 4)
+    finally:
+        del running.asked.models._live["slow"]
+
+    assert [status for status, _, _ in found] == [200] * 4
+    assert [json.loads(body)["model_name"] for _, _, body in found[:3]] == ["fraud", "slow", "fraud"]
+    assert found[3][2] == b"\n"
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 700), max_size=6), close=st.booleans(), old=st.booleans())
+def test_however_a_request_comes_in_it_is_answered_alike(
+    cuts: list[int], close: bool, old: bool, running: Running
+) -> None:
+    headers = ("Connection: close",) if close else ()
+    whole = request(BODY, INFER, *headers, version="1.0" if old else "1.1")
+    places = sorted({min(cut, len(whole)) for cut in cuts})
+    with running.connect() as line:
+        for start, end in zip([0, *places], [*places, len(whole)], strict=True):
+            line.sendall(whole[start:end])
+
+        found = answers(line, 1)
+
+        assert scores(found) == [3.5]
+        if close or old:
+            assert is_over(line)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v2/models/fraud/versions/sha256%3A" + "d" * 64 + "/infer",
+        f"{INFER}?trace=1",
+        "/v2/models/fraud/versions/7/infer",
+    ],
+)
+def test_an_address_may_be_written_otherwise(path: str, running: Running) -> None:
+    with running.connect() as line:
+        line.sendall(request(path=path))
+        assert scores(answers(line, 1)) == [3.5]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [(INFER, b"{", 400), ("/v2/models/x/infer", BODY, 404), ("/nothing", BODY, 404), ("/v2/models//infer", BODY, 404)],
+)
+def test_a_mistake_is_told_and_the_connection_stays(path: str, body: bytes, status: int, running: Running) -> None:
+    with running.connect() as line:
+        line.sendall(request(body, path) + request())
+        wrong, right = answers(line, 2)
+
+    assert (wrong[0], right[0]) == (status, 200)
+    assert "error" in json.loads(wrong[2])
+
+
+def test_a_body_that_says_it_is_huge_is_refused_before_it_comes(running: Running) -> None:
+    with running.connect() as line:
+        line.sendall(f"POST {INFER} HTTP/1.1\r\nHost: model\r\nContent-Length: {1 << 30}\r\n\r\n".encode())
+        ((status, headers, body),) = answers(line, 1)
+        assert is_over(line)
+
+    assert (status, headers["connection"]) == (413, "close")
+    assert json.loads(body)["error"] == f"body: must be at most {64 << 20} bytes, got {1 << 30}"
+
+
+def test_a_body_that_grows_without_end_is_refused(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 100_000)
+    with running.connect() as line:
+        line.sendall(f"POST {INFER} HTTP/1.1\r\nHost: model\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        for _ in range(4):
+            line.sendall(chunk)
+        ((status, _, _),) = answers(line, 1)
+
+    assert status == 413
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"POST ", request()[:60], request()[:-10], request(BODY + b" " * (200 << 10))[:-10]],
+    ids=["nothing", "a word", "headers", "a small body", "a large body"],
+)
+def test_a_request_that_never_ends_is_ended(begun: bytes, running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(bodies, "PATIENCE_S", 0.2)
+    with running.connect() as line:
+        line.sendall(begun)
+        assert is_over(line)
+
+
+def test_a_connection_that_asks_nothing_any_more_is_closed(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(module, "IDLE_S", 0.2)
+    with running.connect() as line:
+        line.sendall(request())
+        assert scores(answers(line, 1)) == [3.5]
+        assert is_over(line)
+
+
+def test_what_is_no_http_is_refused(running: Running) -> None:
+    with running.connect() as line:
+        line.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        assert line.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_deep_nesting_is_refused(running: Running) -> None:
+    with running.connect() as line:
+        line.sendall(request(b'{"inputs":' + b"[" * 100_000 + b"]" * 100_000 + b"}"))
+        ((status, _, body),) = answers(line, 1)
+
+    assert (status, "depth limit" in json.loads(body)["error"]) == (400, True)
+
+
+def test_the_callers_of_other_methods_are_told(running: Running, tmp_path: Path) -> None:
+    with running.connect() as line:
+        line.sendall(request(b"", INFER, method="GET") + request(b"", INFER, method="DELETE"))
+        assert [status for status, _, _ in answers(line, 2)] == [405, 405]
