@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from wellkept.app.searchcard import with_search
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.errors import NotFoundError, TrainingError
 from wellkept.kernel.verdict import Verdict
@@ -259,11 +260,13 @@ class Pipeline:
         def evaluate() -> dict[str, Any]:
             outcome = tried_as_served(contract, case.contract_text, trained.folder, trained.outcome)
             verdict = judge(contract, outcome, draft.digest, now)
-            card = self._artifacts.put_files(card_files(make_card(contract, outcome, verdict, draft.lineage)))
+            page = with_search(make_card(contract, outcome, verdict, draft.lineage), searched)
+            card = self._artifacts.put_files(card_files(page))
             metrics = measure(contract, outcome)
             return {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
 
-        key = digest("evaluate", own_code("evaluate", "register"), trained_by, case.contract_text)
+        searched = case.journal.job.details.get("search")
+        key = digest("evaluate", own_code("evaluate", "register", "serve"), trained_by, searched, case.contract_text)
         judged = case.step("evaluate", key, evaluate)
 
         def add() -> dict[str, Any]:

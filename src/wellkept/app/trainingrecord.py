@@ -31,6 +31,8 @@ DETECTOR, VERSION = "training", "1"
 CURVE = "wellkept.training."
 """What the metrics of training curves begin with; what ``wellkept.progress`` was told follows."""
 MOST_CURVES = 50
+SEARCH = "search"
+"""The step whose curves would be those of all its trials in one; of it the best value is kept."""
 CAUSES = {
     "memory": "it took too much memory",
     "time": "it took too long",
@@ -70,7 +72,7 @@ class Record:
 
     def curves(self, job: Job, said: Sequence[Said]) -> None:
         """What a run measured as it went, as telemetry of its model: a series a name and run."""
-        body = curves_request(job, said)
+        body = curves_request(job, [one for one in said if one.step != SEARCH or "best" in one.values])
         if body:
             self._send(body)
 
@@ -120,7 +122,7 @@ def curves_request(job: Job, said: Sequence[Said]) -> bytes:
     scope = block.scope_metrics.add()
     scope.scope.name = "wellkept.training"
     for name in names:
-        metric: Metric = scope.metrics.add(name=f"{CURVE}{name}", unit="1")
+        metric: Metric = scope.metrics.add(name=f"{CURVE}{name}", unit="")
         for one in said:
             if name in one.values:
                 about: Mapping[str, str] = {"wellkept.job.id": job.id, "wellkept.job.step": one.step}
