@@ -98,7 +98,14 @@ def test_its_job_and_the_audit_log_tell_the_story(trained: Trained) -> None:
 
     assert (job.state, job.details["phase"], job.details["version"]) == ("done", "done", 1)
     assert job.details["digest"] == version.digest
-    assert [check["name"] for check in job.details["checks"]] == ["schema", "held-out positives", "leakage", "roc_auc"]
+    assert [check["name"] for check in job.details["checks"]] == [
+        "schema",
+        "held-out positives",
+        "time order",
+        "leakage",
+        "shared rows",
+        "roc_auc",
+    ]
     assert workshop.audit.entries()[0].verb == "training.done"
 
 
