@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -249,3 +250,49 @@ def test_the_callers_of_other_methods_are_told(running: Running, tmp_path: Path)
     with running.connect() as line:
         line.sendall(request(b"", INFER, method="GET") + request(b"", INFER, method="DELETE"))
         assert [status for status, _, _ in answers(line, 2)] == [405, 405]
+
+
+class Constant:
+    """Scores everything alike."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def score(self, rows: Matrix) -> Scores:
+        return np.full(len(rows), self.value)
+
+
+def _has_more(found: list[tuple[int, str, float]], count: int) -> bool:
+    return len(found) > count
+
+
+def test_versions_are_swapped_under_load_and_no_request_fails(running: Running) -> None:
+    versions = [
+        replace(served(scorer=Constant(number)), version=number, digest=f"sha256:{number}") for number in (1, 2)
+    ]
+    running.asked.models.put("fraud", versions[:1])
+    statuses: list[tuple[int, str, float]] = []
+    swapped = threading.Event()
+
+    def ask() -> None:
+        with running.connect() as line:
+            while not swapped.is_set():
+                line.sendall(request())
+                ((status, _, body),) = answers(line, 1)
+                told = json.loads(body)
+                statuses.append((status, told["model_version"], told["outputs"][0]["data"][0]))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(40):
+            running.asked.models.put("fraud", [versions[turn % 2]])
+            until(functools.partial(_has_more, statuses, len(statuses) + 4), "requests go on")
+    finally:
+        swapped.set()
+        for thread in threads:
+            thread.join()
+        running.asked.models.put("fraud", [served()])
+
+    assert set(statuses) == {(200, "1", 1.0), (200, "2", 2.0)}
