@@ -22,6 +22,7 @@ QUIET = {
     "PYTHONWARNINGS": "ignore",
 }
 GRACE_S = 4.0
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def command(socket: str, data: Path) -> list[str]:
@@ -43,9 +44,11 @@ def main(socket: str, folder: str) -> int:
     )
 
     def end(_signal: int, _frame: FrameType | None) -> None:
+        for one in ENDING:  # the kernel tells of a parent's death once for each of its threads
+            signal.signal(one, signal.SIG_IGN)
         raise SystemExit(0)
 
-    for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for one in ENDING:
         signal.signal(one, end)
     try:
         code = process.wait()
