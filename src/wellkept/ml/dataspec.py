@@ -45,8 +45,8 @@ class Source(Part):
     """How old a row may be and still count."""
     static: bool = False
     """A table without time, one row a key, that is taken as it is now."""
-    columns: tuple[Text, ...] = ()
-    """What is taken of it; all where it is empty."""
+    columns: Annotated[dict[Text, Text], BeforeValidator(_mapped)] = Field(default={})
+    """What is taken of it, by the names that it gets: a list where they stay the same. All where it is empty."""
     prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]*$")] = ""
     """What the names of its columns begin with in the joined frame."""
     max_rows: Annotated[int, Field(ge=1)] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
@@ -88,6 +88,13 @@ def test_rules_that_hold_are_told_too() -> None:
 
     assert found["passed"]
     assert report_text(found) == "all 2 rules hold for 4 rows"
+
+
+def test_looking_at_rows_leaves_arrow_as_it_was() -> None:
+    report({"columns": {"amount": {"min": 0}}})
+
+    east = NOON.astimezone(timezone(timedelta(hours=2)))
+    assert pa.array([east]).cast(pa.timestamp("us", tz="UTC"))[0].as_py() == NOON
 
 
 def test_the_error_holds_the_report() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 MASKED = "(masked)"
+IGNORE_ZONES = "PYARROW_IGNORE_TIMEZONE"
 
 
 class DataContractError(InputError):
@@ -94,9 +96,9 @@ def _of_rows(table: pa.Table, checks: Checks, end: datetime) -> Iterator[Checked
 
 def _of_columns(table: pa.Table, checks: Checks, masks: Mapping[str, str]) -> list[Checked]:
     """Every rule of the columns; pandera looks at all of them before it answers."""
-    import pandera.polars as pandera
     import polars as pl
 
+    pandera = _pandera()
     frame = pl.from_arrow(table.replace_schema_metadata(None))
     assert isinstance(frame, pl.DataFrame)
     frame = frame.with_columns(pl.selectors.float().fill_nan(None))
@@ -117,6 +119,16 @@ def _of_columns(table: pa.Table, checks: Checks, masks: Mapping[str, str]) -> li
             found.append(_typed(name, there[name], frame, (name, "type") not in broken))
         found += [_checked(frame, name, rule, holds, (name, rule) in broken, masks) for rule, holds in mine.items()]
     return found + _together(frame, checks)
+
+
+def _pandera() -> Any:
+    """Pandera, without what it does to the process: it has Arrow ignore the zones of moments from then on."""
+    before = os.environ.get(IGNORE_ZONES)
+    import pandera.polars as pandera
+
+    if before is None:
+        os.environ.pop(IGNORE_ZONES, None)
+    return pandera
 
 
 def rules_of(name: str, check: ColumnCheck) -> dict[str, pl.Expr]:

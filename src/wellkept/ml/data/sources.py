@@ -81,7 +81,7 @@ class Sources:
     def _fresh(self, name: str, source: Source, span: Span) -> Read:
         found = self._found(name, source, span)
         table = found.table.replace_schema_metadata(None)
-        wanted = [*source.keys.values(), *source.columns]
+        wanted = [*source.keys.values(), *source.columns.values()]
         wanted += [column for column in (source.time, source.known_at) if column]
         for column in wanted:
             if column not in table.column_names:
@@ -104,18 +104,25 @@ class Sources:
         told |= {"rows": int(kept.sum()), "from": _iso(at, kept, first=True), "to": _iso(at, kept, first=False)}
         return Read(table, at, known, told).only(kept)
 
+    def _wanted(self, name: str, source: Source) -> list[str]:
+        """The columns of a source that are needed, where it names what is taken of it."""
+        entity, label = self._data.entity, self._data.label
+        wanted = [*source.columns.values(), *source.keys.values(), source.time, source.known_at]
+        if entity is not None and entity.source == name:
+            wanted += [source.keys.get(key, key) for key in entity.keys]
+            wanted += [label.known_at, label.column if label.source is None else None]
+        if label.source == name:
+            wanted.append(label.column)
+        return list(dict.fromkeys(column for column in wanted if column))
+
     def _found(self, name: str, source: Source, span: Span) -> Found:
         connector: Connector = load_one("connector", source.connector)()
-        columns = [*source.columns, *source.keys.values()] if source.columns else []
-        columns += [column for column in (source.time, source.known_at) if column and columns]
-        label = self._data.label
-        if columns and label.source == name and label.column:
-            columns.append(label.column)
+        columns = self._wanted(name, source) if source.columns else []
         asked = Asked(
             source=name,
             start=span[0].astimezone(UTC),
             end=span[1].astimezone(UTC),
-            columns=tuple(dict.fromkeys(columns)),
+            columns=tuple(columns),
             time=source.time or "",
             max_rows=min(source.max_rows or self._limits.max_rows, self._limits.max_rows),
             timeout_s=min(source.timeout_s or self._limits.timeout_s, self._limits.timeout_s),

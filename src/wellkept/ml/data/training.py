@@ -65,11 +65,14 @@ def entity_rows(entity: EntityRows, sources: Sources, span: Span) -> tuple[pa.Ta
     source, rows = sources.source(entity.source), sources.rows(entity.source, span)
     assert rows.at is not None
     names = {source.keys.get(key, key): key for key in entity.keys}
+    rest = source.columns or {one: one for one in rows.table.column_names if one not in (source.time, source.known_at)}
     columns: dict[str, Any] = {TIME: as_column(rows.at)}
-    for column in rows.table.column_names:
-        name = names.get(column, f"{source.prefix}{column}")
-        if column not in (source.time, source.known_at) and (column in names or _taken(source, column)):
+    for column, name in names.items():
+        if column in rows.table.column_names:
             _add(columns, name, rows.table[column], entity.source)
+    for given, column in rest.items():
+        if column not in names:
+            _add(columns, f"{source.prefix}{given}", rows.table[column], entity.source)
     missing = [key for key in entity.keys if key not in columns]
     if missing:
         raise InputError(f"source {entity.source}", "must have the keys of the entity; missing", missing[0])
@@ -97,8 +100,8 @@ def with_source(
     index = _indices(found, order)
     columns = dict(zip(table.column_names, table.columns, strict=True))
     held = {*source.keys.values(), source.time, source.known_at}
-    for column in source.columns or [one for one in rows.table.column_names if one not in held]:
-        _add(columns, f"{source.prefix}{column}", rows.table[column].combine_chunks().take(index), name)
+    for given, column in (source.columns or {one: one for one in rows.table.column_names if one not in held}).items():
+        _add(columns, f"{source.prefix}{given}", rows.table[column].combine_chunks().take(index), name)
     return pa.table(columns), {"matched": int((found != NONE).sum()), "rows": table.num_rows}
 
 
@@ -206,10 +209,6 @@ def _until_newest(entity: EntityRows, sources: Sources, span: Span) -> Span:
         return span
     end: datetime = as_column(np.array([rows.at.max() + 1]))[0].as_py()
     return end - (span[1] - span[0]), end
-
-
-def _taken(source: Source, column: str) -> bool:
-    return not source.columns or column in source.columns
 
 
 def _add(columns: dict[str, Any], name: str, values: Any, source: str) -> None:
