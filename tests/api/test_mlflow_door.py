@@ -38,7 +38,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         mlflow.add("fraud", "1")
         scene = Scene(tmp_path_factory.mktemp("door"), mlflow)
         app = MlflowDoor(mlflow.upstream, scene.desk, DoorSettings(hosts_of(["ours"]), LARGEST, True, TOKEN))
-        with served(app) as address:
+        with served(app, lifespan="on") as address:
             made = Door(scene, address)
             yield made
             made.http.close()
@@ -198,12 +198,28 @@ def test_a_file_is_streamed_and_one_that_is_too_large_is_cut_off(door: Door) -> 
     assert (announced.status_code, unannounced.status_code) == (413, 413)
 
 
+def test_the_files_of_a_registered_version_are_written_once(door: Door) -> None:
+    place = "/api/2.0/mlflow-artifacts/artifacts/1/models/m-sealed-1/artifacts/model.lgb"
+    before = door.http.put(place, content=b"the model")
+    door.mlflow.add("sealed", "1")
+    door.http.post(f"{API}/registered-models/create", json={"name": "anything"})
+
+    after = door.http.put(place, content=b"another model")
+    beside = door.http.put(place.replace("m-sealed-1", "m-sealed-12"), content=b"x")
+    in_parts = door.http.post(place.replace("/artifacts/1", "/mpu/create/1"), json={})
+    del door.mlflow.versions["sealed", "1"]
+
+    assert (before.status_code, beside.status_code) == (200, 200)
+    assert (after.status_code, code_of(after), in_parts.status_code) == (403, "PERMISSION_DENIED", 403)
+    assert "written once" in after.json()["message"]
+
+
 def test_while_mlflow_is_away_clients_are_told_to_come_again() -> None:
     away = Upstream("http://127.0.0.1:9")
     scene_client = MlflowClient(away)
     desk = MlflowDesk(scene_client, SettableClock(NOON), GUARDED)
     door = MlflowDoor(away, desk, DoorSettings(hosts_of([]), LARGEST, True, TOKEN))
-    with served(door) as address:
+    with served(door, lifespan="on") as address:
         passed = httpx.get(f"{address}{API}/runs/get", headers={"Authorization": f"Bearer {TOKEN}"})
         gated = httpx.post(f"{address}{ALIAS}", json=CHAMPION, headers={"Authorization": f"Bearer {TOKEN}"})
     scene_client.close()

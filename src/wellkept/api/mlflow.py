@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from wellkept.api.auth import is_sender
+from wellkept.api.auth import POLICY_VIOLATION, is_sender
 from wellkept.api.mlflow_requests import check_locations, check_parameters, document_of, plain_path, wish_of
 from wellkept.api.mlflow_rules import UNKNOWN, Route, Rule, Size, route_of
 from wellkept.kernel.errors import (
@@ -90,10 +90,10 @@ class MlflowDoor:
         self._http: httpx.AsyncClient | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._live(receive, send)
         if scope["type"] != "http":
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-            return
+            return await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         request = Request(scope, receive)
         try:
             answer = await self._answer(request)
@@ -101,16 +101,22 @@ class MlflowDoor:
             self.counts["refused"] += 1
             answer = _refusal(error)
         except ClientDisconnect:
-            return
+            return None
         except httpx.HTTPError as error:
             log.warning("mlflow: %s %s: %s", request.method, request.url.path, type(error).__name__)
             answer = _said(503, "TEMPORARILY_UNAVAILABLE", "MLflow does not answer now; it is tried again")
             answer.headers["Retry-After"] = "2"
-        await answer(scope, receive, send)
+        return await answer(scope, receive, send)
 
-    async def close(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The connections to MLflow end with the server, in its own loop."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                if self._http is not None:
+                    await self._http.aclose()
+                return await send({"type": "lifespan.shutdown.complete"})
+            await send({"type": "lifespan.startup.complete"})
 
     async def _answer(self, request: Request) -> Response:
         self._check_host(request.headers)
@@ -126,13 +132,18 @@ class MlflowDoor:
         if route.rule is Rule.REFUSE:
             why = "is no route that Wellkept knows" if route is UNKNOWN else "is switched off behind Wellkept"
             raise ForbiddenError(f"{request.method} {path} {why}")
+        if route.size is Size.FILE and await anyio.to_thread.run_sync(self._desk.sealed.holds, path):
+            raise ForbiddenError(f"{path} is a file of a registered version: those are written once; log it anew")
         if route.rule is Rule.PASS:
             return await self._handed_on(request, path, self._limited(request, route))
         document = document_of(await self._whole(request, route))
         if route.rule is Rule.GATE:
             return await self._gated(request, path, document)
         check_locations(document, is_managed=self._settings.is_managed)
-        return await self._handed_on(request, path, json.dumps(document).encode())
+        try:
+            return await self._handed_on(request, path, json.dumps(document).encode())
+        finally:
+            self._desk.sealed.stale()
 
     async def _gated(self, request: Request, path: str, document: Mapping[str, Any]) -> Response:
         """What the gate has to say. What it lets through is written anew: MLflow reads what we have read."""

@@ -136,11 +136,11 @@ PASSED = (
 )
 WITH_FILES = (
     f"PUT {FILES}/artifacts/{{path:path}}",
-    f"POST {API}/upload-artifact",
     *(f"POST {FILES}/mpu/{step}/{{path:path}}" for step in ("create", "complete", "abort")),
 )
 REFUSED = (
     f"DELETE {FILES}/artifacts/{{path:path}}",
+    f"POST {API}/upload-artifact",
     f"DELETE {API}/logged-models/{{model}}",
     *(f"POST {API}/artifacts/presigned-{way}-url" for way in ("download", "upload")),
     *(f"POST {place}/traces/delete-traces" for place in (API, NEW)),

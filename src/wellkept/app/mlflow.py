@@ -57,7 +57,7 @@ class MlflowExtra:
         self._listener = listen(wanted.host, wanted.port)
         self.address = url_of(self._listener, wanted.host)
         config = uvicorn.Config(
-            self.door, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+            self.door, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=2
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

@@ -10,6 +10,7 @@ from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.errors import ActionError, ConflictError, InputError, NotFoundError, StoreError
 from wellkept.kernel.plan import Action, ActionResult, Plan, PlanState, Risk, Verification
+from wellkept.ml.register.sealed import Sealed
 from wellkept.spine.gate import Gate
 from wellkept.store.mlflow.client import MlflowClient
 
@@ -113,6 +114,7 @@ class MlflowDesk:
     def __init__(self, client: MlflowClient, clock: Clock, guarded: Iterable[str]) -> None:
         self._client, self._clock = client, clock
         self._guarded = frozenset(alias.lower() for alias in guarded)
+        self.sealed = Sealed(client.versions)
         self.gate: Gate | None = None
 
     def fact(self, key: str) -> str:
