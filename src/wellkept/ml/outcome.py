@@ -44,6 +44,8 @@ class Outcome:
     """How much each column tells alone: the area under its ROC curve, or its share of the variance. None: unknown."""
     own: Mapping[str, float] = field(default_factory=dict)
     """The project's own metrics, without their prefix."""
+    champion_until: float | None = None
+    """The newest moment that the champion was trained on, in seconds since the epoch; None where nobody knows."""
     backtest: tuple[Window, ...] = ()
     """Earlier windows, the oldest first, each once for every metric."""
     changes: tuple[Change, ...] = ()
@@ -58,6 +60,13 @@ class Outcome:
     def sample(self) -> Sample:
         """The challenger's rows."""
         return Sample(self.label, self.challenger, self.group, self.scale, self.scale_squared)
+
+    @property
+    def unseen(self) -> NDArray[np.bool_]:
+        """Of each row, whether the champion cannot have been trained on it; none is known to be where nobody knows."""
+        if self.at is None or self.champion_until is None:
+            return np.ones(len(self.label), dtype=np.bool_)
+        return np.asarray(self.at > self.champion_until)
 
 
 def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
@@ -88,6 +97,7 @@ def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
         missing={name: values.to_numpy() for name, values in starting[MISSING].items()},
         alone=result["alone"],
         own=result["own"],
+        champion_until=result.get("champion_until"),
         backtest=tuple(Window.of(one) for one in result.get("backtest", ())),
         changes=tuple(Change.of(one) for one in result.get("changes", ())),
         shifts=tuple(Shift.of(one) for one in result.get("shifts", ())),

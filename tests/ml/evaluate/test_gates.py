@@ -339,3 +339,20 @@ def test_a_projects_own_metric_has_its_floor() -> None:
     assert judged("[{metric: custom.saved, at_least: 5}]", given).judgement is Judgement.PASS
     assert judged("[{metric: custom.saved, at_least: 9}]", given).judgement is Judgement.FAIL
     assert "does not say lost" in judged("[{metric: custom.lost, at_least: 0}]", given).sentence
+
+
+def test_rows_that_the_champion_was_trained_on_are_left_out_of_the_comparison() -> None:
+    """On the older rows the champion knows the answers by heart; on the newer ones it is poor."""
+    by_heart = np.where(np.arange(400) < 150, LABEL, POOR)
+    given = replace(outcome(champion=by_heart), at=np.arange(400.0))
+    gates = "[{versus_champion: roc_auc, margin: 0.0}]"
+
+    fair = check(judged(gates, replace(given, champion_until=149.0)), "roc_auc versus champion")
+    unknown = check(judged(gates, given), "roc_auc versus champion")
+    most = check(judged(gates, replace(given, champion_until=300.0)), "roc_auc versus champion")
+
+    assert "on the same 250 rows" in fair.sentence
+    assert "150 more are left out" in fair.sentence
+    assert float(fair.value.split()[-1]) > float(unknown.value.split()[-1])
+    assert "on the same 400 rows" in most.sentence
+    assert "trained on 301 of them" in most.sentence

@@ -58,12 +58,12 @@ def judged(
     rows: Rows, challenger: Scorer, champion: Scorer | None, request: Mapping[str, Any], fitted: Fitted
 ) -> tuple[pa.Table, dict[str, Any]]:
     """The table of scores (see :class:`wellkept.ml.outcome.Outcome`) and what goes beside it."""
+    rival = Rival.of(champion, request["champion"])
     told = {
         "asked": asked(rows.inputs, fitted.score, request),
         "shared": shared(rows.trained, rows.held_out, request["label"], request),
-        "backtest": backtest(
-            rows.trained, request["label"], request, fitted.refit, Rival.of(champion, request["champion"])
-        ),
+        "backtest": backtest(rows.trained, request["label"], request, fitted.refit, rival),
+        "champion_until": rival.until if rival else None,
     }
     if request["task"] == "ranking":
         table, found_beside = _ranked(rows, challenger, champion, request)

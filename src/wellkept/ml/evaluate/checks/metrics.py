@@ -10,8 +10,11 @@ from wellkept.ml.evaluate.checks.measured import SEED
 from wellkept.ml.gates import BaselineGate, ChampionGate, MetricGate
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
-from wellkept.ml.sample import interval_of, paired_interval_of, value_of
+from wellkept.ml.sample import Sample, interval_of, paired_interval_of, value_of
 from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, is_own
+
+FAIR = 0.5
+"""When the champion was trained on some of the rows, they are left out as long as such a share is left."""
 
 
 def threshold(_: ModelContract, gate: MetricGate, outcome: Outcome) -> Check:
@@ -47,7 +50,15 @@ def versus_champion(_: ModelContract, gate: ChampionGate, outcome: Outcome) -> C
     name = gate.versus_champion
     if outcome.champion is None:
         return Check(f"{name} versus champion", True, "no champion", "", "there is no champion to be compared with")
-    return _versus(gate, "champion", "the champion's", outcome.champion, outcome)
+    unseen = outcome.unseen
+    seen = int((~unseen).sum())
+    if not seen:
+        return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample)
+    if unseen.sum() < FAIR * len(unseen):
+        words = f"; the champion was trained on {seen} of them, which speaks for it"
+        return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample, words)
+    words = f"; {seen} more are left out, as the champion was trained on them"
+    return _versus(gate, "champion", "the champion's", outcome.champion[unseen], outcome.sample.where(unseen), words)
 
 
 def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcome) -> Check:
@@ -57,11 +68,13 @@ def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcom
         return Check(f"{name} versus baseline", False, "unknown", f">= {gate.margin:g}", "there is no baseline")
     whose = {"forecasting": "the season before's", "ranking": "that of what most choose"}
     words = whose.get(contract.task, "that of one answer for all")
-    return _versus(gate, "baseline", words, outcome.baseline, outcome)
+    return _versus(gate, "baseline", words, outcome.baseline, outcome.sample)
 
 
-def _versus(gate: ChampionGate | BaselineGate, kind: str, whose: str, rival: Array, outcome: Outcome) -> Check:
-    name, sample = gate.rival, outcome.sample
+def _versus(
+    gate: ChampionGate | BaselineGate, kind: str, whose: str, rival: Array, sample: Sample, more: str = ""
+) -> Check:
+    name = gate.rival
     sign = -1.0 if name in LOWER_IS_BETTER else 1.0
     ours, theirs = value_of(name, sample), value_of(name, sample.scored(rival))
     low, high = paired_interval_of(name, sample, rival, SEED)
@@ -69,7 +82,7 @@ def _versus(gate: ChampionGate | BaselineGate, kind: str, whose: str, rival: Arr
     certain = low if sign > 0 else -high
     sentence = (
         f"{name} {ours:.3f} against {whose} {theirs:.3f} on the same {len(sample)} rows "
-        f"(difference {ours - theirs:+.3f}, 90 % interval {low:+.3f} to {high:+.3f})"
+        f"(difference {ours - theirs:+.3f}, 90 % interval {low:+.3f} to {high:+.3f}){more}"
     )
     passed = (certain if gate.confident else better_by) >= gate.margin
     return Check(f"{name} versus {kind}", passed, f"better by {better_by:.4f}", f">= {gate.margin:g}", sentence)

@@ -75,7 +75,7 @@ def shared_rows(_: ModelContract, gate: SharedRowsGate, outcome: Outcome) -> Che
     passed = found.share <= gate.shared_rows_at_most
     if not passed:
         why = "resampling or augmenting (such as SMOTE) before the split" if found.made or found.near else "copies"
-        counts = f"{counts}: the figures are too good by it. Look for {why}"
+        counts += f": the figures are too good by it. Look for {why}, or allow it by the gate shared_rows_at_most"
     return Check(name, passed, percent(found.share), limit, counts)
 
 
