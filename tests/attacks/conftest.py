@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.attacks.victim import Victim, victim
+from tests.attacks.victim import RECEIVE, SECRET, SEND, Victim, victim
 
 __all__ = ["platform"]
 
 
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    with victim(tmp_path_factory.mktemp("victim")) as made:
-        yield made
+    """A process has one telemetry folder open at a time, so it is one platform for the whole folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OURS", SECRET)
+        patch.setenv("OTHER", "a-shared-word")
+        with victim(tmp_path_factory.mktemp("victim"), webhooks={"receive": RECEIVE, "send": SEND}) as made:
+            yield made

@@ -179,9 +179,9 @@ def test_a_request_that_never_ends_costs_the_model_server_no_answer_to_others(as
             raise AssertionError
 
         scope = {"type": "http", "method": "POST", "path": INFER, "headers": [], "query_string": b""}
-        waiting = [asyncio.create_task(asked._app(dict(scope), never, nobody)) for _ in range(500)]
+        waiting = [asyncio.create_task(asked.doors(dict(scope), never, nobody)) for _ in range(500)]
         await asyncio.sleep(0)
-        transport = httpx.ASGITransport(app=cast("Any", asked._app))
+        transport = httpx.ASGITransport(app=cast("Any", asked.doors))
         async with httpx.AsyncClient(transport=transport, base_url="http://model") as http:
             status = (await http.post(INFER, json={"inputs": one()})).status_code
         stuck.set()

@@ -6,14 +6,13 @@ import json
 import re
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.attacks.victim import TOKEN, Victim, victim
+from tests.attacks.victim import TOKEN, Victim
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
@@ -26,31 +25,30 @@ TAG = re.compile(r"<script>alert|<img src=x|onerror=alert\(1\)>|>49<")
 
 
 @pytest.fixture(scope="module")
-def marked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+def marked(platform: Victim) -> Victim:
     """A platform into which an attacker has written wherever text can be written."""
-    now = datetime.now(UTC)
-    with victim(tmp_path_factory.mktemp("marked")) as made:
-        platform = made.platform
-        evidence = Evidence(HOSTILE, {HOSTILE: HOSTILE}, HOSTILE, now, now, samples=(HOSTILE,), values={HOSTILE: 1.0})
-        found = Finding(
-            "f", "anomaly", "1", f"service:{HOSTILE}", FindingKind.ANOMALY, Severity.ERROR, 9.0, HOSTILE, now, HOSTILE,
-            evidence=(evidence,), attributes={HOSTILE: HOSTILE},
-        )  # fmt: skip
-        (kept,) = platform.stream.publish([found], now)
-        member = Member(kept.id, kept.entity, now, HOSTILE)
-        incident = Incident("inc-1", HOSTILE, IncidentState.OPEN, Severity.ERROR, now, now, (member,), ticket=HOSTILE)
-        platform.stream.save_incident(incident.note(now, HOSTILE, HOSTILE))
-        platform.audit.append(now, HOSTILE, HOSTILE[:80], HOSTILE, {HOSTILE: HOSTILE})
-        platform.registry.save_contract("fraud", json.dumps({"name": HOSTILE}), "sha256:1", now)
-        lineage = {HOSTILE: HOSTILE, "code": HOSTILE}
-        platform.registry.register(ModelVersion("fraud", "sha256:1", now, HOSTILE, HOSTILE, HOSTILE, lineage=lineage,
-                                                metrics={HOSTILE: 1.0}))  # fmt: skip
-        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": HOSTILE}}]}
-        record = {"timeUnixNano": str(time.time_ns()), "severityNumber": 17, "body": {"stringValue": HOSTILE},
-                  "attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}]}  # fmt: skip
-        logs = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
-        assert made.ask("POST", "/v1/logs", TOKEN, json=logs).status_code == 200
-        yield made
+    made, now = platform, datetime.now(UTC)
+    inner = made.platform
+    evidence = Evidence(HOSTILE, {HOSTILE: HOSTILE}, HOSTILE, now, now, samples=(HOSTILE,), values={HOSTILE: 1.0})
+    found = Finding(
+        "f", "anomaly", "1", f"service:{HOSTILE}", FindingKind.ANOMALY, Severity.ERROR, 9.0, HOSTILE, now, HOSTILE,
+        evidence=(evidence,), attributes={HOSTILE: HOSTILE},
+    )  # fmt: skip
+    (kept,) = inner.stream.publish([found], now)
+    member = Member(kept.id, kept.entity, now, HOSTILE)
+    incident = Incident("inc-1", HOSTILE, IncidentState.OPEN, Severity.ERROR, now, now, (member,), ticket=HOSTILE)
+    inner.stream.save_incident(incident.note(now, HOSTILE, HOSTILE))
+    inner.audit.append(now, HOSTILE, HOSTILE[:80], HOSTILE, {HOSTILE: HOSTILE})
+    inner.registry.save_contract("fraud", json.dumps({"name": HOSTILE}), "sha256:1", now)
+    lineage = {HOSTILE: HOSTILE, "code": HOSTILE}
+    inner.registry.register(ModelVersion("fraud", "sha256:1", now, HOSTILE, HOSTILE, HOSTILE, lineage=lineage,
+                                            metrics={HOSTILE: 1.0}))  # fmt: skip
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": HOSTILE}}]}
+    record = {"timeUnixNano": str(time.time_ns()), "severityNumber": 17, "body": {"stringValue": HOSTILE},
+              "attributes": [{"key": HOSTILE, "value": {"stringValue": HOSTILE}}]}  # fmt: skip
+    logs = {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}
+    assert made.ask("POST", "/v1/logs", TOKEN, json=logs).status_code == 200
+    return made
 
 
 def test_it_is_on_no_page_as_markup(marked: Victim) -> None:

@@ -90,7 +90,7 @@ def test_what_looks_at_its_proof_itself_does_so_without_a_body_too(platform: Vic
 
 def test_the_model_server_has_doors_for_asking_alone(asked: Asked) -> None:
     """No admin plane: nothing loads, unloads, configures or stops a model, and only questions are POST."""
-    routes = asked._app._rest.routes
+    routes = asked.doors._rest.routes
 
     for route in routes:
         assert isinstance(route, Route)

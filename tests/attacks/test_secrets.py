@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.attacks.victim import SECRET, TOKEN, Victim, victim
+from tests.attacks.victim import SECRET, TOKEN, Victim
 from tests.ml.serve.doors import Asked, one
 
 from wellkept.spine.webhooks.events import body_of, event
@@ -43,33 +43,21 @@ def test_text_is_in_no_prediction_because_inputs_are_numbers(asked: Asked) -> No
     assert asked.log.records == []
 
 
-def test_the_token_and_the_secrets_of_webhooks_are_in_no_answer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOOK", SECRET)
-    told = {
-        "send": [{"name": "out", "url": "https://x.example/", "secret_env": "HOOK"}],
-        "receive": [{"name": "in", "secret_env": "HOOK", "actions": ["change"]}],
-    }
-    with victim(tmp_path, webhooks=told) as platform:
-        platform.ask("POST", "/api/v1/webhooks/out/test", TOKEN, json={"by": "ada"})
-        for method, path in platform.doors():
-            if method == "GET":
-                for headers in ({}, platform.cookie):
-                    answer = platform.ask(method, path, TOKEN, headers=headers)
-                    assert TOKEN not in answer.text, path
-                    assert SECRET.removeprefix("whsec_") not in answer.text, path
-        status = platform.ask("GET", "/api/v1/webhooks", TOKEN).json()
-        assert status["endpoints"][0]["problem"] == ""
-        _check_files(platform, tmp_path)
+def test_the_token_and_the_secrets_of_webhooks_are_in_no_answer_and_no_file(platform: Victim) -> None:
+    words = (SECRET.removeprefix("whsec_"), "a-shared-word")
+    platform.ask("POST", "/api/v1/webhooks/out/test", TOKEN, json={"by": "ada"})
 
+    for method, path in platform.doors():
+        if method == "GET":
+            for headers in ({}, platform.cookie):
+                text = platform.ask(method, path, TOKEN, headers=headers).text
+                assert not [word for word in (TOKEN, *words) if word in text], path
 
-def _check_files(platform: Victim, folder: Path) -> None:
-    """No file below the data folder holds a secret of webhooks."""
-    platform.platform.close()
-    for path in folder.rglob("*"):
-        if path.is_file():
-            assert SECRET.removeprefix("whsec_").encode() not in path.read_bytes(), path
+    assert platform.ask("GET", "/api/v1/webhooks", TOKEN).json()["endpoints"][0]["problem"] == ""
+    for file in platform.platform.settings.data.rglob("*"):
+        if file.is_file():
+            data = file.read_bytes()
+            assert not [word for word in words if word.encode() in data], file
 
 
 @pytest.mark.parametrize(

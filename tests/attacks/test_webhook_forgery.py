@@ -6,36 +6,22 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.attacks.victim import SECRET, TOKEN, Victim, victim
+from tests.attacks.victim import SECRET, TOKEN, Victim
 
 from wellkept.kernel.webhooks import key_of, signed
 
 CHANGE = {"type": "change", "data": {"entity": "service:shop/checkout", "summary": "deploy 2.14"}}
-DOORS = [
-    {"name": "ours", "secret_env": "OURS", "actions": ["change", "train"], "models": ["fraud"]},
-    {"name": "github", "scheme": "github", "secret_env": "OTHER", "actions": ["change"],
-     "entity": "service:shop/checkout", "events": {"deployment_status": "change"}},
-    {"name": "gitlab", "scheme": "gitlab", "secret_env": "OTHER", "actions": ["change"],
-     "entity": "service:shop/checkout", "events": {"Pipeline Hook": "change"}},
-    {"name": "broken", "secret_env": "MISSING", "actions": ["change"]},
-]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("OURS", SECRET)
-    patch.setenv("OTHER", "a-shared-word")
-    with victim(tmp_path_factory.mktemp("doors"), webhooks={"receive": DOORS}) as made:
-        yield made
-    patch.undo()
+@pytest.fixture
+def door(platform: Victim) -> Victim:
+    return platform
 
 
 def ours(body: bytes, message: str, at: float | None = None, secret: str = SECRET) -> dict[str, str]:
@@ -210,7 +196,7 @@ def test_a_door_trains_its_own_models_from_where_they_were_trained_alone(
     "data",
     [{"kind": "promotion"}, {"kind": "remedy"}, {"entity": "x"}, {"summary": ""}, {"summary": "a\nb"},
      {"summary": "x" * 501}, {"reference": 1}, {"actor": "\x1b[31m"}],
-    ids=str,
+    ids=lambda data: next(iter(data.items()))[0] + str(next(iter(data.values())))[:9],
 )  # fmt: skip
 def test_a_change_cannot_pass_for_something_that_the_platform_did(data: Any, door: Victim) -> None:
     body = body_of(**data)

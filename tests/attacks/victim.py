@@ -21,6 +21,15 @@ from wellkept.web import session
 
 TOKEN = "the-token-of-this-test-32-chars-x"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+RECEIVE = [
+    {"name": "ours", "secret_env": "OURS", "actions": ["change", "train"], "models": ["fraud"]},
+    {"name": "github", "scheme": "github", "secret_env": "OTHER", "actions": ["change"],
+     "entity": "service:shop/checkout", "events": {"deployment_status": "change"}},
+    {"name": "gitlab", "scheme": "gitlab", "secret_env": "OTHER", "actions": ["change"],
+     "entity": "service:shop/checkout", "events": {"Pipeline Hook": "change"}},
+    {"name": "broken", "secret_env": "MISSING", "actions": ["change"]},
+]  # fmt: skip
+SEND = [{"name": "out", "url": "https://x.example/", "secret_env": "OURS"}]
 
 
 @dataclass
