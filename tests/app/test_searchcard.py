@@ -33,7 +33,7 @@ def test_the_trials_are_listed_from_the_best_on_and_drawn() -> None:
     ]
     assert section.rows[0][3] == "rate 0.125, kind plain"
     assert [plot.name for plot in card.plots] == ["search"]
-    assert "4 trials of rmse on the rows that were trained on" in as_markdown(card)
+    assert "4 trials, judged by rmse on rows that were trained on" in as_markdown(card)
 
 
 def test_a_card_without_a_search_says_nothing_of_one() -> None:

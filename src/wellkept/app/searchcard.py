@@ -24,7 +24,7 @@ def with_search(card: Card, search: Mapping[str, Any] | None) -> Card:
     values = [one["value"] if one["state"] == "complete" else worst for one in trials]
     order = sorted(range(len(trials)), key=lambda place: values[place], reverse=search["maximize"])
     rows = [_row(place + 1, trials[place]) for place in order[:MOST_ROWS]]
-    words = f"{len(trials)} trials of {metric} on the rows that were trained on, the best first; no held-out row had a part."
+    words = f"{len(trials)} trials, judged by {metric} on rows that were trained on; no held-out row took part."
     section = Section("Search", words, COLUMNS, rows)
     numbers = [float(place) for place in range(1, len(trials) + 1)]
     best = list(accumulate(values, max if search["maximize"] else min))

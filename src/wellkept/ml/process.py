@@ -24,8 +24,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from wellkept.kernel.errors import InputError, TrainingError
 from wellkept.ml import progress
 from wellkept.ml.oversight import Limits, Oversight, present
@@ -135,6 +133,8 @@ def _more(part: str, setting: str) -> str:
 
 def resident_mb(leader: int) -> float:
     """The resident memory of a process and all its descendants, in MiB; shared pages of files count for each."""
+    import psutil  # whoever watches needs it, a worker does not
+
     total = 0
     with contextlib.suppress(psutil.Error):
         first = psutil.Process(leader)
