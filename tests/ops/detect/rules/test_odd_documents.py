@@ -23,11 +23,49 @@ RULE = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: up == 0\n"
         RULE.replace("\n", "\r\n"),
         f"{RULE}    for:\n    labels:\n    annotations:\n",
         RULE.replace("groups", '"groups"'),
+        '{"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0"}]}]}',
+        '# One line.\n---\n{\n  "groups": [{"name": "g",\n"rules": [{"alert": "A", "expr": "up == 0"}]}]}',
+        "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nmetadata: {name: x, labels: {a: b}}\nspec:\n"
+        + RULE.replace("groups", "  groups").replace("\n", "\n  ").rstrip()
+        + "\n",
+        (
+            '{"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule",'
+            ' "spec": {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0"}]}]}}'
+        ),
+        "{rules: [{name: A, expr: up == 0}]}",
     ],
 )
 def test_what_programs_and_editors_add_does_no_harm(text: str) -> None:
     loaded = load_text(text, "file")
     assert [rule.name for group in loaded.groups for rule in group.rules] == ["A"]
+
+
+def resource(group: str, expr: str = "up == 0") -> str:
+    rule = f"- alert: A{group}\n      expr: {expr}\n"
+    head = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n"
+    return f"{head}  groups:\n  - name: {group}\n    rules:\n    {rule}"
+
+
+def test_resources_of_one_file_are_read_together_and_mistakes_stand_where_they_are() -> None:
+    loaded = load_text(f"{resource('a')}---\n{resource('b')}", "file")
+    assert [(g.name, r.name, r.line) for g in loaded.groups for r in g.rules] == [("a", "Aa", 7), ("b", "Ab", 16)]
+    with pytest.raises(DocumentError, match="must have groups of different names in one file; a is there already"):
+        load_text(f"{resource('a')}---\n{resource('a')}", "file")
+    with pytest.raises(DocumentError, match=r"line 17: spec\.groups\.0\.rules\.0\.expr: must be PromQL"):
+        load_text(f"{resource('a')}---\n{resource('b', 'up ==')}", "file")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{groups: [", "is not YAML"),
+        ('{"some": "thing"}', "must have groups"),
+        (resource("a").replace("coreos", "other"), "must be monitoring.coreos.com/v1"),
+    ],
+)
+def test_what_is_wrong_with_a_flow_mapping_or_a_resource_is_told(text: str, said: str) -> None:
+    with pytest.raises(DocumentError, match=said):
+        load_text(text, "file")
 
 
 @pytest.mark.parametrize("text", ["groups:\n", "groups:\n- name: g\n  rules:\n"])

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import yaml
+
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
 from wellkept.ops.detect.rules.base import Group
 from wellkept.ops.detect.rules.own import load_own
-from wellkept.ops.detect.rules.prometheus import load_prometheus
+from wellkept.ops.detect.rules.prometheus import RESOURCE, load_prometheus, load_resource
 from wellkept.ops.detect.rules.slo.base import Slo
 from wellkept.ops.detect.rules.slo.openslo import load_openslo
 
@@ -38,7 +40,8 @@ class Loaded:
 
 
 def load_text(text: str, source: str) -> Loaded:
-    """What a rule document holds: a rule file of Prometheus, one of ours, or documents of OpenSLO.
+    """What a rule document holds, in YAML or JSON: a rule file of Prometheus, one of ours, or documents of OpenSLO and
+    PrometheusRule resources of Kubernetes.
 
     Raises:
         DocumentError: every mistake, with line, field, rule and value.
@@ -46,21 +49,48 @@ def load_text(text: str, source: str) -> Loaded:
     if len(text) > LARGEST:
         raise DocumentError(source, (Problem(0, "document", f"must be at most {LARGEST} characters", len(text)),))
     parts = [part for part in _documents(text.removeprefix("\ufeff")) if _SAYS_SOMETHING.search(part[0])]
-    keys = {key for part, _ in parts for key in _TOP.findall(part)}
+    told = [(part, *_named(part), line) for part, line in parts]
+    keys = {key for _, found, _, _ in told for key in found}
     if "apiVersion" in keys:
-        told = [(part, found.group(1) if (found := _KIND.search(part)) else "", line) for part, line in parts]
-        return Loaded(slos=tuple(load_openslo(told, source)))
+        return _resources([(part, kind, line) for part, _, kind, line in told], source)
     if len(parts) > 1:
-        raise DocumentError(
-            source, (Problem(parts[1][1], "document", "must be one document; only OpenSLO has several"),)
-        )
+        rule = "must be one document; only OpenSLO and PrometheusRule have several"
+        raise DocumentError(source, (Problem(parts[1][1], "document", rule),))
     if "groups" in keys:
         return Loaded(groups=tuple(load_prometheus(parts[0][0], source)))
     if not keys & {"rules", "slos"}:
-        rule = "must have groups (Prometheus), rules or slos (ours), or apiVersion: openslo/v1"
+        rule = "must have groups (Prometheus), rules or slos (ours), or apiVersion (OpenSLO, PrometheusRule)"
         raise DocumentError(source, (Problem(1, "document", rule),))
     groups, slos = load_own(parts[0][0], source)
     return Loaded(tuple(groups), tuple(slos))
+
+
+def _resources(parts: Sequence[tuple[str, str, int]], source: str) -> Loaded:
+    """What documents with a kind hold: (text, kind, line) each."""
+    slos = load_openslo([part for part in parts if part[1] != RESOURCE], source)
+    groups: dict[str, Group] = {}
+    for text, kind, line in parts:
+        for group in load_resource(text, source) if kind == RESOURCE else ():
+            if group.name in groups:
+                rule = f"must have groups of different names in one file; {group.name} is there already"
+                raise DocumentError(source, (Problem(line, "spec.groups", rule),))
+            groups[group.name] = group
+    return Loaded(tuple(groups.values()), tuple(slos))
+
+
+def _named(part: str) -> tuple[set[str], str]:
+    """The keys of a document, and its kind. Those of a flow mapping, which JSON is, need a look at its structure."""
+    lines = (line.strip() for line in part.splitlines())
+    if not next((line for line in lines if line and not line.startswith("#")), "").startswith("{"):
+        found = _KIND.search(part)
+        return set(_TOP.findall(part)), found.group(1) if found else ""
+    try:
+        node = yaml.compose(part, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return {"rules"}, ""  # whoever reads it says where it is broken
+    fields = node.value if isinstance(node, yaml.MappingNode) else []
+    values = {str(key.value): value.value for key, value in fields}
+    return set(values), str(values.get("kind", ""))
 
 
 def load_file(file: Path) -> Loaded:

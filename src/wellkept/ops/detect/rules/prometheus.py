@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule
 from wellkept.ops.detect.rules.durations import Duration
-from wellkept.ops.detect.rules.fields import Lines, Part, Templates, metric_name, templates
+from wellkept.ops.detect.rules.fields import Lines, Part, Path, Templates, metric_name, templates
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.spine.documents import load_document
+
+RESOURCE = "PrometheusRule"
+"""The kind of a resource that holds a rule file."""
 
 
 class PrometheusPart(Part):
@@ -77,6 +80,23 @@ class PrometheusFile(PrometheusPart):
         return groups
 
 
+class PrometheusResource(PrometheusPart):
+    """A rule file as a resource of Kubernetes, which the Prometheus operator reads. Only its groups matter here."""
+
+    api_version: Annotated[str, Field(alias="apiVersion")]
+    kind: Literal["PrometheusRule"]
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    spec: PrometheusFile
+    status: Any = None
+
+    @field_validator("api_version")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if not value.startswith("monitoring.coreos.com/"):
+            raise ValueError("must be monitoring.coreos.com/v1")
+        return value
+
+
 def load_prometheus(text: str, source: str) -> list[Group]:
     """The groups of a rule file.
 
@@ -84,12 +104,25 @@ def load_prometheus(text: str, source: str) -> list[Group]:
         DocumentError: every mistake, with line, field, rule and value.
     """
     document = load_document(PrometheusFile, text, source, as_text=True)
-    lines = Lines(text)
-    return [_group(group, index, lines, source) for index, group in enumerate(document.groups)]
+    return _groups(document, Lines(text), (), source)
 
 
-def _group(given: PrometheusGroup, index: int, lines: Lines, source: str) -> Group:
-    rules = tuple(_rule(rule, lines.of("groups", index, "rules", place)) for place, rule in enumerate(given.rules))
+def load_resource(text: str, source: str) -> list[Group]:
+    """The groups of a PrometheusRule resource.
+
+    Raises:
+        DocumentError: every mistake, with line, field, rule and value.
+    """
+    document = load_document(PrometheusResource, text, source, as_text=True)
+    return _groups(document.spec, Lines(text), ("spec",), source)
+
+
+def _groups(given: PrometheusFile, lines: Lines, under: Path, source: str) -> list[Group]:
+    return [_group(group, (*under, "groups", index), lines, source) for index, group in enumerate(given.groups)]
+
+
+def _group(given: PrometheusGroup, place: Path, lines: Lines, source: str) -> Group:
+    rules = tuple(_rule(rule, lines.of(*place, "rules", index)) for index, rule in enumerate(given.rules))
     group = Group(given.name, source, rules, given.interval, given.limit, given.query_offset)
     return group.with_labels(templates(given.labels))
 
