@@ -172,6 +172,22 @@ def test_growth_that_every_day_has_is_no_forecast() -> None:
     assert "at this pace" in new.sentence
 
 
+def test_half_an_hour_after_a_start_a_morning_is_information_already() -> None:
+    (finding,) = with_days(GROWING, 60e6 + 0.5e6 * np.arange(3))
+    assert finding.severity is Severity.INFO
+
+
+def test_what_is_nearly_full_and_has_days_left_is_no_full_disk_yet() -> None:
+    """Until hours are left, or hardly anything."""
+    by_day = 194.5e6 - 3e6 * np.arange(8 * 144)[::-1] / 144
+    (finding,) = with_days(np.full(180, 194.5e6), by_day)
+    assert finding.kind is FindingKind.FORECAST
+    (brimful,) = with_days(np.full(180, 199.2e6), by_day + 4.7e6)
+    assert brimful.kind is FindingKind.THRESHOLD
+    (soon,) = with_days(np.full(180, 194.5e6), 194.5e6 - 60e6 * np.arange(8 * 144)[::-1] / 144)
+    assert soon.kind is FindingKind.THRESHOLD
+
+
 def test_a_disk_that_fills_day_by_day_is_forecast_while_it_stands_still() -> None:
     by_day = np.floor(np.arange(9 * 144) / 144) * 14e6 + 60e6
     (finding,) = with_days(np.full(180, 172e6), by_day)

@@ -26,14 +26,14 @@ KNOWN = 0.5
 """No verdict about what has been known for less than this share of the window: everything grows when it starts."""
 FULL = 0.97
 """From this share of the limit on it is not a forecast any more."""
+BRIMFUL = 0.995
+"""Until here, what earlier days lead to is told instead, where they are known: three per cent may last for days."""
 ENOUGH_DAYS = 2
 """A forecast from earlier days alone rests on at least so many."""
-LITTLE_LEFT = 0.9
-"""From this share of the limit on, a limit that is days away is worth a warning, too."""
 AGREEING = 3.0
 """More than half a day ahead, the interval of a forecast must end at most so many times as late as it begins."""
-KNOWN_S = 3600.0
-"""Known for longer than this and for less than a day, growth may be the first morning that is seen: far away, it is
+KNOWN_S = 1800.0
+"""Known for as long as this and for less than a day, growth may be the first morning that is seen: far away, it is
 information."""
 WARNED_S = DAY_S
 """A limit that earlier days lead to within this time is worth a warning; further away it is information."""
@@ -44,8 +44,8 @@ class _Forecast:
     """Seconds to the limit and their interval; ``high`` is infinite where there is no bound.
 
     ``rise`` in ``lasted_s``: the growth of late that it rests on, none where it rests on ``days`` days alone.
-    ``is_first_day``: whether it may be the first morning that is seen. ``surely``: seconds in which three of four of
-    the days would get there. ``used``: the share of the limit that is used up now.
+    ``is_first_day``: whether it may be the first morning that is seen, which far away is information. ``surely``:
+    seconds in which three of four of the days would get there.
     """
 
     seconds: float
@@ -55,7 +55,6 @@ class _Forecast:
     lasted_s: float = 0.0
     days: int = 0
     surely: float = np.inf
-    used: float = 0.0
     is_first_day: bool = False
 
 
@@ -77,7 +76,7 @@ class Exhaustion:
     """
 
     name = "exhaustion"
-    version = "3"
+    version = "4"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
@@ -104,15 +103,14 @@ class Exhaustion:
         days = _Days(long, settings.horizon_s)
         for index in range(len(found.meanings)):
             row = days.rows.get(found.series[index].id, -1)
-            if full[index]:
-                yield self._full(found, index, level)
-                continue
             forecast = None
             if near[index]:
                 forecast = days.corrected(_plain(found, index, level, lately), found, index, level, lately)
-            elif row >= 0 and np.isfinite(level[index]):
+            if forecast is None and row >= 0 and np.isfinite(level[index]):
                 forecast = days.forecast(row, float(level[index]), float(found.times[-1]))
-            if forecast is not None:
+            if full[index] and not self._has_days_left(found, index, level, forecast):
+                yield self._full(found, index, level)
+            elif forecast is not None:
                 yield self._forecast(found, index, level, forecast)
 
     def _is_near(self, found: Signals, level: Floats, growth: Growth) -> NDArray[np.bool_]:
@@ -130,6 +128,11 @@ class Exhaustion:
         with np.errstate(invalid="ignore"):
             full = np.where(breathes, floor, level) >= FULL * found.limits
         return np.asarray(full & matters & np.isfinite(level))
+
+    def _has_days_left(self, found: Signals, index: int, level: Floats, said: _Forecast | None) -> bool:
+        if said is None or not said.days or level[index] >= BRIMFUL * found.limits[index]:
+            return False
+        return said.seconds >= self._settings.horizon_s
 
     def _interrupted(self, found: Signals, level: Floats, view: View) -> Iterator[Finding]:
         """Open findings about signals that have a hole where growth is judged, and have not fallen since."""
@@ -184,7 +187,7 @@ class Exhaustion:
             return Severity.WARNING if said.seconds < self._settings.horizon_s / 4 else Severity.INFO
         if said.lasted_s or said.seconds < self._settings.horizon_s:
             return Severity.WARNING
-        sure = said.high <= AGREEING * said.low and (said.surely <= WARNED_S or said.used >= LITTLE_LEFT)
+        sure = said.high <= AGREEING * said.low and said.surely <= WARNED_S
         soon = sure or said.seconds <= WARNED_S / 2
         return Severity.WARNING if soon else Severity.INFO
 
@@ -259,8 +262,8 @@ class _Days:
         if told is None:
             newest = round(plain.lasted_s / self._long.step_s)
             was_higher = lowest and level[index] <= highest_before(self._long.values[row], newest)
-            hours = np.isfinite(self._long.values[row]).sum() * self._long.step_s >= KNOWN_S
-            return None if was_higher else replace(plain, is_first_day=bool(hours))
+            known_s = np.isfinite(self._long.values[row]).sum() * self._long.step_s
+            return None if was_higher else replace(plain, is_first_day=bool(known_s >= KNOWN_S))
         if told.seconds >= self._horizon_s:
             return None
         if told.is_usual:
@@ -284,8 +287,7 @@ class _Days:
         told = outlook(long, row, level, now_s, lowest=False, pace=None)
         if told is None or told.days < ENOUGH_DAYS or not np.isfinite(told.seconds):
             return None
-        used = level / limit
-        return _Forecast(told.seconds, told.low, told.high, days=told.days, surely=told.surely, used=used)
+        return _Forecast(told.seconds, told.low, told.high, days=told.days, surely=told.surely)
 
 
 def _pace(growth: Growth, index: int) -> Pace:
