@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 REFRESH_EVERY_S = 0.5
 TIMEOUT_S = 10.0
+SWITCH_S = 0.001
+"""What a thread that packs predictions or loads a version may take before requests have their turn again."""
 GRACE_S = 2
 """What open connections get at the end; together with the log's last word it must be less than the server gives us."""
 
@@ -85,6 +88,7 @@ def main() -> None:
         timeout_keep_alive=int(IDLE_S),
         timeout_graceful_shutdown=GRACE_S,
     )
+    sys.setswitchinterval(SWITCH_S)
     gc.freeze()  # what is there now stays until the end: it need not be gone through again and again
     uvicorn.Server(config).run(sockets=[listener])
 
