@@ -1,8 +1,8 @@
 """Locking a process in before it opens what a stranger wrote: no network, no secrets, nothing to write but one folder.
 
 Linux only, and without rights: Landlock (files may be read where Python and its libraries are, and written below one
-folder; no signal reaches a process outside), seccomp (no socket of any kind can be made), no capabilities, no way to
-new privileges, and limits of memory, files and time. All of it is for good, and for what the process starts, too.
+folder), seccomp (no socket of any kind, no signal, no way out of the process group), no capabilities, no way to new
+privileges, and limits of memory, files and time. All of it is for good, and for what the process starts, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import resource
 import struct
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import wellkept
@@ -26,9 +26,16 @@ EVERYTHING = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16)
 """Every right to files that Landlock knows, by the version of its interface that brought it."""
 TCP, OUTSIDE_SIGNALS_AND_SOCKETS = 0b11, 0b11
 OF_A_FILE = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 14)
-AUDIT_ARCH = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
-"""The architecture's mark, and its number of ``socket``."""
-IO_URING_SETUP, X32 = 425, 0x40000000
+AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+REFUSED_CALLS = {
+    "x86_64": (41, 62, 101, 109, 112, 129, 200, 234, 297, 310, 311, 424, 425, 434),
+    "aarch64": (198, 129, 117, 154, 157, 138, 130, 131, 240, 270, 271, 424, 425, 434),
+}
+"""The numbers of: socket, kill, ptrace, setpgid, setsid, rt_sigqueueinfo, tkill, tgkill, rt_tgsigqueueinfo,
+process_vm_readv, process_vm_writev, pidfd_send_signal, io_uring_setup, pidfd_open. Who cannot leave the group of the
+worker ends with it."""
+PRLIMIT = {"x86_64": 302, "aarch64": 261}
+X32 = 0x40000000
 CAPABILITY_VERSION = 0x20080522
 READABLE = (
     *("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/proc/self", "/proc/cpuinfo", "/proc/meminfo"),
@@ -65,7 +72,7 @@ def confine(folder: Path) -> None:
     _checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     _landlock(libc, folder)
     _checked(libc.capset(struct.pack("=Ii", CAPABILITY_VERSION, 0), bytes(24)), "dropping capabilities")
-    _no_sockets(libc)
+    _no_calls(libc)
 
 
 def _forget(folder: Path) -> None:
@@ -113,22 +120,26 @@ def _allow(libc: ctypes.CDLL, rules: int, path: Path, rights: int) -> None:
         os.close(handle)
 
 
-def _no_sockets(libc: ctypes.CDLL) -> None:
-    """A filter: no socket, no ring that could make one, no other architecture's numbers."""
-    mark, socket = AUDIT_ARCH[platform.machine()]
+def _no_calls(libc: ctypes.CDLL) -> None:
+    """A filter: no socket, no ring that could make one, no reach for other processes, no foreign numbers of calls."""
+    machine = platform.machine()
     load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
     refuse, allow, kill = 0x00050001, 0x7FFF0000, 0x80000000
-    program: Sequence[tuple[int, int, int, int]] = (
+    calls = REFUSED_CALLS[machine]
+    ahead = len(calls)
+    program: list[tuple[int, int, int, int]] = [
         (load, 0, 0, 4),
-        (equal, 1, 0, mark),
+        (equal, 1, 0, AUDIT_ARCH[machine]),
         (answer, 0, 0, kill),
         (load, 0, 0, 0),
-        (at_least, 2, 0, X32),
-        (equal, 1, 0, socket),
-        (equal, 0, 1, IO_URING_SETUP),
+        (at_least, ahead + 3, 0, X32),
+        *((equal, ahead + 2 - index, 0, call) for index, call in enumerate(calls)),
+        (equal, 0, 3, PRLIMIT[machine]),
+        (load, 0, 0, 16),  # whose limits: 0 is one's own
+        (equal, 1, 0, 0),
         (answer, 0, 0, refuse),
         (answer, 0, 0, allow),
-    )
+    ]
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
     filters = struct.pack("=HxxxxxxQ", len(program), ctypes.addressof(code))
     _checked(libc.prctl(PR_SET_SECCOMP, SECCOMP_FILTER, filters, 0, 0), "seccomp")
