@@ -16,6 +16,9 @@ def test_a_version_has_a_card_and_scores_a_file(tmp_path: Path) -> None:
         job = server.client.post("/api/v1/models/train", {"project": source, "by": "ada"})["job"]
         until(lambda: server.client.get(f"/api/v1/jobs/{job['id']}")["job"]["state"] == "done", "it is trained")
 
+        runs = server.ask("models", "jobs", "fraud")
+        read = server.ask("models", "log", job["id"])
+        late = server.ask("models", "cancel", job["id"])
         printed = server.ask("models", "card", "fraud")
         written = server.ask("models", "card", "fraud", "--version", "1", "--folder", str(tmp_path / "card"))
         missing = server.ask("models", "card", "fraud", "--version", "7")
@@ -29,9 +32,19 @@ def test_a_version_has_a_card_and_scores_a_file(tmp_path: Path) -> None:
         batch = server.ask("models", "score", "fraud", str(rows), str(scored))
         with server.http() as http:
             page = http.get("/api/v1/models/fraud/versions/1/card")
+            of_run = http.get(f"/models/fraud/runs/{job['id']}")
+            rest = http.get(f"/api/v1/jobs/{job['id']}/log", params={"after": len(read.stdout.encode()) - 5}).json()
         with server.stranger() as stranger:
             refused = stranger.get("/api/v1/models/fraud/versions/1/card")
 
+    assert job["id"][:8] in runs.stdout
+    assert "version 1: pass" in runs.stdout
+    assert read.stdout.startswith("-- snapshot\n-- snapshot took ")
+    assert rest["text"] == read.stdout[-5:]
+    assert late.returncode == 5
+    assert "does not run; its state is, got 'done'" in late.stderr
+    assert of_run.status_code == 200
+    assert "register took" in of_run.text
     assert printed.returncode == written.returncode == 0, printed.stderr + written.stderr
     assert "# Model card: fraud" in printed.stdout
     assert "roc_auc (higher is better)" in printed.stdout

@@ -212,7 +212,7 @@ class Pipeline:
     def _searched(self, case: _Case, snapshot: Snapshot) -> Mapping[str, Any]:
         """The parameters that a search found, where the contract wants one. The champion has no part in it."""
         search = case.contract.train.search
-        if search is None:
+        if search is None or is_outside(case.contract, case.journal.job):
             return {}
         request = training_request(case.contract, case.order.since)
         asked = {name: value for name, value in request.items() if name not in OF_JUDGES}

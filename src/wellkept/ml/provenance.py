@@ -59,9 +59,15 @@ def commit_of(project: Path) -> str:
 
 def environment() -> dict[str, str]:
     """Python, the machine, and every installed library with its version; not what a library brings along itself."""
+    places = [Path(path) for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    return dict(_installed(tuple((str(path), path.stat().st_mtime_ns) for path in places if path.is_dir())))
+
+
+@functools.lru_cache(maxsize=4)
+def _installed(places: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    """What is installed in some folders; whoever installs something changes the time of its folder."""
     libraries: dict[str, str] = {}
-    places = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    for one in importlib.metadata.distributions(path=places):
+    for one in importlib.metadata.distributions(path=[path for path, _ in places]):
         name, version = one.metadata["Name"], one.version
         if name and version:
             libraries.setdefault(name.lower(), version)
