@@ -17,7 +17,7 @@ from tests.app.running import until
 
 from wellkept.kernel.errors import TrainingError
 from wellkept.ml.oversight import Limits, Oversight, overseen
-from wellkept.ml.process import NICENESS, SHOWN, run_worker
+from wellkept.ml.process import NICENESS, SHOWN, end_leftovers, run_worker
 from wellkept.ml.progress import last_said
 
 WORKER = "tests.ml.probes.worker"
@@ -152,6 +152,17 @@ def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
     pid = run(tmp_path, do="leave")["child"]
 
     until(lambda: not _lives(pid), "its child is gone")
+
+
+def test_what_a_killed_run_left_behind_is_ended_when_it_goes_on(tmp_path: Path) -> None:
+    with overseen(Oversight(tmp_path, Limits(60.0))):
+        pid = run(tmp_path, do="leave alone")["child"]
+    assert _lives(pid), "a session of its own is not ended with the worker's group"
+
+    assert end_leftovers(tmp_path / "other") == 0
+    assert end_leftovers(tmp_path) == 1
+
+    until(lambda: not _lives(pid), "it is gone")
 
 
 def test_a_worker_ends_with_the_process_that_asked(tmp_path: Path) -> None:

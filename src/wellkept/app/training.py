@@ -19,6 +19,7 @@ from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, Tra
 from wellkept.ml.contract import digest_of, read_project
 from wellkept.ml.data.stage import Interval
 from wellkept.ml.oversight import LOG, Oversight
+from wellkept.ml.process import end_leftovers
 from wellkept.ml.progress import all_said, last_said
 from wellkept.spine.journal import Journal
 from wellkept.spine.registry import Job, ModelVersion, Registry
@@ -183,6 +184,8 @@ class TrainingRuns:
                 if oversight.cancelled_by is not None:
                     raise TrainingError(f"was cancelled by {oversight.cancelled_by} while it waited", cause="cancelled")
             try:
+                if _attempts(job):
+                    end_leftovers(oversight.folder)
                 journal.note(attempts=_attempts(job) + 1)
                 version = self._pipeline.run(journal, oversight, order, self._clock.now())
             finally:

@@ -44,6 +44,8 @@ THREAD_VARIABLES = (
 )
 """Read by the numerical libraries when they are loaded; OpenMP's is Arrow's and LightGBM's, too."""
 MIB = 1 << 20
+MARK = "TRAINING_RUN_FOLDER"
+"""The variable by which whatever a worker starts can be told from other processes."""
 
 
 OF_DATA = ("load(window)", "source ", "key ", "data.")
@@ -131,6 +133,23 @@ def _more(part: str, setting: str) -> str:
     return f"raise train.{part} in model.yaml (at most ml.{setting} of the configuration)"
 
 
+def end_leftovers(folder: Path) -> int:
+    """End what workers of a run's folder left behind when the server was killed; how many processes that were.
+
+    The workers themselves end with the server. What a project's code started does not, and would work beside the run
+    that goes on.
+    """
+    import psutil
+
+    ended = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(folder):
+                process.kill()
+                ended += 1
+    return ended
+
+
 def resident_mb(leader: int) -> float:
     """The resident memory of a process and all its descendants, in MiB; shared pages of files count for each."""
     import psutil  # whoever watches needs it, a worker does not
@@ -191,10 +210,13 @@ def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
 
 
 def _environment(limits: Limits, run: Oversight | None) -> dict[str, str]:
-    """Ours, with the limit on threads, and with the seed of hashes: the order of a set is chance otherwise."""
+    """Ours, with the limit on threads, and with the seed of hashes: the order of a set is chance otherwise.
+
+    Whatever the worker starts has it, too, and can be told by it.
+    """
     threads = {} if limits.threads is None else dict.fromkeys(THREAD_VARIABLES, str(limits.threads))
-    seed = {} if run is None else {"PYTHONHASHSEED": str(run.seed)}
-    return {**os.environ, **threads, **seed}
+    of_run = {} if run is None else {"PYTHONHASHSEED": str(run.seed), MARK: str(run.folder)}
+    return {**os.environ, **threads, **of_run}
 
 
 def die_with_parent() -> None:

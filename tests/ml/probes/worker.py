@@ -32,8 +32,9 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
             time.sleep(600)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        case "leave":
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        case "leave" | "leave alone":
+            code = [sys.executable, "-c", "import time; time.sleep(600)"]
+            child = subprocess.Popen(code, start_new_session=request["do"] == "leave alone")
             return {"child": child.pid}
         case "swell":
             swell()
