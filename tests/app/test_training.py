@@ -12,7 +12,7 @@ import pytest
 from tests.app.running import until
 from tests.ml.workshop import CONTRACT, LIGHTGBM, LOAD, NOON, Workshop, project
 
-from wellkept.app.pipeline import Order
+from wellkept.app.trainingorder import Order
 from wellkept.kernel.errors import NotFoundError, TrainingError
 from wellkept.kernel.verdict import Judgement
 from wellkept.ml.reference import FILE, parse_reference

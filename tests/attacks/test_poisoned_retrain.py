@@ -20,7 +20,7 @@ from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 
 from wellkept.app.externalreport import MANIFEST
 from wellkept.app.externaltraining import CiExecutor
-from wellkept.app.pipeline import Order
+from wellkept.app.trainingorder import Order
 from wellkept.kernel.errors import TrainingError
 from wellkept.kernel.verdict import Judgement
 from wellkept.ml.contract import parse_contract

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from wellkept.app.externalreport import checked_report, files_of, read_report
-from wellkept.app.pipeline import Order, spans
+from wellkept.app.trainingorder import Order, spans
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, NotFoundError, TrainingError, WellkeptError
 from wellkept.ml.contract import ModelContract, digest_of

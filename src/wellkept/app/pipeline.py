@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from wellkept.app.searchcard import with_search
+from wellkept.app.trainingorder import Case, Order, is_outside, spans
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.errors import NotFoundError, TrainingError
 from wellkept.kernel.verdict import Verdict
 from wellkept.ml.cards import CARD
 from wellkept.ml.contract import ModelContract, read_project
 from wellkept.ml.data.datacontract import DataContractError
-from wellkept.ml.data.stage import Interval, Snapshot, Snapshots
+from wellkept.ml.data.stage import Snapshot, Snapshots
 from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
@@ -28,93 +27,12 @@ from wellkept.ml.releases import Releases
 from wellkept.ml.signature import LINEAGE
 from wellkept.ml.train.executors.base import Executor
 from wellkept.ml.train.stage import Trained, Trainer, training_request
-from wellkept.spine.journal import Journal, Result
-from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry
+from wellkept.spine.journal import Journal
+from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a run is to train: a project over a span, some intervals left out; kept in the job, so that it survives."""
-
-    project: Path
-    start: datetime
-    end: datetime
-    excluded: tuple[Interval, ...] = ()
-    since: datetime | None = None
-    fresh: bool = False
-
-    def details(self) -> dict[str, Any]:
-        """As a job keeps it."""
-        shown: dict[str, Any] = encode({"start": self.start, "end": self.end, "since": self.since})
-        return {**shown, "project": str(self.project), "excluded": encode(self.excluded), "fresh": self.fresh}
-
-    @classmethod
-    def of(cls, details: Mapping[str, Any]) -> Order:
-        """The order that a job keeps."""
-        moment = datetime.fromisoformat
-        since = details.get("since")
-        return cls(
-            project=Path(details["project"]),
-            start=moment(details["start"]),
-            end=moment(details["end"]),
-            excluded=tuple((moment(a), moment(b)) for a, b in details.get("excluded", ())),
-            since=moment(since) if since else None,
-            fresh=bool(details.get("fresh")),
-        )
-
 
 OF_JUDGES = frozenset({"gates", "slices", "nullable"})
 """What the worker is told for those who judge; a search does not depend on it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One run, with all that its steps depend on."""
-
-    journal: Journal
-    oversight: Oversight
-    order: Order
-    contract: ModelContract
-    contract_text: str
-    code: str
-    environment: Mapping[str, str]
-    champion: ModelVersion | None
-    executor: Executor
-
-    @property
-    def folder(self) -> Path:
-        """Where the workers of the run write."""
-        return self.oversight.folder
-
-    @property
-    def limits(self) -> Limits:
-        """What a worker of the run may take."""
-        return self.oversight.limits
-
-    def step(self, name: str, key: str, work: Callable[[], Result], *, shared: bool = True) -> Result:
-        """A step of the journal, told in the run's log."""
-        began = time.perf_counter()
-        if self.oversight.cancelled_by is not None:
-            raise TrainingError(f"was cancelled by {self.oversight.cancelled_by} before {name}", cause="cancelled")
-        self.oversight.say(name)
-        found = self.journal.step(name, key, work, shared=shared)
-        source = self.journal.taken.get(name)
-        took = f"took {time.perf_counter() - began:.1f} s"
-        said = took if source is None else "was done before the server ended" if source == self.journal.job.id else ""
-        self.oversight.say(f"{name} {said or f'taken from {source}: nothing that it depends on has changed'}")
-        return found
-
-    @property
-    def depends_on(self) -> dict[str, Any]:
-        """What searching and training have in common."""
-        return {
-            "own": own_code("train"),
-            "code": self.code,
-            "environment": dict(self.environment),
-            "executor": self.executor.name,
-            "request": training_request(self.contract, self.order.since),
-        }
 
 
 Outside = Callable[[ModelContract, Journal, Order], Executor]
@@ -147,7 +65,7 @@ class Pipeline:
         """
         contract, text = read_project(order.project)
         told_otherwise = ("model.yaml", *((contract.data.history,) if contract.data.history else ()))
-        case = _Case(
+        case = Case(
             journal=journal,
             oversight=oversight,
             order=order,
@@ -180,7 +98,7 @@ class Pipeline:
             raise TrainingError(f"train.executor: {rule}")
         return self._executors[name]
 
-    def _snapshot(self, case: _Case) -> Snapshot:
+    def _snapshot(self, case: Case) -> Snapshot:
         """The data. Nobody can tell whether ``load`` would return the same again, so it is this run's own."""
         order, file = case.order, case.folder / "snapshot.parquet"
 
@@ -209,7 +127,7 @@ class Pipeline:
         span, of = (order.start, order.end), (kept["manifest"], kept["report"])
         return Snapshot(kept["digest"], file, kept["rows"], *span, order.excluded, *of)
 
-    def _searched(self, case: _Case, snapshot: Snapshot) -> Mapping[str, Any]:
+    def _searched(self, case: Case, snapshot: Snapshot) -> Mapping[str, Any]:
         """The parameters that a search found, where the contract wants one. The champion has no part in it."""
         search = case.contract.train.search
         if search is None or is_outside(case.contract, case.journal.job):
@@ -231,7 +149,7 @@ class Pipeline:
         parameters: Mapping[str, Any] = found["parameters"]
         return parameters
 
-    def _train(self, case: _Case, snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Trained, str]:
+    def _train(self, case: Case, snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Trained, str]:
         trainer = Trainer(self._artifacts, case.executor)
         rival = case.champion.artifact if case.champion else None
         request = training_request(case.contract, case.order.since)
@@ -250,7 +168,7 @@ class Pipeline:
         return (made[0] if made else trainer.restored(kept, case.folder)), key
 
     def _registered(
-        self, case: _Case, snapshot: Snapshot, trained: Trained, trained_by: str, now: datetime
+        self, case: Case, snapshot: Snapshot, trained: Trained, trained_by: str, now: datetime
     ) -> ModelVersion:
         """What was trained, judged by the contract's gates and registered either way."""
         contract = case.contract
@@ -282,12 +200,12 @@ class Pipeline:
         except NotFoundError:  # it was taken from a run whose version is gone
             return self._registry.version(contract.name, add()["digest"])
 
-    def _changes(self, case: _Case) -> str:
+    def _changes(self, case: Case) -> str:
         """What callers of the champion would notice of this contract."""
         releases = Releases(self._registry, self._artifacts)
         return releases.signature_changes(case.champion, case.contract) if case.champion else ""
 
-    def _lineage(self, case: _Case, snapshot: Snapshot, trained: Trained) -> dict[str, str]:
+    def _lineage(self, case: Case, snapshot: Snapshot, trained: Trained) -> dict[str, str]:
         order, known = case.order, trained.result.get("environment") or case.environment
         listed = json.dumps(known, sort_keys=True, indent=1).encode()
         parameters = trained.result.get("parameters", {})
@@ -321,18 +239,3 @@ def told_search(search: Mapping[str, Any] | None) -> str:
     trials = search["trials"]
     through = sum(one["state"] == "complete" for one in trials)
     return f"{len(trials)} trials, {through} of them to their end; best {search['metric']} {search['value']:.6g}"
-
-
-def is_outside(contract: ModelContract, job: Job) -> bool:
-    """Whether an external CI runs a job: a retrain, where the contract says so."""
-    return job.kind == "retrain" and contract.retrain.runner == "ci"
-
-
-def spans(intervals: Sequence[Interval]) -> str:
-    """Intervals in words."""
-    return "; ".join(f"{a.isoformat()} to {b.isoformat()}" for a, b in intervals)
-
-
-def model_of(job: Job) -> str:
-    """The model that a job trains."""
-    return job.subject.removeprefix("model:")

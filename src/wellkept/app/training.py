@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wellkept.app.pipeline import Order, Pipeline, is_outside, model_of
+from wellkept.app.pipeline import Pipeline
+from wellkept.app.trainingorder import Order, is_outside, model_of
 from wellkept.app.trainingrecord import Record
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
