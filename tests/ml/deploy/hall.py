@@ -76,10 +76,19 @@ class Seen:
 
     def requests(self, asked: Asked) -> list[Floats]:
         self.asked.append(asked)
-        return [self.champion.asked(), self.challenger.asked()]
+        champion, challenger = self._sides(asked)
+        return [champion.asked(), challenger.asked()]
 
     def answers(self, asked: Asked) -> list[Floats]:
-        return [self.champion.answered(), self.challenger.answered()]
+        champion, challenger = self._sides(asked)
+        return [champion.answered(), challenger.answered()]
+
+    def _sides(self, asked: Asked) -> tuple[Side, Side]:
+        """Nothing, where all of the time is void."""
+        arm = asked.arms[1]
+        if any(start <= arm.start and arm.end <= end for start, end in asked.void):
+            return Side(), Side()
+        return self.champion, self.challenger
 
     def slowest(self, *_: Any) -> tuple[float, int]:
         return 20.0, 5000

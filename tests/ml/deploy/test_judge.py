@@ -101,16 +101,21 @@ def test_a_task_without_losses_waits_for_a_person_or_agreement() -> None:
 
 
 def test_what_is_sick_under_both_makes_the_comparison_void() -> None:
-    look = judged(case(replace(MUCH, failed=2000), sick="host:a is under both and sick"))
+    look = judged(case(sick="host:a is under both and sick"))
 
     assert look.verdict == "hold"
     assert look.sentence == "the comparison is void: host:a is under both and sick"
+
+
+def test_harm_that_was_seen_while_all_was_well_stops_all_the_same() -> None:
+    assert judged(case(replace(MUCH, failed=2000), sick="host:a is under both and sick")).verdict == "stop"
 
 
 def test_a_version_that_cannot_be_loaded_is_stopped() -> None:
     look = judged(case(trouble="its bytes have another digest"))
 
     assert (look.verdict, look.sentence) == ("stop", "it cannot be loaded: its bytes have another digest")
+    assert judged(case(trouble="no room", total_s=10.0)).verdict == "hold", "it is tried again"
 
 
 def test_what_could_not_be_decided_in_time_is_stopped() -> None:

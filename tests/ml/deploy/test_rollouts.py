@@ -220,6 +220,23 @@ def test_blue_green_switches_when_it_is_loaded_and_comes_back_at_once(hall: Hall
     assert "version 1 of fraud is back: 20.00% of its requests fail" in hall.sentence_of(plan)
 
 
+def test_a_release_that_was_stopped_while_the_server_was_away_goes_back_at_the_start(hall: Hall) -> None:
+    hall.server.told = Loaded(frozenset({2}), {})
+    plan = hall.begin(strategy="blue_green")
+    hall.look()
+    hall.until(lambda: hall.rollout().state is RolloutState.WATCHING)
+    hall.desk.close()
+    for thread in hall.runs.threads:
+        thread.join()
+    hall.cases.stop("fraud", "grace", "no")
+    assert hall.aliases()["champion"] == 2
+
+    again = hall.crash()
+    assert again.settled(plan) is PlanState.FAILED
+    assert again.aliases() == {"champion": 1, "previous": 2}
+    again.close()
+
+
 def test_a_release_that_did_no_harm_is_done_after_its_watch(hall: Hall) -> None:
     hall.server.told = Loaded(frozenset({2}), {})
     plan = hall.begin(strategy="blue_green", watch_s=60)
@@ -238,6 +255,8 @@ def test_a_version_that_cannot_be_loaded_is_stopped(hall: Hall) -> None:
     hall.begin()
     hall.server.told = Loaded(frozenset({1}), {2: "format 'tea' is not known"})
 
+    assert hall.look() == ["hold"]
+    hall.pass_time(60)
     assert hall.look() == ["stop"]
     assert hall.rollout().sentence == "it cannot be loaded: format 'tea' is not known"
 
@@ -323,7 +342,10 @@ def test_it_is_all_that_is_told(hall: Hall) -> None:
     [
         ({"strategy": "big_bang"}, "rollout.strategy: Input should be 'shadow', 'canary', 'ab' or 'blue_green'"),
         ({"shares": [0.5, 0.1]}, "rollout: shares must grow from step to step, got 0.5, 0.1"),
-        ({"strategy": "shadow", "shares": [0.5]}, "rollout: shares must be those of a canary or an A/B test, got shadow"),
+        (
+            {"strategy": "shadow", "shares": [0.5]},
+            "rollout: shares must be those of a canary or an A/B test, got shadow",
+        ),
         ({"shares": [1.5]}, "rollout.shares.0: Input should be less than 1, got 1.5"),
         ({"speed": 3}, "rollout.speed: Extra inputs are not permitted, got 3"),
     ],

@@ -18,6 +18,8 @@ LIMITS = {
     QUALITY: "the loss may be {:.0%} greater",
     SCORES: "they may lie {:.2g} apart",
 }
+LOAD_S = 60.0
+"""For so long it is tried again to load a version; then it is stopped."""
 NAMES = {ERRORS: "failures", SLOWNESS: "slow answers", QUALITY: "quality", SCORES: "scores"}
 
 
@@ -25,6 +27,7 @@ NAMES = {ERRORS: "failures", SLOWNESS: "slow answers", QUALITY: "quality", SCORE
 class Case:
     """What there is to judge on.
 
+    ``pair`` holds nothing of the time in which something was sick under both.
     ``loaded`` says whether a model server has the challenger (None: nobody said); ``trouble`` why it cannot have it;
     ``sick`` what is wrong under both. ``has_loss`` is whether a known truth tells what one answer was worth.
     """
@@ -45,16 +48,19 @@ class Case:
 def judge(case: Case, now: datetime) -> Look:
     """The verdict of one look."""
     if case.trouble:
-        return _look(case, now, STOP, f"it cannot be loaded: {case.trouble}")
+        verdict = STOP if case.total_s >= LOAD_S else HOLD
+        return _look(
+            case, now, verdict, f"it cannot be loaded: {case.trouble}", (), ("a model server that has loaded it",)
+        )
     if case.policy.strategy == "blue_green" and not case.is_watched:
         return _loaded(case, now)
     measures = measured(case.pair, case.policy)
-    if case.sick:
-        return _look(case, now, HOLD, f"the comparison is void: {case.sick}", measures, ("both on something well",))
     harm = [measure for measure in measures if measure.state == "worse" and _may_stop(measure, case)]
     if harm:
         words = "; ".join(f"{m.sentence} ({LIMITS[m.name].format(m.limit)})" for m in harm)
         return _look(case, now, STOP, words, measures)
+    if case.sick:
+        return _look(case, now, HOLD, f"the comparison is void: {case.sick}", measures, ("both on something well",))
     if case.is_watched:
         return _look(case, now, HOLD, "it answers everybody, and no harm is seen", measures)
     missing = _missing(case, measures)
