@@ -25,23 +25,22 @@ def list_detectors(data: Path | None, as_json: bool) -> None:
     if as_json:
         return say_json(answer)
     rows = [_row(one) for one in answer["detectors"]]
-    columns = ("detector", "version", "on", "24 h", "open", "a look", "budget", "finds")
+    columns = ("detector", "on", "24 h", "open", "a look", "budget", "finds")
     say_table("Detectors", columns, rows, "The ops loop is switched off (ops.enabled), so nothing is detected.")
     return None
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     if not one["enabled"]:
-        return (one["name"], one["version"], "off", "", "", "", "", one["finds"])
+        return (one["name"], "off", "", "", "", "", one["finds"])
     budget = one["budget_per_series_week"]
     return (
         one["name"],
-        one["version"],
         "failing" if one["failures"] and one["failures"] == one["looks"] else "on",
         str(one["findings_24h"]),
         str(one["open"]),
         f"{one['last_s'] * 1000:.0f} ms",
-        "" if budget is None else f"{budget:g} a series and week",
+        "" if budget is None else f"{budget:g} a week",
         one["finds"],
     )
 
