@@ -90,7 +90,7 @@ def _road(client: Client, project: Path, server: Path, say: Callable[[str], obje
 
 
 def _prepared(project: Path, data: Path | None) -> None:
-    """Have the example write its history.parquet."""
+    """Have the example write its rows."""
     specification = importlib.util.spec_from_file_location("prepare", project / "prepare.py")
     assert specification is not None
     assert specification.loader is not None

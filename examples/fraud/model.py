@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 DAYS = (1, 7, 30)
 INPUTS = (
@@ -17,11 +16,6 @@ INPUTS = (
     *(f"terminal_{what}_{days}d" for days in DAYS for what in ("count", "risk")),
 )
 CHECKED_A_DAY = 100
-
-
-def load(window: Any) -> pa.Table:
-    """Payments with their features and their truth."""
-    return pq.read_table(window.history)
 
 
 def train(frame: pa.Table) -> Any:
