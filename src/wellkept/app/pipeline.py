@@ -16,6 +16,7 @@ from wellkept.kernel.verdict import Verdict
 from wellkept.ml.cards import CARD
 from wellkept.ml.contract import ModelContract, read_project
 from wellkept.ml.data.datacontract import DataContractError
+from wellkept.ml.data.files import files_in
 from wellkept.ml.data.stage import Snapshot, Snapshots
 from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.served.stage import tried_as_served
@@ -64,14 +65,15 @@ class Pipeline:
             WellkeptError: a step failed; what was done before it stays in the journal.
         """
         contract, text = read_project(order.project)
-        told_otherwise = ("model.yaml", *((contract.data.history,) if contract.data.history else ()))
+        names = ("model.yaml", *((contract.data.history,) if contract.data.history else ()))
+        told_otherwise = {order.project / name for name in names} | files_in(order.project, contract.data)
         case = Case(
             journal=journal,
             oversight=oversight,
             order=order,
             contract=contract,
             contract_text=text,
-            code=project_digest(order.project, frozenset(order.project / name for name in told_otherwise)),
+            code=project_digest(order.project, frozenset(told_otherwise)),
             environment=environment(),
             champion=self._registry.alias(contract.name, CHAMPION),
             executor=self._executor(contract, journal, order),

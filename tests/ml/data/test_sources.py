@@ -16,7 +16,7 @@ from tests.ml.data.projects import DAY, NOON, SPAN, data_of, put, reading
 from wellkept.kernel.errors import InputError, NotFoundError, TooLargeError
 from wellkept.ml.data.base import Access, Asked, DataSettings, Found
 from wellkept.ml.data.connectors.adbc import positional
-from wellkept.ml.data.files import files_of
+from wellkept.ml.data.files import files_in, files_of
 from wellkept.ml.data.secrets import Secrets
 from wellkept.ml.data.sources import Sources, within
 from wellkept.ml.dataspec import Data
@@ -189,6 +189,14 @@ def test_a_pattern_reads_all_its_files_and_tells_each_apart(tmp_path: Path) -> N
 
     assert sources.rows("rows", SPAN).table["card"].to_pylist() == ["a", "b"]
     assert list(sources.told["rows"]["files"]) == ["a.parquet", "b.parquet"]
+
+
+def test_the_files_of_sources_are_no_code(tmp_path: Path) -> None:
+    for name in ("rows", "other"):
+        put(tmp_path, name, {"card": [1]})
+    data = data_of({"rows": {"path": "ro*.parquet"}, "far": {"path": "/etc/*"}, "up": {"path": "../*"}})
+
+    assert files_in(tmp_path, data) == {tmp_path / "rows.parquet"}
 
 
 def test_a_file_that_is_not_what_it_says_is_told_of(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.data.base import Access
+from wellkept.ml.dataspec import Data
 
 _INSIDE = "must lie in the project's folder, or in one that the setting ml.data.folders names"
 _WILD = "*?["
@@ -35,6 +36,16 @@ def files_of(access: Access, source: str, pattern: str) -> list[Path]:
         if not any(_lies_in(file.resolve(), root) for root in roots):
             raise InputError(where, f"{_INSIDE}; this link leads out", str(file))
     return found
+
+
+def files_in(project: Path, data: Data) -> frozenset[Path]:
+    """The files inside a project that its sources read: a snapshot has their rows, and a manifest their digests."""
+    found: set[Path] = set()
+    for source in data.sources.values():
+        pattern = (source.model_extra or {}).get("path")
+        if isinstance(pattern, str) and not Path(pattern).is_absolute() and ".." not in Path(pattern).parts:
+            found |= set(project.glob(pattern))
+    return frozenset(found)
 
 
 def digests(access: Access, files: Iterable[Path]) -> dict[str, str]:
