@@ -25,9 +25,9 @@ from wellkept.kernel.errors import TrainingError
 from wellkept.kernel.verdict import Judgement
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.evaluate.stage import judge
+from wellkept.ml.export import export
 from wellkept.ml.outcome import outcome_of
 from wellkept.ml.train.executors.base import Work
-from wellkept.ml.train.export import export
 from wellkept.ml.train.stage import WORKER, training_request
 from wellkept.spine.journal import Journal
 from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry, VersionState

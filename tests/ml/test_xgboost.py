@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wellkept.ml import export as exporting
 from wellkept.ml.runtime import XgboostScorer, estimator_scores, load_scorer
-from wellkept.ml.train import export as exporting
 
 xgboost = pytest.importorskip("xgboost", reason="xgboost is an optional package of projects, and not installed here")
 

@@ -15,11 +15,11 @@ from tests.ml.serve.doors import Asked, served
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.contract import ModelContract, parse_contract
+from wellkept.ml.export import export
 from wellkept.ml.reference import make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scores, load_scorer
 from wellkept.ml.serve.explain import BACKGROUND, Explanation, Sampled, explainer_of
 from wellkept.ml.serve.served import Served
-from wellkept.ml.train.export import export
 
 NAMES = ("a", "b", "c")
 ROWS = np.random.default_rng(1).normal(size=(400, 3))

@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from tests.ml.serve.platform import FakePlatform
 
 from wellkept.kernel.errors import NotFoundError
+from wellkept.ml.export import export
 from wellkept.ml.serve import models as module
 from wellkept.ml.serve.models import Models
-from wellkept.ml.train.export import export
 from wellkept.sdk.client import Client
 
 CONTRACT = """

@@ -21,7 +21,7 @@ from tests.app.running import until
 from tests.ml.serve.doors import tensor
 from tests.ml.serve.platform import FakePlatform
 
-from wellkept.ml.train.export import export
+from wellkept.ml.export import export
 
 CONTRACT = """
 name: fraud

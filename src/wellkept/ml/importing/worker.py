@@ -43,9 +43,9 @@ def _opened(data: bytes, folder: Path) -> dict[str, Any]:
     import joblib
     import numpy as np
 
+    from wellkept.ml.export import export
     from wellkept.ml.importing.readers import of_estimator
     from wellkept.ml.runtime import estimator_scores
-    from wellkept.ml.train.export import export
 
     try:
         estimator = joblib.load(io.BytesIO(data))
@@ -68,9 +68,9 @@ def _opened(data: bytes, folder: Path) -> dict[str, Any]:
 def _looked(data: bytes, folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
+    from wellkept.ml.export import PARITY, difference
     from wellkept.ml.importing.readers import look
     from wellkept.ml.runtime import FILES, scorer_of
-    from wellkept.ml.train.export import PARITY, difference
 
     kind = request["kind"]
     found = look(kind, data)
@@ -92,8 +92,8 @@ def _looked(data: bytes, folder: Path, request: dict[str, Any]) -> dict[str, Any
 
 def _kept_form(kind: str, data: bytes, found: Found, out: Path) -> tuple[str, str]:
     """Write the form that will be served; its name, and why it is not ONNX where that was tried."""
+    from wellkept.ml.export import export
     from wellkept.ml.runtime import FILES
-    from wellkept.ml.train.export import export
 
     if kind == "skops" and found.estimator is not None:
         manifest = export(found.estimator, sample_rows(found), [str(one) for one in range(found.width)], out)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from wellkept.ml.export import export
 from wellkept.ml.process import serve_request
-from wellkept.ml.train.export import export
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 
 PARITY_ROWS = 5000

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.export import export
 from wellkept.ml.features import FILE, WithFeatures, own_features
 from wellkept.ml.process import serve_request
 from wellkept.ml.reference import make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scorer, load_scorer
-from wellkept.ml.train.export import export
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 from wellkept.ml.train.judged import Fitted, Rows, judged
 from wellkept.ml.train.split import seconds_of, split

@@ -19,9 +19,9 @@ from wellkept.ml.evaluate.served.load import Driven, Driver
 from wellkept.ml.evaluate.served.stage import _allowed, tried_as_served
 from wellkept.ml.evaluate.stage import CHECKS
 from wellkept.ml.evidence import Load, Parity, Served
+from wellkept.ml.export import export
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.runtime import estimator_scores
-from wellkept.ml.train.export import export
 from wellkept.ml.train.judging.asked import asked
 
 TEXT = """
