@@ -169,7 +169,7 @@ def fairness(contract: ModelContract, gate: FairnessGate, outcome: Outcome) -> C
     sentence = (
         f"{what}: {low.value:.3f} where {terms.group} is {low.name} ({low.rows} rows), {high.value:.3f} where it is "
         f"{high.name} ({high.rows}); difference {worst.gap:.3f} (90 % interval {max(0.0, worst.gap - wide):.3f} to "
-        f"{worst.gap + wide:.3f}), ratio {share:.2f}; {looks} pairs looked at"
+        f"{worst.gap + wide:.3f}){f', ratio {share:.2f}' if worst.metric in RATES else ''}; {looks} pairs looked at"
     )
     if passed and not _is_within(terms, worst):
         sentence += "; so much comes by chance between so few rows"
