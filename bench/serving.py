@@ -104,6 +104,10 @@ class Ours:
         children = psutil.Process(self._process.pid).children()
         return next(child for child in children if "wellkept.ml.serve" in child.cmdline())
 
+    def cpu_s(self) -> float:
+        """CPU seconds of the model server's process since its start."""
+        return float(sum(self.server().cpu_times()[:2]))
+
     def stored(self) -> set[str]:
         """The ids of the predictions that the platform has."""
         start, end, ids = self.began, datetime.now(UTC) + timedelta(minutes=1), set[str]()
@@ -160,9 +164,11 @@ def measured(server: Ours, wrk: Wrk, seconds: float, expected: dict[str, Any] | 
     body = json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
     _check_score(url, body, expected)
     wrk.drive(url, body, max(CONNECTIONS), 2)
-    rates: dict[str, Driven] = {}
+    rates, cpu_ms = dict[str, Driven](), dict[str, float]()
     for connections in CONNECTIONS:
+        began = server.cpu_s()
         rates[str(connections)] = driven = wrk.drive(url, body, connections, seconds)
+        cpu_ms[str(connections)] = round((server.cpu_s() - began) * 1000 / max(1, driven.answers), 3)
         say(f"{connections} connections: {driven.per_s:.0f}/s, p99 {driven.p99_ms:.1f} ms, {driven.failed} failed")
     split = {"dataframe_split": {"columns": INPUTS, "data": [row]}}
     invocations = wrk.drive(f"{server.url}/invocations", json.dumps(split).encode(), 16, seconds)
@@ -180,6 +186,7 @@ def measured(server: Ours, wrk: Wrk, seconds: float, expected: dict[str, Any] | 
     return {
         "requests_per_s": {name: round(driven.per_s) for name, driven in rates.items()},
         "requests_per_s_invocations_16": round(invocations.per_s),
+        "cpu_ms_a_request": cpu_ms,
         "closed_loop_ms": {name: {"p50": driven.p50_ms, "p99": driven.p99_ms} for name, driven in rates.items()},
         "failed": sum(driven.failed for driven in rates.values()) + invocations.failed + half.failed,
         "p99_ms_half_load": round(half.p99_ms(), 2),
@@ -269,12 +276,15 @@ def peer(folder: Path, name: str, wrk: Wrk, seconds: float) -> dict[str, Any]:
         return {"error": answer.stderr.strip()[-300:]}
     said = json.loads(lines[-1])
     levels = said["metrics"]["by_connections"]
-    return {
+    figures = {
         "version": said["version"],
-        "requests_per_s": {level: round(figures["rps"]["median"]) for level, figures in levels.items()},
-        "p99_ms": {level: figures["p99_ms"]["median"] for level, figures in levels.items()},
+        "cpu_ms_a_request": {level: one["cpu_ms_per_request"]["median"] for level, one in levels.items()},
+        "requests_per_s": {level: round(one["rps"]["median"]) for level, one in levels.items()},
+        "p99_ms": {level: one["p99_ms"]["median"] for level, one in levels.items()},
         "rss_mb": said["peak_rss_mb"],
     }
+    say(f"{name}: {figures['requests_per_s']}")
+    return figures
 
 
 def say(text: str) -> None:
