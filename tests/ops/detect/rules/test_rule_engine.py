@@ -115,6 +115,36 @@ def test_a_rule_that_is_taken_away_ends_its_findings(world: World) -> None:
     assert world.open() == []
 
 
+def test_series_of_rules_that_are_taken_away_end(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 40, job="shop", instance="a:1")
+    world.ticks(0, 60)
+    assert world.value("job:up:sum", 60)
+    assert world.value("ALERTS", 60)
+    write(world, "shop.yaml", GROUP.replace("Down", "Away"))
+    world.ticks(75, 90)
+    assert {dict(labels)["alertname"] for labels in world.value("ALERTS", 90)} == {"Away"}
+    assert world.value("job:up:sum", 90), "what is unchanged goes on"
+    (world.folder / "shop.yaml").unlink()
+    world.ticks(105, 120)
+    for query in ("ALERTS", "ALERTS_FOR_STATE", "job:up:sum"):
+        assert world.value(query, 90)
+        assert not world.value(query, 120)
+
+
+def test_a_series_that_a_changed_rule_still_gives_does_not_end(world: World) -> None:
+    write(world, "shop.yaml", GROUP)
+    world.store_line("up", [0.0] * 40, job="shop", instance="a:1")
+    world.ticks(0, 60)
+    write(world, "shop.yaml", GROUP.replace("sum by (job) (up)", "sum by (job) (up) + 1"))
+    world.ticks(75, 90)
+    assert list(world.value("job:up:sum", 90).values()) == [1.0]
+    write(world, "other.yaml", GROUP.replace("name: shop", "name: other"))
+    (world.folder / "shop.yaml").unlink()
+    world.ticks(105, 120)
+    assert list(world.value("job:up:sum", 120).values()) == [0.0]
+
+
 def test_a_changed_file_keeps_the_waiting_of_rules_that_it_leaves(world: World) -> None:
     write(world, "shop.yaml", GROUP)
     world.store_line("up", [0.0] * 20, job="shop", instance="a:1")

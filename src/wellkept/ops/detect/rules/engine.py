@@ -17,6 +17,7 @@ from wellkept.ops.detect.rules.base import DETECTOR, Group
 from wellkept.ops.detect.rules.evaluation import MOST_FINDINGS, GroupRun
 from wellkept.ops.detect.rules.findings import GROUP, Locate, finding_of
 from wellkept.ops.detect.rules.writing import Write
+from wellkept.store.telemetry.promql.values import Labels
 from wellkept.store.telemetry.remote.encoded import Sample
 
 REPEAT = timedelta(seconds=60)
@@ -55,6 +56,8 @@ class RuleEngine:
         self._told: dict[str, datetime] = {}
         self._looked = _NEVER
         self._is_stopped = False
+        self._ending: dict[Labels, None] = {}
+        """Series of groups that are no more, which are still to be marked stale."""
         self._turn = threading.Lock()
 
     @property
@@ -63,7 +66,7 @@ class RuleEngine:
         return list(self._runs.values())
 
     def replace(self, groups: Sequence[Group]) -> None:
-        """Let these groups be on. What is unchanged goes on where it was."""
+        """Let these groups be on. What is unchanged goes on where it was; the series of what is gone end."""
         with self._turn:
             runs: dict[str, GroupRun] = {}
             for group in groups:
@@ -72,6 +75,8 @@ class RuleEngine:
                 if before is not None and run is not before:
                     run.inherit(before)
                 runs[group.key] = run
+            for key, gone in self._runs.items():
+                self._ending |= gone.ending if key not in runs else {}
             self._runs, self._looked = runs, _NEVER
 
     def stop(self) -> None:
@@ -84,6 +89,7 @@ class RuleEngine:
         with self._turn:
             due = [(run, moment) for run in self._runs.values() if (moment := run.due_ms(now_ms)) is not None]
             done = self._evaluate(due)
+            self._end(now_ms)
             if not due and abs(now - self._looked) < LOOK:
                 return RulesReport(done, (), ())
             self._looked = _NEVER
@@ -117,6 +123,20 @@ class RuleEngine:
             for run in done:
                 run.fail(f"what the group gives could not be stored: {error}")
         return len(done)
+
+    def _end(self, now_ms: int) -> None:
+        """Mark the series stale that nothing gives any more; tried again at the next tick where that fails."""
+        if not self._ending:
+            return
+        given = {labels for run in self._runs.values() for labels in run.written}
+        over = [(labels, None) for labels in self._ending if labels not in given]
+        try:
+            if over:
+                self._write([(now_ms, over)])
+        except WellkeptError as error:
+            _log.warning("series of rules that are gone could not be ended: %s", error)
+        else:
+            self._ending = {}
 
     def _firing(self) -> Mapping[str, Finding]:
         found: dict[str, Finding] = {}

@@ -71,6 +71,16 @@ class RuleRun:
         """Whether it may ask for one of these metrics. A selector that names none may ask for any."""
         return "" in self._names or not self._names.isdisjoint(metrics)
 
+    @property
+    def written(self) -> dict[Labels, None]:
+        """The series that it gave last, and that are not marked stale."""
+        return self._written
+
+    def inherit(self, before: RuleRun) -> None:
+        """Go on where a former run of the same rule was."""
+        self.restore(list(before.alerts.active.values()))
+        self._written = dict(before.written)
+
     def restore(self, alerts: list[Alert]) -> None:
         """Go on with alerts that were alive before."""
         self.alerts.active = {alert.labels: alert for alert in alerts}
@@ -123,14 +133,27 @@ class GroupRun:
         self.took_s = 0.0
         self.missed = 0
         self._is_restored = False
+        self._left: dict[Labels, None] = {}
+        """Series of rules that are no more, which end at the next evaluation."""
 
     def inherit(self, before: GroupRun) -> None:
-        """Go on with the alerts of the rules that a former version of the group has unchanged."""
+        """Go on with the rules that a former version of the group has unchanged; what others gave has ended."""
         known = {identity(before.group, run.rule): run for run in before.rules}
         for run in self.rules:
-            if (old := known.get(identity(self.group, run.rule))) is not None:
-                run.restore(list(old.alerts.active.values()))
+            if (old := known.pop(identity(self.group, run.rule), None)) is not None:
+                run.inherit(old)
+        self._left = {**before._left, **{labels: None for old in known.values() for labels in old.written}}
         self.at_ms, self._is_restored = before.at_ms, before._is_restored
+
+    @property
+    def written(self) -> dict[Labels, None]:
+        """The series that its rules gave last."""
+        return {labels: None for run in self.rules for labels in run.written}
+
+    @property
+    def ending(self) -> dict[Labels, None]:
+        """The series that end with it."""
+        return {**self._left, **self.written}
 
     def due_ms(self, now_ms: int) -> int | None:
         """The moment to evaluate for, a whole multiple of the rhythm; None where it was evaluated for it already.
@@ -162,6 +185,8 @@ class GroupRun:
                 answers.forget()
                 waiting = []
             waiting += run.evaluate(answers, at_ms)
+        waiting += [(labels, None) for labels in self._left if labels not in self.written]
+        self._left = {}
         if any(run.rule.is_alert for run in self.rules):
             waiting.append(evaluated(self.group, looked_ms))
         self.at_ms, self.took_s = at_ms, time.perf_counter() - began
