@@ -23,10 +23,22 @@ def _mapped(keys: Any) -> Any:
     return {key: key for key in keys} if isinstance(keys, list | tuple) else keys
 
 
+def _with_options(schema: dict[str, Any]) -> None:
+    """Tell the schema what each connector knows, so that editors do."""
+    names = sorted(TABLE["connector"])
+    schema["properties"]["connector"]["enum"] = names
+    rules = []
+    for name in names:
+        told = load_one("connector", name).Options.model_json_schema()
+        then = {key: told[key] for key in ("properties", "required") if key in told}
+        rules.append({"if": {"properties": {"connector": {"const": name}}}, "then": then})
+    schema["allOf"] = rules
+
+
 class Source(Part):
     """A named source. What is not written here belongs to its connector, which checks it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, json_schema_extra=_with_options)
 
     connector: str
     keys: Annotated[dict[Column, Text], BeforeValidator(_mapped)] = Field(default={})
