@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.deploy.measures import pass_at, stop_at
+from wellkept.ml.deploy.paired import FLOORS
 from wellkept.ml.deploy.remembered import Remembered
 from wellkept.ml.deploy.sequential import mean_evidence, share_evidence
 from wellkept.ml.rollout import Rollout
@@ -148,8 +149,8 @@ class Simulation:
             count = np.maximum(rows.cumsum(axis=1), 1)
             means.append(sums / count)
             variances.append(variance / count)
-        difference = means[1] - (1 + rise) * means[0]
-        return mean_evidence(difference, variances[1] + (1 + rise) ** 2 * variances[0], rise * means[0])
+        room = rise * means[0] + FLOORS["log"]
+        return mean_evidence(means[1] - means[0] - room, variances[1] + (1 + rise) ** 2 * variances[0], room)
 
 
 def _loss(blur: float, random: np.random.Generator) -> tuple[float, float]:

@@ -73,7 +73,7 @@ class RolloutLoop:
         live = next(iter(self.rollouts.live(model)), None)
         if live is None:
             return "", False
-        self.desk.stop(live, why, by)
+        self.desk.call_off(model, why, by)
         number = self._platform.registry.version(model, live.challenger).number
         is_back = live.state is RolloutState.WATCHING
         ending = "the version before comes back" if is_back else "the champion answers alone"

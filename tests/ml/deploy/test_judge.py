@@ -54,6 +54,14 @@ def test_a_challenger_that_does_harm_is_stopped_and_told_why(challenger: Side, w
     assert words in look.sentence
 
 
+def test_next_to_no_loss_may_grow_by_next_to_nothing() -> None:
+    perfect = replace(MUCH, loss=0.0)
+    given = case(perfect, replace(GOOD, loss=0.0))
+
+    assert judged(given).verdict == "hold", "a share of nothing is nothing"
+    assert judged(replace(given, pair=replace(given.pair, floor=0.005))).verdict == "promote"
+
+
 def test_harm_stops_before_the_time_of_the_step_is_over() -> None:
     look = judged(case(Side(60, 30, 0, 0), step_s=5.0))
 

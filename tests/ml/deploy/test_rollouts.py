@@ -98,6 +98,19 @@ def test_a_person_stops_it_at_once_without_an_approval(hall: Hall) -> None:
         hall.cases.stop("fraud", "grace", "")
 
 
+def test_what_is_being_promoted_is_not_stopped_half_way(hall: Hall) -> None:
+    hall.begin()
+    rollout = hall.rollout()
+    hall.desk.close()
+    for thread in hall.runs.threads:
+        thread.join()
+    hall.desk.passed(rollout, "it is no worse")
+
+    with pytest.raises(ConflictError, match="has passed and is being promoted; `wellkept models rollback fraud`"):
+        hall.cases.stop("fraud", "grace", "wait")
+    assert hall.rollout().state is RolloutState.PASSED
+
+
 def test_nothing_starts_without_an_approval(hall: Hall) -> None:
     plan = hall.propose()
 

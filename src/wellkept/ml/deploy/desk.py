@@ -99,15 +99,29 @@ class RolloutDesk:
         """The end of a rollout whose version is the champion."""
         self._end(rollout, RolloutState.DONE, why, ACTOR)
 
-    def stop(self, rollout: Rollout, why: str, by: str) -> Rollout:
+    def call_off(self, model: str, why: str, by: str) -> Rollout:
+        """Stop the model's rollout, as a person asks.
+
+        Raises:
+            NotFoundError: it has none.
+            ConflictError: it has ended meanwhile, or has passed, so that its promotion is under way.
+        """
+        found = self.live_of(model)
+        may_stop = set(LIVE) if policy_of(found).approval == "again" else {RolloutState.RUNNING, RolloutState.WATCHING}
+        return self.stop(found, why, by, tuple(may_stop))
+
+    def stop(self, rollout: Rollout, why: str, by: str, allowed: Sequence[RolloutState] = LIVE) -> Rollout:
         """Stop at once: from now on the champion answers alone. Nobody has to approve that; everybody is told why.
 
         Raises:
-            ConflictError: it has ended already.
+            ConflictError: it is in none of the allowed states any more.
         """
-        if not self._end(rollout, RolloutState.STOPPED, why, by):
+        if not self._end(rollout, RolloutState.STOPPED, why, by, allowed):
             found = self._rollouts.rollout(rollout.id)
-            raise ConflictError(f"rollout {rollout.id}", "has ended already", found.state.value)
+            rule = "has ended already"
+            if found.state is RolloutState.PASSED:
+                rule = f"has passed and is being promoted; `wellkept models rollback {found.model}` takes that back"
+            raise ConflictError(f"rollout {rollout.id}", rule, found.state.value)
         return self._rollouts.rollout(rollout.id)
 
     def live_of(self, model: str) -> Rollout:
@@ -138,9 +152,11 @@ class RolloutDesk:
         """Keep what changed beside the state."""
         self._rollouts.move(rollout, (rollout.state,))
 
-    def _end(self, rollout: Rollout, state: RolloutState, why: str, by: str) -> bool:
+    def _end(
+        self, rollout: Rollout, state: RolloutState, why: str, by: str, allowed: Sequence[RolloutState] = LIVE
+    ) -> bool:
         moved = replace(rollout, state=state, sentence=why, by=by, ended_at=self._clock.now())
-        if not self._rollouts.move(moved, LIVE):
+        if not self._rollouts.move(moved, allowed):
             return False
         if self._registry.aliases(moved.model).get(alias_of(moved.strategy)) == moved.challenger:
             self._point(moved, "", moved.challenger)

@@ -23,12 +23,14 @@ class Pair:
     """What champion and challenger did, by bucket of callers.
 
     ``requests``: float64[buckets, 3] each (asked, failed, slow); ``answers``: float64[buckets, 3 + edges] each (given,
-    of known truth, sum of the losses, scores above each edge). ``slow_ms`` says what slow is.
+    of known truth, sum of the losses, scores above each edge). ``slow_ms`` says what slow is; ``floor`` is
+    the difference of two mean losses that is too small to matter, whatever the champion's is.
     """
 
     requests: tuple[Floats, Floats]
     answers: tuple[Floats, Floats]
     slow_ms: float
+    floor: float = 0.0
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -84,10 +86,10 @@ def _worth(hits: Floats, rows: Floats) -> tuple[Floats, Floats]:
 
 
 def _losses(pair: Pair, policy: Rollout) -> Measured:
-    """The challenger's mean loss against the champion's and so much more; the variance is taken between buckets.
+    """The challenger's mean loss against the champion's and the room that it has.
 
-    Where both have answered the same requests (a shadow), their losses stand in the same buckets, and what they have in
-    common drops out.
+    The variance is taken between buckets. Where both have answered the same requests (a shadow), their losses stand in
+    the same buckets, and what they have in common drops out.
     """
     rise = policy.quality.loss
     means, parts = [], []
@@ -99,7 +101,8 @@ def _losses(pair: Pair, policy: Rollout) -> Measured:
     used = max(2, int(((pair.answers[0][:, LABELLED] + pair.answers[1][:, LABELLED]) > 0).sum()))
     variance = used / (used - 1) * np.square(parts[0] + parts[1]).sum()
     champion, challenger = means
-    evidence = mean_evidence(challenger - (1 + rise) * champion, variance, max(rise * champion, 1e-9))
+    room = rise * champion + pair.floor
+    evidence = mean_evidence(challenger - champion - room, variance, max(room, 1e-9))
     words = f"its mean loss is {challenger:.4g}, {champion:.4g} the champion's, on answers whose truth is known"
     return _judged(QUALITY, champion, challenger, rise, evidence, words, policy)
 

@@ -23,6 +23,8 @@ LOSSES = {
     "regression": "absolute",
     "forecasting": "absolute",
 }
+FLOORS = {"log": 0.005, "wrong": 0.005}
+"""Mean losses that lie no further apart are as good as the same: a twentieth of next to nothing is none."""
 SLOW_FLOOR_MS, SLOW_FACTOR, SLOW_ENOUGH = 5.0, 2.0, 100
 """What is slow where the contract does not say: twice the champion's slowest hundredth, at least so many ms."""
 
@@ -70,7 +72,7 @@ class Reader:
             void=tuple((start, end or now) for start, end in rollout.void),
         )
         requests, answers = self._store.requests(asked), self._store.answers(asked)
-        return Pair((requests[0], requests[1]), (answers[0], answers[1]), asked.slow_ms)
+        return Pair((requests[0], requests[1]), (answers[0], answers[1]), asked.slow_ms, FLOORS.get(asked.loss, 0.0))
 
     def slow_ms(self, champion: ModelVersion, now: datetime) -> float:
         """From when on an answer is slow, by what the champion took in the hour before."""

@@ -101,9 +101,9 @@ class RolloutCases:
 
         Raises:
             NotFoundError: none is under way.
-            ConflictError: it has ended meanwhile.
+            ConflictError: it has ended meanwhile, or is being promoted.
         """
-        return self._told(self.desk.stop(self.desk.live_of(model), why or "asked for", by))
+        return self._told(self.desk.call_off(model, why or "asked for", by))
 
     def _must_take_the_same(self, champion: ModelVersion, version: ModelVersion) -> None:
         """Both answer the same requests, so both must take the same inputs."""
