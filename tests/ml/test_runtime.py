@@ -25,6 +25,7 @@ RANDOM = np.random.default_rng(5)
 ROWS = RANDOM.random((300, 2))
 LABEL = (ROWS[:, 1] + 0.2 * RANDOM.random(300) > 0.6).astype(float)
 NAMES = ["amount", "risk"]
+OPENS_WHAT_WAS_TRUSTED = Path("ml/importing/opened.py")
 MODULES_THAT_UNPICKLE = frozenset({"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "torch"})
 
 
@@ -174,11 +175,13 @@ def test_a_pickle_under_a_known_format_is_never_unpickled(
 
 
 def test_no_module_of_ours_imports_what_unpickles() -> None:
+    """But for the worker that locks itself in, and opens what a person has trusted."""
     root = Path(wellkept.__file__).parent
     found = {
         f"{path.relative_to(root)}: {name}"
         for path in root.rglob("*.py")
         if "checks" not in path.parts  # they prove that a detector's state can be pickled
+        if path.relative_to(root) != OPENS_WHAT_WAS_TRUSTED
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         for name in _imported(node)
         if name.partition(".")[0] in MODULES_THAT_UNPICKLE

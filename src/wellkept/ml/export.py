@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.canonical import GRAPH, canonical_skops
 from wellkept.ml.factors import Factors
 from wellkept.ml.runtime import (
     FILES,
@@ -26,7 +27,6 @@ from wellkept.ml.runtime import (
     classes_of,
     estimator_scores,
 )
-from wellkept.ml.train.canonical import GRAPH, canonical_skops
 
 PARITY = 1e-5
 """The largest difference of a score between the estimator and its ONNX form that is let through."""

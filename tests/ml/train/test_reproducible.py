@@ -14,9 +14,9 @@ from tests.ml.train.test_train_worker import frame, trained
 from tests.ml.workshop import CONTRACT
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.canonical import canonical_skops
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.runtime import SkopsScorer
-from wellkept.ml.train.canonical import canonical_skops
 from wellkept.ml.train.fitting import takes_parameters
 from wellkept.store.artifacts.artifacts import Artifacts
 

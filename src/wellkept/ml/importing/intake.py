@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.kernel.errors import InputError, TrainingError
+from wellkept.ml.importing.readers import EXPECTED
 from wellkept.ml.importing.source import PICKLE, SAFE, Source, read_plain, source_of
-from wellkept.ml.importing.worker import EXPECTED
 from wellkept.ml.process import run_worker
 from wellkept.ml.runtime import FILES
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from wellkept.kernel.errors import InputError
-from wellkept.ml.runtime import TRUSTED, classes_of
+from wellkept.ml.runtime import TRUSTED, Matrix, classes_of
 
 IMPORTABLE = (
     *TRUSTED,
@@ -21,6 +23,9 @@ IMPORTABLE = (
 """Types that skops may rebuild when a model is taken in, which is then kept in another format. Ours, not the file's."""
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 WIDEST = 100_000
+ROWS, SEED = 256, 11
+EXPECTED = "expected.npz"
+"""The file of rows and scores that a converted model must give again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +227,26 @@ def _check_numbers(classes: Sequence[Any]) -> None:
         [float(one) for one in classes]
     except (TypeError, ValueError) as error:
         raise InputError("the estimator", "must have numbers for classes", classes[0]) from error
+
+
+def sample_rows(found: Found) -> Matrix:
+    """Rows to try a model on: small and large numbers, whole ones, zeros, and nulls where it takes them."""
+    random = np.random.default_rng(SEED)
+    rows = random.normal(size=(ROWS, found.width)) * random.choice([0.1, 1.0, 10.0, 1000.0], size=(ROWS, 1))
+    rows[::4] = np.round(rows[::4])
+    rows[0] = 0.0
+    if found.nullable:
+        rows[1::8][random.random(rows[1::8].shape) < 0.3] = np.nan
+    return np.asarray(rows.astype(np.float32), dtype=np.float64)
+
+
+def told(found: Found) -> dict[str, Any]:
+    """What was found, as JSON values."""
+    return {
+        "task": found.task,
+        "width": found.width,
+        "inputs": list(found.inputs),
+        "nullable": found.nullable,
+        "classes": list(found.classes),
+        "estimator": found.kind,
+    }
