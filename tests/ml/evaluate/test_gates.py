@@ -16,6 +16,7 @@ from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.evaluate.checks.rows import MIN_POSITIVES
 from wellkept.ml.evaluate.stage import judge, measure
+from wellkept.ml.evidence import Shared
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
 
@@ -356,3 +357,49 @@ def test_rows_that_the_champion_was_trained_on_are_left_out_of_the_comparison() 
     assert float(fair.value.split()[-1]) > float(unknown.value.split()[-1])
     assert "on the same 400 rows" in most.sentence
     assert "trained on 301 of them" in most.sentence
+
+
+@pytest.mark.parametrize(
+    ("found", "name", "words"),
+    [
+        (Shared(100, late=3), "time order", "3 training rows are newer"),
+        (Shared(100, entities=2), "groups apart", "2 values of card are on both sides"),
+        (Shared(100, encoded=["risk"]), "target encoding", "risk is the mean label by value over all rows"),
+        (Shared(100, same=30, sampled=100), "shared rows", "30 of 100 held-out rows are training rows again"),
+        (Shared(100, sampled=100, near=3), "shared rows", "3 are near copies"),
+        (Shared(100, sampled=100, made=40), "shared rows", "SMOTE) before the split"),
+    ],
+)
+def test_what_the_sides_share_fails_without_a_gate(found: Shared, name: str, words: str) -> None:
+    wanted = contract("[]").model_copy(update={"group_by": "card"})
+    given = replace(outcome(), at=np.arange(400.0), shared=found)
+
+    verdict = judge(wanted, given, DIGEST, NOON)
+
+    assert not check(verdict, name).passed
+    assert words in check(verdict, name).sentence
+    assert judge(wanted, replace(given, shared=Shared(100)), DIGEST, NOON).judgement is Judgement.PASS
+
+
+def test_rows_that_are_shared_rightly_can_be_allowed() -> None:
+    given = replace(outcome(), shared=Shared(100, same=30, sampled=100))
+
+    assert judged("[{shared_rows_at_most: 0.5}]", given).judgement is Judgement.PASS
+    assert judged("[{shared_rows_at_most: 0.2}]", given).judgement is Judgement.FAIL
+
+
+def test_a_slice_that_is_worse_by_chance_passes_and_says_so() -> None:
+    plan = np.array([f"p{n % 13}" for n in range(400)])
+
+    found = check(
+        judge(
+            of_task("binary_classification", "[{slice: plan, drop: 0.001, min_rows: 10}]", "slices: [plan]"),
+            replace(outcome(challenger=POOR), slices={"plan": plan}),
+            DIGEST,
+            NOON,
+        ),
+        "slices by plan",
+    )
+
+    assert found.passed
+    assert "so much comes by chance" in found.sentence

@@ -150,3 +150,16 @@ def test_an_embargo_that_leaves_nothing_is_named() -> None:
 
     with pytest.raises(InputError, match="older than the label's delay"):
         split(picks([1] * 9, [1] * 9), request)
+
+
+def test_what_is_grouped_by_is_on_one_side_alone() -> None:
+    user = [n % 5 if n < 90 else n % 3 for n in range(100)]
+    table = picks(user, list(range(100)))
+    request = {"task": "regression", "held_out": 0.1, "since": None, "embargo_s": 0.0, "group_by": "user"}
+
+    trained, held_out = split(table, request)
+
+    assert set(held_out["user"].to_pylist()) == {0, 1, 2}
+    assert set(trained["user"].to_pylist()) == {3, 4}
+    with pytest.raises(InputError, match="other values of group_by than the held-out ones"):
+        split(picks([7] * 20, list(range(20))), request)
