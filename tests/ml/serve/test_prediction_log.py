@@ -297,6 +297,27 @@ def test_a_disk_that_takes_nothing_costs_predictions_and_they_are_counted(
     assert caplog.text.count("takes nothing: No space left on device") == 1, "said once"
 
 
+def test_a_damaged_segment_is_said_and_holds_nothing_up(
+    platform: FakePlatform, opened: Callable[..., PredictionLog], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform.judge = lambda _: (503, {"error": {"message": "later"}})
+    first = opened()
+    add(first, 0, 5)
+    first.close()
+    (segment,) = segments(tmp_path)
+    data = bytearray(segment.read_bytes())
+    data[-100] ^= 0xFF  # the last answer
+    segment.write_bytes(data)
+    platform.judge = lambda _: (200, {})
+
+    again = opened()
+    add(again, 5, 7)
+    until(lambda: arrived(platform)[-1:] == ["6"], "the rest is sent")
+
+    assert arrived(platform) == ["0", "1", "2", "3", "5", "6"]
+    assert "are damaged; what was there is lost" in caplog.text
+
+
 class Judging:
     """A platform that refuses batches that hold a wrong record, or too many; it forgets nothing it took."""
 

@@ -104,6 +104,11 @@ class Journal:
             is_old = segment != self._last or self._file < 0
         return is_old and not self.read(segment, offset, HEAD.size)
 
+    def left(self, segment: int, offset: int) -> int:
+        """The bytes of a segment behind an offset."""
+        with self._lock:
+            return max(0, self._sizes.get(segment, 0) - offset)
+
     def following(self, segment: int) -> int | None:
         """The number of the next segment, where there is one."""
         with self._lock:

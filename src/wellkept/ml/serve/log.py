@@ -138,16 +138,25 @@ class PredictionLog:
         following = self._journal.following(self._segment)
         if following is None or not self._journal.is_done(self._segment, self._offset):
             return None
+        if left := self._journal.left(self._segment, self._offset):
+            log.warning(
+                "the last %d bytes of a segment of the prediction log are damaged; what was there is lost", left
+            )
         return Batch([], 0, following, 0)
 
     def _answers(self, frames: list[Frame]) -> list[Unpacked]:
+        """What frames hold. An answer whose version is not known (damage) is dropped, and counted."""
         found = []
         for frame in frames:
             if not frame.rows:
                 digest, source = opened(frame.payload)
                 self._sources[digest] = source
                 continue
-            found.append(unpacked(frame.payload, frame.rows))
+            answer = unpacked(frame.payload, frame.rows)
+            if answer.digest in self._sources:
+                found.append(answer)
+            else:
+                self.dropped += frame.rows
         return found
 
     def _deliver(self, table: pa.Table) -> bool:

@@ -21,6 +21,7 @@ from wellkept.ml.serve.telemetry import Instrument
 
 log = logging.getLogger(__name__)
 
+LAST_WORD_S = 1.0
 ARM = "shadow"
 MOST_WAITING = 10_000
 """Requests that may wait to be tried; beyond it they are not, and counted."""
@@ -53,9 +54,9 @@ class Shadows:
             self._count(trial, "dropped")
 
     def close(self) -> None:
-        """Try what waits, and end."""
+        """Try what waits, as far as there is time, and end."""
         self._trials.put(None)
-        self._thread.join()
+        self._thread.join(LAST_WORD_S)
 
     def _work(self) -> None:
         while (trial := self._trials.get()) is not None:
