@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from datetime import timedelta
@@ -15,7 +16,7 @@ from tests.ml.data.projects import DAY, NOON, SPAN, data_of, put, reading
 
 from wellkept.kernel.errors import InputError, NotFoundError, TooLargeError
 from wellkept.ml.data.base import Access, Asked, DataSettings, Found
-from wellkept.ml.data.connectors.adbc import positional
+from wellkept.ml.data.connectors.adbc import plain, positional
 from wellkept.ml.data.files import files_in, files_of
 from wellkept.ml.data.secrets import Secrets
 from wellkept.ml.data.sources import Sources, within
@@ -271,6 +272,29 @@ def test_values_of_several_types_are_told_of(tmp_path: Path) -> None:
         shop(tmp_path, "SELECT 1 AS x UNION ALL SELECT 'a'").rows("rows", SPAN)
     with pytest.raises(InputError, match="a name of its own"):
         shop(tmp_path, "SELECT 1 AS x, 2 AS x").rows("rows", SPAN)
+
+
+def test_what_a_query_of_a_driver_writes_is_never_committed(tmp_path: Path) -> None:
+    shop(tmp_path, "SELECT 1")
+    access = Access(tmp_path, secrets=Secrets(None, {"SHOP": str(tmp_path / "shop.db")}))
+    fields = {"connector": "adbc", "driver": "adbc_driver_sqlite", "uri": "SHOP"}
+
+    def rows_of(query: str) -> pa.Table:
+        data = Data.model_validate({"sources": {"rows": {**fields, "query": query}}})
+        return Sources(data, access, DataSettings()).rows("rows", SPAN).table
+
+    with contextlib.suppress(InputError):
+        rows_of('DELETE FROM "order""s" RETURNING id')
+    assert rows_of('SELECT id FROM "order""s"').num_rows == 2
+
+
+def test_exact_numbers_of_a_driver_are_floats() -> None:
+    amounts = pa.array(["1.25", None]).cast(pa.decimal128(10, 2))
+    odd = pa.ExtensionArray.from_storage(pa.opaque(pa.string(), "numeric", "PostgreSQL"), pa.array(["2.5", None]))
+
+    found = plain(pa.table({"amount": amounts, "odd": odd, "text": ["a", "b"]}))
+
+    assert found.to_pydict() == {"amount": [1.25, None], "odd": [2.5, None], "text": ["a", "b"]}
 
 
 def test_marks_of_other_databases_stand_for_names_outside_of_texts() -> None:

@@ -48,12 +48,26 @@ class AdbcQuery:
             with dbapi.connect(uri) as connection, connection.cursor() as cursor:
                 cursor.execute(query, bound or None)
                 reader = cursor.fetch_record_batch()
-                table = asked.collected(reader, reader.schema)
+                table = plain(asked.collected(reader, reader.schema))
                 connection.rollback()
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             said = secrets.hide(str(error).strip().partition("\n")[0])
             raise InputError(f"source {asked.source}", f"{options.driver} did not answer the query: {said}") from None
         return Found(table, {"uri": options.uri, "driver": options.driver, "query": options.query})
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Exact numbers as floats, and a driver's own types as what they are stored as."""
+    for index, field in enumerate(table.schema):
+        column, kind = table.column(index), field.type
+        if isinstance(kind, pa.BaseExtensionType):
+            column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
+            kind = pa.float64() if "numeric" in str(field.type) else kind.storage_type
+        elif pa.types.is_decimal(kind):
+            kind = pa.float64()
+        if kind != field.type:
+            table = table.set_column(index, field.name, column.cast(kind))
+    return table
 
 
 def positional(query: str, driver: str, source: str) -> tuple[str, tuple[str, ...]]:
