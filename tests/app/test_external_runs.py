@@ -23,6 +23,7 @@ from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, Tra
 from wellkept.ml.oversight import Limits, Oversight
 from wellkept.spine.action import Interrupted
 from wellkept.spine.webhooks.runtoken import RunTokens
+from wellkept.spine.webhooks.send import Answer
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.externalruns import WAITING, ExternalRun, ExternalRunRows
 
@@ -166,6 +167,17 @@ def test_a_failure_is_told_with_the_words_of_the_ci(desk: Desk) -> None:
     desk.runs.report("run-1", {"state": "failed", "error": "out of memory on the runner"})
 
     with pytest.raises(TrainingError, match="the CI says that its training failed: out of memory on the runner"):
+        desk.runs.wait("run-1", None)
+
+    assert desk.runs.run("run-1").state == "failed"
+
+
+def test_a_ci_that_cannot_be_told_is_not_waited_for(desk: Desk) -> None:
+    desk.opened()
+    desk.post.played.answers = [Answer(410, "answered 410")]
+    desk.post.turn()
+
+    with pytest.raises(TrainingError, match="webhook ci could not be told of it: the endpoint says that it is gone"):
         desk.runs.wait("run-1", None)
 
     assert desk.runs.run("run-1").state == "failed"

@@ -30,7 +30,7 @@ from wellkept.ml.train.stage import WORKER as TRAINING
 from wellkept.spine.action import Interrupted
 from wellkept.spine.audit import Audit
 from wellkept.spine.journal import Journal
-from wellkept.spine.webhooks.events import event
+from wellkept.spine.webhooks.events import Event, event
 from wellkept.spine.webhooks.outbox import ADDRESSED, Outbox
 from wellkept.spine.webhooks.runtoken import RunTokens
 from wellkept.store.artifacts.artifacts import Artifacts
@@ -140,16 +140,15 @@ class ExternalRuns:
         """Open a run and tell the CI of it; asked again (after a restart), it is the same run and the same message."""
         kept = self._rows.open(run)
         if kept.state == WAITING:
-            data = {**{k: v for k, v in kept.body.items() if k not in ("rows", "hook")}, **self._addresses(kept)}
-            told = event(ADDRESSED, f"model:{kept.model}", kept.created_at, data, kept.id)
-            self._outbox.tell(told, str(kept.body["hook"]))
+            self._outbox.tell(self._told(kept), str(kept.body["hook"]))
         return kept
 
     def wait(self, run_id: str, oversight: Oversight | None) -> Mapping[str, Any]:
         """Wait for the report of a run.
 
         Raises:
-            TrainingError: there was none in time, the CI says that it failed, or somebody called the run off.
+            TrainingError: there was none in time, the CI could not be told or says that it failed, or somebody called
+                the run off.
             Interrupted: the process ends.
         """
         while True:
@@ -164,6 +163,10 @@ class ExternalRuns:
             if oversight is not None and oversight.cancelled_by is not None:
                 self._rows.settle(run_id, (WAITING,), FAILED)
                 raise TrainingError(f"run {run_id}: was cancelled by {oversight.cancelled_by}", cause="cancelled")
+            why = self._outbox.given_up(str(run.body["hook"]), self._told(run).id)
+            if why:
+                self._rows.settle(run_id, (WAITING,), FAILED)
+                raise TrainingError(f"run {run_id}: webhook {run.body['hook']} could not be told of it: {why}")
             if self._stopping.wait(LOOK_EVERY_S):
                 raise Interrupted
         if run.report["state"] == "failed":
@@ -200,6 +203,12 @@ class ExternalRuns:
 
     def known(self, run_id: str) -> ExternalRun | None:
         return self._rows.get(run_id)
+
+    def _told(self, run: ExternalRun) -> Event:
+        """The message of a run; its id depends on the run alone."""
+        data = {name: value for name, value in run.body.items() if name not in ("rows", "hook")}
+        data |= self._addresses(run)
+        return event(ADDRESSED, f"model:{run.model}", run.created_at, data, run.id)
 
     def _addresses(self, run: ExternalRun) -> dict[str, Any]:
         base = f"{self._where().rstrip('/')}{ENDPOINTS}/{run.id}"

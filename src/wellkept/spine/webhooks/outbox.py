@@ -134,6 +134,11 @@ class Outbox:
         """Deliveries, newest first."""
         return self._rows.recent(endpoint, state, limit)
 
+    def given_up(self, endpoint: str, event_id: str) -> str:
+        """Why an event was given up for an endpoint; empty where it was not."""
+        found = self._rows.of_event(endpoint, event_id)
+        return found.reason if found is not None and found.state == DEAD else ""
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Endpoint to state to number."""
         return self._rows.counts()

@@ -90,6 +90,11 @@ class OutboxRows:
     def get(self, number: int) -> Delivery | None:
         return next(iter(self._read(select(deliveries).where(deliveries.c.number == number))), None)
 
+    def of_event(self, endpoint: str, event: str) -> Delivery | None:
+        """The delivery of an event to an endpoint."""
+        query = select(deliveries).where(deliveries.c.endpoint == endpoint, deliveries.c.event == event)
+        return next(iter(self._read(query)), None)
+
     def recent(self, endpoint: str | None, state: str | None, limit: int) -> list[Delivery]:
         """Deliveries, newest first."""
         query = select(deliveries).order_by(deliveries.c.number.desc()).limit(limit)
