@@ -10,6 +10,7 @@ from tests.ml.workshop import CONTRACT, NOON, Workshop
 
 from wellkept.app.mloop import Promotions
 from wellkept.app.platform import Platform
+from wellkept.app.rollouts import RolloutLoop
 from wellkept.ml.releases import Releases
 from wellkept.spine.registry import CHAMPION, ModelVersion
 
@@ -19,7 +20,8 @@ def test_the_newest_contract_is_not_served_before_its_model_is(tmp_path: Path) -
     platform = SimpleNamespace(registry=workshop.registry, clock=workshop.clock, artifacts=workshop.artifacts)
     own = workshop.artifacts.put_bytes(CONTRACT.encode())
     lineages: list[dict[str, str]] = [{"contract": own}, {"contract": "sha256:" + "0" * 64}, {}]
-    promotions = Promotions(cast("Platform", platform), Releases(workshop.registry, workshop.artifacts))
+    rollouts = cast("RolloutLoop", SimpleNamespace(rollouts=SimpleNamespace(live=list)))
+    promotions = Promotions(cast("Platform", platform), Releases(workshop.registry, workshop.artifacts), rollouts)
     workshop.registry.save_contract("fraud", "newest", "sha256:1", NOON)
 
     served, before = [], None
