@@ -73,6 +73,17 @@ def weighted(name: str, label: Array, score: Array, rows: NDArray[np.int64] | No
     return makers[name](label, score)
 
 
+def mean_of(values: Array, rows: NDArray[np.int64]) -> Weighted:
+    """The mean of some rows."""
+    some = values[rows]
+
+    def metric(weights: Weights) -> Array:
+        theirs = weights[:, rows]
+        return _over(theirs @ some, theirs.sum(axis=1))
+
+    return metric
+
+
 def ratio(above: Array, below: Array) -> Weighted:
     """The sum of one over the sum of another: a mean, or a share of some rows."""
     return lambda weights: _over(weights @ above, weights @ below)

@@ -19,7 +19,7 @@ from wellkept.ml.evaluate.checks.measured import SEED, Z90, surely
 from wellkept.ml.gates import FairnessGate
 from wellkept.ml.metrics import METRICS, Array
 from wellkept.ml.outcome import Outcome
-from wellkept.ml.resample import draws, ratio, weighted
+from wellkept.ml.resample import draws, mean_of, narrower, weighted
 from wellkept.ml.sample import interval_of, value_of
 
 WORDS = {
@@ -82,12 +82,12 @@ def figures(contract: ModelContract, terms: FairnessGate.Terms, outcome: Outcome
 
 
 def _figure(contract: ModelContract, metric: str, values: NDArray[np.str_], least: int, outcome: Outcome) -> Figure:
-    kinds = np.unique(values)
+    kinds, code = np.unique(values, return_inverse=True)
     counted = _counted(metric, outcome)
-    masks = [(values == kind) & counted for kind in kinds]
-    sizes = [int(mask.sum()) for mask in masks]
+    sizes = np.bincount(code[counted], minlength=len(kinds)).tolist()
     kept = [index for index, size in enumerate(sizes) if size >= least]
-    told = _told(contract, metric, [masks[index] for index in kept], outcome) if kept else []
+    masks = [(code == index) & counted for index in kept]
+    told = _told(contract, metric, masks, outcome) if kept else []
     groups = [
         Group(str(kinds[index]), sizes[index], *found)
         for index, found in zip(kept, told, strict=True)
@@ -119,15 +119,14 @@ def _told(
         chosen = (outcome.challenger >= (0.5 if threshold is None else threshold)).astype(np.float64)
     else:
         chosen = outcome.challenger - outcome.label
-    parts = [mask.astype(np.float64) for mask in masks]
-    found = draws([ratio(part * chosen, part) for part in parts], count, sample.group, SEED)
-    told = []
+    parts = [np.flatnonzero(mask) for mask in masks]
+    found = draws([mean_of(chosen, part) for part in parts], count, sample.group, SEED)
+    told, factor = [], narrower(count, sample.group)
     for part, drawn in zip(parts, found, strict=True):
-        rows, value = part.sum(), float((part * chosen).sum() / part.sum())
-        error = _spread(drawn)
+        value, error = float(chosen[part].mean()), _spread(drawn) * factor
         if metric in RATES:  # The bootstrap of 0 of 30 knows no error: Agresti and Caffo's is the least.
-            share = (value * rows + 1) / (rows + 2)
-            error = max(error, float(np.sqrt(share * (1 - share) / (rows + 2))))
+            share = (value * len(part) + 1) / (len(part) + 2)
+            error = max(error, float(np.sqrt(share * (1 - share) / (len(part) + 2))))
         told.append((value, error))
     return told
 
@@ -139,8 +138,8 @@ def _measured(name: str, masks: Sequence[NDArray[np.bool_]], outcome: Outcome) -
         spans = [interval_of(name, sample.where(mask), SEED) for mask in masks]
         return [(value, (high - low) / (2 * Z90)) for value, (low, high) in zip(values, spans, strict=True)]
     metrics = [weighted(name, sample.label, sample.score, np.flatnonzero(mask)) for mask in masks]
-    found = draws(metrics, len(sample), sample.group, SEED)
-    return [(value, _spread(drawn)) for value, drawn in zip(values, found, strict=True)]
+    found, factor = draws(metrics, len(sample), sample.group, SEED), narrower(len(sample), sample.group)
+    return [(value, _spread(drawn) * factor) for value, drawn in zip(values, found, strict=True)]
 
 
 def _spread(drawn: Array) -> float:

@@ -31,11 +31,12 @@ def slice_values(contract: ModelContract, outcome: Outcome, column: str, least: 
     if values is None:
         return []
     found, places = [], []
-    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-        rows = np.flatnonzero(values == value)
-        metric = value_of(name, outcome.sample.where(rows)) if count >= least else float("nan")
+    kinds, code, counts = np.unique(values, return_inverse=True, return_counts=True)
+    for index in np.flatnonzero(counts >= least):
+        rows = np.flatnonzero(code == index)
+        metric = value_of(name, outcome.sample.where(rows))
         if np.isfinite(metric):
-            found.append((str(value), int(count), metric))
+            found.append((str(kinds[index]), int(counts[index]), metric))
             places.append(rows)
     errors = spreads_of(name, outcome.sample, places, SEED) if found else []
     parts = [Part(*one, error) for one, error in zip(found, errors, strict=True)]
