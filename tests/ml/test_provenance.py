@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellkept.kernel.errors import TooLargeError
@@ -88,6 +88,7 @@ def test_the_environment_names_python_and_every_library() -> None:
 
 
 @given(one=JSON, other=JSON)
+@settings(deadline=None)
 def test_equal_values_and_only_those_have_the_same_key(one: object, other: object) -> None:
     same = repr(one) == repr(other) or digest(one) != digest(other) or one == other
 
