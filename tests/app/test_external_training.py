@@ -202,8 +202,7 @@ def test_the_ci_trains_and_the_platform_judges_it_on_rows_that_never_left(world:
     assert given + held_out == whole == 400
     assert given == world.asked["rows_count"]
     assert len({told["id"] for told in world.receiver.events("retrain.requested")}) == 1
-    plan = world.server.client.get(f"/api/v1/plans/{PLAN}")
-    assert plan["state"] == "succeeded"
+    until(lambda: world.server.client.get(f"/api/v1/plans/{PLAN}")["state"] == "succeeded", "the plan has succeeded")
     assert not world.server.client.get("/api/v1/models/fraud")["aliases"], "what is served changes by a promotion alone"
 
 
