@@ -252,8 +252,12 @@ def test_a_training_that_the_server_died_of_again_and_again_is_lost(workshop: Wo
     left.mkdir(parents=True)
     left.joinpath("snapshot.parquet").touch()
 
+    long_over = workshop.folder / "training" / "job-long-over"
+    long_over.mkdir()
+
     workshop.runs().resume()
 
+    assert not long_over.exists(), "of runs that nobody remembers no log is kept"
     lost = workshop.job("job-1")
     assert (lost.state, lost.ended_at) == ("lost", NOON)
     assert "the server ended 3 times while it ran, the last time in its phase train" in lost.details["error"]

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
 """A run during which the server ended so often is not begun again: it may be what ends it."""
 PAGE_BYTES = 200_000
+KEPT_RUNS = 1000
+"""The logs of so many runs are kept; a start of the server removes older ones."""
 OUTSIDE_AT_A_TIME = 16
 """Retrains that an external CI runs: mostly they wait."""
 
@@ -55,7 +57,9 @@ class TrainingRuns:
 
     def resume(self) -> None:
         """Go on with the trainings that an earlier process left. Retrains stay: their durable run resumes them."""
-        for job in self._registry.jobs(limit=1000):
+        jobs = self._registry.jobs(limit=KEPT_RUNS)
+        self._forget({self._folder_of(job) for job in jobs})
+        for job in jobs:
             if job.state == "running" and job.kind == "train":
                 if "start" not in job.details or _attempts(job) >= MOST_ATTEMPTS:
                     self._end(job, "lost", _gave_up(job), "lost")
@@ -237,6 +241,12 @@ class TrainingRuns:
                 shutil.rmtree(path, ignore_errors=True)
             elif path.suffix not in (".json", ".log"):
                 path.unlink(missing_ok=True)
+
+    def _forget(self, kept: set[Path]) -> None:
+        """Remove the logs of runs that are long over."""
+        for folder in self._folder.glob("*"):
+            if folder not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _project_of(self, model: str) -> Path:
         for job in self._registry.jobs(f"model:{model}", limit=200):

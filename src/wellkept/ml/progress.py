@@ -42,7 +42,7 @@ def progress(done: float, total: float = 0.0, note: str = "", **values: float) -
     """Say that ``done`` of ``total`` steps are done, in words if you like, and what was measured at this step.
 
     ``values`` are numbers by name (``loss=0.31``): they become curves, and a search prunes by the one of its metric.
-    Calls within a twentieth of a second are thinned out, but for the last step.
+    Calls within a twentieth of a second are thinned out, but for the last step; a value that is not finite is left out.
     """
     if _sink.listener is not None:
         _sink.listener(float(done), values)
@@ -56,7 +56,7 @@ def progress(done: float, total: float = 0.0, note: str = "", **values: float) -
         "done": _finite(done),
         "total": _finite(total),
         "note": (_sink.prefix + str(note))[:MOST_CHARACTERS],
-        "values": {str(name): _finite(value) for name, value in values.items()},
+        "values": {str(name): float(value) for name, value in values.items() if math.isfinite(value)},
     }
     with _sink.file.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
