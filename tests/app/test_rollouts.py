@@ -73,8 +73,8 @@ class Road:
         return found
 
     def ended(self, plan: str) -> dict[str, Any]:
-        final = ("succeeded", "failed", "void", "expired", "rejected")
-        until(lambda: self.plan(plan)["state"] in final, f"plan {plan} has ended")
+        final, pace = ("succeeded", "failed", "void", "expired", "rejected"), threading.Event()
+        until(lambda: pace.wait(0.2) or self.plan(plan)["state"] in final, f"plan {plan} has ended")
         return self.plan(plan)
 
     def rollout(self) -> dict[str, Any]:
@@ -108,6 +108,7 @@ class Road:
             while not stop.is_set():
                 known = []
                 for _ in range(20):
+                    stop.wait(0.005)  # A pace that leaves the machine to the servers.
                     amount, risk = random.random() * 1.5, random.random()
                     key, card = uuid.uuid4().hex, f"card-{random.integers(100_000)}"
                     tensors = [
