@@ -215,7 +215,7 @@ class TrainingRuns:
             "metrics": dict(version.metrics),
             "taken": taken,
         }
-        self._record.done(now, job, version)
+        self._record.done(now, job, version, self._registry.jobs(job.subject))
         self._registry.save_job(replace(job, state="done", ended_at=now, details=details))
 
     def _failed(self, job: Job, error: Exception) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -33,6 +34,8 @@ CURVE = "wellkept.training."
 MOST_CURVES = 50
 SEARCH = "search"
 """The step whose curves would be those of all its trials in one; of it the best value is kept."""
+SLOW, LEAST_S, LEAST_RUNS = 3.0, 60.0, 3
+"""So many times as long as usual is slow, of what takes a minute at least, and once so many runs are known."""
 CAUSES = {
     "memory": "it took too much memory",
     "time": "it took too long",
@@ -55,13 +58,20 @@ class Record:
         """An entry of the audit log."""
         self._audit.append(at, by, f"training.{verb}", job.subject, {**details, "job": job.id})
 
-    def done(self, at: datetime, job: Job, version: ModelVersion) -> None:
-        """A run came to a version; an earlier failure of the model's trainings is over."""
+    def done(self, at: datetime, job: Job, version: ModelVersion, earlier: Sequence[Job]) -> None:
+        """A run came to a version; an earlier failure of the model's trainings is over.
+
+        One that took far longer than the ``earlier`` ones is a finding until one takes no longer than they.
+        """
         assert version.gate is not None
         self._stream.save_verdict(version.gate)
         what = {"version": version.number, "digest": version.digest, "judgement": version.gate.judgement.value}
         self.noted(at, ACTOR, "done", job, **what)
-        self._stream.close([_fingerprint(job)], at)
+        slow = slowness(job, earlier, at)
+        self._stream.close([_fingerprint(job), *(() if slow else (_fingerprint(job, "slow"),))], at)
+        if slow is not None:
+            self._topology.observe([_pipeline(job)], [], at)
+            self._stream.publish([slow], at)
 
     def ended(self, at: datetime, job: Job, state: str, why: str, cause: str) -> None:
         """A run came to nothing. Unless somebody wanted that, it is a finding about the model's training pipeline."""
@@ -111,6 +121,30 @@ def failure(job: Job, cause: str, why: str, at: datetime) -> Finding:
     )
 
 
+def slowness(job: Job, earlier: Sequence[Job], at: datetime) -> Finding | None:
+    """The finding that a run took far longer than those before that did the same work; None where it did not."""
+    took = (at - job.started_at).total_seconds()
+    alike = [one for one in earlier if one.state == "done" and one.id != job.id and not one.details.get("taken")]
+    lasted = [(one.ended_at - one.started_at).total_seconds() for one in alike if one.ended_at is not None]
+    if len(lasted) < LEAST_RUNS or took <= max(LEAST_S, SLOW * median(lasted)):
+        return None
+    model, usual = job.subject.removeprefix("model:"), median(lasted)
+    return Finding(
+        fingerprint=_fingerprint(job, "slow"),
+        detector=DETECTOR,
+        detector_version=VERSION,
+        entity=_pipeline(job).id,
+        kind=FindingKind.THRESHOLD,
+        severity=Severity.INFO,
+        score=took / usual if usual else took,
+        score_meaning="how many times as long as the median of the runs before",
+        starts_at=at,
+        sentence=f"A training of {model} took {took:.0f} s, where {usual:.0f} s was usual over {len(lasted)} runs.",
+        evidence=(Evidence("training", unit="s", values={"took": took, "usual": usual}),),
+        attributes={"title": f"training of {model} is slow", "cause": "slow", "job": job.id},
+    )
+
+
 def curves_request(job: Job, said: Sequence[Said]) -> bytes:
     """An OTLP request with a gauge for each name that was measured; empty where nothing was."""
     names = list(dict.fromkeys(name for one in said for name in one.values))[:MOST_CURVES]
@@ -131,8 +165,8 @@ def curves_request(job: Job, said: Sequence[Said]) -> bytes:
     return request.SerializeToString()
 
 
-def _fingerprint(job: Job) -> str:
-    return fingerprint(DETECTOR, _pipeline(job).id, job.kind)
+def _fingerprint(job: Job, *more: str) -> str:
+    return fingerprint(DETECTOR, _pipeline(job).id, job.kind, *more)
 
 
 def _pipeline(job: Job) -> Entity:
