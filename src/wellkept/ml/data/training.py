@@ -78,6 +78,8 @@ def entity_rows(entity: EntityRows, sources: Sources, span: Span) -> tuple[pa.Ta
         raise InputError(f"source {entity.source}", "must have the keys of the entity; missing", missing[0])
     table = pa.table(columns)
     order = content_order(table, [rows.at])
+    if bool((np.diff(order) == 1).all()):
+        return table, rows.at
     return table.take(pa.array(order)), rows.at[order]
 
 
@@ -149,7 +151,7 @@ def _with_label(
         there &= ~np.isnan(truth.to_numpy(zero_copy_only=False))
     kept = due & there
     told = {"not_due": int((~due).sum()), "unknown": int((due & ~there).sum()), "rows": int(kept.sum())}
-    return table.filter(pa.array(kept)), told
+    return table if kept.all() else table.filter(pa.array(kept)), told
 
 
 def _label_of_source(table: pa.Table, data: Data, label: LabelTold, sources: Sources, span: Span) -> pa.Array:
