@@ -1,7 +1,7 @@
 """An append-only journal on disk: what is appended survives the death of the process, until it is acknowledged.
 
 A segment is a file of frames, each a head (length, CRC-32 and rows of the payload, as three little-endian numbers of 32
-bits) and a payload. An append is one write to the file, so that a process that is killed afterwards has lost nothing; a
+bits; the sum begins with the rows) and a payload. An append is one write to the file, so that a process that is killed afterwards has lost nothing; a
 machine that loses power may lose what the system had not written out yet (:meth:`Journal.sync`). A frame that was cut
 off at the end of a segment is what the process was killed in the middle of: nobody was told that it is kept.
 """
@@ -57,7 +57,7 @@ class Journal:
 
         Before the first payload of a key in a segment stands what ``opening`` gives, as a frame of no rows.
         """
-        frame = HEAD.pack(len(payload), zlib.crc32(payload), rows) + payload
+        frame = HEAD.pack(len(payload), zlib.crc32(payload, rows), rows) + payload
         with self._lock:
             if self._total + len(frame) > self._budget:
                 return False
@@ -208,7 +208,7 @@ def _frames(data: bytes, offset: int) -> Iterator[Frame]:
         if end > size:
             return
         payload = data[at + HEAD.size : end]
-        if zlib.crc32(payload) != checksum:
+        if zlib.crc32(payload, rows) != checksum:
             return
         yield Frame(payload, rows, offset + end)
         at = end
