@@ -1,9 +1,10 @@
 """An append-only journal on disk: what is appended survives the death of the process, until it is acknowledged.
 
 A segment is a file of frames, each a head (length, CRC-32 and rows of the payload, as three little-endian numbers of 32
-bits; the sum begins with the rows) and a payload. An append is one write to the file, so that a process that is killed afterwards has lost nothing; a
-machine that loses power may lose what the system had not written out yet (:meth:`Journal.sync`). A frame that was cut
-off at the end of a segment is what the process was killed in the middle of: nobody was told that it is kept.
+bits; the sum begins with the rows) and a payload. An append is one write to the file, so that a process that is killed
+afterwards has lost nothing; a machine that loses power may lose what the system had not written out yet
+(:meth:`Journal.sync`). A frame that was cut off at the end of a segment is what the process was killed in the middle
+of: nobody was told that it is kept.
 """
 
 from __future__ import annotations
