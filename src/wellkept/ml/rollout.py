@@ -73,6 +73,14 @@ class Rollout(Part):
         return (0.0,)
 
     @property
+    def whole(self) -> Rollout:
+        """The same with everything said, also what the defaults say: what is approved is of exactly these limits."""
+        said = self.model_dump(mode="json") | {"shares": list(self.shares), "watch_s": self.watched_s}
+        if self.strategy in ("canary", "ab"):
+            said["shares"] = list(self.steps)
+        return Rollout.model_validate(said)
+
+    @property
     def watched_s(self) -> float:
         """How long the version before stays at hand: of a blue-green rollout ten minutes where nothing is said."""
         return 600.0 if self.strategy == "blue_green" and "watch_s" not in self.model_fields_set else self.watch_s

@@ -120,10 +120,10 @@ def test_harm_that_was_seen_while_all_was_well_stops_all_the_same() -> None:
 
 
 def test_a_version_that_cannot_be_loaded_is_stopped() -> None:
-    look = judged(case(trouble="its bytes have another digest"))
+    look = judged(case(trouble="its bytes have another digest", trouble_s=60.0))
 
     assert (look.verdict, look.sentence) == ("stop", "it cannot be loaded: its bytes have another digest")
-    assert judged(case(trouble="no room", total_s=10.0)).verdict == "hold", "it is tried again"
+    assert judged(case(trouble="no room", trouble_s=10.0)).verdict == "hold", "it is tried again"
 
 
 def test_what_could_not_be_decided_in_time_is_stopped() -> None:

@@ -106,9 +106,55 @@ def test_what_is_being_promoted_is_not_stopped_half_way(hall: Hall) -> None:
         thread.join()
     hall.desk.passed(rollout, "it is no worse")
 
-    with pytest.raises(ConflictError, match="has passed and is being promoted; `wellkept models rollback fraud`"):
+    with pytest.raises(
+        ConflictError, match="is being promoted now; once it is the champion, `wellkept models rollback fraud`"
+    ):
         hall.cases.stop("fraud", "grace", "wait")
     assert hall.rollout().state is RolloutState.PASSED
+
+
+def test_a_rollout_whose_plan_broke_off_after_the_switch_does_not_stay_half_done(hall: Hall) -> None:
+    plan = hall.begin(watch_s=600)
+    hall.registry.set_alias("fraud", "previous", hall.digest(3), expected=None, at=NOON, by="grace")
+    before = hall.registry.aliases
+
+    def moved_meanwhile(model: str) -> dict[str, str]:
+        return {alias: digest for alias, digest in before(model).items() if alias != "previous"}
+
+    hall.registry.aliases = moved_meanwhile  # type: ignore[method-assign]
+    hall.desk.passed(hall.rollout(), "it is no worse")
+    assert hall.settled(plan) is PlanState.FAILED, "the move of `previous` met somebody else's"
+    assert (hall.aliases()["champion"], hall.rollout().state) == (2, RolloutState.PASSED)
+
+    hall.look()
+
+    assert hall.rollout().state is RolloutState.DONE
+    assert hall.listed() == [(2, "", 1.0)]
+
+
+def test_a_load_that_failed_once_is_no_reason_to_stop(hall: Hall) -> None:
+    hall.begin()
+    hall.pass_time(3600)
+    hall.server.told = Loaded(troubles={2: "the platform did not answer"})
+    assert hall.look() == ["hold"]
+    hall.pass_time(30)
+    hall.server.told = Loaded(numbers=frozenset({1, 2}))
+    assert hall.look() == ["hold"]
+
+    hall.server.told = Loaded(troubles={2: "its bytes have another digest"})
+    hall.pass_time(50)
+    assert hall.look() == ["hold"], "a new trouble has its own minute"
+    hall.pass_time(61)
+    assert hall.look() == ["stop"]
+
+
+@pytest.mark.parametrize("strategy", ["shadow", "canary", "ab", "blue_green"])
+def test_the_plan_holds_the_limits_that_nobody_said(hall: Hall, strategy: str) -> None:
+    policy = hall.propose(strategy=strategy).actions[0].arguments["policy"]
+
+    assert (policy["confidence"], policy["quality"]["loss"], policy["health"]["errors"]) == (0.95, 0.05, 0.01)
+    assert policy["watch_s"] == (600.0 if strategy == "blue_green" else 0)
+    assert policy["shares"] == {"canary": [0.2], "ab": [0.5]}.get(strategy, [])
 
 
 def test_nothing_starts_without_an_approval(hall: Hall) -> None:

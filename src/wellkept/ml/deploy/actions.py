@@ -51,7 +51,7 @@ class RollOut:
             strategy=str(policy.strategy),
             champion=str(action.arguments.get("champion", "")),
             challenger=version.digest,
-            policy=policy.model_dump(mode="json", exclude_unset=True),
+            policy=policy.whole.model_dump(mode="json"),
             started_at=now,
             step_at=now,
         )

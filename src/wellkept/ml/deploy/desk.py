@@ -120,7 +120,8 @@ class RolloutDesk:
             found = self._rollouts.rollout(rollout.id)
             rule = "has ended already"
             if found.state is RolloutState.PASSED:
-                rule = f"has passed and is being promoted; `wellkept models rollback {found.model}` takes that back"
+                back = f"once it is the champion, `wellkept models rollback {found.model}` takes it back"
+                rule = f"has passed and is being promoted now; {back}"
             raise ConflictError(f"rollout {rollout.id}", rule, found.state.value)
         return self._rollouts.rollout(rollout.id)
 

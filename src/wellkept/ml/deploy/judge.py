@@ -19,7 +19,7 @@ LIMITS = {
     SCORES: "they may lie {:.2g} apart",
 }
 LOAD_S = 60.0
-"""For so long it is tried again to load a version; then it is stopped."""
+"""For so long at a stretch it is tried again to load a version; then it is stopped."""
 NAMES = {ERRORS: "failures", SLOWNESS: "slow answers", QUALITY: "quality", SCORES: "scores"}
 
 
@@ -28,7 +28,8 @@ class Case:
     """What there is to judge on.
 
     ``pair`` holds nothing of the time in which something was sick under both.
-    ``loaded`` says whether a model server has the challenger (None: nobody said); ``trouble`` why it cannot have it;
+    ``loaded`` says whether a model server has the challenger (None: nobody said); ``trouble`` why it cannot have it,
+    ``trouble_s`` for how long that has been so without a break;
     ``sick`` what is wrong under both. ``has_loss`` is whether a known truth tells what one answer was worth.
     """
 
@@ -39,6 +40,7 @@ class Case:
     pair: Pair
     loaded: bool | None = None
     trouble: str = ""
+    trouble_s: float = 0.0
     sick: str = ""
     has_loss: bool = True
     is_watched: bool = False
@@ -48,7 +50,7 @@ class Case:
 def judge(case: Case, now: datetime) -> Look:
     """The verdict of one look."""
     if case.trouble:
-        verdict = STOP if case.total_s >= LOAD_S else HOLD
+        verdict = STOP if case.trouble_s >= LOAD_S else HOLD
         return _look(
             case, now, verdict, f"it cannot be loaded: {case.trouble}", (), ("a model server that has loaded it",)
         )

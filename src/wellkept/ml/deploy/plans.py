@@ -69,7 +69,7 @@ def _actions(wanted: Wanted, champion: ModelVersion, entity: str) -> tuple[Actio
         **own,
         "champion": champion.digest,
         "expected": wanted.pointed,
-        "policy": policy.model_dump(mode="json", exclude_unset=True),
+        "policy": policy.whole.model_dump(mode="json"),
     }
     found = [Action(RollOut.name, entity, arguments, stop)]
     if policy.approval == "once":

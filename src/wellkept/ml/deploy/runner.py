@@ -81,6 +81,8 @@ class RolloutRunner:
         self.gate: Gate | None = None
         self.promote: Promote | None = None
         self._failed: dict[str, str] = {}
+        self._troubled: dict[str, datetime] = {}
+        """Since when a rollout's version cannot be loaded. A start of the server gives it its minute anew."""
 
     def tick(self, now: datetime) -> list[Look]:
         """Look at every live rollout; what was judged."""
@@ -124,17 +126,23 @@ class RolloutRunner:
             return False
         if champion == rollout.challenger:
             is_watched = policy.approval == "once" and policy.watched_s > 0
-            if not (is_watched and rollout.state is RolloutState.PASSED):
+            if not (is_watched and rollout.state is RolloutState.PASSED) or self._has_failed(rollout):
                 self._desk.done(rollout, "it is the champion")
             return True
         if champion != rollout.champion:
             self._stop(rollout, "another version was made the champion")
             return True
-        record = self.gate.plan(rollout.plan) if self.gate is not None else None
-        if record is not None and record.state in ENDED_BADLY:
-            self._stop(rollout, f"its plan has ended: {record.sentence}")
+        if failed := self._has_failed(rollout):
+            self._stop(rollout, f"its plan has ended: {failed}")
             return True
         return False
+
+    def _has_failed(self, rollout: Rollout) -> str:
+        """What is said of the rollout's plan where that has ended, so that nothing moves the rollout any more."""
+        record = self.gate.plan(rollout.plan) if self.gate is not None else None
+        if record is None or record.state not in ENDED_BADLY:
+            return ""
+        return record.sentence or record.state.value
 
     def _offer(self, rollout: Rollout) -> None:
         """Propose the promotion of what has passed, once; when that is refused, the rollout is over."""
@@ -155,6 +163,7 @@ class RolloutRunner:
         rollout = self._voided(rollout, sick, now)
         pair = self._reader.pair(rollout, champion, challenger, now)
         loaded = self._servers.loaded(rollout.model)
+        trouble = (loaded.troubles or {}).get(challenger.number, "") if loaded is not None else ""
         case = Case(
             policy=policy,
             step=rollout.step,
@@ -162,12 +171,20 @@ class RolloutRunner:
             total_s=(now - rollout.started_at).total_seconds(),
             pair=pair,
             loaded=None if loaded is None else challenger.number in loaded.numbers,
-            trouble=(loaded.troubles or {}).get(challenger.number, "") if loaded is not None else "",
+            trouble=trouble,
+            trouble_s=self._troubled_for(rollout.id, trouble, now),
             sick=sick.sentence if sick is not None else "",
             has_loss=bool(loss_of(self._reader.contract(champion))),
             is_watched=rollout.state is RolloutState.WATCHING,
         )
         return judge(case, now)
+
+    def _troubled_for(self, rollout: str, trouble: str, now: datetime) -> float:
+        """For how long the trouble lasts. What failed once, hours into a rollout, is no reason to stop it."""
+        if not trouble:
+            self._troubled.pop(rollout, None)
+            return 0.0
+        return (now - self._troubled.setdefault(rollout, now)).total_seconds()
 
     def _sick(
         self, rollout: Rollout, champion: ModelVersion, challenger: ModelVersion, now: datetime
