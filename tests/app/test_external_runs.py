@@ -17,7 +17,7 @@ from tests.app.running import until
 from tests.spine.webhooks.post import NOON, Post
 
 from wellkept.app.externalreport import MANIFEST
-from wellkept.app.externaltraining import ExternalRuns
+from wellkept.app.externaltraining import MOST_FILES, ExternalRuns
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, TrainingError
 from wellkept.ml.oversight import Limits, Oversight
@@ -277,6 +277,23 @@ def test_files_that_were_not_sent_are_missed(desk: Desk) -> None:
         desk.runs.report("run-1", {**report, "files": {**report["files"], "model.onnx": DIGEST}})
     with pytest.raises(NotFoundError, match="junit"):
         desk.runs.report("run-1", {**report, "junit": DIGEST})
+
+
+def test_a_run_may_send_so_many_files_and_the_same_one_as_often_as_it_likes(desk: Desk) -> None:
+    desk.opened()
+    files = [str(number).encode() for number in range(MOST_FILES)]
+    for data in (*files, *files):
+        desk.runs.keep_file("run-1", data)
+
+    with pytest.raises(ConflictError, match="has sent 20 different files, and may send no more"):
+        desk.runs.keep_file("run-1", b"one more")
+
+
+def test_a_run_that_cannot_be_told_to_anybody_does_not_stay_open(desk: Desk) -> None:
+    with pytest.raises(NotFoundError, match="webhook former: is not configured"):
+        desk.opened(hook="former")
+
+    assert desk.runs.run("run-1").state == "failed"
 
 
 @given(

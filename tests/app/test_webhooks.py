@@ -23,10 +23,11 @@ HERE = Endpoint(name="here", url="https://x.example/", secret_env="X")
 class Moody:
     """An outbox that fails at first."""
 
-    endpoints = (HERE,)
+    endpoints: tuple[Endpoint, ...] = (HERE,)
 
     def __init__(self) -> None:
         self.gathered = self.sent = 0
+        self.tidied = False
 
     def gather(self) -> int:
         self.gathered += 1
@@ -39,7 +40,7 @@ class Moody:
         raise RuntimeError("a surprise")
 
     def forget_old(self) -> None:
-        """Nothing is old."""
+        self.tidied = True
 
     def counts(self) -> dict[str, dict[str, int]]:
         return {}
@@ -47,7 +48,7 @@ class Moody:
 
 def test_a_thread_outlives_what_nobody_foresaw_and_says_so() -> None:
     outbox = Moody()
-    server = WebhookServer(cast("Outbox", outbox), every_s=0.01)
+    server = WebhookServer(cast("Outbox", outbox), lambda: None, every_s=0.01)
     server.start()
 
     until(lambda: outbox.gathered > 5 and outbox.sent > 5, "both went on")
@@ -57,6 +58,19 @@ def test_a_thread_outlives_what_nobody_foresaw_and_says_so() -> None:
     assert status["failures"] >= 7
     assert status["last_error"] in ("a surprise", "the disk is full")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("webhook")]
+
+
+def test_what_is_old_is_forgotten_also_where_nobody_is_told() -> None:
+    outbox, forgotten = Moody(), threading.Event()
+    outbox.gathered, outbox.endpoints = 2, ()
+    server = WebhookServer(cast("Outbox", outbox), forgotten.set)
+    server.start()
+
+    assert forgotten.wait(30)
+    server.close()
+
+    assert outbox.tidied
+    assert outbox.gathered == 3
 
 
 @pytest.fixture
@@ -76,7 +90,7 @@ def ask(platform: Victim, method: str, path: str, **arguments: Any) -> Any:
 
 def test_from_the_interface_to_the_endpoint_and_back(told: tuple[Victim, Receiver]) -> None:
     platform, receiver = told
-    server = WebhookServer(platform.platform.outbox, every_s=0.02)
+    server = WebhookServer(platform.platform.outbox, lambda: None, every_s=0.02)
     server.start()
     receiver.status = 410
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wellkept.spine.webhooks.address import refusal
-from wellkept.spine.webhooks.send import MOST_ANSWER_BYTES, Transport
+from wellkept.spine.webhooks.send import MOST_ANSWER_BYTES, Transport, _Pinned
 from wellkept.spine.webhooks.settings import WebhookSettings
 
 INSIDE = [
@@ -46,6 +46,8 @@ INSIDE = [
     "::127.0.0.1",
     "64:ff9b::a9fe:a9fe",
     "64:ff9b::7f00:1",
+    "64:ff9b:1:a9fe:a9:fe00::",
+    "fec0::1",
     "2002:7f00:1::",
     "2002:a9fe:a9fe::",
 ]
@@ -206,6 +208,24 @@ def test_an_answer_that_drips_is_cut(serving: Serving) -> None:
     assert answer.status == 0
     assert answer.said == "no whole answer within 0.3 s"
     assert time.monotonic() - began < 10
+
+
+def test_a_cut_that_comes_while_tls_is_agreed_on_is_not_lost(serving: Serving) -> None:
+    class Slow:
+        """Takes the socket over, as TLS does, and is done only after the time is up."""
+
+        def wrap_socket(self, plain: socket.socket, server_hostname: str) -> socket.socket:
+            assert server_hostname == "a.example"
+            taken = socket.socket(fileno=plain.detach())
+            connection.cut()
+            return taken
+
+    port, trust = serving(fine).port, cast("ssl.SSLContext", Slow())
+    connection = _Pinned("a.example", port, ["127.0.0.1"], trust, 5.0)
+
+    with pytest.raises(OSError, match="the time is up"):
+        connection.request("POST", "/")
+    connection.close()
 
 
 def test_of_an_endless_answer_little_is_read_and_nothing_kept(serving: Serving) -> None:

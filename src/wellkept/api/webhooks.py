@@ -34,7 +34,7 @@ def router(outbox: Outbox, audit: Audit, clock: Clock) -> APIRouter:
         told = [
             {
                 "name": one.name,
-                "url": one.url,
+                "url": _shown_url(one.url),
                 "events": list(one.events),
                 "problem": outbox.secret_problem(one),
                 "deliveries": counts.get(one.name, {}),
@@ -64,6 +64,12 @@ def router(outbox: Outbox, audit: Audit, clock: Clock) -> APIRouter:
         return {"delivery": _shown(again)}
 
     return routes
+
+
+def _shown_url(url: str) -> str:
+    """A URL without what stands behind the ``?``: some services have a token there."""
+    address, mark, _ = url.partition("?")
+    return f"{address}?…" if mark else address
 
 
 def _shown(delivery: Delivery) -> dict[str, Any]:

@@ -40,6 +40,10 @@ log = logging.getLogger(__name__)
 
 WORKER = "wellkept.ml.train.external"
 LOOK_EVERY_S = 0.5
+MOST_FILES = 20
+"""Different files that a run may send: a model has two, its tests' results are one, and some may be sent anew."""
+UNTOLD = frozenset({"rows", "hook", "inputs", "columns"})
+"""What a message leaves out of a run: addresses of our own, and what stands in the contract that the CI has, too."""
 ENDPOINTS = "/api/v1/external"
 
 
@@ -59,6 +63,7 @@ class ExternalRuns:
         """``where`` tells the address under which the CI reaches this platform."""
         self._rows, self.artifacts, self._outbox, self._tokens = rows, artifacts, outbox, tokens
         self._audit, self._clock, self._where, self._stopping = audit, clock, where, threading.Event()
+        self._sent: dict[str, set[str]] = {}
         outbox.seal_with(self.seal)
 
     def executor(self, contract: ModelContract, journal: Journal, order: Order) -> CiExecutor:
@@ -106,12 +111,16 @@ class ExternalRuns:
         """Keep a file of a run's model under its digest, which the report then names.
 
         Raises:
-            NotFoundError, ConflictError: as for :meth:`training_rows`.
+            NotFoundError, ConflictError: as for :meth:`training_rows`; or it has sent too many files.
         """
         run, digest = self.run(run_id), digest_of(data)
         if run.report is not None and digest in (*run.report["files"].values(), run.report["junit"]):
             return digest  # it was reported already, and is sent once more
         self._check_waits(run)
+        sent = self._sent.setdefault(run_id, set())
+        if digest not in sent and len(sent) >= MOST_FILES:
+            raise ConflictError(f"run {run_id}", f"has sent {MOST_FILES} different files, and may send no more")
+        sent.add(digest)
         return self.artifacts.put_bytes(data)
 
     def report(self, run_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,15 +141,25 @@ class ExternalRuns:
         if not self._rows.report(run_id, report, now):
             self._check_waits(self.run(run_id))
             raise ConflictError(f"run {run_id}", "was reported on by somebody else meanwhile")
+        self._sent.pop(run_id, None)
         told = {"run": run_id, "state": report["state"], "error": report["error"], "files": report["files"]}
         self._audit.append(now, f"ci:{run.body['hook']}", "retrain.reported", f"model:{run.model}", told)
         return answer
 
     def ask(self, run: ExternalRun) -> ExternalRun:
-        """Open a run and tell the CI of it; asked again (after a restart), it is the same run and the same message."""
+        """Open a run and tell the CI of it; asked again (after a restart), it is the same run and the same message.
+
+        Raises:
+            NotFoundError: the endpoint that the contract names is not configured.
+            InputError: what there is to tell is too long for a message.
+        """
         kept = self._rows.open(run)
         if kept.state == WAITING:
-            self._outbox.tell(self._told(kept), str(kept.body["hook"]))
+            try:
+                self._outbox.tell(self._told(kept), str(kept.body["hook"]))
+            except WellkeptError:
+                self._rows.settle(run.id, (WAITING,), FAILED)
+                raise
         return kept
 
     def wait(self, run_id: str, oversight: Oversight | None) -> Mapping[str, Any]:
@@ -206,7 +225,7 @@ class ExternalRuns:
 
     def _told(self, run: ExternalRun) -> Event:
         """The message of a run; its id depends on the run alone."""
-        data = {name: value for name, value in run.body.items() if name not in ("rows", "hook")}
+        data = {name: value for name, value in run.body.items() if name not in UNTOLD}
         data |= self._addresses(run)
         return event(ADDRESSED, f"model:{run.model}", run.created_at, data, run.id)
 

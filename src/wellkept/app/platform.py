@@ -82,7 +82,6 @@ class Platform:
             self.outbox = outbox_of(settings.webhooks, self.state, self.clock, self.secrets)
             self.tokens = RunTokens(token_of(data), self.clock)
             self.external = external_runs(self)
-            self.webhooks = WebhookServer(self.outbox)
             room = self.telemetry.engine.space.check
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
             undo.callback(self.ingest.close)
@@ -99,6 +98,7 @@ class Platform:
             self.ml = ModelLoop(self) if settings.ml.enabled else None
             self.gate = self._gate()
             self.hooks = door_keeper(self)
+            self.webhooks = WebhookServer(self.outbox, self.hooks.forget_old)
             for part in (self.ops, self.ml):
                 if part is not None:
                     part.attach(self.gate)

@@ -1,4 +1,4 @@
-"""Webhooks, wired: one thread that gathers events, and one for each endpoint that sends them."""
+"""Webhooks, wired: a thread that gathers events, one for each endpoint that sends them, and one that forgets."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from wellkept.store.state.webhooks import OutboxRows
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
-TIDY_EVERY = 3600
-"""Looks between two times of taking out what is old."""
+LOOK_EVERY_S, TIDY_EVERY_S = 1.0, 3600.0
 LAST_WORD_S = 2.0
 
 
@@ -31,20 +29,23 @@ def outbox_of(settings: WebhookSettings, state: State, clock: Clock, secrets: Se
 
 
 class WebhookServer:
-    """Gathers and sends until it is closed. What waits is kept, and goes on at the next start."""
+    """Gathers, sends and forgets until it is closed. What waits is kept, and goes on at the next start."""
 
-    def __init__(self, outbox: Outbox, every_s: float = LOOK_EVERY_S) -> None:
-        self._outbox, self._every_s = outbox, every_s
-        self._stopped, self._failures, self._last_error, self._looks = threading.Event(), 0, "", 0
-        works: dict[str, Callable[[], object]] = {"webhooks": self._gather} if outbox.endpoints else {}
-        works |= {f"webhook-{one.name}": self._sending(one) for one in outbox.endpoints}
+    def __init__(self, outbox: Outbox, forget: Callable[[], object], every_s: float = LOOK_EVERY_S) -> None:
+        """``forget`` takes out what came in by the doors and is old."""
+        self._outbox, self._forget_received = outbox, forget
+        self._stopped, self._failures, self._last_error = threading.Event(), 0, ""
+        works: dict[str, tuple[Callable[[], object], float]] = {"webhooks-old": (self._forget, TIDY_EVERY_S)}
+        if outbox.endpoints:
+            works["webhooks"] = (outbox.gather, every_s)
+        works |= {f"webhook-{one.name}": (self._sending(one), every_s) for one in outbox.endpoints}
         self._threads = [
-            threading.Thread(target=self._turn, args=(work,), name=name, daemon=True) for name, work in works.items()
+            threading.Thread(target=self._turn, args=work, name=name, daemon=True) for name, work in works.items()
         ]
 
     def start(self) -> None:
         """Start. Where nobody is told, what happened up to now will not be told to whoever comes later."""
-        if not self._threads:
+        if not self._outbox.endpoints:
             self._outbox.gather()
         for thread in self._threads:
             thread.start()
@@ -61,16 +62,15 @@ class WebhookServer:
         counts: Mapping[str, Mapping[str, int]] = self._outbox.counts()
         return {"deliveries": counts, "failures": self._failures, "last_error": self._last_error}
 
-    def _gather(self) -> None:
-        self._outbox.gather()
-        self._looks += 1
-        if self._looks % TIDY_EVERY == 1:
-            self._outbox.forget_old()
+    def _forget(self) -> None:
+        """Also where nobody is told any more: what is left of former endpoints, and what the doors took in."""
+        self._outbox.forget_old()
+        self._forget_received()
 
     def _sending(self, endpoint: Endpoint) -> Callable[[], object]:
         return lambda: self._outbox.send_due(endpoint)
 
-    def _turn(self, work: Callable[[], object]) -> None:
+    def _turn(self, work: Callable[[], object], every_s: float) -> None:
         """Work again and again. This is the edge at which a surprise is counted and logged: the thread goes on."""
         while not self._stopped.is_set():
             try:
@@ -81,4 +81,4 @@ class WebhookServer:
                 if what != self._last_error and not self._stopped.is_set():
                     log.exception("webhooks: %s failed", threading.current_thread().name)
                 self._last_error = what
-            self._stopped.wait(self._every_s)
+            self._stopped.wait(every_s)

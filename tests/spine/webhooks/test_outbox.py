@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.spine.webhooks.post import EVERYTHING, NOON, SECRET, Post
 
-from wellkept.kernel.errors import ConflictError, NotFoundError
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.webhooks import key_of, verified
@@ -322,6 +322,36 @@ def test_what_is_settled_and_old_is_forgotten_and_not_told_again(post: Post) -> 
 
     assert post.outbox.deliveries(None, None, 10) == []
     assert len(post.played.sent) == 1
+
+
+def test_what_waits_for_an_endpoint_that_is_gone_is_forgotten_when_it_is_old(opening: Opening) -> None:
+    post = opening({**EVERYTHING, "name": "former"})
+    post.note()
+    post.outbox.gather()
+    post.settings = post.settings.model_validate({"send": [EVERYTHING]})
+    post.outbox = post.new_outbox()
+
+    post.outbox.forget_old()
+    assert [one.endpoint for one in post.outbox.deliveries(None, None, 10)] == ["former"]
+
+    post.clock.advance(timedelta(days=15))
+    post.outbox.forget_old()
+    assert post.outbox.deliveries(None, None, 10) == []
+
+
+def test_what_an_endpoint_works_with_is_neither_hidden_nor_cut(opening: Opening) -> None:
+    post = opening()
+    parameters = {"token_pattern": "[a-z]+", "note": "x" * 3000}
+
+    post.outbox.tell(event("retrain.requested", "model:fraud", NOON, {"parameters": parameters}), "all")
+    post.turn()
+
+    assert post.played.told()[0]["data"]["parameters"] == parameters
+
+
+def test_what_is_too_long_to_be_worked_with_is_refused(post: Post) -> None:
+    with pytest.raises(InputError, match=r"event retrain\.requested: must be at most 65536 bytes"):
+        post.outbox.tell(event("retrain.requested", "model:fraud", NOON, {"excluded": "x" * 70_000}), "all")
 
 
 def test_while_nobody_wants_a_source_its_position_moves_on(opening: Opening) -> None:

@@ -16,7 +16,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""Translated within a network in a way that is its own (RFC 8215): which address is meant cannot be told."""
 
 
 def resolved(host: str, port: int) -> list[str]:
@@ -63,7 +65,8 @@ def refusal(address: Address, networks: Sequence[Network], *, plain: bool = Fals
         return ""
     if inner.is_link_local:
         return "a link-local address (a cloud's metadata are there); webhooks.networks must name a part of that range"
-    if not inner.is_global or inner.is_multicast:
+    is_local = isinstance(inner, ipaddress.IPv6Address) and (inner.is_site_local or inner in _LOCAL_NAT64)
+    if not inner.is_global or inner.is_multicast or is_local:
         return "which is not public; webhooks.networks may name it"
     return "and plain text goes only to addresses that webhooks.networks names; use https://" if plain else ""
 
@@ -78,7 +81,7 @@ def _inside(address: Address) -> Address:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if any(address in network for network in _NAT64) or (int(address) >> 32 == 0 and int(address) > 1):
+    if address in _NAT64 or (int(address) >> 32 == 0 and int(address) > 1):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 

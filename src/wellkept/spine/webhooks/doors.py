@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 DEEDS = ("train", "report", "change")
 EVENT_HEADERS = {"github": "x-github-event", "gitlab": "x-gitlab-event"}
-LONGEST_KEY, LONGEST_WORD = 200, 300
+LONGEST_WORD = 300
 ABANDONED_AFTER = timedelta(minutes=5)
 """No deed takes so long; what was not answered by then was cut off, and may be sent again."""
 
@@ -138,7 +138,7 @@ def _read(door: Door, key: str, headers: Mapping[str, str], body: bytes) -> Mess
     if door.scheme in EVENT_HEADERS:
         event = headers.get(EVENT_HEADERS[door.scheme], "")
         if event in door.events:
-            return Message(key[:LONGEST_KEY], door.events[event], _told(event, document))
+            return Message(key, door.events[event], _told(event, document))
         if event:
             return None
     kind, data = document.get("type"), document.get("data", {})
@@ -146,7 +146,7 @@ def _read(door: Door, key: str, headers: Mapping[str, str], body: bytes) -> Mess
         raise InputError("type", f"must be one of {', '.join(DEEDS)}", kind)
     if not isinstance(data, dict):
         raise InputError("data", "must be an object", data)
-    return Message(key[:LONGEST_KEY], str(kind), data)
+    return Message(key, str(kind), data)
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import InputError
 
 SPECIFICATION = "1.0"
 MEDIA = "application/cloudevents+json"
@@ -38,8 +39,18 @@ def event(kind: str, subject: str, at: datetime, data: Mapping[str, Any], *key: 
     return Event(f"evt_{digest[:32]}", kind, subject[:LONGEST_SUBJECT], at, data)
 
 
-def body_of(told: Event, source: str) -> str:
-    """The event as JSON: CloudEvents 1.0, structured; ``type`` and ``data`` are where Standard Webhooks has them."""
+def body_of(told: Event, source: str, *, whole: bool = False) -> str:
+    """The event as JSON: CloudEvents 1.0, structured; ``type`` and ``data`` are where Standard Webhooks has them.
+
+    Args:
+        told: what happened.
+        source: who tells it.
+        whole: whether the receiver works with the data, so that nothing of them may be hidden, cut or left out.
+
+    Raises:
+        InputError: it is to be whole, and longer than a body may be.
+    """
+    data = encode(dict(told.data))
     document = {
         "specversion": SPECIFICATION,
         "id": told.id,
@@ -48,10 +59,12 @@ def body_of(told: Event, source: str) -> str:
         "subject": told.subject,
         "time": told.at.astimezone(UTC).isoformat(),
         "datacontenttype": "application/json",
-        "data": _plain(encode(dict(told.data))),
+        "data": data if whole else _plain(data),
     }
     text = _json(document)
     if len(text.encode()) > MOST_BYTES:
+        if whole:
+            raise InputError(f"event {told.type}", f"must be at most {MOST_BYTES} bytes", len(text.encode()))
         text = _json({**document, "data": {"left_out": f"more than {MOST_BYTES} bytes"}})
     return text
 

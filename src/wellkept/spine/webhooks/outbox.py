@@ -88,7 +88,7 @@ class Outbox:
             events, moved = source.read(position)
             rows = [row for told in events if told.at >= oldest for row in self._deliveries(told, now)]
             if rows or moved != position:
-                kept += self._rows.add(rows, {source.name: moved})
+                kept += self._rows.add(rows, {source.name: moved} if moved != position else None)
         return kept
 
     def tell(self, told: Event, endpoint: str) -> None:
@@ -96,6 +96,7 @@ class Outbox:
 
         Raises:
             NotFoundError: there is no such endpoint.
+            InputError: the endpoint is to work with the event's data, and they are too long for a message.
         """
         self._rows.add([self._delivery(told, self._named(endpoint), self._clock.now())])
 
@@ -144,7 +145,8 @@ class Outbox:
         return self._rows.counts()
 
     def forget_old(self) -> None:
-        self._rows.forget(self._clock.now() - timedelta(days=self._settings.keep_days))
+        """Take out what is long settled, and what waits for an endpoint that is not configured any more."""
+        self._rows.forget(self._clock.now() - timedelta(days=self._settings.keep_days), list(self._endpoints))
 
     def secret_problem(self, endpoint: Endpoint) -> str:
         """Why an endpoint's messages could not be signed; empty where they can."""
@@ -195,7 +197,7 @@ class Outbox:
         return [self._delivery(told, endpoint, now) for endpoint in wanting]
 
     def _delivery(self, told: Event, endpoint: Endpoint, now: datetime) -> Delivery:
-        body = body_of(told, self._settings.url or "wellkept")
+        body = body_of(told, self._settings.url or "wellkept", whole=told.type == ADDRESSED)
         return Delivery(0, endpoint.name, told.id, told.type, told.subject, told.at, body, WAITING, 0, now)
 
     def _named(self, endpoint: str) -> Endpoint:

@@ -84,6 +84,8 @@ class _Pinned(http.client.HTTPConnection):
         self.sock = plain
         if self._trust is not None:
             self.sock = self._trust.wrap_socket(plain, server_hostname=self.host)
+        if self.is_cut:  # wrapping takes the socket over, so a cut meanwhile has found nothing to end
+            raise OSError("the time is up")
 
     def cut(self) -> None:
         """End it from outside, whoever waits for what: an answer that drips must not hold anybody up."""

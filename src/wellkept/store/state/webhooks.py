@@ -115,11 +115,11 @@ class OutboxRows:
                 found.setdefault(endpoint, {})[state] = count
         return found
 
-    def forget(self, before: datetime) -> int:
-        """Take out what is settled and older."""
-        settled = deliveries.c.state.in_([DELIVERED, DEAD])
+    def forget(self, before: datetime, endpoints: Sequence[str]) -> int:
+        """Take out what is older, and is settled or for none of the ``endpoints`` that there are now."""
+        over = deliveries.c.state.in_([DELIVERED, DEAD]) | deliveries.c.endpoint.not_in(list(endpoints))
         with self._state.transaction() as connection:
-            done = connection.execute(delete(deliveries).where(settled, deliveries.c.created_at < before))
+            done = connection.execute(delete(deliveries).where(over, deliveries.c.created_at < before))
             return max(0, done.rowcount)
 
     def _read(self, query: Any) -> list[Delivery]:
