@@ -33,7 +33,7 @@ from wellkept.spine.rollouts import Rollout, Rollouts
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.state.state import State
-from wellkept.store.telemetry.arms import Asked
+from wellkept.store.telemetry.arms import Agreement, Asked
 
 CONTRACT = """
 name: fraud
@@ -82,6 +82,10 @@ class Seen:
     def answers(self, asked: Asked) -> list[Floats]:
         champion, challenger = self._sides(asked)
         return [champion.answered(), challenger.answered()]
+
+    def agreement(self, asked: Asked) -> Agreement:
+        pairs = min(side.requests for side in self._sides(asked))
+        return Agreement(pairs, pairs // 20, 0.1)
 
     def _sides(self, asked: Asked) -> tuple[Side, Side]:
         """Nothing, where all of the time is void."""

@@ -12,7 +12,7 @@ from tests.ml.workshop import NOON
 
 from wellkept.ml.deploy.remembered import PAUSE, Remembered
 from wellkept.ml.deploy.sequential import Floats
-from wellkept.store.telemetry.arms import Arm, Asked
+from wellkept.store.telemetry.arms import Agreement, Arm, Asked
 
 
 def at(second: float) -> datetime:
@@ -39,6 +39,10 @@ class Events:
     def answers(self, asked: Asked) -> list[Floats]:
         self.answered += 1
         return [np.array([float(self.answered)]) for _ in asked.arms]
+
+    def agreement(self, _: Asked) -> Agreement:
+        self.answered += 1
+        return Agreement(self.answered, 0, 0.0)
 
     def slowest(self, *_: object) -> tuple[float, int]:
         return 1.0, 1
@@ -89,6 +93,15 @@ def test_answers_are_read_again_after_as_long_as_that_is_worth() -> None:
 
     assert PAUSE * 2 == 40
     assert store.answered == 3
+
+
+def test_an_agreement_is_not_read_more_often_than_its_reading_allows() -> None:
+    store, seconds = Events(), iter((0.0, 1.0, 1.0, 2.0))
+    remembered = Remembered(store, lambda: next(seconds))
+
+    found = [remembered.agreement(asked(end)).pairs for end in (100, 100 + PAUSE - 1, 100 + PAUSE)]
+
+    assert found == [1, 1, 2]
 
 
 def test_another_step_is_another_reading() -> None:

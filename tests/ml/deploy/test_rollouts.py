@@ -34,6 +34,24 @@ def hall(tmp_path: Path) -> Iterator[Hall]:
     found.close()
 
 
+def told(look: Look) -> list[str]:
+    return [measure.sentence for measure in look.measures if measure.state == "told"]
+
+
+def test_a_shadow_says_on_how_many_of_the_same_requests_it_decides_otherwise(hall: Hall) -> None:
+    hall.begin(strategy="shadow")
+    hall.look()
+    assert told(hall.rollouts.looks(hall.rollout().id)[-1]) == [], "nothing was asked yet"
+
+    hall.seen.champion, hall.seen.challenger = Side(2000), Side(2000)
+    hall.pass_time(10)
+    hall.look()
+
+    look = hall.rollouts.looks(hall.rollout().id)[-1]
+    assert told(look) == ["it decides otherwise on 100 of the same 2000 requests (5.00%)"]
+    assert look.verdict == "hold", "it is told, and decides nothing"
+
+
 def test_a_good_canary_is_promoted_by_its_own_plan(hall: Hall) -> None:
     plan = hall.begin(shares=[0.2])
     assert hall.aliases() == {"champion": 1, "challenger": 2}

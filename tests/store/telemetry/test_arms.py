@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.store.telemetry.scenes import at
 
 from wellkept.sdk.otlp import key_values
-from wellkept.store.telemetry.arms import ABOVE, ANSWER, FAILED, LABELLED, LOSS, REQUEST, SLOW, Arm, Asked
+from wellkept.store.telemetry.arms import ABOVE, ANSWER, FAILED, LABELLED, LOSS, REQUEST, SLOW, Agreement, Arm, Asked
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -54,8 +54,9 @@ def spans(telemetry: Telemetry, *found: Span) -> None:
 
 
 def answers(telemetry: Telemetry, *rows: dict[str, Any]) -> None:
-    made = [{"model": "fraud", "attributes": [("arm", "champion")], "entity_key": "", **row} for row in rows]
-    columns = ["id", "time", "model", "version", "score", "attributes", "entity_key"]
+    known = {"model": "fraud", "attributes": [("arm", "champion")], "entity_key": "", "decision": ""}
+    made = [{**known, **row} for row in rows]
+    columns = ["id", "time", "model", "version", "score", "decision", "attributes", "entity_key"]
     schema = PREDICTIONS.empty_table().select(columns).schema
     telemetry.predictions.write(pa.Table.from_pylist(made, schema=schema))
 
@@ -162,6 +163,40 @@ def test_a_shadow_is_judged_by_the_truth_about_the_answer_beside_it(telemetry: T
     assert second[:, LABELLED].sum() == 1
     assert second[:, LOSS].sum() == pytest.approx(math.log(2))
     assert np.flatnonzero(first[:, ANSWER]).tolist() == np.flatnonzero(second[:, ANSWER]).tolist()
+
+
+def tried(number: int, score: float, shadow: float, **more: Any) -> list[dict[str, Any]]:
+    """A request that the champion answered and a shadow was tried on."""
+    marks = {"attributes": [("arm", "shadow"), ("shadow_of", f"p{number}")], "version": "v2", "score": shadow}
+    return [
+        {"id": f"p{number}", "time": at(number), "version": "v1", "score": score, **more},
+        {"id": f"p{number}~2", "time": at(number), **marks},
+    ]
+
+
+@pytest.mark.parametrize(("loss", "otherwise"), [("log", 2), ("wrong", 2), ("absolute", 0)])
+def test_a_shadow_is_compared_with_the_answer_to_the_same_request(
+    telemetry: Telemetry, loss: str, otherwise: int
+) -> None:
+    rows = tried(1, 0.9, 0.8) + tried(2, 0.2, 0.9) + tried(3, 0.6, 0.1) + tried(4, 0.1, 0.1)
+    unpaired = {"id": "p9", "time": at(9), "version": "v1", "score": 0.9}
+    answers(telemetry, *rows, unpaired, *tried(50, 0.9, 0.1), *tried(150, 0.9, 0.1))
+
+    found = telemetry.arms.agreement(replace(ASKED, loss=loss, void=((at(40), at(60)),)))
+
+    assert (found.pairs, found.otherwise) == (4, otherwise)
+    assert found.apart == pytest.approx((0.1 + 0.7 + 0.5 + 0.0) / 4)
+
+
+def test_two_versions_decide_by_the_thresholds_of_their_own_contracts(telemetry: Telemetry) -> None:
+    row, shadow = tried(1, 0.3, 0.3)
+    answers(telemetry, {**row, "decision": "true"}, {**shadow, "decision": "false"})
+
+    assert telemetry.arms.agreement(ASKED).otherwise == 1
+
+
+def test_without_pairs_there_is_nothing_to_agree_on(telemetry: Telemetry) -> None:
+    assert telemetry.arms.agreement(ASKED) == Agreement(0, 0, 0.0)
 
 
 def test_all_answers_to_one_caller_are_in_one_bucket(telemetry: Telemetry) -> None:

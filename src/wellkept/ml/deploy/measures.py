@@ -11,9 +11,11 @@ import numpy as np
 from wellkept.ml.deploy.sequential import Evidence, Floats, design_effect, mean_evidence, share_evidence
 from wellkept.ml.rollout import Rollout
 from wellkept.spine.rollouts import Measured
-from wellkept.store.telemetry.arms import ABOVE, ANSWER, FAILED, LABELLED, LOSS, REQUEST, SLOW
+from wellkept.store.telemetry.arms import ABOVE, ANSWER, FAILED, LABELLED, LOSS, REQUEST, SLOW, Agreement
 
-ERRORS, SLOWNESS, QUALITY, SCORES = "errors", "slow", "quality", "scores"
+ERRORS, SLOWNESS, QUALITY, SCORES, AGREEMENT = "errors", "slow", "quality", "scores", "agreement"
+TOLD = "told"
+"""The state of what is told to people and judged by nobody."""
 TESTS = 4
 """How many measures may stop a rollout: the error that is allowed is shared out among them."""
 
@@ -24,13 +26,16 @@ class Pair:
 
     ``requests``: float64[buckets, 3] each (asked, failed, slow); ``answers``: float64[buckets, 3 + edges] each (given,
     of known truth, sum of the losses, scores above each edge). ``slow_ms`` says what slow is; ``floor`` is
-    the difference of two mean losses that is too small to matter, whatever the champion's is.
+    the difference of two mean losses that is too small to matter, whatever the champion's is. ``agreement`` is there
+    where both have answered the same requests; ``decides`` says whether an answer is a decision.
     """
 
     requests: tuple[Floats, Floats]
     answers: tuple[Floats, Floats]
     slow_ms: float
     floor: float = 0.0
+    agreement: Agreement | None = None
+    decides: bool = True
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -58,7 +63,19 @@ def measured(pair: Pair, policy: Rollout) -> list[Measured]:
         found.append(_losses(pair, policy))
     if min(side[:, ANSWER].sum() for side in pair.answers) > 0 and pair.answers[0].shape[1] > ABOVE:
         found.append(_scores(pair, policy))
+    if pair.agreement is not None and pair.agreement.pairs:
+        found.append(_agreement(pair.agreement, decides=pair.decides))
     return found
+
+
+def _agreement(found: Agreement, *, decides: bool) -> Measured:
+    """On how many of the same requests the two differ. It is told and decides nothing: nobody knows who is right."""
+    if not decides:
+        words = f"its answers lie {found.apart:.4g} from the champion's on average, on the same {found.pairs} requests"
+        return Measured(AGREEMENT, TOLD, 0.0, found.apart, 0.0, 0.0, 0.0, words)
+    share = found.otherwise / found.pairs
+    words = f"it decides otherwise on {found.otherwise} of the same {found.pairs} requests ({share:.2%})"
+    return Measured(AGREEMENT, TOLD, 0.0, share, 0.0, 0.0, 0.0, words)
 
 
 def _failures(pair: Pair, policy: Rollout) -> Measured:

@@ -15,7 +15,7 @@ from wellkept.ml.rollout import Rollout as Policy
 from wellkept.ml.runtime import SERVICE
 from wellkept.spine.registry import ModelVersion
 from wellkept.spine.rollouts import Rollout, RolloutState
-from wellkept.store.telemetry.arms import FAILED, REQUEST, SLOW, Arm, Asked
+from wellkept.store.telemetry.arms import FAILED, REQUEST, SLOW, Agreement, Arm, Asked
 
 LOSSES = {
     "binary_classification": "log",
@@ -35,6 +35,8 @@ class Store(Protocol):
     def requests(self, asked: Asked) -> list[Floats]: ...
 
     def answers(self, asked: Asked) -> list[Floats]: ...
+
+    def agreement(self, asked: Asked) -> Agreement: ...
 
     def slowest(self, model: str, service: str, number: int, start: datetime, end: datetime) -> tuple[float, int]: ...
 
@@ -72,7 +74,14 @@ class Reader:
             void=tuple((start, end or now) for start, end in rollout.void),
         )
         requests, answers = self._store.requests(asked), self._store.answers(asked)
-        return Pair((requests[0], requests[1]), (answers[0], answers[1]), asked.slow_ms, FLOORS.get(asked.loss, 0.0))
+        return Pair(
+            (requests[0], requests[1]),
+            (answers[0], answers[1]),
+            asked.slow_ms,
+            FLOORS.get(asked.loss, 0.0),
+            self._store.agreement(asked) if rollout.strategy == "shadow" and not is_watched else None,
+            decides=asked.loss in ("log", "wrong"),
+        )
 
     def slow_ms(self, champion: ModelVersion, now: datetime) -> float:
         """From when on an answer is slow, by what the champion took in the hour before."""

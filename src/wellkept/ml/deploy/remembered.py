@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from wellkept.ml.deploy.sequential import Floats
-from wellkept.store.telemetry.arms import Asked
+from wellkept.store.telemetry.arms import Agreement, Asked
 
 SETTLED = timedelta(seconds=60)
 """What is older comes no more: spans are sent within seconds."""
 PAUSE = 20.0
 """Answers are read again after so many times as long as reading them took: truths become known for old ones, too."""
 MOST = 64
+
+
+Kept = TypeVar("Kept")
 
 
 class Arms(Protocol):
@@ -24,6 +27,8 @@ class Arms(Protocol):
 
     def answers(self, asked: Asked) -> list[Floats]: ...
 
+    def agreement(self, asked: Asked) -> Agreement: ...
+
     def slowest(self, model: str, service: str, number: int, start: datetime, end: datetime) -> tuple[float, int]: ...
 
 
@@ -32,6 +37,13 @@ class _Known:
     until: datetime
     sums: list[Floats]
     took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    until: datetime
+    agreement: Agreement
+    took_s: float
 
 
 class Remembered:
@@ -44,6 +56,7 @@ class Remembered:
         self._arms, self._timer = arms, timer
         self._requests: dict[Any, _Known] = {}
         self._answers: dict[Any, _Known] = {}
+        self._agreements: dict[Any, _Compared] = {}
 
     def slowest(self, model: str, service: str, number: int, start: datetime, end: datetime) -> tuple[float, int]:
         return self._arms.slowest(model, service, number, start, end)
@@ -67,12 +80,27 @@ class Remembered:
         """As of the store, or as they were a moment ago."""
         key, end = _key(asked), max(arm.end for arm in asked.arms)
         known = self._answers.get(key)
-        if known is not None and timedelta(0) <= end - known.until < timedelta(seconds=PAUSE * known.took_s):
+        if known is not None and _is_fresh(known, end):
             return known.sums
         began = self._timer()
         found = self._arms.answers(asked)
         _keep(self._answers, key, _Known(end, found, self._timer() - began))
         return found
+
+    def agreement(self, asked: Asked) -> Agreement:
+        """As of the store, or as it was a moment ago."""
+        key, end = _key(asked), max(arm.end for arm in asked.arms)
+        known = self._agreements.get(key)
+        if known is not None and _is_fresh(known, end):
+            return known.agreement
+        began = self._timer()
+        found = self._arms.agreement(asked)
+        _keep(self._agreements, key, _Compared(end, found, self._timer() - began))
+        return found
+
+
+def _is_fresh(known: _Known | _Compared, end: datetime) -> bool:
+    return timedelta(0) <= end - known.until < timedelta(seconds=PAUSE * known.took_s)
 
 
 def _key(asked: Asked) -> Any:
@@ -96,7 +124,7 @@ def _sum(one: list[Floats], other: list[Floats]) -> list[Floats]:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
-def _keep(known: dict[Any, _Known], key: Any, value: _Known) -> None:
+def _keep(known: dict[Any, Kept], key: Any, value: Kept) -> None:
     known.pop(key, None)
     known[key] = value
     while len(known) > MOST:

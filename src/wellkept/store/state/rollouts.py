@@ -74,7 +74,7 @@ class Measured:
 
     name: str
     state: str
-    """``worse``, ``fine``, or ``open`` as long as there is too little evidence."""
+    """``worse``, ``fine``, or ``open`` as long as there is too little evidence; ``told`` is not judged at all."""
     champion: float
     challenger: float
     limit: float

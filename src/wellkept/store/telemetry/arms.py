@@ -21,6 +21,9 @@ REQUEST, FAILED, SLOW = 0, 1, 2
 ANSWER, LABELLED, LOSS, ABOVE = 0, 1, 2, 3
 """Columns of what is read; from ``ABOVE`` on one for each edge of the scores."""
 
+MOST_PAIRS = 100_000
+"""So many of the newest requests of a shadow are compared one by one."""
+
 Floats = NDArray[np.float64]
 Void = Sequence[tuple[datetime, datetime]]
 
@@ -50,6 +53,16 @@ class Asked:
     void: tuple[tuple[datetime, datetime], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A shadow and the version that answered, on the same requests. ``apart`` is the mean difference of the scores."""
+
+    pairs: int
+    otherwise: int
+    """Requests on which they decide differently."""
+    apart: float
+
+
 class Arms:
     """Reads requests from spans and answers from the prediction log."""
 
@@ -69,6 +82,14 @@ class Arms:
         own = {"versions": versions, "loss": asked.loss, "edges": edges}
         rows = self._engine.query(load("queries/arm_answers.sql"), {**_shared(asked), **own})
         return _spread(rows, ["answers", "labelled", "loss"], len(asked.arms), len(edges))
+
+    def agreement(self, asked: Asked) -> Agreement:
+        """The second arm, a shadow, beside the first, prediction by prediction."""
+        answering, shadow = asked.arms
+        own = {"answering": answering.digest, "shadow": shadow.digest, "loss": asked.loss, "most": MOST_PAIRS}
+        (row,) = self._engine.query(load("queries/arm_agreement.sql"), {**_shared(asked), **own}).to_pylist()
+        pairs = int(row["pairs"])
+        return Agreement(pairs, int(row["otherwise"]), float(row["apart"]) / max(pairs, 1))
 
     def slowest(self, model: str, service: str, number: int, start: datetime, end: datetime) -> tuple[float, int]:
         """Milliseconds that a hundredth of a version's answers took longer than, and how many answers there were."""

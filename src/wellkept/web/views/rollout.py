@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from wellkept.ml.deploy.desk import policy_of
-from wellkept.ml.deploy.measures import SCORES, pass_at, stop_at
+from wellkept.ml.deploy.measures import SCORES, TOLD, pass_at, stop_at
 from wellkept.ml.rollout import Rollout as Policy
 from wellkept.spine.registry import Registry
 from wellkept.spine.rollouts import Look, Measured, Rollout, Rollouts, RolloutState
@@ -143,7 +143,7 @@ def _charts(looks: Sequence[Look], policy: Policy) -> tuple[LineChart, LineChart
     """The strongest evidence of harm, and the weakest that all is well, as shares of what decides."""
     times, harm, fine = [], [], []
     for look in looks:
-        judged = [measure for measure in look.measures if measure.name != SCORES]
+        judged = [measure for measure in look.measures if measure.name != SCORES and measure.state != TOLD]
         if judged:
             times.append(look.at.timestamp())
             harm.append(_within(max(measure.harm for measure in judged) / stop_at(policy)))
