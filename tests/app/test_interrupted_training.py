@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,10 @@ def job(server: Running, key: str) -> dict[str, Any]:
     return found
 
 
+def _is_over(server: Running, key: str) -> bool:
+    return bool(job(server, key)["state"] != "running")
+
+
 def test_trainings_go_on_where_the_server_ended(tmp_path: Path) -> None:
     retrained = project(tmp_path / "retrained", WAITS + LOAD + LOGISTIC)
     by_hand = project(tmp_path / "by-hand", WAITS + LOAD + LOGISTIC, CONTRACT.replace("fraud", "churn"))
@@ -91,7 +96,7 @@ def test_trainings_go_on_where_the_server_ended(tmp_path: Path) -> None:
         folder.joinpath("go").touch()
     with running(tmp_path / "data") as second:
         for key in (KEY, hand):
-            until(lambda key=key: job(second, key)["state"] != "running", "the training has ended")
+            until(functools.partial(_is_over, second, key), "the training has ended")
             done = job(second, key)
             assert (done["state"], done["details"].get("version"), done["details"]["attempts"]) == ("done", 1, 2)
         until(lambda: second.client.get(f"/api/v1/plans/{PLAN}")["state"] == "succeeded", "its plan is settled")

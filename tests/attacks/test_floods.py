@@ -182,7 +182,7 @@ def test_a_request_that_never_ends_costs_the_model_server_no_answer_to_others(as
         waiting = [asyncio.create_task(asked.doors(dict(scope), never, nobody)) for _ in range(500)]
         await asyncio.sleep(0)
         transport = httpx.ASGITransport(app=cast("Any", asked.doors))
-        async with httpx.AsyncClient(transport=transport, base_url="http://model") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7461") as http:
             status = (await http.post(INFER, json={"inputs": one()})).status_code
         stuck.set()
         await asyncio.gather(*waiting)

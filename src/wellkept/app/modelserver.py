@@ -15,6 +15,8 @@ def model_servers(settings: Ml, address: str, data: Path, environment: Mapping[s
     arguments = ["-m", "wellkept.ml.serve", "--port", str(settings.serve_port), "--url", address]
     arguments += ["--token-file", str(data / "token"), "--cache", str(data / "served")]
     arguments += ["--log-mib", str(settings.serve_log_mib), "--workers", str(settings.serve_workers)]
+    for host in settings.serve_hosts:
+        arguments += ["--allowed-host", host]
     if settings.features:
         arguments += ["--features", json.dumps(settings.features)]
         arguments += ["--features-timeout-ms", f"{settings.features_timeout_ms:g}"]

@@ -152,6 +152,8 @@ class Ml(Part):
     serve: bool = True
     serve_port: Port = 7461
     """Where the model server answers, on loopback."""
+    serve_hosts: tuple[str, ...] = ()
+    """Names that clients may call the model server by, beside those of loopback: those of a proxy before it."""
     serve_workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that answer on that port, each with every model. With several the port must be a fixed one."""
     serve_log_mib: Annotated[int, Field(ge=1)] = 1024

@@ -113,7 +113,7 @@ class Asked:
     def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(cast("Any", self.doors)), base_url="http://model"
+                transport=httpx.ASGITransport(cast("Any", self.doors)), base_url="http://127.0.0.1:7461"
             ) as http:
                 return await http.request(method, path, **arguments)
 

@@ -71,7 +71,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def request(body: bytes = BODY, path: str = INFER, *headers: str, method: str = "POST", version: str = "1.1") -> bytes:
-    lines = [f"{method} {path} HTTP/{version}", "Host: model", f"Content-Length: {len(body)}", *headers]
+    lines = [f"{method} {path} HTTP/{version}", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -190,7 +190,7 @@ def test_a_mistake_is_told_and_the_connection_stays(path: str, body: bytes, stat
 
 def test_a_body_that_says_it_is_huge_is_refused_before_it_comes(running: Running) -> None:
     with running.connect() as line:
-        line.sendall(f"POST {INFER} HTTP/1.1\r\nHost: model\r\nContent-Length: {1 << 30}\r\n\r\n".encode())
+        line.sendall(f"POST {INFER} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {1 << 30}\r\n\r\n".encode())
         ((status, headers, body),) = answers(line, 1)
         assert is_over(line)
 
@@ -201,7 +201,7 @@ def test_a_body_that_says_it_is_huge_is_refused_before_it_comes(running: Running
 def test_a_body_that_grows_without_end_is_refused(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 100_000)
     with running.connect() as line:
-        line.sendall(f"POST {INFER} HTTP/1.1\r\nHost: model\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        line.sendall(f"POST {INFER} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
         for _ in range(4):
             line.sendall(chunk)

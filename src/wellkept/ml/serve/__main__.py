@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from wellkept.ml.serve.answering import Answering
 from wellkept.ml.serve.connection import IDLE_S, Connection
+from wellkept.ml.serve.guests import LOOPBACK, Guests
 from wellkept.ml.serve.log import PredictionLog
 from wellkept.ml.serve.lookup import Lookup
 from wellkept.ml.serve.meters import Meters
@@ -74,7 +75,9 @@ def main() -> None:
             await run_in_threadpool(kept.close)
 
     lookup = Lookup(json.loads(options.features), options.features_timeout_ms / 1000, meters)
-    doors = Doors(models, predictions, Answering(predictions, instrument, meters, shadows, lookup), meters, life)
+    doors = Doors(
+        models, predictions, Answering(predictions, instrument, meters, shadows, lookup), meters, life, _guests(options)
+    )
     config = uvicorn.Config(
         cast("ASGIApplication", doors),
         interface="asgi3",
@@ -115,10 +118,16 @@ def _left_over(options: argparse.Namespace) -> list[Path]:
     return [path for path in found if int(path.name.rpartition("-")[2]) >= options.workers]
 
 
+def _guests(options: argparse.Namespace) -> Guests:
+    return Guests(options.allowed_host, anywhere=options.host not in LOOPBACK and not options.allowed_host)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=7461, help="0: any; the address is written below --cache")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="beyond loopback everybody may ask: needs --allow-remote")
+    parser.add_argument("--allow-remote", action="store_true", help="mean it")
+    parser.add_argument("--allowed-host", action="append", default=[], help="a name that clients may call it by")
     parser.add_argument("--url", required=True)
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".wellkept/served"))
@@ -127,7 +136,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--worker", type=int, default=0, help="which of them this one is")
     parser.add_argument("--features", default="{}", help="URLs of feature services by name, as JSON")
     parser.add_argument("--features-timeout-ms", type=float, default=100.0)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.host not in LOOPBACK and not options.allow_remote:
+        parser.error(f"--host {options.host} is not loopback and nobody is asked who they are; --allow-remote means it")
+    return options
 
 
 main()

@@ -19,6 +19,7 @@ from wellkept.kernel.errors import InputError, NotFoundError, OverloadError, Too
 from wellkept.ml.serve import meters as metering
 from wellkept.ml.serve.answering import Answering, Ask, infer_ask, invocation_ask
 from wellkept.ml.serve.body import GoneError, Message, Receive, TooSlowError, read_body
+from wellkept.ml.serve.guests import Guests, StrangerError
 from wellkept.ml.serve.log import PredictionLog
 from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.models import Deployed, Models
@@ -63,7 +64,9 @@ class Doors:
         answering: Answering,
         meters: Meters,
         lifespan: Lifespan[Starlette] | None = None,
+        guests: Guests | None = None,
     ) -> None:
+        self._guests = guests or Guests()
         self._models, self._log, self._answering, self._meters = models, predictions, answering, meters
         model = "/v2/models/{model}"
         version = f"{model}/versions/{{version}}"
@@ -87,7 +90,7 @@ class Doors:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         where = _address(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if where is None:
-            return await self._rest(scope, receive, send)
+            return await self._other(scope, receive, send)
         headers = dict(scope["headers"])
         try:
             read, deployed = self._reading(where, headers)
@@ -99,6 +102,14 @@ class Doors:
             refusal = self._refusal(error, where, scope["path"])
             return await _send(send, refusal)
         return await _send(send, Reply(200, answer))
+
+    async def _other(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._guests.check(dict(scope["headers"]))
+            except StrangerError as error:
+                return await _send(send, Reply(403, _refused(error, 403), _also(403)))
+        return await self._rest(scope, receive, send)
 
     def at_once(self, path: str, headers: dict[bytes, bytes], body: bytes) -> Reply | None:
         """The reply to a small request that needs no waiting; None where it must be answered by a call as ASGI."""
@@ -114,6 +125,7 @@ class Doors:
 
     def _reading(self, where: Address, headers: dict[bytes, bytes]) -> tuple[Callable[[bytes], Ask], Deployed]:
         """How a request at an address is read, and of which model it asks."""
+        self._guests.check(headers)
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         if where.model is not None:
             return lambda body: infer_ask(body, traceparent), self._models.get(where.model)
@@ -207,6 +219,8 @@ def _status(error: Exception) -> int:
             return 408
         case KindError():
             return 415
+        case StrangerError():
+            return 403
         case InputError():
             return 400
         case OverloadError():
@@ -216,7 +230,7 @@ def _status(error: Exception) -> int:
 
 def _also(status: int) -> tuple[tuple[bytes, bytes], ...]:
     """Headers of a refusal. What was not read to its end cannot be followed by another request."""
-    if status in (408, 413):
+    if status in (403, 408, 413):
         return ((b"connection", b"close"),)
     return ((b"retry-after", b"1"),) if status == 503 else ()
 
@@ -224,7 +238,12 @@ def _also(status: int) -> tuple[tuple[bytes, bytes], ...]:
 def _refused(error: Exception, status: int) -> bytes:
     """``error`` as Open Inference Protocol wants it, and the two keys that callers of /invocations look at."""
     ours = str(error) if isinstance(error, WellkeptError) else f"the model failed: {error}"
-    codes = {404: "RESOURCE_DOES_NOT_EXIST", 500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
+    codes = {
+        403: "PERMISSION_DENIED",
+        404: "RESOURCE_DOES_NOT_EXIST",
+        500: "INTERNAL_ERROR",
+        503: "TEMPORARILY_UNAVAILABLE",
+    }
     return orjson.dumps({"error": ours, "error_code": codes.get(status, "BAD_REQUEST"), "message": ours})
 
 
