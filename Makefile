@@ -56,8 +56,8 @@ docs: setup  ## Write the generated parts of the docs anew.
 	@$(BIN)/python tools/docs.py
 
 lock: setup  ## Pin the newest versions that fit pyproject.toml.
-	@$(BIN)/python tools/lock.py
-	@$(BIN)/python tools/lock_mlflow.py
+	@$(BIN)/python -m tools.lock
+	@$(BIN)/python -m tools.lock_mlflow
 
 format: setup  ## Format the code.
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .

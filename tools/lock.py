@@ -6,14 +6,13 @@ own setting, and the hashes make it irrelevant which place it is.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
 HEAD = "# Pinned versions of everything, with hashes; `make lock` writes this file anew.\n"
 OPTIONS = [
-    "--extra=demo",
-    "--extra=dev",
     "--universal",
     "--python-version=3.11",
     "--generate-hashes",
@@ -24,13 +23,14 @@ OPTIONS = [
 ]
 
 
-def main() -> None:
-    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *OPTIONS]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    LOCK.write_text(HEAD + done.stdout, "utf-8")
+def pin(lock: Path, head: str, what: Sequence[str], given: str | None = None) -> None:
+    """Write a lock of ``what`` (arguments of uv; ``-`` is what is ``given``), below a line that says what it is."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", *what, *OPTIONS]
+    done = subprocess.run(command, cwd=ROOT, check=True, input=given, stdout=subprocess.PIPE, text=True)
+    lock.write_text(head + done.stdout, "utf-8")
     pins = sum(line[:1].isalnum() for line in done.stdout.splitlines())
-    print(f"{pins} packages pinned")
+    print(f"{pins} packages pinned in {lock.name}")
 
 
 if __name__ == "__main__":
-    main()
+    pin(LOCK, HEAD, ["pyproject.toml", "--extra=demo", "--extra=dev"])
