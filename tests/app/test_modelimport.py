@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,61 @@ import pyarrow.parquet as pq
 import pytest
 from tests.app.running import Running, running, until
 from tests.ml.importing import models
+from tests.ml.workshop import NOON
 
+from wellkept.app.modelimport import ModelImports
+from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError
+from wellkept.ml.importing.intake import TakenIn
+from wellkept.spine.audit import Audit
+from wellkept.spine.registry import Job, Registry
+from wellkept.store.artifacts.artifacts import Artifacts
+from wellkept.store.state.state import State
+
+
+class Scene:
+    """Imports on a store of their own; a training is only noted."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, SettableClock(NOON)
+        self.state = State.open(folder / "state")
+        self.registry, self.artifacts = Registry(self.state), Artifacts(str(folder / "artifacts"))
+        self.begun: list[Job] = []
+
+    def imports(self) -> ModelImports:
+        audit = Audit(self.state)
+        return ModelImports(self.registry, audit, self.artifacts, self._train, self.folder / "imports", self.clock)
+
+    def _train(self, project: str, by: str, *, origin: Mapping[str, str]) -> Job:
+        details = {"project": project, "by": by, "origin": dict(origin)}
+        job = Job(f"job-{len(self.begun)}", "train", "model:fraud", "running", self.clock.now(), details=details)
+        self.registry.save_job(job)
+        self.begun.append(job)
+        return job
+
+
+def test_a_trusted_import_that_was_cut_off_begins_one_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, file = Scene(tmp_path), models.lightgbm_text()
+    told = {"task": "binary_classification", "width": 2, "inputs": ["amount", "risk"]}
+    told |= {"nullable": True, "classes": [], "estimator": "Booster"}
+    taken = TakenIn("lightgbm", file, told)
+    monkeypatch.setattr("wellkept.app.modelimport.open_pickle", lambda _: taken)
+    data = pickle.dumps({"a": "model"})
+    digest = scene.artifacts.put_bytes(data)
+    wanted = {"model": "fraud", "file": "model.pkl", "data": str(rows(tmp_path / "rows.parquet")), "by": "bob"}
+
+    sentences = []
+    for _ in range(2):
+        scene.clock.advance(timedelta(seconds=60))
+        sentences.append(scene.imports().opened(digest, dict(wanted), "pln-1:0"))
+    other = scene.imports().opened(digest, dict(wanted), "pln-2:0")
+    scene.state.close()
+
+    assert sentences[0] == sentences[1]
+    assert len(scene.begun) == 2, "one for each approval"
+    assert "job-1" in other
+    origin = scene.begun[0].details["origin"]
+    assert (origin["import.digest"], origin["approval"], origin["import.kind"]) == (digest, "pln-1", "pickle")
 
 
 def rows(path: Path) -> Path:
@@ -87,6 +142,8 @@ def test_a_finished_model_becomes_a_version(tmp_path: Path) -> None:
 
     assert passed["state"] == "passed"
     assert passed["metrics"]["roc_auc"] > 0.9
+    assert (passed["lineage"]["import.file"], passed["lineage"]["import.by"]) == ("model.txt", "bob")
+    assert passed["lineage"]["import.digest"].startswith("sha256:")
 
     assert refused.returncode != 0
     assert "--trust" in refused.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 import yaml
@@ -31,8 +31,12 @@ from wellkept.store.artifacts.artifacts import Artifacts
 ORIGIN = "import."
 MLFLOW = "mlflow:"
 LARGEST_ROWS = 1 << 32
-Training = Callable[[str, str], Job]
-"""Starts a training run of a project folder, for somebody."""
+
+
+class Training(Protocol):
+    """Starts a training run of a project folder, for somebody; ``origin`` is part of the version's lineage."""
+
+    def __call__(self, project: str, by: str, *, origin: Mapping[str, str]) -> Job: ...
 
 
 class ModelImports:
@@ -103,28 +107,31 @@ class ModelImports:
         self, source: Source, taken: TakenIn, wanted: Wanted, notes: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """What was taken in, as a version that nobody has judged, or as the training run that judges it."""
-        origin = f"{source.name}, {source.kind}, {source.digest}"
-        text = wanted.contract or derive(wanted.model, wanted.by, taken.told, origin, source.inputs)
+        where = f"{source.name}, {source.kind}, {source.digest}"
+        text = wanted.contract or derive(wanted.model, wanted.by, taken.told, where, source.inputs)
         contract = parse_contract(text, f"contract of {wanted.model}")
         check_fits(contract, wanted.model, taken.told)
         files = taken.files(list(contract.features))
         shown = {"contract": text, "format": taken.format, "note": taken.note}
-        if wanted.data:
-            return {**shown, "job": encode(self._judged(contract, files, source, wanted))}
-        now = self._clock.now()
-        lineage = {
-            "contract": self._artifacts.put_bytes(text.encode()),
+        origin = {
             f"{ORIGIN}file": source.name,
             f"{ORIGIN}kind": source.kind,
             f"{ORIGIN}digest": source.digest,
             f"{ORIGIN}by": wanted.by,
             "approval": wanted.approval,
-            "estimator": str(taken.told["estimator"]),
-            "format.note": taken.note,
             f"{ORIGIN}not_confined": taken.not_confined,
-            LINEAGE: self._changes(contract),
             **source.notes,
             **(notes or {}),
+        }
+        if wanted.data:
+            return {**shown, "job": encode(self._judged(contract, files, origin, wanted))}
+        now = self._clock.now()
+        lineage = {
+            "contract": self._artifacts.put_bytes(text.encode()),
+            "estimator": str(taken.told["estimator"]),
+            "format.note": taken.note,
+            LINEAGE: self._changes(contract),
+            **origin,
         }
         lineage = {name: value for name, value in lineage.items() if value}
         if self._registry.contract(wanted.model) is None:
@@ -136,19 +143,27 @@ class ModelImports:
         self._audit.append(now, wanted.by, "model.imported", f"model:{wanted.model}", what)
         return {**shown, "version": encode(version)}
 
-    def _judged(self, contract: ModelContract, files: dict[str, bytes], source: Source, wanted: Wanted) -> Job:
-        """A project around the model, trained as any other: it is judged, gets a card, and is registered either way."""
+    def _judged(
+        self, contract: ModelContract, files: dict[str, bytes], origin: Mapping[str, str], wanted: Wanted
+    ) -> Job:
+        """A project around the model, trained as any other: it is judged, gets a card, and is registered either way.
+
+        An approval is for one run: where it has begun one, that is it, also when the server ended meanwhile.
+        """
         body = contract.model_dump(mode="json", exclude_unset=True)
         body["data"] = {"history": ROWS}
-        name = stable_id("import", wanted.model, source.digest, wanted.data, self._clock.now().isoformat())
-        folder = self._folder / wanted.model / name
+        digest, moment = origin[f"{ORIGIN}digest"], wanted.approval or self._clock.now().isoformat()
+        folder = self._folder / wanted.model / stable_id("import", wanted.model, digest, wanted.data, moment)
+        for job in self._registry.jobs(f"model:{wanted.model}", limit=200):
+            if job.details.get("project") == str(folder):
+                return job
         shutil.rmtree(folder, ignore_errors=True)
         text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
         parse_contract(text)
         write_project(folder, text, files, read_plain(Path(wanted.data).absolute(), LARGEST_ROWS))
-        what = {"file": source.digest, "project": str(folder), "approval": wanted.approval}
+        what = {"file": digest, "project": str(folder), "approval": wanted.approval}
         self._audit.append(self._clock.now(), wanted.by, "model.imported", f"model:{wanted.model}", what)
-        return self._train(str(folder), wanted.by)
+        return self._train(str(folder), wanted.by, origin=origin)
 
     def _changes(self, contract: ModelContract) -> str:
         champion = self._registry.alias(contract.name, CHAMPION)

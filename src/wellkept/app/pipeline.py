@@ -231,6 +231,7 @@ class Pipeline:
         }
         lineage |= {"search": told_search(case.journal.job.details.get("search"))}
         lineage |= trained.result.get("lineage", {})
+        lineage = {**case.journal.job.details.get("origin", {}), **lineage}
         return {name: value for name, value in lineage.items() if value or name in ("parent", "excluded")}
 
 

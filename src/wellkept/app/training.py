@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -67,8 +67,10 @@ class TrainingRuns:
                 else:
                     self._begin(job)
 
-    def start(self, project: str, by: str, *, fresh: bool = False) -> Job:
+    def start(self, project: str, by: str, *, fresh: bool = False, origin: Mapping[str, str] | None = None) -> Job:
         """Start a run on a thread of its own; ``fresh`` takes no step over from earlier runs.
+
+        ``origin`` says where a model is from that is not trained but only judged; it is part of the lineage.
 
         Raises:
             NotFoundError, DocumentError: the folder is no right model project; nothing is started.
@@ -83,7 +85,13 @@ class TrainingRuns:
             subject=f"model:{contract.name}",
             state="running",
             started_at=now,
-            details={"model": contract.name, **order.details(), "phase": "waiting", "by": by},
+            details={
+                "model": contract.name,
+                **order.details(),
+                "phase": "waiting",
+                "by": by,
+                "origin": dict(origin or {}),
+            },
         )
         self._registry.save_contract(contract.name, text, digest_of(text.encode()), now)
         self._registry.save_job(job)

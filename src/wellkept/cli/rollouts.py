@@ -77,23 +77,25 @@ def _say_all(found: list[dict[str, Any]]) -> None:
         (
             r["model"],
             f"{r['versions']['champion']} -> {r['versions']['challenger']}",
-            r["strategy"],
-            r["state"],
+            f"{r['strategy']}, {r['state']}",
             f"{r['share']:.0%}",
-            r["look"]["verdict"] if r["look"] else "",
-            r["sentence"] or (r["look"]["sentence"] if r["look"] else ""),
-            when(r["started_at"]),
+            _because(r),
         )
         for r in found
     ]
-    columns = ("model", "versions", "strategy", "state", "share", "verdict", "because", "began")
+    columns = ("model", "versions", "rollout", "share", "because")
     say_table(
         "Rollouts", columns, rows, "No rollout yet. `wellkept models rollout NAME --strategy canary` proposes one."
     )
 
 
 def _say_one(found: dict[str, Any]) -> None:
-    _say_all([found])
+    versions, part = found["versions"], f"gets {found['share']:.0%} of the traffic"
+    click.echo(
+        f"{found['strategy']} rollout of version {versions['challenger']} of {found['model']} against version "
+        f"{versions['champion']}: {found['state']}, {part}, began {when(found['started_at'])}"
+    )
+    click.echo(_because(found))
     look = found["look"]
     rows = [
         (m["name"], m["state"], f"{m['champion']:.4g}", f"{m['challenger']:.4g}", m["sentence"])
@@ -101,3 +103,11 @@ def _say_one(found: dict[str, Any]) -> None:
     ]
     title = f"at {when(look['at'])}: {look['verdict']}" if look else "not judged yet"
     say_table(title, ("measure", "state", "champion", "challenger", "in words"), rows, "Nothing is measured yet.")
+
+
+def _because(found: dict[str, Any]) -> str:
+    """Why it stands where it stands: of a live one, what was judged last."""
+    look = found["look"]
+    if look is None or found["ended_at"]:
+        return str(found["sentence"]) or "not judged yet"
+    return f"{look['verdict']}: {look['sentence']}"

@@ -9,7 +9,7 @@ from wellkept.kernel.errors import InputError, NotFoundError
 from wellkept.store.state.models import AliasMove, Job, JobRows, ModelRows, ModelVersion, VersionState
 from wellkept.store.state.state import State
 
-__all__ = ["CHAMPION", "PREVIOUS", "AliasMove", "Job", "ModelVersion", "Registry", "VersionState"]
+__all__ = ["CHAMPION", "PREVIOUS", "AliasMove", "Job", "ModelVersion", "Registry", "VersionState", "check_alias"]
 
 CHAMPION = "champion"
 PREVIOUS = "previous"
@@ -63,9 +63,7 @@ class Registry:
             NotFoundError: the model has no version with that digest.
             ConflictError: the alias was moved by somebody else.
         """
-        is_name = alias.replace("-", "").replace("_", "").isalnum() and not alias.isdigit()
-        if not is_name or alias.lower() == "latest":
-            raise InputError("alias", "must be letters, digits, - or _, not digits alone, and not 'latest'", alias)
+        check_alias(alias)
         if digest:
             self.version(model, digest)
         self._rows.set_alias(model, alias, digest, expected=expected, at=at, by=by)
@@ -93,3 +91,14 @@ class Registry:
     def jobs(self, subject: str | None = None, limit: int = 20) -> Sequence[Job]:
         """Jobs, newest first."""
         return self._jobs.recent(subject, limit)
+
+
+def check_alias(alias: str) -> None:
+    """What may be the name of an alias.
+
+    Raises:
+        InputError: it breaks a rule. Digits alone would be taken for a version's number.
+    """
+    is_name = alias.replace("-", "").replace("_", "").isalnum() and not alias.isdigit()
+    if not is_name or alias.lower() == "latest":
+        raise InputError("alias", "must be letters, digits, - or _, not digits alone, and not 'latest'", alias)

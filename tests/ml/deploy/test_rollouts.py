@@ -414,6 +414,13 @@ def test_it_is_all_that_is_told(hall: Hall) -> None:
     assert [look["verdict"] for look in shown["looks"]] == ["hold"]
 
 
+def test_a_rule_of_several_parts_names_their_values_once(hall: Hall) -> None:
+    with pytest.raises(InputError) as caught:
+        hall.propose(shares=[0.5, 0.1])
+
+    assert str(caught.value).count("got") == 1
+
+
 @pytest.mark.parametrize(
     ("policy", "words"),
     [

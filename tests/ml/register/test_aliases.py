@@ -111,3 +111,17 @@ def test_a_version_that_did_not_pass_gets_no_alias(scene: Scene) -> None:
 
     with pytest.raises(InputError, match="did not pass"):
         alias_plan(scene.registry, "shadow", refused, "fraud", NOON, "bob")
+
+
+@pytest.mark.parametrize("alias", ["12", "latest", "a b", ""])
+def test_what_is_no_name_of_an_alias_is_refused_before_anybody_is_asked(scene: Scene, alias: str) -> None:
+    with pytest.raises(InputError, match="must be letters, digits"):
+        alias_plan(scene.registry, alias, scene.versions[0], "fraud", NOON, "bob")
+
+
+def test_an_alias_that_is_as_wished_says_how_it_is(scene: Scene) -> None:
+    with pytest.raises(ConflictError, match="points nowhere, so there is nothing to take away"):
+        alias_plan(scene.registry, "shadow", None, "fraud", NOON, "bob")
+    scene.moved("shadow", scene.versions[0])
+    with pytest.raises(ConflictError, match="points to version 1 already"):
+        alias_plan(scene.registry, "shadow", scene.versions[0], "fraud", NOON, "bob")

@@ -38,7 +38,8 @@ def rollout_plan(wanted: Wanted, now: datetime) -> Plan:
     version, champion, policy = wanted.version, wanted.champion, wanted.policy
     name = f"version {version.number} of {version.model}"
     if policy.strategy is None:
-        raise InputError("strategy", "must be one of shadow, canary, ab, blue_green")
+        rule = "must be one of shadow, canary, ab, blue_green; say it with --strategy, or in the contract"
+        raise InputError("rollout.strategy", rule)
     if champion is None:
         rule = f"there is no champion to compare it with; `wellkept models promote {version.model}` makes it the first"
         raise ConflictError(name, rule)

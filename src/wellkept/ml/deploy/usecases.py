@@ -80,7 +80,8 @@ class RolloutCases:
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(("rollout", *(str(part) for part in first["loc"])))
-            raise InputError(place, first["msg"].removeprefix("Value error, "), first["input"]) from error
+            value = first["input"] if first["loc"] else None  # A rule of several parts names their values itself.
+            raise InputError(place, first["msg"].removeprefix("Value error, "), value) from error
 
     def all(self, model: str = "", limit: int = 20) -> list[dict[str, Any]]:
         """Rollouts, newest first: of a model, or of all where it is empty."""
@@ -120,7 +121,9 @@ class RolloutCases:
             return self.rollouts.rollout(rollout)
         newest = next(iter(self.rollouts.recent(model, 1)), None)
         if newest is None:
-            raise NotFoundError(f"model {model}", "has had no rollout")
+            is_known = model in self.registry.models()
+            rule = "has had no rollout; `wellkept models rollout` proposes one" if is_known else "is not known"
+            raise NotFoundError(f"model {model}", rule)
         return newest
 
     def _told(self, rollout: Rollout) -> dict[str, Any]:

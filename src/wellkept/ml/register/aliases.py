@@ -12,7 +12,7 @@ from wellkept.kernel.entity import model_id
 from wellkept.kernel.errors import ActionError, ConflictError, InputError
 from wellkept.kernel.plan import Action, ActionResult, Plan, Risk, Verification
 from wellkept.spine.gate import PlanRecord
-from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, VersionState
+from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, VersionState, check_alias
 
 OWN = frozenset({CHAMPION, PREVIOUS})
 """What promotions and rollbacks move."""
@@ -52,14 +52,20 @@ def alias_plan(
     """The plan that moves an alias to a version, or takes it away; void as soon as it points elsewhere.
 
     Raises:
-        InputError: the alias belongs to promotions, or the version did not pass its gates.
+        InputError: the alias is no name of one or belongs to promotions, or the version did not pass its gates.
         ConflictError: it points there already.
     """
+    check_alias(alias)
     if alias in OWN:
         raise InputError("alias", "is moved by `wellkept models promote` and `rollback` alone", alias)
     expected, digest = registry.aliases(model).get(alias, ""), version.digest if version else ""
     if expected == digest:
-        raise ConflictError(f"alias {model}@{alias}", "is as wished already")
+        rule = (
+            f"points to version {version.number} already"
+            if version
+            else "points nowhere, so there is nothing to take away"
+        )
+        raise ConflictError(f"alias {model}@{alias}", rule)
     where = f"to version {_movable(version, alias).number}" if version else "away"
     arguments = {"model": model, "alias": alias, "digest": digest, "expected": expected}
     return Plan(
