@@ -152,6 +152,24 @@ def test_a_run_is_followed_while_it_runs_and_called_off(workshop: Workshop) -> N
             verb()
 
 
+def test_code_that_is_changed_between_two_steps_is_not_taken_for_what_it_was(workshop: Workshop) -> None:
+    """Else its results would be kept under the old code's key, and the lineage would name the old code."""
+    edits = """
+        source = __import__("pathlib").Path(__file__)
+        source.write_text(source.read_text() + "# edited")
+    """
+    code = (LOAD + LOGISTIC).replace(
+        "        random = np.random.default_rng(3)", edits + "    random = np.random.default_rng(3)"
+    )
+    workshop.known(project(workshop.folder / "project", code))
+
+    with pytest.raises(TrainingError, match=r"model\.py: was changed while the run was under way") as raised:
+        workshop.train("pln-1:0")
+
+    assert raised.value.cause == "code"
+    assert [step["name"] for step in workshop.job("pln-1:0").details["steps"]] == ["snapshot"]
+
+
 def test_a_run_that_waits_for_room_is_called_off_too(workshop: Workshop) -> None:
     source = project(workshop.folder / "project", TALKS)
     runs = workshop.runs(at_a_time=1)

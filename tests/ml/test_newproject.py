@@ -39,6 +39,7 @@ def test_it_has_its_name_its_files_and_a_right_contract(task: str, tmp_path: Pat
     contract, text = read_project(tmp_path / "p")
     assert contract.name == "shop"
     assert "NAME:" not in text
+    assert "shopSPACE" not in text, "a placeholder is a word of its own"
     assert "wellkept models promote shop" in (tmp_path / "p" / "README.md").read_text("utf-8")
 
 

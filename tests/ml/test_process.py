@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from tests.app.running import until
 
 from wellkept.kernel.errors import TrainingError
 from wellkept.ml.oversight import Limits, Oversight, overseen
-from wellkept.ml.process import NICENESS, SHOWN, end_leftovers, run_worker
+from wellkept.ml.process import MARK, NICENESS, SHOWN, end_leftovers, run_worker
 from wellkept.ml.progress import last_said
 
 WORKER = "tests.ml.probes.worker"
@@ -154,15 +155,20 @@ def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
     until(lambda: not _lives(pid), "its child is gone")
 
 
+def test_what_a_worker_started_in_a_session_of_its_own_ends_too(tmp_path: Path) -> None:
+    pid = run(tmp_path, do="leave alone")["child"]
+
+    until(lambda: not _lives(pid), "its child is gone")
+
+
 def test_what_a_killed_run_left_behind_is_ended_when_it_goes_on(tmp_path: Path) -> None:
-    with overseen(Oversight(tmp_path, Limits(60.0))):
-        pid = run(tmp_path, do="leave alone")["child"]
-    assert _lives(pid), "a session of its own is not ended with the worker's group"
-
+    left = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], env={**os.environ, MARK: str(tmp_path / "run")}
+    )
     assert end_leftovers(tmp_path / "other") == 0
-    assert end_leftovers(tmp_path) == 1
+    assert end_leftovers(tmp_path / "run") == 1
 
-    until(lambda: not _lives(pid), "it is gone")
+    assert left.wait() == -signal.SIGKILL
 
 
 def test_a_worker_ends_with_the_process_that_asked(tmp_path: Path) -> None:

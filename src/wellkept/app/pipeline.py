@@ -22,7 +22,7 @@ from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.oversight import Limits, Oversight, overseen
-from wellkept.ml.provenance import commit_of, digest, environment, own_code, project_digest
+from wellkept.ml.provenance import code_of, commit_of, digest, environment, own_code, project_files
 from wellkept.ml.register.stage import draft_version, register
 from wellkept.ml.releases import Releases
 from wellkept.ml.signature import LINEAGE
@@ -67,13 +67,15 @@ class Pipeline:
         contract, text = read_project(order.project)
         names = ("model.yaml", *((contract.data.history,) if contract.data.history else ()))
         told_otherwise = {order.project / name for name in names} | files_in(order.project, contract.data)
+        files = project_files(order.project, frozenset(told_otherwise))
         case = Case(
             journal=journal,
             oversight=oversight,
             order=order,
             contract=contract,
             contract_text=text,
-            code=project_digest(order.project, frozenset(told_otherwise)),
+            code=digest(files),
+            sources=code_of(order.project, files),
             environment=environment(),
             champion=self._registry.alias(contract.name, CHAMPION),
             executor=self._executor(contract, journal, order),
@@ -141,7 +143,7 @@ class Pipeline:
         trainer, project = Trainer(self._artifacts, case.executor), case.order.project
 
         def work() -> Mapping[str, Any]:
-            told = {**request, "study": key}
+            told = {**request, "study": key, "code": case.sources}
             return trainer.search(project, case.contract, snapshot.path, case.folder, case.limits, told)
 
         found = case.step("search", key, work)
@@ -159,8 +161,9 @@ class Pipeline:
         made: list[Trained] = []
 
         def train() -> dict[str, Any]:
+            told = {**request, "code": case.sources}
             found = trainer.train(
-                case.order.project, case.contract, snapshot.path, rival, case.folder, case.limits, request
+                case.order.project, case.contract, snapshot.path, rival, case.folder, case.limits, told
             )
             made.append(found)
             return trainer.kept(found)

@@ -62,6 +62,8 @@ class Case:
     contract: ModelContract
     contract_text: str
     code: str
+    sources: Mapping[str, str]
+    """The digest of each of the project's Python files, as they were when the run was begun."""
     environment: Mapping[str, str]
     champion: ModelVersion | None
     executor: Executor

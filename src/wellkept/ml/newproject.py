@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def new_project(folder: Path, name: str, task: str) -> list[Path]:
         raise ConflictError(f"folder {folder}", "must be new or empty")
     folder.mkdir(parents=True, exist_ok=True)
     for file in FILES:
-        text = (TEMPLATES / task / file).read_text(encoding="utf-8").replace("NAME", name)
+        text = (TEMPLATES / task / file).read_text(encoding="utf-8")
+        text = re.sub(r"\bNAME\b", name, text)
         (folder / file).write_text(text, encoding="utf-8")
     importlib.import_module(f"wellkept.ml.train.templates.{task}.make_data").write(folder)
     return sorted(folder.iterdir())

@@ -60,7 +60,7 @@ class Model:
         with _project():
             features = self._features()
             rows = with_features(frame, features, list(contract.features), list(contract.columns))
-            train, parameters = function_of(self.folder, "train"), dict(contract.train.parameters)
+            train, parameters = function_of(self.folder, "train"), dict(contract.train.starting)
             estimator = train(rows, parameters) if takes_parameters(train) else train(rows)
             return TrainedModel(contract, estimator, features)
 

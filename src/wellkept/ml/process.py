@@ -87,13 +87,14 @@ def run_worker(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=_environment(bounds, run),
+            env=_environment(bounds, run, folder),
             preexec_fn=functools.partial(_lowly, os.getpid(), niceness),  # noqa: PLW1509 - system calls and nothing else
         )
         try:
             stopped = _watched(process, name, bounds, run)
         finally:
             _end(process)
+            end_leftovers(run.folder if run else folder)
     if stopped is not None:
         raise TrainingError(stopped[1], _end_of(log, began), cause=stopped[0])
     _check_code(process.returncode, name, _end_of(log, began))
@@ -134,10 +135,10 @@ def _more(part: str, setting: str) -> str:
 
 
 def end_leftovers(folder: Path) -> int:
-    """End what workers of a run's folder left behind when the server was killed; how many processes that were.
+    """End what workers of a run's folder left behind; how many processes that were.
 
-    The workers themselves end with the server. What a project's code started does not, and would work beside the run
-    that goes on.
+    A worker's group ends with it. What a project's code started in a session of its own does not, nor does anything
+    but the worker itself when the server is killed: it would work beside the next step, or beside the run that goes on.
     """
     import psutil
 
@@ -209,13 +210,13 @@ def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     partial.replace(answer)
 
 
-def _environment(limits: Limits, run: Oversight | None) -> dict[str, str]:
+def _environment(limits: Limits, run: Oversight | None, folder: Path) -> dict[str, str]:
     """Ours, with the limit on threads, and with the seed of hashes: the order of a set is chance otherwise.
 
     Whatever the worker starts has it, too, and can be told by it.
     """
     threads = {} if limits.threads is None else dict.fromkeys(THREAD_VARIABLES, str(limits.threads))
-    of_run = {} if run is None else {"PYTHONHASHSEED": str(run.seed), MARK: str(run.folder)}
+    of_run = {MARK: str(folder)} if run is None else {"PYTHONHASHSEED": str(run.seed), MARK: str(run.folder)}
     return {**os.environ, **threads, **of_run}
 
 

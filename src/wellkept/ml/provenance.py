@@ -10,7 +10,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wellkept.kernel.errors import TooLargeError
@@ -27,7 +27,12 @@ def digest(*parts: object) -> str:
 
 
 def project_digest(project: Path, without: frozenset[Path] = frozenset()) -> str:
-    """The digest of every file of a project, by name and content.
+    """The digest of every file of a project, by name and content (see :func:`project_files`)."""
+    return digest(project_files(project, without))
+
+
+def project_files(project: Path, without: frozenset[Path] = frozenset()) -> dict[str, str]:
+    """The digest of each file of a project, by its name.
 
     Hidden files and ``__pycache__`` are left out, and ``without``: what a step is told of in another way, such as the
     history (the snapshot has its rows) and the contract. A link counts by where it leads to.
@@ -45,7 +50,21 @@ def project_digest(project: Path, without: frozenset[Path] = frozenset()) -> str
             rule = f"must hold at most {MOST_FILES} files of {MOST_BYTES >> 30} GiB together beside data.history"
             raise TooLargeError(f"model project {project}", rule)
         found[file.relative_to(project).as_posix()] = _content(file)
-    return digest(found)
+    return found
+
+
+def code_of(project: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """Of a project's files those that are Python and no links: what its workers must find as it was."""
+    return {name: one for name, one in files.items() if name.endswith(".py") and not (project / name).is_symlink()}
+
+
+def changed_code(project: Path, code: Mapping[str, str]) -> str | None:
+    """The first file that is not as it was, or not there any more; None where all are."""
+    for name, content in code.items():
+        file = project / name
+        if not file.is_file() or _content(file) != content:
+            return name
+    return None
 
 
 def commit_of(project: Path) -> str:

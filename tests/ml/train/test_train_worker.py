@@ -228,6 +228,21 @@ def test_a_champion_is_judged_behind_its_own_features(tmp_path: Path) -> None:
     assert np.array_equal(table["champion"].to_numpy(), before["challenger"].to_numpy())
 
 
+def test_what_is_edited_while_it_trains_has_no_part_in_it(tmp_path: Path) -> None:
+    """The features that are served are those that were trained with."""
+    edits = """
+def train(frame):
+    file = Path(__file__)
+    file.write_text(file.read_text().replace('return', 'raise'))
+    return LogisticRegression().fit(frame["double"].to_numpy()[:, None], frame["label"].to_numpy())
+"""
+    result = trained(tmp_path, frame(), FEATURES + edits, columns=["double"])
+
+    edited, kept = (file.read_text("utf-8") for file in (tmp_path / "model.py", tmp_path / "model" / "features.py"))
+    assert edited != kept == FEATURES + edits
+    assert result["own"].keys() == {"rows", "mean_score"}
+
+
 @pytest.mark.parametrize(
     ("answer", "words"), [("7", "must return names and numbers"), ("{'a': 'b'}", "must be a number")]
 )

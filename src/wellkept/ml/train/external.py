@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from wellkept.kernel.errors import InputError
 from wellkept.ml.features import FILE, Features
 from wellkept.ml.process import serve_request
+from wellkept.ml.project import optional_function
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.ml.train.judged import Fitted
@@ -36,7 +37,8 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         made = features.matrix(rows)
         features.check_alone(rows, made)
     scorer, manifest = own_scorer(out)
-    fitted = Fitted(None, scorer.score, _nobody)
+    metrics = optional_function(Path(request["project"]) / "model.py", "metrics")
+    fitted = Fitted(None, scorer.score, _nobody, metrics)
     return told_of(request, (trained, held_out), (rows, made), manifest, fitted)
 
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.features import Features
-from wellkept.ml.project import function_of
+from wellkept.ml.project import function_of, optional_function
+from wellkept.ml.provenance import changed_code
 from wellkept.ml.runtime import Matrix, Scores, estimator_scores
 
 
@@ -21,12 +22,24 @@ class Fitter:
     """Fits on a table of a request's project; the same table, parameters and seed give the same call."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
+        """Load all of the project's code, once: what is edited from now on has no part in this training.
+
+        Raises:
+            InputError: it lacks a function, or is not the code that the run is of (``request["code"]``).
+        """
         self._request = request
         project = Path(request["project"])
+        file = project / "model.py"
+        self.source = file.read_bytes()
         self.inputs, self.columns = list(request["features"]), list(request["columns"])
-        self.features = Features(project / "model.py", self.inputs, self.columns) if self.columns else None
+        self.metrics = optional_function(file, "metrics")
+        self.features = Features(file, self.inputs, self.columns) if self.columns else None
         self._train = function_of(project, "train")
         self.takes_parameters = takes_parameters(self._train)
+        changed = changed_code(project, request.get("code", {}))
+        if changed is not None:
+            rule = "was changed while the run was under way, before this step read it; start the training again"
+            raise InputError(changed, rule)
 
     def fit(self, table: pa.Table, parameters: Mapping[str, Any]) -> Any:
         """A fitted estimator.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 from wellkept.kernel.errors import InputError
 from wellkept.ml.metrics import roc_auc
 from wellkept.ml.outcome import MISSING, SLICE
-from wellkept.ml.project import optional_function
 from wellkept.ml.runtime import Matrix, Scorer, Scores
 from wellkept.ml.sample import Sample
 from wellkept.ml.train.baseline import constant, seasonal
@@ -46,12 +44,14 @@ class Rows:
 class Fitted:
     """What was trained: the estimator, its scores of inputs (features first), and a training of it on other rows.
 
-    ``refit`` never searches again for parameters, and returns a function like ``score``.
+    ``refit`` never searches again for parameters, and returns a function like ``score``. ``metrics`` is the project's
+    own function, None without one.
     """
 
     estimator: Any
     score: Callable[[Matrix], Scores]
     refit: Callable[[pa.Table], Callable[[Matrix], Scores]]
+    metrics: Callable[..., Any] | None = None
 
 
 def judged(
@@ -91,7 +91,7 @@ def judged(
     told["shifts"] = shifts(rows.inputs, sample, challenger.score, request)
     names = request["columns"] or request["features"]
     alone = {name: _alone(rows.columns[:, i], label, request["task"], found) for i, name in enumerate(names)}
-    own = _own(Path(request["project"]), rows.held_out, label, found["challenger"])
+    own = _own(fitted.metrics, rows.held_out, label, found["challenger"])
     return pa.table(found), {"alone": alone, "own": own, **told}
 
 
@@ -155,9 +155,8 @@ def _within(values: Floats, item: NDArray[np.int64]) -> Floats:
     return np.asarray(values - (np.bincount(code, values) / np.bincount(code))[code])
 
 
-def _own(project: Path, held_out: pa.Table, label: Floats, score: Floats) -> dict[str, float]:
+def _own(function: Callable[..., Any] | None, held_out: pa.Table, label: Floats, score: Floats) -> dict[str, float]:
     """What the project's own ``metrics(frame)`` says of the held-out rows, with their label and score."""
-    function = optional_function(project / "model.py", "metrics")
     if function is None:
         return {}
     frame = held_out

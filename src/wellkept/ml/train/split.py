@@ -33,8 +33,10 @@ def split(table: pa.Table, request: Mapping[str, Any]) -> tuple[pa.Table, pa.Tab
         held_out = table.slice(cut)
         trained = of_others(_known_by(table, cut, request["embargo_s"]), held_out, request["group_by"])
         if not trained.num_rows:
-            rule = "must return rows of other values of group_by than the held-out ones, to train on; got none"
-            raise InputError("load(window)", rule)
+            rule = "must return rows enough to train on and to hold some out"
+            if request["group_by"] and cut:
+                rule = "must return rows of other values of group_by than the held-out ones, to train on"
+            raise InputError("load(window)", rule, f"{table.num_rows} rows")
         return trained, held_out
     trained, held_out = table.filter(pa.array(older)), table.filter(pa.array(~older))
     if not trained.num_rows or not held_out.num_rows:

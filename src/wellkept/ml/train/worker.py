@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from wellkept.ml.export import export
 from wellkept.ml.features import FILE, WithFeatures, own_features
 from wellkept.ml.process import serve_request
 from wellkept.ml.reference import make_reference, write_reference
-from wellkept.ml.runtime import Matrix, Scorer, load_scorer
+from wellkept.ml.runtime import Matrix, Scorer, Scores, load_scorer
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 from wellkept.ml.train.judged import Fitted, Rows, judged
 from wellkept.ml.train.split import seconds_of, split
@@ -29,7 +29,7 @@ PARITY_NULL_ROWS = 50
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """Split by time, train, export, score the held-out rows with challenger and champion, time single rows."""
-    project, out, inputs = Path(request["project"]), Path(request["out"]), request["features"]
+    out, inputs = Path(request["out"]), request["features"]
     trained, held_out = split(pq.read_table(request["snapshot"]), request)
     columns: list[str] = request["columns"]
     fitter = Fitter(request)
@@ -43,7 +43,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
     manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns)
     if columns:
-        shutil.copyfile(project / "model.py", out / FILE)
+        (out / FILE).write_bytes(fitter.source)
     return told_of(request, (trained, held_out), (rows, made), manifest, fitted)
 
 
@@ -85,7 +85,11 @@ def _fit(request: dict[str, Any], fitter: Fitter, trained: pa.Table) -> Fitted:
     """The project's estimator, and the way to train it again on other rows."""
     parameters = request["parameters"]
     estimator = fitter.fit(trained, parameters)
-    return Fitted(estimator, fitter.score_of(estimator), lambda table: fitter.score_of(fitter.fit(table, parameters)))
+
+    def refit(table: pa.Table) -> Callable[[Matrix], Scores]:
+        return fitter.score_of(fitter.fit(table, parameters))
+
+    return Fitted(estimator, fitter.score_of(estimator), refit, fitter.metrics)
 
 
 def _dated(manifest: dict[str, Any], trained: pa.Table, out: Path) -> dict[str, Any]:
