@@ -28,6 +28,8 @@ class FakeMlflow:
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
     files: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     asked: list[tuple[str, str, str, dict[str, str], bytes]] = field(default_factory=list)
+    broken: set[tuple[str, str]] = field(default_factory=set)
+    """Versions whose files it cannot read."""
     forgets: bool = False
     """Whether it takes an alias and does not keep it."""
     upstream: Upstream = field(default_factory=lambda: Upstream("http://127.0.0.1:9"))
@@ -59,6 +61,8 @@ class FakeMlflow:
             return Response(status_code=302, headers={"location": "http://elsewhere.example/x"})
         given = {**dict(request.query_params), **(json.loads(body) if body and "/mlflow/" in path else {})}
         if path == "/model-versions/get-artifact":
+            if (given["name"], given["version"]) in self.broken:
+                return Response("oops", status_code=500)
             data = self.files.get((given["name"], given["version"], given["path"]))
             return Response(data) if data is not None else _missing("no such file")
         if path.startswith("/api/2.0/mlflow-artifacts/"):

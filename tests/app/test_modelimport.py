@@ -17,9 +17,12 @@ from tests.ml.importing import models
 from tests.ml.workshop import NOON
 
 from wellkept.app.modelimport import ModelImports
+from wellkept.app.projects import project_of
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError
 from wellkept.ml.importing.intake import TakenIn
+from wellkept.ml.importing.source import source_of
+from wellkept.ml.importing.wanted import Wanted
 from wellkept.spine.audit import Audit
 from wellkept.spine.registry import Job, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
@@ -69,6 +72,40 @@ def test_a_trusted_import_that_was_cut_off_begins_one_training(tmp_path: Path, m
     assert "job-1" in other
     origin = scene.begun[0].details["origin"]
     assert (origin["import.digest"], origin["approval"], origin["import.kind"]) == (digest, "pln-1", "pickle")
+
+
+def test_rows_without_what_the_model_takes_are_refused_before_a_training(tmp_path: Path) -> None:
+    scene, source = Scene(tmp_path), source_of(models.lightgbm_text(), "model.txt")
+    told = {"task": "binary_classification", "width": 2, "inputs": ["amount", "risk"]}
+    taken = TakenIn("lightgbm", source.data, {**told, "nullable": True, "classes": [], "estimator": "Booster"})
+    data = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"amount": [1.0]}), data)
+
+    with pytest.raises(InputError, match="missing are risk, label"):
+        scene.imports().registered(source, taken, Wanted("fraud", data=str(data)))
+    scene.state.close()
+    assert scene.begun == []
+
+
+def test_a_judged_import_does_not_take_the_place_of_the_code_that_a_model_is_trained_by(tmp_path: Path) -> None:
+    state = State.open(tmp_path)
+    registry = Registry(state)
+    assert project_of(registry, "fraud") is None
+
+    def job(name: str, minute: int, **details: Any) -> None:
+        moment = NOON + timedelta(minutes=minute)
+        registry.save_job(Job(name, "train", "model:fraud", "done", moment, details=details))
+
+    job("import-1", 0, project="/imports/1", origin={"import.digest": "sha256:1"})
+    assert project_of(registry, "fraud") == Path("/imports/1"), "nothing else is known"
+    job("train-1", 1, project="/home/ada/fraud", origin={})
+    job("import-2", 2, project="/imports/2", origin={"import.digest": "sha256:2"})
+    for minute in range(3, 403):
+        job(f"skew-{minute}", minute)
+    found = project_of(registry, "fraud")
+    state.close()
+
+    assert found == Path("/home/ada/fraud")
 
 
 def rows(path: Path) -> Path:

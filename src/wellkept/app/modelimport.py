@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow.parquet as pq
 import yaml
 
+from wellkept.app.projects import MOST_JOBS
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError, NotFoundError
@@ -124,6 +125,7 @@ class ModelImports:
             **(notes or {}),
         }
         if wanted.data:
+            _check_columns(wanted.data, contract)
             return {**shown, "job": encode(self._judged(contract, files, origin, wanted))}
         now = self._clock.now()
         lineage = {
@@ -154,7 +156,7 @@ class ModelImports:
         body["data"] = {"history": ROWS}
         digest, moment = origin[f"{ORIGIN}digest"], wanted.approval or self._clock.now().isoformat()
         folder = self._folder / wanted.model / stable_id("import", wanted.model, digest, wanted.data, moment)
-        for job in self._registry.jobs(f"model:{wanted.model}", limit=200):
+        for job in self._registry.jobs(f"model:{wanted.model}", limit=MOST_JOBS):
             if job.details.get("project") == str(folder):
                 return job
         shutil.rmtree(folder, ignore_errors=True)
@@ -183,3 +185,16 @@ class ModelImports:
             pq.read_schema(data)
         except (OSError, ValueError) as error:
             raise InputError(f"data {data}", f"must be a Parquet file: {str(error)[:200]}") from error
+
+
+def _check_columns(data: str, contract: ModelContract) -> None:
+    """The rows must have what the model takes.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    there = set(pq.read_schema(data).names)
+    missing = [name for name in (*contract.features, "label") if name not in there]
+    if missing:
+        rule = f"must have a column `label` and one for each input; missing are {', '.join(missing[:20])}"
+        raise InputError(f"data {data}", rule)

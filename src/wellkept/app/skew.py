@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from wellkept.app.projects import project_of
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import NotFoundError, WellkeptError
 from wellkept.ml.data.skewcheck import SkewCheck
@@ -103,7 +104,7 @@ class SkewRuns:
         return [job for job in self._registry.jobs(f"model:{model}", limit=200) if job.kind == KIND]
 
     def _project_of(self, model: str) -> Path:
-        for job in self._registry.jobs(f"model:{model}", limit=1000):
-            if "project" in job.details:
-                return Path(str(job.details["project"]))
-        raise NotFoundError(f"model {model}", "was never trained from a project folder here")
+        found = project_of(self._registry, model)
+        if found is None:
+            raise NotFoundError(f"model {model}", "was never trained from a project folder here")
+        return found

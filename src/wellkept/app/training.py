@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.app.pipeline import Pipeline
+from wellkept.app.projects import project_of
 from wellkept.app.trainingorder import Order, is_outside, model_of
 from wellkept.app.trainingrecord import Record
 from wellkept.kernel.clock import Clock, stable_id
@@ -257,10 +258,10 @@ class TrainingRuns:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _project_of(self, model: str) -> Path:
-        for job in self._registry.jobs(f"model:{model}", limit=200):
-            if "project" in job.details:
-                return Path(str(job.details["project"]))
-        raise TrainingError(f"model {model} was never trained from a project folder here")
+        found = project_of(self._registry, model)
+        if found is None:
+            raise TrainingError(f"model {model} was never trained from a project folder here")
+        return found
 
 
 def _attempts(job: Job) -> int:

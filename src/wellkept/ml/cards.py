@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wellkept.kernel.errors import NotFoundError
-from wellkept.spine.registry import Registry
+from wellkept.spine.registry import Registry, VersionState
 from wellkept.store.artifacts.artifacts import Artifacts
 
 CARD = "card"
@@ -28,5 +28,7 @@ class Cards:
         version = self._registry.version(model, reference) if reference else versions[0]
         digest = version.lineage.get(CARD, "")
         if not digest:
-            raise NotFoundError(f"version {version.number} of {model}", "has no model card")
+            never = version.state is VersionState.UNJUDGED
+            why = " because nobody has judged it; `wellkept models import ... --rows` does" if never else ""
+            raise NotFoundError(f"version {version.number} of {model}", f"has no model card{why}")
         return {name: self._artifacts.get_bytes(blob) for name, blob in self._artifacts.listing(digest).items()}

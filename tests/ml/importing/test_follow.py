@@ -104,6 +104,22 @@ def test_a_model_of_ours_keeps_its_name_to_itself(scene: Scene) -> None:
     assert list(scene.imports.notes) == ["fraud-mlflow"]
 
 
+def test_a_version_that_mlflow_cannot_read_keeps_back_no_other(scene: Scene) -> None:
+    for name in ("a", "b", "c", "d", "e", "f"):
+        scene.mlflow.add(name, "1", MLmodel=NATIVE, model__lgb=models.lightgbm_text())
+    scene.mlflow.broken = {(name, "1") for name in ("a", "b", "c", "d", "e")}
+
+    assert scene.states() == {}, "it is tried again"
+    scene.mlflow.broken.discard(("a", "1"))
+    assert scene.states() == {"a/1": "done"}
+    states = [scene.states() for _ in range(follow.MOST_TRIES)][-1]
+
+    assert {name for name, state in states.items() if state == "not taken"} == {"b/1", "c/1", "d/1", "e/1"}
+    assert (states["a/1"], states["f/1"]) == ("done", "done")
+    job = next(job for job in scene.follower.followed() if job.details["name"] == "b")
+    assert "MLflow answered 500" in job.details["sentence"]
+
+
 def test_nothing_is_gone_while_mlflow_is_away(scene: Scene, tmp_path: Path) -> None:
     scene.mlflow.add("fraud", "1", MLmodel=NATIVE, model__lgb=models.lightgbm_text())
     before = scene.states()

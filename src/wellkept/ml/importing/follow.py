@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ KIND = "mlflow"
 AT_ONCE = 5
 """So many new versions are taken in at a time."""
 MOST_NOTES = 50
+MOST_TRIES = 5
+"""So often MLflow may fail to give a version's files while it gives its lists."""
 TAKEN, TRUST, NOT_TAKEN, GONE = "done", "needs a trust decision", "not taken", "gone from MLflow"
 
 
@@ -39,6 +42,7 @@ class Follower:
 
     def __init__(self, client: MlflowClient, registry: Registry, imports: Registering, clock: Clock) -> None:
         self._client, self._registry, self._imports, self._clock = client, registry, imports, clock
+        self._failed: Counter[str] = Counter()
 
     def tick(self) -> None:
         """Look once. While MLflow does not answer nothing is known, so nothing changes."""
@@ -77,7 +81,8 @@ class Follower:
         file, inputs, notes = mlmodel_of(self._client.artifact(name, version, MLMODEL, LARGEST_MLMODEL))
         return source_of(self._client.artifact(name, version, file, LARGEST), file, inputs, notes)
 
-    def _taken(self, job_id: str, version: MlflowVersion) -> Job:
+    def _taken(self, job_id: str, version: MlflowVersion) -> Job | None:
+        """What became of a version; None where MLflow could not give it now."""
         began = self._clock.now()
         details: dict[str, Any] = {
             "name": version.name,
@@ -93,10 +98,18 @@ class Follower:
                 wanted = Wanted(self._name(version.name), by="mlflow")
                 told = self._imports.registered(source, look(source), wanted, self._notes(version))
                 state, more = TAKEN, {"model": wanted.model, "number": told["version"]["number"]}
-        except StoreError:
-            raise
+        except StoreError as error:
+            # MLflow also answers so about a version whose files are gone. It must not keep back those behind it.
+            self._failed[job_id] += 1
+            if self._failed[job_id] < MOST_TRIES:
+                return None
+            words = (
+                f"{str(error)[:400]}, {MOST_TRIES} times; `wellkept models import mlflow:NAME/VERSION` tries it again"
+            )
+            state, more = NOT_TAKEN, {"sentence": words}
         except WellkeptError as error:
             state, more = NOT_TAKEN, {"sentence": str(error)[:500]}
+        self._failed.pop(job_id, None)
         ended = self._clock.now()
         return Job(job_id, KIND, f"{KIND}:registry", state, began, ended, {**details, **more})
 

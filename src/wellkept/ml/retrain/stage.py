@@ -37,7 +37,7 @@ STAGE = Stage(
 ACTOR = "wellkept"
 ABOUT_ACCURACY = frozenset({FindingKind.DRIFT, FindingKind.DATA_QUALITY, FindingKind.PERFORMANCE})
 """Silence is no question of accuracy."""
-INCIDENTS = 200
+INCIDENTS, MOST_JOBS = 200, 10_000
 
 Promote = Callable[[ModelVersion, str, str], Plan | None]
 """Proposes that a version becomes the champion: version, by, why."""
@@ -145,7 +145,8 @@ class RetrainRunner:
         entity = model_id(contract.name)
         if any(not record.state.is_final for record in self._gate.plans(subject=entity, limit=20)):
             return True
-        last = next((job for job in self._registry.jobs(entity) if job.kind == "retrain"), None)
+        # Checks of the model are jobs, too: what is looked for may lie far behind them.
+        last = next((job for job in self._registry.jobs(entity, limit=MOST_JOBS) if job.kind == "retrain"), None)
         return last is not None and now - last.started_at < timedelta(seconds=contract.retrain.cooldown_s)
 
     def _offer(self, model: str, champion: ModelVersion) -> None:
