@@ -98,7 +98,7 @@ def test_every_page_opens_without_complaint(browser: Browser, address: str, scen
     page.context.close()
 
 
-@pytest.mark.parametrize("width", [820, 1100, 1400])
+@pytest.mark.parametrize("width", [400, 820, 1100, 1400])
 def test_no_page_is_wider_than_its_window(browser: Browser, address: str, scene: Scene, width: int) -> None:
     page, _ = visitor(browser, address, width=width)
     incidents = [f"/incidents/{incident.id}" for incident in scene.deps.stream.incidents()]

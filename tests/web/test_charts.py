@@ -51,9 +51,18 @@ def test_a_line_says_what_it_shows() -> None:
 
 def test_nothing_known_is_said() -> None:
     assert "No points" in line_chart(LineChart("x", "", [0, 1], [math.nan, math.nan]))
+    empty = line_chart(LineChart("x", "", [], [], empty="Send <labels>."))
+    assert empty == '<p class="nothing">Send &lt;labels&gt;.</p>'
     assert "no data" in sparkline(Spark("Memory", "By", [], []))
     assert "No rows" in histogram(Histogram("x", [], [], []))
     assert "No entity" in neighbourhood([], [], "x")
+
+
+def test_a_scale_holds_what_it_is_to_reach_however_flat_the_line_is() -> None:
+    flat = LineChart("x", "1", [0, 60], [1e-4, 2e-4], limit=1.0)
+
+    assert 'class="limit"' not in line_chart(flat)
+    assert 'class="limit"' in line_chart(replace(flat, reaches=1.0))
 
 
 def test_a_gap_breaks_the_line() -> None:

@@ -74,7 +74,7 @@ def test_a_running_rollout_is_shown_with_all_that_is_known(scene: Scene) -> None
     for words in ("Canary rollout", "step 2 of 2", "50 %", "9000 requests", "1000 requests", "missing are labels"):
         assert words in text, words
     assert "0.40% of its requests fail" in text
-    assert "Still missing: labels (38 of 200 known; labels 19% mature)" in text
+    assert "<p>Still missing:</p><ul><li>labels (38 of 200 known; labels 19% mature)</li></ul>" in text
     assert "Evidence of harm: between" in text
     assert re.search(r"widen</span>\s*it does no harm, and gets 50% of the traffic", text)
     assert "Stop the rollout" in text

@@ -104,6 +104,16 @@ def test_a_failed_run_says_why_and_shows_the_end_of_its_log(workshop: Workshop) 
     assert "wellkept models cancel" not in page
 
 
+def test_of_a_long_error_the_last_line_comes_first_and_the_rest_can_be_opened(workshop: Workshop) -> None:
+    error = "train: ended with code 1\nTraceback (most recent call last):\n  File x\nValueError: no <b>rows</b>\n"
+    details = {"error": error, "model": "fraud", "project": "/models/fraud"}
+    page = page_of(view_of(workshop, replace(JOB, state="failed", ended_at=NOON, details=details)))
+
+    assert '<p class="lead">ValueError: no &lt;b&gt;rows&lt;/b&gt;</p>' in page
+    assert page.index("ended with code 1") > page.index("All that is known of it")
+    assert "wellkept models train /models/fraud" in page
+
+
 def test_a_run_of_another_model_is_not_shown(workshop: Workshop) -> None:
     workshop.registry.save_job(JOB)
 

@@ -36,7 +36,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """What to draw. ``times`` are seconds since the epoch; a value that is NaN breaks the line."""
+    """What to draw. ``times`` are seconds since the epoch; a value that is NaN breaks the line.
+
+    ``empty`` is said where there is nothing to draw. ``reaches`` is a value that the scale holds, however far it is.
+    """
 
     title: str
     unit: str
@@ -50,13 +53,15 @@ class LineChart:
     tone: str = ""
     width: float = 780.0
     height: float = 140.0
+    empty: str = "No points to draw."
+    reaches: float | None = None
 
 
 def line_chart(chart: LineChart) -> Markup:
     """The chart as SVG; a sentence where there is nothing to draw."""
     known = finite(chart.values)
     if not known or len(chart.times) < 2:
-        return Markup('<p class="nothing">No points to draw.</p>')
+        return Markup('<p class="nothing">{}</p>').format(chart.empty)
     x = Scale(chart.times[0], chart.times[-1], LEFT, chart.width - RIGHT)
     y = _value_scale(chart, known)
     parts = [
@@ -94,6 +99,8 @@ def _value_scale(chart: LineChart, known: Sequence[float]) -> Scale:
         values += [max(chart.band[0], min(known) - (high - min(known))), chart.band[1]]
     if chart.limit is not None and chart.limit <= 4 * max(high, 1e-12):
         values.append(chart.limit)
+    if chart.reaches is not None:
+        values += [0.0, chart.reaches]
     low, high = bounds(values)
     return Scale(low, high, chart.height - BOTTOM, TOP)
 

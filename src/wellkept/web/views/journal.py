@@ -12,7 +12,7 @@ from wellkept.spine.audit import Audit, AuditEntry
 from wellkept.web.views.plans import href_of
 from wellkept.web.wording import plain, short_digest
 
-PAGE = 100
+PAGE, LONGEST = 100, 300
 _DIGESTS = frozenset({"hash", "digest", "snapshot", "artifact"})
 """What says nothing to the eye."""
 _TONES = {
@@ -21,6 +21,9 @@ _TONES = {
     "action.done": "ok",
     "plan.failed": "error",
     "action.failed": "error",
+    "training.done": "ok",
+    "training.failed": "error",
+    "training.lost": "error",
     "plan.rejected": "warning",
     "plan.void": "warning",
     "plan.expired": "warning",
@@ -93,5 +96,11 @@ def _sentence(details: Mapping[str, Any]) -> str:
     for key in ("sentence", "title", "why", "reason", "summary"):
         if details.get(key):
             return str(details[key])
-    said = [(key, plain(value)) for key, value in details.items() if key not in _DIGESTS]
+    said = [(key, _brief(plain(value))) for key, value in details.items() if key not in _DIGESTS]
     return ", ".join(f"{key} {value}" for key, value in said[:3])
+
+
+def _brief(text: str) -> str:
+    """Of several lines, such as what a program printed before it failed, the last; all are among the details."""
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    return last if len(last) <= LONGEST else f"{last[: LONGEST - 1]}…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import NotFoundError
@@ -15,6 +16,7 @@ from wellkept.spine.registry import CHAMPION, AliasMove, ModelVersion
 from wellkept.web.answers import Answers
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark, Shade
+from wellkept.web.charts.scale import finite
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import tone
@@ -22,12 +24,16 @@ from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.rollout import RolloutView, rollout_view
-from wellkept.web.views.shapes import SCORE, Shape, shape
+from wellkept.web.views.shapes import LEAST_AFTER, LEAST_BEFORE, SCORE, Shape, shape
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.views.versions import JobView, MoveView, VersionView, job_view, move_views, version_views
 
 RANGES = {"30m": timedelta(minutes=30), "6h": timedelta(hours=6), "7d": timedelta(days=7)}
 DRIFT_LIMIT = 0.25
+UNLABELLED = (
+    "No prediction in this range whose truth is known. Send it to POST /v1/labels, with the prediction's id and value."
+)
+UNASKED = "No predictions in this range. Ask the model server, or send what was answered to POST /v1/predictions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,21 @@ class ModelView:
     moves: tuple[MoveView, ...]
     jobs: tuple[JobView, ...]
     inputs: tuple[tuple[str, str, str], ...]
+    project: str
+    """The folder that the model was last trained from; ``FOLDER`` where none is known."""
     rollout: RolloutView | None
+    least_before: int = LEAST_BEFORE
+    least_after: int = LEAST_AFTER
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the truth of enough predictions is known for a line."""
+        return bool(finite(self.performance.values))
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether anything can be told of any input."""
+        return any(row.psi is not None or row.sentence for row in self.drift)
 
 
 def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: datetime) -> ModelView:
@@ -93,6 +113,7 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
     answers = readings.answers(name, frame.start, frame.end)
     rate, latency = _traffic(frame, answers)
     subject = model_id(name)
+    jobs = registry.jobs(subject, limit=6)
     return ModelView(
         name=name,
         owner=contract.owner if contract else "",
@@ -114,8 +135,9 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         verdicts=tuple(verdict_view(verdict) for verdict in deps.stream.verdicts(subject=subject, limit=20)),
         plans=tuple(plan_view(record, deps.gate) for record in deps.gate.plans(subject=subject, limit=6)),
         moves=move_views(registry, deps.gate, name),
-        jobs=tuple(job_view(job) for job in registry.jobs(subject, limit=6)),
+        jobs=tuple(job_view(job) for job in jobs),
         inputs=tuple((entry.name, entry.type, entry.source) for entry in contract.inputs) if contract else (),
+        project=next((job.details["project"] for job in jobs if "project" in job.details), "FOLDER"),
         rollout=rollout_view(deps.rollouts, registry, name),
     )
 
@@ -165,6 +187,7 @@ def _performance(frame: _Frame, answers: Answers | None, metric: str, champion: 
         marks=frame.marks,
         width=760.0,
         height=170.0,
+        empty=UNLABELLED,
     )
 
 
@@ -172,9 +195,10 @@ def _traffic(frame: _Frame, answers: Answers | None) -> tuple[LineChart, LineCha
     times = answers.ends if answers is not None and len(answers.times) else []
     rates = answers.rates() if answers is not None and times else []
     p95 = answers.p95() if answers is not None and times else []
+    small: dict[str, Any] = {"width": 380.0, "height": 120.0, "empty": UNASKED}
     return (
-        LineChart("Predictions per second", "1/s", times, rates, marks=frame.marks, width=380.0, height=120.0),
-        LineChart("Latency, slowest twentieth", "s", times, p95, marks=frame.marks, width=380.0, height=120.0),
+        LineChart("Predictions per second", "1/s", times, rates, marks=frame.marks, **small),
+        LineChart("Latency, slowest twentieth", "s", times, p95, marks=frame.marks, **small),
     )
 
 

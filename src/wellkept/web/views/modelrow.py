@@ -35,6 +35,9 @@ class ModelRow:
     drift: str
     drift_tone: str
     rate: Spark
+    trouble: str
+    """How the newest training went where it came to no version: ``failed``, ``lost``; empty where it did."""
+    run: str
 
 
 def model_rows(
@@ -50,21 +53,33 @@ def model_rows(
         metric = contract.metrics.primary if contract else ""
         drifted = sum(finding.kind in (FindingKind.DRIFT, FindingKind.DATA_QUALITY) for finding in own)
         answers = readings.answers(name, now - SPAN, now) if champion else None
+        state, tint = _drifted(drifted, is_known=answers is not None and len(answers.times) > 0)
+        newest = next(iter(registry.jobs(f"model:{name}", limit=1)), None)
+        has_failed = newest is not None and newest.state in ("failed", "lost")
         rows.append(
             ModelRow(
                 name=name,
-                tone=tone.of(bad),
-                why=bad.sentence if bad else "",
+                tone=tone.of(bad) if bad or champion else "quiet",
+                why=bad.sentence if bad else "" if champion else "not live",
                 champion=f"v{champion.number}" if champion else "",
                 metric=metric.replace("_", " "),
                 trained=number(champion.metrics.get(metric)) if champion else "–",
                 live=number(_live(answers, metric)),
-                drift=plural(drifted, "drifted input") if drifted else "steady",
-                drift_tone="warning" if drifted else "ok",
+                drift=state,
+                drift_tone=tint,
                 rate=_rate(answers),
+                trouble=newest.state if newest is not None and has_failed else "",
+                run=newest.id if newest is not None else "",
             )
         )
     return tuple(rows)
+
+
+def _drifted(count: int, *, is_known: bool) -> tuple[str, str]:
+    """Whether inputs drift, in words and as a tone; of a model that nobody asks it cannot be told."""
+    if count:
+        return plural(count, "drifted input"), "warning"
+    return ("steady", "ok") if is_known else ("", "quiet")
 
 
 def of_model(findings: Sequence[Finding], name: str) -> list[Finding]:

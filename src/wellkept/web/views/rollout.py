@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from wellkept.ml.deploy.desk import policy_of
 from wellkept.ml.deploy.measures import SCORES, TOLD, pass_at, stop_at
@@ -99,7 +100,7 @@ def rollout_view(rollouts: Rollouts | None, registry: Registry, model: str) -> R
         tone=STATES[found.state],
         is_live=found.state.is_live,
         step=f"step {found.step + 1} of {len(steps)}" if len(steps) > 1 else "",
-        sentence=found.sentence or (last.sentence if last is not None else "not judged yet"),
+        sentence=_upper(found.sentence or _said(last, is_live=found.state.is_live)),
         began_at=found.started_at,
         ended_at=found.ended_at,
         plan=found.plan,
@@ -110,6 +111,19 @@ def rollout_view(rollouts: Rollouts | None, registry: Registry, model: str) -> R
         fine=fine,
         turns=_turns(looks),
     )
+
+
+def _said(last: Look | None, *, is_live: bool) -> str:
+    """What the newest look says; what is missing stands in a list of its own."""
+    if last is None:
+        return "it is not judged yet"
+    if is_live and last.missing and all(words in last.sentence for words in last.missing):
+        return "it goes on until it can be decided"
+    return last.sentence
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
 def _arms(rollout: Rollout, registry: Registry, policy: Policy, last: Look | None) -> tuple[ArmView, ...]:
@@ -153,11 +167,10 @@ def _charts(looks: Sequence[Look], policy: Policy) -> tuple[LineChart, LineChart
         for before, after in pairwise(looks)
         if after.step != before.step
     )
+    shared: dict[str, Any] = {"limit": 1.0, "reaches": 1.0, "marks": marks, "width": 380.0, "height": 110.0}
     return (
-        LineChart("Evidence of harm", "1", times, harm, None, 1.0, "stops at", (), marks, "error", 380.0, 110.0),
-        LineChart(
-            "Evidence that it is no worse", "1", times, fine, None, 1.0, "passes at", (), marks, "", 380.0, 110.0
-        ),
+        LineChart("Evidence of harm", "1", times, harm, limit_name="stops at", tone="error", **shared),
+        LineChart("Evidence that it is no worse", "1", times, fine, limit_name="passes at", **shared),
     )
 
 

@@ -50,6 +50,8 @@ class RunView:
     phase: str
     is_running: bool
     error: str
+    cause: str
+    """The last line of an error of several, which says most."""
     version: str
     progress: str
     done: float
@@ -73,6 +75,7 @@ def run_view(registry: Registry, log: RunLog, model: str, job_id: str) -> RunVie
     if job is None or job.subject != f"model:{model}":
         raise NotFoundError(f"model {model}", "has no such training run", job_id)
     details, said = job.details, log(job_id, 0)
+    error = str(details.get("error", ""))
     progress = said.get("progress") or {}
     search: Mapping[str, Any] = details.get("search") or {}
     return RunView(
@@ -82,7 +85,8 @@ def run_view(registry: Registry, log: RunLog, model: str, job_id: str) -> RunVie
         project=str(details.get("project", "")),
         phase=str(details.get("phase", "")),
         is_running=job.state == "running",
-        error=str(details.get("error", "")),
+        error=error,
+        cause=_last_line(error),
         version=f"v{details['version']}" if "version" in details else "",
         progress=_words(progress) if job.state == "running" else "",
         done=float(progress.get("done", 0.0)),
@@ -103,6 +107,11 @@ def _words(progress: Mapping[str, Any]) -> str:
     values = "".join(f", {name} {value:.4g}" for name, value in progress["values"].items())
     total = f" of {progress['total']:g}" if progress["total"] else ""
     return f"{progress['step']}: {progress['done']:g}{total} {progress['note']}{values}".strip()
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else ""
 
 
 def _step(step: Mapping[str, Any]) -> StepView:

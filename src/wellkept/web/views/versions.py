@@ -52,6 +52,11 @@ class JobView:
     took: str
     details: str
 
+    @property
+    def at(self) -> datetime:
+        """When it began, by which it stands among other moments."""
+        return self.started_at
+
 
 _STATE_TONES = {"passed": "ok", "refused": "error", "candidate": "info", "unjudged": "warning", "retired": "quiet"}
 
@@ -71,7 +76,9 @@ def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
             state=version.state.value,
             state_tone=_STATE_TONES.get(version.state.value, "quiet"),
             aliases=tuple(by_digest.get(version.digest, ())),
-            metrics=tuple((key.replace("_", " "), number(value)) for key, value in version.metrics.items()),
+            metrics=tuple(
+                (key.removeprefix("custom.").replace("_", " "), number(value)) for key, value in version.metrics.items()
+            ),
             gate=verdict_view(version.gate) if version.gate else None,
             lineage=tuple((key.replace("_", " "), value) for key, value in version.lineage.items()),
             card=f"/api/v1/models/{name}/versions/{version.number}/card" if "card" in version.lineage else "",

@@ -23,9 +23,9 @@ STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:980px;margin:2rem auto;padding:0 1rem;color:#22262b;background:#fff}
 table{border-collapse:collapse;margin:.6rem 0 1.4rem}th,td{padding:.25rem .8rem .25rem 0;text-align:left;
 border-bottom:1px solid #8883;vertical-align:top}td.n{font-variant-numeric:tabular-nums}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:1.4rem}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:1.4rem}
 figure{margin:0}figcaption{font-size:13px;opacity:.75}svg{max-width:100%;height:auto}
-code{overflow-wrap:anywhere}.fail{color:#b42318}.pass{color:#1a7f4b}
+p,code{overflow-wrap:anywhere}.table{overflow-x:auto}.fail{color:#b42318}.pass{color:#1a7f4b}
 @media (prefers-color-scheme:dark){body{color:#dfe3e8;background:#16181c}.fail{color:#ff8a80}.pass{color:#7bd6a3}}
 """
 
@@ -95,7 +95,7 @@ def as_html(card: Card) -> str:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in section.columns)
         rows = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in section.rows)
         words = f"<p>{escape(section.words)}</p>" if section.words else ""
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        table = f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         body.append(f"<h2>{escape(section.title)}</h2>{words}{table}")
     shown = "".join(f"<figure><figcaption>{escape(plot.title)}</figcaption>{plot.svg}</figure>" for plot in card.plots)
     if shown:
