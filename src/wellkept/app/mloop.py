@@ -24,6 +24,7 @@ from wellkept.ml.data.base import Reach
 from wellkept.ml.data.skewcheck import SkewCheck
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
+from wellkept.ml.deploy.usecases import OtherInputsError
 from wellkept.ml.importing.follow import Follower
 from wellkept.ml.importing.trust import OpenTrustedModel
 from wellkept.ml.oversight import Limits
@@ -171,9 +172,15 @@ class Promotions:
         return self._rollouts.proposed(version, by, why) or self.directly(version, by, why)
 
     def offer(self, version: ModelVersion, by: str, why: str) -> Plan | None:
-        """The same, of what a retrain brought; None, and offered again later, while something stands in the way."""
+        """The same, of what a retrain brought; None, and offered again later, while something stands in the way.
+
+        Where the contract wants both versions on the same requests and they take other inputs, it is the switch of a
+        blue-green rollout that is offered: nobody is there to choose it.
+        """
         try:
             return self.promote(version, by, why)
+        except OtherInputsError as error:
+            return self._rollouts.switched(version, by, f"{why} ({error})")
         except ConflictError as error:
             log.info("version %s of %s cannot be offered now: %s", version.number, version.model, error)
             return None

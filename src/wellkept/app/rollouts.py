@@ -68,6 +68,10 @@ class RolloutLoop:
             return None
         return self.usecases.plan(version, policy, by, why)
 
+    def switched(self, version: ModelVersion, by: str, why: str) -> Plan:
+        """A blue-green rollout, whatever the contract's strategy is."""
+        return self.usecases.plan(version, self.usecases.policy(version, {"strategy": "blue_green"}), by, why)
+
     def stopped(self, model: str, by: str, why: str) -> tuple[str, bool]:
         """Stop the model's rollout where one is under way: what was stopped, and whether the version before is back."""
         live = next(iter(self.rollouts.live(model)), None)

@@ -15,7 +15,7 @@ from tests.ml.workshop import NOON
 from wellkept.kernel.change import ChangeKind
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
-from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.ml.deploy.guard import MODEL_SERVER
@@ -338,11 +338,12 @@ def test_a_version_that_cannot_be_loaded_is_stopped(hall: Hall) -> None:
     assert hall.rollout().sentence == "it cannot be loaded: format 'tea' is not known"
 
 
-def sicken(hall: Hall, entity: str, ends: bool = False) -> None:
+def sicken(hall: Hall, entity: str, ends: bool = False, signal: str = "host.cpu") -> None:
     """An open incident on an entity; or its end."""
     finding = Finding(
         "fp-1", "anomaly", "1", entity, FindingKind.ANOMALY, Severity.ERROR, 0.9, "-", NOON, "CPU is at 100 %."
     )
+    finding = replace(finding, evidence=(Evidence(signal),))
     if ends:
         hall.stream.close(["fp-1"], hall.clock.now())
         return
@@ -390,6 +391,14 @@ def test_trouble_of_the_model_server_that_hits_the_champion_too_is_one(hall: Hal
     hall.seen.champion, hall.seen.challenger = replace(GOOD, failed=2000), Side(300, 120)
 
     assert hall.look() == ["hold"]
+
+
+def test_fewer_requests_are_no_trouble(hall: Hall) -> None:
+    hall.begin()
+    sicken(hall, MODEL_SERVER, signal="span.rate")
+    hall.seen.champion, hall.seen.challenger = replace(GOOD, slow=2000), Side(300, 120)
+
+    assert hall.look() == ["stop"]
 
 
 def test_trouble_elsewhere_is_none_of_its_business(hall: Hall) -> None:

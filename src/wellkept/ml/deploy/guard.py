@@ -15,6 +15,8 @@ from wellkept.spine.graph import Graph
 MODEL_SERVER = service_id(SERVICE, NAMESPACE)
 DEPTH = 4
 ABOUT_MODELS = frozenset({FindingKind.DRIFT, FindingKind.DATA_QUALITY, FindingKind.PERFORMANCE, FindingKind.FORECAST})
+DEMAND = "span.rate"
+"""How often somebody is asked. Fewer requests make no answer worse, and there are simply fewer to compare."""
 MODEL_SIDE = (f"{EntityKind.MODEL}:", f"{EntityKind.FEATURE}:")
 
 Held = Sequence[tuple[Incident, Sequence[Finding]]]
@@ -43,5 +45,12 @@ def sickness(model: str, incidents: Held, graph: Graph, *, is_champion_hit: bool
         for finding in findings
         if finding.is_open and finding.kind not in ABOUT_MODELS and finding.entity in under
         if not finding.entity.startswith(MODEL_SIDE) and (finding.entity != MODEL_SERVER or is_champion_hit)
+        if not _is_demand(finding)
     }
     return found[min(found)] if found else None
+
+
+def _is_demand(finding: Finding) -> bool:
+    """Whether it says that the model server is asked less or more often, and nothing else."""
+    signals = {evidence.signal for evidence in finding.evidence}
+    return finding.entity == MODEL_SERVER and signals == {DEMAND}

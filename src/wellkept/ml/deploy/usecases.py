@@ -23,6 +23,10 @@ from wellkept.spine.rollouts import Look, Rollout, Rollouts
 SHOWN = 500
 
 
+class OtherInputsError(ConflictError):
+    """The version takes other inputs than the champion, so that they cannot answer the same requests."""
+
+
 @dataclass(slots=True)
 class RolloutCases:
     """The verbs: propose, list, show, stop."""
@@ -114,7 +118,7 @@ class RolloutCases:
         if before != after:
             names = ", ".join(sorted({name for name, _ in before ^ after}))
             rule = f"takes other inputs than the champion ({names}), so no request suits both; use blue_green"
-            raise ConflictError(f"version {version.number} of {version.model}", rule)
+            raise OtherInputsError(f"version {version.number} of {version.model}", rule)
 
     def _found(self, model: str, rollout: str) -> Rollout:
         if rollout:
