@@ -12,6 +12,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,7 @@ def main(name: str, data: Path | None, folder: Path | None, stay: bool, as_json:
     say = _quiet if as_json else click.echo
     say(f"1. data: {data or 'made up'}")
     _prepared(project, data)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the platform is ended, too
     process = _started(server)
     try:
         client = Client.from_environment(server)

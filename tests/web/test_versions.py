@@ -12,6 +12,7 @@ from wellkept.store.state.audit import AuditEntry
 from wellkept.web.readings import Readings
 from wellkept.web.views.journal import entry_view
 from wellkept.web.views.modelrow import model_rows
+from wellkept.web.views.overview import _ml_vitals
 from wellkept.web.views.versions import version_views
 
 
@@ -38,6 +39,8 @@ def test_a_model_that_is_not_live_is_not_called_well(tmp_path: Path) -> None:
 
     assert (row.tone, row.why, row.drift) == ("quiet", "not live", "")
     assert (row.trouble, row.run) == ("failed", "job-1")
+    (vital,) = _ml_vitals([row])
+    assert (vital.detail, vital.tone) == ("none is live", "quiet")
 
 
 def test_of_what_a_program_printed_a_line_of_the_journal_tells_the_last() -> None:

@@ -103,10 +103,12 @@ def _ops_vitals(
 
 
 def _ml_vitals(models: Sequence[ModelRow]) -> tuple[Vital, ...]:
-    unwell = sum(row.tone != "ok" for row in models)
+    unwell = sum(row.tone not in ("ok", "quiet") for row in models)
+    live = sum(bool(row.champion) for row in models)
     rate = sum(row.rate.last or 0.0 for row in models)
-    detail = f"{unwell} unwell" if unwell else f"{amount(rate, '1/s')} predictions" if models else "none trained yet"
-    shade = "warning" if unwell else "ok" if models else "quiet"
+    detail = f"{amount(rate, '1/s')} predictions" if live else "none is live" if models else "none trained yet"
+    shade = "warning" if unwell else "ok" if live else "quiet"
+    detail = f"{unwell} unwell" if unwell else detail
     return (Vital("Models", str(len(models)), detail, shade, "/models"),)
 
 
