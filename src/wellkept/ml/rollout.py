@@ -53,7 +53,10 @@ class Rollout(Part):
     health: HealthLimits = HealthLimits()
     quality: QualityLimits = QualityLimits()
     approval: Literal["once", "again"] = "once"
-    """Whether the approval of the rollout is one of the promotion at its end, too, or that is proposed again."""
+    """Whether the approval of the rollout is one of the promotion at its end, too, or that is proposed again.
+
+    A promotion that is proposed again is over when the version is in front: nothing is watched after it.
+    """
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Rollout:
@@ -61,6 +64,10 @@ class Rollout(Part):
             raise ValueError(f"shares must grow from step to step, got {', '.join(f'{s:g}' for s in self.shares)}")
         if self.shares and self.strategy in ("shadow", "blue_green"):
             raise ValueError(f"shares must be those of a canary or an A/B test, got {self.strategy}")
+        if self.watch_s and self.approval == "again":
+            raise ValueError(
+                "watch_s needs approval: once; a promotion that is another plan is not watched by this one"
+            )
         return self
 
     @property
@@ -83,4 +90,5 @@ class Rollout(Part):
     @property
     def watched_s(self) -> float:
         """How long the version before stays at hand: of a blue-green rollout ten minutes where nothing is said."""
-        return 600.0 if self.strategy == "blue_green" and "watch_s" not in self.model_fields_set else self.watch_s
+        is_said = "watch_s" in self.model_fields_set or self.approval == "again"
+        return 600.0 if self.strategy == "blue_green" and not is_said else self.watch_s

@@ -131,6 +131,13 @@ def test_what_is_being_promoted_is_not_stopped_half_way(hall: Hall) -> None:
     assert hall.rollout().state is RolloutState.PASSED
 
 
+def test_a_promotion_that_is_approved_again_is_not_said_to_be_watched(hall: Hall) -> None:
+    plan = hall.propose(strategy="blue_green", approval="again")
+
+    assert plan.actions[0].arguments["policy"]["watch_s"] == 0
+    assert [action.name for action in plan.actions] == ["roll_out"]
+
+
 def test_a_rollout_whose_plan_broke_off_after_the_switch_does_not_stay_half_done(hall: Hall) -> None:
     plan = hall.begin(watch_s=600)
     hall.registry.set_alias("fraud", "previous", hall.digest(3), expected=None, at=NOON, by="grace")
@@ -439,6 +446,7 @@ def test_a_rule_of_several_parts_names_their_values_once(hall: Hall) -> None:
             {"strategy": "shadow", "shares": [0.5]},
             "rollout: shares must be those of a canary or an A/B test, got shadow",
         ),
+        ({"watch_s": 60, "approval": "again"}, "rollout: watch_s needs approval: once"),
         ({"shares": [1.5]}, "rollout.shares.0: Input should be less than 1, got 1.5"),
         ({"speed": 3}, "rollout.speed: Extra inputs are not permitted, got 3"),
     ],
