@@ -108,6 +108,8 @@ def _say_one(found: dict[str, Any]) -> None:
 def _because(found: dict[str, Any]) -> str:
     """Why it stands where it stands: of a live one, what was judged last."""
     look = found["look"]
-    if look is None or found["ended_at"]:
-        return str(found["sentence"]) or "not judged yet"
+    if found["ended_at"]:
+        return f"{found['state']} by {found['by']}: {found['sentence']}"
+    if look is None:
+        return found["sentence"] or "not judged yet"
     return f"{look['verdict']}: {look['sentence']}"

@@ -68,6 +68,7 @@ def test_a_good_canary_is_promoted_by_its_own_plan(hall: Hall) -> None:
     assert hall.look() == []
     assert hall.aliases() == {"champion": 2, "previous": 1}
     assert hall.rollout().state is RolloutState.DONE
+    assert hall.cases.show("fraud")["share"] == 1.0
     assert hall.listed() == [(2, "", 1.0)]
     assert [verb for verb in hall.verbs() if verb.startswith("rollout.")] == [
         "rollout.started",

@@ -18,7 +18,7 @@ from wellkept.ml.deploy.plans import Wanted, rollout_plan
 from wellkept.ml.rollout import Rollout as Policy
 from wellkept.spine.gate import Gate
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
-from wellkept.spine.rollouts import Look, Rollout, Rollouts
+from wellkept.spine.rollouts import Look, Rollout, Rollouts, RolloutState
 
 SHOWN = 500
 
@@ -140,7 +140,7 @@ class RolloutCases:
                 "champion": self.registry.version(rollout.model, rollout.champion).number,
                 "challenger": self.registry.version(rollout.model, rollout.challenger).number,
             },
-            "share": policy.steps[rollout.step] if rollout.state.is_live else 0.0,
+            "share": _share(rollout, policy),
             "steps": list(policy.steps),
             "look": encode(last) if last is not None else None,
         }
@@ -150,6 +150,13 @@ class RolloutCases:
         if not versions:
             raise NotFoundError(f"model {model}", "has no version; `wellkept models train FOLDER` makes one")
         return versions[0]
+
+
+def _share(rollout: Rollout, policy: Policy) -> float:
+    """How much of the traffic the challenger answers, or has come to answer."""
+    if rollout.state in (RolloutState.WATCHING, RolloutState.DONE):
+        return 1.0
+    return policy.steps[rollout.step] if rollout.state.is_live else 0.0
 
 
 def _laid_over(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
