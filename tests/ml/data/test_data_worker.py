@@ -22,6 +22,7 @@ from wellkept.ml.project import function_of
 
 pytestmark = pytest.mark.usefixtures("workers_world")
 HOUR = timedelta(hours=1)
+DATED = "must be known in every row; leave out the rows without one"
 KNOWN = "must be known in every row; leave out the rows whose label is not known yet"
 
 
@@ -104,6 +105,10 @@ def test_the_window_says_what_is_asked_for(tmp_path: Path) -> None:
             "return pa.table({'amount': [1], 'label': [1], 'time': [17]})",
             "load(window): time: must be a column of timestamps, got 'int64'",
         ),
+        (
+            "return pa.table({'amount': [1, 2], 'label': [1, 0], 'time': [window.start, None]})",
+            f"load(window): time: {DATED}, got '1 of 2 rows without a time'",
+        ),
     ],
 )
 def test_what_it_returns_is_checked(body: str, message: str, tmp_path: Path) -> None:
@@ -122,6 +127,23 @@ def test_a_project_without_the_function_is_told_so(tmp_path: Path) -> None:
 
 def test_a_regression_may_have_any_label(tmp_path: Path) -> None:
     assert loaded(tmp_path, "return pa.table({'amount': [1], 'label': [-7.5]})", task="regression").num_rows == 1
+
+
+def test_a_label_is_finite(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="label: must be a finite number in every row, got '1 infinite ones'"):
+        loaded(tmp_path, "return pa.table({'amount': [1], 'label': [float('inf')]})", task="regression")
+
+
+def test_times_may_be_finer_than_they_are_kept(tmp_path: Path) -> None:
+    """As those of pandas are."""
+    times = "pa.array([1_700_000_000_123_456_789], pa.timestamp('ns'))"
+    table = loaded(
+        tmp_path,
+        f"return pa.table({{'amount': [1], 'label': [1], 'time': {times}}})",
+        excluded=[(NOON - HOUR, NOON)],
+    )
+
+    assert table["time"].cast("int64").to_pylist() == [1_700_000_000_123_456]
 
 
 @pytest.mark.parametrize("values", ["[True, False]", "[0, 1]", "[0.0, 1.0]"])

@@ -243,6 +243,17 @@ def train(frame):
     assert result["own"].keys() == {"rows", "mean_score"}
 
 
+def test_rows_of_one_class_are_named_before_a_library_stumbles_over_them(tmp_path: Path) -> None:
+    rule = r"label: must be of two classes at least in the 150 older rows, which are trained on, got '0.0 alone'"
+    with pytest.raises(InputError, match=rule):
+        trained(tmp_path, frame(label=pa.array(np.zeros(COUNT))))
+
+
+def test_too_few_rows_say_nothing_of_groups(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must return rows enough to train on and to hold some out, got '1 rows'"):
+        trained(tmp_path, frame().slice(0, 1))
+
+
 @pytest.mark.parametrize(
     ("answer", "words"), [("7", "must return names and numbers"), ("{'a': 'b'}", "must be a number")]
 )

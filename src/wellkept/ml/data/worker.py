@@ -64,10 +64,18 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_time(table: pa.Table) -> pa.Table:
-    kind = table["time"].type
+    """The rows with times that all are known, in microseconds at the finest, as which they are compared."""
+    time = table["time"]
+    kind = time.type
     if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise InputError("load(window): time", "must be a column of timestamps", str(kind))
-    return table
+    if time.null_count:  # such a row would be the newest, and in no span that is left out
+        rule = "must be known in every row; leave out the rows without one"
+        raise InputError("load(window): time", rule, f"{time.null_count} of {len(time)} rows without a time")
+    if not (pa.types.is_timestamp(kind) and kind.unit == "ns"):
+        return table
+    index = table.column_names.index("time")
+    return table.set_column(index, "time", time.cast(pa.timestamp("us", tz=kind.tz), safe=False))
 
 
 def _check_numbers(name: str, column: pa.ChunkedArray) -> None:
@@ -84,6 +92,9 @@ def _check_label(name: str, column: pa.ChunkedArray, task: str) -> None:
     if unknown:
         rule = "must be known in every row; leave out the rows whose label is not known yet"
         raise InputError(f"load(window): {name}", rule, f"{unknown} of {len(values)} rows without a label")
+    endless = int(pc.sum(pc.is_inf(values)).as_py() or 0)
+    if endless:
+        raise InputError(f"load(window): {name}", "must be a finite number in every row", f"{endless} infinite ones")
     if task == "multiclass_classification":
         _check_whole(name, column)
     if task == "binary_classification":

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -32,6 +33,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     out, inputs = Path(request["out"]), request["features"]
     trained, held_out = split(pq.read_table(request["snapshot"]), request)
     columns: list[str] = request["columns"]
+    _check_classes(trained, request)
     fitter = Fitter(request)
     features = fitter.features
     rows = matrix_of_inputs(held_out, inputs)
@@ -45,6 +47,16 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     if columns:
         (out / FILE).write_bytes(fitter.source)
     return told_of(request, (trained, held_out), (rows, made), manifest, fitted)
+
+
+def _check_classes(trained: pa.Table, request: dict[str, Any]) -> None:
+    """What tells classes apart must have seen two of them: a library would fail by itself, but not say why."""
+    if not request["task"].endswith("classification"):
+        return
+    kinds = pc.unique(trained[request["label"]]).to_pylist()
+    if len(kinds) < 2:
+        rule = f"must be of two classes at least in the {trained.num_rows} older rows, which are trained on"
+        raise InputError(f"load(window): {request['label']}", rule, f"{', '.join(map(str, kinds))} alone")
 
 
 def told_of(
