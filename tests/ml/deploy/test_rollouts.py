@@ -19,7 +19,9 @@ from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.ml.deploy.guard import MODEL_SERVER
+from wellkept.ml.deploy.paired import is_hit
 from wellkept.ml.deploy.runner import Loaded
+from wellkept.ml.rollout import Rollout as Policy
 from wellkept.spine.registry import CHAMPION, VersionState
 from wellkept.spine.rollouts import Look, RolloutState
 
@@ -399,6 +401,16 @@ def test_trouble_of_the_model_server_that_hits_the_champion_too_is_one(hall: Hal
     hall.seen.champion, hall.seen.challenger = replace(GOOD, failed=2000), Side(300, 120)
 
     assert hall.look() == ["hold"]
+
+
+@pytest.mark.parametrize(
+    ("during", "hit"),
+    [(Side(2000, 2, 400), False), (Side(2000, 100, 400), True), (Side(2000, 2, 600), True), (Side(), False)],
+)
+def test_the_champion_is_hit_by_what_is_more_than_usual(during: Side, hit: bool) -> None:
+    before = Side(8000, 8, 1600).asked()
+
+    assert is_hit(before + during.asked(), before, Policy()) is hit
 
 
 def test_fewer_requests_are_no_trouble(hall: Hall) -> None:

@@ -50,6 +50,12 @@ def sickness(model: str, incidents: Held, graph: Graph, *, is_champion_hit: bool
     return found[min(found)] if found else None
 
 
+def server_trouble(incidents: Held) -> datetime | None:
+    """Since when something is wrong with the model server itself; None where nothing is."""
+    own = [finding for _, findings in incidents for finding in findings if finding.entity == MODEL_SERVER]
+    return min((finding.starts_at for finding in own if finding.is_open and not _is_demand(finding)), default=None)
+
+
 def _is_demand(finding: Finding) -> bool:
     """Whether it says that the model server is asked less or more often, and nothing else."""
     signals = {evidence.signal for evidence in finding.evidence}

@@ -58,21 +58,7 @@ class Reader:
 
     def pair(self, rollout: Rollout, champion: ModelVersion, challenger: ModelVersion, now: datetime) -> Pair:
         """Both arms since the present step began; while a release is watched, the version before in as long before."""
-        policy, contract = policy_of(rollout), self._releases.contract(champion)
-        reference = self._releases.reference(champion).get(SCORE)
-        is_watched = rollout.state is RolloutState.WATCHING
-        before = rollout.step_at - timedelta(seconds=policy.watched_s if is_watched else 0)
-        champions = Arm(champion.digest, champion.number, before, rollout.step_at if is_watched else now)
-        asked = Asked(
-            model=rollout.model,
-            service=SERVICE,
-            arms=(champions, Arm(challenger.digest, challenger.number, rollout.step_at, now)),
-            slow_ms=policy.health.slow_ms or SLOW_FLOOR_MS,
-            loss=loss_of(contract),
-            edges=reference.edges if reference is not None else (),
-            split=not is_watched,
-            void=tuple((start, end or now) for start, end in rollout.void),
-        )
+        asked, is_watched = self._asked(rollout, champion, challenger, now), rollout.state is RolloutState.WATCHING
         requests, answers = self._store.requests(asked), self._store.answers(asked)
         return Pair(
             (requests[0], requests[1]),
@@ -83,6 +69,27 @@ class Reader:
             decides=asked.loss in ("log", "wrong"),
         )
 
+    def champions(self, rollout: Rollout, champion: ModelVersion, challenger: ModelVersion, now: datetime) -> Floats:
+        """What the champion alone was asked: float64[buckets, 3], see :class:`Pair`."""
+        return self._store.requests(self._asked(rollout, champion, challenger, now))[0]
+
+    def _asked(self, rollout: Rollout, champion: ModelVersion, challenger: ModelVersion, now: datetime) -> Asked:
+        policy, contract = policy_of(rollout), self._releases.contract(champion)
+        reference = self._releases.reference(champion).get(SCORE)
+        is_watched = rollout.state is RolloutState.WATCHING
+        before = rollout.step_at - timedelta(seconds=policy.watched_s if is_watched else 0)
+        champions = Arm(champion.digest, champion.number, before, rollout.step_at if is_watched else now)
+        return Asked(
+            model=rollout.model,
+            service=SERVICE,
+            arms=(champions, Arm(challenger.digest, challenger.number, rollout.step_at, now)),
+            slow_ms=policy.health.slow_ms or SLOW_FLOOR_MS,
+            loss=loss_of(contract),
+            edges=reference.edges if reference is not None else (),
+            split=not is_watched,
+            void=tuple((start, end or now) for start, end in rollout.void),
+        )
+
     def slow_ms(self, champion: ModelVersion, now: datetime) -> float:
         """From when on an answer is slow, by what the champion took in the hour before."""
         start = now - timedelta(hours=1)
@@ -90,11 +97,14 @@ class Reader:
         return SLOW_FLOOR_MS if count < SLOW_ENOUGH else round(max(SLOW_FLOOR_MS, SLOW_FACTOR * slowest), 3)
 
 
-def is_hit(pair: Pair, policy: Policy) -> bool:
-    """Whether the champion's own answers fail or are slow more often than a challenger's may."""
-    requests = pair.requests[0]
-    total = requests[:, REQUEST].sum()
-    if not total:
+def is_hit(whole: Floats, before: Floats, policy: Policy) -> bool:
+    """Whether the champion's own answers fail, or are slow, by more than a challenger may add to what was usual.
+
+    ``whole`` is what it was asked in all, ``before`` the part of it before the trouble began. What it does at all times
+    is no trouble: where a contract calls an answer slow early, a tenth of the champion's may always be so.
+    """
+    during, usual = whole.sum(axis=0) - before.sum(axis=0), before.sum(axis=0)
+    if during[REQUEST] <= 0:
         return False
-    failed, slow = requests[:, FAILED].sum() / total, requests[:, SLOW].sum() / total
-    return bool(failed > policy.health.errors or slow > policy.health.slow)
+    more = during / during[REQUEST] - usual / max(usual[REQUEST], 1.0)
+    return bool(more[FAILED] > policy.health.errors or more[SLOW] > policy.health.slow)

@@ -13,7 +13,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import Plan, PlanState
 from wellkept.ml.deploy.desk import ACTOR, RolloutDesk, ended, policy_of
-from wellkept.ml.deploy.guard import Sickness, sickness
+from wellkept.ml.deploy.guard import Sickness, server_trouble, sickness
 from wellkept.ml.deploy.judge import PROMOTE, STOP, WIDEN, Case, judge
 from wellkept.ml.deploy.measures import Pair
 from wellkept.ml.deploy.paired import Reader, is_hit, loss_of
@@ -193,9 +193,20 @@ class RolloutRunner:
         if not incidents:
             return None
         held = [(i, self._stream.findings(ids=[member.finding for member in i.members])) for i in incidents]
-        whole = self._reader.pair(replace(rollout, void=()), champion, challenger, now)
-        hit = is_hit(whole, policy_of(rollout))
+        hit = self._is_hit(rollout, champion, challenger, server_trouble(held), now)
         return sickness(rollout.model, held, self._topology.graph(now), is_champion_hit=hit)
+
+    def _is_hit(
+        self, rollout: Rollout, champion: ModelVersion, challenger: ModelVersion, since: datetime | None, now: datetime
+    ) -> bool:
+        """Whether the champion's own answers suffer since there is trouble with the model server."""
+        if since is None:
+            return False
+        spans = ((), ((max(since, rollout.step_at), None),))
+        whole, before = (
+            self._reader.champions(replace(rollout, void=void), champion, challenger, now) for void in spans
+        )
+        return is_hit(whole, before, policy_of(rollout))
 
     def _voided(self, rollout: Rollout, sick: Sickness | None, now: datetime) -> Rollout:
         """The spans in which both arms stood on something sick are left out for good."""
