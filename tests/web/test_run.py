@@ -83,6 +83,14 @@ def test_a_running_run_says_where_it_is(workshop: Workshop) -> None:
     assert 'href="/models/fraud/runs/job-0"' in page
 
 
+def test_what_a_step_said_that_is_over_is_not_what_goes_on_now(workshop: Workshop) -> None:
+    steps = [*JOB.details["steps"], {"name": "train", "key": "a", "result": "b", "seconds": 0.25, "from": ""}]
+    view = view_of(workshop, replace(JOB, details={**JOB.details, "phase": "evaluate", "steps": steps}))
+
+    assert (view.phase, view.progress, view.total) == ("evaluate", "", 0.0)
+    assert view.steps[-1].took == "250 ms"
+
+
 def test_the_trials_of_a_search_are_listed_and_drawn(workshop: Workshop) -> None:
     view = view_of(workshop)
 
@@ -126,4 +134,5 @@ def test_the_best_so_far_never_gets_worse_in_the_picture() -> None:
 
     heights = [float(point.split(",")[1]) for point in picture.split('points="')[1].split('"', maxsplit=1)[0].split()]
     assert heights == sorted(heights), "lower values lie lower"
+    assert len(heights) == 7, "a stair has a corner between two trials"
     assert "No trial has a value" in trials_chart([math.nan], metric="rmse", maximize=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from markupsafe import Markup
 
@@ -33,7 +33,9 @@ def trials_chart(values: Sequence[float], *, metric: str, maximize: bool) -> Mar
     better = max if maximize else min
     so_far = accumulate((value if math.isfinite(value) else worst for value in values), better)
     line = [(x(number), y(value)) for number, value in enumerate(so_far, 1) if math.isfinite(value)]
-    points = " ".join(f"{place(a)},{place(b)}" for a, b in line)
+    # A stair: between two trials nothing gets better.
+    stair = [*line[:1], *(point for before, here in pairwise(line) for point in ((here[0], before[1]), here))]
+    points = " ".join(f"{place(a)},{place(b)}" for a, b in stair)
     parts.append(element("polyline", points=points, cls="line", fill="none"))
     for number, value in enumerate(values, 1):
         if math.isfinite(value):

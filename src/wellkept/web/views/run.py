@@ -12,9 +12,10 @@ from wellkept.kernel.errors import NotFoundError
 from wellkept.spine.registry import Job, Registry
 from wellkept.web.deps import RunLog
 from wellkept.web.views.versions import JobView, job_view
-from wellkept.web.wording import duration
+from wellkept.web.wording import amount, duration
 
 SHOWN_LINES = 400
+SHORT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def run_view(registry: Registry, log: RunLog, model: str, job_id: str) -> RunVie
     details, said = job.details, log(job_id, 0)
     error = str(details.get("error", ""))
     progress = said.get("progress") or {}
+    if progress.get("step") in {step["name"] for step in details.get("steps", ())}:
+        progress = {}  # of a step that is over; the one that goes on has not said anything yet
     search: Mapping[str, Any] = details.get("search") or {}
     return RunView(
         model=model,
@@ -116,7 +119,12 @@ def _last_line(text: str) -> str:
 
 def _step(step: Mapping[str, Any]) -> StepView:
     source = str(step.get("from", ""))
-    return StepView(str(step["name"]), "" if source else duration(float(step["seconds"])), source)
+    return StepView(str(step["name"]), "" if source else _took(step["seconds"]), source)
+
+
+def _took(seconds: Any) -> str:
+    """A length of time, below some seconds with its fraction: most steps and trials of small models are that short."""
+    return amount(float(seconds), "s") if float(seconds) < SHORT_S else duration(float(seconds))
 
 
 def _value(trial: Mapping[str, Any]) -> float:
@@ -131,7 +139,7 @@ def _trials(search: Mapping[str, Any]) -> tuple[TrialView, ...]:
             state=str(trial["state"]),
             value=f"{trial['value']:.5g}" if trial["value"] is not None else "–",
             parameters=tuple((name, _short(value)) for name, value in trial["parameters"].items()),
-            took=duration(float(trial["seconds"])),
+            took=_took(trial["seconds"]),
             error=str(trial["error"]),
             is_best=trial["parameters"] == best and trial["state"] == "complete",
         )
