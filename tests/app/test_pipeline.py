@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from tests.app.running import until
 from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 
-from wellkept.app import training
+from wellkept.app import pipeline, training
 from wellkept.app.training import _page
 from wellkept.kernel.errors import ConflictError, NotFoundError, TrainingError
 from wellkept.kernel.finding import Severity
 from wellkept.ml.contract import parse_contract
+from wellkept.ml.evidence import Load, Parity, Served
+from wellkept.ml.outcome import Outcome
 from wellkept.ml.oversight import Limits
 from wellkept.ml.provenance import environment, project_digest
 from wellkept.ml.train.stage import training_request
@@ -168,6 +171,27 @@ def test_code_that_is_changed_between_two_steps_is_not_taken_for_what_it_was(wor
 
     assert raised.value.cause == "code"
     assert [step["name"] for step in workshop.job("pln-1:0").details["steps"]] == ["snapshot"]
+
+
+def test_a_load_that_was_not_kept_is_tried_again(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no property of the model: the next run measures anew, without training anew."""
+    tight = CONTRACT.replace("at_least: 0.7}]", "at_least: 0.7}, {budget: {requests_per_s: 5, p99_ms: 1000}}]")
+    workshop.known(project(workshop.folder / "project", contract=tight))
+    tries: list[float] = []
+
+    def served(_: object, __: str, ___: Path, outcome: Outcome) -> Outcome:
+        tries.append(2000.0 if not tries else 5.0)
+        load = Load(1, 5.0, 5.0, 15, 0, 1.0, tries[-1], [tries[-1]], 50.0, 0.9)
+        return replace(outcome, served=Served(Parity(1, 0.0), (load,)))
+
+    monkeypatch.setattr(pipeline, "tried_as_served", served)
+
+    refused, passed, again = (workshop.train(f"pln-{number}:0") for number in (1, 2, 3))
+
+    assert (refused.state, passed.state) == (VersionState.REFUSED, VersionState.PASSED)
+    assert (passed.artifact, again) == (refused.artifact, passed)
+    assert workshop.job("pln-2:0").details["taken"] == {"train": "pln-1:0"}
+    assert tries == [2000.0, 5.0]
 
 
 def test_a_run_that_waits_for_room_is_called_off_too(workshop: Workshop) -> None:

@@ -50,6 +50,13 @@ def test_a_step_is_done_once_in_a_job_also_after_a_crash(desk: Desk) -> None:
     assert after.job.details["phase"] == "train"
 
 
+def test_what_is_of_one_job_alone_is_not_taken_over_by_another(desk: Desk) -> None:
+    assert desk.journal("job-1").step("budget", "k", lambda: desk.work(own=True))["number"] == 1
+
+    assert desk.journal("job-1").step("budget", "k", desk.work)["number"] == 1
+    assert desk.journal("job-2").step("budget", "k", desk.work)["number"] == 2
+
+
 def test_another_key_or_name_is_another_step(desk: Desk) -> None:
     journal = desk.journal()
     found = [journal.step(name, key, desk.work)["number"] for name, key in (("a", "k"), ("a", "l"), ("b", "k"))]

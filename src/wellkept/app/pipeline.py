@@ -12,7 +12,7 @@ from wellkept.app.searchcard import with_search
 from wellkept.app.trainingorder import Case, Order, is_outside, spans
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.errors import NotFoundError, TrainingError
-from wellkept.kernel.verdict import Verdict
+from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.ml.cards import CARD
 from wellkept.ml.contract import ModelContract, read_project
 from wellkept.ml.data.datacontract import DataContractError
@@ -21,6 +21,7 @@ from wellkept.ml.data.stage import Snapshot, Snapshots
 from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
+from wellkept.ml.gates import BudgetGate, ParityGate
 from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.provenance import code_of, commit_of, digest, environment, own_code, project_files
 from wellkept.ml.register.stage import draft_version, register
@@ -28,7 +29,7 @@ from wellkept.ml.releases import Releases
 from wellkept.ml.signature import LINEAGE
 from wellkept.ml.train.executors.base import Executor
 from wellkept.ml.train.stage import Trained, Trainer, training_request
-from wellkept.spine.journal import Journal
+from wellkept.spine.journal import OWN, Journal
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -186,7 +187,8 @@ class Pipeline:
             page = with_search(make_card(contract, outcome, verdict, draft.lineage), searched)
             card = self._artifacts.put_files(card_files(page))
             metrics = measure(contract, outcome)
-            return {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
+            found = {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
+            return found | ({OWN: True} if _may_pass_later(contract, verdict) else {})
 
         searched = case.journal.job.details.get("search")
         key = digest("evaluate", own_code("evaluate", "register", "serve"), trained_by, searched, case.contract_text)
@@ -199,7 +201,8 @@ class Pipeline:
             version = register(self._registry, carded, verdict, judged["metrics"], trained.manifest)
             return {"digest": version.digest}
 
-        kept = case.step("register", digest("register", key), add)
+        whose = (case.journal.job.id,) if judged.get(OWN) else ()
+        kept = case.step("register", digest("register", key, *whose), add)
         try:
             return self._registry.version(contract.name, kept["digest"])
         except NotFoundError:  # it was taken from a run whose version is gone
@@ -236,6 +239,12 @@ class Pipeline:
         lineage |= trained.result.get("lineage", {})
         lineage = {**case.journal.job.details.get("origin", {}), **lineage}
         return {name: value for name, value in lineage.items() if value or name in ("parent", "excluded")}
+
+
+def _may_pass_later(contract: ModelContract, verdict: Verdict) -> bool:
+    """Whether the same model may pass another time: it failed where the model server itself was put to the test."""
+    measured = any(isinstance(gate, (BudgetGate, ParityGate)) for gate in contract.gates)
+    return measured and verdict.judgement is not Judgement.PASS
 
 
 def told_search(search: Mapping[str, Any] | None) -> str:

@@ -21,6 +21,8 @@ SEARCHED = 200
 """In so many of the subject's latest jobs a step is looked for."""
 HELD = "artifacts"
 """The name, in a step's result, of the artifacts that it cannot be taken over without."""
+OWN = "own"
+"""The name, in a step's result, of whether no other job takes it over: the machine's state had a part in it."""
 
 Result = Mapping[str, Any]
 
@@ -69,6 +71,8 @@ class Journal:
             try:
                 found: Result = json.loads(self._artifacts.get_bytes(entry["result"]))
             except (NotFoundError, StoreError):
+                return None
+            if found.get(OWN) and job.id != self.job.id:
                 return None
             return found if all(self._artifacts.has(digest) for digest in found.get(HELD, ())) else None
         return None
