@@ -31,3 +31,4 @@ def test_what_is_searched_for_has_a_value_without_a_search_too(tmp_path: Path) -
 
     assert trained.estimator.C == 1.0, "the middle, where a search begins"
     assert len(trained.score(frame)) == frame.num_rows
+    assert list(trained.score(frame.to_pandas())) == list(trained.score(frame)), "any frame will do"

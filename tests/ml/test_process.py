@@ -17,6 +17,7 @@ import pytest
 from tests.app.running import until
 
 from wellkept.kernel.errors import TrainingError
+from wellkept.ml import process
 from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.process import MARK, NICENESS, SHOWN, end_leftovers, run_worker
 from wellkept.ml.progress import last_said
@@ -67,6 +68,15 @@ def test_of_much_talk_the_end_is_kept(tmp_path: Path) -> None:
     assert "ValueError: after much talk" in error.output
     assert "line 199999\n" in error.output
     assert tmp_path.joinpath("probes.log").stat().st_size > 1_000_000, "all of it is in the log"
+
+
+def test_what_prints_too_much_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MOST_PRINTED", 4)
+
+    error = failure(tmp_path, do="hang")
+
+    assert str(error).startswith("probes: printed more than 0 MiB; print less, or into a file of your own")
+    assert (error.cause, _workers(tmp_path)) == ("code", [])
 
 
 def test_what_takes_too_long_is_ended_and_says_how_far_it_came(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from wellkept.ml.data.base import Reach
 from wellkept.ml.data.reader import asked_of, reader_of
 from wellkept.ml.data.stage import flat
 from wellkept.ml.features import Features
-from wellkept.ml.project import Window, function_of, loaded
+from wellkept.ml.project import Window, as_table, function_of, loaded
 from wellkept.ml.runtime import Scores, estimator_scores
 from wellkept.ml.train.fitting import matrix_of_inputs, takes_parameters, with_features
 from wellkept.ml.trial import NoAnswers, Report, try_project
@@ -54,9 +54,9 @@ class Model:
             window = Window(start, end, (), (self.folder / history).resolve() if history else None, logged, reader)
             return loaded(self.folder, window, has_entity=self.contract.data.entity is not None)
 
-    def train(self, frame: pa.Table) -> TrainedModel:
-        """What the project's ``train`` makes of all these rows; nothing is held out."""
-        contract = self.contract
+    def train(self, frame: Any) -> TrainedModel:
+        """What the project's ``train`` makes of all these rows, of any frame that speaks Arrow; nothing is held out."""
+        contract, frame = self.contract, as_table(frame, "train(frame)")
         with _project():
             features = self._features()
             rows = with_features(frame, features, list(contract.features), list(contract.columns))
@@ -83,9 +83,9 @@ class TrainedModel:
     estimator: Any
     features: Features | None
 
-    def score(self, frame: pa.Table) -> Scores:
-        """The score of each row, float64[n]; the frame has the contract's inputs."""
-        rows = matrix_of_inputs(frame, list(self.contract.features))
+    def score(self, frame: Any) -> Scores:
+        """The score of each row, float64[n], of any frame that speaks Arrow and has the contract's inputs."""
+        rows = matrix_of_inputs(as_table(frame, "score(frame)"), list(self.contract.features))
         return estimator_scores(self.estimator, self.features.matrix(rows) if self.features else rows)
 
 

@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from wellkept.kernel.errors import InputError, TrainingError
 from wellkept.ml import progress
@@ -44,6 +44,8 @@ THREAD_VARIABLES = (
 )
 """Read by the numerical libraries when they are loaded; OpenMP's is Arrow's and LightGBM's, too."""
 MIB = 1 << 20
+MOST_PRINTED = 256 * MIB
+"""What a worker may print: logs are kept on the disk that the platform writes to."""
 MARK = "TRAINING_RUN_FOLDER"
 """The variable by which whatever a worker starts can be told from other processes."""
 
@@ -91,7 +93,7 @@ def run_worker(
             preexec_fn=functools.partial(_lowly, os.getpid(), niceness),  # noqa: PLW1509 - system calls and nothing else
         )
         try:
-            stopped = _watched(process, name, bounds, run)
+            stopped = _watched(process, name, bounds, run, output)
         finally:
             _end(process)
             end_leftovers(run.folder if run else folder)
@@ -111,10 +113,10 @@ def _bounds(run: Oversight | None, limits: float | Limits) -> Limits:
 
 
 def _watched(
-    process: subprocess.Popen[bytes], name: str, limits: Limits, run: Oversight | None
+    process: subprocess.Popen[bytes], name: str, limits: Limits, run: Oversight | None, output: IO[bytes]
 ) -> tuple[str, str] | None:
     """Wait for the worker's end; why it has to be ended before, as a cause and a sentence, or None."""
-    deadline = time.monotonic() + limits.time_s
+    deadline, most = time.monotonic() + limits.time_s, os.fstat(output.fileno()).st_size + MOST_PRINTED
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, min(LOOK_EVERY_S, deadline - time.monotonic())))
@@ -123,6 +125,11 @@ def _watched(
             return "cancelled", f"{name}: was cancelled by {run.cancelled_by}"
         if time.monotonic() >= deadline:
             return "time", f"{name}: was not done within {limits.time_s:g} s; {_more('time_s', 'train_timeout_s')}"
+        if os.fstat(output.fileno()).st_size > most:
+            return (
+                "code",
+                f"{name}: printed more than {MOST_PRINTED // MIB} MiB; print less, or into a file of your own",
+            )
         if limits.memory_mb is not None:
             used = resident_mb(process.pid)
             if used > limits.memory_mb:
