@@ -133,6 +133,9 @@ def test_the_model_page_shows_versions_performance_and_drift(client: httpx.Clien
     text = client.get("/models/fraud").text
     for word in ("promised 0.74", "PSI 1.21", "no value", "v3", "refused", "champion", "Gates and lineage"):
         assert word in text
+    verdicts = text.split("<h2>Verdicts</h2>")[1].split("</section>")[0]
+    assert 'class="dot info" role="img" aria-label="yes"' in verdicts, "a sign is neither passed nor failed"
+    assert "passed" not in verdicts
     assert client.get("/models/fraud?range=6h").status_code == 200
     assert client.get("/models/fraud?range=nonsense").status_code == 200
 

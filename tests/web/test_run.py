@@ -117,7 +117,7 @@ def test_of_a_long_error_the_last_line_comes_first_and_the_rest_can_be_opened(wo
     details = {"error": error, "model": "fraud", "project": "/models/fraud"}
     page = page_of(view_of(workshop, replace(JOB, state="failed", ended_at=NOON, details=details)))
 
-    assert '<p class="lead">ValueError: no &lt;b&gt;rows&lt;/b&gt;</p>' in page
+    assert '<p class="cause">ValueError: no &lt;b&gt;rows&lt;/b&gt;</p>' in page
     assert page.index("ended with code 1") > page.index("All that is known of it")
     assert "wellkept models train /models/fraud" in page
 

@@ -48,6 +48,11 @@ class DriftRow:
     histogram: Histogram | None
     sentence: str
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything can be told of it."""
+        return self.psi is not None or bool(self.sentence)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
@@ -89,7 +94,7 @@ class ModelView:
     @property
     def has_drift(self) -> bool:
         """Whether anything can be told of any input."""
-        return any(row.psi is not None or row.sentence for row in self.drift)
+        return any(row.is_known for row in self.drift)
 
 
 def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: datetime) -> ModelView:

@@ -23,6 +23,11 @@ class VerdictView:
     incident: str
     checks: tuple[Check, ...]
 
+    @property
+    def is_gate(self) -> bool:
+        """Whether its checks had to hold; those of a triage are signs of one cause or another."""
+        return self.kind != "triage"
+
 
 def verdict_view(verdict: Verdict) -> VerdictView:
     """One verdict as it is shown."""
