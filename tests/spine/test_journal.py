@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from wellkept.spine import journal
 from wellkept.spine.journal import Journal
 from wellkept.spine.registry import Job, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
@@ -48,6 +49,17 @@ def test_a_step_is_done_once_in_a_job_also_after_a_crash(desk: Desk) -> None:
     assert after.step("train", "k", desk.work) == {"number": 1}
     assert (desk.done, after.taken) == (1, {"train": "job-1"})
     assert after.job.details["phase"] == "train"
+
+
+def test_checks_between_two_runs_hide_no_step(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "SEARCHED", 2)
+    desk.journal("job-1").step("train", "k", desk.work)
+    for number in range(3):
+        check = Job(f"skew-{number}", "skew", "model:fraud", "done", NOON + timedelta(hours=1 + number))
+        desk.registry.save_job(check)
+
+    assert desk.journal("job-2").step("train", "k", desk.work) == {"number": 1}
+    assert [job.id for job in desk.registry.jobs("model:fraud", kinds=journal.RUNS)] == ["job-1", "job-2"]
 
 
 def test_what_is_of_one_job_alone_is_not_taken_over_by_another(desk: Desk) -> None:

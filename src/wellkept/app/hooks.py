@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wellkept.app import projects
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, NotFoundError
@@ -100,10 +101,10 @@ def project_of(registry: Registry, model: str) -> str:
     Raises:
         NotFoundError: there is none.
     """
-    for job in registry.jobs(f"model:{model}", limit=200):
-        if "project" in job.details:
-            return str(job.details["project"])
-    raise NotFoundError(f"model {model}", "was never trained from a project folder here")
+    found = projects.project_of(registry, model)
+    if found is None:
+        raise NotFoundError(f"model {model}", "was never trained from a project folder here")
+    return str(found)
 
 
 def _model(door: Door, data: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from wellkept.ml.data.stage import Interval
 from wellkept.ml.oversight import LOG, Oversight
 from wellkept.ml.process import end_leftovers
 from wellkept.ml.progress import all_said, last_said
-from wellkept.spine.journal import Journal
+from wellkept.spine.journal import RUNS, Journal
 from wellkept.spine.registry import Job, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -224,7 +224,7 @@ class TrainingRuns:
             "metrics": dict(version.metrics),
             "taken": taken,
         }
-        self._record.done(now, job, version, self._registry.jobs(job.subject))
+        self._record.done(now, job, version, self._registry.jobs(job.subject, kinds=RUNS))
         self._registry.save_job(replace(job, state="done", ended_at=now, details=details))
 
     def _failed(self, job: Job, error: Exception) -> None:

@@ -17,6 +17,8 @@ from wellkept.kernel.errors import NotFoundError, StoreError
 from wellkept.spine.registry import Job, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
+RUNS = ("train", "retrain")
+"""The kinds of jobs that keep a journal. Of others, such as checks, there may be thousands between two of them."""
 SEARCHED = 200
 """In so many of the subject's latest jobs a step is looked for."""
 HELD = "artifacts"
@@ -47,7 +49,7 @@ class Journal:
             self.taken[name] = self.job.id
             return found
         if shared and not self._fresh:
-            for other in self._registry.jobs(self.job.subject, limit=SEARCHED):
+            for other in self._registry.jobs(self.job.subject, limit=SEARCHED, kinds=RUNS):
                 found = self._known(other, name, key)
                 if found is not None:
                     self.taken[name] = other.id

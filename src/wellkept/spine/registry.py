@@ -88,9 +88,9 @@ class Registry:
     def job(self, job: str) -> Job | None:
         return self._jobs.get(job)
 
-    def jobs(self, subject: str | None = None, limit: int = 20) -> Sequence[Job]:
-        """Jobs, newest first."""
-        return self._jobs.recent(subject, limit)
+    def jobs(self, subject: str | None = None, limit: int = 20, kinds: Sequence[str] = ()) -> Sequence[Job]:
+        """Jobs, newest first; of some kinds alone where they are named."""
+        return self._jobs.recent(subject, limit, kinds)
 
 
 def check_alias(alias: str) -> None:

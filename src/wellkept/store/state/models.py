@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -168,11 +168,13 @@ class JobRows:
             body = connection.execute(select(jobs.c.body).where(jobs.c.id == job)).scalar()
         return decode(Job, body) if body is not None else None
 
-    def recent(self, subject: str | None, limit: int) -> list[Job]:
-        """Jobs, newest first."""
+    def recent(self, subject: str | None, limit: int, kinds: Sequence[str] = ()) -> list[Job]:
+        """Jobs, newest first; of some kinds alone where they are named."""
         query = select(jobs.c.body).order_by(jobs.c.started_at.desc(), jobs.c.id).limit(limit)
         if subject is not None:
             query = query.where(jobs.c.subject == subject)
+        if kinds:
+            query = query.where(jobs.c.kind.in_(kinds))
         with self._state.reading() as connection:
             return [decode(Job, body) for body in connection.execute(query).scalars()]
 

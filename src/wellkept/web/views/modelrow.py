@@ -11,6 +11,7 @@ from wellkept.kernel.errors import DocumentError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.metrics import METRICS
+from wellkept.spine.journal import RUNS
 from wellkept.spine.registry import CHAMPION, Registry
 from wellkept.web.answers import Answers
 from wellkept.web.charts.spark import Spark
@@ -54,7 +55,7 @@ def model_rows(
         drifted = sum(finding.kind in (FindingKind.DRIFT, FindingKind.DATA_QUALITY) for finding in own)
         answers = readings.answers(name, now - SPAN, now) if champion else None
         state, tint = _drifted(drifted, is_known=answers is not None and len(answers.times) > 0)
-        newest = next(iter(registry.jobs(f"model:{name}", limit=1)), None)
+        newest = next(iter(registry.jobs(f"model:{name}", limit=1, kinds=RUNS)), None)
         has_failed = newest is not None and newest.state in ("failed", "lost")
         rows.append(
             ModelRow(
