@@ -123,9 +123,9 @@ def failure(job: Job, cause: str, why: str, at: datetime) -> Finding:
 
 def slowness(job: Job, earlier: Sequence[Job], at: datetime) -> Finding | None:
     """The finding that a run took far longer than those before that did the same work; None where it did not."""
-    took = (at - job.started_at).total_seconds()
+    took = _worked(job)
     alike = [one for one in earlier if one.state == "done" and one.id != job.id and not one.details.get("taken")]
-    lasted = [(one.ended_at - one.started_at).total_seconds() for one in alike if one.ended_at is not None]
+    lasted = [_worked(one) for one in alike]
     if len(lasted) < LEAST_RUNS or took <= max(LEAST_S, SLOW * median(lasted)):
         return None
     model, usual = job.subject.removeprefix("model:"), median(lasted)
@@ -143,6 +143,11 @@ def slowness(job: Job, earlier: Sequence[Job], at: datetime) -> Finding | None:
         evidence=(Evidence("training", unit="s", values={"took": took, "usual": usual}),),
         attributes={"title": f"training of {model} is slow", "cause": "slow", "job": job.id},
     )
+
+
+def _worked(job: Job) -> float:
+    """The seconds that a run's steps took: not those in which it waited for room, nor in which the server was away."""
+    return float(sum(step["seconds"] for step in job.details.get("steps", ())))
 
 
 def curves_request(job: Job, said: Sequence[Said]) -> bytes:
