@@ -26,7 +26,9 @@ DATED = "must be known in every row; leave out the rows without one"
 KNOWN = "must be known in every row; leave out the rows whose label is not known yet"
 
 
-def loaded(folder: Path, body: str, *, excluded: Any = (), task: str = "binary_classification") -> pa.Table:
+def loaded(
+    folder: Path, body: str, *, excluded: Any = (), task: str = "binary_classification", carried: tuple[str, ...] = ()
+) -> pa.Table:
     """The snapshot of a project whose ``load(window)`` has this body."""
     code = "import pyarrow as pa\nimport pyarrow.parquet as pq\n\ndef load(window):\n" + textwrap.indent(
         textwrap.dedent(body), "    "
@@ -45,7 +47,7 @@ def loaded(folder: Path, body: str, *, excluded: Any = (), task: str = "binary_c
         "contract": "sha256:0",
         "code": "sha256:0",
         "task": task,
-        "carried": [],
+        "carried": list(carried),
         "needs_time": False,
         "has_ids": False,
         "mask_key": str(folder / "mask.key"),
@@ -132,6 +134,19 @@ def test_a_regression_may_have_any_label(tmp_path: Path) -> None:
 def test_a_label_is_finite(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="label: must be a finite number in every row, got '1 infinite ones'"):
         loaded(tmp_path, "return pa.table({'amount': [1], 'label': [float('inf')]})", task="regression")
+
+
+def test_an_item_of_a_forecast_is_known(tmp_path: Path) -> None:
+    rule = (
+        r"shop: must be known in every row of a forecast; leave out the rows without one, got '1 of 2 rows without one'"
+    )
+    with pytest.raises(InputError, match=rule):
+        loaded(
+            tmp_path,
+            "return pa.table({'amount': [1, 2], 'label': [1, 2], 'shop': ['a', None]})",
+            task="forecasting",
+            carried=("shop",),
+        )
 
 
 def test_times_may_be_finer_than_they_are_kept(tmp_path: Path) -> None:

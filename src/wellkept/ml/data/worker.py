@@ -44,6 +44,8 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     for column in request["carried"]:
         if column not in table.column_names:
             raise InputError("load(window)", "must return the item and the slices of the contract; missing", column)
+    if request["task"] == "forecasting":
+        _check_items(request["carried"][0], table[request["carried"][0]])
     if request["needs_time"] and "time" not in table.column_names:
         raise InputError("load(window)", f"must return the time of every row, as the task is {request['task']}")
     if "time" in table.column_names:
@@ -83,6 +85,12 @@ def _check_numbers(name: str, column: pa.ChunkedArray) -> None:
     fits = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
     if not any(fit(kind) for fit in fits):
         raise InputError(f"load(window): {name}", "must be a column of numbers", str(kind))
+
+
+def _check_items(name: str, column: pa.ChunkedArray) -> None:
+    if column.null_count:
+        rule = "must be known in every row of a forecast; leave out the rows without one"
+        raise InputError(f"load(window): {name}", rule, f"{column.null_count} of {len(column)} rows without one")
 
 
 def _check_label(name: str, column: pa.ChunkedArray, task: str) -> None:
