@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 KEEP_S = 4.0
 KEEP_LONG_S = 10.0
+NEWEST_S = 60.0
 EMPTY = Window(np.empty(0), np.empty((0, 0)), ())
 
 
@@ -71,9 +72,14 @@ class Readings:
         )
 
     def answers(self, model: str, start: datetime, end: datetime) -> Answers | None:
-        """What a model answered, bounded; the longer the stretch, the longer it is kept."""
+        """What a model answered, bounded; the longer the stretch, the longer it is kept.
+
+        The newest answers are missing for a minute, or for a small part of a bucket of a long stretch: not for a whole
+        one, which of a week are hours.
+        """
         step_s = (end - start).total_seconds() / BUCKETS
-        first, last = _round(start, step_s), _round(end, step_s)
+        grid_s = max(min(step_s, NEWEST_S), step_s / BUCKETS)
+        first, last = _round(start, grid_s), _round(end, grid_s)
         kept_s = max(KEEP_LONG_S, step_s / 10)
         return self._get(
             ("answers", model, first, last),
