@@ -136,7 +136,8 @@ def test_the_model_page_shows_versions_performance_and_drift(client: httpx.Clien
     verdicts = text.split("<h2>Verdicts</h2>")[1].split("</section>")[0]
     assert 'class="dot info" role="img" aria-label="yes"' in verdicts, "a sign is neither passed nor failed"
     assert "passed" not in verdicts
-    assert client.get("/models/fraud?range=6h").status_code == 200
+    assert "20 seconds of each thirtieth" not in text
+    assert "20 seconds of each thirtieth" in client.get("/models/fraud?range=7d").text
     assert client.get("/models/fraud?range=nonsense").status_code == 200
 
 

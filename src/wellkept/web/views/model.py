@@ -13,7 +13,7 @@ from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.metrics import METRICS
 from wellkept.spine.registry import CHAMPION, AliasMove, ModelVersion
-from wellkept.web.answers import Answers
+from wellkept.web.answers import WHOLE, Answers
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark, Shade
 from wellkept.web.charts.scale import finite
@@ -33,6 +33,7 @@ DRIFT_LIMIT = 0.25
 UNLABELLED = (
     "No prediction in this range whose truth is known. Send it to POST /v1/labels, with the prediction's id and value."
 )
+SAMPLED = " Of this range 20 seconds of each thirtieth are looked at; 30m is read whole."
 UNASKED = "No predictions in this range. Ask the model server, or send what was answered to POST /v1/predictions."
 
 
@@ -166,6 +167,11 @@ class _Frame:
         return first if first > self.start.timestamp() else usual
 
     @property
+    def caveat(self) -> str:
+        """What has to be known where nothing was found: a long range is looked at in slices."""
+        return SAMPLED if self.end - self.start > WHOLE else ""
+
+    @property
     def marks(self) -> tuple[Mark, ...]:
         return tuple(Mark(m.at.timestamp(), f"{m.alias} moved") for m in self.moves if m.alias == CHAMPION)
 
@@ -192,7 +198,7 @@ def _performance(frame: _Frame, answers: Answers | None, metric: str, champion: 
         marks=frame.marks,
         width=760.0,
         height=170.0,
-        empty=UNLABELLED,
+        empty=UNLABELLED + frame.caveat,
     )
 
 
@@ -200,7 +206,7 @@ def _traffic(frame: _Frame, answers: Answers | None) -> tuple[LineChart, LineCha
     times = answers.ends if answers is not None and len(answers.times) else []
     rates = answers.rates() if answers is not None and times else []
     p95 = answers.p95() if answers is not None and times else []
-    small: dict[str, Any] = {"width": 380.0, "height": 120.0, "empty": UNASKED}
+    small: dict[str, Any] = {"width": 380.0, "height": 120.0, "empty": UNASKED + frame.caveat}
     return (
         LineChart("Predictions per second", "1/s", times, rates, marks=frame.marks, **small),
         LineChart("Latency, slowest twentieth", "s", times, p95, marks=frame.marks, **small),
