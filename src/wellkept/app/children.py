@@ -31,8 +31,9 @@ class Child:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         output: Path,
-        program: str = sys.executable,
+        program: str = "",
     ) -> None:
+        """``program``: what is started; this interpreter where nothing is said."""
         self._program = program
         self.name, self._arguments, self._environment, self._output = name, arguments, environment, output
         self._process: subprocess.Popen[bytes] | None = None
@@ -83,7 +84,7 @@ class Child:
                 return "was stopped"
             with self._output.open("ab") as output:
                 self._process = subprocess.Popen(
-                    [self._program, *self._arguments],
+                    [self._program or sys.executable, *self._arguments],
                     env=dict(self._environment),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
