@@ -174,6 +174,7 @@ def measured(server: Ours, wrk: Wrk, seconds: float, expected: dict[str, Any] | 
     invocations = wrk.drive(f"{server.url}/invocations", json.dumps(split).encode(), 16, seconds)
     top = max(driven.per_s for driven in rates.values())
     named = json.dumps({"inputs": [tensor], "parameters": {"prediction_id": "half-@NUMBER@@"}}).encode()
+    server.settle()  # what was asked at full speed before is no part of half of it
     half = held(url, named, top / 2, seconds)
     say(f"at {top / 2:.0f}/s: {half.figures()}")
     reloaded = reload(server, wrk, url, body, seconds)
