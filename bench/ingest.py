@@ -1,6 +1,6 @@
 """How fast telemetry is taken in over HTTP, what it costs, and how it reads meanwhile; beside peers in the same run.
 
-    python -m bench.ingest [--peers FOLDER] [--connections 32] [--hours 8] [--soak-minutes 0] [--only remote_write]
+    python -m bench.ingest [--peers FOLDER] [--connections 64] [--hours 8] [--soak-minutes 0] [--only remote_write]
 
 Every figure is of a server process of its own on a fresh folder, with senders in other processes on the same machine,
 each connection sending its next request after the answer to the last. Peers get the same bodies: Prometheus and
@@ -52,7 +52,7 @@ OTLP = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, help="a folder whose common.py can unpack the peers' programs")
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--hours", type=float, default=8.0, help="of remote write, 1.2 million samples each")
     parser.add_argument("--soak-minutes", type=float, default=0.0, help="full load for so long, memory noted meanwhile")
     parser.add_argument("--only", action="append", choices=["remote_write", "half_load", "peers", *OTLP])
