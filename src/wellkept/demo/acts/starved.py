@@ -29,7 +29,7 @@ class Starved:
             detail = wait_incident(scene, "one incident, of the shop and of the model", _holds_both, 90)
             incident = detail["incident"]["id"]
             scene.screen.note(detail["incident"]["title"])
-            cause = scene.wait(f"{FEATURES} is named as the cause", lambda: _named(scene, incident), 40)
+            cause = scene.wait(f"{FEATURES} is named as the cause", lambda: _named(scene, incident), 80)
             verdict = scene.wait(f"the verdict on the model: {BROKEN}", lambda: _broken(scene), 60)
             scene.screen.note(verdict["sentence"])
             scene.wait("the drift of its scores is held in the same incident", lambda: _drift_in(scene, incident), 60)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 PERIOD_S = 8.0
-SHARE = 0.005
+SHARE = 0.01
 """What is left to the process of each period."""
 
 
