@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 
@@ -69,8 +70,9 @@ class _Compared(GatePart):
     confident: bool = False
 
     @property
+    @abstractmethod
     def rival(self) -> str:
-        raise NotImplementedError
+        """The metric that both are compared by."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

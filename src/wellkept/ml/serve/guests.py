@@ -31,7 +31,7 @@ class Guests:
         self._known: set[bytes] = set()
 
     def check(self, headers: Mapping[bytes, bytes]) -> None:
-        """Check the names of lower case in which a request's headers come.
+        """Check a request. ``headers``: by their names in lower case.
 
         Raises:
             StrangerError: it is for a host that this is not, or comes from a page of another one.
