@@ -5,7 +5,8 @@ A resolved incident never swallows new findings: trouble that comes back opens a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,14 +38,44 @@ _NEXT: dict[IncidentState, frozenset[IncidentState]] = {
 }
 
 
+class Tie(StrEnum):
+    """Why a finding is in an incident: what ties it to the others."""
+
+    FIRST = "first"
+    """It is the first sign."""
+    SAME_FINDING = "same_finding"
+    """It is the same trouble told again (one fingerprint), or by somebody else."""
+    SAME_ENTITY = "same_entity"
+    DEPENDS_ON = "depends_on"
+    """Its entity depends on that of another finding, or the other way round."""
+    SHARED_DEPENDENCY = "shared_dependency"
+    """Its entity and that of another finding depend on the same one."""
+    SAME_RESOURCE = "same_resource"
+    SHARED_TEXT = "shared_text"
+    SHARED_LABELS = "shared_labels"
+    CO_OCCURRENCE = "co_occurrence"
+    """The two came together before, more often than by chance."""
+    SHARED_CHANGE = "shared_change"
+    """One change is the likely origin of both."""
+    RULE = "rule"
+    """A grouping rule says so."""
+    HAND = "hand"
+    """Somebody put it there."""
+    GROUPED_BEFORE = "grouped_before"
+    """Its ties were to findings that are gone, or to an incident that was merged into this one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A finding in an incident, and why it was put there."""
+    """A finding in an incident, and why it was put there: the tie, its values, and both as a sentence."""
 
     finding: str
     entity: str
     joined_at: datetime
     why: str
+    tie: Tie = Tie.GROUPED_BEFORE
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What the tie rests on: ``to`` (a finding's id), ``path``, ``apart_s``, ``change``, ``rule``, ``by``, ..."""
 
 
 @dataclass(frozen=True, slots=True)
