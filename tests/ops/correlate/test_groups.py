@@ -71,7 +71,7 @@ def test_a_service_and_its_callee_are_one_problem_and_it_says_why() -> None:
     parts = group([finding(CHECKOUT, 20), finding(PAYMENTS)], shop(), SETTINGS)
     assert len(parts) == 1
     assert [f.entity for f in parts[0].findings] == [PAYMENTS, CHECKOUT]
-    assert list(parts[0].why.values()) == [
+    assert [why.sentence for why in parts[0].why.values()] == [
         "the first sign",
         "shop/checkout depends on shop/payments, and they began 20 s apart",
     ]
@@ -79,7 +79,7 @@ def test_a_service_and_its_callee_are_one_problem_and_it_says_why() -> None:
 
 def test_two_hops_are_named_step_by_step() -> None:
     part = group([finding(FEATURES), finding(CHECKOUT, 30)], shop(), SETTINGS)[0]
-    assert part.why[part.findings[1].id] == (
+    assert part.why[part.findings[1].id].sentence == (
         "shop/checkout depends on shop/features (through shop/payments), and they began 30 s apart"
     )
 
@@ -160,5 +160,5 @@ def test_every_finding_is_in_exactly_one_group_with_a_reason(findings: list[Find
     assert sorted(f.id for part in parts for f in part.findings) == sorted(f.id for f in findings)
     for part in parts:
         assert {f.id for f in part.findings} == part.why.keys()
-        assert all(why != "was grouped before" for why in part.why.values())
+        assert all(why.sentence != "was grouped before" for why in part.why.values())
         assert len(part.findings) == 1 or all(f.entity for f in part.findings)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wellkept.kernel.finding import Finding
+from wellkept.kernel.incident import Tie
 from wellkept.ops.correlate.base import CorrelateSettings
-from wellkept.ops.correlate.links import Neighbourhood, why_linked
+from wellkept.ops.correlate.links import Neighbourhood, Why, why_linked
 from wellkept.spine.graph import Graph
 
 
@@ -17,7 +18,7 @@ class Group:
     """Findings that are one problem, earliest first, and why each is in it (by finding id)."""
 
     findings: tuple[Finding, ...]
-    why: Mapping[str, str]
+    why: Mapping[str, Why]
 
 
 def group(
@@ -48,13 +49,13 @@ def group(
 
 def _reasons(
     ordered: Sequence[Finding], near: Neighbourhood, settings: CorrelateSettings
-) -> dict[tuple[str, str], str]:
+) -> dict[tuple[str, str], Why]:
     """Why pairs of findings are linked; only pairs on related entities are looked at."""
     by_entity: dict[str, list[Finding]] = defaultdict(list)
     for finding in ordered:
         if finding.entity:
             by_entity[finding.entity].append(finding)
-    reasons: dict[tuple[str, str], str] = {}
+    reasons: dict[tuple[str, str], Why] = {}
     for entity in sorted(by_entity):
         others = [entity, *sorted(other for other in near.related(entity) if other in by_entity)]
         for a in by_entity[entity]:
@@ -67,13 +68,16 @@ def _reasons(
     return reasons
 
 
-def _why(part: Sequence[Finding], reasons: Mapping[tuple[str, str], str]) -> dict[str, str]:
+def _why(part: Sequence[Finding], reasons: Mapping[tuple[str, str], Why]) -> dict[str, Why]:
     """Each finding's reason is its link to the earliest finding that it is linked to."""
-    why = {part[0].id: "the first sign"}
+    why = {part[0].id: Why(Tie.FIRST, "the first sign")}
     for position, finding in enumerate(part[1:], start=1):
-        links = (reasons.get((earlier.id, finding.id)) for earlier in part[:position])
-        later = (reasons.get((finding.id, other.id)) for other in part[position + 1 :])
-        why[finding.id] = next((link for link in (*links, *later) if link), "was grouped before")
+        earlier = ((other, reasons.get((other.id, finding.id))) for other in part[:position])
+        later = ((other, reasons.get((finding.id, other.id))) for other in part[position + 1 :])
+        why[finding.id] = next(
+            (replace(link, values={"to": other.id, **link.values}) for other, link in (*earlier, *later) if link),
+            Why(Tie.GROUPED_BEFORE, "was grouped before"),
+        )
     return why
 
 

@@ -93,9 +93,9 @@ def grow(incident: Incident, group: Group, now: datetime) -> Incident:
         if finding.id in known:
             continue
         why = group.why[finding.id]
-        member = Member(finding.id, finding.entity, now, why)
+        member = Member(finding.id, finding.entity, now, why.sentence, why.tie, why.values)
         incident = replace(incident, members=(*incident.members, member))
-        incident = incident.note(now, finding.detector, f"{finding.sentence} ({why})", finding.id)
+        incident = incident.note(now, finding.detector, f"{finding.sentence} ({why.sentence})", finding.id)
     ended = {entry.reference for entry in incident.timeline if entry.what.startswith("over: ")}
     for finding in group.findings:
         if finding.ends_at is not None and finding.id not in ended:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.incident import Tie
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.spine.graph import Graph
 
 MODEL_SIDE = frozenset({"model", "model_version", "deployment", "feature", "dataset", "pipeline"})
 """Entity kinds of the ml loop; findings about them come later than what causes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What ties a finding to the others of its group: which tie, what it rests on, and both as a sentence."""
+
+    tie: Tie
+    sentence: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +89,8 @@ class Neighbourhood:
         return self._paths[start]
 
 
-def why_linked(a: Finding, b: Finding, near: Neighbourhood, settings: CorrelateSettings) -> str | None:
-    """Why two findings are one problem, as a sentence; None when they are not. Symmetric in ``a`` and ``b``."""
+def why_linked(a: Finding, b: Finding, near: Neighbourhood, settings: CorrelateSettings) -> Why | None:
+    """Why two findings are one problem; None when they are not. Symmetric in ``a`` and ``b``."""
     if not a.entity or not b.entity:
         return None
     if a.entity == b.entity:
@@ -89,16 +100,19 @@ def why_linked(a: Finding, b: Finding, near: Neighbourhood, settings: CorrelateS
     relation = near.relation(a.entity, b.entity)
     if relation is None:
         return None
+    values = {"apart_s": f"{_apart(a, b):.0f}"}
     if relation.shared:
         apart = _apart(a, b)
         if apart > settings.onset_s:
             return None
-        return f"both depend on {bare(relation.shared)} and began {apart:.0f} s apart"
+        sentence = f"both depend on {bare(relation.shared)} and began {apart:.0f} s apart"
+        return Why(Tie.SHARED_DEPENDENCY, sentence, values | {"shared": relation.shared})
     effect, cause = (a, b) if relation.path[0] == a.entity else (b, a)
     when = _when(cause, effect, settings)
     if when is None:
         return None
-    return f"{bare(effect.entity)} depends on {_route(relation.path)}, and {when}"
+    sentence = f"{bare(effect.entity)} depends on {_route(relation.path)}, and {when}"
+    return Why(Tie.DEPENDS_ON, sentence, values | {"path": " > ".join(relation.path)})
 
 
 def bare(entity: str) -> str:
@@ -111,11 +125,12 @@ def kind_of(entity: str) -> str:
     return entity.partition(":")[0]
 
 
-def _same_entity(a: Finding, b: Finding, settings: CorrelateSettings) -> str | None:
+def _same_entity(a: Finding, b: Finding, settings: CorrelateSettings) -> Why | None:
     apart = _apart(a, b)
     first, second = sorted((a, b), key=lambda finding: (finding.starts_at, finding.fingerprint))
     if apart <= settings.onset_s or _covers(first, second.starts_at):
-        return f"same entity ({bare(a.entity)}), began {apart:.0f} s apart"
+        sentence = f"same entity ({bare(a.entity)}), began {apart:.0f} s apart"
+        return Why(Tie.SAME_ENTITY, sentence, {"apart_s": f"{apart:.0f}"})
     return None
 
 
