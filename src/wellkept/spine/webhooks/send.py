@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from wellkept.kernel.errors import WellkeptError
 from wellkept.spine.webhooks.address import Network, Resolve, checked, resolved
 
 MOST_ANSWER_BYTES = 64 << 10
-"""Of an answer so much is read, and none of it is kept: an endpoint cannot be used to read what others answer."""
+"""Of an answer so much is read. What a post is answered is not kept: no endpoint can be used to read others' answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,18 @@ class Answer:
         return 200 <= self.status < 300
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is read: ``status`` 0 means that there was none, and ``said`` why. Header names are lower-case."""
+
+    status: int
+    said: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
 class Transport:
-    """Posts bodies."""
+    """Sends requests, and posts bodies whose answers nobody reads."""
 
     def __init__(self, networks: Sequence[str], resolve: Resolve = resolved) -> None:
         self._networks: list[Network] = [ipaddress.ip_network(text) for text in networks]
@@ -44,6 +54,20 @@ class Transport:
         self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float, ca_file: Path | None = None
     ) -> Answer:
         """Send a body and tell how that went; whatever goes wrong is an answer, too."""
+        reply = self.request("POST", url, body, headers, timeout_s, ca_file)
+        return Answer(reply.status, reply.said, _seconds(reply.headers.get("retry-after", "")))
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        ca_file: Path | None = None,
+        most_bytes: int = MOST_ANSWER_BYTES,
+    ) -> Reply:
+        """Send a request and read at most ``most_bytes`` of the answer; whatever goes wrong is an answer, too."""
         parts = urlsplit(url)
         is_plain, host = parts.scheme == "http", parts.hostname or ""
         port = parts.port or (80 if is_plain else 443)
@@ -52,19 +76,19 @@ class Transport:
             trust = None if is_plain else ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
             connection = _Pinned(host, port, addresses, trust, timeout_s)
         except (WellkeptError, OSError, ValueError) as error:
-            return Answer(0, _said(error))
+            return Reply(0, _said(error))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         watch = threading.Timer(timeout_s, connection.cut)
         watch.start()
         try:
-            connection.request("POST", path, body, {**headers, "Connection": "close"})
+            connection.request(method, path, body, {**headers, "Connection": "close"})
             answer = connection.getresponse()
-            answer.read(MOST_ANSWER_BYTES)
+            read = answer.read(most_bytes)
             also = "; redirects are not followed" if 300 <= answer.status < 400 else ""
-            wait_s = _seconds(answer.headers.get("Retry-After", ""))
-            return Answer(answer.status, f"answered {answer.status}{also}", wait_s)
+            told = {name.lower(): value for name, value in answer.headers.items()}
+            return Reply(answer.status, f"answered {answer.status}{also}", told, read)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Answer(0, f"no whole answer within {timeout_s:g} s" if connection.is_cut else _said(error))
+            return Reply(0, f"no whole answer within {timeout_s:g} s" if connection.is_cut else _said(error))
         finally:
             watch.cancel()
             connection.close()
