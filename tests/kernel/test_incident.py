@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.finding import Severity
-from wellkept.kernel.incident import Incident, IncidentState, Member
+from wellkept.kernel.incident import Extent, Incident, IncidentState, Member, StoryKind, Tie
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 OPEN, ACKNOWLEDGED, MITIGATED, RESOLVED, CLOSED = IncidentState
@@ -143,3 +144,67 @@ def test_no_line_of_a_story_is_lost_whoever_saves_first(
 
     assert set(one.timeline) == set(other.timeline) == {*mine.timeline, *yours.timeline}
     assert one.rebased(other).timeline == one.timeline
+
+
+def member(finding: str, minute: float = 0) -> Member:
+    return Member(finding, f"service:{finding}", at(minute), "why", Tie.SAME_ENTITY)
+
+
+def test_what_was_written_before_its_newer_fields_were_there_is_read() -> None:
+    """A row of the first version: members without ties, lines without kinds, none of the people's fields."""
+    body = encode(replace(incident(), members=(member("a"),)).note(at(1), "correlate", "opened"))
+    for name in ("detected_at", "owner", "left", "held", "extent", "touched_at", "severity_why"):
+        del body[name]
+    for name in ("tie", "values", "via", "held"):
+        del body["members"][0][name]
+    del body["timeline"][0]["kind"]
+
+    old = decode(Incident, body)
+
+    assert (old.members[0].tie, old.timeline[0].kind) == (Tie.GROUPED_BEFORE, StoryKind.NOTE)
+    assert (old.noticed_at, old.owner, old.left, old.count) == (at(1), "", (), 1)
+
+
+def test_what_was_taken_out_stays_out_whoever_saves_later_and_may_come_back() -> None:
+    read = replace(incident(), members=(member("a"), member("b")))
+    split = read.without({"b"}, at(5), "inc-2")
+    late = read.note(at(6), "correlate", "over: a")
+
+    for one, other in ((late, split), (split, late)):
+        both = one.rebased(other)
+        assert [found.finding for found in both.members] == ["a"]
+        assert "over: a" in [entry.what for entry in both.timeline]
+
+    back = split.joined([member("b")], at(5))
+    assert [found.finding for found in back.rebased(late.rebased(split)).members] == ["a", "b"]
+    assert [found.finding for found in late.rebased(back).members] == ["a", "b"]
+
+
+def test_who_owns_it_is_not_undone_by_a_stage_that_read_it_before() -> None:
+    read = incident()
+    owned = replace(read, assignee="bo", related=("inc-9",), touched_at=at(2))
+    late = read.note(at(3), "correlate", "over: disk")
+
+    assert late.rebased(owned).assignee == "bo"
+    assert owned.rebased(late).related == ("inc-9",)
+    assert replace(owned, assignee="cy", touched_at=at(4)).rebased(owned).assignee == "cy"
+
+
+def test_each_step_of_its_life_has_its_moment_and_one_that_did_not_last_has_none() -> None:
+    moved = incident().move(ACKNOWLEDGED, at(1), "ann", "looking").move(MITIGATED, at(2), "ann", "restarted")
+
+    assert (moved.acknowledged_at, moved.mitigated_at) == (at(1), at(2))
+    again = moved.move(OPEN, at(3), "correlate", "it came back")
+    assert (again.acknowledged_at, again.mitigated_at) == (at(1), None)
+    assert again.timeline[-1].kind is StoryKind.STATE
+
+
+def test_it_is_never_noticed_before_it_began() -> None:
+    assert replace(incident(), detected_at=at(-5)).noticed_at == NOON
+    assert replace(incident(), detected_at=at(5)).noticed_at == at(5)
+
+
+def test_a_list_knows_how_many_members_there_are_without_having_them() -> None:
+    listed = replace(incident(), extent=Extent(100_000, ("host:h1",)))
+
+    assert (listed.count, listed.entities, listed.members) == (100_000, ("host:h1",), ())

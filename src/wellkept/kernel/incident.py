@@ -5,13 +5,16 @@ A resolved incident never swallows new findings: trouble that comes back opens a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.finding import Severity
+from wellkept.kernel.story import StoryKind, TimelineEntry
+
+__all__ = ["Departure", "Extent", "Incident", "IncidentState", "Member", "StoryKind", "Tie", "TimelineEntry"]
 
 
 class IncidentState(StrEnum):
@@ -76,21 +79,36 @@ class Member:
     tie: Tie = Tie.GROUPED_BEFORE
     values: Mapping[str, str] = field(default_factory=dict)
     """What the tie rests on: ``to`` (a finding's id), ``path``, ``apart_s``, ``change``, ``rule``, ``by``, ..."""
+    via: str = ""
+    """The incident that it came from, where that one was merged into this one."""
+    held: str = ""
+    """Why it is kept quiet (silenced, in maintenance, ...); empty where it counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """One line of an incident's story."""
+class Departure:
+    """A finding that somebody took out of an incident. It is not a member unless it joined after that."""
 
+    finding: str
     at: datetime
-    actor: str
-    what: str
-    reference: str = ""
+    to: str
+    """The incident that it went to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many members an incident has, and of which entities: what a list gives in place of the members."""
+
+    count: int
+    entities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A group of findings that are one problem."""
+    """A group of findings that are one problem.
+
+    ``opened_at`` is the onset: when its earliest finding began. ``detected_at`` is when the platform opened it.
+    """
 
     id: str
     title: str
@@ -103,43 +121,51 @@ class Incident:
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
     reopens: str = ""
+    """The incident that this one is the return of."""
     ticket: str = ""
+    detected_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    mitigated_at: datetime | None = None
+    severity_why: str = ""
+    """What the severity was made from, as a sentence."""
+    held: str = ""
+    """Why nobody is told of it; empty where people are told."""
+    owner: str = ""
+    """Whose system it is: a team, from the catalogue or by hand."""
+    assignee: str = ""
+    """Who works on it."""
+    related: tuple[str, ...] = ()
+    """Incidents that have to do with this one without being the same problem."""
+    split_from: str = ""
+    merged_into: str = ""
+    left: tuple[Departure, ...] = ()
+    touched_at: datetime | None = None
+    """When somebody last changed what only people change: owner, assignee, links."""
+    extent: Extent | None = None
+    """Set where the members were not loaded, as in lists."""
+
+    @property
+    def count(self) -> int:
+        """How many findings are in it."""
+        return self.extent.count if self.extent else len(self.members)
 
     @property
     def entities(self) -> tuple[str, ...]:
         """The entities of the members, in the order in which they joined."""
-        return tuple(dict.fromkeys(member.entity for member in self.members))
+        return self.extent.entities if self.extent else tuple(dict.fromkeys(member.entity for member in self.members))
 
-    def note(self, at: datetime, actor: str, what: str, reference: str = "") -> Incident:
+    @property
+    def noticed_at(self) -> datetime:
+        """When the platform opened it; never before the onset."""
+        noticed = self.detected_at or next((entry.at for entry in self.timeline), self.opened_at)
+        return max(noticed, self.opened_at)
+
+    def note(
+        self, at: datetime, actor: str, what: str, reference: str = "", kind: StoryKind = StoryKind.NOTE
+    ) -> Incident:
         """The same incident with one more line in its story."""
-        entry = TimelineEntry(at, actor, what, reference)
+        entry = TimelineEntry(at, actor, what, reference, kind)
         return replace(self, timeline=(*self.timeline, entry), updated_at=max(self.updated_at, at))
-
-    def rebased(self, stored: Incident) -> Incident:
-        """The incident, with all that others wrote into the stored one since it was read.
-
-        Stages read an incident, add to it and save it, each in its own time: a line of its story, a member or an end
-        that one of them wrote is not undone by another that did not know of it yet.
-        """
-        mine = {member.finding for member in self.members}
-        members = tuple(member for member in stored.members if member.finding not in mine)
-        if not members and all(entry in self.timeline for entry in stored.timeline):
-            return self
-        new = (entry for entry in self.timeline if entry not in stored.timeline)
-        timeline = tuple(sorted((*stored.timeline, *new), key=lambda entry: entry.at))
-        grown = stored if members else self
-        return replace(
-            self,
-            title=grown.title,
-            severity=grown.severity,
-            opened_at=grown.opened_at,
-            members=(*self.members, *members),
-            timeline=timeline,
-            updated_at=max(self.updated_at, stored.updated_at),
-            state=_later(self.state, stored.state, timeline),
-            resolved_at=self.resolved_at or stored.resolved_at,
-            closed_at=self.closed_at or stored.closed_at,
-        )
 
     def move(self, to: IncidentState, at: datetime, actor: str, why: str) -> Incident:
         """The incident in its next state.
@@ -149,13 +175,92 @@ class Incident:
         """
         if to not in _NEXT[self.state]:
             raise ConflictError(f"incident {self.id}", f"cannot go from {self.state} to {to}")
-        moved = self.note(at, actor, f"{to}: {why}")
-        return replace(
-            moved,
-            state=to,
-            resolved_at=at if to is IncidentState.RESOLVED else moved.resolved_at,
-            closed_at=at if to is IncidentState.CLOSED else moved.closed_at,
+        moved = self.note(at, actor, f"{to}: {why}", kind=StoryKind.STATE)
+        match to:
+            case IncidentState.ACKNOWLEDGED:
+                return replace(moved, state=to, acknowledged_at=at)
+            case IncidentState.MITIGATED:
+                return replace(moved, state=to, mitigated_at=at)
+            case IncidentState.RESOLVED:
+                return replace(moved, state=to, resolved_at=at)
+            case IncidentState.CLOSED:
+                return replace(moved, state=to, closed_at=at)
+        return replace(moved, state=to, mitigated_at=None)  # open again: what was done against it did not last
+
+    def without(self, findings: Collection[str], at: datetime, to: str) -> Incident:
+        """The incident after these findings were taken out of it and put into another one."""
+        gone = tuple(Departure(m.finding, max(at, m.joined_at), to) for m in self.members if m.finding in findings)
+        kept = tuple(member for member in self.members if member.finding not in findings)
+        old = tuple(departure for departure in self.left if departure.finding not in findings)
+        return replace(self, members=kept, left=(*old, *gone), updated_at=max(self.updated_at, at))
+
+    def joined(self, members: Iterable[Member], at: datetime) -> Incident:
+        """The incident with members that somebody put there, also such as were taken out before."""
+        went = {departure.finding: departure.at for departure in self.left}
+        known = {member.finding for member in self.members}
+        new = tuple(
+            replace(member, joined_at=max(at, went[member.finding] + _A_MOMENT) if member.finding in went else at)
+            for member in members
+            if member.finding not in known
         )
+        return replace(self, members=(*self.members, *new), updated_at=max(self.updated_at, at))
+
+    def rebased(self, stored: Incident) -> Incident:
+        """The incident, with all that others wrote into the stored one since it was read.
+
+        Stages and people read an incident, add to it and save it, each in their own time: a line of its story, a
+        member, somebody's taking a member out, or an end is not undone by another who did not know of it yet.
+        """
+        mine = {member.finding for member in self.members}
+        left = _latest((*stored.left, *self.left))
+        members = tuple(member for member in stored.members if member.finding not in mine)
+        told = all(entry in self.timeline for entry in stored.timeline)
+        if not _staying(members, left) and told and left == _latest(self.left) and not _is_older(self, stored):
+            return self
+        new = (entry for entry in self.timeline if entry not in stored.timeline)
+        timeline = tuple(sorted((*stored.timeline, *new), key=lambda entry: entry.at))
+        grown = stored if _staying(members, left) else self
+        touched = stored if _is_older(self, stored) else self
+        state = _later(self.state, stored.state, timeline)
+        return replace(
+            self,
+            title=grown.title,
+            severity=grown.severity,
+            severity_why=grown.severity_why,
+            opened_at=grown.opened_at,
+            members=_staying((*self.members, *members), left),
+            left=tuple(left.values()),
+            timeline=timeline,
+            updated_at=max(self.updated_at, stored.updated_at),
+            state=state,
+            resolved_at=self.resolved_at or stored.resolved_at,
+            closed_at=self.closed_at or stored.closed_at,
+            acknowledged_at=self.acknowledged_at or stored.acknowledged_at,
+            mitigated_at=None if state is IncidentState.OPEN else self.mitigated_at or stored.mitigated_at,
+            merged_into=self.merged_into or stored.merged_into,
+            owner=touched.owner,
+            assignee=touched.assignee,
+            related=touched.related,
+            touched_at=touched.touched_at,
+        )
+
+
+_A_MOMENT = timedelta(microseconds=1)
+
+
+def _latest(departures: Iterable[Departure]) -> dict[str, Departure]:
+    """The last departure of each finding."""
+    return {departure.finding: departure for departure in sorted(departures, key=lambda d: (d.at, d.to))}
+
+
+def _staying(members: Iterable[Member], left: Mapping[str, Departure]) -> tuple[Member, ...]:
+    """The members that were not taken out after they had joined."""
+    return tuple(m for m in members if m.finding not in left or m.joined_at > left[m.finding].at)
+
+
+def _is_older(one: Incident, other: Incident) -> bool:
+    """Whether somebody touched the other later."""
+    return other.touched_at is not None and (one.touched_at is None or one.touched_at < other.touched_at)
 
 
 def _later(one: IncidentState, other: IncidentState, timeline: tuple[TimelineEntry, ...]) -> IncidentState:
