@@ -17,7 +17,7 @@ from wellkept.kernel.errors import WellkeptError
 from wellkept.spine.webhooks.address import Network, Resolve, checked, resolved
 
 MOST_ANSWER_BYTES = 64 << 10
-"""Of an answer so much is read. What a post is answered is not kept: no endpoint can be used to read others' answers."""
+"""Of an answer so much is read; what a post is answered goes to nobody, so that no endpoint is a way to read others."""
 
 
 @dataclass(frozen=True, slots=True)
