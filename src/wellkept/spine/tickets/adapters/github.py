@@ -1,0 +1,127 @@
+"""Tickets as issues of a GitHub repository.
+
+Interface: https://docs.github.com/en/rest/issues (version 2022-11-28). The token needs to read and write issues of the
+repository (a fine-grained one: "Issues: read and write"). A ticket is known again by an invisible comment in the first
+line of its body. New issues are looked through by their time, not by label: GitHub leaves labels out silently where the
+token may not set them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from wellkept.kernel.finding import Severity
+from wellkept.spine.tickets.base import MARK, Draft, Ending, Remote, TicketError, Trouble
+from wellkept.spine.tickets.http import Caller
+from wellkept.spine.tickets.text import Block, markdown, short
+
+LONGEST_TITLE = 256
+PAGE = 100
+REASONS = {Ending.RECOVERED: "completed", Ending.MERGED: "not_planned"}
+
+
+class GitHub:
+    """Speaks to one repository."""
+
+    def __init__(self, caller: Caller, repository: str) -> None:
+        owner, _, name = repository.partition("/")
+        self._caller, self._at = caller, f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
+
+    def find(self, mark: str, since: datetime) -> Remote | None:
+        query = {"state": "all", "sort": "created", "direction": "desc", "since": _moment(since)}
+        for issue in self._pages(f"{self._at}/issues", query):
+            if datetime.fromisoformat(issue["created_at"]) < since:
+                return None
+            if "pull_request" not in issue and str(issue.get("body") or "").lstrip().startswith(_sign("ticket", mark)):
+                return _remote(issue)
+        return None
+
+    def create(self, draft: Draft) -> Remote:
+        body = {
+            "title": short(draft.title, LONGEST_TITLE),
+            "body": f"{_sign('ticket', draft.mark)}\n{markdown(draft.text)}",
+            "labels": [MARK, *draft.labels, _level(draft.severity)],
+        }
+        return _remote(self._caller.ask("POST", f"{self._at}/issues", body))
+
+    def read(self, ticket: str) -> Remote:
+        return _remote(self._caller.ask("GET", self._one(ticket)))
+
+    def comment(self, ticket: str, text: Sequence[Block], mark: str) -> None:
+        body = {"body": f"{_sign('said', mark)}\n{markdown(text)}"}
+        self._caller.ask("POST", f"{self._one(ticket)}/comments", body)
+
+    def commented(self, ticket: str, mark: str, since: datetime) -> bool:
+        found = self._pages(f"{self._one(ticket)}/comments", {"since": _moment(since)})
+        return any(str(one.get("body") or "").lstrip().startswith(_sign("said", mark)) for one in found)
+
+    def grade(self, ticket: str, severity: Severity, before: Severity) -> None:
+        labels = f"{self._one(ticket)}/labels"
+        self._caller.ask("POST", labels, {"labels": [_level(severity)]})
+        if before is severity:
+            return
+        try:
+            self._caller.ask("DELETE", f"{labels}/{quote(_level(before), safe='')}")
+        except TicketError as error:
+            if error.trouble is not Trouble.GONE:
+                raise
+
+    def close(self, ticket: str, ending: Ending, text: Sequence[Block]) -> None:  # noqa: ARG002 - a comment says why
+        self._caller.ask("PATCH", self._one(ticket), {"state": "closed", "state_reason": REASONS[ending]})
+
+    def reopen(self, ticket: str) -> None:
+        self._caller.ask("PATCH", self._one(ticket), {"state": "open"})
+
+    def link(self, ticket: str, other: str) -> None:
+        """A text that names the other is enough: GitHub shows it on both sides."""
+        body = {"body": f"{_sign('said', f'link-{other}')}\nThe same trouble as #{int(other)}."}
+        self._caller.ask("POST", f"{self._one(ticket)}/comments", body)
+
+    def check(self) -> str:
+        found = self._caller.ask("GET", self._at)
+        if not found.get("has_issues", True):
+            raise TicketError(Trouble.REFUSED, f"{found['full_name']} has no issues; switch them on in its settings")
+        may_label = bool(dict(found.get("permissions") or {}).get("push"))
+        labels = "" if may_label else "; the token may not set labels, so GitHub leaves them out"
+        return f"repository {found['full_name']} can be reached{labels}"
+
+    def _one(self, ticket: str) -> str:
+        return f"{self._at}/issues/{int(ticket)}"
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+        page = 1
+        while True:
+            asked = {**query, "per_page": str(PAGE), "page": str(page)}
+            found, headers = self._caller.answer("GET", path, None, asked)
+            yield from found
+            if 'rel="next"' not in headers.get("link", ""):
+                return
+            page += 1
+
+
+def _remote(issue: Mapping[str, Any]) -> Remote:
+    people = [str(one["login"]) for one in issue.get("assignees") or []]
+    return Remote(
+        id=str(issue["number"]),
+        number=f"#{issue['number']}",
+        url=str(issue["html_url"]),
+        is_open=issue["state"] == "open",
+        state=str(issue["state"]),
+        assignee=people[0] if people else "",
+        labels=tuple(str(one["name"]) for one in issue.get("labels") or []),
+    )
+
+
+def _sign(kind: str, mark: str) -> str:
+    return f"<!-- wellkept:{kind}:{mark} -->"
+
+
+def _level(severity: Severity) -> str:
+    return f"severity-{severity.name.lower()}"
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
