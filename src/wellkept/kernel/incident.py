@@ -211,15 +211,15 @@ class Incident:
         Stages and people read an incident, add to it and save it, each in their own time: a line of its story, a
         member, somebody's taking a member out, or an end is not undone by another who did not know of it yet.
         """
-        mine = {member.finding for member in self.members}
         left = _latest((*stored.left, *self.left))
-        members = tuple(member for member in stored.members if member.finding not in mine)
+        mine = {member.finding for member in _staying(self.members, left)}
+        members = tuple(m for m in _staying(stored.members, left) if m.finding not in mine)
         told = all(entry in self.timeline for entry in stored.timeline)
-        if not _staying(members, left) and told and left == _latest(self.left) and not _is_older(self, stored):
+        if not members and told and left == _latest(self.left) and not _is_older(self, stored):
             return self
         new = (entry for entry in self.timeline if entry not in stored.timeline)
         timeline = tuple(sorted((*stored.timeline, *new), key=lambda entry: entry.at))
-        grown = stored if _staying(members, left) else self
+        grown = stored if members else self
         touched = stored if _is_older(self, stored) else self
         state = _later(self.state, stored.state, timeline)
         return replace(
@@ -228,7 +228,7 @@ class Incident:
             severity=grown.severity,
             severity_why=grown.severity_why,
             opened_at=grown.opened_at,
-            members=_staying((*self.members, *members), left),
+            members=(*_staying(self.members, left), *members),
             left=tuple(left.values()),
             timeline=timeline,
             updated_at=max(self.updated_at, stored.updated_at),
