@@ -1,0 +1,1 @@
+"""Noise: what is held back from people, why, and until when."""

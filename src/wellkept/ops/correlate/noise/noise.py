@@ -1,0 +1,235 @@
+"""The judge of noise: which findings are held back now, and which no longer are. Pure: it reads no clock and no store.
+
+Every finding that is told in any way is shown to it as it changes. It remembers what is open, so that it can say when a
+hold begins or ends by time alone, or by what others do. All that it remembers follows from the findings of the last
+windows, so that after a restart they are shown to it again, and it is as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from wellkept.kernel.entity import Entity
+from wellkept.kernel.finding import Finding, fingerprint
+from wellkept.kernel.noise import Held, HoldReason
+from wellkept.ops.correlate.noise.base import FLAPPING, Book, FlapLimits
+from wellkept.ops.correlate.noise.counts import Counts
+from wellkept.ops.correlate.noise.flaps import Flaps
+from wellkept.ops.correlate.noise.inhibit import Inhibitors
+from wellkept.ops.correlate.noise.scopes import Scopes
+from wellkept.ops.correlate.rules.rules import GroupRules, Key
+from wellkept.spine.graph import Graph
+from wellkept.spine.labels import labels_of
+
+BY_OTHERS = frozenset({HoldReason.FLAPPING, HoldReason.TOO_FEW, HoldReason.INHIBITED})
+"""Holds that end by what others do, or by time that nobody can name beforehand: they are looked at each time."""
+TIDY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A finding with what it is judged by."""
+
+    finding: Finding
+    labels: Mapping[str, str]
+    keys: tuple[Key, ...]
+
+
+class Noise:
+    """Judges findings in batches. Not safe for use by several threads at once."""
+
+    def __init__(
+        self, flapping: FlapLimits | None = None, book: Book | None = None, graph: Graph | None = None
+    ) -> None:
+        self._limits = flapping or FlapLimits()
+        self._flaps = Flaps(self._limits)
+        self._counts = Counts(self._population)
+        self._open: dict[str, Case] = {}
+        self._held: dict[str, Held] = {}
+        self._fresh: set[str] = set()
+        """Open findings that were given and are still to be judged."""
+        self._seen_flapping: dict[str, Finding] = {}
+        self._notices: dict[str, Finding] = {}
+        self._tidied = 0.0
+        self._edge: datetime | None = None
+        self.use(book or Book(), graph or Graph((), ()))
+
+    def use(self, book: Book, graph: Graph) -> None:
+        """Take what is in force, and the topology; all that is open is judged anew with the next batch.
+
+        Raises:
+            InputError: a regular expression is none.
+        """
+        self._graph, self._book = graph, book
+        self._scopes, self._inhibitors = Scopes(book, graph), Inhibitors(book.inhibit)
+        self.rules = GroupRules(book.rules, self.labels)
+        self._by_name = {rule.name: rule for rule in book.rules}
+        self._open = {id_: self._case(case.finding) for id_, case in self._open.items()}
+        for case in self._open.values():
+            self._note(case)
+        self._is_new = True
+
+    def labels(self, finding: Finding) -> Mapping[str, str]:
+        """The labels of a finding, with those of its entity."""
+        return labels_of(finding, self._graph.entities.get(finding.entity))
+
+    @property
+    def held(self) -> Mapping[str, Held]:
+        """What is held of all that is open, by finding id."""
+        return self._held
+
+    def judge(self, findings: Sequence[Finding], now: datetime) -> dict[str, Held | None]:
+        """Whether findings are held, by their ids: each one that is given, and each other one whose answer changed.
+
+        None is for what is told. Without any finding it says what time alone has changed.
+        """
+        cases = [self._case(finding) for finding in findings]
+        for ask in (self._scopes, self._inhibitors, self.rules):
+            ask.learn([case.labels for case in cases])
+        for case in cases:
+            self._note(case)
+        found: dict[str, Held | None] = {}
+        for id_, case in self._to_judge(now).items():
+            held = self._hold(case, now)
+            if held != self._held.get(id_):
+                found[id_] = held
+            self._keep(id_, held)
+        for case in cases:
+            found[case.finding.id] = self._given(case, now)
+        self._tidy(now)
+        return found
+
+    def notices(self, now: datetime) -> tuple[list[Finding], list[Finding]]:
+        """The findings that tell that something flaps: those that are to be told, and those that are over."""
+        new = [finding for mark, finding in self._seen_flapping.items() if mark not in self._notices]
+        self._seen_flapping.clear()
+        told = [self._notice(finding, now) for finding in new]
+        self._notices |= {finding.fingerprint: notice for finding, notice in zip(new, told, strict=True)}
+        calm = [mark for mark in self._notices if not self._flaps.is_flapping(mark, now.timestamp())]
+        return told, [replace(self._notices.pop(mark), ends_at=now) for mark in calm]
+
+    def resume(self, notices: Iterable[Finding]) -> None:
+        """Know the notices that are open already, after a restart."""
+        self._notices |= {finding.attributes.get("flapping", ""): finding for finding in notices}
+
+    def _given(self, case: Case, now: datetime) -> Held | None:
+        """The answer for a finding that was given. One that ended while it was held was never told, and stays held."""
+        id_ = case.finding.id
+        if case.finding.is_open:
+            return self._held.get(id_)
+        before = self._held.pop(id_, None)
+        return before or self._hold(case, now)
+
+    def _to_judge(self, now: datetime) -> dict[str, Case]:
+        """All that is open after a change of the book or at an edge of time, else what can have changed."""
+        if self._is_new or (self._edge is not None and now >= self._edge):
+            self._is_new, self._edge = False, self._scopes.next_edge(now)
+            self._fresh.clear()
+            return self._open
+        ids = self._fresh | {id_ for id_, held in self._held.items() if held.reason in BY_OTHERS}
+        self._fresh.clear()
+        return {id_: self._open[id_] for id_ in ids if id_ in self._open}
+
+    def _hold(self, case: Case, now: datetime) -> Held | None:
+        finding, labels = case.finding, case.labels
+        held = self._scopes.hold(finding.entity, labels, now)
+        if held is not None:
+            return held
+        by = self._inhibitors.inhibitor(finding.id, labels)
+        if by is not None:
+            return self._inhibited(*by)
+        if finding.detector == FLAPPING:
+            return None
+        moment = now.timestamp()
+        if self._flaps.is_flapping(finding.fingerprint, moment):
+            self._seen_flapping[finding.fingerprint] = finding
+            before = self._held.get(finding.id)
+            if before is not None and before.reason is HoldReason.FLAPPING:
+                return before
+            changes, minutes = self._flaps.changes(finding.fingerprint, moment), self._limits.window_s / 60
+            values = {"changes": str(changes), "window_s": f"{self._limits.window_s:g}"}
+            words = f"flapping: it began or ended {changes} times in {minutes:g} minutes"
+            return Held(HoldReason.FLAPPING, values, words)
+        return self._too_few(case, moment)
+
+    def _too_few(self, case: Case, moment: float) -> Held | None:
+        """A finding in several groups is told with the first that has enough."""
+        lacking: Held | None = None
+        for key in case.keys:
+            rule = self._by_name[key.rule]
+            if not rule.require.asks:
+                continue
+            lacks = self._counts.lacks(key, rule, moment)
+            if not lacks:
+                return None
+            words = ", ".join(f"{_count(there)} of {_count(asked)} {what}" for what, (there, asked) in lacks.items())
+            values = {"rule": rule.name, "group": self.rules.words(str(key))}
+            values |= {what: f"{_count(there)} of {_count(asked)}" for what, (there, asked) in lacks.items()}
+            lacking = lacking or Held(HoldReason.TOO_FEW, values, f"rule {rule.name} asks for more: {words}")
+        return lacking
+
+    def _inhibited(self, rule: object, source: str) -> Held:
+        name = getattr(rule, "name", "")
+        case = self._open.get(source)
+        what = f": {case.finding.sentence}" if case is not None else ""
+        return Held(HoldReason.INHIBITED, {"rule": name, "source": source}, f"inhibited by rule {name}{what}")
+
+    def _note(self, case: Case) -> None:
+        finding = case.finding
+        if finding.is_open:
+            self._open[finding.id] = case
+            self._fresh.add(finding.id)
+        else:
+            self._open.pop(finding.id, None)
+        self._fresh |= self._inhibitors.note(finding.id, case.labels, finding.is_open)
+        if finding.detector != FLAPPING:
+            self._flaps.note(finding)
+        for key in case.keys:
+            self._counts.note(key, finding)
+
+    def _keep(self, id_: str, held: Held | None) -> None:
+        if held is None:
+            self._held.pop(id_, None)
+        else:
+            self._held[id_] = held
+
+    def _case(self, finding: Finding) -> Case:
+        labels = self.labels(finding)
+        keys = self.rules.keys_of(labels) if finding.detector != FLAPPING else ()
+        return Case(finding, labels, keys)
+
+    def _population(self, kind: str, labels: Mapping[str, str]) -> int:
+        return sum(one.kind.value == kind and _carries(one, labels) for one in self._graph.entities.values())
+
+    def _notice(self, finding: Finding, now: datetime) -> Finding:
+        count = self._flaps.changes(finding.fingerprint, now.timestamp())
+        title = finding.attributes.get("title") or finding.sentence
+        return replace(
+            finding,
+            fingerprint=fingerprint(FLAPPING, finding.entity, finding.fingerprint),
+            detector=FLAPPING,
+            detector_version="1",
+            starts_at=now,
+            ends_at=None,
+            sentence=f"{title}: it comes and goes, {count} changes in {self._limits.window_s / 60:g} minutes.",
+            attributes={**finding.attributes, "title": f"{title} (flapping)", "flapping": finding.fingerprint},
+        )
+
+    def _tidy(self, now: datetime) -> None:
+        moment = now.timestamp()
+        if abs(moment - self._tidied) < TIDY_S:
+            return
+        self._tidied = moment
+        self._flaps.forget(moment)
+        self._counts.forget(self._by_name, moment)
+
+
+def _carries(entity: Entity, labels: Mapping[str, str]) -> bool:
+    """Whether an entity carries labels, as far as its attributes tell of them."""
+    return all(entity.attributes.get(name, value) == value for name, value in labels.items())
+
+
+def _count(value: float) -> str:
+    return f"{value:g}" if value == int(value) else f"{value:.0%}"
