@@ -5,7 +5,6 @@ Stages never call each other. One publishes here, the next reads what is new.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -14,8 +13,9 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.diagnosis import Diagnosis
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
-from wellkept.kernel.incident import Incident
+from wellkept.kernel.incident import Incident, Member
 from wellkept.kernel.verdict import Verdict
+from wellkept.store.state.conclusions import ConclusionRows
 from wellkept.store.state.findings import FindingRows
 from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.state import State
@@ -35,8 +35,8 @@ class Stream:
     def __init__(self, state: State, changes: ChangeLog) -> None:
         self._findings = FindingRows(state)
         self._incidents = IncidentRows(state)
+        self._conclusions = ConclusionRows(state)
         self._changes = changes
-        self._saving = threading.Lock()
 
     def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]:
         """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest."""
@@ -90,27 +90,70 @@ class Stream:
         return self._changes.between(start, end)
 
     def save_incident(self, incident: Incident) -> None:
-        """Save an incident; what others wrote into it since it was read stays in it."""
-        with self._saving:
-            stored = self._incidents.get(incident.id)
-            self._incidents.save(incident.rebased(stored) if stored else incident)
+        """Save an incident; what others wrote into it since it was read stays in it.
+
+        One that came from a list may be saved, too: members that were not loaded are not taken out.
+        """
+        self._incidents.save(incident)
+
+    def grow_incidents(self, parts: Sequence[Incident]) -> list[Incident]:
+        """Save many at once, each with no other members and lines than those that are new or changed.
+
+        Returns their heads: all that was stored, without members and story. Who groups findings calls this: title,
+        severity and onset are taken as they are given.
+        """
+        return self._incidents.grow(parts)
 
     def incident(self, incident: str) -> Incident | None:
+        """An incident with all of its members and its whole story, be they 100,000."""
         return self._incidents.get(incident)
 
     def incidents(self, *, live: bool | None = None, start: datetime | None = None, limit: int = 100) -> list[Incident]:
-        """Incidents, newest first."""
+        """Incidents, newest first, as in lists: of a large one only the first 200 members and the last 200 lines come
+        with it, and its ``extent`` says how many members it has, and of which entities.
+        """
         return self._incidents.recent(live, start, limit)
 
+    def incidents_since(self, revision: int, limit: int = 500) -> tuple[list[Incident], int]:
+        """Incidents as in lists that were saved after a revision, oldest save first, and the revision to go on from.
+
+        An incident that was saved several times meanwhile comes once, as it is now.
+        """
+        return self._incidents.since(revision, limit)
+
+    def last_revision(self) -> int:
+        """The revision of the newest save of an incident."""
+        return self._incidents.last_revision()
+
+    def incident_heads(self, *, live: bool, start: datetime | None = None) -> list[Incident]:
+        """All live incidents, or all others that were touched since ``start``, without members and story."""
+        return self._incidents.heads(live, start)
+
+    def member_ids(self, incidents: Sequence[str]) -> dict[str, list[str]]:
+        """Incident to the ids of all of its findings."""
+        return self._incidents.member_ids(incidents)
+
+    def members(self, incident: str, *, offset: int = 0, limit: int = 200) -> list[Member]:
+        """Members of an incident in the order in which they joined."""
+        return self._incidents.members(incident, offset, limit)
+
+    def incidents_holding(self, findings: Sequence[str]) -> dict[str, list[str]]:
+        """Finding to the ids of the incidents that it is a member of."""
+        return self._incidents.holding(findings)
+
     def save_diagnosis(self, diagnosis: Diagnosis) -> None:
-        self._incidents.save_diagnosis(diagnosis)
+        self._conclusions.save_diagnosis(diagnosis)
 
     def diagnosis(self, incident: str) -> Diagnosis | None:
-        return self._incidents.diagnosis(incident)
+        return self._conclusions.diagnosis(incident)
+
+    def diagnoses(self, incidents: Sequence[str]) -> dict[str, Diagnosis]:
+        """The last diagnosis of each of the incidents that has one."""
+        return self._conclusions.diagnoses(incidents)
 
     def save_verdict(self, verdict: Verdict) -> None:
-        self._incidents.save_verdict(verdict)
+        self._conclusions.save_verdict(verdict)
 
     def verdicts(self, subject: str | None = None, kind: str | None = None, limit: int = 50) -> list[Verdict]:
         """Verdicts, newest first."""
-        return self._incidents.verdicts(subject, kind, limit)
+        return self._conclusions.verdicts(subject, kind, limit)

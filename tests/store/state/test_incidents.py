@@ -11,6 +11,7 @@ from wellkept.kernel.diagnosis import Cause, Diagnosis, Reason
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member, TimelineEntry
 from wellkept.kernel.verdict import Check, Judgement, Verdict
+from wellkept.store.state.conclusions import ConclusionRows
 from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.state import State
 
@@ -18,6 +19,11 @@ from wellkept.store.state.state import State
 @pytest.fixture
 def rows(state: State) -> IncidentRows:
     return IncidentRows(state)
+
+
+@pytest.fixture
+def conclusions(state: State) -> ConclusionRows:
+    return ConclusionRows(state)
 
 
 def incident(name: str, opened: float = 0, state: IncidentState = IncidentState.OPEN) -> Incident:
@@ -52,23 +58,23 @@ def test_live_and_over_and_since(rows: IncidentRows) -> None:
     assert names(limit=2) == ["inc-4", "inc-3"]
 
 
-def test_the_last_diagnosis_counts(rows: IncidentRows) -> None:
+def test_the_last_diagnosis_counts(conclusions: ConclusionRows) -> None:
     cause = Cause("service:db", 0.9, (Reason("deepest", 0.8, "its calls failed first"),), "chg-1")
     for version in ("1", "2"):
-        rows.save_diagnosis(Diagnosis("inc-1", at(5), version, (cause,), "the database"))
-    assert rows.diagnosis("inc-1") == Diagnosis("inc-1", at(5), "2", (cause,), "the database")
-    assert rows.diagnosis("inc-2") is None
+        conclusions.save_diagnosis(Diagnosis("inc-1", at(5), version, (cause,), "the database"))
+    assert conclusions.diagnosis("inc-1") == Diagnosis("inc-1", at(5), "2", (cause,), "the database")
+    assert conclusions.diagnosis("inc-2") is None
 
 
-def test_verdicts_by_subject_and_kind_newest_first(rows: IncidentRows) -> None:
+def test_verdicts_by_subject_and_kind_newest_first(conclusions: ConclusionRows) -> None:
     check = Check("auc", True, "0.9", "0.8", "better")
     made = [
         Verdict(f"v{n}", subject, kind, Judgement.PASS, at(n), (check,), "it passes", "inc-1")
         for n, (subject, kind) in enumerate([("a", "gate"), ("b", "gate"), ("a", "triage"), ("a", "gate")])
     ]
     for verdict in made:
-        rows.save_verdict(verdict)
-    assert rows.verdicts(None, None, 10) == made[::-1]
-    assert rows.verdicts("a", None, 10) == [made[3], made[2], made[0]]
-    assert rows.verdicts("a", "gate", 10) == [made[3], made[0]]
-    assert rows.verdicts("a", "gate", 1) == [made[3]]
+        conclusions.save_verdict(verdict)
+    assert conclusions.verdicts(None, None, 10) == made[::-1]
+    assert conclusions.verdicts("a", None, 10) == [made[3], made[2], made[0]]
+    assert conclusions.verdicts("a", "gate", 10) == [made[3], made[0]]
+    assert conclusions.verdicts("a", "gate", 1) == [made[3]]

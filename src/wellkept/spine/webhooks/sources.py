@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from wellkept.kernel.finding import Finding
@@ -17,6 +17,7 @@ from wellkept.spine.registry import CHAMPION, ModelVersion
 from wellkept.spine.webhooks.events import Event, event
 from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.findings import FindingRows
+from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.news import NewsRows, NumberedMove
 from wellkept.store.state.state import State
 
@@ -24,8 +25,6 @@ MOST = 500
 """Things that a source reads at a time."""
 OVERLAP = timedelta(minutes=2)
 """An incident may be kept a little after the moment that it was touched at; ids keep it from being told twice."""
-MOST_INCIDENTS = 5000
-"""More than can be touched within the overlap: reading fewer would never get past it."""
 RENAMED = {
     "plan.approved": "plan.decided",
     "plan.rejected": "plan.decided",
@@ -122,16 +121,19 @@ class IncidentSource:
     name, families = "incidents", frozenset({"incident"})
 
     def __init__(self, state: State) -> None:
-        self._news = NewsRows(state)
+        self._rows = IncidentRows(state)
 
-    def end(self, now: datetime) -> str:
-        return now.astimezone(UTC).isoformat()
+    def end(self, now: datetime) -> str:  # noqa: ARG002 - the contract of a source
+        return str(self._rows.last_revision())
 
     def read(self, position: str) -> tuple[list[Event], str]:
-        since = datetime.fromisoformat(position)
-        found = self._news.incidents(since - OVERLAP, MOST_INCIDENTS)
-        newest = max([since, *(incident.updated_at for incident in found)])
-        return [_of_incident(incident) for incident in found], newest.astimezone(UTC).isoformat()
+        after = int(position) if position.isdecimal() else self._since(datetime.fromisoformat(position))
+        found, revision = self._rows.since(after, MOST)
+        return [_of_incident(incident) for incident in found], str(revision)
+
+    def _since(self, moment: datetime) -> int:
+        """The revision behind what was saved until then: positions were moments once."""
+        return self._rows.revision_at(moment - OVERLAP)
 
 
 def sources(state: State) -> Sequence[Source]:

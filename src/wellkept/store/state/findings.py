@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, select
 
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.finding import Finding
+from wellkept.store.state.revisions import FINDINGS, reserve
 from wellkept.store.state.rows import upsert
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import findings
@@ -83,7 +84,7 @@ class FindingRows:
         return connection.execute(query).all()
 
     def _write(self, connection: Connection, values: Sequence[Finding], now: datetime) -> None:
-        revision = connection.execute(select(func.coalesce(func.max(findings.c.revision), 0))).scalar_one()
+        revision = reserve(connection, FINDINGS, len(values))
         rows = [
             {
                 "id": finding.id,

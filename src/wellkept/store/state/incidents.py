@@ -1,81 +1,221 @@
-"""Incidents, diagnoses and verdicts in the state store."""
+"""Incidents in the state store: a head that lists are made of, and members and story lines in tables of their own.
+
+Members and lines are added as rows: an incident of 100,000 findings grows by what is new, never by its whole.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from wellkept.kernel.codec import decode, encode
-from wellkept.kernel.diagnosis import Diagnosis
-from wellkept.kernel.incident import Incident, IncidentState
-from wellkept.kernel.verdict import Verdict
-from wellkept.store.state.rows import upsert
+from wellkept.kernel.incident import Extent, Incident, IncidentState, Member
+from wellkept.store.state.incidentparts import (
+    entities_of,
+    known_members,
+    member_of,
+    newest_members,
+    read_lines,
+    read_members,
+    remove_members,
+    write_lines,
+    write_members,
+)
+from wellkept.store.state.revisions import INCIDENTS, newest, reserve
+from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import diagnoses, incidents, verdicts
+from wellkept.store.state.tables import incident_members, incidents
 
+FIRST_MEMBERS, LAST_LINES = 200, 200
+"""So many members and story lines of an incident come with a list."""
+_WHOLE = 2_000
+"""Up to so many members an incident is compared member by member when it is saved."""
+_NEWEST = 50
+"""So many of the newest members tell whether a larger one has grown since it was read."""
 _LIVE = [state.value for state in IncidentState if state.is_live]
 
 
 class IncidentRows:
-    """Reads and writes incidents, and what was concluded about them."""
+    """Reads and writes incidents. Every save gets a revision, which grows over all incidents."""
 
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def save(self, incident: Incident) -> None:
-        row = {
-            "id": incident.id,
-            "state": incident.state,
-            "opened_at": incident.opened_at,
-            "updated_at": incident.updated_at,
-            "body": encode(incident),
-        }
+    def save(self, incident: Incident) -> Incident:
+        """Save what somebody read, changed and hands back; what others wrote meanwhile stays (``Incident.rebased``).
+
+        An incident of a list is saved like a whole one: members that were not loaded are not taken out.
+        """
         with self._state.transaction() as connection:
-            upsert(connection, incidents, [row])
+            revision = reserve(connection, INCIDENTS, 1) + 1
+            row = connection.execute(select(incidents).where(incidents.c.id == incident.id)).first()
+            before = self._before(connection, row, incident) if row is not None else None
+            return _write(connection, row, before, incident, revision)
+
+    def grow(self, parts: Sequence[Incident]) -> list[Incident]:
+        """Save many in one unit of work, each with no other members and lines than new ones; returns their heads.
+
+        Title, severity and onset are taken as they are here: whoever groups findings decides on them.
+        """
+        if not parts:
+            return []
+        ids = [part.id for part in parts]
+        with self._state.transaction() as connection:
+            revision = reserve(connection, INCIDENTS, len(parts))
+            rows = {row.id: row for some in chunks(ids) for row in connection.execute(_chosen(some))}
+            moves = read_lines(connection, list(rows), moves=True)
+            saved = []
+            for part in parts:
+                revision += 1
+                row = rows.get(part.id)
+                before = replace(_head(row), timeline=moves.get(part.id, ())) if row is not None else None
+                saved.append(_write(connection, row, before, part, revision))
+        return saved
 
     def get(self, incident: str) -> Incident | None:
+        """An incident with all of its members and its whole story."""
         with self._state.reading() as connection:
-            body = connection.execute(select(incidents.c.body).where(incidents.c.id == incident)).scalar()
-        return decode(Incident, body) if body is not None else None
+            row = connection.execute(select(incidents).where(incidents.c.id == incident)).first()
+            if row is None:
+                return None
+            members, lines = read_members(connection, [incident]), read_lines(connection, [incident])
+        return replace(_head(row), members=members.get(incident, ()), timeline=lines.get(incident, ()))
 
     def recent(self, live: bool | None, start: datetime | None, limit: int) -> list[Incident]:
-        """Incidents, newest first; ``start`` leaves out those that were last touched before it."""
-        query = select(incidents.c.body).order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)
+        """Incidents as in lists, newest first; ``start`` leaves out those that were last touched before it."""
+        query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)
         if live is not None:
             query = query.where(incidents.c.state.in_(_LIVE) if live else incidents.c.state.not_in(_LIVE))
         if start is not None:
             query = query.where(incidents.c.updated_at >= start)
+        return self._listed(query)
+
+    def since(self, revision: int, limit: int) -> tuple[list[Incident], int]:
+        """Incidents as in lists that were saved after ``revision``, in that order, and the revision to go on from."""
+        columns = incidents.c
+        query = select(incidents).where(columns.revision > revision).order_by(columns.revision).limit(limit)
         with self._state.reading() as connection:
-            return [decode(Incident, body) for body in connection.execute(query).scalars()]
+            last = max([revision, *connection.execute(query.with_only_columns(columns.revision)).scalars()])
+        return self._listed(query.where(columns.revision <= last)), last
 
-    def save_diagnosis(self, diagnosis: Diagnosis) -> None:
-        row = {"incident": diagnosis.incident, "at": diagnosis.at, "body": encode(diagnosis)}
-        with self._state.transaction() as connection:
-            upsert(connection, diagnoses, [row])
-
-    def diagnosis(self, incident: str) -> Diagnosis | None:
+    def last_revision(self) -> int:
         with self._state.reading() as connection:
-            body = connection.execute(select(diagnoses.c.body).where(diagnoses.c.incident == incident)).scalar()
-        return decode(Diagnosis, body) if body is not None else None
+            return newest(connection, INCIDENTS)
 
-    def save_verdict(self, verdict: Verdict) -> None:
-        row = {
-            "id": verdict.id,
-            "subject": verdict.subject,
-            "kind": verdict.kind,
-            "at": verdict.at,
-            "body": encode(verdict),
-        }
-        with self._state.transaction() as connection:
-            upsert(connection, verdicts, [row])
-
-    def verdicts(self, subject: str | None, kind: str | None, limit: int) -> list[Verdict]:
-        """Verdicts, newest first."""
-        query = select(verdicts.c.body).order_by(verdicts.c.at.desc(), verdicts.c.id).limit(limit)
-        if subject is not None:
-            query = query.where(verdicts.c.subject == subject)
-        if kind is not None:
-            query = query.where(verdicts.c.kind == kind)
+    def revision_at(self, moment: datetime) -> int:
+        """The newest revision of those incidents that were last touched before then."""
+        query = select(func.coalesce(func.max(incidents.c.revision), 0)).where(incidents.c.updated_at < moment)
         with self._state.reading() as connection:
-            return [decode(Verdict, body) for body in connection.execute(query).scalars()]
+            return int(connection.execute(query).scalar_one())
+
+    def heads(self, live: bool, start: datetime | None = None) -> list[Incident]:
+        """Incidents without members and story, newest first."""
+        query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id)
+        query = query.where(incidents.c.state.in_(_LIVE) if live else incidents.c.state.not_in(_LIVE))
+        if start is not None:
+            query = query.where(incidents.c.updated_at >= start)
+        with self._state.reading() as connection:
+            return [_listed(row) for row in connection.execute(query)]
+
+    def member_ids(self, of: Sequence[str]) -> dict[str, list[str]]:
+        """Incident to the ids of its findings."""
+        columns, found = incident_members.c, dict[str, list[str]]()
+        with self._state.reading() as connection:
+            for part in chunks(of):
+                query = select(columns.incident, columns.finding).where(columns.incident.in_(part))
+                for incident, finding in connection.execute(query):
+                    found.setdefault(incident, []).append(finding)
+        return found
+
+    def members(self, incident: str, offset: int, limit: int) -> list[Member]:
+        """Members in the order in which they joined."""
+        columns = incident_members.c
+        query = select(incident_members).where(columns.incident == incident).order_by(columns.number)
+        with self._state.reading() as connection:
+            return [member_of(row) for row in connection.execute(query.offset(offset).limit(limit))]
+
+    def holding(self, findings: Sequence[str]) -> dict[str, list[str]]:
+        """Finding to the ids of the incidents that it is a member of."""
+        columns, found = incident_members.c, dict[str, list[str]]()
+        with self._state.reading() as connection:
+            for part in chunks(findings):
+                query = select(columns.finding, columns.incident).where(columns.finding.in_(part))
+                for finding, incident in connection.execute(query.order_by(columns.incident)):
+                    found.setdefault(finding, []).append(incident)
+        return found
+
+    def _before(self, connection: Connection, row: Row[Any], incident: Incident) -> Incident:
+        """The stored incident, as far as one that is saved over it has to know it."""
+        if row.members <= _WHOLE:
+            members = read_members(connection, [row.id]).get(row.id, ())
+        else:
+            mine = {member.finding for member in incident.members}
+            others = newest_members(connection, row.id, _NEWEST)
+            members = tuple(member for member in others if member.finding not in mine)
+        return replace(_head(row), members=members, timeline=read_lines(connection, [row.id]).get(row.id, ()))
+
+    def _listed(self, query: Select[Any]) -> list[Incident]:
+        with self._state.reading() as connection:
+            rows = connection.execute(query).all()
+            ids = [row.id for row in rows]
+            members = read_members(connection, ids, FIRST_MEMBERS)
+            lines = read_lines(connection, ids, LAST_LINES)
+        return [replace(_listed(row), members=members.get(row.id, ()), timeline=lines.get(row.id, ())) for row in rows]
+
+
+def _chosen(ids: Sequence[str]) -> Select[Any]:
+    return select(incidents).where(incidents.c.id.in_(ids))
+
+
+def _head(row: Row[Any]) -> Incident:
+    return decode(Incident, row.body)
+
+
+def _listed(row: Row[Any]) -> Incident:
+    """The head, with its extent where not all members come with it."""
+    head = _head(row)
+    return replace(head, extent=Extent(row.members, tuple(row.entities))) if row.members > FIRST_MEMBERS else head
+
+
+def _write(
+    connection: Connection, row: Row[Any] | None, before: Incident | None, incident: Incident, revision: int
+) -> Incident:
+    """Write what is new of an incident; ``before`` is what is known to be stored, as far as it matters."""
+    merged = incident.rebased(before) if before is not None else incident
+    count, joined, lines_before, entities = (row.members, row.joined, row.lines, row.entities) if row else (0, 0, 0, [])
+    gone = set(merged.left) - set(before.left) if before else set()
+    if removed := remove_members(connection, incident.id, gone):
+        count, entities = count - removed, entities_of(connection, incident.id)
+    known = known_members(connection, incident.id, [member.finding for member in merged.members]) if row else set()
+    stored = {member.finding: member for member in before.members} if before else {}
+    new = [member for member in merged.members if member.finding not in known]
+    told = set(before.timeline) if before else set()
+    lines = [line for line in merged.timeline if line not in told]
+    write_members(connection, incident.id, new, joined)
+    write_members(connection, incident.id, [m for m in merged.members if stored.get(m.finding, m) != m], joined)
+    write_lines(connection, incident.id, lines, lines_before)
+    entities = list(dict.fromkeys((*entities, *(member.entity for member in new))))
+    head = replace(merged, members=(), timeline=(), extent=None)
+    upsert(
+        connection,
+        incidents,
+        [
+            {
+                "id": head.id,
+                "state": head.state,
+                "opened_at": head.opened_at,
+                "updated_at": head.updated_at,
+                "body": encode(head),
+                "revision": revision,
+                "members": count + len(new),
+                "joined": joined + len(new),
+                "lines": lines_before + len(lines),
+                "entities": entities,
+            }
+        ],
+    )
+    return replace(head, extent=Extent(count + len(new), tuple(entities)))

@@ -1,4 +1,4 @@
-"""What is new in the tables of others since a position: the audit log, the registry, incidents."""
+"""What is new in the tables of others since a position: the audit log, the registry, findings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import func, select
 
 from wellkept.kernel.codec import decode
-from wellkept.kernel.incident import Incident
 from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.models import ModelVersion
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import alias_history, audit, findings, incidents, versions
+from wellkept.store.state.tables import alias_history, audit, findings, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class NumberedMove:
 
 
 class NewsRows:
-    """Reads only. Every position is a number that grows with each commit, or the moment of an update."""
+    """Reads only. Every position is a number that grows with each commit."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -77,9 +76,3 @@ class NewsRows:
         """The newest revision of findings."""
         with self._state.reading() as connection:
             return int(connection.execute(select(func.coalesce(func.max(findings.c.revision), 0))).scalar_one())
-
-    def incidents(self, since: datetime, limit: int) -> list[Incident]:
-        """Incidents that were touched since then, oldest first."""
-        query = select(incidents.c.body).where(incidents.c.updated_at >= since).order_by(incidents.c.updated_at)
-        with self._state.reading() as connection:
-            return [decode(Incident, body) for body in connection.execute(query.limit(limit)).scalars()]

@@ -1,12 +1,21 @@
-"""The one write that SQLite and PostgreSQL spell in their own way: insert, or update what is there."""
+"""The one write that SQLite and PostgreSQL spell in their own way: insert, or update what is there. And long lists."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+AT_ONCE = 1000
+"""So many values stand in one condition: databases bound the parameters of a statement."""
+
+
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The values in parts that fit into a condition."""
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
 
 
 def upsert(
