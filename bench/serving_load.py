@@ -6,12 +6,14 @@ counts from there, so a server that stalls is charged for everything that was du
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import select
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import uvloop
 
-TICK_S = 0.0005
-DRAIN_S = 5.0
-CONNECTIONS = 32
+REOPEN_S, DRAIN_S = 0.1, 5.0
+CONNECTIONS = 16
 _LUA = """
 local file = io.open(%(body)s, "rb"); wrk.body = file:read("*a"); file:close()
 wrk.method = "POST"
@@ -121,121 +121,129 @@ class Sent:
 
 
 def held(url: str, body: bytes, per_s: float, seconds: float) -> Sent:
-    """Send at a rate that is held. ``body`` may hold ``@NUMBER@@``, which becomes the request's number (9 digits)."""
-    return uvloop.run(_held(url, body, per_s, seconds))
+    """Send at a rate that is held. ``body`` may hold ``@NUMBER@@``, which becomes the request's number (9 digits).
 
-
-async def _held(url: str, body: bytes, per_s: float, seconds: float) -> Sent:
-    parts, loop, sent = urlsplit(url), asyncio.get_running_loop(), Sent()
+    A loop over plain sockets: what the sender takes of a small machine is taken from the server that it measures.
+    """
+    parts = urlsplit(url)
     head = (
         f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    lane = _Sender(parts.hostname or "", parts.port or 80, head.encode() + body, sent)
-    for _ in range(CONNECTIONS):
-        await lane.connect()
-    began, count = loop.time(), int(per_s * seconds)
-    while sent.due < count:
-        now = loop.time()
+    sender = _Sender((parts.hostname or "", parts.port or 80), head.encode() + body)
+    sent, began, count = sender.sent, time.perf_counter(), int(per_s * seconds)
+    stop = began + seconds + DRAIN_S
+    while sent.due < count or sender.is_waiting():
+        now = time.perf_counter()
+        if now > stop:
+            break
         while sent.due < count and began + sent.due / per_s <= now:
-            lane.take(sent.due, began + sent.due / per_s)
+            sender.take(sent.due, began + sent.due / per_s)
             sent.due += 1
-        await asyncio.sleep(TICK_S)
-    stop = loop.time() + DRAIN_S
-    while lane.is_waiting() and loop.time() < stop:
-        await asyncio.sleep(0.01)
+        following = began + sent.due / per_s if sent.due < count else stop
+        sender.listen(max(0.0, min(following - time.perf_counter(), REOPEN_S)))
     sent.failed = sent.due - len(sent.answered)
-    lane.close()
+    sender.close()
     return sent
 
 
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One connection with one request at a time. An answer of ours is far smaller than what comes at once."""
+
+    socket: socket.socket
+    number: int = -1
+    due: float = 0.0
+    seen: bytes = b""
+
+    def is_whole(self) -> bool:
+        """Whether all of an answer has come."""
+        head, _, body = self.seen.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+        return bool(length) and len(body) >= int(length)
+
+
 class _Sender:
-    """Connections, and the requests that wait for one that is free."""
+    """Connections, and the requests that wait for one that is free. One that breaks is made anew."""
 
-    def __init__(self, host: str, port: int, request: bytes, sent: Sent) -> None:
-        self._host, self._port, self.sent = host, port, sent
+    def __init__(self, address: tuple[str, int], request: bytes) -> None:
+        self._address, self.sent = address, Sent()
         self._before, self._named, self._after = request.partition(b"@NUMBER@@")
-        self._free: deque[_Line] = deque()
-        self._lines: set[_Line] = set()
         self._waiting: deque[tuple[int, float]] = deque()
-        self._is_closed = False
-
-    async def connect(self) -> None:
-        try:
-            await asyncio.get_running_loop().create_connection(lambda: _Line(self), self._host, self._port)
-        except OSError:
-            if not self._is_closed:
-                asyncio.get_running_loop().call_later(0.1, self.again)
-
-    def again(self) -> None:
-        """A connection that broke is made anew."""
-        if not self._is_closed:
-            self._task = asyncio.ensure_future(self.connect())
+        self._free: list[_Line] = []
+        self._busy: dict[int, _Line] = {}
+        self._poll, self._reopen_at = select.epoll(), 0.0
+        self._open()
 
     def take(self, number: int, due: float) -> None:
         self._waiting.append((number, due))
         self._go()
 
     def is_waiting(self) -> bool:
-        return bool(self._waiting) or any(line.number is not None for line in self._lines)
+        return bool(self._waiting or self._busy)
 
-    def opened(self, line: _Line) -> None:
-        self._lines.add(line)
-        self.free(line)
-
-    def free(self, line: _Line) -> None:
-        self._free.append(line)
+    def listen(self, timeout_s: float) -> None:
+        """Take in the answers that came; where there is none, wait (``select`` knows less than a millisecond)."""
+        if not self._take_in(0.0):
+            select.select([self._poll.fileno()], [], [], timeout_s)
+            self._take_in(0.0)
+        self._open()
         self._go()
 
-    def lost(self, line: _Line) -> None:
-        self._lines.discard(line)
-        if line in self._free:
-            self._free.remove(line)
-        self.again()
-
     def close(self) -> None:
-        self._is_closed = True
-        for line in list(self._lines):
-            line.close()
+        for line in (*self._free, *self._busy.values()):
+            line.socket.close()
+        self._poll.close()
+
+    def _take_in(self, timeout_s: float) -> bool:
+        events = self._poll.poll(timeout_s)
+        for descriptor, _ in events:
+            line = self._busy.get(descriptor) or next(one for one in self._free if one.socket.fileno() == descriptor)
+            self._read(descriptor, line)
+        return bool(events)
+
+    def _read(self, descriptor: int, line: _Line) -> None:
+        try:
+            data = line.socket.recv(65536)
+        except OSError:
+            data = b""
+        line.seen += data
+        if not data:
+            self._lose(descriptor, line)
+        elif line.is_whole():
+            if line.seen.startswith(b"HTTP/1.1 200"):
+                self.sent.answered.append(line.number)
+                self.sent.latencies_s.append(time.perf_counter() - line.due)
+            del self._busy[descriptor]
+            self._free.append(line)
+
+    def _lose(self, descriptor: int, line: _Line) -> None:
+        if self._busy.pop(descriptor, None) is None:
+            self._free.remove(line)
+        self._poll.unregister(descriptor)
+        line.socket.close()
+
+    def _open(self) -> None:
+        """Make the connections that there are too few of; where nobody takes them, try again later."""
+        now = time.perf_counter()
+        while now >= self._reopen_at and len(self._free) + len(self._busy) < CONNECTIONS:
+            try:
+                made = socket.create_connection(self._address, timeout=1.0)
+            except OSError:
+                self._reopen_at = now + REOPEN_S
+                return
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._poll.register(made.fileno(), select.EPOLLIN)
+            self._free.append(_Line(made))
 
     def _go(self) -> None:
         while self._waiting and self._free:
-            number, due = self._waiting.popleft()
-            named = b"%09d" % number if self._named else b""
-            self._free.popleft().send(self._before + named + self._after, number, due)
-
-
-class _Line(asyncio.Protocol):
-    """One connection with one request at a time. An answer of ours is far smaller than what comes at once."""
-
-    def __init__(self, sender: _Sender) -> None:
-        self._sender = sender
-        self.number: int | None = None
-        self._due, self._seen = 0.0, b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-        self._sender.opened(self)
-
-    def send(self, request: bytes, number: int, due: float) -> None:
-        self.number, self._due, self._seen = number, due, b""
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        self._seen += data
-        head, _, body = self._seen.partition(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-        if not length or len(body) < int(length) or self.number is None:
-            return
-        if self._seen.startswith(b"HTTP/1.1 200"):
-            self._sender.sent.answered.append(self.number)
-            self._sender.sent.latencies_s.append(asyncio.get_running_loop().time() - self._due)
-        self.number = None
-        self._sender.free(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature of a protocol
-        self.number = None
-        self._sender.lost(self)
-
-    def close(self) -> None:
-        self._transport.close()
+            line = self._free.pop()
+            line.number, line.due = self._waiting.popleft()
+            line.seen, descriptor = b"", line.socket.fileno()
+            self._busy[descriptor] = line
+            named = b"%09d" % line.number if self._named else b""
+            try:
+                line.socket.sendall(self._before + named + self._after)
+            except OSError:
+                self._lose(descriptor, line)
