@@ -14,7 +14,6 @@ from sqlalchemy import (
     Dialect,
     Float,
     Index,
-    Integer,
     MetaData,
     String,
     Table,
@@ -22,6 +21,10 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy import Integer as Narrow
+
+Integer = Narrow().with_variant(BigInteger(), "postgresql")
+"""Whole numbers have 64 bits on every engine: SQLite knows no others, and revisions grow with every alert."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -440,6 +443,59 @@ notification_positions = Table(
     Column("source", String(40), primary_key=True),
     Column("position", Text, nullable=False),
     Column("turn", BigInteger, nullable=False),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("ends_at", Moment, nullable=False, index=True),
+    Column("body", JSON, nullable=False),
+)
+
+maintenance_windows = Table(
+    "maintenance_windows",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("ends_at", Moment),
+    Column("body", JSON, nullable=False),
+)
+
+grouping_rules = Table(
+    "grouping_rules",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", JSON, nullable=False),
+)
+
+grouping_decisions = Table(
+    "grouping_decisions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("id"),
+)
+
+held_findings = Table(
+    "held_findings",
+    metadata,
+    Column("finding", String(40), primary_key=True),
+    Column("reason", String(20), nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("ended_at", Moment, index=True),
+    Column("body", JSON, nullable=False),
+)
+
+noise_digests = Table(
+    "noise_digests",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("id"),
 )
 
 Index("findings_open", findings.c.fingerprint, findings.c.ends_at)

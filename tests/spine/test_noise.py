@@ -1,0 +1,120 @@
+"""Silences and windows: made, changed and ended by people, each time with a line in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from wellkept.kernel.clock import SettableClock
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
+from wellkept.kernel.matching import Matcher
+from wellkept.kernel.noise import Digest, Held, HeldFinding, HoldReason, Maintenance, SilenceState
+from wellkept.kernel.schedule import Schedule
+from wellkept.spine.audit import Audit
+from wellkept.spine.noise import NoiseDesk
+from wellkept.store.state.state import State
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TEAM = (Matcher.of('team="shop"'),)
+
+
+class Scene:
+    def __init__(self, state: State) -> None:
+        self.clock, self.audit = SettableClock(NOON), Audit(state)
+        self.desk = NoiseDesk(state, self.audit, self.clock)
+
+    def verbs(self) -> list[str]:
+        return [entry.verb for entry in reversed(self.audit.entries())]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    state = State.open(tmp_path)
+    yield Scene(state)
+    state.close()
+
+
+def test_a_silence_is_made_changed_and_ended(scene: Scene) -> None:
+    before = scene.desk.revision()
+    made = scene.desk.add_silence(TEAM, None, NOON + HOUR, "ann", "known")
+    longer = scene.desk.change_silence(replace(made, ends_at=NOON + 2 * HOUR))
+    assert longer.id == made.id
+    assert scene.desk.silence(made.id).ends_at == NOON + 2 * HOUR
+    scene.clock.advance(HOUR)
+    assert scene.desk.end_silence(made.id, "bob").state(scene.clock.now()) is SilenceState.EXPIRED
+    with pytest.raises(ConflictError, match="over already"):
+        scene.desk.end_silence(made.id, "bob")
+    assert scene.verbs() == ["silence.added", "silence.changed", "silence.ended"]
+    assert scene.desk.revision() == before + 3
+    assert scene.desk.silences(over=False) == []
+    assert [one.id for one in scene.desk.silences()] == [made.id]
+
+
+def test_other_matchers_make_another_silence(scene: Scene) -> None:
+    made = scene.desk.add_silence(TEAM, None, NOON + HOUR, "ann", "known")
+    scene.clock.advance(timedelta(minutes=1))
+    other = scene.desk.change_silence(replace(made, matchers=(Matcher.of("team=ops"),)))
+    assert other.id != made.id
+    assert scene.desk.silence(made.id).state(scene.clock.now()) is SilenceState.EXPIRED
+
+
+def test_what_is_no_silence_is_told(scene: Scene) -> None:
+    add = scene.desk.add_silence
+    with pytest.raises(InputError, match="at least one must not match the empty value"):
+        add((Matcher.of('team!="shop"'),), None, NOON + HOUR, "ann", "x")
+    with pytest.raises(InputError, match="RE2"):
+        add((Matcher.of('team=~"("'),), None, NOON + HOUR, "ann", "x")
+    with pytest.raises(InputError, match="must not be in the past"):
+        add(TEAM, None, NOON, "ann", "x")
+    with pytest.raises(InputError, match=r"silence\.comment: must not be empty"):
+        add(TEAM, None, NOON + HOUR, "ann", " ")
+    with pytest.raises(NotFoundError):
+        scene.desk.silence("none")
+    assert scene.verbs() == []
+
+
+def test_a_window_comes_again_until_it_is_ended(scene: Scene) -> None:
+    schedule = Schedule("11:00", "13:00", "UTC", ("tue",))
+    made = scene.desk.add_window(Maintenance("", "patching", "ann", "", NOON, entities=("host:a",), schedule=schedule))
+    (stored,) = scene.desk.windows()
+    assert stored == made
+    assert stored.until(NOON) == NOON + HOUR
+    assert stored.next(NOON) == NOON + timedelta(days=7, hours=-1)
+    scene.desk.end_window(made.id, "ann")
+    assert scene.desk.windows(over=False) == []
+    assert scene.desk.window(made.id).until(NOON + timedelta(days=7)) is None
+    assert scene.verbs() == ["maintenance.added", "maintenance.ended"]
+
+
+def test_what_is_held_is_kept_and_counted(scene: Scene) -> None:
+    held = Held(HoldReason.SILENCED, {"silence": "s"}, "silenced by ann", NOON + HOUR)
+    one, other = (HeldFinding(f"fnd-{n}", "fp", "host:a", held, NOON) for n in (1, 2))
+    scene.desk.keep_held([one, other])
+    scene.desk.keep_held([replace(other, ended_at=NOON)])
+    assert scene.desk.held() == [one]
+    assert scene.desk.held_counts() == {"silenced": 1}
+    assert scene.desk.held(HoldReason.FLAPPING) == []
+    assert set(scene.desk.held_of(["fnd-1", "fnd-2"])) == {"fnd-1", "fnd-2"}
+    assert len(scene.desk.held(over_s=60)) == 2
+
+
+def test_a_digest_is_kept_once(scene: Scene) -> None:
+    digest = Digest("dig-1", "night", NOON - HOUR, NOON, ("inc-1",), (), "one")
+    scene.desk.keep_digest(digest)
+    scene.desk.keep_digest(digest)
+    found, position = scene.desk.digests()
+    assert found == [digest]
+    assert scene.desk.digests(position) == ([], position)
+
+
+def test_what_was_over_long_ago_is_forgotten(scene: Scene) -> None:
+    scene.desk.add_silence(TEAM, None, NOON + HOUR, "ann", "known")
+    scene.clock.advance(timedelta(days=100))
+    scene.desk.forget_old()
+    scene.clock.set(NOON)
+    assert scene.desk.silences() == []
