@@ -30,6 +30,7 @@ from wellkept.ops.ingest.stage import Ingest
 from wellkept.spine.action import ActionHandler, Actions
 from wellkept.spine.agents import AgentDoor
 from wellkept.spine.audit import Audit
+from wellkept.spine.catalogue import Catalogue
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
@@ -72,7 +73,9 @@ class Platform:
             self.state = State.open(data / "state")
             undo.callback(self.state.close)
             self.artifacts = Artifacts(str(data / "artifacts"))
-            self.topology = Topology(self.state)
+            self.catalogue = Catalogue(settings.catalogue)
+            self.topology = Topology(self.state, self.catalogue)
+            self.catalogue.look_in(self.topology)
             self.stream = Stream(self.state, self.telemetry.changes)
             self.audit = Audit(self.state)
             self.feedback = FeedbackDesk(self.state, self.stream, self.audit, self.clock)

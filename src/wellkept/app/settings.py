@@ -24,6 +24,7 @@ from wellkept.ops.diagnose.base import DiagnoseSettings
 from wellkept.ops.ingest.alerts.base import AlertSettings
 from wellkept.ops.ingest.scrape.job import Job
 from wellkept.ops.ingest.scrape.targets import checked
+from wellkept.spine.catalogue import CatalogueSettings
 from wellkept.spine.documents import load_document, read_document
 from wellkept.spine.webhooks.settings import WebhookSettings
 from wellkept.store.telemetry.points.limits import PointLimits
@@ -247,6 +248,7 @@ class Settings(Part):
     ml: Ml = Ml()
     mlflow: Mlflow = Mlflow()
     gate: GatePolicy = GatePolicy()
+    catalogue: CatalogueSettings = CatalogueSettings()
     webhooks: WebhookSettings = WebhookSettings()
     agent: OwnAgent = OwnAgent()
 

@@ -1,0 +1,165 @@
+"""The catalogue: whose an entity is, and how much rests on it.
+
+The first to say something counts: the configuration's entries, descriptor files of Backstage, attributes that the
+entity's own telemetry carries, and what the platform knows of it (a model's owner is in its contract).
+"""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wellkept.kernel.entity import Edge, Entity, EntityKind
+from wellkept.spine.backstage import Described, edges_among, read_descriptors
+from wellkept.spine.graph import Graph
+from wellkept.spine.severity import USUAL, Reach, reach_of, severity_of, tier_of
+
+__all__ = ["Catalogue", "CatalogueSettings", "Entry", "Reach", "reach_of", "severity_of"]
+
+OWNERS = ("wellkept.owner", "service.owner", "owner", "team", "k8s.label.team")
+TIERS = ("wellkept.tier", "service.tier", "tier", "service.criticality")
+_OF = {"feature": "model", "model_version": "model", "deployment": "model", "disk": "host", "process": "host"}
+"""Kinds whose id begins with the name of what they belong to; they are its owner's, unless somebody says otherwise."""
+_MOST_REMEMBERED = 50_000
+
+
+class Part(BaseModel):
+    """A key that nobody knows is a mistake, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Entry(Part):
+    """Entities by a pattern, and what is known of them."""
+
+    match: Annotated[str, Field(min_length=1)]
+    """An entity's id, with `*` and `?`: `service:shop/*`, `host:db-??`."""
+    owner: str = ""
+    tier: Annotated[int, Field(ge=1, le=5)] | None = None
+    """1 (everything stops without it) to 5 (nobody would notice)."""
+
+
+class CatalogueSettings(Part):
+    """Whose things are, and how much rests on them."""
+
+    entries: tuple[Entry, ...] = ()
+    """The first that matches and says something counts, for owner and tier each."""
+    backstage: tuple[Path, ...] = ()
+    """Descriptor files (`catalog-info.yaml`) of Backstage, or folders that hold such files at any depth."""
+
+
+class Places(Protocol):
+    """Where entities are known."""
+
+    def entity(self, entity: str) -> Entity | None: ...
+
+
+class Catalogue:
+    """Answers for every entity, also one that telemetry has never shown."""
+
+    def __init__(self, settings: CatalogueSettings | None = None) -> None:
+        """Raises:
+        DocumentError: a descriptor file cannot be read; names it.
+        """
+        chosen = settings or CatalogueSettings()
+        self._places: Places | None = None
+        self._entries = [(re.compile(fnmatch.translate(e.match)), e.owner, e.tier) for e in chosen.entries]
+        self._described: Sequence[Described] = read_descriptors(chosen.backstage)
+        self._said: dict[str, tuple[str, int | None]] = {}
+
+    def owner(self, entity: str) -> str:
+        """Whose the entity is; empty where nobody says."""
+        return self._known(entity).owner
+
+    def tier(self, entity: str) -> int:
+        """How much rests on it, 1 to 5; 3 where nobody says."""
+        return self._known(entity).criticality
+
+    def describe(self, entity: Entity) -> Entity:
+        """The entity with the owner and the tier that the catalogue gives it."""
+        owner, tier = self._written(entity.id)
+        own_owner, own_tier = of_attributes(entity.attributes)
+        owner = owner or own_owner or entity.owner
+        tier = tier or own_tier or (entity.criticality if entity.criticality != USUAL else None)
+        parent = _parent(entity.id)
+        if parent and not (owner and tier):
+            above = self._known(parent)
+            owner, tier = owner or above.owner, tier or above.criticality
+        if (owner, tier or USUAL) == (entity.owner, entity.criticality):
+            return entity
+        return replace(entity, owner=owner, criticality=tier or USUAL)
+
+    def declared(self, known: Collection[str]) -> list[Edge]:
+        """The dependencies that Backstage's descriptors tell of, between entities that are known."""
+        return edges_among(self._described, known) if self._described else []
+
+    def look_in(self, places: Places) -> None:
+        """From now on, what telemetry says of an entity is looked up there."""
+        self._places = places
+
+    def on(self, graph: Graph) -> Catalogue:
+        """The same catalogue that looks entities up in a graph and nowhere else: for many questions at once."""
+        return self._among(graph.entities)
+
+    def described(self, entities: Sequence[Entity]) -> list[Entity]:
+        """All of the entities with their owners and tiers."""
+        among = self._among({entity.id: entity for entity in entities})
+        return [among.describe(entity) for entity in entities]
+
+    def _among(self, known: Mapping[str, Entity]) -> Catalogue:
+        other = copy.copy(self)
+        other.look_in(_Among(known))
+        return other
+
+    def _known(self, entity: str) -> Entity:
+        found = self._places.entity(entity) if self._places is not None else None
+        return self.describe(found or _unseen(entity))
+
+    def _written(self, entity: str) -> tuple[str, int | None]:
+        """What the entries and Backstage say of an id, which does not change while the server runs."""
+        said = self._said.get(entity)
+        if said is None:
+            if len(self._said) >= _MOST_REMEMBERED:
+                self._said.clear()
+            hits = [(owner, tier) for pattern, owner, tier in self._entries if pattern.match(entity)]
+            hits += [(one.owner, one.tier) for one in self._described if one.ids.means(entity)]
+            owner = next((owner for owner, _ in hits if owner), "")
+            said = self._said[entity] = owner, next((tier for _, tier in hits if tier), None)
+        return said
+
+
+class _Among:
+    def __init__(self, known: Mapping[str, Entity]) -> None:
+        self._known = known
+
+    def entity(self, entity: str) -> Entity | None:
+        return self._known.get(entity)
+
+
+def of_attributes(attributes: Mapping[str, str]) -> tuple[str, int | None]:
+    """Owner and tier as an entity's own telemetry gives them; what makes no tier is passed over."""
+    owner = next((attributes[name] for name in OWNERS if attributes.get(name)), "")
+    tier = next((attributes[name] for name in TIERS if attributes.get(name)), "")
+    return owner, tier_of(tier)
+
+
+def _parent(entity: str) -> str:
+    kind, _, rest = entity.partition(":")
+    if kind not in _OF:
+        return ""
+    name = re.split(r"[/@:]", rest, maxsplit=1)[0]
+    return f"{_OF[kind]}:{name}"
+
+
+def _unseen(entity: str) -> Entity:
+    """An entity that telemetry has not shown. Of a kind that nobody knows, its id is all that is asked for."""
+    kind = entity.partition(":")[0]
+    known = kind in EntityKind.__members__.values()
+    return Entity(EntityKind(kind) if known else EntityKind.SERVICE, entity, entity)
