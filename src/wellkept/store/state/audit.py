@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from wellkept.kernel.codec import encode
+from wellkept.store.state.postgres import INSTEAD, NUL
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import audit
 
@@ -51,10 +53,12 @@ class AuditRows:
         self._state = state
 
     def append(self, at: datetime, actor: str, verb: str, subject: str, details: Mapping[str, Any]) -> AuditEntry:
+        """Write the next entry. Its hash is over what any engine can keep: no NUL, and no number that is not finite."""
         with self._state.transaction() as connection:
             last = connection.execute(select(audit).order_by(audit.c.number.desc()).limit(1)).first()
             number, previous = (last.number + 1, last.hash) if last else (1, GENESIS)
-            entry = AuditEntry(number, at, actor, verb, subject, dict(details), previous)
+            actor, verb, subject = (words.replace(NUL, INSTEAD) for words in (actor, verb, subject))
+            entry = AuditEntry(number, at, actor, verb, subject, encode(details), previous)
             values = {name: getattr(entry, name) for name in entry.__slots__} | {"hash": entry.digest()}
             connection.execute(insert(audit).values(**values))
         return AuditEntry(**values)

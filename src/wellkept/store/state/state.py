@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from wellkept.kernel.errors import StoreError
+from wellkept.store.state import postgres
+from wellkept.store.state.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _migrating = threading.Lock()
 """Alembic keeps its context in a module: one migration at a time in a process. Across processes the database waits."""
+
+Fence = Callable[[Connection], None]
+"""Looks, inside a unit of work, whether whoever does it may still do it; raises where it may not."""
+
+
+class _Mine(threading.local):
+    """What a thread is in the middle of."""
+
+    connection: Connection | None = None
+    fence: Fence | None = None
 
 
 class State:
@@ -26,6 +38,9 @@ class State:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._mine = _Mine()
+        self.is_shared = engine.dialect.name != "sqlite"
+        """Whether other servers may work on the same store."""
 
     @classmethod
     def open(cls, target: str | Path) -> State:
@@ -47,8 +62,42 @@ class State:
     def transaction(self) -> Iterator[Connection]:
         """One unit of work: committed when the block ends, rolled back when it raises.
 
+        Units of work of all threads and servers take turns, so what one reads is true until it is committed. One that
+        is begun inside another (of the same thread) is a part of it.
+
         Raises:
             StoreError: the database refused. The message never carries row values.
+        """
+        if self._mine.connection is not None:
+            with _translated():
+                yield self._mine.connection
+            return
+        with _translated(), self._engine.begin() as connection:
+            if self.is_shared:
+                postgres.take_turn(connection)
+            if self._mine.fence is not None:
+                self._mine.fence(connection)
+            self._mine.connection = connection
+            try:
+                yield connection
+            finally:
+                self._mine.connection = None
+
+    @contextlib.contextmanager
+    def fenced(self, fence: Fence) -> Iterator[None]:
+        """Have every unit of work that this thread begins in the block pass the fence first."""
+        before, self._mine.fence = self._mine.fence, fence
+        try:
+            yield
+        finally:
+            self._mine.fence = before
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A unit of work that waits for nobody but those who write the same rows, and passes no fence.
+
+        Raises:
+            StoreError: the database refused.
         """
         with _translated(), self._engine.begin() as connection:
             yield connection
@@ -60,8 +109,9 @@ class State:
         Raises:
             StoreError: the database refused.
         """
+        chosen = postgres.READING if self.is_shared else {"reading": True}
         with _translated(), self._engine.connect() as connection:
-            yield connection.execution_options(reading=True)
+            yield connection.execution_options(**chosen)
 
     @property
     def url(self) -> str:
@@ -73,13 +123,12 @@ class State:
 
 
 def _engine(target: str | Path) -> Engine:
-    url = target if isinstance(target, str) and "://" in target else _file(Path(target))
-    is_sqlite = str(url).startswith("sqlite")
-    pool = {} if is_sqlite else {"pool_size": 8, "max_overflow": 16}
-    engine = create_engine(url, hide_parameters=True, **pool)
-    if is_sqlite:
-        event.listen(engine, "connect", _durable_sqlite)
-        event.listen(engine, "begin", _begin)
+    url = make_url(target) if isinstance(target, str) and "://" in target else _file(Path(target))
+    if url.get_backend_name() == "postgresql":
+        return postgres.engine_of(postgres.url_of(url))
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _durable_sqlite)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -128,6 +177,10 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with _migrating, engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            postgres.migrate_alone(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if connection.dialect.name == "postgresql":
+            postgres.widen(connection, list(metadata.tables))
         connection.commit()
