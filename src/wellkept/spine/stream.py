@@ -5,7 +5,7 @@ Stages never call each other. One publishes here, the next reads what is new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -103,6 +103,15 @@ class Stream:
         severity and onset are taken as they are given.
         """
         return self._incidents.grow(parts)
+
+    def change_incidents(
+        self, ids: Sequence[str], make: Callable[[dict[str, Incident]], Sequence[Incident]]
+    ) -> list[Incident]:
+        """Read incidents whole, have them changed, and save what ``make`` gives back, while nobody else writes any.
+
+        ``ids`` names also those that may be new. What ``make`` raises leaves everything as it was.
+        """
+        return self._incidents.change(ids, make)
 
     def incident(self, incident: str) -> Incident | None:
         """An incident with all of its members and its whole story, be they 100,000."""

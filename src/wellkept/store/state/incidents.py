@@ -5,7 +5,7 @@ Members and lines are added as rows: an incident of 100,000 findings grows by wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,26 @@ class IncidentRows:
                 row = rows.get(part.id)
                 before = replace(_head(row), timeline=moves.get(part.id, ())) if row is not None else None
                 saved.append(_write(connection, row, before, part, revision))
+        return saved
+
+    def change(self, ids: Sequence[str], make: Callable[[dict[str, Incident]], Sequence[Incident]]) -> list[Incident]:
+        """Read incidents whole, have them changed, and save what ``make`` gives back, all in one unit of work.
+
+        Nobody else writes an incident between the reading and the saving; what ``make`` raises undoes all of it.
+        ``ids`` names also those that may be new: they are missing from what ``make`` is given.
+        """
+        with self._state.transaction() as connection:
+            reserve(connection, INCIDENTS, 0)  # its lock holds the others off
+            rows = {row.id: row for some in chunks(ids) for row in connection.execute(_chosen(some))}
+            members, lines = read_members(connection, list(rows)), read_lines(connection, list(rows))
+            found = {
+                name: replace(_head(row), members=members.get(name, ()), timeline=lines.get(name, ()))
+                for name, row in rows.items()
+            }
+            saved = list(make(dict(found)))
+            first = reserve(connection, INCIDENTS, len(saved)) + 1
+            for revision, incident in enumerate(saved, first):
+                _write(connection, rows.get(incident.id), found.get(incident.id), incident, revision)
         return saved
 
     def get(self, incident: str) -> Incident | None:
