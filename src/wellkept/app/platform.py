@@ -13,6 +13,7 @@ from wellkept.app.grpc import grpc_server
 from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
 from wellkept.app.mloop import ModelLoop
+from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
@@ -102,6 +103,7 @@ class Platform:
             self.gate = self._gate()
             self.hooks = door_keeper(self)
             self.webhooks = WebhookServer(self.outbox, self.hooks.forget_old)
+            self.notifications = Notifications(self)
             for part in (self.ops, self.ml):
                 if part is not None:
                     part.attach(self.gate)
@@ -171,7 +173,8 @@ class Platform:
 
     def _servers(self) -> dict[str, Server]:
         """The doors that have a thread of their own, where the configuration wants them."""
-        servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper, "webhooks": self.webhooks}
+        servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper}
+        servers |= {"webhooks": self.webhooks, "notifications": self.notifications}
         mlflow = self.ml.mlflow if self.ml is not None else None
         return {name: server for name, server in {**servers, "mlflow": mlflow}.items() if server is not None}
 

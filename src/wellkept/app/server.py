@@ -34,6 +34,7 @@ from wellkept.api import (
     mlflow_followed,
     modelimport,
     models,
+    notifications,
     otlp,
     plans,
     predictions,
@@ -145,6 +146,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
     app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
+    told = platform.notifications
+    app.include_router(notifications.router(told.desk, platform.stream.incident, told.describer.incident))
     reading.install(app, platform)
     if platform.ml is not None:
         app.include_router(external.router(platform.external, platform.settings.webhooks.max_model_mib << 20))

@@ -26,6 +26,7 @@ from wellkept.ops.ingest.scrape.job import Job
 from wellkept.ops.ingest.scrape.targets import checked
 from wellkept.spine.catalogue import CatalogueSettings
 from wellkept.spine.documents import load_document, read_document
+from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.webhooks.settings import WebhookSettings
 from wellkept.store.telemetry.points.limits import PointLimits
 
@@ -250,6 +251,7 @@ class Settings(Part):
     gate: GatePolicy = GatePolicy()
     catalogue: CatalogueSettings = CatalogueSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    notify: NotifySettings = NotifySettings()
     agent: OwnAgent = OwnAgent()
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "models": "Begin, check, train, show, promote and roll back models.",
     "rules": "List rules and objectives, check and test yours.",
     "runbooks": "List runbooks, check one of yours.",
+    "notify": "See who is told of incidents, test routes and receivers.",
     "webhooks": "List who is told of events, and what became of each delivery.",
     "audit": "Read the audit log, prove it intact.",
     "import": "Send files of telemetry or of lines to the server.",

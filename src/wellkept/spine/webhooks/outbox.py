@@ -207,8 +207,10 @@ class Outbox:
         return self._endpoints[endpoint]
 
 
-def pause_after(attempts: int, first_s: float, event: str) -> float:
+def pause_after(
+    attempts: int, first_s: float, event: str, growth: float = GROWTH, longest_s: float = LONGEST_PAUSE_S
+) -> float:
     """Seconds until the next attempt: exponential, and spread by the event's id so that not all come back at once."""
-    pause_s = min(first_s * GROWTH ** (attempts - 1), LONGEST_PAUSE_S)
+    pause_s = min(first_s * growth ** (attempts - 1), longest_s)
     digest = hashlib.sha256(f"{event}:{attempts}".encode()).digest()
     return pause_s * (1.0 + JITTER * (2.0 * int.from_bytes(digest[:4], "big") / 2**32 - 1.0))

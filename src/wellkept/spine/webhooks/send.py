@@ -46,9 +46,12 @@ class Reply:
 class Transport:
     """Sends requests, and posts bodies whose answers nobody reads."""
 
-    def __init__(self, networks: Sequence[str], resolve: Resolve = resolved) -> None:
+    def __init__(
+        self, networks: Sequence[str], resolve: Resolve = resolved, setting: str = "webhooks.networks"
+    ) -> None:
+        """``setting`` is where ``networks`` stand in the configuration, for what is said of an address."""
         self._networks: list[Network] = [ipaddress.ip_network(text) for text in networks]
-        self._resolve = resolve
+        self._resolve, self._setting = resolve, setting
 
     def post(
         self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float, ca_file: Path | None = None
@@ -76,7 +79,7 @@ class Transport:
             trust = None if is_plain else ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
             connection = _Pinned(host, port, addresses, trust, timeout_s)
         except (WellkeptError, OSError, ValueError) as error:
-            return Reply(0, _said(error))
+            return Reply(0, _said(error).replace("webhooks.networks", self._setting))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         watch = threading.Timer(timeout_s, connection.cut)
         watch.start()

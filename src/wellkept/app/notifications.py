@@ -1,0 +1,100 @@
+"""Notifications, wired: one thread that plans, one for each receiver that sends, and one that forgets."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.kernel.clock import stable_id
+from wellkept.kernel.incident import StoryKind
+from wellkept.spine.notify.channels import senders_of
+from wellkept.spine.notify.delivery import Delivery
+from wellkept.spine.notify.describing import Describer
+from wellkept.spine.notify.desk import NotifyDesk
+from wellkept.spine.notify.planning import Planning
+from wellkept.spine.notify.receivers import Receiver
+from wellkept.spine.webhooks.send import Transport
+from wellkept.store.state.news import NewsRows
+from wellkept.store.state.notifications import NotificationRows
+from wellkept.store.state.plans import PlanRows
+
+if TYPE_CHECKING:
+    from wellkept.app.platform import Platform
+
+PLAN_EVERY_S, SEND_EVERY_S, TIDY_EVERY_S = 1.0, 0.5, 3600.0
+MOST_TURNS = 20
+"""Turns of planning at a time: a storm is read to its end, and a stop is not held up by it."""
+
+
+class Notifications:
+    """Plans, sends and forgets until it is closed. What waits is kept, and goes on at the next start."""
+
+    def __init__(self, platform: Platform) -> None:
+        settings, clock = platform.settings.notify, platform.clock
+        url = settings.url or platform.settings.webhooks.url
+        self._platform, self._settings, self._clock = platform, settings, clock
+        self._rows = NotificationRows(platform.state)
+        transport = Transport(settings.networks, setting="notify.networks")
+        senders = senders_of(settings, platform.secrets, transport, clock)
+        self.describer = Describer(platform.stream, platform.topology, platform.catalogue)
+        news, plans = NewsRows(platform.state), PlanRows(platform.state)
+        self._planning = Planning(settings, self._rows, platform.stream, news, plans.get, self.describer)
+        self._delivery = Delivery(settings, self._rows, senders, self._tell, clock, worker=_worker(), url=url)
+        self.desk = NotifyDesk(settings, self._rows, senders, platform.audit, clock, url)
+        self._schedule = Schedule(self._loops())
+
+    def start(self) -> None:
+        """Start. Where nobody is to be told, what happened up to now will not be told to whoever comes later."""
+        self._schedule.start()
+
+    def close(self) -> None:
+        """Ask every thread to end. One that waits for an answer is left: it sends again when its lease has ended."""
+        self._schedule.stop(2.0)
+
+    def status(self) -> dict[str, Any]:
+        """How every receiver is, why people may not be told, and whether the work goes on."""
+        receivers = {
+            one.name: {"type": one.type, "well": one.is_well, "waiting": one.waiting, "dead": one.dead}
+            for one in self.desk.receivers()
+        }
+        jobs = [job for loop in self._schedule.loops for job in loop.jobs]
+        last = next((job.last_error for job in jobs if job.last_error), "")
+        failures = sum(job.failures for job in jobs)
+        return {"receivers": receivers, "trouble": self.desk.trouble(), "failures": failures, "last_error": last}
+
+    def plan(self) -> None:
+        """Plan what has changed."""
+        for _ in range(MOST_TURNS):
+            if not self._planning.turn(self._clock.now()):
+                return
+
+    def send(self, receiver: Receiver) -> int:
+        """Send what is due to one receiver."""
+        return self._delivery.send_due(receiver)
+
+    def _loops(self) -> list[Loop]:
+        every = [Loop(f"notify-{one.name}", SEND_EVERY_S, [self._sending(one)]) for one in self._settings.receivers]
+        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan)])
+        return [plan, *every, Loop("notify-old", TIDY_EVERY_S, [Job("notify-old", self._forget)])]
+
+    def _sending(self, receiver: Receiver) -> Job:
+        return Job(f"notify-{receiver.name}", lambda: self.send(receiver))
+
+    def _forget(self) -> None:
+        self._rows.forget(self._clock.now() - timedelta(days=self._settings.keep_days))
+
+    def _tell(self, incident: str, actor: str, what: str, reference: str) -> None:
+        """Write a line on the incident's story."""
+        found = self._platform.stream.incident(incident)
+        if found is not None:
+            told = found.note(self._clock.now(), actor, what, reference, StoryKind.NOTIFICATION)
+            self._platform.stream.save_incident(replace(told, updated_at=found.updated_at))
+
+
+def _worker() -> str:
+    """The name of this process in leases: no two have the same."""
+    return stable_id("wrk", socket.gethostname(), str(os.getpid()), os.urandom(8).hex())

@@ -1,0 +1,199 @@
+"""What is to be told to whom: from changes to rows. No clock, no store and no chance in here.
+
+Every receiver has one row a thing, whose wanted state is replaced by each change: what was not told yet is never told
+late, only the newest is. What many things have in common is told once: a burst is folded into one digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from wellkept.kernel.clock import stable_id
+from wellkept.kernel.codec import decode, encode
+from wellkept.spine.notify.receivers import EDITS
+from wellkept.spine.notify.routing import Routed, Way, ways
+from wellkept.spine.notify.settings import NotifySettings
+from wellkept.spine.notify.snapshot import Phase, Snapshot, digest_of
+from wellkept.store.state.notifications import Notification, Planned
+
+EDIT_EVERY_S = 30.0
+"""How often a message is edited for something small."""
+REMINDER = "It is still open, and nobody has acknowledged it."
+DIGEST = "digest:"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A changed thing: what it is now, whether nobody is to be told, and the rows that there are about it."""
+
+    snapshot: Snapshot
+    held: bool
+    rows: Sequence[Notification]
+
+
+class Planner:
+    """Plans one turn; what comes of it is in ``planned``."""
+
+    def __init__(self, settings: NotifySettings, now: datetime) -> None:
+        self._settings, self._now, self.planned = settings, now, Planned()
+        self._edits = {one.name for one in settings.receivers if one.type in EDITS}
+        self._ways: Mapping[str, Way] = {way.name: way for way, _ in ways(settings.route)}
+
+    def needs_route(self, item: Item) -> bool:
+        """Whether somebody else may have to be told now."""
+        if item.held or item.snapshot.is_over:
+            return False
+        return not item.rows or any(self._key(row, item.snapshot) != row.wanted_key for row in item.rows)
+
+    def take(self, item: Item, routed: Routed | None, group: Mapping[str, str]) -> None:
+        """Plan for a changed thing.
+
+        Args:
+            item: the thing.
+            routed: where it goes; None where nobody new is to be told.
+            group: route to the values by which bursts are put together.
+        """
+        for row in item.rows:
+            self._update(row, item.snapshot, held=item.held)
+        known = {row.receiver for row in item.rows}
+        if routed is None:
+            return
+        for receiver, way in routed.takers().items():
+            if receiver not in known:
+                due = self._now + timedelta(seconds=way.group_wait_s)
+                self._add(receiver, item.snapshot, way.name, group.get(way.name, ""), due)
+
+    def tell(self, receiver: str, wanted: Snapshot, row: Notification | None, route: str, word: str) -> None:
+        """Have a receiver told now, although the thing itself did not change."""
+        if row is None:
+            self._add(receiver, wanted, route, "", self._now, word)
+            return
+        if row.is_over or row.is_held:
+            return
+        values: dict[str, Any] = {"word": word, "due_at": self._now, "digest": "", "repeat_at": None}
+        if row.told_key:
+            turn = row.turn + 1
+            values |= {"turn": turn, "wanted_key": self._key(replace(row, turn=turn), wanted)}
+        self.planned.change(row.id, **values)
+
+    def remind(self, row: Notification) -> None:
+        """Tell again what is still open."""
+        wanted = decode(Snapshot, row.wanted)
+        if wanted.phase is Phase.OPEN:
+            self.tell(row.receiver, wanted, row, row.route, REMINDER)
+        else:
+            self.planned.change(row.id, repeat_at=None)
+
+    def fall_back(self, failing: Iterable[Notification], known: Iterable[Notification]) -> None:
+        """Tell the fallback receiver of what others could not be told."""
+        fallback = self._settings.fallback
+        told = {row.subject for row in known if row.receiver == fallback}
+        for row in failing:
+            if fallback is None or row.receiver == fallback or row.subject in told or row.is_over or row.digest:
+                continue
+            told.add(row.subject)
+            word = f"{row.receiver} could not be told: {row.said}"
+            self._add(fallback, decode(Snapshot, row.wanted), "fallback", "", self._now, word)
+
+    def fold(self, untold: Sequence[Notification], digests: Sequence[Notification]) -> None:
+        """Put what waits for its first message into digests, where it is a burst.
+
+        ``digests`` are those that are open and so young that more is put into them.
+        """
+        fresh = [*(one for one in untold if one.id not in self.planned.changed), *self.planned.new]
+        groups: dict[tuple[str, str, str], list[Notification]] = {}
+        for row in fresh:
+            is_plain = row.wanted["event"] == "incident" and not row.subject.startswith(DIGEST)
+            if is_plain and not row.digest and not row.word and not row.is_held:
+                groups.setdefault((row.receiver, row.route, row.group), []).append(row)
+        open_ones = {(one.receiver, one.route, one.group): one for one in digests}
+        for place, rows in groups.items():
+            way = self._ways.get(place[1])
+            digest = open_ones.get(place)
+            if digest is None and (way is None or len(rows) < way.digest_at):
+                continue
+            self._fold(digest, rows)
+
+    def refresh(self, digest: Notification, members: Sequence[Notification]) -> None:
+        """Bring a digest up to date with its members."""
+        snapshots = [decode(Snapshot, self.wanted(member)) for member in members]
+        if snapshots:
+            self._update(digest, digest_of(digest.subject, digest.group, snapshots), held=False)
+
+    def wanted(self, row: Notification) -> Mapping[str, Any]:
+        """What a row is to tell, as far as it is planned."""
+        changed: Mapping[str, Any] = self.planned.changed.get(row.id, {}).get("wanted", row.wanted)
+        return changed
+
+    def _fold(self, digest: Notification | None, rows: Sequence[Notification]) -> None:
+        first = rows[0]
+        if digest is None:
+            subject = DIGEST + stable_id("dig", first.receiver, first.route, first.group, first.id)
+            wanted = digest_of(subject, first.group, [decode(Snapshot, self.wanted(row)) for row in rows])
+            digest = self._add(first.receiver, wanted, first.route, first.group, min(row.due_at for row in rows))
+        for row in rows:
+            if row in self.planned.new:
+                self.planned.new[self.planned.new.index(row)] = replace(row, digest=digest.id)
+            else:
+                self.planned.change(row.id, digest=digest.id)
+
+    def _add(
+        self, receiver: str, wanted: Snapshot, route: str, group: str, due: datetime, word: str = ""
+    ) -> Notification:
+        row = Notification(
+            id=stable_id("ntf", receiver, wanted.subject),
+            receiver=receiver,
+            subject=wanted.subject,
+            route=route,
+            group=group,
+            created_at=self._now,
+            version=wanted.version,
+            wanted=encode(wanted),
+            wanted_key=wanted.key(whole=receiver in self._edits, turn=0),
+            due_at=due,
+            word=word,
+            is_over=wanted.is_over,
+        )
+        if not any(one.id == row.id for one in self.planned.new):
+            self.planned.new.append(row)
+        return row
+
+    def _update(self, row: Notification, wanted: Snapshot, *, held: bool) -> None:
+        if held and not wanted.is_over:
+            if not row.told_key and not row.is_held:
+                self.planned.change(row.id, is_held=True)
+            return
+        key, body = self._key(row, wanted), encode(wanted)
+        if row.is_held:
+            self.planned.change(row.id, is_held=False, due_at=self._now)
+        elif key == row.wanted_key and _told_alike(body, row.wanted):
+            return
+        self.planned.change(row.id, version=wanted.version, wanted=body, is_over=wanted.is_over, wanted_key=key)
+        if key != row.wanted_key:
+            self.planned.change(row.id, due_at=self._due(row, wanted))
+            if row.wanted_key == row.told_key:
+                self.planned.change(row.id, word="")
+
+    def _due(self, row: Notification, wanted: Snapshot) -> datetime:
+        if row.told_at is None or row.told is None:
+            return self._now if row.is_held else row.due_at
+        is_edited, way = row.receiver in self._edits, self._ways.get(row.route)
+        before = decode(Snapshot, row.told)
+        is_worse = wanted.severity > before.severity and not wanted.is_over
+        if is_worse or (is_edited and wanted.phase is not before.phase):
+            return self._now
+        interval_s = way.group_interval_s if way is not None else self._settings.route.group_interval_s
+        pause_s = min(interval_s, EDIT_EVERY_S) if is_edited else interval_s
+        return max(self._now, row.told_at + timedelta(seconds=pause_s))
+
+    def _key(self, row: Notification, wanted: Snapshot) -> str:
+        return wanted.key(whole=row.receiver in self._edits, turn=row.turn)
+
+
+def _told_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two snapshots differ in no more than when they were made."""
+    apart = ("version", "at")
+    return {k: v for k, v in one.items() if k not in apart} == {k: v for k, v in other.items() if k not in apart}

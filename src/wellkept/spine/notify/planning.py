@@ -1,0 +1,200 @@
+"""The loop that plans: reads what has changed since a position, and keeps what is to be told, in one unit.
+
+Nothing is told from memory. A process that dies half way has kept nothing, and the next turn begins where it began; of
+two servers that plan the same turn, the store lets one win.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from wellkept.kernel.codec import decode
+from wellkept.kernel.finding import Severity
+from wellkept.kernel.incident import Incident
+from wellkept.kernel.plan import PlanState, Risk
+from wellkept.spine.notify.describing import Describer
+from wellkept.spine.notify.escalation import escalated, stepped, word_of
+from wellkept.spine.notify.facts import Facts
+from wellkept.spine.notify.planner import DIGEST, Item, Planner
+from wellkept.spine.notify.routing import Routed, Way, route
+from wellkept.spine.notify.settings import NotifySettings
+from wellkept.spine.notify.snapshot import Snapshot, of_entry, of_incident, of_plan
+from wellkept.store.state.audit import AuditEntry
+from wellkept.store.state.news import NewsRows
+from wellkept.store.state.notifications import Notification, NotificationRows, Position
+from wellkept.store.state.plans import PlanRecord
+
+SOURCE = "changes"
+AT_A_TIME = 500
+RISKS = {Risk.LOW: Severity.INFO, Risk.MEDIUM: Severity.WARNING, Risk.HIGH: Severity.ERROR}
+ENDINGS = {"plan.succeeded": Severity.INFO, "plan.failed": Severity.ERROR}
+ROLLBACKS = ("rollout.stopped",)
+"""What the audit log calls a model's going back to its champion; a promotion back is a plan like any other."""
+
+
+class Changes(Protocol):
+    """Where changes of incidents are read from (see :class:`wellkept.spine.stream.Stream`)."""
+
+    def incidents_since(self, revision: int, limit: int = 500) -> tuple[list[Incident], int]: ...
+
+    def last_revision(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Something that changed, and how its facts are read where they are needed."""
+
+    snapshot: Snapshot
+    held: bool
+    facts: Callable[[], Facts]
+
+
+class Planning:
+    """Plans turn by turn."""
+
+    def __init__(
+        self,
+        settings: NotifySettings,
+        rows: NotificationRows,
+        stream: Changes,
+        news: NewsRows,
+        plan: Callable[[str], PlanRecord | None],
+        describer: Describer,
+    ) -> None:
+        self._settings, self._rows, self._stream = settings, rows, stream
+        self._news, self._plan, self._describer = news, plan, describer
+
+    def turn(self, now: datetime) -> bool:
+        """Plan once; whether there is more to do at once.
+
+        What happened before anybody could be told is not told: the first turn begins at the end.
+        """
+        known = self._rows.position(SOURCE)
+        if known is None or not self._settings.receivers:
+            self._skip(known, now)
+            return False
+        changed, position, is_more = self._read(known)
+        planner = Planner(self._settings, now)
+        self._take(planner, changed, now)
+        self._escalate(planner, now)
+        for row in self._rows.repeating(now):
+            if row.id not in planner.planned.changed:
+                planner.remind(row)
+        self._fall_back(planner, now)
+        self._fold(planner, now)
+        if planner.planned.is_empty and position == known.position:
+            return False
+        return not self._rows.plan(SOURCE, known, position, planner.planned) or is_more
+
+    def _skip(self, known: Position | None, now: datetime) -> None:
+        end = json.dumps({"incidents": self._stream.last_revision(), "audit": self._news.last_entry()})
+        if known is None or known.position != end:
+            self._rows.plan(SOURCE, known, end, Planner(self._settings, now).planned)
+
+    def _read(self, known: Position) -> tuple[list[Changed], str, bool]:
+        """What changed since a position, the position to go on from, and whether there is more."""
+        places = json.loads(known.position)
+        incidents, revision = self._stream.incidents_since(int(places["incidents"]), AT_A_TIME)
+        entries = self._news.entries(int(places["audit"]), AT_A_TIME)
+        changed = [self._incident(incident, revision) for incident in incidents]
+        changed += [one for entry in entries for one in self._entry(entry)]
+        latest = {one.snapshot.subject: one for one in changed}
+        moved = {"incidents": revision, "audit": entries[-1].number if entries else places["audit"]}
+        is_more = len(incidents) >= AT_A_TIME or len(entries) >= AT_A_TIME
+        return list(latest.values()), json.dumps(moved), is_more
+
+    def _incident(self, incident: Incident, revision: int) -> Changed:
+        facts = lambda: self._describer.incident(incident)  # noqa: E731 - it is read only where it is asked for
+        return Changed(of_incident(incident, revision), bool(incident.held), facts)
+
+    def _entry(self, entry: AuditEntry) -> Iterable[Changed]:
+        """What an entry of the audit log tells: a plan that waits or was decided, one that ended, a rollback."""
+        if entry.verb in ROLLBACKS:
+            yield self._said(entry, "rollback", Severity.WARNING)
+        if entry.verb in ENDINGS:
+            yield self._said(entry, "plan", ENDINGS[entry.verb])
+        if entry.verb.startswith("plan.") and entry.verb not in ("plan.started", *ENDINGS):
+            record = self._plan(entry.subject)
+            if record is not None:
+                waits, severity = record.state is PlanState.WAITING, RISKS[record.plan.risk]
+                snapshot = of_plan(record, entry.number, is_waiting=waits, severity=severity)
+                targets = [action.target for action in record.plan.actions]
+                yield Changed(snapshot, held=False, facts=lambda: self._of("approval", severity, targets))
+
+    def _said(self, entry: AuditEntry, event: str, severity: Severity) -> Changed:
+        return Changed(of_entry(entry, event, severity), False, lambda: self._of(event, severity, [entry.subject]))
+
+    def _of(self, event: str, severity: Severity, entities: Sequence[str]) -> Facts:
+        return self._describer.entities(event, severity, entities)
+
+    def _take(self, planner: Planner, changed: Sequence[Changed], now: datetime) -> None:
+        subjects = [one.snapshot.subject for one in changed]
+        rows: dict[str, list[Notification]] = {}
+        for row in self._rows.of_subjects(subjects):
+            rows.setdefault(row.subject, []).append(row)
+        known = self._rows.escalations(subjects)
+        digests: set[str] = set()
+        for one in changed:
+            subject = one.snapshot.subject
+            item = Item(one.snapshot, one.held, rows.get(subject, ()))
+            routed, group = None, {}
+            if planner.needs_route(item):
+                facts = one.facts()
+                routed = route(self._settings.route, facts, now)
+                group = {way.name: facts.group(way.group_by) for way in routed.ways}
+            planner.take(item, routed, group)
+            digests |= {row.digest for row in item.rows if row.digest}
+            current = known.get(subject)
+            if current is not None or (routed is not None and not one.held):
+                way = self._escalating(routed)
+                policy = self._settings.policy(way.escalation if way else current.policy if current else "")
+                name = way.name if way else current.route if current else ""
+                after = escalated(current, one.snapshot, policy, name, now, held=one.held)
+                if after is not None and after != current:
+                    planner.planned.escalations.append(after)
+        self._refresh(planner, digests)
+
+    def _escalating(self, routed: Routed | None) -> Way | None:
+        """The first way whose escalation is a policy."""
+        ways = routed.ways if routed is not None else ()
+        return next((way for way in ways if self._settings.policy(way.escalation) is not None), None)
+
+    def _refresh(self, planner: Planner, digests: set[str]) -> None:
+        members: dict[str, list[Notification]] = {}
+        for row in self._rows.in_digests(sorted(digests)):
+            members.setdefault(row.digest, []).append(row)
+        for name, rows in members.items():
+            digest = self._rows.get(name)
+            if digest is not None:
+                planner.refresh(digest, rows)
+
+    def _escalate(self, planner: Planner, now: datetime) -> None:
+        """Take the steps that are due, of what was not changed in this very turn."""
+        changed = {one.subject for one in planner.planned.escalations}
+        for current in self._rows.due_escalations(now):
+            if current.subject in changed:
+                continue
+            policy, rows = self._settings.policy(current.policy), self._rows.of_subjects([current.subject])
+            steps = policy.steps if policy is not None else ()
+            if current.step < len(steps) and rows:
+                own = {row.receiver: row for row in rows}
+                wanted = decode(Snapshot, planner.wanted(rows[0]))
+                for receiver in steps[current.step].receivers:
+                    planner.tell(receiver, wanted, own.get(receiver), current.route, word_of(current, now))
+            planner.planned.escalations.append(stepped(current, steps))
+
+    def _fall_back(self, planner: Planner, now: datetime) -> None:
+        if self._settings.fallback is not None:
+            failing = self._rows.failing(now - timedelta(seconds=self._settings.fallback_after_s))
+            if failing:
+                planner.fall_back(failing, self._rows.of_subjects([row.subject for row in failing]))
+
+    def _fold(self, planner: Planner, now: datetime) -> None:
+        untold = self._rows.untold()
+        if untold or planner.planned.new:
+            since = now - timedelta(seconds=self._settings.route.group_interval_s)
+            planner.fold(untold, self._rows.open_digests(DIGEST, since))
