@@ -40,6 +40,17 @@ class Held:
     sentence: str
     until: datetime | None = None
 
+    @property
+    def words(self) -> str:
+        """In one line, as incidents and their members carry it: ``silenced: by ann until ...``."""
+        return f"{self.reason.value}: {self.sentence}"
+
+
+def reason_of(words: str) -> HoldReason | None:
+    """The reason in a line that :attr:`Held.words` gave; None where there is none."""
+    word = words.partition(":")[0]
+    return HoldReason(word) if word in [reason.value for reason in HoldReason] else None
+
 
 class SilenceState(StrEnum):
     """Where a silence is in its life."""

@@ -33,10 +33,13 @@ class GroupingDesk:
     def __init__(self, state: State, audit: Audit, clock: Clock) -> None:
         self._rows, self._audit, self._clock = GroupingRows(state), audit, clock
         self._of_files: tuple[StoredRule, ...] = ()
+        self.files_revision = 0
+        """Grows with every change of the rules of files."""
 
     def use_files(self, rules: Iterable[StoredRule]) -> None:
         """Take the rules of the configuration's files; one of the store with the same name goes before."""
         self._of_files = tuple(rules)
+        self.files_revision += 1
 
     def rules(self) -> list[StoredRule]:
         """The rules in force, by name."""
@@ -156,7 +159,8 @@ def constraints_of(decisions: Iterable[GroupingDecision]) -> Constraints:
     """Decisions, oldest first, as constraints: about any two findings the last one that names both counts.
 
     A merge names all of both sides, which are one incident from then on, and takes them out of every earlier split; a
-    split cuts its sides apart in every earlier merge. So a merge and then a split of the same sides comes to the split alone, and the other way round.
+    split cuts its sides apart in every earlier merge. So a merge and then a split of the same sides comes to the split
+    alone, and the other way round.
     """
     together: list[frozenset[str]] = []
     apart: list[tuple[frozenset[str], frozenset[str]]] = []

@@ -10,7 +10,7 @@ from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.grouping import GroupingDecision, StoredRule
 from wellkept.store.state.noise import count_up
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import grouping_decisions, grouping_rules
+from wellkept.store.state.tables_noise import grouping_decisions, grouping_rules
 
 
 class GroupingRows:

@@ -12,7 +12,8 @@ from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.noise import Digest, HeldFinding, HoldReason, Maintenance, Silence
 from wellkept.store.state.rows import upsert
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import held_findings, maintenance_windows, noise_digests, revisions, silences
+from wellkept.store.state.tables import revisions
+from wellkept.store.state.tables_noise import held_findings, maintenance_windows, noise_digests, silences
 
 BOOK = "noise"
 """Counts every change of what is in force, so that a reader knows cheaply whether there is news."""

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     Index,
-    MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy import Integer as Narrow
 
-Integer = Narrow().with_variant(BigInteger(), "postgresql")
-"""Whole numbers have 64 bits on every engine: SQLite knows no others, and revisions grow with every alert."""
+from wellkept.store.state import columns, tables_leases, tables_noise
+from wellkept.store.state.columns import Integer, Moment
 
+metadata = columns.metadata
+"""Every table, also those of the other files."""
 
-class Moment(TypeDecorator[datetime]):
-    """A UTC moment: stored without a zone, handed out aware of it."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
-        return value.astimezone(UTC).replace(tzinfo=None) if value is not None else None
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
-        return value.replace(tzinfo=UTC) if value is not None else None
-
-
-metadata = MetaData()
+assert tables_noise.silences.metadata is tables_leases.leases.metadata is metadata
 
 entities = Table(
     "entities",
@@ -443,59 +424,6 @@ notification_positions = Table(
     Column("source", String(40), primary_key=True),
     Column("position", Text, nullable=False),
     Column("turn", BigInteger, nullable=False),
-)
-
-silences = Table(
-    "silences",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("ends_at", Moment, nullable=False, index=True),
-    Column("body", JSON, nullable=False),
-)
-
-maintenance_windows = Table(
-    "maintenance_windows",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("ends_at", Moment),
-    Column("body", JSON, nullable=False),
-)
-
-grouping_rules = Table(
-    "grouping_rules",
-    metadata,
-    Column("name", String(80), primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("body", JSON, nullable=False),
-)
-
-grouping_decisions = Table(
-    "grouping_decisions",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(40), nullable=False),
-    Column("at", Moment, nullable=False, index=True),
-    Column("body", JSON, nullable=False),
-    UniqueConstraint("id"),
-)
-
-held_findings = Table(
-    "held_findings",
-    metadata,
-    Column("finding", String(40), primary_key=True),
-    Column("reason", String(20), nullable=False),
-    Column("since", Moment, nullable=False),
-    Column("ended_at", Moment, index=True),
-    Column("body", JSON, nullable=False),
-)
-
-noise_digests = Table(
-    "noise_digests",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(40), nullable=False),
-    Column("body", JSON, nullable=False),
-    UniqueConstraint("id"),
 )
 
 Index("findings_open", findings.c.fingerprint, findings.c.ends_at)

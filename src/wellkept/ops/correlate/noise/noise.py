@@ -71,6 +71,17 @@ class Noise:
             self._note(case)
         self._is_new = True
 
+    def see(self, graph: Graph) -> None:
+        """Take the topology as it is now; where something in force follows it, all that is open is judged anew."""
+        if self._book.maintenance or any(rule.require.share for rule in self._book.rules):
+            self.use(self._book, graph)
+        self._graph = graph
+
+    def finding(self, finding: str) -> Finding | None:
+        """An open finding as it was shown last; None where there is none."""
+        case = self._open.get(finding)
+        return case.finding if case is not None else None
+
     def labels(self, finding: Finding) -> Mapping[str, str]:
         """The labels of a finding, with those of its entity."""
         return labels_of(finding, self._graph.entities.get(finding.entity))

@@ -1,0 +1,131 @@
+"""The keeper: what is in the store is in force at once, what is held can be seen, and a restart changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.ops.correlate.noise.scenes import NOON, alert, at, matchers, over
+
+from wellkept.kernel.change import Change
+from wellkept.kernel.clock import SettableClock
+from wellkept.kernel.finding import Severity
+from wellkept.kernel.grouping import GroupRule, Require
+from wellkept.kernel.incident import Incident, IncidentState, Member
+from wellkept.kernel.noise import HoldReason
+from wellkept.ops.correlate.noise.base import FLAPPING
+from wellkept.ops.correlate.noise.keeper import NoiseKeeper
+from wellkept.ops.correlate.noise.settings import NoiseSettings
+from wellkept.spine.audit import Audit
+from wellkept.spine.grouping import GroupingDesk
+from wellkept.spine.noise import NoiseDesk
+from wellkept.spine.stream import Stream
+from wellkept.store.state.state import State
+
+NIGHT = {"name": "night", "begins": "22:00", "ends": "07:00", "zone": "UTC", "below": "error"}
+
+
+class NoChanges:
+    def write(self, changes: object) -> None: ...
+
+    def between(self, start: object, end: object) -> list[Change]:
+        return []
+
+
+class Scene:
+    def __init__(self, state: State) -> None:
+        self.state, self.clock, self.audit = state, SettableClock(NOON), Audit(state)
+        self.desk = NoiseDesk(state, self.audit, self.clock)
+        self.grouping = GroupingDesk(state, self.audit, self.clock)
+        self.stream = Stream(state, NoChanges())
+
+    def keeper(self, **settings: object) -> NoiseKeeper:
+        return NoiseKeeper(self.desk, self.grouping, self.stream, NoiseSettings.model_validate(settings))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    state = State.open(tmp_path)
+    yield Scene(state)
+    state.close()
+
+
+def incident(name: str, severity: Severity = Severity.WARNING, *, entity: str = "", held: str = "") -> Incident:
+    return Incident(
+        name, f"title of {name}", IncidentState.OPEN, severity, NOON, NOON,
+        (Member("fnd-1", entity, NOON, "first", held=held),),
+    )  # fmt: skip
+
+
+def test_a_new_silence_is_in_force_with_the_next_batch_and_what_it_holds_is_kept(scene: Scene) -> None:
+    keeper, mine = scene.keeper(), alert(team="shop")
+    scene.stream.publish([mine], NOON)
+    assert keeper.judge([mine], NOON) == {mine.id: None}
+    made = scene.desk.add_silence(matchers("team=shop"), None, NOON + timedelta(hours=1), "ann", "known")
+    (held,) = keeper.judge([], at(1)).values()
+    assert held is not None
+    assert [(one.finding, one.since) for one in scene.desk.held()] == [(mine.id, at(1))]
+    scene.clock.set(at(60))
+    scene.desk.end_silence(made.id, "ann")
+    assert keeper.judge([], at(60)) == {mine.id: None}
+    assert scene.desk.held() == []
+    assert [one.ended_at for one in scene.desk.held(over_s=3600)] == [at(60)]
+
+
+def test_after_a_restart_it_goes_on(scene: Scene) -> None:
+    scene.desk.add_silence(matchers("team=shop"), None, NOON + timedelta(hours=1), "ann", "known")
+    rule = GroupRule("two", matchers("alertname=Down"), (), 600, Require(findings=2))
+    scene.grouping.save_rule(rule, "ann")
+    mine, lone = alert(team="shop"), alert(n="1")
+    scene.stream.publish([mine, lone], NOON)
+    scene.keeper().judge([mine, lone], NOON)
+    assert [(one.finding, one.since) for one in scene.desk.held()] == [(mine.id, NOON)], "two are enough for the rule"
+    again = scene.keeper()
+    found = again.judge([alert(n="2")], at(5))
+    assert found.pop(mine.id) is not None
+    assert set(found.values()) == {None}
+    assert [(one.finding, one.since) for one in scene.desk.held()] == [(mine.id, NOON)]
+
+
+def test_what_flaps_is_told_as_a_finding_of_its_own(scene: Scene) -> None:
+    keeper = scene.keeper(flapping={"starts": 4, "ends": 1, "window_s": 600})
+    for turn in range(3):
+        mine = alert(starts=60 * turn, n="1")
+        keeper.judge([mine], at(60 * turn))
+        keeper.judge([over(mine, 60 * turn + 30)], at(60 * turn + 30))
+    (notice,) = scene.stream.open_findings(FLAPPING)
+    assert "comes and goes" in notice.sentence
+    again = scene.keeper(flapping={"starts": 4, "ends": 1, "window_s": 600})
+    again.judge([], at(300))
+    assert len(scene.stream.findings()) == 1
+    again.judge([], at(2000))
+    assert scene.stream.open_findings(FLAPPING) == []
+
+
+def test_low_severities_wait_in_quiet_hours_and_are_told_as_one_digest(scene: Scene) -> None:
+    keeper = scene.keeper(quiet_hours=[NIGHT])
+    late, morning = at(11 * 3600), at(19 * 3600)
+    low, high = incident("inc-low"), incident("inc-high", Severity.CRITICAL)
+    found = keeper.telling([low, high], late)
+    assert found["inc-high"] is None
+    assert (found["inc-low"] or found["inc-high"]).reason is HoldReason.QUIET_HOURS  # type: ignore[union-attr]
+    assert scene.desk.digests()[0] == []
+    assert keeper.telling([low, high], morning) == {"inc-low": None, "inc-high": None}
+    (digest,) = scene.desk.digests()[0]
+    assert (digest.incidents, digest.over) == (("inc-low",), ())
+    assert "1 go on: title of inc-low" in digest.sentence
+    keeper.telling([low], morning + timedelta(minutes=1))
+    assert len(scene.desk.digests()[0]) == 1
+
+
+def test_an_incident_of_held_findings_alone_is_not_told(scene: Scene) -> None:
+    keeper = scene.keeper()
+    silenced = incident("inc-1", held="silenced: by ann")
+    both = replace(silenced, members=(*silenced.members, Member("fnd-2", "", NOON, "x")))
+    (held,) = keeper.telling([silenced], NOON).values()
+    assert held is not None
+    assert (held.reason, held.sentence) == (HoldReason.SILENCED, "by ann")
+    assert keeper.telling([both], NOON) == {"inc-1": None}
