@@ -77,6 +77,9 @@ class Remote:
 class Adapter(Protocol):
     """Speaks to one system. Every method raises TicketError where that fails; none keeps anything."""
 
+    settle_s: float
+    """How long after a request without an answer it may take until :meth:`find` finds what it made."""
+
     def find(self, mark: str, since: datetime) -> Remote | None:
         """The ticket with this mark, whatever became of it; None where it was never made."""
         ...

@@ -118,7 +118,7 @@ def trouble_of(reply: Reply) -> Trouble:
 
 
 def wait_of(reply: Reply, now: datetime) -> float:
-    """Seconds to leave it alone, as the answer asks: Retry-After, or until a used-up limit is renewed; at most an hour."""
+    """Seconds for which an answer asks to be left alone, at most an hour: Retry-After, or until a limit is renewed."""
     wait_s = _after(reply.headers.get("retry-after", ""), now)
     if wait_s <= 0 and (reply.status == 429 or _is_limit(reply)):
         wait_s = max((_until(reply.headers.get(name, ""), now) for name in RESET_HEADERS), default=0.0)

@@ -14,6 +14,8 @@ from wellkept.spine.webhooks.settings import Name, Network, Part, Secret, Url
 Kind = Literal["github", "gitlab", "jira", "servicenow"]
 Level = Literal["info", "warning", "error", "critical"]
 
+OWN = "wellkept"
+"""The name of this platform among the trackers."""
 DEFAULT_URLS: Mapping[str, str] = {"github": "https://api.github.com", "gitlab": "https://gitlab.com"}
 PRIORITIES: Mapping[str, Mapping[str, str]] = {
     "github": {},
@@ -123,6 +125,8 @@ class TicketSettings(Part):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         names = [tracker.name for tracker in self.trackers]
+        if OWN in names:
+            raise ValueError(f"trackers: {OWN} is the name of the tickets here; name yours otherwise")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"trackers: names must be unique, got {twice[0]!r} twice")

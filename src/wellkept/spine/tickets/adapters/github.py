@@ -26,6 +26,8 @@ REASONS = {Ending.RECOVERED: "completed", Ending.MERGED: "not_planned"}
 class GitHub:
     """Speaks to one repository."""
 
+    settle_s = 10.0
+
     def __init__(self, caller: Caller, repository: str) -> None:
         owner, _, name = repository.partition("/")
         self._caller, self._at = caller, f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"

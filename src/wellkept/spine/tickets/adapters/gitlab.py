@@ -24,6 +24,8 @@ PAGE = 100
 class GitLab:
     """Speaks to one project."""
 
+    settle_s = 10.0
+
     def __init__(self, caller: Caller, project: str) -> None:
         self._caller, self._project = caller, project
         self._at = f"/api/v4/projects/{quote(project, safe='')}"

@@ -25,6 +25,7 @@ DONE, UNDER_WAY = "done", "indeterminate"
 RESOLUTIONS = {Ending.RECOVERED: ("Done", "Fixed", "Resolved"), Ending.MERGED: ("Duplicate", "Done")}
 READ = "status,assignee,labels"
 NEWEST = 50
+SEARCH_LAG_S = 60.0
 
 
 class Jira:
@@ -32,6 +33,7 @@ class Jira:
 
     def __init__(self, caller: Caller, tracker: Tracker) -> None:
         self._caller, self._tracker = caller, tracker
+        self.settle_s = SEARCH_LAG_S
         self._is_cloud = tracker.flavour == "cloud"
         self._at = "/rest/api/3" if self._is_cloud else "/rest/api/2"
 

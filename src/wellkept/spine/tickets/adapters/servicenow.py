@@ -17,9 +17,9 @@ from wellkept.kernel.finding import Severity
 from wellkept.spine.tickets.base import Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.http import Caller
 from wellkept.spine.tickets.settings import Tracker
-from wellkept.spine.tickets.text import Block, Say, plain, short
+from wellkept.spine.tickets.text import Block, plain, short
 
-LONGEST_TITLE = 160
+LONGEST_TITLE, LONGEST_TEXT = 160, 4000
 IN_PROGRESS, RESOLVED = "2", "6"
 OVER = frozenset({"6", "7", "8"})
 CLOSE_CODE = "Solution provided"
@@ -34,6 +34,8 @@ READ = {
 class ServiceNow:
     """Speaks to one table of an instance."""
 
+    settle_s = 5.0
+
     def __init__(self, caller: Caller, tracker: Tracker) -> None:
         self._caller, self._tracker = caller, tracker
         self._table = tracker.project or "incident"
@@ -47,7 +49,7 @@ class ServiceNow:
     def create(self, draft: Draft) -> Remote:
         body = {
             "short_description": short(draft.title, LONGEST_TITLE),
-            "description": plain(draft.text),
+            "description": plain(draft.text)[:LONGEST_TEXT],
             "correlation_id": draft.mark,
             "correlation_display": "Wellkept",
             **self._weight(draft.severity),
@@ -65,7 +67,9 @@ class ServiceNow:
         return self._remote(self._caller.ask("GET", self._one(ticket), None, READ)["result"])
 
     def comment(self, ticket: str, text: Sequence[Block], mark: str) -> None:
-        self._caller.ask("PATCH", self._one(ticket), {"work_notes": plain([*text, Say(_said(mark))])}, READ)
+        self._caller.ask(
+            "PATCH", self._one(ticket), {"work_notes": f"{plain(text)[: LONGEST_TEXT - 100]}\n\n{_said(mark)}"}, READ
+        )
 
     def commented(self, ticket: str, mark: str, since: datetime) -> bool:  # noqa: ARG002 - a journal is read as a whole
         query = {"sysparm_fields": "work_notes", "sysparm_display_value": "true"}
@@ -77,7 +81,7 @@ class ServiceNow:
 
     def close(self, ticket: str, ending: Ending, text: Sequence[Block]) -> None:
         code = DUPLICATE if ending is Ending.MERGED else self._tracker.close_as or CLOSE_CODE
-        body = {"state": RESOLVED, "close_code": code, "close_notes": plain(text)}
+        body = {"state": RESOLVED, "close_code": code, "close_notes": plain(text)[:LONGEST_TEXT]}
         self._moved(ticket, body, OVER)
 
     def reopen(self, ticket: str) -> None:

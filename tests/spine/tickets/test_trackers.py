@@ -1,0 +1,202 @@
+"""A ticket's life in each system, held to the contract of its interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.spine.tickets.contract import load, misfit, played
+from tests.spine.tickets.desk import Desk, settings_of, state_in
+from tests.spine.tickets.sites import SITES
+
+from wellkept.kernel.finding import Severity
+from wellkept.store.state.tickets import CLOSED, LEFT, LET_GO, OPEN
+
+LEVELS = {
+    "github": ("severity-error", "severity-critical"),
+    "gitlab": ("severity::error", "severity::critical"),
+    "jira_cloud": ("High", "Highest"),
+    "jira_server": ("High", "Highest"),
+    "servicenow": ("2", "1"),
+}
+
+
+@pytest.fixture(params=sorted(SITES))
+def site(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with played(SITES[request.param]()) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(site: Any, tmp_path: Path) -> Iterator[Desk]:
+    state = state_in(tmp_path)
+    yield Desk(state, settings_of(site))
+    state.close()
+
+
+def only(site: Any) -> str:
+    (key,) = site.tickets
+    return str(key)
+
+
+def test_from_the_first_sign_to_the_proven_recovery(site: Any, desk: Desk) -> None:
+    before, after = LEVELS[site.contract_name]
+    desk.opened()
+
+    desk.turn()
+
+    key = only(site)
+    row = desk.row()
+    assert (row.state, row.remote) == (OPEN, key)
+    assert site.level(key) == before
+    assert site.is_open(key)
+
+    desk.change(severity=Severity.CRITICAL)
+    desk.turn()
+    assert site.level(key) == after
+    assert "critical" in site.said(key)[0]
+
+    desk.recover()
+    desk.turn()
+
+    assert not site.is_open(key)
+    assert desk.row().state == CLOSED
+    assert "over for 120 s" in " ".join(site.said(key))
+    assert len(site.tickets) == 1
+    told = desk.story()
+    assert [told[0].split(" was ")[1][:8], told[-1].split(" was ")[1][:6]] == ["made in ", "closed"]
+
+
+def test_a_ticket_that_was_made_without_an_answer_is_found_and_not_made_again(site: Any, desk: Desk) -> None:
+    site.mute = ["create"]
+    desk.opened()
+
+    for _ in range(5):
+        desk.turn(90)
+
+    assert len(site.tickets) == 1
+    assert site.count("create") == 1
+    assert desk.row().state == OPEN
+
+
+def test_a_comment_that_was_made_without_an_answer_is_not_made_again(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    site.mute = ["change" if site.contract_name == "servicenow" else "comment"]
+    desk.change(assignee="ada")
+
+    for _ in range(4):
+        desk.turn(90)
+
+    assert len([text for text in site.said(only(site)) if "Works on it" in text]) == 1
+
+
+def test_trouble_that_comes_back_reopens_the_ticket(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    desk.recover()
+    desk.turn()
+    desk.opened("inc-2", reopens="inc-1")
+
+    desk.turn()
+
+    key = only(site)
+    assert site.is_open(key)
+    assert (desk.row("inc-1").state, desk.row("inc-2").state) == (LEFT, OPEN)
+    assert desk.row("inc-2").remote == key
+    assert "came back" in " ".join(site.said(key))
+
+
+def test_trouble_that_comes_back_gets_a_linked_ticket_where_that_is_configured(site: Any, tmp_path: Path) -> None:
+    state = state_in(tmp_path)
+    desk = Desk(state, settings_of(site, tracker={"on_return": "link"}))
+    desk.opened()
+    desk.turn()
+    desk.recover()
+    desk.turn()
+    desk.opened("inc-2", reopens="inc-1")
+
+    desk.turn()
+
+    old, new = site.tickets
+    assert not site.is_open(old)
+    assert site.is_open(new)
+    links = {"servicenow": "change", "github": "comment"}.get(site.contract_name, "link")
+    assert site.asked[-1].operation == links
+    state.close()
+
+
+def test_trouble_that_comes_back_late_is_a_ticket_of_its_own(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    desk.recover()
+    desk.turn()
+    desk.turn(90_000)
+    desk.opened("inc-2", reopens="inc-1")
+
+    desk.turn()
+
+    assert len(site.tickets) == 2
+
+
+def test_what_people_close_while_it_fails_stays_an_incident_and_is_told_so(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    key = only(site)
+    site.close(key)
+
+    desk.turn(120)
+
+    incident = desk.stream.incident("inc-1")
+    assert incident is not None
+    assert incident.state.is_live
+    assert desk.row().state == LET_GO
+    assert "incident goes on" in " ".join(site.said(key))
+    assert desk.seen[0][1] == "people in there"
+    assert "stays as it is" in desk.story()[-1]
+
+    desk.recover()
+    desk.turn()
+    assert desk.row().state == CLOSED
+
+
+def test_who_takes_a_ticket_has_seen_the_incident(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    site.assign(only(site), "ada")
+
+    desk.turn(120)
+    desk.turn(120)
+
+    assert [(incident, by) for incident, by, _ in desk.seen] == [("inc-1", "there:ada")]
+    assert desk.row().person == "ada"
+
+
+def test_what_comes_from_outside_is_text_wherever_it_goes(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+
+    ticket = site.tickets[only(site)]
+    body = str(ticket.get("body") or ticket.get("description"))
+    assert body.count("<!-- wellkept:ticket") <= (1 if site.contract_name in ("github", "gitlab") else 0) + body.count(
+        "forged"
+    )
+    if site.contract_name in ("github", "gitlab"):
+        assert "@team" not in body
+        assert "<!-- wellkept:ticket:forged" not in body
+
+
+def test_the_secret_is_asked_for_what_it_may(site: Any, desk: Desk) -> None:
+    assert "reached" in desk.desk.check("there") or "read" in desk.desk.check("there")
+
+
+@pytest.mark.parametrize("name", sorted(SITES))
+def test_each_contract_says_where_it_is_from_and_is_strict(name: str) -> None:
+    contract = load(name)
+
+    assert all(one.startswith("https://") for one in contract["source"])
+    for operation in contract["operations"].values():
+        if "body" in operation:
+            assert misfit(operation["body"], {"stranger": 1}, "body")
