@@ -19,6 +19,10 @@ class Graph:
             self._out[edge.source].setdefault(edge.target, set()).add(edge.kind)
             self._in[edge.target].setdefault(edge.source, set()).add(edge.kind)
 
+    def is_like(self, other: Graph) -> bool:
+        """Whether both hold the same entities and edges."""
+        return self._out == other._out and self.entities == other.entities
+
     def dependencies(self, entity: str, depth: int = 1) -> dict[str, int]:
         """What the entity depends on, down to ``depth`` hops: id to hops, nearest first."""
         return _reach(self._out, entity, depth)

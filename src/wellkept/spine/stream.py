@@ -5,7 +5,7 @@ Stages never call each other. One publishes here, the next reads what is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, Member
 from wellkept.kernel.verdict import Verdict
 from wellkept.store.state.conclusions import ConclusionRows
-from wellkept.store.state.findings import FindingRows
+from wellkept.store.state.findings import FindingRows, Mark
 from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.state import State
 
@@ -83,6 +83,18 @@ class Stream:
         """Every finding that is new, changed or ended after the cursor, and the cursor to go on from."""
         return self._findings.after(cursor)
 
+    def finding_marks(self, cursor: int, limit: int = 20_000) -> tuple[list[Mark], int]:
+        """The ids and entities of what ``findings_since`` would give, much cheaper, and the cursor to go on from."""
+        return self._findings.marks(cursor, limit)
+
+    def last_finding_revision(self) -> int:
+        """The cursor behind every finding that there is."""
+        return self._findings.last_revision()
+
+    def lasting_findings(self, since: datetime) -> Iterator[list[Finding]]:
+        """All findings that are open, or were at some moment since then, in parts."""
+        return self._findings.lasting(since)
+
     def record(self, change: Change) -> None:
         self._changes.write([change])
 
@@ -96,11 +108,11 @@ class Stream:
         """
         self._incidents.save(incident)
 
-    def grow_incidents(self, parts: Sequence[Incident]) -> list[Incident]:
+    def grow_incidents(self, parts: Sequence[Incident]) -> tuple[list[Incident], int]:
         """Save many at once, each with no other members and lines than those that are new or changed.
 
-        Returns their heads: all that was stored, without members and story. Who groups findings calls this: title,
-        severity and onset are taken as they are given.
+        Returns their heads (all that is stored, without members and story) and the revision before these saves. Who
+        groups findings calls this: title, severity and onset are taken as they are given.
         """
         return self._incidents.grow(parts)
 
@@ -145,6 +157,14 @@ class Stream:
     def members(self, incident: str, *, offset: int = 0, limit: int = 200) -> list[Member]:
         """Members of an incident in the order in which they joined."""
         return self._incidents.members(incident, offset, limit)
+
+    def put_by_hand(self, incidents: Sequence[str]) -> dict[str, list[str]]:
+        """Incident to the findings that somebody put there."""
+        return self._incidents.by_hand(incidents)
+
+    def ended_about(self, fingerprints: Sequence[str], since: datetime) -> dict[str, str]:
+        """Fingerprint to the newest incident about such a finding that is over and was touched after ``since``."""
+        return self._incidents.ended_about(fingerprints, since)
 
     def incidents_holding(self, findings: Sequence[str]) -> dict[str, list[str]]:
         """Finding to the ids of the incidents that it is a member of."""

@@ -82,6 +82,13 @@ def finding(
     )
 
 
+def told(stream: Stream, incident: str) -> list[str]:
+    """The lines of an incident's story."""
+    found = stream.incident(incident)
+    assert found is not None
+    return [entry.what for entry in found.timeline]
+
+
 def test_an_incident_from_onset_to_closed_ticket(stream: Stream) -> None:
     run = CorrelateRunner(stream, Chain(), SETTINGS)
     stream.record(Change(CHAIN[1], ChangeKind.DEPLOY, at(-100), "mia", "release 7"))
@@ -90,20 +97,20 @@ def test_an_incident_from_onset_to_closed_ticket(stream: Stream) -> None:
     assert opened.opened_at == at(0), "it began with the first sign, not when that was noticed"
     assert opened.severity is Severity.ERROR
     assert opened.ticket.startswith("TCK-")
-    assert "100 s before the onset mia made a change: release 7" in [e.what for e in opened.timeline]
+    assert "100 s before the onset mia made a change: release 7" in told(stream, opened.id)
     assert run.tick(at(40)).changed == ()
 
     stream.publish([finding(CHAIN[2], 50, severity=Severity.CRITICAL)], at(60))
     (grown,) = run.tick(at(60)).changed
-    assert (grown.id, grown.severity, len(grown.members)) == (opened.id, Severity.CRITICAL, 3)
+    assert (grown.id, grown.severity, grown.count) == (opened.id, Severity.CRITICAL, 3)
 
     stream.close([f.fingerprint for f in stream.open_findings()], at(100))
     (still,) = run.tick(at(159)).changed
     assert still.state is IncidentState.OPEN
     (closed,) = run.tick(at(160)).changed
     assert closed.state is IncidentState.CLOSED
-    assert [entry.what.split(":")[0] for entry in closed.timeline[-2:]] == ["resolved", "closed"]
-    assert opened.ticket in closed.timeline[-1].what
+    assert [what.split(":")[0] for what in told(stream, closed.id)[-2:]] == ["resolved", "closed"]
+    assert opened.ticket in told(stream, closed.id)[-1]
     assert run.tick(at(170)) == type(run.tick(at(170)))((), ())
 
 
@@ -176,6 +183,7 @@ def test_two_incidents_that_turn_out_to_be_one(stream: Stream) -> None:
     assert merged is not None
     assert merged.state is IncidentState.CLOSED
     assert a.id in merged.timeline[-2].what
+    assert merged.merged_into == a.id
     assert run.tick(at(30)).opened == ()
 
 
@@ -224,7 +232,7 @@ def test_information_of_a_detector_opens_nothing_and_keeps_nothing_open(stream: 
     real = finding(CHAIN[2], 600, signal="errors")
     stream.publish([*told, real], at(600))
     opened = runner.tick(at(600)).opened
-    assert [member.entity for incident in opened for member in incident.members] == [CHAIN[2]]
+    assert [entity for incident in opened for entity in incident.entities] == [CHAIN[2]]
 
     stream.close([real.fingerprint], at(660))
     changed = runner.tick(at(760)).changed

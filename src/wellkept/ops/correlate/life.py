@@ -1,20 +1,25 @@
-"""The life of an incident, as pure steps: opened from a group, grown, and ended when its findings are over."""
+"""The life of an incident, as pure steps: opened from a group, grown, and ended when its findings are over.
+
+A step takes the head of an incident (without members and story) and gives it back with those members and lines alone
+that are new: that is what is saved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.finding import Finding, FindingKind, Severity
-from wellkept.kernel.incident import Incident, IncidentState, Member
+from wellkept.kernel.incident import Departure, Incident, IncidentState, Member, StoryKind
 from wellkept.ops.correlate.base import CorrelateSettings
-from wellkept.ops.correlate.groups import Group
-from wellkept.ops.correlate.links import MODEL_SIDE, bare, kind_of
+from wellkept.ops.correlate.links import MODEL_SIDE, Why, bare, kind_of
 
 ACTOR = "correlate"
+TOLD = 50
+"""So many findings of an incident are told one by one; of more it is said each time that they have doubled."""
 
 SPEAKS_FOR_ITSELF = frozenset(
     {
@@ -31,6 +36,15 @@ SPEAKS_FOR_ITSELF = frozenset(
 
 CALLED_BY_PEOPLE = frozenset({FindingKind.EXTERNAL, FindingKind.THRESHOLD, FindingKind.SLO_BURN})
 """Kinds whose severity somebody has written down; where they wrote information, they mean it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What an incident is called and how bad it is."""
+
+    title: str
+    severity: Severity
+    why: str = ""
 
 
 def is_enough(findings: Sequence[Finding], now: datetime, settings: CorrelateSettings) -> str:
@@ -57,66 +71,88 @@ def _is_information(finding: Finding) -> bool:
     return finding.kind in CALLED_BY_PEOPLE and finding.severity is Severity.INFO
 
 
-def open_incident(
-    group: Group, now: datetime, why: str, changes: Iterable[Change], before: Incident | None
-) -> Incident:
-    """A new incident. It began when its earliest finding did, whenever that was noticed."""
-    first = group.findings[0]
-    identity = stable_id("inc", first.id)
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why an incident is opened, and what went before: changes near its onset, incidents that it comes from."""
+
+    why: str
+    changes: tuple[Change, ...] = ()
+    reopens: str = ""
+    split_from: str = ""
+
+
+def open_incident(findings: Sequence[Finding], worth: Worth, origin: Origin, now: datetime) -> Incident:
+    """A new incident, without members yet. It began when its earliest finding did, whenever that was noticed."""
+    first = findings[0]
+    apart = ("split", origin.split_from, now.isoformat()) if origin.split_from else ()
+    identity = stable_id("inc", first.id, *apart)
     ticket = f"TCK-{identity.removeprefix('inc-')[:6].upper()}"
     incident = Incident(
         id=identity,
-        title=title_of(group.findings),
+        title=worth.title,
         state=IncidentState.OPEN,
-        severity=max(finding.severity for finding in group.findings),
+        severity=worth.severity,
+        severity_why=worth.why,
         opened_at=first.starts_at,
+        detected_at=now,
         updated_at=now,
         members=(),
-        reopens=before.id if before else "",
+        reopens=origin.reopens,
+        split_from=origin.split_from,
         ticket=ticket,
     )
-    incident = incident.note(now, ACTOR, f"opened because of {why}; ticket {ticket} opened", first.id)
-    if before:
-        incident = incident.note(now, ACTOR, f"the same trouble as in {before.id} came back", before.id)
-    for change in changes:
+    said = f"opened because of {origin.why}; ticket {ticket} opened"
+    incident = incident.note(now, ACTOR, said, first.id, StoryKind.STATE)
+    for what, other in (("the same trouble as in {} came back", origin.reopens), ("split from {}", origin.split_from)):
+        if other:
+            incident = incident.note(now, ACTOR, what.format(other), other, StoryKind.STATE)
+    for change in origin.changes:
         ahead = (first.starts_at - change.at).total_seconds()
-        incident = incident.note(
-            now, ACTOR, f"{ahead:.0f} s before the onset {change.actor} made a change: {change.summary}", change.id
+        said = f"{ahead:.0f} s before the onset {change.actor} made a change: {change.summary}"
+        incident = incident.note(now, ACTOR, said, change.id, StoryKind.CHANGE)
+    return incident
+
+
+def grown(
+    incident: Incident,
+    count: int,
+    new: Sequence[Finding],
+    why: Mapping[str, Why],
+    held: Mapping[str, str],
+    now: datetime,
+) -> Incident:
+    """The incident, which has ``count`` members so far, with more; ``held`` says which are kept quiet, and why."""
+    went = {departure.finding: departure.at for departure in incident.left}
+    members = []
+    for place, finding in enumerate(new, count):
+        reason = why[finding.id]
+        joined = max(now, went[finding.id] + timedelta(microseconds=1)) if finding.id in went else now
+        said = held.get(finding.id, "")
+        members.append(
+            Member(finding.id, finding.entity, joined, reason.sentence, reason.tie, reason.values, held=said)
         )
-    return grow(incident, group, now)
+        if place < TOLD:
+            story = f"{finding.sentence} ({reason.sentence})" + (f"; kept quiet: {said}" if said else "")
+            incident = incident.note(now, finding.detector, story, finding.id, StoryKind.FINDING)
+    total = count + len(members)
+    if total > TOLD and total.bit_length() > max(count, TOLD).bit_length():
+        incident = incident.note(now, ACTOR, f"{total} findings belong to it by now", kind=StoryKind.FINDING)
+    return replace(incident, members=(*incident.members, *members), updated_at=max(incident.updated_at, now))
 
 
-def grow(incident: Incident, group: Group, now: datetime) -> Incident:
-    """The incident with every finding of the group in it. The same group again changes nothing."""
-    known = {member.finding for member in incident.members}
-    for finding in group.findings:
-        if finding.id in known:
-            continue
-        why = group.why[finding.id]
-        member = Member(finding.id, finding.entity, now, why.sentence, why.tie, why.values)
-        incident = replace(incident, members=(*incident.members, member))
-        incident = incident.note(now, finding.detector, f"{finding.sentence} ({why.sentence})", finding.id)
-    ended = {entry.reference for entry in incident.timeline if entry.what.startswith("over: ")}
-    for finding in group.findings:
-        if finding.ends_at is not None and finding.id not in ended:
-            incident = incident.note(now, finding.detector, f"over: {short_title(finding)}", finding.id)
-    return replace(
-        incident,
-        title=title_of(group.findings),
-        severity=max(finding.severity for finding in group.findings),
-        opened_at=min(finding.starts_at for finding in group.findings),
-    )
+def ended(incident: Incident, over: Iterable[Finding], now: datetime) -> Incident:
+    """The incident with a line for each finding that is over."""
+    for finding in over:
+        incident = incident.note(now, finding.detector, f"over: {short_title(finding)}", finding.id, StoryKind.FINDING)
+    return incident
 
 
-def settle(incident: Incident, findings: Sequence[Finding], now: datetime, settings: CorrelateSettings) -> Incident:
-    """The incident resolved and closed as far as its findings allow."""
-    if incident.state.is_live and findings and not any(finding.is_open for finding in findings):
-        over = max(finding.ends_at for finding in findings if finding.ends_at is not None)
-        if now - over >= timedelta(seconds=settings.quiet_s):
-            quiet = (now - over).total_seconds()
-            incident = incident.move(
-                IncidentState.RESOLVED, now, ACTOR, f"all findings have been over for {quiet:.0f} s"
-            )
+def settle(incident: Incident, over: datetime | None, now: datetime, settings: CorrelateSettings) -> Incident:
+    """The incident resolved and closed as far as it can be; ``over`` is since when none of its findings is open."""
+    if incident.state.is_live and over is not None and now - over >= timedelta(seconds=settings.quiet_s):
+        quiet = (now - over).total_seconds()
+        why = f"all findings have been over for {quiet:.0f} s"
+        incident = incident.move(IncidentState.RESOLVED, now, ACTOR, why)
     if incident.state is not IncidentState.RESOLVED or incident.resolved_at is None:
         return incident
     if now - incident.resolved_at < timedelta(seconds=settings.close_after_s):
@@ -126,18 +162,32 @@ def settle(incident: Incident, findings: Sequence[Finding], now: datetime, setti
 
 def absorb(incident: Incident, survivor: Incident, now: datetime) -> Incident:
     """An incident that turned out to be part of another one, closed with a word that says so."""
-    told = incident.note(now, ACTOR, f"the same problem as {survivor.id}; its findings moved there", survivor.id)
+    said = f"the same problem as {survivor.id}; its findings moved there"
+    told = incident.note(now, ACTOR, said, survivor.id, StoryKind.STATE)
     told = told.move(IncidentState.RESOLVED, now, ACTOR, f"merged into {survivor.id}")
-    return told.move(
-        IncidentState.CLOSED, now, ACTOR, f"ticket {incident.ticket} closed in favour of {survivor.ticket}"
-    )
+    why = f"ticket {incident.ticket} closed in favour of {survivor.ticket}"
+    return replace(told.move(IncidentState.CLOSED, now, ACTOR, why), merged_into=survivor.id)
+
+
+def took(survivor: Incident, other: Incident, now: datetime) -> Incident:
+    """The survivor's word about an incident that was merged into it."""
+    return survivor.note(now, ACTOR, f"{other.id} is the same problem and was merged", other.id, StoryKind.STATE)
+
+
+def lost(incident: Incident, findings: Sequence[str], to: Incident, now: datetime) -> Incident:
+    """The incident without findings that turned out to be another problem."""
+    gone = tuple(Departure(finding, now, to.id) for finding in findings)
+    said = f"{len(findings)} of its findings turned out to be another problem and moved to {to.id}"
+    told = incident.note(now, ACTOR, said, to.id, StoryKind.STATE)
+    old = tuple(departure for departure in told.left if departure.finding not in set(findings))
+    return replace(told, left=(*old, *gone))
 
 
 def title_of(findings: Sequence[Finding]) -> str:
     """The title of the worst finding and how many others there are: of a system before a model, the earliest first."""
     worst = min(findings, key=lambda f: (-int(f.severity), kind_of(f.entity) in MODEL_SIDE, f.starts_at, f.id))
-    entities = {finding.entity for finding in findings if finding.entity != worst.entity}
-    more = f" (and {len(entities)} more affected)" if entities else ""
+    entities = {finding.entity for finding in findings}
+    more = f" (and {len(entities) - 1} more affected)" if len(entities) > 1 else ""
     return short_title(worst) + more
 
 

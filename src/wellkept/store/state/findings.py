@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,18 @@ from sqlalchemy import Connection, Select, select
 
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.finding import Finding
-from wellkept.store.state.revisions import FINDINGS, reserve
-from wellkept.store.state.rows import upsert
+from wellkept.store.state.revisions import FINDINGS, newest, reserve
+from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import findings
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A finding that changed, as far as it takes to choose which to look at first."""
+
+    finding: str
+    entity: str
 
 
 class FindingRows:
@@ -54,7 +62,12 @@ class FindingRows:
         return self._read(query.order_by(findings.c.starts_at, findings.c.id))
 
     def by_ids(self, ids: Sequence[str]) -> list[Finding]:
-        return self._read(select(findings.c.body).where(findings.c.id.in_(ids)).order_by(findings.c.starts_at))
+        found: list[tuple[datetime, Finding]] = []
+        with self._state.reading() as connection:
+            for part in chunks(ids):
+                query = select(findings.c.starts_at, findings.c.body).where(findings.c.id.in_(part))
+                found += [(row.starts_at, decode(Finding, row.body)) for row in connection.execute(query)]
+        return [finding for _, finding in sorted(found, key=lambda it: it[0])]
 
     def between(self, start: datetime | None, end: datetime | None, entity: str | None, limit: int) -> list[Finding]:
         """Findings that were open at some moment of the span, newest first."""
@@ -73,6 +86,27 @@ class FindingRows:
         with self._state.reading() as connection:
             rows = connection.execute(query).all()
         return [decode(Finding, row.body) for row in rows], max([revision, *(row.revision for row in rows)])
+
+    def marks(self, revision: int, limit: int) -> tuple[list[Mark], int]:
+        """The ids and entities of findings that changed after ``revision``, and the revision to go on from."""
+        columns = findings.c
+        query = select(columns.id, columns.entity, columns.revision).where(columns.revision > revision)
+        with self._state.reading() as connection:
+            rows = connection.execute(query.order_by(columns.revision).limit(limit)).all()
+        return [Mark(row.id, row.entity) for row in rows], rows[-1].revision if rows else revision
+
+    def last_revision(self) -> int:
+        with self._state.reading() as connection:
+            return newest(connection, FINDINGS)
+
+    def lasting(self, since: datetime) -> Iterator[list[Finding]]:
+        """Findings that are open, or were at some moment since then, in parts."""
+        with self._state.reading() as connection:
+            columns = findings.c
+            query = select(columns.id).where(columns.ends_at.is_(None) | (columns.ends_at >= since))
+            ids = list(connection.execute(query.order_by(columns.starts_at, columns.id)).scalars())
+        for part in chunks(ids):
+            yield self.by_ids(part)
 
     def last_seen(self, finding: str) -> datetime | None:
         with self._state.reading() as connection:

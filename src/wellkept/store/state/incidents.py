@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 
 from wellkept.kernel.codec import decode, encode
-from wellkept.kernel.incident import Extent, Incident, IncidentState, Member
+from wellkept.kernel.incident import Extent, Incident, IncidentState, Member, Tie
 from wellkept.store.state.incidentparts import (
     entities_of,
     known_members,
@@ -28,7 +28,7 @@ from wellkept.store.state.incidentparts import (
 from wellkept.store.state.revisions import INCIDENTS, newest, reserve
 from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import incident_members, incidents
+from wellkept.store.state.tables import findings, incident_members, incidents
 
 FIRST_MEMBERS, LAST_LINES = 200, 200
 """So many members and story lines of an incident come with a list."""
@@ -56,16 +56,15 @@ class IncidentRows:
             before = self._before(connection, row, incident) if row is not None else None
             return _write(connection, row, before, incident, revision)
 
-    def grow(self, parts: Sequence[Incident]) -> list[Incident]:
+    def grow(self, parts: Sequence[Incident]) -> tuple[list[Incident], int]:
         """Save many in one unit of work, each with no other members and lines than new ones; returns their heads.
 
-        Title, severity and onset are taken as they are here: whoever groups findings decides on them.
+        Title, severity and onset are taken as they are here: whoever groups findings decides on them. Returned beside
+        the heads is the revision before these saves: the ones that others have made until then.
         """
-        if not parts:
-            return []
         ids = [part.id for part in parts]
         with self._state.transaction() as connection:
-            revision = reserve(connection, INCIDENTS, len(parts))
+            revision = first = reserve(connection, INCIDENTS, len(parts))
             rows = {row.id: row for some in chunks(ids) for row in connection.execute(_chosen(some))}
             moves = read_lines(connection, list(rows), moves=True)
             saved = []
@@ -73,8 +72,11 @@ class IncidentRows:
                 revision += 1
                 row = rows.get(part.id)
                 before = replace(_head(row), timeline=moves.get(part.id, ())) if row is not None else None
+                if before is not None and part.state.is_live and not before.state.is_live:
+                    saved.append(before)  # somebody ended it meanwhile: it swallows nothing
+                    continue
                 saved.append(_write(connection, row, before, part, revision))
-        return saved
+        return saved, first
 
     def change(self, ids: Sequence[str], make: Callable[[dict[str, Incident]], Sequence[Incident]]) -> list[Incident]:
         """Read incidents whole, have them changed, and save what ``make`` gives back, all in one unit of work.
@@ -166,6 +168,32 @@ class IncidentRows:
                 query = select(columns.finding, columns.incident).where(columns.finding.in_(part))
                 for finding, incident in connection.execute(query.order_by(columns.incident)):
                     found.setdefault(finding, []).append(incident)
+        return found
+
+    def by_hand(self, of: Sequence[str]) -> dict[str, list[str]]:
+        """Incident to the findings that somebody put there."""
+        columns, found = incident_members.c, dict[str, list[str]]()
+        with self._state.reading() as connection:
+            for part in chunks(of):
+                query = select(columns.incident, columns.finding).where(columns.incident.in_(part))
+                for incident, finding in connection.execute(query.where(columns.tie == Tie.HAND.value)):
+                    found.setdefault(incident, []).append(finding)
+        return found
+
+    def ended_about(self, fingerprints: Sequence[str], since: datetime) -> dict[str, str]:
+        """Fingerprint to the newest incident about it that is over, and was last touched after ``since``."""
+        query = (
+            select(findings.c.fingerprint, incidents.c.id)
+            .join(incident_members, incident_members.c.finding == findings.c.id)
+            .join(incidents, incidents.c.id == incident_members.c.incident)
+            .where(incidents.c.state.not_in(_LIVE), incidents.c.updated_at >= since)
+            .order_by(incidents.c.opened_at, incidents.c.id.desc())
+        )
+        found: dict[str, str] = {}
+        with self._state.reading() as connection:
+            for part in chunks(fingerprints):
+                rows = connection.execute(query.where(findings.c.fingerprint.in_(part)))
+                found.update((row.fingerprint, row.id) for row in rows)
         return found
 
     def _before(self, connection: Connection, row: Row[Any], incident: Incident) -> Incident:

@@ -1,0 +1,60 @@
+"""What correlation needs of the stream, of the topology and of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from wellkept.kernel.change import Change
+from wellkept.kernel.finding import Finding
+from wellkept.kernel.incident import Incident
+from wellkept.kernel.noise import Held
+from wellkept.spine.graph import Graph
+from wellkept.store.state.findings import Mark
+
+
+class Incidents(Protocol):
+    """What correlation needs of the stream."""
+
+    def findings(self, *, ids: Sequence[str] | None = None) -> list[Finding]: ...
+
+    def finding_marks(self, cursor: int) -> tuple[list[Mark], int]: ...
+
+    def last_finding_revision(self) -> int: ...
+
+    def lasting_findings(self, since: datetime) -> Iterator[list[Finding]]: ...
+
+    def changes(self, start: datetime, end: datetime) -> list[Change]: ...
+
+    def incidents(self, *, live: bool | None = None, limit: int = 100) -> list[Incident]: ...
+
+    def incident_heads(self, *, live: bool, start: datetime | None = None) -> list[Incident]: ...
+
+    def incidents_since(self, revision: int) -> tuple[list[Incident], int]: ...
+
+    def last_revision(self) -> int: ...
+
+    def member_ids(self, incidents: Sequence[str]) -> dict[str, list[str]]: ...
+
+    def put_by_hand(self, incidents: Sequence[str]) -> dict[str, list[str]]: ...
+
+    def incidents_holding(self, findings: Sequence[str]) -> dict[str, list[str]]: ...
+
+    def ended_about(self, fingerprints: Sequence[str], since: datetime) -> dict[str, str]: ...
+
+    def grow_incidents(self, parts: Sequence[Incident]) -> tuple[list[Incident], int]: ...
+
+
+class Places(Protocol):
+    """What correlation needs of the topology."""
+
+    def graph(self, at: datetime | None = None) -> Graph: ...
+
+
+class Judge(Protocol):
+    """Says which findings are kept quiet."""
+
+    def judge(self, findings: Sequence[Finding], now: datetime) -> Mapping[str, Held | None]:
+        """The answer for each finding that is given, by its id, and for each other one whose answer changed."""
+        ...
