@@ -88,6 +88,33 @@ def test_every_prediction_arrives_once_and_in_order(
     assert log.dropped == 0
 
 
+class Feeding:
+    """A door; whenever something is sent through it, another answer comes in."""
+
+    url = "http://feeding"
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.log: PredictionLog
+
+    def send(self, path: str, body: bytes, media: str) -> bytes:
+        self.rows.append(pa.ipc.open_stream(body).read_all().num_rows)
+        self.log.add(one(1000 + len(self.rows)))
+        return b""
+
+
+def test_what_comes_during_a_send_waits_for_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY_S", 3600.0)
+    door = Feeding()
+    door.log = log = PredictionLog(door, tmp_path / "log")
+    add(log, 0, 300)
+
+    log.close()
+
+    assert door.rows == [300]
+    assert log.backlog == 1
+
+
 def test_a_prediction_arrives_as_it_was_answered(platform: FakePlatform, opened: Callable[..., PredictionLog]) -> None:
     rows = np.array([[1.0, 2.0, 0.0, np.nan], [3.0, 4.0, 1.0, 0.5]])
     keys, marks = ("card-1", "card-2"), {"arm": "canary"}

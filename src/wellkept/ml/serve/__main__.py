@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 REFRESH_EVERY_S = 0.5
 TIMEOUT_S = 10.0
-SWITCH_S = 0.001
+SWITCH_S = 0.0002
 """What a thread that packs predictions or loads a version may take before requests have their turn again."""
 GRACE_S = 2
 """What open connections get at the end; together with the log's last word it must be less than the server gives us."""

@@ -84,6 +84,11 @@ class Journal:
         """Where the oldest frame is that was not acknowledged: segment and offset."""
         return self._read_at
 
+    def end(self) -> tuple[int, int]:
+        """Where the next frame will be, as of now: segment and offset."""
+        with self._lock:
+            return self._last, self._sizes.get(self._last, 0)
+
     def read(self, segment: int, offset: int, limit: int) -> list[Frame]:
         """Whole frames of a segment from an offset on, about ``limit`` bytes of them; empty where there are none."""
         path = self._path(segment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,10 @@ log = logging.getLogger(__name__)
 
 MEDIA = "application/vnd.apache.arrow.stream"
 BATCH_BYTES = 2 << 20
-EVERY_S, LONGEST_PAUSE_S = 0.25, 5.0
+EVERY_S, LONGEST_PAUSE_S = 1.0, 5.0
+"""An insert costs the platform the same for one prediction as for a thousand."""
+PACKED_ANSWERS, PACKING_PAUSE_S = 128, 0.001
+"""Answers are packed so many at a time, with a pause behind: what is packed in one go holds requests up for as long."""
 LAST_WORD_S = 2.0
 """How long :meth:`PredictionLog.close` waits for the platform to take what waits."""
 BUDGET = 1 << 30
@@ -120,9 +124,14 @@ class PredictionLog:
         return is_sent
 
     def _send(self) -> bool:
-        """Send what waits, a batch at a time; False when the platform does not take it now."""
-        while batch := self._next():
-            if batch.answers and not self._deliver(table_of(batch.answers, self._sources)):
+        """Send what waits, a batch at a time; False when the platform does not take it now.
+
+        What comes in meanwhile waits for the next time: to send it at once would be an insert after the other, each of
+        the few answers that came during the one before.
+        """
+        end = self._journal.end()
+        while (self._segment, self._offset) < end and (batch := self._next()):
+            if batch.answers and not self._deliver(self._packed(batch.answers)):
                 return False
             self._segment, self._offset = batch.segment, batch.offset
             self._journal.acknowledge(batch.segment, batch.offset)
@@ -147,7 +156,9 @@ class PredictionLog:
     def _answers(self, frames: list[Frame]) -> list[Unpacked]:
         """What frames hold. An answer whose version is not known (damage) is dropped, and counted."""
         found = []
-        for frame in frames:
+        for number, frame in enumerate(frames, 1):
+            if number % PACKED_ANSWERS == 0:
+                time.sleep(PACKING_PAUSE_S)
             if not frame.rows:
                 digest, source = opened(frame.payload)
                 self._sources[digest] = source
@@ -158,6 +169,13 @@ class PredictionLog:
             else:
                 self.dropped += frame.rows
         return found
+
+    def _packed(self, answers: list[Unpacked]) -> pa.Table:
+        tables = []
+        for first in range(0, len(answers), PACKED_ANSWERS):
+            tables.append(table_of(answers[first : first + PACKED_ANSWERS], self._sources))
+            time.sleep(PACKING_PAUSE_S)
+        return pa.concat_tables(tables)
 
     def _deliver(self, table: pa.Table) -> bool:
         """Send a table; False when the platform does not take it now.

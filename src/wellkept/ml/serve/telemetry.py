@@ -26,6 +26,8 @@ from wellkept.sdk.otlp import Sender, key_values
 
 EVERY_S = 1.0
 LIMIT = 50_000
+PUT_TOGETHER, PAUSE_S = 256, 0.001
+"""Spans are put together so many at a time, with a pause behind: what is done in one go holds requests up."""
 _TIMES = struct.Struct("<BQBQ")
 _START, _END = 0x39, 0x41
 """Keys of ``start_time_unix_nano`` (7) and ``end_time_unix_nano`` (8), both fixed64."""
@@ -77,6 +79,8 @@ class Instrument:
         random = secrets.token_bytes(24 * len(spans))
         parts: list[bytes] = []
         for index, (common, trace_id, parent_id, end, taken) in enumerate(spans):
+            if index % PUT_TOGETHER == PUT_TOGETHER - 1:
+                time.sleep(PAUSE_S)
             at = 24 * index
             trace = bytes.fromhex(trace_id) if trace_id else random[at + 8 : at + 24]
             parent = _PARENT_ID + bytes.fromhex(parent_id) if parent_id else b""
