@@ -132,6 +132,8 @@ class Incident:
     """Why nobody is told of it; empty where people are told."""
     owner: str = ""
     """Whose system it is: a team, from the catalogue or by hand."""
+    owned_by: str = ""
+    """Who said that it is theirs; empty where the catalogue does."""
     assignee: str = ""
     """Who works on it."""
     related: tuple[str, ...] = ()
@@ -238,7 +240,8 @@ class Incident:
             acknowledged_at=self.acknowledged_at or stored.acknowledged_at,
             mitigated_at=None if state is IncidentState.OPEN else self.mitigated_at or stored.mitigated_at,
             merged_into=self.merged_into or stored.merged_into,
-            owner=touched.owner,
+            owner=touched.owner or self.owner or stored.owner,
+            owned_by=touched.owned_by,
             assignee=touched.assignee,
             related=touched.related,
             touched_at=touched.touched_at,

@@ -31,6 +31,8 @@ RENAMED = {
     "training.lost": "training.failed",
 }
 """What the audit log calls otherwise than events do."""
+TOLD_BY_STATE = frozenset(f"incident.{state}" for state in IncidentState)
+"""Deeds of people that show in the state of an incident, which is told whoever changed it."""
 
 
 class Source(Protocol):
@@ -61,7 +63,8 @@ class AuditSource:
 
     def read(self, position: str) -> tuple[list[Event], str]:
         entries = self._news.entries(int(position), MOST)
-        return [_of_entry(entry) for entry in entries], str(entries[-1].number) if entries else position
+        told = [_of_entry(entry) for entry in entries if entry.verb not in TOLD_BY_STATE]
+        return told, str(entries[-1].number) if entries else position
 
 
 class VersionSource:
