@@ -135,13 +135,13 @@ class IncidentRows:
             return int(connection.execute(query).scalar_one())
 
     def heads(self, live: bool, start: datetime | None = None) -> list[Incident]:
-        """Incidents without members and story, newest first."""
+        """Incidents without members and story, newest first; their ``extent`` says what was left out."""
         query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id)
         query = query.where(incidents.c.state.in_(_LIVE) if live else incidents.c.state.not_in(_LIVE))
         if start is not None:
             query = query.where(incidents.c.updated_at >= start)
         with self._state.reading() as connection:
-            return [_listed(row) for row in connection.execute(query)]
+            return [head_of(row) for row in connection.execute(query)]
 
     def member_ids(self, of: Sequence[str]) -> dict[str, list[str]]:
         """Incident to the ids of its findings."""
@@ -217,6 +217,11 @@ class IncidentRows:
 
 def _chosen(ids: Sequence[str]) -> Select[Any]:
     return select(incidents).where(incidents.c.id.in_(ids))
+
+
+def head_of(row: Row[Any]) -> Incident:
+    """An incident from its row, without members and story: its extent says how many members, and of what."""
+    return replace(_head(row), extent=Extent(row.members, tuple(row.entities)))
 
 
 def _head(row: Row[Any]) -> Incident:
