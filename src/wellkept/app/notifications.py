@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.kernel.clock import stable_id
-from wellkept.kernel.incident import StoryKind
+from wellkept.kernel.incident import Incident, StoryKind
 from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.delivery import Delivery
 from wellkept.spine.notify.describing import Describer
@@ -89,10 +89,12 @@ class Notifications:
 
     def _tell(self, incident: str, actor: str, what: str, reference: str) -> None:
         """Write a line on the incident's story."""
-        found = self._platform.stream.incident(incident)
-        if found is not None:
-            told = found.note(self._clock.now(), actor, what, reference, StoryKind.NOTIFICATION)
-            self._platform.stream.save_incident(replace(told, updated_at=found.updated_at))
+
+        def noted(found: Mapping[str, Incident]) -> Sequence[Incident]:
+            now = self._clock.now()
+            return [one.note(now, actor, what, reference, StoryKind.NOTIFICATION) for one in found.values()]
+
+        self._platform.stream.change_incidents([incident], noted)
 
 
 def _worker() -> str:

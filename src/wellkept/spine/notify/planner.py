@@ -98,10 +98,13 @@ class Planner:
             word = f"{row.receiver} could not be told: {row.said}"
             self._add(fallback, decode(Snapshot, row.wanted), "fallback", "", self._now, word)
 
-    def fold(self, untold: Sequence[Notification], digests: Sequence[Notification]) -> None:
+    def fold(
+        self, untold: Sequence[Notification], digests: Sequence[Notification]
+    ) -> list[tuple[Notification, Sequence[Notification]]]:
         """Put what waits for its first message into digests, where it is a burst.
 
-        ``digests`` are those that are open and so young that more is put into them.
+        ``digests`` are those that are open and so young that more is put into them; those that grew are returned, each
+        with what is new in it.
         """
         fresh = [*(one for one in untold if one.id not in self.planned.changed), *self.planned.new]
         groups: dict[tuple[str, str, str], list[Notification]] = {}
@@ -110,12 +113,15 @@ class Planner:
             if is_plain and not row.digest and not row.word and not row.is_held:
                 groups.setdefault((row.receiver, row.route, row.group), []).append(row)
         open_ones = {(one.receiver, one.route, one.group): one for one in digests}
+        grown: list[tuple[Notification, Sequence[Notification]]] = []
         for place, rows in groups.items():
-            way = self._ways.get(place[1])
-            digest = open_ones.get(place)
-            if digest is None and (way is None or len(rows) < way.digest_at):
+            way, digest = self._ways.get(place[1]), open_ones.get(place)
+            if digest is not None:
+                grown.append((digest, rows))
+            elif way is None or len(rows) < way.digest_at:
                 continue
             self._fold(digest, rows)
+        return grown
 
     def refresh(self, digest: Notification, members: Sequence[Notification]) -> None:
         """Bring a digest up to date with its members."""

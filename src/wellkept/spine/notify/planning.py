@@ -197,4 +197,5 @@ class Planning:
         untold = self._rows.untold()
         if untold or planner.planned.new:
             since = now - timedelta(seconds=self._settings.route.group_interval_s)
-            planner.fold(untold, self._rows.open_digests(DIGEST, since))
+            for digest, rows in planner.fold(untold, self._rows.open_digests(DIGEST, since)):
+                planner.refresh(digest, [*self._rows.in_digests([digest.id]), *rows])
