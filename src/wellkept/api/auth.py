@@ -18,7 +18,7 @@ from wellkept.kernel.errors import ForbiddenError
 
 OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
-OWN_PROOF = frozenset({"/v2/enqueue"})
+OWN_PROOF = frozenset({"/v2/enqueue", "/api/v1/slack/interactions"})
 """Doors whose format carries its proof in the body. They look at it themselves, before anything else."""
 OWN_PROOF_BELOW = re.compile(r"/api/v1/hooks/[^/]+")
 """The same for whole addresses: messages from others' systems, which are signed."""

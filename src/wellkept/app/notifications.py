@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from wellkept.app.buttons import slack_door
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.incident import Incident, StoryKind
@@ -39,6 +40,7 @@ class Notifications:
         self._platform, self._settings, self._clock = platform, settings, clock
         self._rows = NotificationRows(platform.state)
         transport = Transport(settings.networks, setting="notify.networks")
+        self.slack = slack_door(platform, transport)
         senders = senders_of(settings, platform.secrets, transport, clock)
         self.describer = Describer(platform.stream, platform.topology, platform.catalogue)
         news, plans = NewsRows(platform.state), PlanRows(platform.state)

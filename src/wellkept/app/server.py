@@ -40,11 +40,13 @@ from wellkept.api import (
     predictions,
     rollouts,
     skew,
+    slack,
     status,
     stored,
+    tickets,
     webhooks,
 )
-from wellkept.app import doors, reading
+from wellkept.app import doors, noise, reading
 from wellkept.app.children import Child
 from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
 from wellkept.app.modelserver import model_servers
@@ -145,10 +147,13 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
+    app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
     app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
     told = platform.notifications
+    app.router.routes.extend(slack.routes(told.slack))
     app.include_router(notifications.router(told.desk, platform.stream.incident, told.describer.incident))
     reading.install(app, platform)
+    noise.install(app, platform)
     if platform.ml is not None:
         app.include_router(external.router(platform.external, platform.settings.webhooks.max_model_mib << 20))
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
