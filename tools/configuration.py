@@ -33,7 +33,8 @@ def _branches(kind: type, path: tuple[str, ...], made: Any = None) -> Iterator[s
     for inner, where in below:
         yield from _branches(type(inner), where, inner)
     for name, inner in _inside(kind):
-        yield from _branches(inner, (*path, name))
+        if inner is not kind:  # a branch that holds such branches again is shown once
+            yield from _branches(inner, (*path, name))
 
 
 def _inside(kind: Any) -> Iterator[tuple[str, type]]:
