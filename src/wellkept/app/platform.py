@@ -12,6 +12,7 @@ from wellkept.app.externalruns import external_runs
 from wellkept.app.grpc import grpc_server
 from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
+from wellkept.app.incidents import Incidents
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
@@ -19,7 +20,9 @@ from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
 from wellkept.app.secrets import token_of
 from wellkept.app.settings import ENVIRONMENT, Settings
+from wellkept.app.statestore import leader_of
 from wellkept.app.syslog import syslog_server
+from wellkept.app.tickets import Tickets
 from wellkept.app.webhooks import WebhookServer, outbox_of
 from wellkept.kernel.clock import Clock
 from wellkept.ops.ingest.alerts.intake import Alerts
@@ -34,9 +37,12 @@ from wellkept.spine.audit import Audit
 from wellkept.spine.catalogue import Catalogue
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
+from wellkept.spine.grouping import GroupingDesk
+from wellkept.spine.lease import Lease
+from wellkept.spine.noise import NoiseDesk
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import Registry
-from wellkept.spine.runs import Runs
+from wellkept.spine.runs import ONLY, Runs
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.spine.webhooks.runtoken import RunTokens
@@ -46,6 +52,7 @@ from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
 
 GATE_EVERY_S = 0.5
+ADOPT_EVERY_S = 5.0
 DISCOVER_EVERY_S = 2.0
 ALERTS_EVERY_S = 5.0
 
@@ -71,18 +78,21 @@ class Platform:
             # An engine that is still open when the interpreter ends takes the process down with a signal.
             self.telemetry = Telemetry.open(data / "telemetry", _retention(settings), limits=settings.ingest.metrics)
             undo.callback(self.telemetry.close)
-            self.state = State.open(data / "state")
+            self.secrets = Secrets(ENVIRONMENT)
+            self.state = State.open(settings.state.target(data, self.secrets))
             undo.callback(self.state.close)
+            self.leader = leader_of(settings.state, self.state, data)
             self.artifacts = Artifacts(str(data / "artifacts"))
             self.catalogue = Catalogue(settings.catalogue)
             self.topology = Topology(self.state, self.catalogue)
             self.catalogue.look_in(self.topology)
             self.stream = Stream(self.state, self.telemetry.changes)
             self.audit = Audit(self.state)
+            self.noise = NoiseDesk(self.state, self.audit, self.clock)
+            self.grouping = GroupingDesk(self.state, self.audit, self.clock)
             self.feedback = FeedbackDesk(self.state, self.stream, self.audit, self.clock)
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)
-            self.secrets = Secrets(ENVIRONMENT)
             self.outbox = outbox_of(settings.webhooks, self.state, self.clock, self.secrets)
             self.tokens = RunTokens(token_of(data), self.clock)
             self.external = external_runs(self)
@@ -91,7 +101,7 @@ class Platform:
             undo.callback(self.ingest.close)
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
             self.identity = Identity(self.topology, self.clock)
-            self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts)
+            self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts, is_shared=self.state.is_shared)
             undo.callback(self.alerts.close)
             self.grpc = grpc_server(settings.ingest.grpc, self.ingest, data)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
@@ -101,23 +111,23 @@ class Platform:
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
             self.gate = self._gate()
+            self.incidents = Incidents(self)
             self.hooks = door_keeper(self)
-            self.webhooks = WebhookServer(self.outbox, self.hooks.forget_old)
+            self.tickets = Tickets(self)
+            self.webhooks = WebhookServer(self.outbox, self.hooks.forget_old, leader=self.leader)
             self.notifications = Notifications(self)
             for part in (self.ops, self.ml):
                 if part is not None:
                     part.attach(self.gate)
-            self._schedule = Schedule(self._loops())
+            self._schedule = Schedule(self._loops(), self.leader)
             undo.pop_all()
 
     def start(self) -> None:
-        """Start the durable runs (unfinished ones go on) and the loops."""
+        """Start the loops, and, where this server leads, the durable runs (unfinished ones go on)."""
         if self.ml is not None:
             self.ml.training.resume()
             self.ml.skew.resume()
-        self._runs = Runs(self.settings.data.resolve() / "runs", step=self.gate.step, settle=self.gate.settle)
-        self._runs.launch()
-        self.gate.attach(self._runs)
+        self.leader.start(self._lead, self._follow)
         self._schedule.start()
         for server in self._servers().values():
             server.start()
@@ -132,10 +142,10 @@ class Platform:
             self.ops.close()
         if self.ml is not None:
             self.ml.close()
-        if self._runs is not None:
-            self._runs.close()
+        self.leader.stop()
         for server in self._servers().values():
             server.close()
+        self.leader.close()
         self.alerts.close()
         self.ingest.close()
         self.telemetry.close()
@@ -165,16 +175,48 @@ class Platform:
         doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts), "metrics": self.telemetry.points.status()}
         doors["duplicates"] = self.ingest.duplicates()
         doors |= {name: server.status() for name, server in self._servers().items()}
-        loops = {"ops": self.ops is not None, "ml": self.ml is not None}
+        loops: dict[str, Any] = {"ops": self.ops is not None, "ml": self.ml is not None}
+        loops |= {"servers": self.leader.status()}
         storage = self.housekeeping.status()
         detection = dict(self.ops.detect.status()) if self.ops is not None else {}
         told = {"data": str(self.settings.data), "storage": storage, "jobs": jobs, "doors": doors}
         return {**loops, **told, "detection": detection}
 
+    def _lead(self, term: int) -> None:
+        """Start the durable runs; those that were under way go on."""
+        where: Path | str = self.settings.data.resolve() / "runs"
+        executor = ONLY
+        if isinstance(self.leader, Lease):
+            where, executor = self.state.url, f"{self.leader.holder}-{term}"
+        self._runs = Runs(where, step=self._step, settle=self._settle, executor=executor)
+        self._runs.launch()
+        with self.leader.fenced():
+            self.gate.attach(self._runs)
+
+    def _follow(self) -> None:
+        """Leave the durable runs to the server that leads now."""
+        self.gate.detach()
+        if self._runs is not None:
+            self._runs.close()
+            self._runs = None
+
+    def _adopt(self) -> None:
+        """Go on with what a former leader has left, or has taken up when it was one no longer."""
+        if self._runs is not None:
+            self._runs.adopt()
+
+    def _step(self, plan: str, index: int) -> dict[str, Any]:
+        with self.leader.fenced():
+            return self.gate.step(plan, index)
+
+    def _settle(self, plan: str) -> bool:
+        with self.leader.fenced():
+            return self.gate.settle(plan)
+
     def _servers(self) -> dict[str, Server]:
         """The doors that have a thread of their own, where the configuration wants them."""
-        servers = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper}
-        servers |= {"webhooks": self.webhooks, "notifications": self.notifications}
+        servers: dict[str, Server | None] = {"syslog": self.syslog, "grpc": self.grpc, "scrape": self.scraper}
+        servers |= {"tickets": self.tickets, "webhooks": self.webhooks, "notifications": self.notifications}
         mlflow = self.ml.mlflow if self.ml is not None else None
         return {name: server for name, server in {**servers, "mlflow": mlflow}.items() if server is not None}
 
@@ -189,9 +231,10 @@ class Platform:
 
     def _loops(self) -> list[Loop]:
         loops = [
-            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick)]),
+            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick, led=True)]),
+            Loop("runs", ADOPT_EVERY_S, [Job("runs", self._adopt, led=True)]),
             Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
-            Loop("alerts", ALERTS_EVERY_S, [Job("alerts", lambda: self.alerts.tick(self.clock.now()))]),
+            Loop("alerts", ALERTS_EVERY_S, [Job("alerts", lambda: self.alerts.tick(self.clock.now()), led=True)]),
             *self.housekeeping.loops(),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]

@@ -28,6 +28,7 @@ from wellkept.api import (
     export,
     external,
     hooks,
+    incidentdeeds,
     incidents,
     jobs,
     limits,
@@ -144,7 +145,9 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))
-    app.include_router(incidents.router(platform.stream, platform.gate, platform.clock))
+    of_incidents = platform.incidents
+    app.include_router(incidents.router(platform.stream, platform.gate, of_incidents.book, platform.clock))
+    app.include_router(incidentdeeds.router(of_incidents.desk))
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
     app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
@@ -168,6 +171,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         gate=platform.gate,
         registry=platform.registry,
         audit=platform.audit,
+        book=of_incidents.book,
+        desk=of_incidents.desk,
         telemetry=platform.telemetry,
         clock=platform.clock,
         token=token,

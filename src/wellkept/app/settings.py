@@ -15,10 +15,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from wellkept.app.detectors import checked as checked_detectors
+from wellkept.app.statestore import StateSettings
 from wellkept.kernel.errors import DocumentError, NotFoundError, Problem
 from wellkept.ml.data.base import DataSettings
 from wellkept.ml.train.executors.base import ExecutorSettings
 from wellkept.ops.correlate.base import CorrelateSettings
+from wellkept.ops.correlate.noise.settings import NoiseSettings
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.diagnose.base import DiagnoseSettings
 from wellkept.ops.ingest.alerts.base import AlertSettings
@@ -27,6 +29,7 @@ from wellkept.ops.ingest.scrape.targets import checked
 from wellkept.spine.catalogue import CatalogueSettings
 from wellkept.spine.documents import load_document, read_document
 from wellkept.spine.notify.settings import NotifySettings
+from wellkept.spine.tickets.settings import TicketSettings
 from wellkept.spine.webhooks.settings import WebhookSettings
 from wellkept.store.telemetry.points.limits import PointLimits
 
@@ -140,6 +143,7 @@ class Ops(Part):
     detectors: Annotated[dict[str, dict[str, Any]], AfterValidator(checked_detectors)] = {}
     """By name (``wellkept detectors list``): ``enabled: false`` switches one off; the rest are its parameters."""
     correlate: CorrelateSettings = CorrelateSettings()
+    noise: NoiseSettings = NoiseSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()
     runbooks: tuple[Path, ...] = ()
     """Folders of your own runbooks; one of the same name as a shipped one replaces it."""
@@ -241,6 +245,7 @@ class Settings(Part):
 
     data: Path = Path(".wellkept/data")
     """The folder that everything is kept in. One server at a time."""
+    state: StateSettings = StateSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     server: Server = Server()
     ingest: Ingest = Ingest()
@@ -250,6 +255,7 @@ class Settings(Part):
     mlflow: Mlflow = Mlflow()
     gate: GatePolicy = GatePolicy()
     catalogue: CatalogueSettings = CatalogueSettings()
+    tickets: TicketSettings = TicketSettings()
     webhooks: WebhookSettings = WebhookSettings()
     notify: NotifySettings = NotifySettings()
     agent: OwnAgent = OwnAgent()

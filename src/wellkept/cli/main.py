@@ -28,6 +28,7 @@ COMMANDS = {
     "rules": "List rules and objectives, check and test yours.",
     "runbooks": "List runbooks, check one of yours.",
     "notify": "See who is told of incidents, test routes and receivers.",
+    "tickets": "List tickets of incidents, see what became of each.",
     "webhooks": "List who is told of events, and what became of each delivery.",
     "audit": "Read the audit log, prove it intact.",
     "import": "Send files of telemetry or of lines to the server.",

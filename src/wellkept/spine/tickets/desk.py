@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from wellkept.kernel.errors import ConflictError, NotFoundError
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.incident import Incident, IncidentState, StoryKind
 from wellkept.spine.tickets import local
 from wellkept.spine.tickets.base import TicketError, Trouble
 from wellkept.spine.tickets.parts import Parts, facts_of
+from wellkept.spine.tickets.recovery import MACHINES
 from wellkept.spine.tickets.routing import Known, destinations
 from wellkept.spine.tickets.settings import OWN, Tracker
 from wellkept.spine.tickets.trackers import adapter
@@ -140,15 +141,19 @@ class TicketDesk:
         found = self._parts.stream.incident(incident)
         if found is None:
             raise NotFoundError(f"incident {incident}", "is not known")
+        if by in MACHINES:
+            raise InputError("by", "must be a person", by)
         recovery = facts_of(self._parts, found).recovery
         if not recovery.is_over:
             raise ConflictError(f"incident {incident}", "goes on; `wellkept incidents resolve` ends it", found.state)
         if recovery.is_proven:
             raise ConflictError(f"incident {incident}", f"has recovered: {recovery.sentence}")
-        said = f"{IncidentState.CLOSED}: {why}"
-        noted = found.note(self._parts.clock.now(), by, said, kind=StoryKind.STATE)
-        self._parts.stream.save_incident(noted)
-        return noted
+        said, now = f"{IncidentState.CLOSED}: {why}", self._parts.clock.now()
+
+        def noted(known: Mapping[str, Incident]) -> Sequence[Incident]:
+            return [one.note(now, by, said, kind=StoryKind.STATE) for one in known.values()]
+
+        return self._parts.stream.change_incidents([incident], noted)[0]
 
     def check(self, name: str) -> str:
         """Ask a tracker whether it can be reached with what is configured; changes nothing there.

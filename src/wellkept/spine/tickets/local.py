@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from wellkept.kernel.incident import Incident, StoryKind
@@ -38,5 +39,9 @@ def _is_new(row: TicketRow, recovery: Recovery) -> bool:
 
 
 def _tell(incident: Incident, recovery: Recovery, parts: Parts) -> None:
-    what = f"ticket {incident.ticket} stays open: {recovery.sentence}"
-    parts.stream.save_incident(incident.note(parts.clock.now(), "tickets", what, kind=StoryKind.TICKET))
+    what, now = f"ticket {incident.ticket} stays open: {recovery.sentence}", parts.clock.now()
+
+    def noted(found: Mapping[str, Incident]) -> Sequence[Incident]:
+        return [one.note(now, "tickets", what, kind=StoryKind.TICKET) for one in found.values()]
+
+    parts.stream.change_incidents([incident.id], noted)

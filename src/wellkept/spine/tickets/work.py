@@ -6,12 +6,12 @@ looks whether it happened.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from wellkept.kernel.incident import StoryKind
+from wellkept.kernel.incident import Incident, StoryKind
 from wellkept.spine.tickets.base import Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.content import Telling, change_text, first_text, mark_of
 from wellkept.spine.tickets.http import Call
@@ -72,13 +72,14 @@ class Work:
 
     def story(self, what: str) -> None:
         """Write a line into the incident's story."""
-        facts = self._facts
-        if facts is None:
+        if self._facts is None:
             return
-        now = self._parts.clock.now()
-        noted = facts.incident.note(now, f"tickets:{self._tracker.name}", what, self.row.url, StoryKind.TICKET)
-        self._parts.stream.save_incident(noted)
-        self._facts = replace(facts, incident=noted)
+        now, actor = self._parts.clock.now(), f"tickets:{self._tracker.name}"
+
+        def noted(found: Mapping[str, Incident]) -> Sequence[Incident]:
+            return [one.note(now, actor, what, self.row.url, StoryKind.TICKET) for one in found.values()]
+
+        self._parts.stream.change_incidents([self.row.incident], noted)
 
     def _next_look(self, now: datetime) -> datetime | None:
         if self.row.state not in (OPEN, LET_GO):

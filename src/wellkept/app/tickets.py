@@ -1,0 +1,88 @@
+"""Tickets, wired: one thread that gathers and keeps the tickets here, one for each tracker, and one that forgets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING, Any
+
+from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.kernel.clock import stable_id
+from wellkept.kernel.errors import ConflictError
+from wellkept.spine.incidents import IncidentDesk
+from wellkept.spine.tickets.desk import TicketDesk
+from wellkept.spine.tickets.parts import Parts
+from wellkept.spine.tickets.routing import Place
+from wellkept.spine.tickets.settings import OWN
+from wellkept.spine.webhooks.send import Transport
+from wellkept.store.state.plans import PlanRows
+from wellkept.store.state.tickets import TicketRows
+
+if TYPE_CHECKING:
+    from wellkept.app.platform import Platform
+
+LOOK_EVERY_S, TIDY_EVERY_S = 1.0, 3600.0
+LAST_WORD_S = 2.0
+MOST_PLANS = 100
+MARK_BYTES = 12
+
+
+class Tickets:
+    """Works on tickets until it is closed. What is to be done is kept, and goes on at the next start."""
+
+    def __init__(self, platform: Platform) -> None:
+        settings, plans = platform.settings.tickets, PlanRows(platform.state)
+        people = IncidentDesk(platform.stream, platform.audit, platform.clock)
+        catalogue = platform.catalogue
+
+        def seen(incident: str, by: str, why: str) -> None:
+            """Somebody works on it; where it is mitigated or over, that is not news."""
+            with contextlib.suppress(ConflictError):
+                people.acknowledge(incident, by=by, why=why)
+
+        parts = Parts(
+            settings=settings,
+            rows=TicketRows(platform.state),
+            stream=platform.stream,
+            plans=lambda incident: plans.recent(incident, None, MOST_PLANS),
+            secrets=platform.secrets,
+            transport=Transport(settings.networks, setting="tickets.networks"),
+            clock=platform.clock,
+            seen=seen,
+            server=stable_id("srv", socket.gethostname(), str(os.getpid()), os.urandom(8).hex()),
+            page=(settings.page or platform.settings.webhooks.url).rstrip("/"),
+        )
+        self.desk = TicketDesk(
+            parts,
+            lambda entity: Place(catalogue.owner(entity), catalogue.tier(entity)),
+            lambda: secrets.token_hex(MARK_BYTES),
+        )
+        self._schedule = Schedule(self._loops())
+
+    def start(self) -> None:
+        """Start. The first start begins at the end: what happened before is not told."""
+        self.desk.gather()
+        self._schedule.start()
+
+    def close(self) -> None:
+        """Ask every thread to end. One that waits for an answer is left: it looks what became of it afterwards."""
+        self._schedule.stop(LAST_WORD_S)
+
+    def status(self) -> dict[str, Any]:
+        """How many tickets are in which state, who is left alone until when, and whether the work goes on."""
+        jobs = [job for loop in self._schedule.loops for job in loop.jobs]
+        resting = {name: until.isoformat() for name, until in self.desk.resting().items()}
+        last = next((job.last_error for job in jobs if job.last_error), "")
+        failures = sum(job.failures for job in jobs)
+        return {"tickets": self.desk.counts(), "resting": resting, "failures": failures, "last_error": last}
+
+    def _loops(self) -> list[Loop]:
+        own = [Job("tickets", self.desk.gather), Job("tickets-here", lambda: self.desk.turn(OWN))]
+        every = [Loop(f"tickets-{one.name}", LOOK_EVERY_S, [self._working(one.name)]) for one in self.desk.trackers]
+        tidy = Loop("tickets-old", TIDY_EVERY_S, [Job("tickets-old", self.desk.forget_old)])
+        return [Loop("tickets", LOOK_EVERY_S, own), *every, tidy]
+
+    def _working(self, name: str) -> Job:
+        return Job(f"tickets-{name}", lambda: self.desk.turn(name))
