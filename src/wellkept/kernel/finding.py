@@ -57,8 +57,15 @@ class Evidence:
     samples: tuple[str, ...] = ()
 
 
+class _Identified:
+    """Room for the id once it was made: it is asked for again and again, and costs a hash."""
+
+    __slots__ = ("_id",)
+    _id: str
+
+
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(_Identified):
     """One suspicion about one entity.
 
     ``fingerprint`` decides what is "the same": a finding seen again with the same fingerprint while the first is
@@ -82,7 +89,12 @@ class Finding:
     @property
     def id(self) -> str:
         """Stable id of this occurrence: the fingerprint and when it began."""
-        return stable_id("fnd", self.fingerprint, self.starts_at.isoformat())
+        try:
+            return self._id
+        except AttributeError:
+            made = stable_id("fnd", self.fingerprint, self.starts_at.isoformat())
+            object.__setattr__(self, "_id", made)
+            return made
 
     @property
     def is_open(self) -> bool:
