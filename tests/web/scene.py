@@ -18,8 +18,12 @@ from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
+from wellkept.spine.grouping import GroupingDesk
+from wellkept.spine.incidentbook import IncidentBook
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import Registry
+from wellkept.spine.regrouping import RegroupingDesk
+from wellkept.spine.story import Storyteller
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.state.state import State
@@ -97,6 +101,8 @@ def empty(folder: Path, now: datetime, *, ops: bool = True, ml: bool = True) -> 
 
     gate = Gate(state, stream, audit, Actions(handlers), Policy(), world, clock)
     topology, desk = Topology(state), FeedbackDesk(state, stream, audit, clock)
+    grouping = GroupingDesk(state, audit, clock)
+    teller = Storyteller(stream, gate, audit, topology, clock)
     settings = DetectSettings()
     shown = (Anomaly(settings), Exhaustion(settings))
     runner = DetectRunner(telemetry, topology, stream, shown, settings, None, desk)
@@ -106,6 +112,8 @@ def empty(folder: Path, now: datetime, *, ops: bool = True, ml: bool = True) -> 
         gate=gate,
         registry=registry,
         audit=audit,
+        book=IncidentBook(state, stream, gate, grouping, teller, clock),
+        desk=RegroupingDesk(stream, audit, clock, grouping),
         telemetry=telemetry,
         clock=clock,
         token=TOKEN,

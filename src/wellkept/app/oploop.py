@@ -91,6 +91,7 @@ class OpsLoop:
             "detect": self.detect.tick,
             "correlate": self._correlate.tick,
             "diagnose": self._diagnose.tick,
+            "owners": self._platform.incidents.ownership.tick,
             "remediate": self._remediate.tick,
         }
         jobs = [Job(name, lambda tick=tick: tick(clock.now())) for name, tick in stages.items()]  # type: ignore[misc]

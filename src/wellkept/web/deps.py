@@ -12,7 +12,9 @@ from wellkept.ops.detect.rules.on import RulesOn
 from wellkept.spine.audit import Audit
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
+from wellkept.spine.incidentbook import IncidentBook
 from wellkept.spine.registry import Registry
+from wellkept.spine.regrouping import RegroupingDesk
 from wellkept.spine.rollouts import Rollouts
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
@@ -39,6 +41,8 @@ class WebDeps:
     gate: Gate
     registry: Registry
     audit: Audit
+    book: IncidentBook
+    desk: RegroupingDesk
     telemetry: Telemetry
     clock: Clock
     token: str

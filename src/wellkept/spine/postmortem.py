@@ -1,0 +1,131 @@
+"""A draft of a post-mortem in Markdown, made of what the store knows. What it does not know is left to be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.incident import Incident
+from wellkept.kernel.plan import PlanState
+from wellkept.kernel.story import TimelineEntry
+from wellkept.kernel.times import times_of
+from wellkept.spine.gate import PlanRecord
+
+LEFT_OPEN = "_To be written._"
+MOST_LINES, MOST_ENTITIES = 300, 50
+_MARKS = re.compile(r"([\\`*_{}\[\]<>|#])")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a draft is made of."""
+
+    incident: Incident
+    story: Sequence[TimelineEntry]
+    diagnosis: Diagnosis | None
+    plans: Sequence[PlanRecord]
+    affected: Sequence[str] = ()
+    """Sentences on what was affected beyond the entities of the findings."""
+
+
+def draft(case: Case, now: datetime, zone: tzinfo = UTC) -> str:
+    """The draft. ``zone`` is the local one, told beside UTC."""
+    incident = case.incident
+    parts = [
+        f"# Post-mortem: {_text(incident.title)}",
+        f"Draft of {_moment(now, UTC)} for incident `{incident.id}`"
+        + (f", ticket `{incident.ticket}`" if incident.ticket else "")
+        + ". Every line below is from the record; what the record does not say is left open.",
+        "## Summary\n\n" + _summary(case),
+        "## Impact\n\n" + _impact(case),
+        "## Timeline\n\n" + _timeline(case.story, zone),
+        "## Root cause\n\n" + _cause(case.diagnosis),
+        "## What went well\n\n" + _went_well(case),
+        f"## What went badly\n\n{LEFT_OPEN}",
+        "## Action items\n\n| what | who | until when |\n|---|---|---|\n| | | |",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(case: Case) -> str:
+    incident, took = case.incident, times_of(case.incident)
+    said = [
+        f"- State: {incident.state.value}",
+        f"- Severity: {incident.severity.name.lower()}"
+        + (f" ({_text(incident.severity_why)})" if incident.severity_why else ""),
+        f"- Began {_moment(incident.opened_at, UTC)}, noticed after {_lasted(took.detect_s)}",
+    ]
+    for word, seconds in (
+        ("Acknowledged", took.acknowledge_s),
+        ("Mitigated", took.mitigate_s),
+        ("Resolved", took.resolve_s),
+    ):
+        said.append(f"- {word}: " + (f"{_lasted(seconds)} after it was noticed" if seconds is not None else "no"))
+    for word, name in (("Owner", incident.owner), ("Assignee", incident.assignee)):
+        if name:
+            said.append(f"- {word}: {_text(name)}")
+    if incident.reopens:
+        said.append(f"- The trouble of `{incident.reopens}` came back")
+    return "\n".join(said)
+
+
+def _impact(case: Case) -> str:
+    named = [f"- `{entity}`" for entity in case.incident.entities[:MOST_ENTITIES] if entity]
+    more = len(case.incident.entities) - MOST_ENTITIES
+    rest = [f"- and {more} more"] if more > 0 else []
+    return "\n".join([*named, *rest, *(f"- {_text(one)}" for one in case.affected)]) or LEFT_OPEN
+
+
+def _timeline(story: Sequence[TimelineEntry], zone: tzinfo) -> str:
+    rows = [
+        f"| {_moment(entry.at, zone)} | {_moment(entry.at, UTC)} | {entry.kind.value} | {_text(entry.actor)} "
+        f"| {_text(entry.what)} |"
+        for entry in story[:MOST_LINES]
+    ]
+    if len(story) > MOST_LINES:
+        rows.append(f"| | | | | and {len(story) - MOST_LINES} more |")
+    head = "| local time | UTC | what | who | |\n|---|---|---|---|---|\n"
+    return head + "\n".join(rows) if rows else LEFT_OPEN
+
+
+def _cause(diagnosis: Diagnosis | None) -> str:
+    if diagnosis is None or not diagnosis.causes:
+        return f"No cause was found.\n\n{LEFT_OPEN}"
+    best = diagnosis.causes[0]
+    said = [_text(diagnosis.sentence), ""]
+    said += [
+        f"- {_text(reason.kind)}, strength {reason.strength:.0%}: {_text(reason.sentence)}" for reason in best.reasons
+    ]
+    others = [f"`{cause.entity}` ({cause.confidence:.0%})" for cause in diagnosis.causes[1:4]]
+    if others:
+        said += ["", f"Also considered: {', '.join(others)}."]
+    said += ["", f"This is what the platform concluded. What a person found out: {LEFT_OPEN}"]
+    return "\n".join(said)
+
+
+def _went_well(case: Case) -> str:
+    done = [
+        f"- {_text(record.plan.title)}: {_text(record.sentence)}"
+        for record in case.plans
+        if record.state is PlanState.SUCCEEDED
+    ]
+    return "\n".join(done) or LEFT_OPEN
+
+
+def _moment(at: datetime, zone: tzinfo) -> str:
+    local = at.astimezone(zone)
+    return local.strftime("%Y-%m-%d %H:%M:%S ") + (local.tzname() or "UTC")
+
+
+def _lasted(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _text(words: str) -> str:
+    """Text of others on one line, that no reader of Markdown takes for marks."""
+    return _MARKS.sub(r"\\\1", " ".join(words.split()))
