@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.correlate.base import CorrelateSettings
-from wellkept.ops.correlate.groups import group
+from wellkept.ops.correlate.grouper import group
 from wellkept.spine.graph import Graph
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)

@@ -15,6 +15,8 @@ class CorrelateSettings:
     """Findings on related entities that begin this close together belong together."""
     model_onset_s: float = 3600.0
     """Findings about models are judged on longer windows and come later than their cause."""
+    beside_s: float = 120.0
+    """Findings that have only something in common (a dependency, a label, a name) belong together when this close."""
     hops: int = 2
     """How far apart related entities may be along dependencies."""
     model_hops: int = 3
@@ -35,7 +37,7 @@ class CorrelateSettings:
     """Changes this long before the onset are told in the timeline."""
 
     def __post_init__(self) -> None:
-        for name in ("onset_s", "model_onset_s", "persist_s", "quiet_s", "close_after_s", "lookback_s"):
+        for name in ("onset_s", "model_onset_s", "beside_s", "persist_s", "quiet_s", "close_after_s", "lookback_s"):
             if getattr(self, name) < 0:
                 raise InputError(f"correlate.{name}", "must not be negative", getattr(self, name))
         if self.hops < 1 or self.model_hops < self.hops:

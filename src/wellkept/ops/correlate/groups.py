@@ -1,16 +1,22 @@
-"""Grouping: the connected components of findings, the same whatever the order in which they arrive."""
+"""Groups: findings that are one problem, and why each is in it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Tie
-from wellkept.ops.correlate.base import CorrelateSettings
-from wellkept.ops.correlate.links import Neighbourhood, Why, why_linked
-from wellkept.spine.graph import Graph
+from wellkept.ops.correlate.constraints import Pin
+from wellkept.ops.correlate.links import Why, explain
+
+if TYPE_CHECKING:
+    from wellkept.ops.correlate.merging import Part
+    from wellkept.ops.correlate.placing import Option, Places
+
+FIRST = Why(Tie.FIRST, "the first sign")
+BEFORE = Why(Tie.GROUPED_BEFORE, "was grouped before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,79 +25,59 @@ class Group:
 
     findings: tuple[Finding, ...]
     why: Mapping[str, Why]
+    """Worked out when it is asked for: a storm of many thousands is grouped without a sentence for each."""
+    touched: frozenset[str] = frozenset()
+    """The ids of those that were put since the groups were asked for before."""
 
 
-def group(
-    findings: Iterable[Finding],
-    graph: Graph,
-    settings: CorrelateSettings,
-    together: Sequence[Iterable[str]] = (),
-) -> list[Group]:
-    """Group findings by links and by what is ``together`` already (ids of findings of one incident).
+class Reasons(Mapping[str, Why]):
+    """Why each finding of a part is in it, worked out on demand, while the places hold what it rests on."""
 
-    Returns the groups ordered by their earliest finding. Each finding is in exactly one.
-    """
-    ordered = sorted(findings, key=_order)
-    near = Neighbourhood(graph, settings)
-    reasons = _reasons(ordered, near, settings)
-    leader = {finding.id: finding.id for finding in ordered}
-    for a, b in reasons:
-        _union(leader, a, b)
-    for ids in together:
-        known = sorted(identity for identity in ids if identity in leader)
-        for other in known[1:]:
-            _union(leader, known[0], other)
-    parts: dict[str, list[Finding]] = defaultdict(list)
-    for finding in ordered:
-        parts[_find(leader, finding.id)].append(finding)
-    return [Group(tuple(part), _why(part, reasons)) for part in sorted(parts.values(), key=lambda p: _order(p[0]))]
+    def __init__(
+        self, ordered: Sequence[str], part: Part, places: Places, pins: Callable[[Iterable[str]], list[Pin]]
+    ) -> None:
+        self._ordered, self._part, self._places, self._pins = ordered, part, places, pins
+        self._ids = frozenset(ordered)
+        self._ties: dict[str, tuple[str, Option]] | None = None
 
+    def __getitem__(self, identity: str) -> Why:
+        if identity == self._ordered[0]:
+            return FIRST
+        if identity not in self._ids:
+            raise KeyError(identity)
+        if self._ties is None:
+            self._ties = self._strongest()
+        found = self._ties.get(identity)
+        return (found and self._explained(identity, *found)) or self._said(identity)
 
-def _reasons(
-    ordered: Sequence[Finding], near: Neighbourhood, settings: CorrelateSettings
-) -> dict[tuple[str, str], Why]:
-    """Why pairs of findings are linked; only pairs on related entities are looked at."""
-    by_entity: dict[str, list[Finding]] = defaultdict(list)
-    for finding in ordered:
-        if finding.entity:
-            by_entity[finding.entity].append(finding)
-    reasons: dict[tuple[str, str], Why] = {}
-    for entity in sorted(by_entity):
-        others = [entity, *sorted(other for other in near.related(entity) if other in by_entity)]
-        for a in by_entity[entity]:
-            for b in (finding for other in others for finding in by_entity[other]):
-                pair = (a.id, b.id) if _order(a) < _order(b) else (b.id, a.id)
-                if a.id != b.id and pair not in reasons:
-                    why = why_linked(a, b, near, settings)
-                    if why is not None:
-                        reasons[pair] = why
-    return reasons
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ordered)
 
+    def __len__(self) -> int:
+        return len(self._ordered)
 
-def _why(part: Sequence[Finding], reasons: Mapping[tuple[str, str], Why]) -> dict[str, Why]:
-    """Each finding's reason is its link to the earliest finding that it is linked to."""
-    why = {part[0].id: Why(Tie.FIRST, "the first sign")}
-    for position, finding in enumerate(part[1:], start=1):
-        earlier = ((other, reasons.get((other.id, finding.id))) for other in part[:position])
-        later = ((other, reasons.get((finding.id, other.id))) for other in part[position + 1 :])
-        why[finding.id] = next(
-            (replace(link, values={"to": other.id, **link.values}) for other, link in (*earlier, *later) if link),
-            Why(Tie.GROUPED_BEFORE, "was grouped before"),
-        )
-    return why
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and dict(self) == dict(other)
 
+    __hash__ = None  # type: ignore[assignment]
 
-def _order(finding: Finding) -> tuple[object, ...]:
-    return (finding.starts_at, -int(finding.severity), finding.id)
+    def _strongest(self) -> dict[str, tuple[str, Option]]:
+        """Of each finding its own tie, else the strongest of those that others have to it."""
+        own = {identity: (identity, option) for identity, option in self._part.ties}
+        for identity, option in sorted(self._part.ties, key=lambda tie: (-tie[1].score, tie[0])):
+            own.setdefault(option.other, (identity, option))
+        return own
 
+    def _explained(self, identity: str, holder: str, option: Option) -> Why | None:
+        entries = self._places.entries
+        entry, other = entries.get(holder), entries.get(option.other)
+        if entry is None or other is None:
+            return None
+        relation = self._places.near.below(entry.finding.entity).get(other.finding.entity)
+        why = explain(entry.finding, other.finding, option.link, relation)
+        to = other.id if identity == holder else holder
+        return replace(why, values={**why.values, "to": to})
 
-def _find(leader: dict[str, str], identity: str) -> str:
-    while leader[identity] != identity:
-        leader[identity] = leader[leader[identity]]
-        identity = leader[identity]
-    return identity
-
-
-def _union(leader: dict[str, str], a: str, b: str) -> None:
-    first, second = sorted((_find(leader, a), _find(leader, b)))
-    leader[second] = first
+    def _said(self, identity: str) -> Why:
+        by = next((pin.by for pin in self._pins([identity]) if pin.by), "")
+        return Why(Tie.HAND, f"put together by {by}", {"by": by}) if by else BEFORE

@@ -1,18 +1,31 @@
-"""When two findings are one problem, and the sentence that says why. Pure: only the two, the graph and the settings."""
+"""What can tie one finding to another, how strongly, and the sentence that says so. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Tie
 from wellkept.ops.correlate.base import CorrelateSettings
-from wellkept.spine.graph import Graph
+from wellkept.ops.correlate.near import MODEL_SIDE, Hub, Relation, bare, kind_of
 
-MODEL_SIDE = frozenset({"model", "model_version", "deployment", "feature", "dataset", "pipeline"})
-"""Entity kinds of the ml loop; findings about them come later than what causes them."""
+__all__ = ["MODEL_SIDE", "Link", "Moment", "Why", "bare", "kind_of"]
+
+_WEIGHT: Mapping[Tie, float] = {
+    Tie.RULE: 1.0,
+    Tie.SAME_RESOURCE: 0.4,
+    Tie.SAME_ENTITY: 0.3,
+    Tie.DEPENDS_ON: 0.2,
+    Tie.SHARED_CHANGE: 0.2,
+    Tie.CO_OCCURRENCE: 0.1,
+    Tie.SHARED_DEPENDENCY: 0.05,
+    Tie.SHARED_LABELS: 0.05,
+    Tie.SHARED_TEXT: 0.03,
+}
+"""How likely it is, before anything was learned, that a finding is followed by a given one that is tied to it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,148 +37,130 @@ class Why:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """How one entity depends on another: the path from the dependent to what it depends on."""
+class Moment(NamedTuple):
+    """When a finding began and ended, in seconds since the epoch; what is open ends never."""
 
-    path: tuple[str, ...]
-    shared: str = ""
-    """Both depend on this one; then neither depends on the other."""
+    start: float
+    end: float
 
-    @property
-    def hops(self) -> int:
-        return 2 if self.shared else len(self.path) - 1
+    @classmethod
+    def of(cls, finding: Finding) -> Moment:
+        return cls(finding.starts_at.timestamp(), math.inf if finding.ends_at is None else finding.ends_at.timestamp())
+
+    def covers(self, moment: float, tail_s: float = 0.0) -> bool:
+        return self.start <= moment <= self.end + tail_s
 
 
-class Neighbourhood:
-    """Which entities are related closely enough, remembered per graph.
+class Link(NamedTuple):
+    """One finding hangs on another: by which tie, how likely, and how late within the time that the tie allows."""
 
-    A host is no path: two things on one host have nothing to do with each other unless the host itself has a
-    finding, and then they are both related to that.
+    tie: Tie
+    weight: float
+    share: float
+    """How much of the allowed time lies between the two, 0 to 1; 1 when the other one was simply still going on."""
+    lag_s: float
+    window_s: float
+    is_covered: bool
+    """The other one was going on when this one began."""
+    what: str = ""
+    """What the tie rests on: a shared dependency, a label, a change, a rule."""
+
+
+def same_entity(a: Moment, b: Moment, settings: CorrelateSettings, what: str = "") -> Link | None:
+    """The link between findings of one entity: they began close together, or the first was still going on."""
+    first, second = sorted((a, b))
+    return _timed(Tie.SAME_ENTITY, abs(a.start - b.start), settings.onset_s, first.covers(second.start), what)
+
+
+def on_dependency(
+    effect: tuple[Finding, Moment], cause: tuple[Finding, Moment], relation: Relation, settings: CorrelateSettings
+) -> Link | None:
+    """The link of a finding to one of something that its entity depends on."""
+    if not may_spread(effect[0], cause[0]):
+        return None
+    is_model = kind_of(effect[0].entity) in MODEL_SIDE and kind_of(cause[0].entity) not in MODEL_SIDE
+    limit = settings.model_onset_s if is_model else settings.onset_s
+    covered = cause[1].covers(effect[1].start, settings.model_onset_s if is_model else 0.0)
+    tie = Tie.SAME_RESOURCE if _same_resource(effect[0], cause[0]) else Tie.DEPENDS_ON
+    link = _timed(tie, abs(effect[1].start - cause[1].start), limit, covered)
+    return link and link._replace(weight=link.weight / relation.hops)
+
+
+def beside(a: tuple[Finding, Moment], b: tuple[Finding, Moment], hub: Hub, settings: CorrelateSettings) -> Link | None:
+    """The link between findings of two entities that depend on one thing, which may be sick and says nothing.
+
+    The more depend on it, the closer together two of them must fail to have failed because of it.
     """
-
-    def __init__(self, graph: Graph, settings: CorrelateSettings) -> None:
-        self._graph, self._settings = graph, settings
-        self._paths: dict[str, dict[str, tuple[str, ...]]] = {}
-
-    def relation(self, a: str, b: str) -> Relation | None:
-        """How two different entities are related, the shorter direction; None when they are not."""
-        limit = self._settings.hops
-        if kind_of(a) in MODEL_SIDE or kind_of(b) in MODEL_SIDE:
-            limit = self._settings.model_hops
-        down, up = self._down(a).get(b), self._down(b).get(a)
-        paths = sorted((path for path in (down, up) if path and len(path) - 1 <= limit), key=len)
-        if paths:
-            return Relation(paths[0])
-        shared = sorted(self._direct(a) & self._direct(b))
-        return Relation((), shared[0]) if shared else None
-
-    def related(self, entity: str) -> frozenset[str]:
-        """Every entity that could be related to this one (a superset, cheap to look up)."""
-        near = set(self._down(entity))
-        for target in self._direct(entity):
-            near.update(self._graph.dependents(target))
-        near.update(self._graph.dependents(entity, self._settings.model_hops))
-        return frozenset(near - {entity})
-
-    def _direct(self, entity: str) -> set[str]:
-        return {target for target in self._graph.dependencies(entity) if kind_of(target) != "host"}
-
-    def _down(self, start: str) -> dict[str, tuple[str, ...]]:
-        """Everything that ``start`` depends on, with a shortest path, never through a host."""
-        if start not in self._paths:
-            found: dict[str, tuple[str, ...]] = {}
-            frontier: list[tuple[str, ...]] = [(start,)]
-            for _ in range(self._settings.model_hops):
-                nearer: list[tuple[str, ...]] = []
-                for path in frontier:
-                    for target in sorted(self._graph.dependencies(path[-1])):
-                        if target != start and target not in found:
-                            found[target] = (*path, target)
-                            if kind_of(target) != "host":
-                                nearer.append(found[target])
-                frontier = nearer
-            self._paths[start] = found
-        return self._paths[start]
-
-
-def why_linked(a: Finding, b: Finding, near: Neighbourhood, settings: CorrelateSettings) -> Why | None:
-    """Why two findings are one problem; None when they are not. Symmetric in ``a`` and ``b``."""
-    if not a.entity or not b.entity:
+    if not may_spread(a[0], b[0]):
         return None
-    if a.entity == b.entity:
-        return _same_entity(a, b, settings)
-    if not _may_spread(a, b):
-        return None
-    relation = near.relation(a.entity, b.entity)
-    if relation is None:
-        return None
-    values = {"apart_s": f"{_apart(a, b):.0f}"}
-    if relation.shared:
-        apart = _apart(a, b)
-        if apart > settings.onset_s:
-            return None
-        sentence = f"both depend on {bare(relation.shared)} and began {apart:.0f} s apart"
-        return Why(Tie.SHARED_DEPENDENCY, sentence, values | {"shared": relation.shared})
-    effect, cause = (a, b) if relation.path[0] == a.entity else (b, a)
-    when = _when(cause, effect, settings)
-    if when is None:
-        return None
-    sentence = f"{bare(effect.entity)} depends on {_route(relation.path)}, and {when}"
-    return Why(Tie.DEPENDS_ON, sentence, values | {"path": " > ".join(relation.path)})
+    limit = settings.beside_s * min(1.0, 3.0 / max(hub.dependents, 1))
+    return _timed(Tie.SHARED_DEPENDENCY, abs(a[1].start - b[1].start), limit, False, hub.entity)
 
 
-def bare(entity: str) -> str:
-    """An entity's id without its kind, for sentences."""
-    return entity.partition(":")[2]
+def by_key(tie: Tie, a: Moment, b: Moment, settings: CorrelateSettings, what: str) -> Link | None:
+    """The link between findings that share a label, an identifier, a change or a rule, or that came together before."""
+    limit = settings.onset_s if tie in (Tie.RULE, Tie.SHARED_CHANGE) else settings.beside_s
+    first, second = sorted((a, b))
+    covered = tie is Tie.RULE and first.covers(second.start)
+    return _timed(tie, abs(a.start - b.start), limit, covered, what)
 
 
-def kind_of(entity: str) -> str:
-    """The kind in an entity's id."""
-    return entity.partition(":")[0]
-
-
-def _same_entity(a: Finding, b: Finding, settings: CorrelateSettings) -> Why | None:
-    apart = _apart(a, b)
-    first, second = sorted((a, b), key=lambda finding: (finding.starts_at, finding.fingerprint))
-    if apart <= settings.onset_s or _covers(first, second.starts_at):
-        sentence = f"same entity ({bare(a.entity)}), began {apart:.0f} s apart"
-        return Why(Tie.SAME_ENTITY, sentence, {"apart_s": f"{apart:.0f}"})
-    return None
-
-
-def _may_spread(a: Finding, b: Finding) -> bool:
+def may_spread(a: Finding, b: Finding) -> bool:
     """Whether one can have to do with the other across entities.
 
     What is only forecast has no effects yet, so it reaches another entity only as the same resource (the memory of
     a service and of its host). A disk is related to its host only through the same resource, or the host's silence.
     """
-    same_resource = bool(a.attributes.get("resource")) and a.attributes.get("resource") == b.attributes.get("resource")
     if FindingKind.FORECAST in (a.kind, b.kind):
-        return same_resource
+        return _same_resource(a, b)
     if {kind_of(a.entity), kind_of(b.entity)} == {"disk", "host"}:
-        return same_resource or FindingKind.MISSING_DATA in (a.kind, b.kind)
+        return _same_resource(a, b) or FindingKind.MISSING_DATA in (a.kind, b.kind)
     return True
 
 
-def _when(cause: Finding, effect: Finding, settings: CorrelateSettings) -> str | None:
-    apart = _apart(cause, effect)
-    is_model = kind_of(effect.entity) in MODEL_SIDE and kind_of(cause.entity) not in MODEL_SIDE
-    limit = settings.model_onset_s if is_model else settings.onset_s
-    if apart <= limit:
-        return f"they began {apart:.0f} s apart"
-    tail = timedelta(seconds=settings.model_onset_s if is_model else 0.0)
-    if _covers(cause, effect.starts_at, tail):
-        return f"it began while the trouble of {bare(cause.entity)} went on"
-    return None
+def explain(finding: Finding, other: Finding, link: Link, relation: Relation | None) -> Why:
+    """The link in words: ``finding`` hangs on ``other``; ``relation`` is how its entity depends on the other's."""
+    values = {"to": other.id, "apart_s": f"{link.lag_s:.0f}"}
+    when = f"they began {link.lag_s:.0f} s apart"
+    match link.tie:
+        case Tie.SAME_ENTITY:
+            return Why(link.tie, f"same entity ({bare(finding.entity)}), began {link.lag_s:.0f} s apart", values)
+        case Tie.DEPENDS_ON | Tie.SAME_RESOURCE if relation is not None:
+            if link.share >= 1.0:
+                when = f"it began while the trouble of {bare(other.entity)} went on"
+            sentence = f"{bare(finding.entity)} depends on {_route(relation.path)}, and {when}"
+            if link.tie is Tie.SAME_RESOURCE:
+                values["resource"] = finding.attributes.get("resource", "")
+            return Why(link.tie, sentence, values | {"path": " > ".join(relation.path)})
+        case Tie.SHARED_DEPENDENCY:
+            sentence = f"both depend on {bare(link.what)} and began {link.lag_s:.0f} s apart"
+            return Why(link.tie, sentence, values | {"shared": link.what})
+        case Tie.CO_OCCURRENCE:
+            return Why(link.tie, f"the two came together before, more often than by chance, and {when}", values)
+        case _:
+            said = _SAID.get(link.tie, "both have {}").format(link.what)
+            return Why(link.tie, f"{said}, and {when}", values | {"shared": link.what})
 
 
-def _covers(finding: Finding, moment: datetime, tail: timedelta = timedelta(0)) -> bool:
-    return finding.starts_at <= moment and (finding.ends_at is None or moment <= finding.ends_at + tail)
+_SAID: Mapping[Tie, str] = {
+    Tie.SHARED_LABELS: "both carry the label {}",
+    Tie.SHARED_TEXT: "both name {}",
+    Tie.SHARED_CHANGE: "both came after the change {}",
+    Tie.RULE: "the grouping rule {} puts them together",
+}
 
 
-def _apart(a: Finding, b: Finding) -> float:
-    return abs((a.starts_at - b.starts_at).total_seconds())
+def _timed(tie: Tie, lag_s: float, limit_s: float, is_covered: bool, what: str = "") -> Link | None:
+    if lag_s > limit_s and not is_covered:
+        return None
+    share = min(lag_s / limit_s, 1.0) if limit_s > 0 else 1.0
+    if lag_s <= limit_s:
+        share = min(share, 0.999)
+    return Link(tie, _WEIGHT[tie], share, lag_s, max(limit_s, 1.0), is_covered, what)
+
+
+def _same_resource(a: Finding, b: Finding) -> bool:
+    return bool(a.attributes.get("resource")) and a.attributes.get("resource") == b.attributes.get("resource")
 
 
 def _route(path: tuple[str, ...]) -> str:

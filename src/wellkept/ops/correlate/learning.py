@@ -1,0 +1,43 @@
+"""Learning from findings whose time is over: in order of onset, each once."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+from wellkept.ops.correlate.cooccurrence import CoOccurrence
+from wellkept.ops.correlate.lines import Order
+from wellkept.ops.correlate.placing import Places, shares
+
+_COMPANY = 5
+
+
+class Learning:
+    """What is still to be learned, in order."""
+
+    def __init__(self, places: Places, memory: CoOccurrence) -> None:
+        self._places, self._memory = places, memory
+        self._line: list[Order] = []
+        self._last: list[Order] = []
+        self._until: Order = (float("-inf"), 0, "")
+
+    def add(self, order: Order) -> None:
+        """Learn of this finding later; what comes after its time was learned is left out."""
+        if order > self._until:
+            insort(self._line, order)
+
+    def learn(self, before: float) -> int:
+        """Learn of all that began before a moment (seconds since the epoch)."""
+        at = bisect_left(self._line, (before, -99, ""))
+        due, self._line = self._line[:at], self._line[at:]
+        count = 0
+        for order in due:
+            entry = self._places.entries.get(order[2])
+            if entry is None or entry.order != order or order == self._until:
+                continue
+            near = self._places.unrelated_before(entry, self._last)
+            ways = shares(entry, self._memory, self._places.entries)
+            self._memory.learn(entry.signs, entry.moment.start, ways, near)
+            self._last = [*self._last[-_COMPANY + 1 :], order]
+            self._until = order
+            count += 1
+        return count

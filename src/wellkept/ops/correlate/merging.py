@@ -1,0 +1,132 @@
+"""Parts of findings, merged from the strongest tie down, and never across what keeps them apart."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from wellkept.ops.correlate.placing import Entry, Option
+
+_REPEATS = 3
+_REPEATED_SHARE = 0.15
+"""Two parts are two outbreaks when so many signals, and this share of the smaller one's, began anew in the other."""
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Findings that are one problem so far, and the ties by which they came together: (finding, its option)."""
+
+    ids: list[str]
+    signals: set[str]
+    ties: list[tuple[str, Option]] = field(default_factory=list)
+    tags: frozenset[str] = frozenset()
+    """On which sides of which constraints its findings stand: ``3+`` or ``3-``."""
+
+    @classmethod
+    def of(cls, entry: Entry, tags: frozenset[str] = frozenset()) -> Part:
+        return cls([entry.id], {entry.signs.what}, [], tags)
+
+    def absorb(self, other: Part) -> None:
+        """Take everything of another part."""
+        self.ids += other.ids
+        self.signals |= other.signals
+        self.ties += other.ties
+        self.tags |= other.tags
+
+    def may_join(self, other: Part) -> bool:
+        """Whether nothing that somebody said keeps the two apart, and they are not the same trouble twice."""
+        return not self.is_apart(other) and not self._is_repeated(other)
+
+    def is_apart(self, other: Part) -> bool:
+        """Whether somebody said that findings of the two are different problems."""
+        return bool(self.tags) and any(_opposite(tag) in other.tags for tag in self.tags)
+
+    def _is_repeated(self, other: Part) -> bool:
+        small, large = sorted((self.signals, other.signals), key=len)
+        repeated = sum(signal in large for signal in small)
+        return repeated >= _REPEATS and repeated > _REPEATED_SHARE * len(small)
+
+
+def _opposite(tag: str) -> str:
+    return tag[:-1] + ("-" if tag[-1] == "+" else "+")
+
+
+def merged(
+    entries: Sequence[Entry], pinned: Iterable[Sequence[str]], tags: Callable[[str], frozenset[str]]
+) -> list[Part]:
+    """The parts of some findings that hang together with no others.
+
+    ``pinned`` are ids that belong together whatever speaks for it; ``tags`` tells the constraints on a finding. A
+    finding joins by its best option; where the two parts may not join, by its next.
+    """
+    parts = {entry.id: Part.of(entry, tags(entry.id)) for entry in entries}
+    for ids in pinned:
+        known = [identity for identity in ids if identity in parts]
+        for other in known[1:]:
+            if not parts[known[0]].is_apart(parts[other]):
+                join(parts, known[0], other)
+    options = {entry.id: linking(entry) for entry in entries}
+    waiting = [(-ways[0].score, ways[0].link.lag_s, identity, 0) for identity, ways in options.items() if ways]
+    heapq.heapify(waiting)
+    while waiting:
+        _, _, identity, at = heapq.heappop(waiting)
+        option = options[identity][at]
+        mine, theirs = parts[identity], parts[option.other]
+        if mine is theirs:
+            mine.ties.append((identity, option))
+        elif mine.may_join(theirs):
+            join(parts, identity, option.other).ties.append((identity, option))
+        elif at + 1 < len(options[identity]):
+            following = options[identity][at + 1]
+            heapq.heappush(waiting, (-following.score, following.link.lag_s, identity, at + 1))
+    return list({id(part): part for part in parts.values()}.values())
+
+
+def linking(entry: Entry) -> tuple[Option, ...]:
+    """The options that speak for hanging together rather than for beginning by itself, the best first."""
+    return tuple(option for option in entry.options if option.score > 0.0)
+
+
+def join(parts: dict[str, Part], one: str, other: str) -> Part:
+    """Merge the parts of two findings, the smaller into the larger; returns what became of them."""
+    a, b = parts[one], parts[other]
+    if a is b:
+        return a
+    if len(a.ids) < len(b.ids):
+        a, b = b, a
+    a.absorb(b)
+    for identity in b.ids:
+        parts[identity] = a
+    return a
+
+
+def connected(entries: Mapping[str, Entry], pinned: Iterable[Sequence[str]]) -> list[list[Entry]]:
+    """The entries by what could ever hang together: by any of their options, or pinned."""
+    neighbours: dict[str, list[str]] = defaultdict(list)
+    for entry in entries.values():
+        for option in linking(entry):
+            if option.other in entries:
+                neighbours[entry.id].append(option.other)
+                neighbours[option.other].append(entry.id)
+    for ids in pinned:
+        known = [identity for identity in ids if identity in entries]
+        for one, other in pairwise(known):
+            neighbours[one].append(other)
+            neighbours[other].append(one)
+    found: list[list[Entry]] = []
+    seen: set[str] = set()
+    for start in entries:
+        if start in seen:
+            continue
+        seen.add(start)
+        reached = [start]
+        for here in reached:
+            for there in neighbours[here]:
+                if there not in seen:
+                    seen.add(there)
+                    reached.append(there)
+        found.append([entries[identity] for identity in reached])
+    return found
