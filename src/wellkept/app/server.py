@@ -185,6 +185,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         ops_enabled=platform.ops is not None,
         ml_enabled=platform.ml is not None,
         run_log=platform.ml.training.log if platform.ml is not None else nothing_printed,
+        notify=platform.notifications.desk,
     )
     app.router.routes.extend(pages.routes(deps))
     app.add_middleware(limits.BodyLimit)

@@ -13,6 +13,7 @@ from wellkept.spine.audit import Audit
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.incidentbook import IncidentBook
+from wellkept.spine.notify.desk import NotifyDesk
 from wellkept.spine.registry import Registry
 from wellkept.spine.regrouping import RegroupingDesk
 from wellkept.spine.rollouts import Rollouts
@@ -62,3 +63,5 @@ class WebDeps:
     """Versions on their way; None where the loop that judges them is off."""
     stop_rollout: Callable[[str, str, str], Any] | None = None
     """Stops the rollout of a model: model, by, why."""
+    notify: NotifyDesk | None = None
+    """Tells who is told of what; None where a test has no need of it."""

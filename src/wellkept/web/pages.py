@@ -28,6 +28,7 @@ from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, Frame, Renderer
 from wellkept.web.ruleform import RuleForm
+from wellkept.web.telling import Telling
 from wellkept.web.views.approvals import approvals_view
 from wellkept.web.views.detectors import detector_rows, detector_view
 from wellkept.web.views.finding import finding_page
@@ -64,6 +65,14 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         Route("/plans/{plan}/decide", forms.decide, methods=["POST"]),
         Route("/static/{name}", static.file, methods=["GET"]),
     ]
+    if deps.notify is not None:
+        telling = Telling(deps, deps.notify, pages.recent, pages.failed)
+        shown = pages.show("notifications.html", "notifications", telling.view)
+        found += [
+            Route("/notifications", shown, methods=["GET"]),
+            Route("/notifications/receivers/{receiver}/test", telling.test, methods=["POST"]),
+            Route("/notifications/{notification}/retry", telling.retry, methods=["POST"]),
+        ]
     if deps.ops_enabled or deps.ml_enabled:
         found += [
             Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
@@ -209,7 +218,8 @@ class Pages:
     def _frame(self, active: str, title: str) -> Frame:
         live, waiting = self.recent.get(("counts",), KEEP_S, self._counts)
         deps = self.deps
-        return Frame(active, title, live, waiting, deps.ops_enabled, deps.ml_enabled, deps.rules is not None)
+        loops = (deps.ops_enabled, deps.ml_enabled, deps.rules is not None)
+        return Frame(active, title, live, waiting, *loops, notify=deps.notify is not None)
 
     def _counts(self) -> tuple[int, int]:
         live = self.deps.stream.incidents(live=True, limit=100)

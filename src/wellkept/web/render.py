@@ -49,6 +49,7 @@ class Frame:
     ops: bool
     ml: bool
     rules: bool = False
+    notify: bool = False
 
 
 class Renderer:

@@ -13,7 +13,7 @@ from wellkept.kernel.finding import Severity
 from wellkept.spine.audit import Audit
 from wellkept.spine.notify.facts import Facts
 from wellkept.spine.notify.receivers import Receiver
-from wellkept.spine.notify.routing import Routed, route
+from wellkept.spine.notify.routing import Routed, route, ways
 from wellkept.spine.notify.senders.base import Sender
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Phase, Snapshot
@@ -60,6 +60,13 @@ class NotifyDesk:
         """Every receiver and how it is."""
         counts = self._rows.counts(self._clock.now())
         return [self._status(receiver, counts.get(receiver.name, {})) for receiver in self.settings.receivers]
+
+    def used_by(self, receiver: str) -> list[str]:
+        """The routes, escalations and so on that name a receiver."""
+        found = [f"route {way.name}" for way, _ in ways(self.settings.route) if receiver in way.receivers]
+        steps = [(policy.name, step) for policy in self.settings.escalations for step in policy.steps]
+        found += [f"escalation {name}" for name, step in steps if receiver in step.receivers]
+        return [*dict.fromkeys(found), *(["fallback"] if self.settings.fallback == receiver else [])]
 
     def trouble(self) -> str:
         """Why people may not be told of what they should be; empty where all is well. For health checks."""

@@ -39,7 +39,7 @@ class AppriseSender:
         try:
             service = self._service()
         except WellkeptError as error:
-            return Sent(is_taken=False, said=str(error))
+            return Sent(is_taken=False, said=_said(error))
         outcome: list[bool | str] = []
 
         def work() -> None:
@@ -64,7 +64,7 @@ class AppriseSender:
         try:
             self._service()
         except WellkeptError as error:
-            return str(error)
+            return _said(error)
         return ""
 
     def _service(self) -> NotifyBase:
@@ -97,3 +97,8 @@ class AppriseSender:
         host = str(getattr(service, "smtp_host", "") or service.host or "")
         port = int(service.port or (443 if service.secure else 80))
         checked(host, port, self._networks, plain=not service.secure, resolve=self._resolve)
+
+
+def _said(error: WellkeptError) -> str:
+    """What is wrong, with the setting's name as it is here."""
+    return str(error).replace("webhooks.networks", "notify.networks")
