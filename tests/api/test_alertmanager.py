@@ -10,6 +10,7 @@ from tests.api.calls import TOKEN, Doors, recorded
 from tests.ops.ingest.outside import Outside
 
 from wellkept.api import alertmanager
+from wellkept.api.alertmanager_silences import SilenceDoor
 from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
 from wellkept.kernel.finding import Severity
 
@@ -18,7 +19,9 @@ WEBHOOK, ALERTS = "/alertmanager/webhook", "/alertmanager/api/v2/alerts"
 
 @pytest.fixture
 def doors(world: Outside) -> Doors:
-    return Doors(alertmanager.routes(world.alerts, world.reader, world.clock, 1 << 20))
+    return Doors(
+        alertmanager.routes(world.alerts, world.reader, world.clock, 1 << 20, SilenceDoor(world.silences, world.clock))
+    )
 
 
 def test_what_prometheus_sends_is_found_and_ends(doors: Doors, world: Outside) -> None:
@@ -76,7 +79,7 @@ def test_the_list_is_filtered(query: str, names: set[str], doors: Doors) -> None
 
 def test_a_filter_that_is_none_is_refused(doors: Doors) -> None:
     answer = doors.call("GET", f"{ALERTS}?filter=nothing")
-    assert (answer.status_code, answer.json()[:12]) == (400, "filter: must")
+    assert (answer.status_code, answer.json()[:12]) == (400, "matcher: mus")
 
 
 def test_gzip_is_unpacked(doors: Doors, world: Outside) -> None:

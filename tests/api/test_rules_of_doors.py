@@ -21,6 +21,7 @@ from tests.ops.ingest.outside import NOON, Outside
 from tests.ops.ingest.test_loki_push import entry, push, sized
 
 from wellkept.api import alertmanager, cloudevents, lines, loki, otlp, pagerduty
+from wellkept.api.alertmanager_silences import SilenceDoor
 from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
 from wellkept.ops.ingest.base import IngestSettings
@@ -118,7 +119,7 @@ def opened(world: Outside, store: Telemetry | Full) -> tuple[Doors, Ingest]:
         *otlp.routes(ingest),
         *loki.routes(ingest, PushReader(world.identity), world.clock),
         *cloudevents.routes(Events(world.stream, world.identity, world.clock), ingest),
-        *alertmanager.routes(world.alerts, world.reader, world.clock, LIMIT),
+        *alertmanager.routes(world.alerts, world.reader, world.clock, LIMIT, SilenceDoor(world.silences, world.clock)),
         *pagerduty.routes(world.alerts, world.events, world.clock, TOKEN),
         *lines.routes(ingest, LineDoor(world.identity), world.clock),
     ]

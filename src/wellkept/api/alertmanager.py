@@ -17,13 +17,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from wellkept import __version__
+from wellkept.api.alertmanager_silences import SilenceDoor
 from wellkept.api.errors import body_of
 from wellkept.api.senders import content_of, door, parsed
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.kernel.matching import Matcher
 from wellkept.ops.ingest.alerts.alertmanager import Read, Reader
-from wellkept.ops.ingest.alerts.gettable import RECEIVER, Matcher, gettable
+from wellkept.ops.ingest.alerts.gettable import RECEIVER, Wanted, gettable
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER, Alerts
+from wellkept.spine.matchers import Matching
 
 PREFIX = "/alertmanager"
 _NAMED = 5
@@ -33,8 +36,11 @@ _NAMED = 5
 class AlertmanagerDoor:
     """The endpoints. What they acknowledge is stored."""
 
-    def __init__(self, alerts: Alerts, reader: Reader, clock: Clock, max_body_bytes: int) -> None:
+    def __init__(
+        self, alerts: Alerts, reader: Reader, clock: Clock, max_body_bytes: int, silences: SilenceDoor
+    ) -> None:
         self._alerts, self._reader, self._clock, self._limit = alerts, reader, clock, max_body_bytes
+        self._silences = silences
         self._started = clock.now()
 
     async def webhook(self, request: Request) -> Response:
@@ -52,15 +58,23 @@ class AlertmanagerDoor:
         return Response(status_code=200)
 
     async def alerts(self, request: Request) -> Response:
+        return _json(await run_in_threadpool(self._open, request))
+
+    async def groups(self, request: Request) -> Response:
+        """All alerts in one group: who groups here are the incidents."""
+        found = await run_in_threadpool(self._open, request)
+        group = {"labels": {}, "receiver": {"name": RECEIVER}, "alerts": found}
+        return _json([group] if found else [])
+
+    def _open(self, request: Request) -> list[dict[str, Any]]:
         asked = request.query_params
-        filters = [Matcher.of(text) for text in asked.getlist("filter")]
         receiver = asked.get("receiver")
-        if asked.get("active", "true") == "false" or (
-            receiver and not Matcher.of(f"r=~{receiver}").matches({"r": RECEIVER})
-        ):
-            return _json([])
-        found = await run_in_threadpool(lambda: gettable(self._alerts.open(ALERTMANAGER), filters))
-        return _json(found)
+        if receiver and not Matching([Matcher("r", "=~", receiver)]).matches({"r": RECEIVER}):
+            return []
+        filters = tuple(Matcher.of(text) for text in asked.getlist("filter"))
+        active, silenced = (asked.get(name, "true") != "false" for name in ("active", "silenced"))
+        wanted = Wanted(filters, active, silenced)
+        return gettable(self._alerts.open(ALERTMANAGER), wanted, self._silences.silenced_by)
 
     async def status(self, _: Request) -> Response:
         return _json(
@@ -81,9 +95,9 @@ class AlertmanagerDoor:
         return found
 
 
-def routes(alerts: Alerts, reader: Reader, clock: Clock, max_body_bytes: int) -> list[Route]:
+def routes(alerts: Alerts, reader: Reader, clock: Clock, max_body_bytes: int, silences: SilenceDoor) -> list[Route]:
     """The routes below ``/alertmanager``."""
-    doors = AlertmanagerDoor(alerts, reader, clock, max_body_bytes)
+    doors = AlertmanagerDoor(alerts, reader, clock, max_body_bytes, silences)
 
     async def fine(_: Request) -> Response:
         return PlainTextResponse("OK")
@@ -98,6 +112,11 @@ def routes(alerts: Alerts, reader: Reader, clock: Clock, max_body_bytes: int) ->
         at("/webhook", "POST", door("Alertmanager notification", doors.webhook)),
         at("/api/v2/alerts", "POST", door("list of alerts", doors.post, _as_text)),
         at("/api/v2/alerts", "GET", door("question for alerts", doors.alerts, _as_text)),
+        at("/api/v2/alerts/groups", "GET", door("question for alerts", doors.groups, _as_text)),
+        at("/api/v2/silences", "GET", door("question for silences", silences.listed, _as_text)),
+        at("/api/v2/silences", "POST", door("silence", silences.post, _as_text)),
+        at("/api/v2/silence/{silence}", "GET", door("question for a silence", silences.one, _as_text)),
+        at("/api/v2/silence/{silence}", "DELETE", door("end of a silence", silences.delete, _as_text)),
         at("/api/v2/status", "GET", doors.status),
         at("/api/v2/receivers", "GET", receivers),
         at("/-/ready", "GET", fine),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from wellkept.api import alertmanager, cloudevents, lines, loki, pagerduty, remote_write
+from wellkept.api.alertmanager_silences import SilenceDoor
 from wellkept.ops.ingest.alerts.alertmanager import Reader
 from wellkept.ops.ingest.alerts.pagerduty import EventReader
 from wellkept.ops.ingest.events.intake import Events
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 def routes(platform: Platform, token: str) -> list[Route]:
     """Every route of them."""
     clock, alerts, identity = platform.clock, platform.alerts, platform.identity
-    limit = platform.ingest.settings.max_body_bytes
+    limit, silences = platform.ingest.settings.max_body_bytes, SilenceDoor(platform.noise, clock)
     return [
-        *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit),
+        *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit, silences),
         *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),
         *cloudevents.routes(Events(platform.stream, identity, clock), platform.ingest),
         *lines.routes(platform.ingest, LineDoor(identity), clock),

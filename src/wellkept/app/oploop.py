@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.detectors import detectors, switched_off
+from wellkept.app.grouping import GroupingRules
 from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.schedule import Job, Loop
+from wellkept.ops.correlate.noise.keeper import NoiseKeeper
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.explained import Explained
@@ -24,6 +26,7 @@ from wellkept.store.checkpoint import Checkpoint
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
 
+GROUPING_EVERY_S = 5.0
 RULES_EVERY_S = 1.0
 """How often it is looked which groups of rules are due; each is evaluated for whole multiples of its own rhythm."""
 
@@ -57,6 +60,8 @@ class OpsLoop:
             platform.clock,
             settings.rules,
         )
+        self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise)
+        self.grouping = GroupingRules(platform, settings.noise.grouping)
         self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate)
         clues = [clue() for clue in load("clue").values()]
         self._diagnose = DiagnoseRunner(
@@ -96,7 +101,8 @@ class OpsLoop:
         }
         jobs = [Job(name, lambda tick=tick: tick(clock.now())) for name, tick in stages.items()]  # type: ignore[misc]
         rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
-        return [Loop("ops", self._settings.detect_every_s, jobs), rules]
+        grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
+        return [Loop("ops", self._settings.detect_every_s, jobs), rules, grouping]
 
 
 def _checkpoint(settings: DetectSettings) -> str:

@@ -96,6 +96,8 @@ class Side:
     entities: tuple[str, ...] = ()
     labels: tuple[Mapping[str, str], ...] = ()
     """The label sets of its findings, in their order."""
+    starts: tuple[datetime, ...] = ()
+    """When its findings began, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

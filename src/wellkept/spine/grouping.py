@@ -18,6 +18,9 @@ from wellkept.spine.noise import checked
 from wellkept.store.state.grouping import GroupingRows
 from wellkept.store.state.state import State
 
+MOST_LABELS = 200
+"""Findings of a side of which the labels are kept, to learn from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
@@ -151,7 +154,8 @@ def side_of(findings: Sequence[Finding], incident: str = "") -> Side:
         incident=incident,
         fingerprints=tuple(dict.fromkeys(finding.fingerprint for finding in ordered)),
         entities=tuple(dict.fromkeys(finding.entity for finding in ordered if finding.entity)),
-        labels=tuple(labels_of(finding) for finding in ordered[:200]),
+        labels=tuple(labels_of(finding) for finding in ordered[:MOST_LABELS]),
+        starts=tuple(finding.starts_at for finding in ordered[:MOST_LABELS]),
     )
 
 

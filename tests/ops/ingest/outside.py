@@ -16,6 +16,8 @@ from wellkept.ops.ingest.alerts.base import AlertSettings
 from wellkept.ops.ingest.alerts.intake import Alerts
 from wellkept.ops.ingest.alerts.pagerduty import EventReader
 from wellkept.ops.ingest.identity import Identity
+from wellkept.spine.audit import Audit
+from wellkept.spine.noise import NoiseDesk
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.state.state import State
@@ -64,6 +66,10 @@ class Outside:
     def close(self) -> None:
         self.alerts.close()
         self.state.close()
+
+    @property
+    def silences(self) -> NoiseDesk:
+        return NoiseDesk(self.state, Audit(self.state), self.clock)
 
     @property
     def now(self) -> datetime:

@@ -15,9 +15,10 @@ from tests.ops.ingest.outside import NOON, Outside
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError
 from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.kernel.matching import Matcher
 from wellkept.ops.ingest.alerts import intake
 from wellkept.ops.ingest.alerts.base import ENDED_BY, AlertSettings, Word
-from wellkept.ops.ingest.alerts.gettable import Matcher, fnv, gettable, labels_of
+from wellkept.ops.ingest.alerts.gettable import Wanted, fnv, gettable, labels_of
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
 
 LABELS = {"alertname": "HighLatency", "service": "checkout", "severity": "critical"}
@@ -424,27 +425,12 @@ def test_the_fingerprint_is_the_one_of_alertmanager() -> None:
     assert fnv(labels) == "e8468684030b3b8b"
 
 
-@pytest.mark.parametrize(
-    ("text", "matches"),
-    [
-        ('service="checkout"', True),
-        ("service=checkout", True),
-        ('service!="checkout"', False),
-        ('service=~"check.*"', True),
-        ('service=~"check"', False),
-        ('service!~"pay.+"', True),
-        ('absent=""', True),
-        ('absent!=""', False),
-        (' service = "x" ', False),
-        (r'service="che\"ckout"', False),
-        ('"service"="checkout"', True),
-    ],
-)
-def test_filters(text: str, matches: bool) -> None:
-    assert Matcher.of(text).matches(LABELS) is matches
-
-
-@pytest.mark.parametrize("text", ["", "service", '="x"', 'service=~"("'])
-def test_what_is_no_filter_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="filter: must"):
-        Matcher.of(text)
+def test_what_silences_hold_is_suppressed(world: Outside) -> None:
+    notify(world)
+    open_ones = world.alerts.open(ALERTMANAGER)
+    (shown,) = gettable(open_ones, None, lambda many: [["s-1"] for _ in many])
+    assert shown["status"]["state"] == "suppressed"
+    assert shown["status"]["silencedBy"] == ["s-1"]
+    assert gettable(open_ones, Wanted(silenced=False), lambda many: [["s-1"] for _ in many]) == []
+    assert gettable(open_ones, Wanted(active=False)) == []
+    assert gettable(open_ones, Wanted((Matcher.of("service=elsewhere"),))) == []

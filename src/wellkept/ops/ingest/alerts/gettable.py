@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.matching import Matcher
 from wellkept.ops.ingest.alerts.alertmanager import GENERATOR
 from wellkept.ops.ingest.alerts.base import ANNOTATION
 from wellkept.ops.ingest.alerts.intake import Held
+from wellkept.spine.labels import labels_of as all_labels
+from wellkept.spine.matchers import Matching
 
 RECEIVER = "wellkept"
-_MATCHER = re.compile(
-    r"\s*(?:\"([^\"]+)\"|([^\s\"=!~{},]+))\s*(=~|!~|!=|=)\s*(?:\"((?:[^\"\\]|\\.)*)\"|(.*?))\s*\Z", re.DOTALL
-)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _FNV_BASE, _FNV_PRIME, _SEPARATOR = 14695981039346656037, 1099511628211, b"\xff"
 
 
+SilencedBy = Callable[[Sequence[Mapping[str, str]]], Sequence[Sequence[str]]]
+"""The ids of the silences that hold each of some alerts, by all that silences match on."""
+
+
 @dataclass(frozen=True, slots=True)
-class Matcher:
-    """``name="value"`` and its three sisters. A label that is not there has the empty value."""
+class Wanted:
+    """Which alerts are asked for."""
 
-    name: str
-    operator: str
-    value: str
-
-    @classmethod
-    def of(cls, text: str) -> Matcher:
-        """Read a filter.
-
-        Raises:
-            InputError: it is none, or its regular expression is none.
-        """
-        found = _MATCHER.match(text)
-        if found is None:
-            raise InputError("filter", 'must be like severity="critical", or with !=, =~ or !~', text)
-        quoted, bare, operator, escaped, plain = found.groups()
-        value = plain if escaped is None else _ESCAPE.sub(lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), escaped)
-        matcher = cls(quoted or bare, operator, value)
-        if operator.endswith("~"):
-            matcher.matches({})
-        return matcher
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether labels match. A regular expression has to match the whole value, and runs in linear time."""
-        value = labels.get(self.name, "")
-        if not self.operator.endswith("~"):
-            return (value == self.value) is (self.operator == "=")
-        try:
-            found = pc.match_substring_regex(pa.array([value]), f"^(?s:{self.value})$")[0].as_py()
-        except pa.ArrowInvalid:
-            raise InputError("filter", f"must have a regular expression of RE2 for {self.name}", self.value) from None
-        return bool(found) is (self.operator == "=~")
+    filters: tuple[Matcher, ...] = ()
+    active: bool = True
+    silenced: bool = True
 
 
-def gettable(alerts: Iterable[Held], filters: Iterable[Matcher] = ()) -> list[dict[str, Any]]:
-    """The alerts that all filters match. Nothing is silenced or inhibited here."""
-    wanted = list(filters)
-    return [_shown(alert) for alert in alerts if all(matcher.matches(labels_of(alert)) for matcher in wanted)]
+def gettable(
+    alerts: Iterable[Held], wanted: Wanted | None = None, silenced_by: SilencedBy | None = None
+) -> list[dict[str, Any]]:
+    """The alerts that are asked for. What is held for another reason than a silence is shown as active.
+
+    Raises:
+        InputError: a filter's regular expression is none.
+    """
+    asked = wanted or Wanted()
+    matching = Matching(asked.filters)
+    found = [alert for alert in alerts if matching.matches(labels_of(alert))]
+    silences = silenced_by([all_labels(alert.finding) for alert in found]) if silenced_by else [()] * len(found)
+    return [
+        _shown(alert, by) for alert, by in zip(found, silences, strict=True) if (asked.silenced if by else asked.active)
+    ]
 
 
 def labels_of(alert: Held) -> Mapping[str, str]:
@@ -79,7 +60,7 @@ def fnv(labels: Mapping[str, str]) -> str:
     return f"{value:016x}"
 
 
-def _shown(alert: Held) -> dict[str, Any]:
+def _shown(alert: Held, silenced_by: Sequence[str]) -> dict[str, Any]:
     finding, labels = alert.finding, labels_of(alert)
     said = finding.attributes
     return {
@@ -88,7 +69,12 @@ def _shown(alert: Held) -> dict[str, Any]:
         "fingerprint": fnv(labels),
         "receivers": [{"name": RECEIVER}],
         "startsAt": finding.starts_at.isoformat(),
-        "status": {"inhibitedBy": [], "mutedBy": [], "silencedBy": [], "state": "active"},
+        "status": {
+            "inhibitedBy": [],
+            "mutedBy": [],
+            "silencedBy": list(silenced_by),
+            "state": "suppressed" if silenced_by else "active",
+        },
         "updatedAt": alert.said_at.isoformat(),
         "generatorURL": said.get(GENERATOR, ""),
         "labels": dict(labels),

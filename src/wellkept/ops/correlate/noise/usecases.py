@@ -1,0 +1,76 @@
+"""What people ask about noise: what a silence or a window would hold now, and how often something was told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from wellkept.kernel.clock import Clock
+from wellkept.kernel.finding import Finding
+from wellkept.kernel.matching import Matcher
+from wellkept.kernel.noise import Maintenance
+from wellkept.ops.correlate.noise.scopes import covered_by
+from wellkept.spine.graph import Graph
+from wellkept.spine.labels import labels_of
+from wellkept.spine.matchers import Matching
+from wellkept.spine.noise import NoiseDesk
+
+MOST = 100
+"""Findings and entities that a preview names."""
+
+
+class Open(Protocol):
+    """What a preview needs of the stream."""
+
+    def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
+
+
+class Places(Protocol):
+    """What it needs of the topology."""
+
+    def graph(self, at: datetime | None = None) -> Graph: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The open findings that would be held, the first of them, and for a window the entities that it covers."""
+
+    count: int
+    findings: tuple[Finding, ...]
+    entities: tuple[str, ...] = ()
+
+
+class NoiseUse:
+    """Previews; it changes nothing. ``desk`` is where changes are made."""
+
+    def __init__(self, desk: NoiseDesk, stream: Open, topology: Places, clock: Clock) -> None:
+        self.desk, self._stream, self._topology, self._clock = desk, stream, topology, clock
+
+    def of_silence(self, matchers: Sequence[Matcher]) -> Preview:
+        """What matchers match of what is open now.
+
+        Raises:
+            InputError: a regular expression is none.
+        """
+        return self._matching(matchers, None)
+
+    def of_window(self, window: Maintenance) -> Preview:
+        """What a maintenance window covers of what is open now.
+
+        Raises:
+            InputError: a regular expression is none.
+        """
+        return self._matching(window.matchers, window)
+
+    def _matching(self, matchers: Sequence[Matcher], window: Maintenance | None) -> Preview:
+        graph, matching = self._topology.graph(self._clock.now()), Matching(matchers)
+        covered = covered_by(window, graph) if window is not None and window.entities else None
+        found = [
+            finding
+            for finding in self._stream.open_findings()
+            if (covered is None or finding.entity in covered)
+            and matching.matches(labels_of(finding, graph.entities.get(finding.entity)))
+        ]
+        return Preview(len(found), tuple(found[:MOST]), tuple(sorted(covered or ())[:MOST]))

@@ -1,0 +1,105 @@
+"""What is done with grouping rules: tried on the stored history, and suggested from what people did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from wellkept.kernel.clock import Clock
+from wellkept.kernel.errors import InputError, TooLargeError
+from wellkept.kernel.finding import Finding
+from wellkept.kernel.grouping import GroupRule
+from wellkept.kernel.incident import Incident
+from wellkept.ops.correlate.rules.replay import Replayed, replay
+from wellkept.ops.correlate.rules.suggest import Suggestion, suggest
+from wellkept.spine.graph import Graph
+from wellkept.spine.grouping import GroupingDesk
+from wellkept.spine.labels import labels_of
+
+MONTH_DAYS, MOST_DAYS = 30, 366
+MOST = 200_000
+"""Findings that a replay reads at most."""
+LEARNED_FROM = timedelta(days=180)
+
+
+class History(Protocol):
+    """What a replay needs of the stream."""
+
+    def lasting_findings(self, since: datetime) -> Iterator[list[Finding]]: ...
+
+    def incident_heads(self, *, live: bool, start: datetime | None = None) -> list[Incident]: ...
+
+    def member_ids(self, incidents: Sequence[str]) -> dict[str, list[str]]: ...
+
+
+class Places(Protocol):
+    """What it needs of the topology."""
+
+    def graph(self, at: datetime | None = None) -> Graph: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The stored history of some days: findings, and incident to the ids of its findings."""
+
+    days: float
+    findings: Sequence[Finding]
+    incidents: Mapping[str, Sequence[str]]
+    graph: Graph
+
+    def tried(self, rule: GroupRule) -> Replayed:
+        """What a rule would have done."""
+        entities = self.graph.entities
+
+        def labels(finding: Finding) -> Mapping[str, str]:
+            return labels_of(finding, entities.get(finding.entity))
+
+        def population(kind: str, wanted: Mapping[str, str]) -> int:
+            return sum(
+                one.kind.value == kind and all(one.attributes.get(k, v) == v for k, v in wanted.items())
+                for one in entities.values()
+            )
+
+        return replay(rule, self.findings, self.incidents, labels, population)
+
+
+class GroupingUse:
+    """Tries and suggests. It changes nothing."""
+
+    def __init__(self, desk: GroupingDesk, stream: History, topology: Places, clock: Clock) -> None:
+        self.desk, self._stream, self._topology, self._clock = desk, stream, topology, clock
+
+    def past(self, days: float = MONTH_DAYS) -> Past:
+        """The history of the last days.
+
+        Raises:
+            InputError: it is no number of days.
+            TooLargeError: there are too many findings in it.
+        """
+        if not 0 < days <= MOST_DAYS:
+            raise InputError("days", f"must be above 0 and at most {MOST_DAYS}", days)
+        now = self._clock.now()
+        since = now - timedelta(days=days)
+        found: list[Finding] = []
+        for part in self._stream.lasting_findings(since):
+            found += part
+            if len(found) > MOST:
+                raise TooLargeError("days", f"must reach back over at most {MOST} findings; take fewer", days)
+        heads = [*self._stream.incident_heads(live=True), *self._stream.incident_heads(live=False, start=since)]
+        members = self._stream.member_ids([head.id for head in heads])
+        return Past(days, found, members, self._topology.graph(now))
+
+    def tried(self, rule: GroupRule, days: float = MONTH_DAYS) -> Replayed:
+        """What a rule would have done over the last days; see :meth:`past` for errors."""
+        return self.past(days).tried(rule)
+
+    def suggestions(self, days: float = MONTH_DAYS) -> list[tuple[Suggestion, Replayed]]:
+        """The rules that follow from what people did, each with what it would have done."""
+        decisions, _ = self.desk.decisions(0, self._clock.now() - LEARNED_FROM)
+        found = suggest(decisions, [one.rule for one in self.desk.rules()])
+        if not found:
+            return []
+        past = self.past(days)
+        return [(one, past.tried(one.rule)) for one in found]
