@@ -5,6 +5,7 @@ Stages never call each other. One publishes here, the next reads what is new.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -33,10 +34,19 @@ class Stream:
     """Publish and read what the stages say."""
 
     def __init__(self, state: State, changes: ChangeLog) -> None:
-        self._findings = FindingRows(state)
+        self._state, self._findings = state, FindingRows(state)
         self._incidents = IncidentRows(state)
         self._conclusions = ConclusionRows(state)
         self._changes = changes
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[Callable[[], int]]:
+        """What is read and published in the block is one unit: nobody else, on any server, writes in between.
+
+        Gives what tells, in the block, the cursor behind every finding that there is.
+        """
+        with self._state.transaction() as connection:
+            yield lambda: self._findings.revision_within(connection)
 
     def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]:
         """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest."""
@@ -128,6 +138,14 @@ class Stream:
     def incident(self, incident: str) -> Incident | None:
         """An incident with all of its members and its whole story, be they 100,000."""
         return self._incidents.get(incident)
+
+    def incident_as_listed(self, incident: str) -> Incident | None:
+        """An incident as lists have it: see ``incidents``."""
+        return self._incidents.listed(incident)
+
+    def findings_of(self, incident: str, *, about: str = "", limit: int = 1000) -> list[Finding]:
+        """Findings of an incident, earliest first: all up to the limit, else those about an entity before others."""
+        return self._findings.by_ids(self._incidents.finding_ids(incident, about, limit))
 
     def incidents(self, *, live: bool | None = None, start: datetime | None = None, limit: int = 100) -> list[Incident]:
         """Incidents, newest first, as in lists: of a large one only the first 200 members and the last 200 lines come

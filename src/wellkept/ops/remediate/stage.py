@@ -23,7 +23,8 @@ STAGE = Stage(
 )
 
 ACTOR = "wellkept"
-EVERY_ONE = 100_000
+MOST_FINDINGS = 1_000
+"""So many findings of an incident are looked at."""
 RETRYABLE = frozenset({PlanState.VOID, PlanState.EXPIRED})
 """Ends after which another plan is proposed; after any other a person should look."""
 
@@ -36,8 +37,12 @@ class Remediate:
 
     def tick(self, now: datetime) -> None:
         """Propose plans for live incidents whose cause is known and that have none yet."""
-        for incident in self._stream.incidents(live=True, limit=EVERY_ONE):
-            self._propose(incident, now)
+        live = self._stream.incident_heads(live=True)
+        known = self._stream.diagnoses([incident.id for incident in live])
+        for head in live:
+            diagnosis = known.get(head.id)
+            if diagnosis is not None and diagnosis.best is not None:
+                self._propose(head.id, diagnosis.best, now)
 
     def settled(self, record: PlanRecord) -> None:
         """Write a plan's outcome into its incident, also when that is over by now (the gate calls this)."""
@@ -50,18 +55,21 @@ class Remediate:
             noted = noted.move(IncidentState.MITIGATED, record.updated_at, ACTOR, "the remedy was verified")
         self._stream.save_incident(noted)
 
-    def _propose(self, incident: Incident, now: datetime) -> None:
-        """Offer the runbooks that fit, in the order of their names, until one of them applies here."""
-        diagnosis = self._stream.diagnosis(incident.id)
-        if diagnosis is None or diagnosis.best is None:
-            return
-        before = self._gate.plans(subject=incident.id)
+    def _propose(self, identity: str, cause: Cause, now: datetime) -> None:
+        """Offer the runbooks that fit, in the order of their names, until one of them applies here.
+
+        Of an incident of a storm the findings about the cause are looked at, and those that came first.
+        """
+        before = self._gate.plans(subject=identity)
         if any(record.state not in RETRYABLE for record in before):
             return
-        findings = self._stream.findings(ids=[member.finding for member in incident.members])
+        incident = self._stream.incident_as_listed(identity)
+        if incident is None:
+            return
+        findings = self._stream.findings_of(identity, about=cause.entity, limit=MOST_FINDINGS)
         for runbook in self._runbooks:
-            reasons = runbook.fits(diagnosis.best, findings)
-            if reasons and self._offer(runbook, incident, diagnosis.best, reasons, now, len(before)):
+            reasons = runbook.fits(cause, findings)
+            if reasons and self._offer(runbook, incident, cause, reasons, now, len(before)):
                 return
 
     def _offer(

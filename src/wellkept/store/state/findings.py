@@ -99,6 +99,10 @@ class FindingRows:
         with self._state.reading() as connection:
             return newest(connection, FINDINGS)
 
+    def revision_within(self, connection: Connection) -> int:
+        """The same, as a unit of work sees it that is under way."""
+        return newest(connection, FINDINGS)
+
     def lasting(self, since: datetime) -> Iterator[list[Finding]]:
         """Findings that are open, or were at some moment since then, in parts."""
         with self._state.reading() as connection:

@@ -107,6 +107,19 @@ class IncidentRows:
             members, lines = read_members(connection, [incident]), read_lines(connection, [incident])
         return replace(_head(row), members=members.get(incident, ()), timeline=lines.get(incident, ()))
 
+    def listed(self, incident: str) -> Incident | None:
+        """An incident as in lists."""
+        return next(iter(self._listed(_chosen([incident]))), None)
+
+    def finding_ids(self, incident: str, about: str, limit: int) -> list[str]:
+        """The ids of findings of an incident: those about an entity before the others, then as they joined."""
+        columns = incident_members.c
+        query = select(columns.finding).where(columns.incident == incident).order_by(columns.number).limit(limit)
+        with self._state.reading() as connection:
+            mine = list(connection.execute(query.where(columns.entity == about)).scalars()) if about else []
+            others = connection.execute(query).scalars()
+            return list(dict.fromkeys((*mine, *others)))[:limit]
+
     def recent(self, live: bool | None, start: datetime | None, limit: int) -> list[Incident]:
         """Incidents as in lists, newest first; ``start`` leaves out those that were last touched before it."""
         query = select(incidents).order_by(incidents.c.opened_at.desc(), incidents.c.id).limit(limit)
