@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ class Moody:
             raise OSError("the disk is full")
         return 0
 
-    def send_due(self, endpoint: Endpoint) -> int:
+    def send_due(self, endpoint: Endpoint, may: Callable[[], bool] = lambda: True) -> int:
         self.sent += 1
         raise RuntimeError("a surprise")
 

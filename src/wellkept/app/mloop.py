@@ -129,14 +129,14 @@ class ModelLoop:
         assert self._retrain is not None
         retrain, clock = self._retrain, self._platform.clock
         jobs = [
-            Job("skew", lambda: self.skew.tick(clock.now())),
-            Job("watch", lambda: self._watch.tick(clock.now())),
-            Job("retrain", lambda: retrain.tick(clock.now())),
+            Job("skew", lambda: self.skew.tick(clock.now()), led=True),
+            Job("watch", lambda: self._watch.tick(clock.now()), led=True),
+            Job("retrain", lambda: retrain.tick(clock.now()), led=True),
         ]
         loops = [Loop("ml", self._settings.watch_every_s, jobs), self.rollouts.loop()]
         if self.follower is not None:
             every_s = self._platform.settings.mlflow.poll_every_s
-            loops.append(Loop("mlflow", every_s, [Job("mlflow", self.follower.tick)]))
+            loops.append(Loop("mlflow", every_s, [Job("mlflow", self.follower.tick, led=True)]))
         return loops
 
     def close(self) -> None:

@@ -59,6 +59,7 @@ class OpsLoop:
             platform.identity.entity_of,
             platform.clock,
             settings.rules,
+            platform.leader,
         )
         self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise)
         self.grouping = GroupingRules(platform, settings.noise.grouping)
@@ -99,7 +100,10 @@ class OpsLoop:
             "owners": self._platform.incidents.ownership.tick,
             "remediate": self._remediate.tick,
         }
-        jobs = [Job(name, lambda tick=tick: tick(clock.now())) for name, tick in stages.items()]  # type: ignore[misc]
+        jobs = [
+            Job(name, lambda tick=tick: tick(clock.now()), led=name != "detect")  # type: ignore[misc]
+            for name, tick in stages.items()
+        ]
         rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
         grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
         return [Loop("ops", self._settings.detect_every_s, jobs), rules, grouping]

@@ -38,8 +38,6 @@ from wellkept.spine.catalogue import Catalogue
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.grouping import GroupingDesk
-from wellkept.spine.noise import NoiseDesk
-from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.lease import Lease
 from wellkept.spine.noise import NoiseDesk
 from wellkept.spine.policy import Policy

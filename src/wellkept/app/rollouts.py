@@ -59,7 +59,7 @@ class RolloutLoop:
     def loop(self) -> Loop:
         """The loop that judges."""
         clock, every_s = self._platform.clock, self._platform.settings.ml.rollout_every_s
-        return Loop("rollouts", every_s, [Job("rollouts", lambda: self._runner.tick(clock.now()))])
+        return Loop("rollouts", every_s, [Job("rollouts", lambda: self._runner.tick(clock.now()), led=True)])
 
     def proposed(self, version: ModelVersion, by: str, why: str) -> Plan | None:
         """The rollout that the version's contract wants in place of a promotion at once; None where it wants none."""

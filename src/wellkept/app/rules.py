@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wellkept.app.backtest import Backtests, answers_of, counting_of
+from wellkept.app.ledstream import LedStream
 from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import StoreError
 from wellkept.kernel.finding import Finding
@@ -23,6 +24,7 @@ from wellkept.ops.detect.rules.slo.engine import SloEngine
 from wellkept.ops.detect.rules.slo.run import SloRun
 from wellkept.ops.detect.rules.unit.run import Outcome, run_tests
 from wellkept.ops.detect.rules.writing import Batch, Write
+from wellkept.spine.lease import Alone, Leader
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.remote.encoded import request_of
@@ -45,11 +47,12 @@ class Rules:
         locate: Locate,
         clock: Clock,
         paths: Sequence[Path],
+        leader: Leader | None = None,
     ) -> None:
-        self.files = RuleFiles(list(paths))
+        self.files, told = RuleFiles(list(paths)), LedStream(leader or Alone(), stream)
         self.answers = answers_of(telemetry)
-        self.engine = RuleEngine(self.answers, writer_of(telemetry, clock), stream, locate)
-        self.slos = SloEngine(counting_of(self.answers, telemetry), stream, locate)
+        self.engine = RuleEngine(self.answers, writer_of(telemetry, clock), told, locate)
+        self.slos = SloEngine(counting_of(self.answers, telemetry), told, locate)
         self._backtests = Backtests(telemetry, stream, topology, locate, lambda: self.files.loaded)
         self._looked: datetime | None = None
 

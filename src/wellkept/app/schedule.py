@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from wellkept.spine.lease import Alone, Leader
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Job:
-    """Something that is done again and again, and how that has gone."""
+    """Something that is done again and again, and how that has gone.
+
+    ``led`` is for what only one of the servers on a store may do: it is left out while another one leads.
+    """
 
     name: str
     run: Callable[[], object]
+    led: bool = False
     runs: int = 0
     failures: int = 0
     last_s: float = 0.0
@@ -35,8 +42,8 @@ class Loop:
 class Schedule:
     """Runs loops until it is stopped."""
 
-    def __init__(self, loops: Sequence[Loop]) -> None:
-        self.loops = loops
+    def __init__(self, loops: Sequence[Loop], leader: Leader | None = None) -> None:
+        self.loops, self._leader = loops, leader or Alone()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._turn, args=(loop,), name=f"loop-{loop.name}", daemon=True) for loop in loops
@@ -58,16 +65,17 @@ class Schedule:
         while not self._stopped.is_set():
             began = time.monotonic()
             for job in loop.jobs:
-                if not self._stopped.is_set():
-                    _run(job)
+                if not self._stopped.is_set() and (self._leader.leads or not job.led):
+                    _run(job, self._leader)
             self._stopped.wait(max(0.0, loop.every_s - (time.monotonic() - began)))
 
 
-def _run(job: Job) -> None:
+def _run(job: Job, leader: Leader) -> None:
     """Run a job once. This is the edge at which whatever a stage raises is counted and logged: the loop goes on."""
     began = time.monotonic()
     try:
-        job.run()
+        with leader.fenced() if job.led else contextlib.nullcontext():
+            job.run()
         job.last_error = ""
     except Exception as error:
         job.failures += 1

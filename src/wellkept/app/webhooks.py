@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wellkept.kernel.clock import Clock
+from wellkept.spine.lease import Alone, Leader
 from wellkept.spine.webhooks.outbox import Outbox
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.spine.webhooks.send import Transport
@@ -31,9 +32,15 @@ def outbox_of(settings: WebhookSettings, state: State, clock: Clock, secrets: Se
 class WebhookServer:
     """Gathers, sends and forgets until it is closed. What waits is kept, and goes on at the next start."""
 
-    def __init__(self, outbox: Outbox, forget: Callable[[], object], every_s: float = LOOK_EVERY_S) -> None:
-        """``forget`` takes out what came in by the doors and is old."""
-        self._outbox, self._forget_received = outbox, forget
+    def __init__(
+        self,
+        outbox: Outbox,
+        forget: Callable[[], object],
+        every_s: float = LOOK_EVERY_S,
+        leader: Leader | None = None,
+    ) -> None:
+        """``forget`` takes out what came in by the doors and is old. Of several servers the leader does all of it."""
+        self._outbox, self._forget_received, self._leader = outbox, forget, leader or Alone()
         self._stopped, self._failures, self._last_error = threading.Event(), 0, ""
         works: dict[str, tuple[Callable[[], object], float]] = {"webhooks-old": (self._forget, TIDY_EVERY_S)}
         if outbox.endpoints:
@@ -45,7 +52,7 @@ class WebhookServer:
 
     def start(self) -> None:
         """Start. Where nobody is told, what happened up to now will not be told to whoever comes later."""
-        if not self._outbox.endpoints:
+        if not self._outbox.endpoints and self._leader.leads:
             self._outbox.gather()
         for thread in self._threads:
             thread.start()
@@ -68,13 +75,15 @@ class WebhookServer:
         self._forget_received()
 
     def _sending(self, endpoint: Endpoint) -> Callable[[], object]:
-        return lambda: self._outbox.send_due(endpoint)
+        return lambda: self._outbox.send_due(endpoint, lambda: self._leader.leads)
 
     def _turn(self, work: Callable[[], object], every_s: float) -> None:
         """Work again and again. This is the edge at which a surprise is counted and logged: the thread goes on."""
         while not self._stopped.is_set():
             try:
-                work()
+                if self._leader.leads:
+                    with self._leader.fenced():
+                        work()
             except Exception as error:
                 self._failures += 1
                 what = str(error) or type(error).__name__

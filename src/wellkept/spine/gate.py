@@ -72,6 +72,11 @@ class Gate:
             self._note(ACTOR, "plan.resumed", record.plan.id, _permission(record))
             self._launch(record)
 
+    def detach(self) -> None:
+        """Start nothing any more: another server does, until :meth:`attach` is called again."""
+        self._executor = None
+        self._launched.clear()
+
     def on_settled(self, callback: Callable[[PlanRecord], None]) -> None:
         """Call back whenever a plan reaches a final state."""
         self._settled.append(callback)

@@ -49,7 +49,13 @@ class Leader(Protocol):
         """Call ``gained`` with the term when this server begins to lead, ``lost`` when it does not any more."""
         ...
 
-    def close(self) -> None: ...
+    def stop(self) -> None:
+        """Begin nothing more that only the leader does; ``lost`` is called where this server leads."""
+        ...
+
+    def close(self) -> None:
+        """Let another one lead. What only the leader does has to be over by now."""
+        ...
 
     def status(self) -> dict[str, Any]: ...
 
@@ -59,11 +65,18 @@ class Alone:
 
     leads = True
 
+    def __init__(self) -> None:
+        self._lost: Callable[[], None] = lambda: None
+
     def fenced(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def start(self, gained: Callable[[int], None], lost: Callable[[], None]) -> None:  # noqa: ARG002 - the contract
+    def start(self, gained: Callable[[int], None], lost: Callable[[], None]) -> None:
+        self._lost = lost
         gained(0)
+
+    def stop(self) -> None:
+        self._lost()
 
     def close(self) -> None:
         """There is nothing to give back."""
@@ -109,12 +122,17 @@ class Lease:
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Give the lease back. What only the leader does has to be over by now."""
+    def stop(self) -> None:
+        """What is under way may still write down what it has done, until the lease runs out."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(self._ttl_s)
-        self._term, self._is_ready = None, False
+        self._is_ready = False
+        if self._term is not None:
+            self._lost()
+
+    def close(self) -> None:
+        self._term = None
         with contextlib.suppress(StoreError):  # it runs out by itself
             for name in (LEADER, SERVER + self.about):
                 self._rows.give_back(name, self.holder)

@@ -3,6 +3,9 @@
 Each approved plan is one workflow of DBOS whose id is the plan's id, so starting it twice is starting it once. Each
 action is a step, and the verification is the last one; a step that finished is never run again. A step that was cut
 off is run again under the same key, and handlers answer a known key from their journal.
+
+Where several servers share a store, the one that leads runs the plans. It is another executor for every term, and takes
+over what executors of former terms have left; what one of those still does finds that the run is not its own any more.
 """
 
 from __future__ import annotations
@@ -27,29 +30,42 @@ LOG_LEVEL = "ERROR"
 """DBOS warns when a run that it recovers is started again, which is what we do on purpose."""
 LOOK_EVERY_S = 1.0
 LONGEST_PAUSE_S = 30.0
+ONLY = "local"
+"""The executor of a run store that nobody else uses."""
+CONNECTIONS = 10
 THREADS = 64
 """Runs at a time: each holds a thread for as long as its actions and its verification take, mostly waiting."""
 
 
 class Runs:
-    """Runs plans durably. One per process, as DBOS is."""
+    """Runs plans durably. One at a time in a process, as DBOS is."""
 
-    def __init__(self, folder: Path, *, step: Step, settle: Settle, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(
+        self,
+        where: Path | str,
+        *,
+        step: Step,
+        settle: Settle,
+        look_every_s: float = LOOK_EVERY_S,
+        executor: str = ONLY,
+    ) -> None:
         """Prepare the executor; :meth:`launch` starts it.
 
         Args:
-            folder: where the run store (SQLite) lies.
+            where: the folder in which the run store (SQLite) lies, or the URL of a PostgreSQL.
             step: runs action ``index`` of a plan and returns a plain result with ``ok``.
             settle: one look at the verification of a plan; True when it is settled either way (also when an action
                 failed).
             look_every_s: seconds between two looks.
+            executor: another name for every executor that may share the run store.
         """
         self._stopping = threading.Event()
-        self._look_every_s = look_every_s
-        folder.mkdir(parents=True, exist_ok=True)
+        self._look_every_s, self._executor = look_every_s, executor
         config: DBOSConfig = {
             "name": "wellkept",
-            "system_database_url": f"sqlite:///{folder.resolve() / 'runs.sqlite'}",
+            "system_database_url": where if isinstance(where, str) else _file(where),
+            "sys_db_pool_size": CONNECTIONS,
+            "executor_id": executor,
             "application_version": "1",
             "log_level": LOG_LEVEL,
             "max_executor_threads": THREADS,
@@ -79,6 +95,15 @@ class Runs:
     def launch(self) -> None:
         """Start the executor; unfinished runs go on where they were."""
         DBOS.launch()
+        self.adopt()
+
+    def adopt(self) -> int:
+        """Go on with what other executors have left; only for the one that leads. Gives how many runs those are."""
+        if self._executor == ONLY:
+            return 0
+        pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        others = {run.executor_id for run in pending if run.executor_id} - {self._executor}
+        return len(DBOS._recover_pending_workflows(sorted(others))) if others else 0  # noqa: SLF001 - DBOS has no other
 
     def start(self, plan: str, actions: int) -> None:
         """Start the run of a plan; when there is one already, nothing happens."""
@@ -88,7 +113,7 @@ class Runs:
     def close(self) -> None:
         """Stop here; what is under way goes on at the next start."""
         self._stopping.set()
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
 
     def _until_it_works(self, call: Callable[[], T], what: str) -> T:
         """What a call returns, tried again while it raises: a run must outlive a store that is away for a while.
@@ -107,3 +132,8 @@ class Runs:
     def _pause(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
             raise Interrupted
+
+
+def _file(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder.resolve() / 'runs.sqlite'}"

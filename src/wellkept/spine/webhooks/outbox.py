@@ -100,13 +100,15 @@ class Outbox:
         """
         self._rows.add([self._delivery(told, self._named(endpoint), self._clock.now())])
 
-    def send_due(self, endpoint: Endpoint) -> int:
-        """Send what is due to an endpoint, oldest first; returns how many were taken.
+    def send_due(self, endpoint: Endpoint, may: Callable[[], bool] = lambda: True) -> int:
+        """Send what is due to an endpoint, oldest first, as long as it ``may``; returns how many were taken.
 
         After one that was not taken the rest waits for the next look: the endpoint may be down.
         """
         taken = 0
         for delivery in self._rows.due(endpoint.name, self._clock.now(), AT_A_TIME):
+            if not may():
+                break
             settled = self._attempted(delivery, self._attempt(delivery, endpoint))
             self._rows.attempted(settled)
             if settled.state != DELIVERED:

@@ -12,8 +12,9 @@ import functools
 import json
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy import event as events
+from sqlalchemy.exc import ArgumentError
 
 from wellkept.kernel.codec import encode
 
@@ -49,6 +50,22 @@ _SEQUENCES = text("""
 def url_of(url: URL) -> URL:
     """The URL as the engine wants it."""
     return url.set(drivername=DRIVER)
+
+
+def carries_password(text: str) -> bool:
+    """Whether there is a password in the URL of a PostgreSQL.
+
+    Raises:
+        ValueError: it is none. The message never carries it.
+    """
+    rule = "must be a URL such as postgresql://wellkept@db.example.com/wellkept"
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError(rule) from None
+    if url.get_backend_name() != "postgresql" or not url.database:
+        raise ValueError(rule)
+    return url.password is not None or "password" in url.query
 
 
 def engine_of(url: URL) -> Engine:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -35,6 +36,10 @@ class Findings(Protocol):
     def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
 
     def findings(self, *, ids: Sequence[str] | None = None) -> list[Finding]: ...
+
+    def findings_since(self, cursor: int) -> tuple[list[Finding], int]: ...
+
+    def alone(self) -> AbstractContextManager[Callable[[], int]]: ...
 
 
 @dataclass(slots=True)
@@ -66,11 +71,16 @@ class Alerts:
 
     An alert that comes back after it was over is a new finding, never the old one opened again: its incident is over,
     and nobody would look there.
+
+    Where several servers share the store, each is told the same by senders that tell all of them. So what is in memory
+    is read on, and what is stored is stored, in one unit of work that no other server writes in.
     """
 
-    def __init__(self, stream: Findings, clock: Clock, settings: AlertSettings | None = None) -> None:
+    def __init__(
+        self, stream: Findings, clock: Clock, settings: AlertSettings | None = None, *, is_shared: bool = False
+    ) -> None:
         self.settings, self.counts = settings or AlertSettings(), Counts()
-        self._stream, self._clock = stream, clock
+        self._stream, self._clock, self._is_shared, self._cursor = stream, clock, is_shared, 0
         self._open: dict[str, Held] | None = None
         self._turn = threading.Lock()
         self._waiting: deque[tuple[Sequence[Word], Future[None]]] = deque()
@@ -114,8 +124,7 @@ class Alerts:
 
     def tick(self, now: datetime) -> None:
         """End what nobody has repeated in time."""
-        with self._turn:
-            held = self._held(now)
+        with self._turn, self._unit(now) as held:
             late = {key: alert for key, alert in held.items() if alert.until <= now}
             over = {key: replace(a, finding=_ended(a.finding, a.until, "silence")) for key, a in late.items()}
             self.counts.expired += len(over)
@@ -125,7 +134,7 @@ class Alerts:
     def open(self, detector: str) -> list[Held]:
         """The open alerts of a door, oldest first."""
         with self._turn:
-            held = [alert for alert in self._held(self._clock.now()).values() if alert.finding.detector == detector]
+            held = [alert for alert in self._known(self._clock.now()).values() if alert.finding.detector == detector]
         return sorted(held, key=lambda alert: (alert.finding.starts_at, alert.finding.id))
 
     def _run(self) -> None:
@@ -151,21 +160,27 @@ class Alerts:
             return group
 
     def _take(self, words: Sequence[Word]) -> None:
+        """All at once, or, so that other servers get their turns, in parts."""
+        most = _AT_ONCE if self._is_shared else max(1, len(words))
         with self._turn:
-            now = self._clock.now()
-            held = self._held(now)
-            past = self._past(words, held, now)
-            batch: dict[str, Held] = {}
-            for word in words:
-                before = batch.get(word.fingerprint)
-                is_another = before is not None and not before.finding.is_open
-                if len(batch) >= _AT_ONCE or is_another:
-                    past.update(self._save(held, batch, now))
-                    batch = {}
-                after = self._after(word, batch.get(word.fingerprint) or held.get(word.fingerprint), past, now)
-                if after is not None:
-                    batch[word.fingerprint] = after
-            self._save(held, batch, now)
+            for start in range(0, len(words), most):
+                now = self._clock.now()
+                with self._unit(now) as held:
+                    self._apply(words[start : start + most], held, now)
+
+    def _apply(self, words: Sequence[Word], held: dict[str, Held], now: datetime) -> None:
+        past = self._past(words, held, now)
+        batch: dict[str, Held] = {}
+        for word in words:
+            before = batch.get(word.fingerprint)
+            is_another = before is not None and not before.finding.is_open
+            if len(batch) >= _AT_ONCE or is_another:
+                past.update(self._save(held, batch, now))
+                batch = {}
+            after = self._after(word, batch.get(word.fingerprint) or held.get(word.fingerprint), past, now)
+            if after is not None:
+                batch[word.fingerprint] = after
+        self._save(held, batch, now)
 
     def _after(self, word: Word, before: Held | None, past: Collection[str], now: datetime) -> Held | None:
         """What a word makes of an alert; None where it makes nothing."""
@@ -207,13 +222,43 @@ class Alerts:
                 held.pop(key, None)
         return {alert.finding.id for alert in batch.values() if not alert.finding.is_open}
 
-    def _held(self, now: datetime) -> dict[str, Held]:
+    @contextmanager
+    def _unit(self, now: datetime) -> Iterator[dict[str, Held]]:
+        """What is open, and stays so until the block ends but for what the block makes of it."""
+        if not self._is_shared:
+            yield self._known(now)
+            return
+        try:
+            with self._stream.alone() as newest:
+                yield self._known(now)
+                cursor = newest()
+        except BaseException:
+            self._open = None  # what the block made of it is not stored
+            raise
+        self._cursor = cursor
+
+    def _known(self, now: datetime) -> dict[str, Held]:
         """What is open. After a start each alert gets the time to be repeated: nobody could while we were away."""
         if self._open is None:
-            grace = now + timedelta(seconds=self.settings.resolve_timeout_s)
-            found = (f for sender in SENDERS for f in self._stream.open_findings(sender) if f.detector == sender)
-            self._open = {f.fingerprint: Held(f, max(_until(f, grace), grace), now) for f in found}
+            with self._stream.alone() as newest:
+                self._cursor = newest()
+                grace = now + timedelta(seconds=self.settings.resolve_timeout_s)
+                found = (f for sender in SENDERS for f in self._stream.open_findings(sender) if f.detector == sender)
+                self._open = {f.fingerprint: Held(f, max(_until(f, grace), grace), now) for f in found}
+        elif self._is_shared:
+            self._read_on(self._open, now)
         return self._open
+
+    def _read_on(self, held: dict[str, Held], now: datetime) -> None:
+        """Take in what other servers were told."""
+        found, self._cursor = self._stream.findings_since(self._cursor)
+        while found:
+            for finding in (one for one in found if one.detector in SENDERS):
+                if finding.is_open:
+                    held[finding.fingerprint] = Held(finding, _until(finding, now), now)
+                elif finding.fingerprint in held and held[finding.fingerprint].finding.id == finding.id:
+                    del held[finding.fingerprint]
+            found, self._cursor = self._stream.findings_since(self._cursor)
 
 
 def _begun(finding: Finding, past: Collection[str], now: datetime) -> Finding:
