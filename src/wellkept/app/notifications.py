@@ -47,7 +47,7 @@ class Notifications:
         self._planning = Planning(settings, self._rows, platform.stream, news, plans.get, self.describer)
         self._delivery = Delivery(settings, self._rows, senders, self._tell, clock, worker=_worker(), url=url)
         self.desk = NotifyDesk(settings, self._rows, senders, platform.audit, clock, url)
-        self._schedule = Schedule(self._loops())
+        self._schedule = Schedule(self._loops(), platform.leader)
 
     def start(self) -> None:
         """Start. Where nobody is to be told, what happened up to now will not be told to whoever comes later."""
@@ -80,11 +80,11 @@ class Notifications:
 
     def _loops(self) -> list[Loop]:
         every = [Loop(f"notify-{one.name}", SEND_EVERY_S, [self._sending(one)]) for one in self._settings.receivers]
-        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan)])
-        return [plan, *every, Loop("notify-old", TIDY_EVERY_S, [Job("notify-old", self._forget)])]
+        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan, led=True)])
+        return [plan, *every, Loop("notify-old", TIDY_EVERY_S, [Job("notify-old", self._forget, led=True)])]
 
     def _sending(self, receiver: Receiver) -> Job:
-        return Job(f"notify-{receiver.name}", lambda: self.send(receiver))
+        return Job(f"notify-{receiver.name}", lambda: self.send(receiver), led=True)
 
     def _forget(self) -> None:
         self._rows.forget(self._clock.now() - timedelta(days=self._settings.keep_days))

@@ -59,11 +59,12 @@ class Tickets:
             lambda entity: Place(catalogue.owner(entity), catalogue.tier(entity)),
             lambda: secrets.token_hex(MARK_BYTES),
         )
-        self._schedule = Schedule(self._loops())
+        self._leader, self._schedule = platform.leader, Schedule(self._loops(), platform.leader)
 
     def start(self) -> None:
         """Start. The first start begins at the end: what happened before is not told."""
-        self.desk.gather()
+        if self._leader.leads:
+            self.desk.gather()
         self._schedule.start()
 
     def close(self) -> None:
@@ -79,10 +80,11 @@ class Tickets:
         return {"tickets": self.desk.counts(), "resting": resting, "failures": failures, "last_error": last}
 
     def _loops(self) -> list[Loop]:
-        own = [Job("tickets", self.desk.gather), Job("tickets-here", lambda: self.desk.turn(OWN))]
+        here = Job("tickets-here", lambda: self.desk.turn(OWN), led=True)
+        own = [Job("tickets", self.desk.gather, led=True), here]
         every = [Loop(f"tickets-{one.name}", LOOK_EVERY_S, [self._working(one.name)]) for one in self.desk.trackers]
-        tidy = Loop("tickets-old", TIDY_EVERY_S, [Job("tickets-old", self.desk.forget_old)])
+        tidy = Loop("tickets-old", TIDY_EVERY_S, [Job("tickets-old", self.desk.forget_old, led=True)])
         return [Loop("tickets", LOOK_EVERY_S, own), *every, tidy]
 
     def _working(self, name: str) -> Job:
-        return Job(f"tickets-{name}", lambda: self.desk.turn(name))
+        return Job(f"tickets-{name}", lambda: self.desk.turn(name), led=True)

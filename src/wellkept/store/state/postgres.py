@@ -58,7 +58,7 @@ def carries_password(text: str) -> bool:
     Raises:
         ValueError: it is none. The message never carries it.
     """
-    rule = "must be a URL such as postgresql://wellkept@db.example.com/wellkept"
+    rule = "must be a URL such as postgresql://wellkept@db.example.com/wellkept, got another"
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
