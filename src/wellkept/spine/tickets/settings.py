@@ -126,7 +126,7 @@ class TicketSettings(Part):
     def _fits_together(self) -> Self:
         names = [tracker.name for tracker in self.trackers]
         if OWN in names:
-            raise ValueError(f"trackers: {OWN} is the name of the tickets here; name yours otherwise")
+            raise ValueError(f"trackers: must not be called {OWN}, which is the name of the tickets here")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"trackers: names must be unique, got {twice[0]!r} twice")

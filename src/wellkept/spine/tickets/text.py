@@ -38,7 +38,9 @@ class Link:
 
 Block = Say | Points | Link
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>@<&$:-])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]#!|~@<>&$%])")
+_BEGINNING = re.compile(r"^(\d*)([-+=/.)])")
+"""At the beginning of a line: lists, headings, and GitLab's quick actions such as ``/close``."""
 _WIKI = re.compile(r"([\\*_?{}\[\]()#+!|~^@<>&-])")
 
 
@@ -81,22 +83,12 @@ def _each(block: Block, write: Any, dot: str, link: Any) -> str:
 
 
 def _plain_in_markdown(text: str) -> str:
-    """A mention or a reference is broken by an entity: a backslash does not stop either."""
-    escaped = _MARKDOWN.sub(lambda found: _HTML.get(found[1], f"\\{found[1]}"), short(text))
-    return escaped.replace("www.", "www\\.")
+    """A mention, a reference or an address is broken by an entity: a backslash does not stop these."""
+    escaped = _MARKDOWN.sub(lambda found: _ENTITIES.get(found[1], f"\\{found[1]}"), short(text))
+    return _BEGINNING.sub(r"\1\\\2", escaped.replace("://", "&#58;//").replace("www.", "www&#46;"))
 
 
-_HTML = {
-    "@": "&#64;",
-    "<": "&lt;",
-    ">": "&gt;",
-    "&": "&amp;",
-    "#": "&#35;",
-    ":": "&#58;",
-    "!": "&#33;",
-    "~": "&#126;",
-    "$": "&#36;",
-}
+_ENTITIES = {one: f"&#{ord(one)};" for one in "@<>&#!~$%"}
 """Characters that GitHub and GitLab read as mentions, references and links before they look for backslashes."""
 
 

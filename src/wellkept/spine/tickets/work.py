@@ -56,15 +56,17 @@ class Work:
         facts = self._facts = facts_of(self._parts, incident)
         if not self.row.remote and not self._is_made(facts, now):
             return self._let_go(done=wanted if self.row.next_at <= now else self.row.done, attempts=0)
-        self._finish_comment()
-        self._update(facts)
+        is_due = self.row.next_at <= now  # else only a look at what people did there is
+        if is_due:
+            self._finish_comment()
+            self._update(facts)
         if self.row.state in (OPEN, LET_GO) and self.row.poll_at is not None and self.row.poll_at <= now:
             self._look(facts)
         again = facts.recovery.is_over and facts.recovery.may_come
         pause = timedelta(seconds=self._parts.settings.every_s) if self._told else timedelta()
         return self._let_go(
-            done=self.row.done if again else wanted,
-            next_at=now + (LOOK_AGAIN if again else pause),
+            done=wanted if is_due and not again else self.row.done,
+            next_at=now + (LOOK_AGAIN if again else pause) if is_due else self.row.next_at,
             poll_at=self._next_look(now),
             attempts=0,
             reason="",
@@ -258,7 +260,7 @@ class Work:
                 Say("This was closed, but the incident goes on. Still failing:"),
                 Points(tuple(points[:10])),
             ]
-            self._comment(text, facts.telling)
+            self._comment(text, Telling.read(self.row.said))
         elif is_taken:
             why = f"ticket {remote.number} was assigned to {remote.assignee}"
             self.story(why)
