@@ -66,7 +66,7 @@ class OnnxScorer:
         self._output = self._session.get_outputs()[-1].name
 
     def score(self, rows: Matrix) -> Scores:
-        out = np.asarray(self._session.run([self._output], {self._input: rows.astype(np.float32)})[0])
+        out = np.asarray(self._session.run([self._output], {self._input: rows.astype(np.float32, order="C")})[0])
         return _single(out, len(rows), self._classes)
 
 

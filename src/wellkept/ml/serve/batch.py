@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.ml.contract import Input
 from wellkept.ml.runtime import Matrix
 from wellkept.ml.serve.served import Served
 
-ROWS = 20_000
-"""Rows that are scored in one go."""
-GROUP_PARTS = 10
+Column = NDArray[np.float64]
+ROWS = 10_000
+"""Rows that are scored in one go: few enough that their memory is used again, and that no core is done long before."""
+GROUP_PARTS = 20
 """So many parts are a row group of the file that is written."""
 
 
@@ -89,31 +92,38 @@ def _part(served: Served, table: pa.Table, rows: Path, first: int) -> pa.Table:
 
 def _opened(rows: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(rows)
+        return pq.ParquetFile(rows, memory_map=True)  # read into memory of its own, a file costs several times as much
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(str(rows), f"must be a Parquet file: {error}") from error
 
 
 def _matrix(served: Served, table: pa.Table, rows: Path, first: int) -> Matrix:
     """The inputs of a part: float64[n, inputs], by the same rules as those of a request."""
-    found = np.empty((table.num_rows, len(served.inputs)))
+    columns = np.empty((len(served.inputs), table.num_rows))
     for index, entry in enumerate(served.inputs):
         try:
-            values = table[entry.name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+            columns[index] = table[entry.name].cast(pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid as error:
             raise InputError(f"{rows}: {entry.name}", f"must be a column of numbers: {error}") from error
         except pa.ArrowNotImplementedError as error:
             kind = str(table[entry.name].type)
             raise InputError(f"{rows}: {entry.name}", "must be a column of numbers", kind) from error
-        empty = np.isnan(values)
-        if not entry.nullable and empty.any():
-            rule = f"must not be null, but is in row {first + int(np.flatnonzero(empty)[0])}"
-            raise InputError(f"{rows}: {entry.name}", rule)
-        if not np.isfinite(values).all() and np.isinf(values).any():
-            raise InputError(f"{rows}: {entry.name}", "must be a finite number", float(values[np.isinf(values)][0]))
-        found[:, index] = values
+    if not np.isfinite(columns).all():
+        for entry, values in zip(served.inputs, columns, strict=True):
+            _check_finite(entry, values, rows, first)
+    found = columns.T
     try:
         served.rules.check(found)
     except InputError as error:
         raise InputError(f"{rows}, rows from {first}: {error.thing}", error.rule, error.value) from error
     return found
+
+
+def _check_finite(entry: Input, values: Column, rows: Path, first: int) -> None:
+    empty = np.isnan(values)
+    if not entry.nullable and empty.any():
+        rule = f"must not be null, but is in row {first + int(np.flatnonzero(empty)[0])}"
+        raise InputError(f"{rows}: {entry.name}", rule)
+    infinite = values[np.isinf(values)]
+    if len(infinite):
+        raise InputError(f"{rows}: {entry.name}", "must be a finite number", float(infinite[0]))
