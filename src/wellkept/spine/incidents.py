@@ -284,4 +284,4 @@ def _reopened(old: Incident, again: str, still_open: set[str], by: str, why: str
 
 def ticket_of(incident: str) -> str:
     """The number of the ticket of an incident."""
-    return f"TCK-{incident.removeprefix('inc-')[:6].upper()}"
+    return f"TCK-{incident.removeprefix('inc-')[:8].upper()}"

@@ -18,6 +18,7 @@ from wellkept.spine.registry import Registry
 from wellkept.spine.regrouping import RegroupingDesk
 from wellkept.spine.rollouts import Rollouts
 from wellkept.spine.stream import Stream
+from wellkept.spine.tickets.desk import TicketDesk
 from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -53,6 +54,8 @@ class WebDeps:
     """Sentences on what telemetry takes of the disk, and what had to go."""
     rules: RulesOn | None = None
     """The rules that are on; None where the loop that evaluates them is off."""
+    tickets: TicketDesk | None = None
+    """Tells of the tickets of incidents; None where none are kept."""
     feedback: FeedbackDesk | None = None
     """Takes what people think of findings; None where nobody heeds it."""
     detectors: Explained | None = None

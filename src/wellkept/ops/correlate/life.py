@@ -86,7 +86,7 @@ def open_incident(findings: Sequence[Finding], worth: Worth, origin: Origin, now
     first = findings[0]
     apart = ("split", origin.split_from, now.isoformat()) if origin.split_from else ()
     identity = stable_id("inc", first.id, *apart)
-    ticket = f"TCK-{identity.removeprefix('inc-')[:6].upper()}"
+    ticket = f"TCK-{identity.removeprefix('inc-')[:8].upper()}"
     incident = Incident(
         id=identity,
         title=worth.title,

@@ -19,6 +19,7 @@ from wellkept.web.views import evidence, surroundings, tone
 from wellkept.web.views.affected import AffectedView, affected_views
 from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.tickets import TicketView, ticket_views
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.wording import bare, duration, kind_of, share
 
@@ -81,6 +82,7 @@ class IncidentView:
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
     is_live: bool
+    tickets: Sequence[TicketView] = ()
 
 
 def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: datetime) -> IncidentView:
@@ -127,6 +129,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         nodes=nodes,
         links=links,
         is_live=incident.state.is_live,
+        tickets=ticket_views(deps.tickets, incident.id),
     )
 
 
