@@ -178,6 +178,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         token=token,
         storage=platform.housekeeping.notes,
         rules=platform.ops.rules if platform.ops is not None else None,
+        tickets=platform.tickets.desk,
         feedback=platform.feedback if platform.ops is not None else None,
         detectors=platform.ops.explained if platform.ops is not None else None,
         rollouts=platform.ml.rollouts.rollouts if platform.ml is not None else None,
