@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.ml.serve.doors import Asked, served
 
+from wellkept.ml.serve import csvrows
+
 ROW = {"amount": 1.0, "count": 2, "foreign": False, "risk": 0.5}
 OTHER = {"amount": 5.0, "count": 1, "foreign": True, "risk": None}
 
@@ -97,7 +99,56 @@ def test_a_mistake_is_named_for_callers_of_both_protocols(mistake: str, asked: A
     assert asked.log.records == []
 
 
-@pytest.mark.parametrize("kind", ["", "text/csv", "application/x-protobuf", "application/json; charset=latin-1"])
+CSV = "amount,count,foreign,risk\n1.0,2,False,0.5\n5.0,1,true,\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [CSV, "\ufeff" + CSV, CSV.replace("\n", "\r\n"), CSV + "\n", '"risk",foreign,count,amount\n0.5,0,2,1\nNaN,1,1,5'],
+    ids=["plain", "byte order mark", "other ends of lines", "an empty line", "another order"],
+)
+def test_a_data_frame_may_come_as_csv(body: str, asked: Asked) -> None:
+    answer = asked.send("/invocations", body.encode(), "text/csv; charset=utf-8")
+
+    assert (answer.status_code, answer.json()) == (200, {"predictions": [3.5, 7.0]})
+    assert [record["features"]["risk"] for record in asked.log.records] == [0.5, None]
+
+
+CSV_MISTAKES = {
+    "nothing": (b"", "csv: must begin with a line of names"),
+    "no row": (b"amount,count,foreign,risk\n", "csv: must have at least one row behind the line of names"),
+    "an index": (b",amount\n0,1\n", "csv, line 1: must name every column; pandas leaves out the one of its index"),
+    "short row": (b"amount,count\n1,2\n1\n", "csv, line 3: must have 2 fields (amount, count), got 1"),
+    "text": (b"amount\nmuch\n", "input amount, line 2: must be a finite number, true, false or empty, got 'much'"),
+    "infinity": (b"amount\ninf\n", "input amount, line 2: must be a finite number"),
+    "unknown": (b"colour\n1\n", "input colour: is not an input of fraud"),
+    "twice": (b"amount,count,foreign,risk,risk\n1,2,0,1,1\n", "input risk: is there twice"),
+    "null": (b"amount,count,foreign,risk\n,2,0,1\n", "input amount: must not be null"),
+    "another encoding": ("amount,größe\n1,2\n".encode("latin-1"), "csv: must be UTF-8"),
+    "an open quote": (b'amount\n"1\n', "csv: must be CSV"),
+}
+
+
+@pytest.mark.parametrize("mistake", CSV_MISTAKES)
+def test_a_mistake_in_csv_is_named(mistake: str, asked: Asked) -> None:
+    body, message = CSV_MISTAKES[mistake]
+
+    answer = asked.send("/invocations", body, "text/csv")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(message)
+    assert asked.log.records == []
+
+
+def test_csv_has_no_more_rows_than_json(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvrows, "MAX_ROWS", 1)
+
+    answer = asked.send("/invocations", CSV.encode(), "text/csv")
+
+    assert (answer.status_code, answer.json()["error"]) == (413, "csv: must have at most 1 rows")
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-protobuf", "application/json; charset=latin-1"])
 def test_other_content_types_are_refused(kind: str, asked: Asked) -> None:
     answer = asked.send("/invocations", json.dumps({"instances": [ROW]}).encode(), kind)
 

@@ -17,6 +17,7 @@ from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.answered import Answered
 from wellkept.ml.serve.body import parsed
 from wellkept.ml.serve.caller import Caller, caller_of
+from wellkept.ml.serve.csvrows import rows_of_csv
 from wellkept.ml.serve.explain import MOST_ROWS, Explanation
 from wellkept.ml.serve.log import PredictionLog
 from wellkept.ml.serve.lookup import Lookup
@@ -171,8 +172,16 @@ def infer_ask(body: bytes, traceparent: str) -> Ask:
 
 
 def invocation_ask(body: bytes, traceparent: str) -> Ask:
-    """A request of MLflow's /invocations."""
-    rows = rows_of_invocation(parsed(body))
+    """A request of MLflow's /invocations in JSON."""
+    return _invocation(rows_of_invocation(parsed(body)), traceparent)
+
+
+def csv_ask(body: bytes, traceparent: str) -> Ask:
+    """A request of MLflow's /invocations in CSV."""
+    return _invocation(rows_of_csv(body), traceparent)
+
+
+def _invocation(rows: Rows, traceparent: str) -> Ask:
     caller = caller_of(traceparent, None, len(rows))
     return Ask(rows, caller, lambda _caller, _served, scores, _: orjson.dumps({"predictions": scores}))
 

@@ -17,7 +17,7 @@ from starlette.types import Lifespan
 from wellkept import __version__
 from wellkept.kernel.errors import InputError, NotFoundError, OverloadError, TooLargeError, WellkeptError
 from wellkept.ml.serve import meters as metering
-from wellkept.ml.serve.answering import Answering, Ask, infer_ask, invocation_ask
+from wellkept.ml.serve.answering import Answering, Ask, csv_ask, infer_ask, invocation_ask
 from wellkept.ml.serve.body import GoneError, Message, Receive, TooSlowError, read_body
 from wellkept.ml.serve.guests import Guests, StrangerError
 from wellkept.ml.serve.log import PredictionLog
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 Send = Callable[[Message], Awaitable[None]]
 PREFIX, INFER = "/v2/models/", "/infer"
 JSON = (b"content-type", b"application/json")
+CSV = "text/csv"
 
 
 class Address(NamedTuple):
@@ -129,7 +130,8 @@ class Doors:
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         if where.model is not None:
             return lambda body: infer_ask(body, traceparent), self._models.get(where.model)
-        _check_kind(headers.get(b"content-type", b"").decode("latin-1"))
+        if _kind(headers.get(b"content-type", b"").decode("latin-1")) == CSV:
+            return lambda body: csv_ask(body, traceparent), self._only()
         return lambda body: invocation_ask(body, traceparent), self._only()
 
     def _refusal(self, error: Exception, where: Address, path: str) -> Reply:
@@ -201,12 +203,15 @@ class Doors:
         return live[0]
 
 
-def _check_kind(given: str) -> None:
-    kind, _, parameters = given.partition(";")
-    if kind.strip().lower() != "application/json":
-        raise KindError("content-type", "must be application/json", kind)
+def _kind(given: str) -> str:
+    """The media type of a body of /invocations."""
+    written, _, parameters = given.partition(";")
+    kind = written.strip().lower()
+    if kind not in ("application/json", CSV):
+        raise KindError("content-type", f"must be application/json or {CSV}", written)
     if parameters.strip().lower() not in ("", "charset=utf-8", 'charset="utf-8"'):
         raise KindError("content-type", "must have no parameter but charset=utf-8", parameters)
+    return kind
 
 
 def _status(error: Exception) -> int:
