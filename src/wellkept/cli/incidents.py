@@ -1,4 +1,4 @@
-"""``wellkept incidents``: list incidents, or show one with its story."""
+"""``wellkept incidents``: list incidents, show one with its story, and everything that is done with them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from wellkept.cli import incidentdeeds, incidentreports
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
@@ -14,25 +15,59 @@ from wellkept.kernel.finding import Severity
 SHOWN, AT_MOST = 20, 100_000
 
 
-@click.command(name="incidents")
-@click.argument("incident", required=False)
-@click.option("--all", "everything", is_flag=True, help="Closed ones too.")
-@click.option("--predictions", is_flag=True, help="The predictions that were made on bad inputs meanwhile.")
+class Incidents(click.Group):
+    """A group in which the id of an incident, in the place of a command, shows that incident."""
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(context, args[0]) is None:
+            return "show", show, args
+        return super().resolve_command(context, args)
+
+
+@click.group(name="incidents", cls=Incidents, invoke_without_command=True)
+@click.option("--all", "everything", is_flag=True, help="Those that are over, too.")
+@click.option("--severity", default="", help="At least: info, warning, error, critical.")
+@click.option("--owner", default="", help="Of this team.")
+@click.option("--service", default="", help="About this service, or any other entity.")
+@click.option("--find", default="", help="Words of the title, or the number of a ticket.")
+@click.option("--limit", default=50, show_default=True, help="At most so many.")
 @data_option
 @json_option
-def command(incident: str | None, everything: bool, predictions: bool, data: Path | None, as_json: bool) -> None:
-    """List incidents, or show one: its story, its findings, its cause, its plans."""
+def command(everything: bool, limit: int, data: Path | None, as_json: bool, **asked: str) -> None:
+    """List incidents; with an id, show one: its story, its findings, its cause, its plans."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return None
+    wanted = {"severity": asked["severity"], "owner": asked["owner"], "service": asked["service"], "q": asked["find"]}
+    parameters = {name: value for name, value in wanted.items() if value}
+    answer = client(data).get("/api/v1/incidents", **parameters, limit=limit, **({} if everything else {"live": True}))
+    return say_json(answer) if as_json else _list(answer)
+
+
+@command.command(name="show", hidden=True)
+@click.argument("incident")
+@click.option("--predictions", is_flag=True, help="The predictions that were made on bad inputs meanwhile.")
+@click.option("--kind", "kinds", multiple=True, help="Of the story only this: finding, change, note, state, ...")
+@data_option
+@json_option
+def show(incident: str, predictions: bool, kinds: tuple[str, ...], data: Path | None, as_json: bool) -> None:
+    """Show one incident."""
+    if incident.startswith("-"):
+        raise InputError("incident", "must be an id; `wellkept incidents --all` lists them", incident)
     api = client(data)
     if predictions:
-        if incident is None:
-            raise InputError("--predictions", "needs the id of an incident; `wellkept incidents --all` lists them")
         answer = api.get(f"/api/v1/incidents/{incident}/predictions", limit=AT_MOST if as_json else SHOWN)
         return say_json(answer) if as_json else _predictions(answer)
-    if incident is None:
-        answer = api.get("/api/v1/incidents", **({} if everything else {"live": True}))
-        return say_json(answer) if as_json else _list(answer["incidents"])
     answer = api.get(f"/api/v1/incidents/{incident}")
+    answer["story"] = api.get(f"/api/v1/incidents/{incident}/story", **({"kind": list(kinds)} if kinds else {}))[
+        "story"
+    ]
     return say_json(answer) if as_json else _show(answer)
+
+
+for sub in (*incidentreports.COMMANDS, *incidentdeeds.COMMANDS):
+    command.add_command(sub)
 
 
 def _predictions(answer: dict[str, Any]) -> None:
@@ -49,26 +84,38 @@ def _predictions(answer: dict[str, Any]) -> None:
         click.echo(f"The newest {len(rows)}; --json gives up to {AT_MOST}.")
 
 
-def _list(incidents: list[dict[str, Any]]) -> None:
+def _list(answer: dict[str, Any]) -> None:
+    is_somebodys = any(i["assignee"] or i["owner"] for i in answer["incidents"])
     rows = [
         (
             i["id"],
-            i["state"],
+            i["state"] + (" (quiet)" if i["held"] else ""),
             Severity(i["severity"]).name.lower(),
             when(i["opened_at"]),
             i["title"],
             i["ticket"],
+            *([i["assignee"] or i["owner"]] if is_somebodys else []),
         )
-        for i in incidents
+        for i in answer["incidents"]
     ]
+    columns = ("id", "state", "severity", "since", "what", "ticket", *(["whose"] if is_somebodys else []))
     empty = "No incident is open. `wellkept incidents --all` shows the closed ones."
-    say_table("Incidents", ("id", "state", "severity", "since", "what", "ticket"), rows, empty)
+    say_table("Incidents", columns, rows, empty)
+    if answer["total"] > len(rows):
+        click.echo(f"{len(rows)} of {answer['total']}; --limit gives more.")
 
 
 def _show(answer: dict[str, Any]) -> None:
     incident = answer["incident"]
     click.secho(f"{incident['id']}  {incident['title']}", bold=True)
     click.echo(f"{incident['state']}, ticket {incident['ticket'] or 'none'}")
+    if incident["severity_why"]:
+        click.echo(f"severity: {incident['severity_why']}")
+    for name in ("held", "owner", "assignee"):
+        if incident[name]:
+            click.echo(f"{name}: {incident[name]}")
+    for link in answer["links"]:
+        click.echo(f"{link['how']} {link['incident']} ({link['state']}): {link['title']}")
     say_table(
         "Findings",
         ("since", "entity", "what"),
@@ -85,5 +132,5 @@ def _show(answer: dict[str, Any]) -> None:
         say_table("Causes", ("entity", "confidence", "because"), causes, "No cause was found.")
     plans = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
     say_table("Plans", ("id", "state", "what", "how it stands"), plans, "No plan was proposed.")
-    story = [(when(t["at"]), t["actor"], t["what"]) for t in incident["timeline"]]
-    say_table("Story", ("at", "who", "what"), story, "Nothing happened yet.")
+    story = [(when(t["at"]), t["kind"], t["actor"], t["what"]) for t in answer["story"]]
+    say_table("Story", ("at", "kind", "who", "what"), story, "Nothing happened yet.")
