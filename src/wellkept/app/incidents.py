@@ -34,6 +34,6 @@ class Incidents:
     def _told(self, incident: Incident) -> Iterator[TimelineEntry]:
         """What was told of it to whom."""
         desk = self._platform.notifications.desk
-        for told in desk.deliveries(None, None, f"incident:{incident.id}", MOST_TOLD):
+        for told in desk.of_incident(incident.id, MOST_TOLD):
             said = f"{told.what} to {told.receiver}: {told.outcome}" + (f" ({told.said})" if told.said else "")
             yield TimelineEntry(told.at, told.receiver, said, told.key, StoryKind.NOTIFICATION)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.buttons import slack_door
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.kernel.clock import stable_id
-from wellkept.kernel.incident import Incident, StoryKind
 from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.delivery import Delivery
 from wellkept.spine.notify.describing import Describer
@@ -45,7 +43,7 @@ class Notifications:
         self.describer = Describer(platform.stream, platform.topology, platform.catalogue)
         news, plans = NewsRows(platform.state), PlanRows(platform.state)
         self._planning = Planning(settings, self._rows, platform.stream, news, plans.get, self.describer)
-        self._delivery = Delivery(settings, self._rows, senders, self._tell, clock, worker=_worker(), url=url)
+        self._delivery = Delivery(settings, self._rows, senders, clock, worker=_worker(), url=url)
         self.desk = NotifyDesk(settings, self._rows, senders, platform.audit, clock, url)
         self._schedule = Schedule(self._loops(), platform.leader)
 
@@ -88,15 +86,6 @@ class Notifications:
 
     def _forget(self) -> None:
         self._rows.forget(self._clock.now() - timedelta(days=self._settings.keep_days))
-
-    def _tell(self, incident: str, actor: str, what: str, reference: str) -> None:
-        """Write a line on the incident's story."""
-
-        def noted(found: Mapping[str, Incident]) -> Sequence[Incident]:
-            now = self._clock.now()
-            return [one.note(now, actor, what, reference, StoryKind.NOTIFICATION) for one in found.values()]
-
-        self._platform.stream.change_incidents([incident], noted)
 
 
 def _worker() -> str:

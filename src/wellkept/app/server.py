@@ -37,6 +37,7 @@ from wellkept.api import (
     models,
     notifications,
     otlp,
+    ownmetrics,
     plans,
     predictions,
     rollouts,
@@ -153,7 +154,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
     app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
     told = platform.notifications
-    app.router.routes.extend(slack.routes(told.slack))
+    app.router.routes.extend([*slack.routes(told.slack), *ownmetrics.routes(told.desk)])
     app.include_router(notifications.router(told.desk, platform.stream.incident, told.describer.incident))
     reading.install(app, platform)
     noise.install(app, platform)

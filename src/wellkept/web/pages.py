@@ -21,9 +21,11 @@ from wellkept.kernel.errors import (
     WellkeptError,
 )
 from wellkept.kernel.plan import PlanState
+from wellkept.spine.incidentbook import Wanted
 from wellkept.web import downloads, session, static
 from wellkept.web.deps import WebDeps
 from wellkept.web.forms import Forms, greet
+from wellkept.web.incidentforms import IncidentForms
 from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, Frame, Renderer
@@ -34,7 +36,8 @@ from wellkept.web.views.detectors import detector_rows, detector_view
 from wellkept.web.views.finding import finding_page
 from wellkept.web.views.findings import findings_view
 from wellkept.web.views.incident import incident_view
-from wellkept.web.views.incidents import incidents_view
+from wellkept.web.views.incidents import LIVE, incidents_view
+from wellkept.web.views.incidentsummary import USUAL, summary_view
 from wellkept.web.views.journal import PAGE, audit_view
 from wellkept.web.views.model import model_view
 from wellkept.web.views.modelrow import model_rows
@@ -74,8 +77,13 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/notifications/{notification}/retry", telling.retry, methods=["POST"]),
         ]
     if deps.ops_enabled or deps.ml_enabled:
+        deeds = IncidentForms(deps, pages.recent, pages.failed)
+        summary = pages.show("incidentsummary.html", "incidents", pages.incident_summary)
         found += [
             Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
+            Route("/incidents/summary", summary, methods=["GET"]),
+            Route("/incidents/{incident}/do", deeds.do, methods=["POST"]),
+            Route("/incidents/{incident}/postmortem.md", deeds.postmortem, methods=["GET"]),
             Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
             Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),
@@ -140,12 +148,15 @@ class Pages:
         most = MOST if request.query_params.get("show") == "all" else AT_A_GLANCE
         return "Overview", overview_view(self.deps, self.readings, now, most)
 
-    def incidents(self, request: Request, _: datetime) -> tuple[str, object]:
-        chosen = request.query_params.get("show", "all")
-        return "Incidents", incidents_view(self.deps.stream, chosen)
+    def incidents(self, request: Request, now: datetime) -> tuple[str, object]:
+        return "Incidents", incidents_view(self.deps.book, self.deps.stream, dict(request.query_params), now)
+
+    def incident_summary(self, request: Request, now: datetime) -> tuple[str, object]:
+        return "How incidents went", summary_view(self.deps.book, request.query_params.get("days", USUAL), now)
 
     def incident(self, request: Request, now: datetime) -> tuple[str, object]:
-        view = incident_view(self.deps, self.readings, request.path_params["incident"], now)
+        kind = request.query_params.get("kind", "")
+        view = incident_view(self.deps, self.readings, request.path_params["incident"], now, kind)
         return view.title, view
 
     def findings(self, request: Request, _: datetime) -> tuple[str, object]:
@@ -219,12 +230,16 @@ class Pages:
         live, waiting = self.recent.get(("counts",), KEEP_S, self._counts)
         deps = self.deps
         loops = (deps.ops_enabled, deps.ml_enabled, deps.rules is not None)
-        return Frame(active, title, live, waiting, *loops, notify=deps.notify is not None)
+        untold = self.recent.get(("untold",), KEEP_S, self._untold)
+        return Frame(active, title, live, waiting, *loops, notify=deps.notify is not None, untold=untold)
+
+    def _untold(self) -> bool:
+        return self.deps.notify is not None and bool(self.deps.notify.trouble())
 
     def _counts(self) -> tuple[int, int]:
-        live = self.deps.stream.incidents(live=True, limit=100)
+        _, live = self.deps.book.find(Wanted(states=LIVE), limit=1)
         waiting = self.deps.gate.plans(state=PlanState.WAITING, limit=100)
-        return len(live), len(waiting)
+        return live, len(waiting)
 
 
 STATUS: dict[type[WellkeptError], int] = {

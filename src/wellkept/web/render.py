@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from wellkept.web import session, wording
 from wellkept.web.charts.bars import bar, histogram
+from wellkept.web.charts.lanes import lanes_chart
 from wellkept.web.charts.line import line_chart
 from wellkept.web.charts.neighbourhood import neighbourhood
 from wellkept.web.charts.pages import pages_chart
@@ -50,6 +51,8 @@ class Frame:
     ml: bool
     rules: bool = False
     notify: bool = False
+    untold: bool = False
+    """Whether people may not be told of what they should be."""
 
 
 class Renderer:
@@ -66,6 +69,7 @@ class Renderer:
         self._environment.globals |= {
             "bar": bar,
             "histogram": histogram,
+            "lanes_chart": lanes_chart,
             "line_chart": line_chart,
             "neighbourhood": neighbourhood,
             "pages_chart": pages_chart,

@@ -93,13 +93,10 @@ class Board:
         self.channels = {one.name: Played() for one in self.settings.receivers}
         self.stream, self.rows, self.audit = Stream(state, NoChanges()), NotificationRows(state), Audit(state)
         self.catalogue, self.entities = Catalogue(), dict[str, Entity]()
-        self.notes: list[tuple[str, str]] = []
         describer = Describer(self.stream, self, self.catalogue)
         news, plans = NewsRows(state), PlanRows(state)
         self.planning = Planning(self.settings, self.rows, self.stream, news, plans.get, describer)
-        self.delivery = Delivery(
-            self.settings, self.rows, self.channels, self._tell, self.clock, worker=f"w{id(self)}", url=URL
-        )
+        self.delivery = Delivery(self.settings, self.rows, self.channels, self.clock, worker=f"w{id(self)}", url=URL)
         self.desk = NotifyDesk(self.settings, self.rows, self.channels, self.audit, self.clock, URL)
         self.plan()
 
@@ -137,6 +134,3 @@ class Board:
         self.clock.advance(timedelta(seconds=after_s))
         self.plan()
         return self.send()
-
-    def _tell(self, incident: str, actor: str, what: str, reference: str) -> None:
-        self.notes.append((incident, what))

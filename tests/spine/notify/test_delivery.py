@@ -33,7 +33,11 @@ def test_an_incident_is_told_to_each_receiver_once(board: Board) -> None:
     assert told.what == "opened"
     assert told.title == "[error] trouble 1"
     assert told.link == "https://wellkept.example/incidents/inc-1"
-    assert board.notes == [("inc-1", "bot was told: opened"), ("inc-1", "team was told: opened")]
+    told_of = board.desk.of_incident("inc-1", 9)
+    assert sorted((one.receiver, one.what, one.outcome) for one in told_of) == [
+        ("bot", "opened", "delivered"),
+        ("team", "opened", "delivered"),
+    ]
 
 
 def test_what_happened_before_anybody_could_be_told_is_not_told(state: State) -> None:
@@ -150,7 +154,7 @@ def test_a_refusal_is_given_up_and_a_later_change_is_tried_again(board: Board) -
     assert len(bot.sent) == 1
     (dead,) = board.desk.dead()
     assert dead.said == "answered 400"
-    assert ("inc-1", "bot could not be told: opened (refused: answered 400)") in board.notes
+    assert "refused: answered 400" in [one.said for one in board.desk.of_incident("inc-1", 9)]
 
     bot.answer = board.channels["team"].answer
     board.save(state="acknowledged")
@@ -239,6 +243,7 @@ def test_a_burst_becomes_one_message_that_is_updated(state: State) -> None:
         assert told.now.lines[0] == "critical: trouble 7"
         assert told.now.lines[-1] == "and 30 more"
 
+    assert [one.what for one in board.desk.of_incident("inc-3", 9)] == ["opened", "opened"]
     board.save("late")
     board.turn(60)
     assert board.channels["bot"].sent[-1].now.title == "41 incidents (41 open), owner=-"

@@ -7,7 +7,7 @@ ends; the row is sent again under the same key, and counted as one of which nobo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,9 +30,6 @@ AT_A_TIME = 50
 LEASE_EXTRA_S = 60.0
 """A lease is longer than two requests of a channel can take, so that nobody sends what is still being sent."""
 
-Tell = Callable[[str, str, str, str], None]
-"""Writes a line on an incident's story: incident, actor, what, reference."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -51,14 +48,13 @@ class Delivery:
         settings: NotifySettings,
         rows: NotificationRows,
         senders: Mapping[str, Sender],
-        tell: Tell,
         clock: Clock,
         *,
         worker: str,
         url: str,
     ) -> None:
         """``worker`` is this process's name in leases; ``url`` is where people reach the platform."""
-        self._settings, self._rows, self._senders, self._tell = settings, rows, senders, tell
+        self._settings, self._rows, self._senders = settings, rows, senders
         self._clock, self._worker, self._url = clock, worker, url
         self._ways = {way.name: way for way, _ in ways(settings.route)}
         self._rests: dict[str, datetime] = {}
@@ -149,15 +145,6 @@ class Delivery:
         again_at = now + timedelta(seconds=interval_s) if is_done else None
         if not self._rows.settle(claimed, told, values, again_at):
             log.warning("notification %s to %s: another server took it over", claimed.subject, claimed.receiver)
-        is_first_failure = outcome.outcome == FAILED and attempt == 1
-        if claimed.subject.startswith("incident:") and (outcome.outcome in (DELIVERED, DEAD) or is_first_failure):
-            self._note(claimed, message, outcome)
-
-    def _note(self, claimed: Notification, message: Message, outcome: Outcome) -> None:
-        incident = claimed.subject.partition(":")[2]
-        words = {DELIVERED: "was told", DEAD: "could not be told", FAILED: "could not be told yet"}[outcome.outcome]
-        how = f" ({outcome.said})" if outcome.outcome != DELIVERED else ""
-        self._tell(incident, "notify", f"{claimed.receiver} {words}: {message.what}{how}", claimed.id)
 
     def _edits(self, claimed: Notification) -> bool:
         receiver = self._settings.receiver(claimed.receiver)

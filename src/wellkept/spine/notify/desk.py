@@ -120,6 +120,14 @@ class NotifyDesk:
         """Attempts, newest first."""
         return self._rows.history(receiver, outcome, limit, subject)
 
+    def of_incident(self, incident: str, limit: int) -> list[Told]:
+        """Every attempt to tell somebody of an incident, also as part of a digest, newest first."""
+        subject = f"incident:{incident}"
+        digests = [self._rows.get(row.digest) for row in self._rows.of_subjects([subject]) if row.digest]
+        subjects = [subject, *(digest.subject for digest in digests if digest is not None)]
+        found = [told for one in dict.fromkeys(subjects) for told in self._rows.history(None, None, limit, one)]
+        return sorted(found, key=lambda told: told.number, reverse=True)[:limit]
+
     def notifications(self, receiver: str | None, subject: str | None, limit: int) -> list[Notification]:
         """What each receiver is to know of each thing, newest first."""
         return self._rows.recent(receiver, subject, limit)
