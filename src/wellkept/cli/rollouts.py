@@ -13,7 +13,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 
 @click.command()
 @click.argument("model")
-@click.option("--version", default="", help="Number or digest (default: the newest).")
+@click.option("--version", default="", help="Number or digest (default: the newest that passed its gates).")
 @click.option("--strategy", type=click.Choice(["shadow", "canary", "ab", "blue_green"]), help="How it comes in.")
 @click.option("--share", "shares", type=float, multiple=True, help="Its share of the traffic; again for each step.")
 @click.option("--step-s", type=float, help="Seconds that a step takes at least.")

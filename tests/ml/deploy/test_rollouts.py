@@ -16,6 +16,7 @@ from wellkept.kernel.change import ChangeKind
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.ml.deploy.runner import Loaded
+from wellkept.ml.deploy.stage import rollback_plan
 from wellkept.spine.registry import CHAMPION, VersionState
 from wellkept.spine.rollouts import Look, RolloutState
 
@@ -296,7 +297,7 @@ def test_blue_green_switches_when_it_is_loaded_and_comes_back_at_once(hall: Hall
     hall.seen.challenger = Side(1000, 200)
     assert hall.look() == ["stop"]
     assert hall.settled(plan) is PlanState.FAILED
-    assert hall.aliases() == {"champion": 1, "previous": 2}
+    assert hall.aliases() == {"champion": 1}, "a rollback must not propose what was just stopped"
     assert hall.listed() == [(1, "", 1.0)]
     assert "version 1 of fraud is back: 20.00% of its requests fail" in hall.sentence_of(plan)
 
@@ -314,8 +315,44 @@ def test_a_release_that_was_stopped_while_the_server_was_away_goes_back_at_the_s
 
     again = hall.crash()
     assert again.settled(plan) is PlanState.FAILED
-    assert again.aliases() == {"champion": 1, "previous": 2}
+    assert again.aliases() == {"champion": 1}
     again.close()
+
+
+def test_what_was_the_previous_champion_before_a_stopped_release_is_it_again(hall: Hall) -> None:
+    hall.registry.set_alias("fraud", "previous", hall.digest(3), expected=None, at=NOON, by="ada")
+    plan = hall.begin(strategy="blue_green")
+    hall.server.told = Loaded(frozenset({1, 2}), {})
+    hall.look()
+    hall.until(lambda: hall.rollout().state is RolloutState.WATCHING)
+    assert hall.aliases()["previous"] == 1
+
+    hall.pass_time(60)
+    hall.seen.challenger = Side(1000, 200)
+    assert hall.look() == ["stop"]
+
+    assert hall.settled(plan) is PlanState.FAILED
+    assert hall.aliases() == {"champion": 1, "previous": 3}
+    assert rollback_plan(hall.registry, "fraud", NOON, "ada", "").title.startswith("Promote version 3 of fraud")
+
+
+def test_unnamed_is_the_newest_version_that_passed_its_gates(hall: Hall) -> None:
+    for number, state in ((4, VersionState.UNJUDGED), (5, VersionState.REFUSED)):
+        hall.registry.register(replace(hall.versions[1], digest=f"sha256:{number}", number=number, state=state))
+
+    plan = hall.cases.propose("fraud", "", {}, "ada")["plan"]
+
+    assert plan["title"] == "Canary rollout of version 3 of fraud"
+
+
+def test_where_no_version_passed_its_gates_one_must_be_named(hall: Hall) -> None:
+    hall.registry.save_contract("churn", CONTRACT, "sha256:0", NOON)
+    hall.registry.register(replace(hall.versions[1], model="churn", digest="sha256:c", state=VersionState.UNJUDGED))
+
+    with pytest.raises(
+        NotFoundError, match="model churn: has no version that passed its gates; one that nobody has judged"
+    ):
+        hall.cases.propose("churn", "", {}, "ada")
 
 
 def test_a_release_that_did_no_harm_is_done_after_its_watch(hall: Hall) -> None:

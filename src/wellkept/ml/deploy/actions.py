@@ -124,8 +124,14 @@ class WatchRelease:
         if self._registry.aliases(model).get(CHAMPION) != rollout.champion:
             raise ActionError(f"{model}: another version is the champion by now", retry_helps=False)
         if aliases.get(PREVIOUS) == rollout.champion:
-            self._registry.set_alias(model, PREVIOUS, rollout.challenger, expected=rollout.champion, at=now, by=key)
+            earlier = self._earlier(model)
+            self._registry.set_alias(model, PREVIOUS, earlier, expected=rollout.champion, at=now, by=key)
         sentence = f"version {before.number} of {model} is back: {rollout.sentence}"
         reference = {"digest": before.digest, "before": rollout.challenger}
         self._stream.record(Change(model_id(model), ChangeKind.PROMOTION, now, ACTOR, sentence, key, reference))
         return ActionResult(False, True, sentence, details)
+
+    def _earlier(self, model: str) -> str:
+        """What was the previous champion until this release; a rollback must not propose what was just stopped."""
+        moves = [move.digest for move in self._registry.alias_history(model) if move.alias == PREVIOUS]
+        return moves[-2] if len(moves) > 1 else ""

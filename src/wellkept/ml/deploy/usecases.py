@@ -17,7 +17,7 @@ from wellkept.ml.deploy.paired import Reader
 from wellkept.ml.deploy.plans import Wanted, rollout_plan
 from wellkept.ml.rollout import Rollout as Policy
 from wellkept.spine.gate import Gate
-from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
+from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
 from wellkept.spine.rollouts import Look, Rollout, Rollouts, RolloutState
 
 SHOWN = 500
@@ -41,7 +41,9 @@ class RolloutCases:
     def propose(
         self, model: str, reference: str, changes: Mapping[str, Any], by: str = "operator", why: str = ""
     ) -> dict[str, Any]:
-        """Propose a rollout of a version (digest, number or alias; empty: the newest); ``changes`` of its policy.
+        """Propose a rollout of a version (digest, number or alias); ``changes`` of its policy.
+
+        Without a reference it is the newest that passed its gates: what nobody has judged must be named.
 
         Raises:
             NotFoundError: there is no such version.
@@ -149,7 +151,12 @@ class RolloutCases:
         versions = self.registry.versions(model)
         if not versions:
             raise NotFoundError(f"model {model}", "has no version; `wellkept models train FOLDER` makes one")
-        return versions[0]
+        passed = (version for version in versions if version.state is VersionState.PASSED)
+        found = next(passed, None)
+        if found is None:
+            rule = "has no version that passed its gates; one that nobody has judged must be named with --version"
+            raise NotFoundError(f"model {model}", rule)
+        return found
 
 
 def _share(rollout: Rollout, policy: Policy) -> float:
