@@ -119,10 +119,9 @@ def _silences(routes: APIRouter, use: NoiseUse, clock: Clock) -> None:
 
     @routes.post("/silences", status_code=201)
     def add(asked: NewSilence) -> dict[str, Any]:
-        now = clock.now()
-        starts_at, ends_at = span(now, asked.starts_at, asked.ends_at, asked.lasts_s)
+        starts_at, ends_at = span(clock.now(), asked.starts_at, asked.ends_at, asked.lasts_s)
         made = use.desk.add_silence(asked.matchers(), starts_at, ends_at, asked.by, asked.comment)
-        return {"silence": silence_document(made, now)}
+        return {"silence": silence_document(made, clock.now())}
 
     @routes.post("/silences/preview")
     def preview(asked: Match) -> dict[str, Any]:

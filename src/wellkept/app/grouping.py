@@ -6,10 +6,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wellkept.kernel.grouping import GroupRule
-from wellkept.ops.correlate.rules.document import RuleFiles, read_rules
+from wellkept.ops.correlate.rules.document import RuleFiles, read_rules, text_of
 from wellkept.ops.correlate.rules.usecases import GroupingUse
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class GroupingRules:
             self._desk.use_files(self._files.stored(now))
             for mistakes in self._files.mistakes.values():
                 _log.warning("grouping rules: %s (what it held before still counts)", mistakes)
+
+
+def rule_texts(file: Path) -> list[dict[str, Any]]:
+    """The grouping rules of a file as plain JSON; see :func:`check_grouping` for errors."""
+    return [text_of(rule) for rule in read_rules(file)]
 
 
 def check_grouping(file: Path) -> tuple[GroupRule, ...]:

@@ -179,6 +179,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         token=token,
         storage=platform.housekeeping.notes,
         rules=platform.ops.rules if platform.ops is not None else None,
+        noise=noise.use_of(platform) if platform.ops is not None else None,
+        grouping=platform.ops.grouping.use if platform.ops is not None else None,
         tickets=platform.tickets.desk,
         feedback=platform.feedback if platform.ops is not None else None,
         detectors=platform.ops.explained if platform.ops is not None else None,

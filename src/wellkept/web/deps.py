@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellkept.kernel.clock import Clock
+from wellkept.ops.correlate.noise.usecases import NoiseUse
+from wellkept.ops.correlate.rules.usecases import GroupingUse
 from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.rules.on import RulesOn
 from wellkept.spine.audit import Audit
@@ -66,5 +68,8 @@ class WebDeps:
     """Versions on their way; None where the loop that judges them is off."""
     stop_rollout: Callable[[str, str, str], Any] | None = None
     """Stops the rollout of a model: model, by, why."""
+    noise: NoiseUse | None = None
+    grouping: GroupingUse | None = None
+    """What holds findings back, and grouping rules; None where the loop that heeds them is off."""
     notify: NotifyDesk | None = None
     """Tells who is told of what; None where a test has no need of it."""

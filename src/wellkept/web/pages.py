@@ -26,6 +26,7 @@ from wellkept.web import downloads, session, static
 from wellkept.web.deps import WebDeps
 from wellkept.web.forms import Forms, greet
 from wellkept.web.incidentforms import IncidentForms
+from wellkept.web.noise import NoisePages
 from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, Frame, Renderer
@@ -89,6 +90,9 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),
             Route("/findings/{finding}/feedback", forms.feedback, methods=["POST"]),
         ]
+    if deps.noise is not None and deps.grouping is not None:
+        quiet = NoisePages(deps, deps.noise, deps.grouping, pages.recent)
+        found += quiet.routes(pages.show, pages.filled, pages.failed)
     if deps.detectors is not None:
         found += [
             Route("/patterns", pages.show("patterns.html", "findings", pages.patterns), methods=["GET"]),
@@ -207,6 +211,11 @@ class Pages:
             request, self._frame("rules", title), self._content(request, "rules.html", view), self.deps.token
         )
 
+    def filled(self, request: Request, template: str, title: str, view: object) -> Response:
+        """A page of noise with the outcome of its form, which is nobody else's."""
+        content = self._content(request, template, view)
+        return self.renderer.page(request, self._frame("noise", title), content, self.deps.token)
+
     def _content(self, request: Request, template: str, view: object) -> Any:
         person = unquote(request.cookies.get(PERSON, ""))
         address = str(request.base_url).rstrip("/")
@@ -231,7 +240,8 @@ class Pages:
         deps = self.deps
         loops = (deps.ops_enabled, deps.ml_enabled, deps.rules is not None)
         untold = self.recent.get(("untold",), KEEP_S, self._untold)
-        return Frame(active, title, live, waiting, *loops, notify=deps.notify is not None, untold=untold)
+        more = {"noise": deps.noise is not None, "notify": deps.notify is not None}
+        return Frame(active, title, live, waiting, *loops, **more, untold=untold)
 
     def _untold(self) -> bool:
         return self.deps.notify is not None and bool(self.deps.notify.trouble())

@@ -51,6 +51,7 @@ class Frame:
     ml: bool
     rules: bool = False
     notify: bool = False
+    noise: bool = False
     untold: bool = False
     """Whether people may not be told of what they should be."""
 

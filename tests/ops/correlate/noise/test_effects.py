@@ -70,3 +70,14 @@ def test_behind_every_effect_stands_one_that_is_told(
             here = found[here].values["cause"]
         assert here in drawn
         assert drawn[held.values["cause"]][0] >= drawn[effect][0]
+
+
+def test_a_new_one_is_an_effect_of_what_was_there() -> None:
+    effects, graph = Effects(), chain(("web", "db"), ("db", "host"))
+    assert effects.of_new(trouble("web")) is None, "nothing is known yet"
+    assert effects.of([trouble("db")], graph) == {}
+    held = effects.of_new(trouble("web"))
+    assert held is not None
+    assert held.values == {"cause": "db"}
+    assert effects.of_new(trouble("host")) is None
+    assert effects.of_new(trouble("db")) is None

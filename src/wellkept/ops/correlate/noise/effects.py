@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from wellkept.kernel.noise import Held, HoldReason
@@ -26,6 +26,9 @@ class Effects:
     def __init__(self, hops: int = 4, slack_s: float = 300.0) -> None:
         self._hops, self._slack_s = hops, slack_s
         self._graph: Graph | None = None
+        self._at: dict[str, list[Trouble]] = {}
+        """The incidents of the last call, by entity."""
+        self._titles: dict[str, str] = {}
         self._below: dict[str, frozenset[str]] = {}
 
     def of(self, live: Sequence[Trouble], graph: Graph) -> dict[str, Held]:
@@ -43,27 +46,31 @@ class Effects:
             if one.incident not in by and causes[one.incident] and one.incident not in told:
                 told.append(one.incident)
                 self._spread([one.incident], causes, by)
-        titles = {one.incident: one.title for one in live}
-        return {
-            effect: Held(
-                HoldReason.INHIBITED,
-                {"cause": cause},
-                f"an effect of {cause} ({titles[cause]}): all that it is about depends on that",
-            )
-            for effect, cause in by.items()
-            if effect not in told
-        }
+        self._titles = {one.incident: one.title for one in live}
+        return {effect: _held(cause, self._titles[cause]) for effect, cause in by.items() if effect not in told}
+
+    def of_new(self, new: Trouble) -> Held | None:
+        """The hold of an incident that was not among those of the last call, and so is nobody's cause yet."""
+        if self._graph is None or new.incident in self._titles:
+            return None
+        self._look_down(new.entities)
+        causes = self._causes_of(new, self._at, self._below)
+        return _held(causes[0], self._titles[causes[0]]) if causes else None
 
     def _causes(self, live: Sequence[Trouble], graph: Graph) -> dict[str, list[str]]:
-        at: dict[str, list[Trouble]] = {}
-        for one in live:
-            for entity in one.entities:
-                at.setdefault(entity, []).append(one)
         if graph is not self._graph:
             self._graph, self._below = graph, {}
-        for entity in at.keys() - self._below.keys():
-            self._below[entity] = frozenset(graph.dependencies(entity, self._hops))
-        return {one.incident: self._causes_of(one, at, self._below) for one in live}
+        self._at = {}
+        for one in live:
+            for entity in one.entities:
+                self._at.setdefault(entity, []).append(one)
+        self._look_down(self._at.keys())
+        return {one.incident: self._causes_of(one, self._at, self._below) for one in live}
+
+    def _look_down(self, entities: Collection[str]) -> None:
+        assert self._graph is not None
+        for entity in set(entities) - self._below.keys():
+            self._below[entity] = frozenset(self._graph.dependencies(entity, self._hops))
 
     def _causes_of(
         self, effect: Trouble, at: Mapping[str, list[Trouble]], below: Mapping[str, frozenset[str]]
@@ -95,6 +102,11 @@ class Effects:
         }:
             by |= new
             known |= new.keys()
+
+
+def _held(cause: str, title: str) -> Held:
+    words = f"an effect of {cause} ({title}): all that it is about depends on that"
+    return Held(HoldReason.INHIBITED, {"cause": cause}, words)
 
 
 def _rests_on(effect: frozenset[str], cause: frozenset[str], below: Mapping[str, frozenset[str]]) -> bool:

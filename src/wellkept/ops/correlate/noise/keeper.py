@@ -64,7 +64,7 @@ class NoiseKeeper:
 
     def see(self, graph: Graph) -> None:
         """Take the topology as it is now."""
-        if graph is self._graph:
+        if graph is self._graph or graph.is_like(self._graph):
             return
         self._graph = graph
         self._noise.see(graph)
@@ -108,6 +108,19 @@ class NoiseKeeper:
             self._desk.keep_digest(digest)
         self._quiet.note(quiet)
         return found
+
+    def hush(self, incident: Incident, now: datetime) -> str:
+        """Why an incident that is opened now is not told, as the line that it carries; empty where it is.
+
+        What others do to it later is told by :meth:`telling`.
+        """
+        held = self._effects.of_new(_trouble(incident)) if self._settings.effects else None
+        held = held or self._quiet.hold(self._quiet_of(incident), now)
+        return held.words if held is not None else ""
+
+    def rule_key(self, finding: Finding) -> str | None:
+        """The key of the grouping rule that a finding falls under; None where none does."""
+        return self._noise.rules.key(finding) if self._noise.rules else None
 
     def _refresh(self) -> None:
         revision = (self._desk.revision(), self._grouping.files_revision)
