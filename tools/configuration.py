@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -25,7 +25,7 @@ def _branches(kind: type, path: tuple[str, ...], made: Any = None) -> Iterator[s
         if dataclasses.is_dataclass(type(default)) or isinstance(default, BaseModel):
             below.append((default, (*path, name)))
         else:
-            rows.append(f"| `{'.'.join((*path, name))}` | {_shown(default)} | {said.get(name, '')} |")
+            rows.append(f"| `{'.'.join((*path, _written(kind, name)))}` | {_shown(default)} | {said.get(name, '')} |")
     about = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
     title = f"### `{'.'.join(path)}`" if path else "### At the top"
     if rows:
@@ -44,6 +44,17 @@ def _inside(kind: Any) -> Iterator[tuple[str, type]]:
             held = get_args(field.annotation)
             if held and isinstance(held[0], type) and issubclass(held[0], BaseModel):
                 yield f"{name}[]" if get_origin(field.annotation) is tuple else name, held[0]
+            for choice in _choices(held[0]) if held else ():
+                (told,) = get_args(choice.model_fields["type"].annotation)
+                yield f"{name}[type: {told}]", choice
+
+
+def _choices(held: Any) -> tuple[type[BaseModel], ...]:
+    """The branches that an entry of a list may be, which are told apart by their ``type``."""
+    if get_origin(held) is not Annotated:
+        return ()
+    inner = get_args(get_args(held)[0])
+    return tuple(one for one in inner if isinstance(one, type) and issubclass(one, BaseModel))
 
 
 def _fields(kind: Any, made: Any) -> list[tuple[str, Any]]:
@@ -56,6 +67,12 @@ def _fields(kind: Any, made: Any) -> list[tuple[str, Any]]:
     else:
         defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     return [(name, getattr(made, name, default)) for name, default in defaults.items()]
+
+
+def _written(kind: Any, name: str) -> str:
+    """A key as it stands in the file, where that is no name of Python's."""
+    alias = kind.model_fields[name].alias if issubclass(kind, BaseModel) else None
+    return alias or name
 
 
 def _shown(default: Any) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -167,6 +169,16 @@ def test_a_tree_with_a_mistake_is_refused_by_name(given: dict[str, Any], said: s
         NotifySettings.model_validate({"receivers": receivers, "route": {"receivers": ["a"]}, **given})
 
     assert said in str(error.value)
+
+
+def test_the_example_of_the_docs_is_right_and_survives_being_shown() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text("utf-8")
+    given = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])["notify"]
+
+    settings = NotifySettings.model_validate(given)
+
+    assert [way.name for way in where(settings, Facts(event="rollback")).ways] == ["decisions"]
+    assert NotifySettings.model_validate(settings.model_dump(mode="json")) == settings
 
 
 CONDITIONS = st.fixed_dictionaries(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.schedule import Schedule
@@ -43,8 +43,8 @@ Seconds = Annotated[float, Field(ge=0)]
 class Hours(Part):
     """Some hours of some days. They may go over midnight; the day is then that of their start."""
 
-    days: Annotated[tuple[Day, ...], BeforeValidator(_days), Field(min_length=1)] = DAYS
-    """`mon-fri`, or a list."""
+    days: Annotated[tuple[Day, ...], BeforeValidator(_days)] = ()
+    """`mon-fri`, or a list; every day where nothing is said."""
     start: str = "00:00"
     """In quotes: `"08:00"`."""
     end: str = "00:00"
@@ -119,28 +119,36 @@ class When(Part):
 class Branch(Part):
     """A branch of the tree. What it leaves out is as in the branch above it."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, serialize_by_alias=True)
+
     name: Name
     when: When = When()
     receivers: tuple[Name, ...] = ()
+    """Who is told."""
     escalation: str | None = None
     """The policy (`notify.escalations`) for what nobody acknowledges; `none` for none."""
     group_by: tuple[str, ...] | None = None
     """What makes incidents of a burst alike: `owner`, `kind`, `entity`, `severity`, `tier`, or a label."""
     group_wait_s: Seconds | None = None
+    """This and the next ones: as in `notify.route`."""
     group_interval_s: Seconds | None = None
     repeat_s: Seconds | None = None
     digest_at: Annotated[int, Field(ge=2)] | None = None
     goes_on: Annotated[bool, Field(alias="continue")] = False
     """Whether the branches after this one are tried as well."""
     routes: tuple[Branch, ...] = ()
+    """Branches within this one."""
 
 
 class Root(Part):
     """The top of the tree: who is told where no branch says otherwise, and the rhythm."""
 
     receivers: tuple[Name, ...] = ()
+    """Who is told of what no branch takes."""
     escalation: str = "none"
+    """The policy for it; `none` for none."""
     group_by: tuple[str, ...] = ("owner",)
+    """What makes incidents of a burst alike."""
     group_wait_s: Seconds = 10.0
     """How long the first message about an incident waits: for more of it, or for it to be over."""
     group_interval_s: Seconds = 300.0
@@ -150,6 +158,7 @@ class Root(Part):
     digest_at: Annotated[int, Field(ge=2)] = 6
     """So many incidents that wait to be told at once become one message."""
     routes: tuple[Branch, ...] = ()
+    """The branches."""
 
 
 @dataclass(frozen=True, slots=True)
