@@ -189,6 +189,13 @@ def test_a_reopened_incident_is_a_new_one_that_points_back_with_what_is_still_op
         hall.desk.reopen("inc-1", by="bo", why="x")
 
 
+def test_what_is_reopened_though_all_has_ended_stays_open_until_a_person_says_so(hall: Hall) -> None:
+    hall.incident("inc-1", "db", state=RESOLVED)
+    hall.stream.close([seen("db").fingerprint], NOON + timedelta(minutes=1))
+    again = hall.desk.reopen("inc-1", by="ann", why="customers still wait")
+    assert ([m.finding for m in again.members], again.stays_open) == (ids("db"), True)
+
+
 def test_related_incidents_know_of_each_other(hall: Hall) -> None:
     hall.incident("inc-1", "db")
     hall.incident("inc-2", "web")

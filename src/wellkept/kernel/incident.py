@@ -143,6 +143,8 @@ class Incident:
     left: tuple[Departure, ...] = ()
     touched_at: datetime | None = None
     """When somebody last changed what only people change: owner, assignee, links."""
+    stays_open: bool = False
+    """Somebody reopened it though none of its findings is open: people alone say when it is over."""
     extent: Extent | None = None
     """Set where the members were not loaded, as in lists."""
 

@@ -68,6 +68,17 @@ class IncidentBook:
             raise NotFoundError(f"incident {incident}", "is not known")
         return found
 
+    def glance(self, incident: str) -> Incident:
+        """An incident with its first 200 findings and the last 200 lines of its story, however many it has.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        found = self._search.glance(incident)
+        if found is None:
+            raise NotFoundError(f"incident {incident}", "is not known")
+        return found
+
     def story(self, incident: Incident, kinds: Iterable[StoryKind] = ()) -> list[TimelineEntry]:
         """Everything that happened to it and around it, in the order of time; or some kinds of that."""
         return self._storyteller.story(incident, kinds)

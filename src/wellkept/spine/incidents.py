@@ -77,7 +77,8 @@ class IncidentDesk:
     def reopen(self, incident: str, *, by: str, why: str) -> Incident:
         """A new incident that points back to one that is over, with those of its findings that have not ended.
 
-        Where all have ended it has none: it stands until somebody resolves it. Reopened twice, it is the same one.
+        Where all have ended it has all of them, and stays open until a person resolves it. Reopened twice, it is the
+        same one.
 
         Raises:
             NotFoundError: there is no such incident.
@@ -277,8 +278,10 @@ def _reopened(old: Incident, again: str, still_open: set[str], by: str, why: str
         related=(),
         extent=None,
         held="",
+        stays_open=not still_open,
     )
-    joined = new.joined([member for member in old.members if member.finding in still_open], now)
+    back = [member for member in old.members if not still_open or member.finding in still_open]
+    joined = new.joined(back, now)
     return joined.note(now, by, f"reopened from {old.id}: {why}", old.id, StoryKind.STATE)
 
 

@@ -17,7 +17,7 @@ from wellkept.web.recent import Recent
 from wellkept.web.render import PERSON, SECURITY, THEME, THEMES, Renderer
 
 YEAR_S = 365 * 86_400
-LARGEST = 16_384
+LARGEST, MOST_FIELDS = 16_384, 20
 Failed = Callable[[Request, WellkeptError], Response]
 
 
@@ -172,7 +172,12 @@ def _to(path: str) -> RedirectResponse:
 
 
 async def read_form(request: Request, largest: int = LARGEST) -> dict[str, str]:
-    """The fields of a URL-encoded form.
+    """The fields of a URL-encoded form; see :func:`read_pairs`."""
+    return dict(await read_pairs(request, largest, MOST_FIELDS))
+
+
+async def read_pairs(request: Request, largest: int, most: int) -> list[tuple[str, str]]:
+    """The fields of a URL-encoded form, also those that come several times.
 
     Raises:
         TooLargeError: no form of ours is that long.
@@ -184,9 +189,9 @@ async def read_form(request: Request, largest: int = LARGEST) -> dict[str, str]:
         if len(body) > largest:
             raise TooLargeError("form", f"must be at most {largest} bytes")
     try:
-        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
+        return parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=most)
     except (UnicodeDecodeError, ValueError) as error:
-        raise InputError("form", "must be URL-encoded UTF-8 with at most 20 fields") from error
+        raise InputError("form", f"must be URL-encoded UTF-8 with at most {most} fields") from error
 
 
 def _needed(form: Mapping[str, str], field: str, what: str, longest: int) -> str:

@@ -149,7 +149,12 @@ def ended(incident: Incident, over: Iterable[Finding], now: datetime) -> Inciden
 
 def settle(incident: Incident, over: datetime | None, now: datetime, settings: CorrelateSettings) -> Incident:
     """The incident resolved and closed as far as it can be; ``over`` is since when none of its findings is open."""
-    if incident.state.is_live and over is not None and now - over >= timedelta(seconds=settings.quiet_s):
+    if (
+        incident.state.is_live
+        and not incident.stays_open
+        and over is not None
+        and now - over >= timedelta(seconds=settings.quiet_s)
+    ):
         quiet = (now - over).total_seconds()
         why = f"all findings have been over for {quiet:.0f} s"
         incident = incident.move(IncidentState.RESOLVED, now, ACTOR, why)

@@ -31,6 +31,12 @@ function tell() {
     const text = wordings[time.dataset.how](new Date(time.dateTime));
     if (time.textContent !== text) time.textContent = text;
   }
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  for (const name of document.querySelectorAll("[data-zone-name]")) if (name.textContent !== zone) name.textContent = zone;
+  for (const link of document.querySelectorAll("a[data-zone]")) {
+    const href = `${link.getAttribute("href").split("?")[0]}?zone=${encodeURIComponent(zone)}`;
+    if (link.getAttribute("href") !== href) link.setAttribute("href", href);
+  }
   for (const tick of document.querySelectorAll("[data-tick]")) {
     const date = new Date(tick.dataset.tick * 1000);
     const text = clock(date, date.getSeconds() !== 0);

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wellkept.kernel.diagnosis import Diagnosis
-from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.web.charts.bars import Histogram
@@ -18,10 +17,14 @@ from wellkept.web.readings import Readings
 from wellkept.web.views import evidence, surroundings, tone
 from wellkept.web.views.affected import AffectedView, affected_views
 from wellkept.web.views.finding import FindingView, finding_view
+from wellkept.web.views.incidentlife import LifeView, life_view
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.tickets import TicketView, ticket_views
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.wording import bare, duration, kind_of, share
+
+MOST_FINDINGS = 60
+"""So many findings of an incident have a card on its page; all of them are in its list of members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +50,12 @@ class CauseView:
 
 
 @dataclass(frozen=True, slots=True)
-class StoryView:
-    """One line of the timeline."""
-
-    at: datetime
-    actor: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
 class IncidentView:
     """The page of one incident."""
 
     id: str
     title: str
+    count: int
     state: str
     state_tone: str
     severity: str
@@ -78,24 +73,22 @@ class IncidentView:
     plans: tuple[PlanView, ...]
     verdicts: tuple[VerdictView, ...]
     affected: tuple[AffectedView, ...]
-    timeline: tuple[StoryView, ...]
+    life: LifeView
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
     is_live: bool
     tickets: Sequence[TicketView] = ()
 
 
-def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: datetime) -> IncidentView:
-    """The page of one incident.
+def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: datetime, kind: str = "") -> IncidentView:
+    """The page of one incident; of its story only lines of a ``kind``, where one is given.
 
     Raises:
         NotFoundError: there is no such incident.
     """
-    incident = deps.stream.incident(incident_id)
-    if incident is None:
-        raise NotFoundError(f"incident {incident_id}", "is not known")
+    incident = deps.book.glance(incident_id)
     diagnosis = deps.stream.diagnosis(incident_id)
-    findings = deps.stream.findings(ids=[member.finding for member in incident.members])
+    findings = deps.stream.findings(ids=[member.finding for member in incident.members[:MOST_FINDINGS]])
     records = deps.gate.plans(subject=incident_id, limit=20)
     marks = [Mark(record.decision.at.timestamp(), record.plan.title) for record in records if record.decision]
     pictures = evidence.charts(findings, readings, marks, now)
@@ -108,6 +101,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
     return IncidentView(
         id=incident.id,
         title=incident.title,
+        count=incident.count,
         state=incident.state.value,
         state_tone=tone.INCIDENT[incident.state],
         severity=incident.severity.name.lower(),
@@ -125,7 +119,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         plans=tuple(plan_view(record, deps.gate) for record in records),
         verdicts=tuple(verdict_view(verdict) for verdict in verdicts),
         affected=affected_views(incident, findings, verdicts, readings, now) if deps.ml_enabled else (),
-        timeline=tuple(StoryView(entry.at, entry.actor, entry.what) for entry in incident.timeline),
+        life=life_view(deps, incident, kind),
         nodes=nodes,
         links=links,
         is_live=incident.state.is_live,

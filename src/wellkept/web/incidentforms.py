@@ -1,0 +1,134 @@
+"""Forms on the pages of incidents: what people do with one, and the draft of its post-mortem to take away."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, tzinfo
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from wellkept.kernel.errors import ForbiddenError, InputError, WellkeptError
+from wellkept.kernel.incident import Incident
+from wellkept.spine.regrouping import RegroupingDesk
+from wellkept.web import session
+from wellkept.web.deps import WebDeps
+from wellkept.web.forms import YEAR_S, Failed, read_pairs
+from wellkept.web.recent import Recent
+from wellkept.web.render import PERSON, SECURITY
+
+MOST_FIELDS, LARGEST = 400, 65_536
+Given = dict[str, str]
+
+
+class IncidentForms:
+    """Takes the deeds of people, and hands out drafts."""
+
+    def __init__(self, deps: WebDeps, recent: Recent, failed: Failed) -> None:
+        self._deps, self._recent, self._failed = deps, recent, failed
+
+    async def do(self, request: Request) -> Response:
+        """Does what the pressed button says, and shows the incident that it ends up in."""
+        incident = request.path_params["incident"]
+        try:
+            pairs = await read_pairs(request, LARGEST, MOST_FIELDS)
+            given = dict(pairs)
+            if not session.is_own_form(given.get("form_token", ""), session.session_value(self._deps.token)):
+                raise ForbiddenError("this form is not from a page of this session; load the page again")
+            findings = [value for name, value in pairs if name == "finding"]
+            found = await run_in_threadpool(self._done, incident, given, findings)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        self._recent.forget()
+        headers = {**SECURITY, "Cache-Control": "no-store"}
+        answer = RedirectResponse(f"/incidents/{quote(found.id)}", 303, headers=headers)
+        person = quote(given.get("by", "").strip())
+        answer.set_cookie(PERSON, person, max_age=YEAR_S, samesite="strict", path="/", httponly=True)
+        return answer
+
+    async def postmortem(self, request: Request) -> Response:
+        """The draft as a file."""
+        incident, zone = request.path_params["incident"], request.query_params.get("zone", "UTC")
+        try:
+            text = await run_in_threadpool(self._deps.book.postmortem, incident, _zone(zone))
+        except WellkeptError as error:
+            return self._failed(request, error)
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", f"postmortem-{incident}.md")
+        headers = {**SECURITY, "Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return Response(text, headers=headers, media_type="text/markdown; charset=utf-8")
+
+    def _done(self, incident: str, given: Given, findings: Sequence[str]) -> Incident:
+        """Raises:
+        InputError: no such deed, or no name or reason where one is needed.
+        """
+        deed, by = given.get("deed", ""), given.get("by", "").strip()
+        why = given.get("why", "").strip()
+        if not by:
+            raise InputError("by", "is required: what is done has a name under it")
+        if deed not in DEEDS:
+            raise InputError("deed", f"must be one of {', '.join(DEEDS)}", deed)
+        if not why and deed in NEED_REASON:
+            raise InputError("why", "is required: say why, for the record")
+        return DEEDS[deed](self._deps.desk, incident, given, findings)
+
+
+def _life(name: str) -> Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]:
+    def deed(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
+        found: Incident = getattr(desk, name)(incident, by=given["by"].strip(), why=given.get("why", "").strip())
+        return found
+
+    return deed
+
+
+def _of(name: str, field: str) -> Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]:
+    """A deed with one more word: whom it is assigned to, which other incident it is merged with."""
+
+    def deed(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
+        by, why = given["by"].strip(), given.get("why", "").strip()
+        found: Incident = getattr(desk, name)(incident, given.get(field, "").strip(), by=by, why=why)
+        return found
+
+    return deed
+
+
+def _note(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
+    return desk.note(incident, given.get("why", ""), by=given["by"].strip())
+
+
+def _split(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
+    if not findings:
+        raise InputError("finding", "is required: tick the findings that are another problem")
+    return desk.split(incident, findings, by=given["by"].strip(), why=given.get("why", "").strip())
+
+
+def _move(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
+    by, why, to = given["by"].strip(), given.get("why", "").strip(), given.get("other", "").strip()
+    if not findings:
+        raise InputError("finding", "is required: tick the findings that belong to the other incident")
+    return [desk.move(finding, incident, to, by=by, why=why) for finding in findings][-1]
+
+
+DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]] = {
+    **{name: _life(name) for name in ("acknowledge", "mitigate", "resolve", "close", "reopen")},
+    "assign": _of("assign", "assignee"),
+    "own": _of("own", "owner"),
+    "relate": _of("relate", "other"),
+    "merge": _of("merge", "other"),
+    "note": _note,
+    "split": _split,
+    "move": _move,
+}
+NEED_REASON = frozenset(DEEDS) - {"acknowledge", "assign", "own", "relate"}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
