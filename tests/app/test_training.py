@@ -140,6 +140,16 @@ def test_a_challenger_is_compared_with_the_champion_on_the_same_rows(trained: Tr
     assert [version.number for version in workshop.registry.versions("fraud")] == [2, 1]
 
 
+def test_a_retrain_of_an_import_says_where_the_model_is_from(workshop: Workshop) -> None:
+    origin = {"import.file": "model.onnx", "import.digest": "sha256:1"}
+    details = {"project": str(project(workshop.folder / "project")), "origin": origin}
+    workshop.registry.save_job(Job("job-import", "train", "model:fraud", "done", NOON, NOON, details))
+
+    version = workshop.train(KEY)
+
+    assert {name: version.lineage[name] for name in origin} == origin
+
+
 def test_a_training_is_started_and_followed_as_a_job(workshop: Workshop) -> None:
     source = project(workshop.folder / "project", BROKEN)
 

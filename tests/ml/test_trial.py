@@ -43,6 +43,15 @@ def test_a_right_project_passes_every_step(tmp_path: Path) -> None:
     assert report.metrics.keys() == {"roc_auc", "average_precision"}
 
 
+def test_a_trial_may_take_what_the_contract_lets_a_training_take(tmp_path: Path) -> None:
+    hangs = "import time\n\ndef load(window):\n    time.sleep(600)\n"
+
+    report = tried(tmp_path, hangs, f"{CONTRACT}train: {{time_s: 1}}\n")
+
+    assert step(report, "load").passed is False
+    assert "was not done within 1 s" in step(report, "load").sentence
+
+
 def test_every_mistake_of_the_contract_is_a_step_with_its_line(tmp_path: Path) -> None:
     report = tried(tmp_path, contract=CONTRACT.replace("roc_auc", "f7").replace("owner:", "color:"))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.app.pipeline import Pipeline
-from wellkept.app.projects import project_of
+from wellkept.app.projects import origin_of, project_of
 from wellkept.app.trainingorder import Order, is_outside, model_of
 from wellkept.app.trainingrecord import Record
 from wellkept.kernel.clock import Clock, stable_id
@@ -127,7 +127,8 @@ class TrainingRuns:
                     raise TrainingError(_gave_up(job))
             else:
                 order = Order(self._project_of(model), start, end, tuple(excluded), since)
-                job = replace(job, details={**job.details, **order.details()})
+                origin = origin_of(self._registry, model)
+                job = replace(job, details={**job.details, **order.details(), "origin": origin})
             return self._run(job)
         except TrainingError as error:
             self._failed(job, error)

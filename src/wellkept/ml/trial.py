@@ -21,6 +21,7 @@ from wellkept.ml.data.stage import Snapshot, Snapshots
 from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure
 from wellkept.ml.outcome import Outcome
+from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.train.stage import Trained, Trainer
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -114,6 +115,14 @@ class _Trial:
         self._steps = [Step("contract", True, "model.yaml keeps its schema")]
 
     def run(self) -> Report:
+        """The trial, within the limits that the contract sets to a training."""
+        asked = self._contract.train
+        time_s = self._timeout_s if asked.time_s is None else min(self._timeout_s, asked.time_s)
+        limits = Limits(time_s, asked.memory_mb, asked.threads)
+        with overseen(Oversight(self._folder / "run", limits, asked.seed)):
+            return self._run()
+
+    def _run(self) -> Report:
         snapshot = self._timed("load", self._load, lambda found: f"load(window) returned {found.rows} rows")
         if snapshot is None:
             return self._report(_skipped("train"))
