@@ -78,6 +78,9 @@ def _run(job: Job, leader: Leader) -> None:
             job.run()
         job.last_error = ""
     except Exception as error:
+        if job.led and not leader.leads:
+            log.info("job %s was left off: this server leads no more", job.name)
+            return
         job.failures += 1
         what = str(error) or type(error).__name__
         if job.last_error != what:

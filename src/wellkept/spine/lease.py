@@ -93,15 +93,16 @@ class Lease:
         self.holder, self.about, self._ttl_s = holder, about, ttl_s
         self._state, self._rows = state, LeaseRows(state)
         self._term: int | None = None
-        self._until, self._is_ready = 0.0, False
-        self._stopped = threading.Event()
+        self._until = 0.0
+        self._ready: int | None = None
+        self._stopped, self._changing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
         self._gained: Callable[[int], None] = lambda _: None
         self._lost: Callable[[], None] = lambda: None
 
     @property
     def leads(self) -> bool:
-        return self._is_ready and self._is_held
+        return self._is_held and self._ready == self._term
 
     @property
     def term(self) -> int | None:
@@ -127,9 +128,10 @@ class Lease:
         self._stopped.set()
         if self._thread is not None:
             self._thread.join(self._ttl_s)
-        self._is_ready = False
+        self._ready = None
         if self._term is not None:
-            self._lost()
+            with self._changing:
+                self._lost()
 
     def close(self) -> None:
         self._term = None
@@ -180,24 +182,32 @@ class Lease:
                 self._give_up("it had run out")
             self._until, before, self._term = asked_at + self._ttl_s, self._term, term
             if before is None:
-                self._begin(term)
+                threading.Thread(target=self._begin, args=(term,), name="leading", daemon=True).start()
         self._rows.hold(SERVER + self.about, self.holder, self.about, self._ttl_s)
         self._rows.forget(SERVER, FORGOTTEN_S)
 
     def _begin(self, term: int) -> None:
-        log.warning("server %s leads from now on (term %d)", self.about, term)
-        try:
-            self._gained(term)
-            self._is_ready = True
-        except Exception:
-            log.exception("server %s could not begin to lead", self.about)
+        """Begin to lead, on a thread of its own: that may take longer than a lease, which is renewed meanwhile."""
+        with self._changing:
+            if self._term != term or self._stopped.is_set():
+                return
+            log.warning("server %s leads from now on (term %d)", self.about, term)
+            try:
+                self._gained(term)
+                self._ready = term
+                return
+            except Exception:
+                log.exception("server %s could not begin to lead", self.about)
+        if self._term == term:
             self._give_up("what the leader does could not be begun")
-            self._rows.give_back(LEADER, self.holder)
+            with contextlib.suppress(StoreError):
+                self._rows.give_back(LEADER, self.holder)
 
     def _give_up(self, why: str) -> None:
         log.warning("server %s does not lead any more: %s", self.about, why)
-        self._term, self._is_ready = None, False
-        try:
-            self._lost()
-        except Exception:
-            log.exception("server %s could not leave off everything", self.about)
+        self._term = self._ready = None
+        with self._changing:
+            try:
+                self._lost()
+            except Exception:
+                log.exception("server %s could not leave off everything", self.about)

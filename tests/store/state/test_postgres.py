@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -178,6 +180,25 @@ def test_whoever_stalls_in_the_middle_holds_up_nobody_for_long(
     with servers[1].reading() as reader:
         assert reader.execute(select(agents)).all() == []
     assert len(rows.open("")) == 1
+
+
+def test_whoever_stalls_between_statements_that_it_only_sends_is_ended_too(
+    servers: tuple[State, State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database waits for the rest of a pipeline for ever: its own limit does not hold there."""
+    with pytest.raises(StoreError), servers[0].transaction() as connection:  # noqa: PT012 - it fails where it goes on
+        raw: Any = connection.connection.driver_connection
+        pipeline = raw.pipeline()
+        pipeline.__enter__()
+        raw.execute("SELECT 1")
+        raw.pgconn.send_flush_request()
+        raw.pgconn.flush()
+        monkeypatch.setattr(postgres, "WAIT_MS", 50)
+        monkeypatch.setattr(postgres, "STALLED_MS", 50)
+        with contextlib.closing(State.open(servers[1].url)) as other:
+            FindingRows(other).merge([finding()], at(0))
+        pipeline.__exit__(None, None, None)
+    assert len(FindingRows(servers[1]).open("")) == 1
 
 
 def test_a_database_that_went_away_is_an_error_and_then_comes_back(servers: tuple[State, State]) -> None:

@@ -14,15 +14,16 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy import event as events
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from wellkept.kernel.codec import encode
 
 DRIVER = "postgresql+psycopg"
-WAIT_MS = 15_000
-"""So long a writer waits for its turn, as with SQLite."""
-STALLED_MS = 10_000
-"""A unit of work that does nothing for so long is ended by the database: whoever began it has stalled, and all wait."""
+WAIT_MS, WAITS = 3_000, 5
+"""So long a writer waits for its turn before it looks who holds everybody up, and so often."""
+STALLED_MS = 5_000
+"""A unit of work that does nothing for so long is ended: whoever began it has stalled, and all others wait."""
+MIGRATION_MS = 120_000
 CONNECT_S = 5
 POOL, MORE = 8, 16
 NUL, INSTEAD = "\x00", "\ufffd"
@@ -32,8 +33,16 @@ READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_rea
 _OURS = 0x57656C6C
 """The first half of the keys of our advisory locks."""
 _TURN = text("SELECT set_config('idle_in_transaction_session_timeout', :stalled, true), pg_advisory_xact_lock(:a, :b)")
+_PATIENCE = text("SELECT set_config('lock_timeout', :patience, true)")
 _LOCK = text("SELECT pg_advisory_xact_lock(:a, :b)")
+_STALLED = text("""
+    SELECT pg_terminate_backend(activity.pid) FROM pg_stat_activity AS activity JOIN pg_locks AS locks USING (pid)
+    WHERE locks.locktype = 'advisory' AND locks.granted AND locks.classid = :a AND locks.objid = :b
+      AND activity.datname = current_database() AND activity.wait_event = 'ClientRead'
+      AND activity.state_change < clock_timestamp() - make_interval(secs => :stalled_s)
+""")
 _WRITING, _MIGRATING = 1, 2
+_LOCK_NOT_AVAILABLE = "55P03"
 
 _NARROW = text("""
     SELECT table_name, column_name, data_type FROM information_schema.columns
@@ -83,12 +92,30 @@ def engine_of(url: URL) -> Engine:
 
 
 def take_turn(connection: Connection) -> None:
-    """Wait until no other writer is at work; the turn ends with the transaction."""
-    connection.execute(_TURN, {"stalled": f"{STALLED_MS}ms", "a": _OURS, "b": _WRITING})
+    """Begin a transaction when no other writer is at work; the turn ends with it.
+
+    Whoever has its turn and does nothing with it is ended. The database does so by itself where it waits for the next
+    statement, but not in the middle of a row of statements that are sent without waiting for each one's answer.
+
+    Raises:
+        OperationalError: others were at work all the time.
+    """
+    for left in reversed(range(WAITS)):
+        try:
+            connection.execute(_TURN, {"stalled": f"{STALLED_MS}ms", "a": _OURS, "b": _WRITING})
+        except OperationalError as error:
+            connection.rollback()
+            if not left or getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+                raise
+            connection.execute(_STALLED, {"a": _OURS, "b": _WRITING, "stalled_s": STALLED_MS / 1000})
+            connection.rollback()
+        else:
+            return
 
 
 def migrate_alone(connection: Connection) -> None:
     """Wait until nobody else migrates; ends with the transaction, in which all of the migration is done."""
+    connection.execute(_PATIENCE, {"patience": f"{MIGRATION_MS}ms"})
     connection.execute(_LOCK, {"a": _OURS, "b": _MIGRATING})
 
 

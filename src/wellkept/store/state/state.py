@@ -72,9 +72,7 @@ class State:
             with _translated():
                 yield self._mine.connection
             return
-        with _translated(), self._engine.begin() as connection:
-            if self.is_shared:
-                postgres.take_turn(connection)
+        with _translated(), self._turn() as connection:
             if self._mine.fence is not None:
                 self._mine.fence(connection)
             self._mine.connection = connection
@@ -82,6 +80,21 @@ class State:
                 yield connection
             finally:
                 self._mine.connection = None
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[Connection]:
+        """A transaction, begun when no other writer is at work."""
+        with self._engine.connect() as connection:
+            if self.is_shared:
+                postgres.take_turn(connection)
+            else:
+                connection.begin()
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
 
     @contextlib.contextmanager
     def fenced(self, fence: Fence) -> Iterator[None]:
