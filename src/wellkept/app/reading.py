@@ -1,4 +1,4 @@
-"""Reading telemetry, wired: Prometheus's interface, and our own."""
+"""Reading telemetry, wired: Prometheus's interface, and our own; and what is taken out of it for one entity."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from wellkept.api import patterns, predictionlog, prometheus, rules, telemetry
+from wellkept.api import erasure, patterns, predictionlog, prometheus, rules, telemetry
 from wellkept.app.rules import Rules
+from wellkept.ml.erasure import Forgetting
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -19,6 +20,7 @@ def install(app: FastAPI, platform: Platform) -> None:
     app.router.routes.extend(prometheus.routes(platform.telemetry.promql, platform.clock, lambda: on.groups))
     app.include_router(telemetry.router(platform.telemetry, platform.clock))
     app.include_router(predictionlog.router(platform.telemetry.predictions))
+    app.include_router(erasure.router(Forgetting(platform.telemetry.erasure, platform.audit, platform.clock)))
     app.include_router(patterns.router(platform.telemetry.patterns, platform.clock))
     app.include_router(rules.router(on, platform.clock))
 

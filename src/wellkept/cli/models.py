@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.modeldata import data as look
+from wellkept.cli.modelerasure import forget
 from wellkept.cli.modelexternal import report, train_external
 from wellkept.cli.modelimport import move, take
 from wellkept.cli.modeljobs import cancel, job_log, jobs, train
@@ -27,7 +28,7 @@ def command() -> None:
 
 for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look, skew):
     command.add_command(own)
-for own in (take, move, followed):
+for own in (take, move, followed, forget):
     command.add_command(own)
 for own in (rollout, rollouts, stop):
     command.add_command(own)

@@ -10,6 +10,7 @@ from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
+from wellkept.store.telemetry.erasure import Erasure
 from wellkept.store.telemetry.logs import Logs
 from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate, pending
@@ -52,6 +53,7 @@ class Telemetry:
         self.patterns = PatternStore(engine)
         self.predictions = Predictions(engine)
         self.labels = Labels(engine)
+        self.erasure = Erasure(engine)
         self.serving = Serving(engine)
         self.arms = Arms(engine)
         self.changes = Changes(engine)
