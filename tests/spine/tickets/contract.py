@@ -131,6 +131,8 @@ class Site:
         self.asked: list[Asked] = []
         self.tickets: dict[str, dict[str, Any]] = {}
         self.address = ""
+        self.now = "2026-11-24T12:00:00Z"
+        """When tickets are made, by the clock over there."""
         self.delay_s = 0.0
         self._lock = threading.Lock()
 

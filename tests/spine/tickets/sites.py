@@ -7,8 +7,6 @@ from urllib.parse import unquote
 
 from tests.spine.tickets.contract import Asked, Site
 
-AT = "2026-11-24T12:00:00Z"
-
 
 class GitHubSite(Site):
     contract_name = "github"
@@ -26,6 +24,7 @@ class GitHubSite(Site):
         if asked.operation == "create":
             key = str(len(self.tickets) + 1)
             self.tickets[key] = {**asked.example, **_plain(asked.body), "number": int(key), "said": [], "people": []}
+            self.tickets[key]["created_at"] = self.now
             self.tickets[key]["html_url"] = f"https://github.com/shop/web/issues/{key}"
             return self._issue(self.tickets[key]), {}
         ticket = self.tickets[asked.parts["id"]]
@@ -82,6 +81,7 @@ class GitLabSite(Site):
             key = str(len(self.tickets) + 1)
             labels = asked.body.get("labels", "").split(",")
             made = {**asked.example, **_plain(asked.body), "labels": labels, "iid": int(key), "said": [], "people": []}
+            made["created_at"] = self.now
             self.tickets[key] = made
             return self._issue(made), {}
         ticket = self.tickets[asked.parts["id"]]

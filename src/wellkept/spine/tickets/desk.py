@@ -20,7 +20,7 @@ from wellkept.spine.tickets.recovery import MACHINES
 from wellkept.spine.tickets.routing import Known, destinations
 from wellkept.spine.tickets.settings import OWN, Tracker
 from wellkept.spine.tickets.trackers import adapter
-from wellkept.spine.tickets.work import LEASE, LostError, Work
+from wellkept.spine.tickets.work import LostError, Work, lease_of
 from wellkept.spine.webhooks.outbox import pause_after
 from wellkept.store.state.tickets import DEAD, EPOCH, OPEN, WAITING, CallRow, TicketRow
 
@@ -71,7 +71,7 @@ class TicketDesk:
         if self._resting.get(name, EPOCH) > now:
             return 0
         for count in range(AT_A_TIME):
-            row = self._parts.rows.claim(name, self._parts.server, now, now + LEASE)
+            row = self._parts.rows.claim(name, self._parts.server, now, now + lease_of(tracker))
             if row is None or not (self._kept(row) if tracker is None else self._worked(row, tracker)):
                 return count
         return AT_A_TIME

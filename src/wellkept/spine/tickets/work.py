@@ -21,12 +21,17 @@ from wellkept.spine.tickets.text import Block, Link, Points, Say
 from wellkept.spine.tickets.trackers import adapter
 from wellkept.store.state.tickets import CLOSED, DEAD, LEFT, LET_GO, OPEN, CallRow, TicketRow
 
-LEASE = timedelta(seconds=150)
-"""Longer than any request; it is renewed after each."""
+LEASE_S = 30.0
+"""So much longer than two requests may take is a ticket claimed; the claim is renewed after each."""
 SKEW = timedelta(minutes=15)
 """What clocks of two machines may differ."""
 LOOK_AGAIN = timedelta(seconds=15)
 COME_BACK = "The trouble came back."
+
+
+def lease_of(tracker: Tracker | None) -> timedelta:
+    """How long a ticket is claimed for; None for the tickets here."""
+    return timedelta(seconds=LEASE_S + (2 * tracker.timeout_s if tracker else 0))
 
 
 class LostError(Exception):
@@ -271,7 +276,7 @@ class Work:
         row = self.row
         kept = CallRow(row.incident, row.tracker, call.at, call.method, call.path, call.status, call.said)
         self._parts.rows.called(kept)
-        if not self._parts.rows.renew(row, self._parts.clock.now() + LEASE):
+        if not self._parts.rows.renew(row, self._parts.clock.now() + lease_of(self._tracker)):
             raise LostError(row.incident)
 
     def _keep(self, **changes: Any) -> None:
