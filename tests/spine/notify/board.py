@@ -11,6 +11,7 @@ from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.entity import Entity
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
+from wellkept.kernel.noise import Digest
 from wellkept.spine.audit import Audit
 from wellkept.spine.notify.delivery import Delivery
 from wellkept.spine.notify.describing import Describer
@@ -95,7 +96,9 @@ class Board:
         self.catalogue, self.entities = Catalogue(), dict[str, Entity]()
         describer = Describer(self.stream, self, self.catalogue)
         news, plans = NewsRows(state), PlanRows(state)
-        self.planning = Planning(self.settings, self.rows, self.stream, news, plans.get, describer)
+        self.quiet: list[Digest] = []
+        reading = (self.stream, news, plans.get, describer, self._digests)
+        self.planning = Planning(self.settings, self.rows, *reading)
         self.delivery = Delivery(self.settings, self.rows, self.channels, self.clock, worker=f"w{id(self)}", url=URL)
         self.desk = NotifyDesk(self.settings, self.rows, self.channels, self.audit, self.clock, URL)
         self.plan()
@@ -134,3 +137,6 @@ class Board:
         self.clock.advance(timedelta(seconds=after_s))
         self.plan()
         return self.send()
+
+    def _digests(self, after: int) -> tuple[list[Digest], int]:
+        return self.quiet[after:], len(self.quiet)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, Board
 
+from wellkept.kernel.noise import Digest
 from wellkept.store.state.state import State
 
 
@@ -233,30 +234,60 @@ def test_what_nobody_acknowledges_is_told_again(state: State) -> None:
 
 def test_a_burst_becomes_one_message_that_is_updated(state: State) -> None:
     board = Board(state, with_route(group_wait_s=10, digest_at=5))
+    board.save("other", owner="team-web")
     for number in range(40):
         board.save(str(number), severity="critical" if number == 7 else "error")
     board.turn(1)
     board.turn(20)
     for channel in board.channels.values():
-        (told,) = channel.sent
-        assert told.now.title == "40 incidents (40 open), owner=-"
+        (told,) = (message for message in channel.sent if message.now.subject != "incident:inc-other")
+        assert told.now.title == "40 incidents (40 open)"
         assert told.now.lines[0] == "critical: trouble 7"
         assert told.now.lines[-1] == "and 30 more"
 
     assert [one.what for one in board.desk.of_incident("inc-3", 9)] == ["opened", "opened"]
     board.save("late")
     board.turn(60)
-    assert board.channels["bot"].sent[-1].now.title == "41 incidents (41 open), owner=-"
+    assert board.channels["bot"].sent[-1].now.title == "41 incidents (41 open)"
     for number in range(40):
         board.save(str(number), state="resolved")
     board.turn(400)
-    assert board.channels["bot"].sent[-1].now.title == "41 incidents (1 open, 40 over), owner=-"
+    assert board.channels["bot"].sent[-1].now.title == "41 incidents (1 open, 40 over)"
     board.save("late", state="resolved")
     board.turn(400)
 
-    assert [message.now.is_over for message in board.channels["bot"].sent] == [False, False, False, True]
+    of_digest = [message for message in board.channels["bot"].sent if message.now.subject != "incident:inc-other"]
+    assert [message.now.is_over for message in of_digest] == [False, False, False, True]
     assert board.channels["team"].said()[-1] == "over"
-    assert len(board.channels["team"].sent) <= 4
+    assert len(board.channels["team"].sent) <= 5
+
+
+def test_a_fallback_that_was_told_itself_is_not_told_again(state: State) -> None:
+    board = Board(state, {**with_route(group_wait_s=5, digest_at=2), "fallback": "team"})
+    board.channels["bot"].answer = REFUSED
+    for number in range(3):
+        board.save(str(number))
+    for _ in range(5):
+        board.turn(100)
+
+    assert [message.now.title for message in board.channels["team"].sent] == ["3 incidents (3 open)"]
+
+
+def test_what_quiet_hours_held_is_told_together_when_they_are_over(board: Board) -> None:
+    for name in "abc":
+        board.save(name, held="quiet hours: until 07:00")
+    assert board.turn(60) == 0
+    ids = ("inc-a", "inc-b", "inc-c")
+    now = board.clock.now()
+    board.quiet.append(Digest("d", "night", NOON, now, ids, sentence="3 incidents were kept quiet over night"))
+    for name in "abc":
+        board.save(name)
+    board.turn()
+    board.save("new")
+    board.turn(100)
+
+    told = [(message.now.title, message.word) for message in board.channels["bot"].sent]
+    assert told == [("3 incidents (3 open)", "3 incidents were kept quiet over night"), ("trouble new", "")]
 
 
 def test_what_somebody_is_sending_alone_is_not_put_into_a_digest(state: State) -> None:

@@ -31,8 +31,8 @@ class Facts:
         return frozenset(entity.partition(":")[0] for entity in self.entities)
 
     def group(self, names: tuple[str, ...]) -> str:
-        """The values of these names, by which what is alike is put into one message."""
-        return "; ".join(f"{name}={', '.join(sorted(self._values(name))) or '-'}" for name in names)
+        """The values of these names, by which what is alike is put into one message; empty where it has none."""
+        return "; ".join(f"{name} {', '.join(sorted(values))}" for name in names if (values := self._values(name)))
 
     def _values(self, name: str) -> frozenset[str]:
         match name:

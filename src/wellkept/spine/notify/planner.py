@@ -99,29 +99,40 @@ class Planner:
             self._add(fallback, decode(Snapshot, row.wanted), "fallback", "", self._now, word)
 
     def fold(
-        self, untold: Sequence[Notification], digests: Sequence[Notification]
+        self, untold: Sequence[Notification], digests: Sequence[Notification], quiet: Mapping[str, str]
     ) -> list[tuple[Notification, Sequence[Notification]]]:
-        """Put what waits for its first message into digests, where it is a burst.
+        """Put what waits for its first message into digests, where it is a burst, or was held by quiet hours.
 
-        ``digests`` are those that are open and so young that more is put into them; those that grew are returned, each
-        with what is new in it.
+        Args:
+            untold: what waits.
+            digests: those that are open and so young that more is put into them.
+            quiet: thing to the sentence about the quiet hours that held it and are over.
+
+        Returns:
+            The digests that grew, each with what is new in it.
         """
-        fresh = [*(one for one in untold if one.id not in self.planned.changed), *self.planned.new]
-        groups: dict[tuple[str, str, str], list[Notification]] = {}
-        for row in fresh:
-            is_plain = row.wanted["event"] == "incident" and not row.subject.startswith(DIGEST)
-            if is_plain and not row.digest and not row.word and not row.is_held:
-                groups.setdefault((row.receiver, row.route, row.group), []).append(row)
-        open_ones = {(one.receiver, one.route, one.group): one for one in digests}
+        open_ones = {(one.receiver, one.route, one.group, ""): one for one in digests if not one.word}
         grown: list[tuple[Notification, Sequence[Notification]]] = []
-        for place, rows in groups.items():
+        for place, rows in self._alike(untold, quiet).items():
             way, digest = self._ways.get(place[1]), open_ones.get(place)
             if digest is not None:
                 grown.append((digest, rows))
-            elif way is None or len(rows) < way.digest_at:
+            elif way is None or len(rows) < (2 if place[3] else way.digest_at):
                 continue
-            self._fold(digest, rows)
+            self._fold(digest, rows, place[3])
         return grown
+
+    def _alike(
+        self, untold: Sequence[Notification], quiet: Mapping[str, str]
+    ) -> dict[tuple[str, str, str, str], list[Notification]]:
+        """What waits and can be told together, by receiver, route, group and quiet hours."""
+        found: dict[tuple[str, str, str, str], list[Notification]] = {}
+        for row in [*(one for one in untold if one.id not in self.planned.changed), *self.planned.new]:
+            is_plain = row.wanted["event"] == "incident" and not row.subject.startswith(DIGEST)
+            if is_plain and not row.digest and not row.word and not row.is_held:
+                place = (row.receiver, row.route, row.group, quiet.get(row.subject, ""))
+                found.setdefault(place, []).append(row)
+        return found
 
     def refresh(self, digest: Notification, members: Sequence[Notification]) -> None:
         """Bring a digest up to date with its members."""
@@ -134,12 +145,13 @@ class Planner:
         changed: Mapping[str, Any] = self.planned.changed.get(row.id, {}).get("wanted", row.wanted)
         return changed
 
-    def _fold(self, digest: Notification | None, rows: Sequence[Notification]) -> None:
+    def _fold(self, digest: Notification | None, rows: Sequence[Notification], word: str) -> None:
         first = rows[0]
         if digest is None:
-            subject = DIGEST + stable_id("dig", first.receiver, first.route, first.group, first.id)
+            subject = DIGEST + stable_id("dig", first.route, first.group, first.subject)
             wanted = digest_of(subject, first.group, [decode(Snapshot, self.wanted(row)) for row in rows])
-            digest = self._add(first.receiver, wanted, first.route, first.group, min(row.due_at for row in rows))
+            due = min(row.due_at for row in rows)
+            digest = self._add(first.receiver, wanted, first.route, first.group, due, word)
         for row in rows:
             if row in self.planned.new:
                 self.planned.new[self.planned.new.index(row)] = replace(row, digest=digest.id)

@@ -7,7 +7,7 @@ two servers that plan the same turn, the store lets one win.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,6 +15,7 @@ from typing import Protocol
 from wellkept.kernel.codec import decode
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident
+from wellkept.kernel.noise import Digest
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.spine.notify.describing import Describer
 from wellkept.spine.notify.escalation import escalated, stepped, word_of
@@ -34,6 +35,11 @@ RISKS = {Risk.LOW: Severity.INFO, Risk.MEDIUM: Severity.WARNING, Risk.HIGH: Seve
 ENDINGS = {"plan.succeeded": Severity.INFO, "plan.failed": Severity.ERROR}
 ROLLBACKS = ("rollout.stopped",)
 """What the audit log calls a model's going back to its champion; a promotion back is a plan like any other."""
+
+
+Quiet = Callable[[int], tuple[list[Digest], int]]
+FRESH = timedelta(minutes=1)
+"""So long after the end of quiet hours, what they held is told together."""
 
 
 class Changes(Protocol):
@@ -64,9 +70,11 @@ class Planning:
         news: NewsRows,
         plan: Callable[[str], PlanRecord | None],
         describer: Describer,
+        quiet: Quiet,
     ) -> None:
+        """``quiet`` gives what quiet hours held and let go since a number, and the number to go on from."""
         self._settings, self._rows, self._stream = settings, rows, stream
-        self._news, self._plan, self._describer = news, plan, describer
+        self._news, self._plan, self._describer, self._quiet = news, plan, describer, quiet
 
     def turn(self, now: datetime) -> bool:
         """Plan once; whether there is more to do at once.
@@ -77,7 +85,9 @@ class Planning:
         if known is None or not self._settings.receivers:
             self._skip(known, now)
             return False
-        changed, position, is_more = self._read(known)
+        changed, places, is_more = self._read(known)
+        quiet, places["quiet"] = self._let_go(int(places["quiet"]), now)
+        position = json.dumps(places)
         planner = Planner(self._settings, now)
         self._take(planner, changed, now)
         self._escalate(planner, now)
@@ -85,17 +95,26 @@ class Planning:
             if row.id not in planner.planned.changed:
                 planner.remind(row)
         self._fall_back(planner, now)
-        self._fold(planner, now)
+        self._fold(planner, quiet, now)
         if planner.planned.is_empty and position == known.position:
             return False
         return not self._rows.plan(SOURCE, known, position, planner.planned) or is_more
 
     def _skip(self, known: Position | None, now: datetime) -> None:
-        end = json.dumps({"incidents": self._stream.last_revision(), "audit": self._news.last_entry()})
+        ends = {"incidents": self._stream.last_revision(), "audit": self._news.last_entry(), "quiet": self._quiet(0)[1]}
+        end = json.dumps(ends)
         if known is None or known.position != end:
             self._rows.plan(SOURCE, known, end, Planner(self._settings, now).planned)
 
-    def _read(self, known: Position) -> tuple[list[Changed], str, bool]:
+    def _let_go(self, after: int, now: datetime) -> tuple[dict[str, str], int]:
+        """What quiet hours held and have let go just now: thing to a sentence, and the number to go on from."""
+        held: dict[str, str] = {}
+        for digest in self._quiet(after)[0]:
+            if digest.ended_at >= now - FRESH:
+                held |= {f"incident:{incident}": digest.sentence or digest.name for incident in digest.incidents}
+        return held, after if held else self._quiet(after)[1]
+
+    def _read(self, known: Position) -> tuple[list[Changed], dict[str, int], bool]:
         """What changed since a position, the position to go on from, and whether there is more."""
         places = json.loads(known.position)
         incidents, revision = self._stream.incidents_since(int(places["incidents"]), AT_A_TIME)
@@ -103,9 +122,9 @@ class Planning:
         changed = [self._incident(incident, revision) for incident in incidents]
         changed += [one for entry in entries for one in self._entry(entry)]
         latest = {one.snapshot.subject: one for one in changed}
-        moved = {"incidents": revision, "audit": entries[-1].number if entries else places["audit"]}
+        places |= {"incidents": revision, "audit": entries[-1].number if entries else places["audit"]}
         is_more = len(incidents) >= AT_A_TIME or len(entries) >= AT_A_TIME
-        return list(latest.values()), json.dumps(moved), is_more
+        return list(latest.values()), {"quiet": 0, **places}, is_more
 
     def _incident(self, incident: Incident, revision: int) -> Changed:
         facts = lambda: self._describer.incident(incident)  # noqa: E731 - it is read only where it is asked for
@@ -193,9 +212,9 @@ class Planning:
             if failing:
                 planner.fall_back(failing, self._rows.of_subjects([row.subject for row in failing]))
 
-    def _fold(self, planner: Planner, now: datetime) -> None:
+    def _fold(self, planner: Planner, quiet: Mapping[str, str], now: datetime) -> None:
         untold = self._rows.untold()
         if untold or planner.planned.new:
             since = now - timedelta(seconds=self._settings.route.group_interval_s)
-            for digest, rows in planner.fold(untold, self._rows.open_digests(DIGEST, since)):
+            for digest, rows in planner.fold(untold, self._rows.open_digests(DIGEST, since), quiet):
                 planner.refresh(digest, [*self._rows.in_digests([digest.id]), *rows])
