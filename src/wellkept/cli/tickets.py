@@ -63,6 +63,9 @@ def show(name: str, data: Path | None, as_json: bool) -> None:
     if as_json:
         return say_json(answer)
     _table(answer["tickets"])
+    for one in answer["tickets"]:
+        if one["url"]:
+            click.echo(f"{one['number']}: {one['url']}")
     calls = [
         (when(call["at"]), one["tracker"], call["method"], call["path"], call["status"] or "none", call["said"])
         for one in answer["tickets"]
@@ -102,16 +105,8 @@ def test(tracker: str, data: Path | None) -> None:
 
 def _table(tickets: list[dict[str, Any]]) -> None:
     rows = [
-        (
-            one["number"] or "not yet",
-            one["tracker"],
-            one["incident"],
-            one["state"],
-            one["person"],
-            one["url"],
-            one["reason"],
-        )
+        (one["number"] or "not yet", one["tracker"], one["incident"], one["state"], one["person"], one["reason"])
         for one in tickets
     ]
-    columns = ("number", "where", "incident", "state", "assigned to", "url", "why")
+    columns = ("number", "where", "incident", "state", "assigned to", "why")
     say_table("Tickets", columns, rows, "There is no ticket yet.")
