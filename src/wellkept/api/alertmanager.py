@@ -5,7 +5,6 @@ Everything is below ``/alertmanager``, so that ``path_prefix: /alertmanager`` ma
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,7 @@ from starlette.routing import Route
 from wellkept import __version__
 from wellkept.api.alertmanager_silences import SilenceDoor
 from wellkept.api.errors import body_of
-from wellkept.api.senders import content_of, door, parsed
+from wellkept.api.senders import SMALL, Together, content_of, door, parsed
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.kernel.matching import Matcher
@@ -41,7 +40,7 @@ class AlertmanagerDoor:
     ) -> None:
         self._alerts, self._reader, self._clock, self._limit = alerts, reader, clock, max_body_bytes
         self._silences = silences
-        self._started = clock.now()
+        self._started, self._together = clock.now(), Together()
 
     async def webhook(self, request: Request) -> Response:
         body = await content_of(request, "Alertmanager notification", self._limit)
@@ -90,8 +89,13 @@ class AlertmanagerDoor:
         )  # fmt: skip
 
     async def _take(self, what: str, body: bytes, read: Callable[[Any, datetime], Read]) -> Read:
-        found = await run_in_threadpool(lambda: read(parsed(what, body), self._clock.now()))
-        await asyncio.wrap_future(self._alerts.submit(found.words))
+        def reading() -> Read:
+            return read(parsed(what, body), self._clock.now())
+
+        # A few alerts are read in less time than it takes to hand them to another thread.
+        found = reading() if len(body) <= SMALL else await run_in_threadpool(reading)
+        if found.words:
+            await self._together.wait(self._alerts.submit(found.words))
         return found
 
 

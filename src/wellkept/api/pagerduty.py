@@ -6,7 +6,6 @@ PagerDuty's own keys are: this door looks at it before anything else.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from typing import Any
 
@@ -17,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wellkept.api.auth import is_bearer
-from wellkept.api.senders import content_of, door, parsed
+from wellkept.api.senders import SMALL, Together, content_of, door, parsed
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import ForbiddenError, InputError, OverloadError, TooLargeError, WellkeptError
 from wellkept.ops.ingest.alerts.intake import Alerts
@@ -30,6 +29,7 @@ MAX_BYTES = 512 << 10
 
 def routes(alerts: Alerts, reader: EventReader, clock: Clock, token: str) -> list[Route]:
     """The route; what it acknowledges is stored."""
+    together = Together()
 
     async def enqueue(request: Request) -> Response:
         is_trusted = is_bearer(request.headers, token)
@@ -47,8 +47,11 @@ def routes(alerts: Alerts, reader: EventReader, clock: Clock, token: str) -> lis
             return _refused(ForbiddenError("the routing key must be the token of this server"), 401)
         if not is_trusted and not hmac.compare_digest(key.encode(), token.encode()):
             return _refused(ForbiddenError("the routing key must be the token of this server"), 401)
-        event = await run_in_threadpool(lambda: reader.event(document, clock.now()))
-        await asyncio.wrap_future(alerts.submit([event.word]))
+        if len(body) <= SMALL:
+            event = reader.event(document, clock.now())
+        else:
+            event = await run_in_threadpool(lambda: reader.event(document, clock.now()))
+        await together.wait(alerts.submit([event.word]))
         return _json({"status": "success", "message": "Event processed", "dedup_key": event.dedup_key}, 202)
 
     return [Route(PATH, door("PagerDuty event", enqueue, _refused), methods=["POST"])]

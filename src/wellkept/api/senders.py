@@ -28,6 +28,8 @@ from wellkept.store.telemetry.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
+SMALL = 32 << 10
+"""Bytes of a body up to which it is read at once, on the loop's own thread."""
 Take = Callable[[Request], Awaitable[Response]]
 Refuse = Callable[[WellkeptError, int], Response]
 
@@ -116,6 +118,20 @@ async def store_logs(ingest: Ingest, bodies: Sequence[bytes]) -> None:
 
     futures = await run_in_threadpool(submit)
     await asyncio.gather(*map(asyncio.wrap_future, futures))
+
+
+class Together:
+    """Waits for futures that many requests share: the loop is woken once for all of them."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Future[None], asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+
+    async def wait(self, future: Future[None]) -> None:
+        """Return when it is done; a request that is cancelled cancels no other one."""
+        loop = asyncio.get_running_loop()
+        if self._last is None or self._last[0] is not future or self._last[1] is not loop:
+            self._last = (future, loop, asyncio.wrap_future(future))
+        await asyncio.shield(self._last[2])
 
 
 def plain(headers: Mapping[str, str], name: str) -> str:

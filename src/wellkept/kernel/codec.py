@@ -22,6 +22,7 @@ from wellkept.kernel.errors import InputError
 T = TypeVar("T")
 
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_PLAIN = frozenset({str, int, bool, type(None)})
 _SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "must be a string"),
     bool: ((bool,), "must be true or false"),
@@ -41,8 +42,12 @@ _READ: dict[Any, Callable[[Any], Any]] = {
 
 def encode(value: object) -> Any:
     """A plain JSON value for ``value``."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _names(kind)
+    if names is not None:
+        return {name: encode(getattr(value, name)) for name in names}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, datetime):
@@ -57,6 +62,12 @@ def encode(value: object) -> Any:
         items = [encode(item) for item in value]
         return sorted(items) if isinstance(value, set | frozenset) else items
     return value
+
+
+@functools.cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields; None for any other type."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def decode(kind: type[T], value: Any) -> T:

@@ -17,7 +17,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, Member
 from wellkept.kernel.verdict import Verdict
 from wellkept.store.state.conclusions import ConclusionRows
-from wellkept.store.state.findings import FindingRows, Mark
+from wellkept.store.state.findings import FindingRows, Kept, Mark
 from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.state import State
 
@@ -38,6 +38,7 @@ class Stream:
         self._incidents = IncidentRows(state)
         self._conclusions = ConclusionRows(state)
         self._changes = changes
+        self._listeners: list[Callable[[], object]] = []
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[Callable[[], int]]:
@@ -45,16 +46,47 @@ class Stream:
 
         Gives what tells, in the block, the cursor behind every finding that there is.
         """
-        with self._state.transaction() as connection:
-            yield lambda: self._findings.revision_within(connection)
+        try:
+            with self._state.transaction() as connection:
+                yield lambda: self._findings.revision_within(connection)
+        except BaseException:
+            self._findings.forget_recent()
+            raise
+        self._tell()
 
     def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]:
         """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest."""
-        return self._findings.merge(list(findings), now)
+        merged = self._findings.merge(list(findings), now)
+        self._tell()
+        return merged
+
+    def keep(self, kept: Sequence[Kept], now: datetime) -> None:
+        """Save findings of a sender that repeats itself: what it only repeats is counted, and is no news to anybody."""
+        self._findings.keep(kept, now)
+        if any(one.is_changed for one in kept):
+            self._tell()
+
+    def held_until(self, findings: Sequence[str]) -> dict[str, datetime]:
+        """Until when the last word about findings holds, where their sender has said so."""
+        return self._findings.held_until(findings)
+
+    def times_said(self, findings: Sequence[str]) -> dict[str, int]:
+        """How often findings were said, repeats included."""
+        return self._findings.times_said(findings)
+
+    def known_findings(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that there are findings of."""
+        return self._findings.known(ids)
+
+    def on_news(self, tell: Callable[[], object]) -> None:
+        """Have this called whenever findings of this process were stored: quickly, and on any thread."""
+        self._listeners.append(tell)
 
     def close(self, fingerprints: Iterable[str], at: datetime) -> list[Finding]:
         """End the open findings with these fingerprints, and return them."""
-        return self._findings.end(fingerprints, at)
+        ended = self._findings.end(fingerprints, at)
+        self._tell()
+        return ended
 
     def open_findings(self, detector_prefix: str = "") -> list[Finding]:
         """Open findings, oldest first."""
@@ -104,6 +136,14 @@ class Stream:
     def lasting_findings(self, since: datetime) -> Iterator[list[Finding]]:
         """All findings that are open, or were at some moment since then, in parts."""
         return self._findings.lasting(since)
+
+    def marked_findings(self, marks: Sequence[Mark]) -> list[Finding]:
+        """The findings of marks, as they are now or were at the mark."""
+        return self._findings.marked(marks)
+
+    def _tell(self) -> None:
+        for tell in self._listeners:
+            tell()
 
     def record(self, change: Change) -> None:
         self._changes.write([change])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import wait
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from tests.ops.ingest.outside import NOON, Outside
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError
-from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.kernel.finding import FindingKind, Severity
 from wellkept.kernel.matching import Matcher
 from wellkept.ops.ingest.alerts import intake
 from wellkept.ops.ingest.alerts.base import ENDED_BY, AlertSettings, Word
 from wellkept.ops.ingest.alerts.gettable import Wanted, fnv, gettable, labels_of
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
+from wellkept.store.state.findings import Kept
 
 LABELS = {"alertname": "HighLatency", "service": "checkout", "severity": "critical"}
 PATIENCE_S = 20.0
@@ -309,15 +310,14 @@ def test_more_alerts_than_one_transaction_takes(world: Outside) -> None:
 
 def test_a_storm_from_many_senders_is_stored_together(world: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     commits: list[int] = []
-    publish, gate = world.stream.publish, threading.Event()
+    keep, gate = world.stream.keep, threading.Event()
 
-    def counted(findings: Iterable[Finding], now: datetime) -> list[Finding]:
+    def counted(kept: Sequence[Kept], now: datetime) -> None:
         assert gate.wait(PATIENCE_S)
-        saved = publish(findings, now)
-        commits.append(len(saved))
-        return saved
+        keep(kept, now)
+        commits.append(len(kept))
 
-    monkeypatch.setattr(world.stream, "publish", counted)
+    monkeypatch.setattr(world.stream, "keep", counted)
     words = [world.reader.posted([alert(labels={"alertname": "A", "n": str(n)})], NOON).words for n in range(200)]
     futures = [world.alerts.submit(said) for said in words]
     gate.set()
@@ -328,14 +328,14 @@ def test_a_storm_from_many_senders_is_stored_together(world: Outside, monkeypatc
 
 
 def test_too_much_waiting_is_refused_and_what_waits_is_stored(world: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish, gate, begun = world.stream.publish, threading.Event(), threading.Event()
+    keep, gate, begun = world.stream.keep, threading.Event(), threading.Event()
 
-    def slow(findings: Iterable[Finding], now: datetime) -> list[Finding]:
+    def slow(kept: Sequence[Kept], now: datetime) -> None:
         begun.set()
         assert gate.wait(PATIENCE_S)
-        return publish(findings, now)
+        keep(kept, now)
 
-    monkeypatch.setattr(world.stream, "publish", slow)
+    monkeypatch.setattr(world.stream, "keep", slow)
     monkeypatch.setattr(intake, "MOST_WAITING", 2)
     words = [world.reader.posted([alert(labels={"alertname": "A", "n": str(n)})], NOON).words for n in range(4)]
     futures = [world.alerts.submit(words[0])]
@@ -355,7 +355,7 @@ def test_a_store_that_refuses_is_told_to_everybody_and_the_next_word_is_taken(
     def refuse(*_: object) -> None:
         raise StoreError("broken")
 
-    monkeypatch.setattr(world.stream, "publish", refuse)
+    monkeypatch.setattr(world.stream, "keep", refuse)
     with pytest.raises(StoreError, match="broken"):
         post(world, alert())
     monkeypatch.undo()

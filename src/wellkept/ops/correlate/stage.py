@@ -123,8 +123,8 @@ class CorrelateRunner:
             self._heed_others()
             marks, self._cursor = self._stream.finding_marks(self._cursor)
             self._backlog.add(marks)
-            ids = self._backlog.take(AT_ONCE)
-            return self._take(self._stream.findings(ids=ids) if ids else [], now)
+            some = self._backlog.take(AT_ONCE)
+            return self._take(self._stream.marked_findings(some) if some else [], now)
         except Exception:
             # What was half done is in memory and not in the store: the store is right.
             self._forget_everything()

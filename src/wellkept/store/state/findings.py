@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.finding import Finding
@@ -23,6 +25,44 @@ class Mark:
 
     finding: str
     entity: str
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A finding of a sender that repeats itself: until when its word holds, how often it was said since last time."""
+
+    finding: Finding
+    until: datetime | None
+    said: int
+    is_changed: bool
+
+
+class Recent:
+    """The findings that were written last, so that who reads on need not decode what this process has in its hands."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[int, Finding]] = {}
+
+    def note(self, values: Sequence[Finding], before: int) -> None:
+        """They were written with the revisions that follow ``before``."""
+        with self._lock:
+            for revision, finding in enumerate(values, before + 1):
+                self._found.pop(finding.id, None)
+                self._found[finding.id] = (revision, finding)
+            for oldest in list(itertools.islice(self._found, max(0, len(self._found) - self._most))):
+                del self._found[oldest]
+
+    def get(self, mark: Mark) -> Finding | None:
+        """The finding, unless another server has written it since."""
+        revision, finding = self._found.get(mark.finding, (-1, None))
+        return finding if revision >= mark.revision else None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._found.clear()
 
 
 class FindingRows:
@@ -30,6 +70,7 @@ class FindingRows:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._recent = Recent()
 
     def merge(self, incoming: Sequence[Finding], now: datetime) -> list[Finding]:
         """Save findings: what is open under the same fingerprint keeps its start, and takes the newer rest."""
@@ -41,6 +82,58 @@ class FindingRows:
             merged = [replace(f, starts_at=known.get(f.fingerprint, f.starts_at)) for f in newest.values()]
             self._write(connection, merged, now)
         return merged
+
+    def keep(self, kept: Sequence[Kept], now: datetime) -> None:
+        """Save findings that their sender alone knows to be the same: of those that did not change only the count."""
+        changed = [one for one in kept if one.is_changed]
+        repeated = [one for one in kept if not one.is_changed]
+        until = {one.finding.id: one.until for one in changed}
+        said = {one.finding.id: one.said for one in changed}
+        with self._state.transaction() as connection:
+            if changed:
+                self._write(connection, [one.finding for one in changed], now, until, said)
+            if repeated:
+                again = update(findings).where(findings.c.id == bindparam("finding"))
+                again = again.values(said=findings.c.said + bindparam("more"), last_seen=now, until=bindparam("held"))
+                rows = [{"finding": one.finding.id, "more": one.said, "held": one.until} for one in repeated]
+                connection.execute(again, rows)
+
+    def held_until(self, ids: Sequence[str]) -> dict[str, datetime]:
+        """Until when the last word about findings holds, where their sender has said so."""
+        found: dict[str, datetime] = {}
+        with self._state.reading() as connection:
+            for part in chunks(ids):
+                query = select(findings.c.id, findings.c.until).where(findings.c.id.in_(part))
+                rows = connection.execute(query.where(findings.c.until.is_not(None)))
+                found.update((row.id, row.until) for row in rows)
+        return found
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that there are findings of."""
+        found: set[str] = set()
+        with self._state.reading() as connection:
+            for part in chunks(ids):
+                found.update(connection.execute(select(findings.c.id).where(findings.c.id.in_(part))).scalars())
+        return found
+
+    def times_said(self, ids: Sequence[str]) -> dict[str, int]:
+        """How often findings were said, repeats included."""
+        found: dict[str, int] = {}
+        with self._state.reading() as connection:
+            for part in chunks(ids):
+                query = select(findings.c.id, findings.c.said).where(findings.c.id.in_(part))
+                found.update((row.id, row.said) for row in connection.execute(query))
+        return found
+
+    def marked(self, marks: Sequence[Mark]) -> list[Finding]:
+        """The findings of marks; those that this process has just written are not read again."""
+        recent = {mark.finding: self._recent.get(mark) for mark in marks}
+        missing = [identity for identity, finding in recent.items() if finding is None]
+        return [*(finding for finding in recent.values() if finding is not None), *self.by_ids(missing)]
+
+    def forget_recent(self) -> None:
+        """What was written last may have been taken back."""
+        self._recent.clear()
 
     def end(self, fingerprints: Iterable[str], at: datetime) -> list[Finding]:
         """End the open findings with these fingerprints."""
@@ -93,7 +186,7 @@ class FindingRows:
         query = select(columns.id, columns.entity, columns.revision).where(columns.revision > revision)
         with self._state.reading() as connection:
             rows = connection.execute(query.order_by(columns.revision).limit(limit)).all()
-        return [Mark(row.id, row.entity) for row in rows], rows[-1].revision if rows else revision
+        return [Mark(row.id, row.entity, row.revision) for row in rows], rows[-1].revision if rows else revision
 
     def last_revision(self) -> int:
         with self._state.reading() as connection:
@@ -118,10 +211,19 @@ class FindingRows:
         return row.last_seen if row else None
 
     def _open(self, connection: Connection, fingerprints: Iterable[str]) -> Sequence[Any]:
-        query = select(findings).where(findings.c.fingerprint.in_(list(fingerprints)), findings.c.ends_at.is_(None))
-        return connection.execute(query).all()
+        columns, wanted = findings.c, list(fingerprints)
+        query = select(columns.fingerprint, columns.starts_at, columns.body).where(columns.ends_at.is_(None))
+        parts = [connection.execute(query.where(columns.fingerprint.in_(part))).all() for part in chunks(wanted)]
+        return [row for part in parts for row in part]
 
-    def _write(self, connection: Connection, values: Sequence[Finding], now: datetime) -> None:
+    def _write(
+        self,
+        connection: Connection,
+        values: Sequence[Finding],
+        now: datetime,
+        until: Mapping[str, datetime | None] | None = None,
+        said: Mapping[str, int] | None = None,
+    ) -> None:
         revision = reserve(connection, FINDINGS, len(values))
         rows = [
             {
@@ -134,10 +236,13 @@ class FindingRows:
                 "last_seen": now,
                 "revision": revision + 1 + index,
                 "body": encode(finding),
+                "said": said[finding.id] if said else 1,
+                "until": until[finding.id] if until else None,
             }
             for index, finding in enumerate(values)
         ]
-        upsert(connection, findings, rows)
+        upsert(connection, findings, rows, add=frozenset({"said"}))
+        self._recent.note(values, revision)
 
     def _read(self, query: Select[Any]) -> list[Finding]:
         with self._state.reading() as connection:

@@ -24,13 +24,18 @@ def upsert(
     rows: Sequence[Mapping[str, Any]],
     *,
     keep: frozenset[str] = frozenset(),
+    add: frozenset[str] = frozenset(),
 ) -> None:
-    """Insert rows; where the primary key is there already, update every column but those in ``keep``."""
+    """Insert rows; where the primary key is there already, update every column but those in ``keep``.
+
+    The numbers of the columns in ``add`` are added to those that are there.
+    """
     if not rows:
         return
     insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
-    changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in keep}
+    changed: dict[str, Any] = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in keep}
+    changed |= {name: table.c[name] + insert.excluded[name] for name in add}
     if changed:
         statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
     else:

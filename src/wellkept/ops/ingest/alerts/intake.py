@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,13 +16,14 @@ from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.ingest.alerts.base import ACKNOWLEDGED, ENDED_BY, UNTIL, AlertSettings, Firing, Over, Word
+from wellkept.store.state.findings import Kept
 
 _log = logging.getLogger(__name__)
 
 ALERTMANAGER, PAGERDUTY = "alertmanager", "pagerduty"
 SENDERS = (ALERTMANAGER, PAGERDUTY)
 """The names under which the doors speak, as detectors of their findings."""
-_AT_ONCE = 500
+_AT_ONCE = 2000
 """So many findings are saved by one transaction."""
 MOST_WAITING = 20_000
 """So many words may wait; beyond that senders are told to come again."""
@@ -31,11 +32,13 @@ MOST_WAITING = 20_000
 class Findings(Protocol):
     """The stream as alerts see it."""
 
-    def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]: ...
+    def keep(self, kept: Sequence[Kept], now: datetime) -> None: ...
 
     def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
 
-    def findings(self, *, ids: Sequence[str] | None = None) -> list[Finding]: ...
+    def known_findings(self, ids: Sequence[str]) -> set[str]: ...
+
+    def held_until(self, findings: Sequence[str]) -> dict[str, datetime]: ...
 
     def findings_since(self, cursor: int) -> tuple[list[Finding], int]: ...
 
@@ -50,6 +53,8 @@ class Counts:
     repeated: int = 0
     resolved: int = 0
     expired: int = 0
+    refused: int = 0
+    """Words that came while too many waited: their senders were told to come again."""
     unheard_of: int = 0
     """Words that an alert is over, or looked after, that is not open here."""
 
@@ -61,6 +66,14 @@ class Held:
     finding: Finding
     until: datetime
     said_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Words that are stored together, in their order."""
+
+    words: list[Word] = field(default_factory=list)
+    done: Future[None] = field(default_factory=Future)
 
 
 class Alerts:
@@ -83,7 +96,7 @@ class Alerts:
         self._stream, self._clock, self._is_shared, self._cursor = stream, clock, is_shared, 0
         self._open: dict[str, Held] | None = None
         self._turn = threading.Lock()
-        self._waiting: deque[tuple[Sequence[Word], Future[None]]] = deque()
+        self._waiting: deque[Group] = deque()
         self._is_closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
@@ -92,19 +105,24 @@ class Alerts:
     def submit(self, words: Sequence[Word]) -> Future[None]:
         """Take words in their order; the future is done when they are stored, or holds the StoreError.
 
+        What is stored together shares its future: it must not be cancelled.
+
         Raises:
             OverloadError: too much waits, or the server is stopping.
         """
-        future: Future[None] = Future()
         with self._changed:
             if self._is_closed:
                 raise OverloadError("alerts: the server is stopping", retry_after_s=2)
-            waiting = sum(len(others) for others, _ in self._waiting)
+            waiting = sum(len(group.words) for group in self._waiting)
             if waiting and waiting + len(words) > MOST_WAITING:
+                self.counts.refused += len(words)
                 raise OverloadError(f"alerts: {waiting} words wait, at most {MOST_WAITING} may")
-            self._waiting.append((words, future))
+            if not self._waiting or len(self._waiting[-1].words) >= _AT_ONCE:
+                self._waiting.append(Group())
+            group = self._waiting[-1]
+            group.words.extend(words)
             self._changed.notify()
-        return future
+        return group.done
 
     def take(self, words: Sequence[Word]) -> None:
         """Take words in their order. When it returns they are stored.
@@ -126,6 +144,7 @@ class Alerts:
         """End what nobody has repeated in time."""
         with self._turn, self._unit(now) as held:
             late = {key: alert for key, alert in held.items() if alert.until <= now}
+            late = self._still(late, held, now) if self._is_shared else late
             over = {key: replace(a, finding=_ended(a.finding, a.until, "silence")) for key, a in late.items()}
             self.counts.expired += len(over)
             for start in range(0, len(over), _AT_ONCE):
@@ -141,23 +160,19 @@ class Alerts:
         while group := self._next():
             error: WellkeptError | None = None
             try:
-                self._take([word for words, _ in group for word in words])
+                self._take(group.words)
             except WellkeptError as failed:
                 error = failed
             except Exception as surprise:  # noqa: BLE001 - the edge of the writer thread, which must outlive any surprise
                 _log.exception("storing alerts failed")
                 error = StoreError(f"alerts: {type(surprise).__name__}")
-            for _, future in group:
-                if future.set_running_or_notify_cancel():
-                    future.set_result(None) if error is None else future.set_exception(error)
+            group.done.set_result(None) if error is None else group.done.set_exception(error)
 
-    def _next(self) -> list[tuple[Sequence[Word], Future[None]]]:
-        """All that waits; an empty list when the door is closed and nothing is left."""
+    def _next(self) -> Group | None:
+        """What has waited longest; None when the door is closed and nothing is left."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            group = list(self._waiting)
-            self._waiting.clear()
-            return group
+            return self._waiting.popleft() if self._waiting else None
 
     def _take(self, words: Sequence[Word]) -> None:
         """All at once, or, so that other servers get their turns, in parts."""
@@ -171,29 +186,31 @@ class Alerts:
     def _apply(self, words: Sequence[Word], held: dict[str, Held], now: datetime) -> None:
         past = self._past(words, held, now)
         batch: dict[str, Held] = {}
+        said: Counter[str] = Counter()
         for word in words:
             before = batch.get(word.fingerprint)
             is_another = before is not None and not before.finding.is_open
             if len(batch) >= _AT_ONCE or is_another:
-                past.update(self._save(held, batch, now))
-                batch = {}
+                past.update(self._save(held, batch, now, said))
+                batch, said = {}, Counter()
             after = self._after(word, batch.get(word.fingerprint) or held.get(word.fingerprint), past, now)
             if after is not None:
                 batch[word.fingerprint] = after
-        self._save(held, batch, now)
+                said[word.fingerprint] += isinstance(word, Firing)
+        self._save(held, batch, now, said)
 
     def _after(self, word: Word, before: Held | None, past: Collection[str], now: datetime) -> Held | None:
         """What a word makes of an alert; None where it makes nothing."""
         match word:
             case Firing(finding, until):
-                attributes = {**finding.attributes, UNTIL: until.isoformat()}
                 if before is None:
                     self.counts.opened += 1
-                    return Held(replace(_begun(finding, past, now), attributes=attributes), until, now)
+                    return Held(_begun(finding, past, now), until, now)
                 self.counts.repeated += 1
                 taken = before.finding.attributes.get(ACKNOWLEDGED)
-                attributes |= {ACKNOWLEDGED: taken} if taken else {}
-                return Held(replace(finding, starts_at=before.finding.starts_at, attributes=attributes), until, now)
+                attributes = {**finding.attributes, ACKNOWLEDGED: taken} if taken else finding.attributes
+                same = replace(finding, starts_at=before.finding.starts_at, attributes=attributes)
+                return Held(before.finding if same == before.finding else same, until, now)
             case Over(_, at) if before is not None:
                 self.counts.resolved += 1
                 return replace(before, finding=_ended(before.finding, min(at, now), "its sender"))
@@ -208,13 +225,20 @@ class Alerts:
         new = [word.finding for word in words if isinstance(word, Firing) and word.fingerprint not in held]
         ids = sorted({_at(finding, min(finding.starts_at, now)).id for finding in new})
         parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
-        return {finding.id for part in parts for finding in self._stream.findings(ids=part)}
+        return {identity for part in parts for identity in self._stream.known_findings(part)}
 
-    def _save(self, held: dict[str, Held], batch: Mapping[str, Held], now: datetime) -> set[str]:
-        """Store a batch; returns the ids of what is over by it."""
+    def _save(
+        self, held: dict[str, Held], batch: Mapping[str, Held], now: datetime, said: Mapping[str, int] | None = None
+    ) -> set[str]:
+        """Store a batch, ``said`` so often; returns the ids of what is over by it."""
         if not batch:
             return set()
-        self._stream.publish([alert.finding for alert in batch.values()], now)
+        kept = []
+        for key, alert in batch.items():
+            before = held.get(key)
+            is_changed = before is None or before.finding is not alert.finding
+            kept.append(Kept(alert.finding, alert.until, said[key] if said else 0, is_changed))
+        self._stream.keep(kept, now)
         for key, alert in batch.items():
             if alert.finding.is_open:
                 held[key] = alert
@@ -243,19 +267,29 @@ class Alerts:
             with self._stream.alone() as newest:
                 self._cursor = newest()
                 grace = now + timedelta(seconds=self.settings.resolve_timeout_s)
-                found = (f for sender in SENDERS for f in self._stream.open_findings(sender) if f.detector == sender)
-                self._open = {f.fingerprint: Held(f, max(_until(f, grace), grace), now) for f in found}
+                found = [f for sender in SENDERS for f in self._stream.open_findings(sender) if f.detector == sender]
+                until = self._stream.held_until([finding.id for finding in found])
+                self._open = {f.fingerprint: Held(f, max(_until(f, until, grace), grace), now) for f in found}
         elif self._is_shared:
             self._read_on(self._open, now)
         return self._open
+
+    def _still(self, late: dict[str, Held], held: dict[str, Held], now: datetime) -> dict[str, Held]:
+        """Those that are late although other servers were told, too: a repeat is no news that is read on."""
+        until = self._stream.held_until([alert.finding.id for alert in late.values()])
+        for key, alert in late.items():
+            held[key] = replace(alert, until=until.get(alert.finding.id, alert.until))
+        return {key: held[key] for key in late if held[key].until <= now}
 
     def _read_on(self, held: dict[str, Held], now: datetime) -> None:
         """Take in what other servers were told."""
         found, self._cursor = self._stream.findings_since(self._cursor)
         while found:
-            for finding in (one for one in found if one.detector in SENDERS):
+            mine = [one for one in found if one.detector in SENDERS]
+            until = self._stream.held_until([one.id for one in mine])
+            for finding in mine:
                 if finding.is_open:
-                    held[finding.fingerprint] = Held(finding, _until(finding, now), now)
+                    held[finding.fingerprint] = Held(finding, _until(finding, until, now), now)
                 elif finding.fingerprint in held and held[finding.fingerprint].finding.id == finding.id:
                     del held[finding.fingerprint]
             found, self._cursor = self._stream.findings_since(self._cursor)
@@ -278,7 +312,10 @@ def _ended(finding: Finding, at: datetime, by: str) -> Finding:
     return replace(finding, ends_at=max(at, finding.starts_at), attributes=attributes)
 
 
-def _until(finding: Finding, otherwise: datetime) -> datetime:
+def _until(finding: Finding, known: Mapping[str, datetime], otherwise: datetime) -> datetime:
+    """Until when a word holds; earlier versions kept it among the attributes."""
+    if finding.id in known:
+        return known[finding.id]
     try:
         return datetime.fromisoformat(finding.attributes[UNTIL])
     except (KeyError, ValueError):
