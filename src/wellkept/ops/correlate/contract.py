@@ -55,8 +55,29 @@ class Places(Protocol):
 
 
 class Judge(Protocol):
-    """Says which findings are kept quiet."""
+    """Says which findings are kept quiet, which incidents nobody is told of, and what the user's rules put together."""
 
     def judge(self, findings: Sequence[Finding], now: datetime) -> Mapping[str, Held | None]:
         """The answer for each finding that is given, by its id, and for each other one whose answer changed."""
+        ...
+
+    @property
+    def ruled(self) -> int:
+        """Grows when the user's rules change."""
+        ...
+
+    def see(self, graph: Graph) -> None:
+        """Take the topology as it is now."""
+        ...
+
+    def groups_of(self, finding: Finding) -> Sequence[tuple[str, float]]:
+        """The groups of the user's rules that a finding is in, and within how many seconds each is one."""
+        ...
+
+    def hush(self, incident: Incident, now: datetime) -> str:
+        """Why nobody is told of an incident of which findings are told; empty where people are."""
+        ...
+
+    def telling(self, live: Sequence[Incident], now: datetime) -> Mapping[str, Held | None]:
+        """The same for all live incidents together, by their ids: each may be an effect of another."""
         ...

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from wellkept.kernel.change import Change
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
+from wellkept.kernel.noise import Held
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.correlate.contract import Incidents
 from wellkept.ops.correlate.groups import Group
@@ -39,10 +40,11 @@ class Desk:
         settings: CorrelateSettings,
         worth: Callable[[Sequence[Finding]], Worth],
         held: Mapping[str, str],
+        hush: Callable[[Incident], str],
         now: datetime,
     ) -> None:
         self._stream, self._live, self._settings = stream, live, settings
-        self._worth, self._held, self._now = worth, held, now
+        self._worth, self._held, self._hush, self._now = worth, held, hush, now
         self.parts: dict[str, Incident] = {}
         self.opened: list[str] = []
         self.waits: list[Group] = []
@@ -54,6 +56,14 @@ class Desk:
             live = self._live.all.get(self._live.home(finding.id))
             if live is not None and len(live.findings) <= TOLD:
                 self.parts[live.head.id] = ended(self._part(live), [finding], self._now)
+
+    def tell(self, telling: Mapping[str, Held | None]) -> None:
+        """Note which live incidents people are told of now, and of which they are not any more."""
+        for incident, held in telling.items():
+            before = self._part(self._live.all[incident])
+            words = held.words if held is not None else ""
+            if words != before.held:
+                self.parts[incident] = replace(before, held=words, updated_at=max(before.updated_at, self._now))
 
     def settle(self) -> None:
         """Resolve and close what has been over for long enough."""
@@ -104,7 +114,8 @@ class Desk:
             self._live.displace(list(other.findings))
         told = self._told(group)
         worth = self._worth(told)
-        onset, held = min(finding.starts_at for finding in told), self._quiet(group, part.held)
+        onset = min(finding.starts_at for finding in told)
+        held = self._quiet(group, replace(part, severity=worth.severity))
         is_same = (worth.title, worth.severity, onset, held) == (part.title, part.severity, part.opened_at, part.held)
         if part is before and is_same:
             return
@@ -148,7 +159,8 @@ class Desk:
         self._move_here(group, incident, set())
         live = self._live.keep(_bare(incident))
         self.opened.append(incident.id)
-        self.parts[incident.id] = self._joined(incident, live, group)
+        part = self._joined(incident, live, group)
+        self.parts[incident.id] = replace(part, held=self._quiet(group, part))
 
     def _joined(self, part: Incident, live: Live, group: Group) -> Incident:
         """The incident with those findings of the group that are not in it yet, and a word for those that are over."""
@@ -176,13 +188,13 @@ class Desk:
         """The findings of a group that are not kept quiet; all where all are."""
         return [finding for finding in group.findings if finding.id not in self._held] or group.findings
 
-    def _quiet(self, group: Group, before: str) -> str:
-        """Why nobody is to be told: all that is still open is kept quiet."""
+    def _quiet(self, group: Group, incident: Incident) -> str:
+        """Why nobody is to be told: all that is still open is kept quiet, or the incident as a whole is."""
         open_ones = [finding for finding in group.findings if finding.is_open]
         if not open_ones:
-            return before
+            return incident.held
         reasons = [self._held.get(finding.id, "") for finding in open_ones]
-        return reasons[0] if all(reasons) else ""
+        return reasons[0] if all(reasons) else self._hush(incident)
 
     def _changes(self, groups: Sequence[Group]) -> list[Change]:
         onsets = [group.findings[0].starts_at for group in groups]

@@ -13,7 +13,7 @@ from wellkept.ops.correlate.changes import Changes
 from wellkept.ops.correlate.constraints import Constraints
 from wellkept.ops.correlate.cooccurrence import CoOccurrence
 from wellkept.ops.correlate.groups import Group, Reasons
-from wellkept.ops.correlate.keys import RuleKey, keys_of
+from wellkept.ops.correlate.keys import RuleKeys, keys_of
 from wellkept.ops.correlate.learning import Learning
 from wellkept.ops.correlate.merging import Part
 from wellkept.ops.correlate.near import Neighbourhood
@@ -34,10 +34,10 @@ class Grouper:
         settings: CorrelateSettings,
         graph: Graph,
         *,
-        rule: RuleKey | None = None,
+        rules: RuleKeys | None = None,
         memory: CoOccurrence | None = None,
     ) -> None:
-        self._settings, self._graph, self._rule = settings, graph, rule
+        self._settings, self._graph, self._rules = settings, graph, rules
         self.memory = memory or CoOccurrence()
         self._places = Places(settings, Neighbourhood(graph, settings), self.memory)
         self._constraints = Constraints()
@@ -58,7 +58,7 @@ class Grouper:
             if known is not None and known.finding == finding:
                 continue
             self._touched.add(finding.id)
-            entry = entry_of(finding, keys_of(finding, self._changes.shared_by(finding), self._rule))
+            entry = entry_of(finding, keys_of(finding, self._changes.shared_by(finding), self._rules))
             if known is not None and _stands_alike(known, entry):
                 known.finding = finding
                 continue
@@ -92,9 +92,9 @@ class Grouper:
         for entity in sorted(self._changes.add(changes)):
             self._put_again(self._places.on(entity))
 
-    def rule_by(self, rule: RuleKey | None) -> None:
+    def rule_by(self, rules: RuleKeys | None) -> None:
         """Take other grouping rules of the user."""
-        self._rule = rule
+        self._rules = rules
         self._put_again(list(self._places.entries.values()))
 
     def _put_again(self, entries: Sequence[Entry]) -> None:

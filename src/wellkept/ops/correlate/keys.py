@@ -6,14 +6,14 @@ An empty value is no value, and what names a host is left out: sharing a host do
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Tie
 
-RuleKey = Callable[[Finding], str | None]
-"""The key of the user's grouping rule that a finding falls under; None: none does."""
+RuleKeys = Callable[[Finding], Sequence[tuple[str, float]]]
+"""The groups of the user's grouping rules that a finding falls under, and within how many seconds each is one."""
 
 NAMING = frozenset(
     {
@@ -39,14 +39,13 @@ class Key(NamedTuple):
 
     tie: Tie
     what: str
+    within_s: float = 0.0
+    """How close together findings with it begin to be linked; 0: as the settings have it for the tie."""
 
 
-def keys_of(finding: Finding, change: str = "", rule: RuleKey | None = None) -> tuple[Key, ...]:
+def keys_of(finding: Finding, change: str = "", rules: RuleKeys | None = None) -> tuple[Key, ...]:
     """The keys of a finding, without duplicates. ``change`` is what its entity was changed by shortly before."""
-    found: list[Key] = []
-    ruled = rule(finding) if rule is not None else None
-    if ruled:
-        found.append(Key(Tie.RULE, ruled))
+    found = [Key(Tie.RULE, *group) for group in rules(finding)] if rules is not None else []
     if change:
         found.append(Key(Tie.SHARED_CHANGE, change))
     if finding.kind in _OUTSIDE:

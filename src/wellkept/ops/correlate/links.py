@@ -97,9 +97,11 @@ def beside(a: tuple[Finding, Moment], b: tuple[Finding, Moment], hub: Hub, setti
     return _timed(Tie.SHARED_DEPENDENCY, abs(a[1].start - b[1].start), limit, False, hub.entity)
 
 
-def by_key(tie: Tie, a: Moment, b: Moment, settings: CorrelateSettings, what: str) -> Link | None:
+def by_key(
+    tie: Tie, a: Moment, b: Moment, settings: CorrelateSettings, what: str, within_s: float = 0.0
+) -> Link | None:
     """The link between findings that share a label, an identifier, a change or a rule, or that came together before."""
-    limit = settings.onset_s if tie in (Tie.RULE, Tie.SHARED_CHANGE) else settings.beside_s
+    limit = within_s or (settings.onset_s if tie in (Tie.RULE, Tie.SHARED_CHANGE) else settings.beside_s)
     first, second = sorted((a, b))
     covered = tie is Tie.RULE and first.covers(second.start)
     return _timed(tie, abs(a.start - b.start), limit, covered, what)

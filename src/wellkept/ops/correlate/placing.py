@@ -180,7 +180,8 @@ class Places:
                 yield from _some(other, by_key(Tie.CO_OCCURRENCE, entry.moment, other.moment, settings, signal))
         for key in reversed(entry.keys):
             for other in self._nearest(self._keyed, _name(key), entry, 1):
-                yield from _some(other, by_key(key.tie, entry.moment, other.moment, settings, key.what))
+                link = by_key(key.tie, entry.moment, other.moment, settings, key.what, key.within_s)
+                yield from _some(other, link)
         if not entity:
             return
         mine = (entry.finding, entry.moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -112,7 +113,7 @@ class CorrelateRunner:
         self._cursor, self._seen = -1, -1
         self._graph = Graph((), ())
         self._graph_at: datetime | None = None
-        self._grouper = Grouper(self._settings, self._graph)
+        self._grouper, self._ruled = Grouper(self._settings, self._graph), 0
         self._swept_at: datetime | None = None
         self._tidied_at: datetime | None = None
 
@@ -135,9 +136,10 @@ class CorrelateRunner:
         found = self._wanted(findings, now)
         over = [finding for finding in found if self._live.see(finding)]
         turned = self._judge(findings, now)
+        is_elsewhere = self._heed_rules()
         self._findings.update((finding.id, finding) for finding in found)
         self._grouper.put(found)
-        is_elsewhere = self._look_around(now)
+        is_elsewhere = self._look_around(now) or is_elsewhere
         touched = self._grouper.groups() if found or is_elsewhere else []
         desk = self._desk(now)
         desk.end(over)
@@ -156,6 +158,8 @@ class CorrelateRunner:
         desk = self._desk(now)
         waiting = self._waiting.take()
         desk.sort(waiting)
+        if self._noise is not None:
+            desk.tell(self._noise.telling(self._loud(), now))
         desk.settle()
         desk.close(list(self._resolved.values()))
         report += self._save(desk)
@@ -164,7 +168,15 @@ class CorrelateRunner:
         return report
 
     def _desk(self, now: datetime) -> Desk:
-        return Desk(self._stream, self._live, self._settings, self._worth, self._held, now)
+        hush = functools.partial(self._hush, now)
+        return Desk(self._stream, self._live, self._settings, self._worth, self._held, hush, now)
+
+    def _hush(self, now: datetime, incident: Incident) -> str:
+        return self._noise.hush(incident, now) if self._noise is not None else ""
+
+    def _loud(self) -> list[Incident]:
+        """The live incidents that something open of is told: nothing of what is in them keeps them quiet."""
+        return [live.head for live in self._live if any(finding not in self._held for finding in live.open)]
 
     def _worth(self, findings: Sequence[Finding]) -> Worth:
         title = title_of(findings)
@@ -214,7 +226,7 @@ class CorrelateRunner:
         past = self._stream.incident_heads(live=False, start=since)
         self._resolved = {one.id: one for one in past if one.state is IncidentState.RESOLVED}
         self._graph, self._graph_at = self._topology.graph(now), now
-        self._grouper.see(self._graph)
+        self._see_graph()
         over = self._recall(now)
         self._cursor, self._seen = cursor, seen
         desk = self._desk(now)
@@ -237,6 +249,7 @@ class CorrelateRunner:
     def _recalled(self, part: Sequence[Finding], now: datetime) -> list[Finding]:
         found = self._wanted(part, now)
         self._judge(part, now)
+        self._heed_rules()
         self._findings.update((finding.id, finding) for finding in found)
         self._grouper.put(found)
         return [finding for finding in found if self._live.see(finding)]
@@ -261,7 +274,7 @@ class CorrelateRunner:
         if self._noise is None:
             return turned
         for finding, held in self._noise.judge(findings, now).items():
-            said = held.sentence if held is not None else ""
+            said = held.words if held is not None else ""
             if said != self._held.get(finding, ""):
                 turned.add(finding)
                 if said:
@@ -269,6 +282,14 @@ class CorrelateRunner:
                 else:
                     del self._held[finding]
         return turned
+
+    def _heed_rules(self) -> bool:
+        """Have everything grouped anew where the user's rules are others now; whether they are."""
+        if self._noise is None or self._noise.ruled == self._ruled:
+            return False
+        self._ruled = self._noise.ruled
+        self._grouper.rule_by(self._noise.groups_of)
+        return True
 
     def _look_around(self, now: datetime) -> bool:
         """Take the topology as it is now; whether it is another one than it was."""
@@ -278,8 +299,13 @@ class CorrelateRunner:
         if graph.is_like(self._graph):
             return False
         self._graph = graph
-        self._grouper.see(graph)
+        self._see_graph()
         return True
+
+    def _see_graph(self) -> None:
+        self._grouper.see(self._graph)
+        if self._noise is not None:
+            self._noise.see(self._graph)
 
     def _heed_others(self) -> None:
         """Learn what people and other stages did with incidents."""

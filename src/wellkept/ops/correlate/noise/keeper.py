@@ -51,10 +51,14 @@ class NoiseKeeper:
         self._settings = settings or NoiseSettings()
         self._noise = Noise(self._settings.flapping)
         self._effects = Effects(self._settings.effects_hops)
+        self._effect_of: dict[str, Held] = {}
+        """The incidents that were effects when all were last looked at."""
         self._quiet = QuietTimes(one.hours() for one in self._settings.quiet_hours)
         self._graph = Graph((), ())
         self._revision: tuple[int, int] | None = None
         self._book = Book()
+        self.ruled = 0
+        """Grows when grouping rules change."""
         self._kept: dict[str, HeldFinding] = {}
 
     @property
@@ -97,7 +101,8 @@ class NoiseKeeper:
         found: dict[str, Held | None] = {incident.id: _by_members(incident) for incident in live}
         if self._settings.effects:
             troubles = [_trouble(incident) for incident in live if found[incident.id] is None]
-            found |= self._effects.of(troubles, self._graph)
+            self._effect_of = self._effects.of(troubles, self._graph)
+            found |= self._effect_of
         quiet = {}
         for incident in live:
             if found[incident.id] is None:
@@ -110,28 +115,35 @@ class NoiseKeeper:
         return found
 
     def hush(self, incident: Incident, now: datetime) -> str:
-        """Why an incident that is opened now is not told, as the line that it carries; empty where it is.
+        """Why one incident that is opened or changes now is not told, as the line that it carries; empty where it is.
 
-        What others do to it later is told by :meth:`telling`.
+        Whether it is an effect of others, or they of it, is looked at anew by :meth:`telling`.
         """
-        held = self._effects.of_new(_trouble(incident)) if self._settings.effects else None
+        held = self._effect_of.get(incident.id)
+        if held is None and self._settings.effects:
+            held = self._effects.of_new(_trouble(incident))
         held = held or self._quiet.hold(self._quiet_of(incident), now)
         return held.words if held is not None else ""
 
-    def rule_key(self, finding: Finding) -> str | None:
-        """The key of the grouping rule that a finding falls under; None where none does."""
-        return self._noise.rules.key(finding) if self._noise.rules else None
+    def groups_of(self, finding: Finding) -> list[tuple[str, float]]:
+        """The groups of grouping rules that a finding is in, as words, and within how many seconds each is one."""
+        rules = self._noise.rules
+        return [(rules.words(key), rules.window_s(key)) for key in rules.keys(finding)] if rules else []
 
     def _refresh(self) -> None:
         revision = (self._desk.revision(), self._grouping.files_revision)
         if revision == self._revision:
             return
-        self._book = Book(
-            silences=tuple(self._desk.silences(over=False)),
-            maintenance=tuple(self._desk.windows(over=False)),
-            inhibit=tuple(one.rule() for one in self._settings.inhibit),
-            rules=tuple(one.rule for one in self._grouping.rules()),
+        before, self._book = (
+            self._book.rules,
+            Book(
+                silences=tuple(self._desk.silences(over=False)),
+                maintenance=tuple(self._desk.windows(over=False)),
+                inhibit=tuple(one.rule() for one in self._settings.inhibit),
+                rules=tuple(one.rule for one in self._grouping.rules()),
+            ),
         )
+        self.ruled += before != self._book.rules
         self._noise.use(self._book, self._graph)
         self._revision = revision
 
