@@ -107,7 +107,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(http: httpx.Client) 
         ("GET", "/api/v1/artifacts/sha256:..%2F..%2Ftoken", 404, "is no address of this server"),
         ("GET", "/api/v1/incidents?limit=0", 422, "query.limit: Input should be greater than or equal to 1, got '0'"),
         ("GET", "/api/v1/plans?state=odd", 422, "query.state: Input should be 'proposed'"),
-        ("POST", "/api/v1/incidents/nothing/acknowledge", 404, "incident nothing: is not known"),
+        ("POST", "/api/v1/incidents/nothing/acknowledge", 422, "body: Field required"),
         ("GET", f"/api/v1/incidents/{INCIDENT}/predictions?limit=x", 422, "query.limit"),
         ("GET", "/api/v1/incidents/nothing/predictions", 404, "incident nothing: is not known"),
     ],
@@ -187,9 +187,11 @@ def test_a_model_without_a_single_positive_is_shown_like_any_other(http: httpx.C
 def test_an_incident_is_acknowledged_once(http: httpx.Client) -> None:
     path = f"/api/v1/incidents/{INCIDENT}/acknowledge"
 
-    assert http.post(path).json()["incident"]["state"] == "acknowledged"
-    again = http.post(path)
-    assert (again.status_code, error(again)["type"]) == (409, "ConflictError")
+    first = http.post(path, json={"by": "ann"}).json()["incident"]
+    assert (first["state"], first["assignee"]) == ("acknowledged", "ann")
+    assert http.post(path, json={"by": "bo"}).json()["incident"] == first
+    done = http.post(path.replace("acknowledge", "reopen"), json={"by": "bo", "why": "it is back"})
+    assert (done.status_code, error(done)["type"]) == (409, "ConflictError")
 
 
 def test_nothing_of_all_this_was_an_error_of_the_server(server: Running) -> None:

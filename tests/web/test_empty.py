@@ -27,6 +27,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         ("/", "OTEL_EXPORTER_OTLP_ENDPOINT={address}"),
         ("/", "wellkept models train"),
         ("/incidents", "wellkept demo"),
+        ("/incidents/summary", "As soon as some have"),
         ("/models", "wellkept models train"),
         ("/approvals", "wellkept approve"),
         ("/audit", "Nothing has been done"),
