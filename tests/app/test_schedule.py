@@ -113,3 +113,13 @@ def test_stopping_gives_up_on_a_job_that_hangs() -> None:
 
 def test_stopping_before_the_start_is_nothing() -> None:
     Schedule([Loop("test", 1.0, [Job("job", lambda: None)])]).stop()
+
+
+def test_a_loop_that_is_woken_turns_at_once_and_no_wake_is_lost() -> None:
+    wake, turns = threading.Event(), threading.Semaphore(0)
+    schedule = Schedule([Loop("woken", 600.0, [Job("turn", turns.release)], wake)])
+    schedule.start()
+    for _ in range(5):
+        assert turns.acquire(timeout=20.0)
+        wake.set()
+    schedule.stop()

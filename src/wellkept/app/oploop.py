@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from wellkept.app.platform import Platform
 
 GROUPING_EVERY_S = 5.0
+CORRELATE_EVERY_S, CORRELATE_REST_S = 1.0, 0.05
+"""Findings are grouped as they come; what time alone asks for, and what other servers stored, once a second."""
+INCIDENTS_REST_S = 2.0
+"""What follows from incidents follows at once, and in a storm after so long."""
 RULES_EVERY_S = 1.0
 """How often it is looked which groups of rules are due; each is evaluated for whole multiples of its own rhythm."""
 
@@ -83,30 +88,44 @@ class OpsLoop:
         self._remediate = Remediate(self._platform.stream, gate, self._runbooks)
         gate.on_settled(self._remediate.settled)
 
+    def grouped(self) -> dict[str, Any]:
+        """How much is held for grouping, waits, is kept quiet, and was let go of."""
+        return self._correlate.status()
+
     def close(self) -> None:
         """Write down what was learned; the loops have ended."""
         self.detect.close()
 
     def loops(self) -> list[Loop]:
-        """One loop for the stages, one after the other, so that a finding becomes a plan within one turn; and one for
-        rules, which have rhythms of their own.
+        """A loop for each of: detection, grouping (woken by findings), what follows from incidents (woken by those),
+        and rules, which have rhythms of their own. None waits for another: in a storm incidents are diagnosed while
+        others are opened.
         """
         assert self._remediate is not None
         clock = self._platform.clock
-        stages = {
-            "detect": self.detect.tick,
-            "correlate": self._correlate.tick,
+        follow = {
             "diagnose": self._diagnose.tick,
             "owners": self._platform.incidents.ownership.tick,
             "remediate": self._remediate.tick,
         }
-        jobs = [
-            Job(name, lambda tick=tick: tick(clock.now()), led=name != "detect")  # type: ignore[misc]
-            for name, tick in stages.items()
-        ]
+        found, opened = threading.Event(), threading.Event()
+        self._platform.stream.on_news(found.set)
+
+        def correlate() -> None:
+            report = self._correlate.step(clock.now())
+            if report.opened or report.changed:
+                opened.set()
+            if self._correlate.is_behind:
+                found.set()
+
+        every_s = self._settings.detect_every_s
+        detect = Loop("ops", every_s, [Job("detect", lambda: self.detect.tick(clock.now()))])
+        grouped = Loop("correlate", CORRELATE_EVERY_S, [Job("correlate", correlate, led=True)], found, CORRELATE_REST_S)
+        jobs = [Job(name, lambda tick=tick: tick(clock.now()), led=True) for name, tick in follow.items()]  # type: ignore[misc]
+        followed = Loop("incidents", every_s, jobs, opened, INCIDENTS_REST_S)
         rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
         grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
-        return [Loop("ops", self._settings.detect_every_s, jobs), rules, grouping]
+        return [detect, grouped, followed, rules, grouping]
 
 
 def _checkpoint(settings: DetectSettings) -> str:

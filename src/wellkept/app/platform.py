@@ -179,8 +179,9 @@ class Platform:
         loops |= {"servers": self.leader.status()}
         storage = self.housekeeping.status()
         detection = dict(self.ops.detect.status()) if self.ops is not None else {}
+        correlation = self.ops.grouped() if self.ops is not None else {}
         told = {"data": str(self.settings.data), "storage": storage, "jobs": jobs, "doors": doors}
-        return {**loops, **told, "detection": detection}
+        return {**loops, **told, "detection": detection, "correlation": correlation}
 
     def _lead(self, term: int) -> None:
         """Start the durable runs; those that were under way go on."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from wellkept.spine.lease import Alone, Leader
 
 log = logging.getLogger(__name__)
+LONGEST_REST_S = 1.0
 
 
 @dataclass(slots=True)
@@ -32,11 +33,17 @@ class Job:
 
 @dataclass(slots=True)
 class Loop:
-    """Jobs that run one after the other, every ``every_s`` seconds."""
+    """Jobs that run one after the other, every ``every_s`` seconds, or as soon as something wakes them.
+
+    A loop that is woken rests for ``rest_s`` between two turns, and for as long as the last one took: however often it
+    is woken, it leaves half of its time to others.
+    """
 
     name: str
     every_s: float
     jobs: Sequence[Job] = field(default_factory=tuple)
+    wake: threading.Event | None = None
+    rest_s: float = 0.0
 
 
 class Schedule:
@@ -56,6 +63,9 @@ class Schedule:
     def stop(self, timeout_s: float = 5.0) -> None:
         """Ask every loop to end after its present job, and wait for them, ``timeout_s`` seconds in all."""
         self._stopped.set()
+        for loop in self.loops:
+            if loop.wake is not None:
+                loop.wake.set()
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             if thread.is_alive():
@@ -64,10 +74,16 @@ class Schedule:
     def _turn(self, loop: Loop) -> None:
         while not self._stopped.is_set():
             began = time.monotonic()
+            if loop.wake is not None:
+                loop.wake.clear()
             for job in loop.jobs:
                 if not self._stopped.is_set() and (self._leader.leads or not job.led):
                     _run(job, self._leader)
-            self._stopped.wait(max(0.0, loop.every_s - (time.monotonic() - began)))
+            took_s = time.monotonic() - began
+            if loop.wake is None:
+                self._stopped.wait(max(0.0, loop.every_s - took_s))
+            elif not self._stopped.wait(max(loop.rest_s, min(took_s, LONGEST_REST_S))):
+                loop.wake.wait(max(0.0, loop.every_s - (time.monotonic() - began)))
 
 
 def _run(job: Job, leader: Leader) -> None:
