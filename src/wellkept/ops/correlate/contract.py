@@ -74,6 +74,10 @@ class Judge(Protocol):
         """The groups of the user's rules that a finding is in, and within how many seconds each is one."""
         ...
 
+    def kept_apart(self, findings: Sequence[Finding]) -> Sequence[tuple[Sequence[str], Sequence[str]]]:
+        """What the user's rules keep apart, as far as these findings add to it: ids of both sides."""
+        ...
+
     def hush(self, incident: Incident, now: datetime) -> str:
         """Why nobody is told of an incident of which findings are told; empty where people are."""
         ...

@@ -138,7 +138,7 @@ class CorrelateRunner:
         turned = self._judge(findings, now)
         is_elsewhere = self._heed_rules()
         self._findings.update((finding.id, finding) for finding in found)
-        self._grouper.put(found)
+        self._put(found)
         is_elsewhere = self._look_around(now) or is_elsewhere
         touched = self._grouper.groups() if found or is_elsewhere else []
         desk = self._desk(now)
@@ -251,8 +251,14 @@ class CorrelateRunner:
         self._judge(part, now)
         self._heed_rules()
         self._findings.update((finding.id, finding) for finding in found)
-        self._grouper.put(found)
+        self._put(found)
         return [finding for finding in found if self._live.see(finding)]
+
+    def _put(self, findings: Sequence[Finding]) -> None:
+        if self._noise is not None:
+            for some, others in self._noise.kept_apart(findings):
+                self._grouper.apart(some, others)
+        self._grouper.put(findings)
 
     def _wanted(self, findings: Sequence[Finding], now: datetime) -> list[Finding]:
         """The findings that belong to a live incident, or may come to.
@@ -289,6 +295,8 @@ class CorrelateRunner:
             return False
         self._ruled = self._noise.ruled
         self._grouper.rule_by(self._noise.groups_of)
+        for some, others in self._noise.kept_apart(list(self._findings.values())):
+            self._grouper.apart(some, others)
         return True
 
     def _look_around(self, now: datetime) -> bool:

@@ -128,3 +128,17 @@ def test_quiet_hours_hold_the_telling_and_end_in_a_digest(world: World) -> None:
     assert [one.held for one in world.incidents()] == ["", ""]
     (digest,) = world.desk.digests()[0]
     assert digest.incidents == (low.id,)
+
+
+def test_a_rule_that_keeps_apart_splits_what_is_related(world: World) -> None:
+    world.run()
+    found = [alert(name, entity="service:web", n=name) for name in ("Slow", "CertExpires")]
+    world.tell(1, *found)
+    assert len([one for one in world.incidents() if one.state.is_live]) == 1
+    rule = GroupRule("certs", matchers("alertname=Slow"), ("entity",), against=matchers("alertname=CertExpires"))
+    world.grouping.save_rule(rule, "ann")
+    world.tell(5)
+    world.tell(10, alert("Slow", starts=8, entity="service:web", n="again"))
+    live = [one for one in world.incidents() if one.state.is_live]
+    sides = [{member.finding == found[1].id for member in one.members} for one in live]
+    assert sides in ([{False}, {True}], [{True}, {False}])

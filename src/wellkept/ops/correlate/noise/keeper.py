@@ -16,6 +16,7 @@ from wellkept.ops.correlate.noise.flaps import KEPT
 from wellkept.ops.correlate.noise.noise import Noise
 from wellkept.ops.correlate.noise.quiet import Quiet, QuietTimes
 from wellkept.ops.correlate.noise.settings import NoiseSettings
+from wellkept.ops.correlate.rules.apart import Apart, Pair
 from wellkept.ops.correlate.rules.rules import GroupRules
 from wellkept.spine.graph import Graph
 from wellkept.spine.grouping import GroupingDesk
@@ -59,6 +60,7 @@ class NoiseKeeper:
         self._book = Book()
         self.ruled = 0
         """Grows when grouping rules change."""
+        self._apart = Apart(self._noise.rules)
         self._kept: dict[str, HeldFinding] = {}
 
     @property
@@ -130,6 +132,10 @@ class NoiseKeeper:
         rules = self._noise.rules
         return [(rules.words(key), rules.window_s(key)) for key in rules.keys(finding)] if rules else []
 
+    def kept_apart(self, findings: Sequence[Finding]) -> list[Pair]:
+        """What grouping rules keep apart, as far as these findings add to it: ids of the one side and of the other."""
+        return self._apart.add(findings)
+
     def _refresh(self) -> None:
         revision = (self._desk.revision(), self._grouping.files_revision)
         if revision == self._revision:
@@ -145,6 +151,8 @@ class NoiseKeeper:
         )
         self.ruled += before != self._book.rules
         self._noise.use(self._book, self._graph)
+        if before != self._book.rules:
+            self._apart = Apart(self._noise.rules)
         self._revision = revision
 
     def _resumed(self, given: Sequence[Finding], now: datetime) -> list[Finding]:

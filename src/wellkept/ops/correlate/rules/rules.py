@@ -76,14 +76,18 @@ class GroupRules:
         told = ", ".join(f"{label}={value}" for label, value in zip(self._rules[name].by, values, strict=True))
         return f"{name} ({told})" if told else name
 
-    def apart(self, one: Finding, other: Finding) -> str | None:
-        """The rule that keeps two findings apart; None when none does. Symmetric."""
+    def sides(self, finding: Finding) -> list[tuple[Key, bool]]:
+        """On which sides of rules that keep apart a finding stands (True: the one of ``against``).
+
+        Two findings with one key on different sides are not one problem. What is on both sides of a rule is on none.
+        """
         if not self._apart:
-            return None
-        first, second = self._labels(one), self._labels(other)
-        for rule, left, right in self._apart:
-            if any(first.get(name, "") != second.get(name, "") or not first.get(name) for name in rule.by):
-                continue
-            if (left.matches(first) and right.matches(second)) or (left.matches(second) and right.matches(first)):
-                return rule.name
-        return None
+            return []
+        labels = self._labels(finding)
+        found = []
+        for rule, match, against in self._apart:
+            values = tuple(labels.get(name, "") for name in rule.by)
+            is_left, is_right = match.matches(labels), against.matches(labels)
+            if all(values) and is_left is not is_right:
+                found.append((Key(rule.name, values), is_right))
+        return found
