@@ -57,7 +57,7 @@ def telling(
         state=incident.state.value,
         severity=int(incident.severity),
         title=incident.title,
-        diagnosis=diagnosis.sentence if diagnosis else "",
+        diagnosis=diagnosis.sentence if diagnosis and diagnosis.best else "",
         plans=tuple(f"{one.plan.title} ({one.state.value})" for one in told[-MOST_POINTS:]),
         assignee=incident.assignee,
         over=recovery.sentence if recovery.is_over else "",

@@ -118,7 +118,7 @@ class Work:
                 return False
             remote = self._created(facts, before)
         self._bind(remote, facts)
-        self.story(f"ticket {remote.number} was made in {self._tracker.name}: {remote.url}")
+        self.story(f"ticket {remote.number} was made in {self._tracker.name}")
         if before is not None:
             self._link(before)
         return True
@@ -174,7 +174,7 @@ class Work:
         page = self._parts.page_of(facts.incident.id)
         text = [Say(COME_BACK), *first_text(facts.incident, facts.telling, facts.findings, page)[:-1]]
         self._comment(text, facts.telling)
-        self.story(f"ticket {remote.number} of {before.incident} in {self._tracker.name} was reopened: {remote.url}")
+        self.story(f"ticket {remote.number} of {before.incident} in {self._tracker.name} was reopened")
         return True
 
     def _link(self, before: TicketRow) -> None:
