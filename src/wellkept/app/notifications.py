@@ -42,7 +42,7 @@ class Notifications:
         senders = senders_of(settings, platform.secrets, transport, clock)
         self.describer = Describer(platform.stream, platform.topology, platform.catalogue)
         news, plans = NewsRows(platform.state), PlanRows(platform.state)
-        reading = (platform.stream, news, plans.get, self.describer, platform.noise.digests)
+        reading = (platform.stream, news, plans, self.describer, platform.noise.digests)
         self._planning = Planning(settings, self._rows, *reading)
         self._delivery = Delivery(settings, self._rows, senders, clock, worker=_worker(), url=url)
         self.desk = NotifyDesk(settings, self._rows, senders, platform.audit, clock, url)

@@ -97,7 +97,7 @@ class Board:
         describer = Describer(self.stream, self, self.catalogue)
         news, plans = NewsRows(state), PlanRows(state)
         self.quiet: list[Digest] = []
-        reading = (self.stream, news, plans.get, describer, self._digests)
+        reading = (self.stream, news, plans, describer, self._digests)
         self.planning = Planning(self.settings, self.rows, *reading)
         self.delivery = Delivery(self.settings, self.rows, self.channels, self.clock, worker=f"w{id(self)}", url=URL)
         self.desk = NotifyDesk(self.settings, self.rows, self.channels, self.audit, self.clock, URL)

@@ -21,16 +21,17 @@ from wellkept.spine.notify.describing import Describer
 from wellkept.spine.notify.escalation import escalated, stepped, word_of
 from wellkept.spine.notify.facts import Facts
 from wellkept.spine.notify.planner import DIGEST, Item, Planner
-from wellkept.spine.notify.routing import Routed, Way, route
+from wellkept.spine.notify.routing import Routed, Way, route, ways
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Snapshot, of_entry, of_incident, of_plan
 from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.news import NewsRows
 from wellkept.store.state.notifications import Notification, NotificationRows, Position
-from wellkept.store.state.plans import PlanRecord
+from wellkept.store.state.plans import PlanRecord, PlanRows
 
 SOURCE = "changes"
-AT_A_TIME = 500
+AT_A_TIME, MOST_PLANS = 500, 200
+APPROVAL = "approval:"
 RISKS = {Risk.LOW: Severity.INFO, Risk.MEDIUM: Severity.WARNING, Risk.HIGH: Severity.ERROR}
 ENDINGS = {"plan.succeeded": Severity.INFO, "plan.failed": Severity.ERROR}
 ROLLBACKS = ("rollout.stopped",)
@@ -68,13 +69,14 @@ class Planning:
         rows: NotificationRows,
         stream: Changes,
         news: NewsRows,
-        plan: Callable[[str], PlanRecord | None],
+        plans: PlanRows,
         describer: Describer,
         quiet: Quiet,
     ) -> None:
         """``quiet`` gives what quiet hours held and let go since a number, and the number to go on from."""
         self._settings, self._rows, self._stream = settings, rows, stream
-        self._news, self._plan, self._describer, self._quiet = news, plan, describer, quiet
+        self._news, self._plans, self._describer, self._quiet = news, plans, describer, quiet
+        self._asks = any("approval" in way.events for way, _ in ways(settings.route))
 
     def turn(self, now: datetime) -> bool:
         """Plan once; whether there is more to do at once.
@@ -121,6 +123,7 @@ class Planning:
         entries = self._news.entries(int(places["audit"]), AT_A_TIME)
         changed = [self._incident(incident, revision) for incident in incidents]
         changed += [one for entry in entries for one in self._entry(entry)]
+        changed += self._approvals() if self._asks else []
         latest = {one.snapshot.subject: one for one in changed}
         places |= {"incidents": revision, "audit": entries[-1].number if entries else places["audit"]}
         is_more = len(incidents) >= AT_A_TIME or len(entries) >= AT_A_TIME
@@ -131,18 +134,27 @@ class Planning:
         return Changed(of_incident(incident, revision), bool(incident.held), facts)
 
     def _entry(self, entry: AuditEntry) -> Iterable[Changed]:
-        """What an entry of the audit log tells: a plan that waits or was decided, one that ended, a rollback."""
+        """What an entry of the audit log tells: a plan that ended, a rollback."""
         if entry.verb in ROLLBACKS:
             yield self._said(entry, "rollback", Severity.WARNING)
         if entry.verb in ENDINGS:
             yield self._said(entry, "plan", ENDINGS[entry.verb])
-        if entry.verb.startswith("plan.") and entry.verb not in ("plan.started", *ENDINGS):
-            record = self._plan(entry.subject)
-            if record is not None:
-                waits, severity = record.state is PlanState.WAITING, RISKS[record.plan.risk]
-                snapshot = of_plan(record, entry.number, is_waiting=waits, severity=severity)
-                targets = [action.target for action in record.plan.actions]
-                yield Changed(snapshot, held=False, facts=lambda: self._of("approval", severity, targets))
+
+    def _approvals(self) -> Iterable[Changed]:
+        """Plans that wait for a decision, and those that did when somebody was told.
+
+        They are read as they are, for the audit log tells of a plan a moment before the plan is there.
+        """
+        waiting = self._plans.recent(None, [PlanState.WAITING], MOST_PLANS)
+        told = [row.subject.removeprefix(APPROVAL) for row in self._rows.open_of(APPROVAL)]
+        known = {record.plan.id for record in waiting}
+        decided = [record for plan in dict.fromkeys(told) if plan not in known and (record := self._plans.get(plan))]
+        return [self._approval(record) for record in [*waiting, *decided]]
+
+    def _approval(self, record: PlanRecord) -> Changed:
+        severity, targets = RISKS[record.plan.risk], [action.target for action in record.plan.actions]
+        snapshot = of_plan(record, is_waiting=record.state is PlanState.WAITING, severity=severity)
+        return Changed(snapshot, held=False, facts=lambda: self._of("approval", severity, targets))
 
     def _said(self, entry: AuditEntry, event: str, severity: Severity) -> Changed:
         return Changed(of_entry(entry, event, severity), False, lambda: self._of(event, severity, [entry.subject]))
@@ -179,8 +191,8 @@ class Planning:
 
     def _escalating(self, routed: Routed | None) -> Way | None:
         """The first way whose escalation is a policy."""
-        ways = routed.ways if routed is not None else ()
-        return next((way for way in ways if self._settings.policy(way.escalation) is not None), None)
+        taken = routed.ways if routed is not None else ()
+        return next((way for way in taken if self._settings.policy(way.escalation) is not None), None)
 
     def _refresh(self, planner: Planner, digests: set[str]) -> None:
         members: dict[str, list[Notification]] = {}

@@ -113,7 +113,7 @@ def of_incident(incident: Incident, version: int) -> Snapshot:
     )
 
 
-def of_plan(record: PlanRecord, version: int, *, is_waiting: bool, severity: Severity) -> Snapshot:
+def of_plan(record: PlanRecord, *, is_waiting: bool, severity: Severity) -> Snapshot:
     """A plan that waits for a decision, or the decision."""
     plan, decision = record.plan, record.decision
     targets = tuple(dict.fromkeys(action.target for action in plan.actions))
@@ -121,7 +121,7 @@ def of_plan(record: PlanRecord, version: int, *, is_waiting: bool, severity: Sev
     return Snapshot(
         subject=f"approval:{plan.id}",
         event="approval",
-        version=version,
+        version=int(record.updated_at.timestamp() * 1e6),
         phase=Phase.OPEN if is_waiting else Phase.OVER,
         severity=severity,
         title=f"approval wanted: {plan.title}"[:LONGEST],

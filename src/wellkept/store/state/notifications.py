@@ -183,6 +183,11 @@ class NotificationRows:
             return []
         return self._read(select(notifications).where(notifications.c.digest.in_(list(digests))))
 
+    def open_of(self, prefix: str) -> list[Notification]:
+        """What is not over of the things whose names begin with ``prefix``."""
+        columns = notifications.c
+        return self._read(select(notifications).where(columns.subject.startswith(prefix), columns.is_over.is_(False)))
+
     def open_digests(self, prefix: str, since: datetime) -> list[Notification]:
         """Digests that were begun since then and are not over; their subjects begin with ``prefix``."""
         columns = notifications.c
