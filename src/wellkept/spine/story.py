@@ -27,7 +27,7 @@ HOPS = 2
 _STATES = tuple(f"{state}: " for state in IncidentState)
 _OF_REFERENCE = {"fnd-": StoryKind.FINDING, "chg-": StoryKind.CHANGE, "pln-": StoryKind.RUN}
 _DECISIONS = frozenset({"plan.approved", "plan.rejected"})
-_SAID = ("sentence", "why", "reason", "title")
+_SAID = ("sentence", "why")
 
 Source = Callable[[Incident], Iterable[TimelineEntry]]
 """Lines that somebody else keeps about an incident, such as what was told to whom."""
@@ -100,7 +100,7 @@ def classed(entry: TimelineEntry) -> TimelineEntry:
     if entry.kind is not StoryKind.NOTE:
         return entry
     kind = next((kind for prefix, kind in _OF_REFERENCE.items() if entry.reference.startswith(prefix)), entry.kind)
-    if entry.what.startswith(_STATES) or entry.reference.startswith("inc-"):
+    if entry.what.startswith(_STATES) or entry.reference.startswith("inc-") or entry.what.startswith("opened because"):
         kind = StoryKind.STATE
     elif entry.actor == "diagnose":
         kind = StoryKind.DIAGNOSIS
