@@ -100,3 +100,35 @@ def simulated(parts: tuple[str, ...], seeds: int, seed: int, as_json: bool) -> N
         for kind, scores in found[half].items():
             click.echo(f"  {kind:22}" + "".join(f"  {name} {value}" for name, value in scores.items()))
     return None
+
+
+@command.command(name="correlate")
+@click.option(
+    "--data", type=_FOLDER, required=True, help="Alerts or recorded cases of known faults, or folders of such."
+)
+@click.option("--layouts", type=_FOLDER, default=None,
+              help="Layouts of recordings that bring none (default: bench/recordings, where there is one).")  # fmt: skip
+@click.option("--cases", type=click.IntRange(0), default=None, help="Of a recording, so many cases; 0: all.")
+@json_option
+def correlate(data: Path, layouts: Path | None, cases: int | None, as_json: bool) -> None:
+    """How well alerts and findings of known faults become one incident each, and how fast."""
+    from wellkept.evaluation.correlate import CASES, evaluate
+
+    nearby = Path("bench/recordings")
+    chosen = layouts or (nearby if nearby.is_dir() else None)
+    found = evaluate(
+        data, layouts=chosen, cases=CASES if cases is None else cases, tell=lambda text: click.echo(text, err=True)
+    )
+    return say_json(found) if as_json else _show_groups(found)
+
+
+def _show_groups(found: dict[str, Any]) -> None:
+    rows = {"wellkept": found, **found["baselines"], **found.get("ceiling", {}), **found.get("folders", {})}
+    names = ("compression", "pairwise_precision", "pairwise_recall", "pairwise_f1", "over_merge_rate",
+             "incidents_per_fault", "homogeneity", "completeness", "alerts_per_s")  # fmt: skip
+    say_table(
+        f"{found['folder']}",
+        ("", *names),
+        [(name, *(_figure(row.get(key)) for key in names)) for name, row in rows.items()],
+        "Nothing was grouped.",
+    )

@@ -21,8 +21,8 @@ _PRIOR = 2.0
 """How many findings the first guess of a likelihood counts for."""
 _LAG_S, _LAGS = 100.0, 20.0
 """The first guess of how soon one finding follows on another, and how many it counts for."""
-_ALONE_S = 3600.0
-"""The first guess of how rarely a signal begins by itself."""
+_ALONE, _ALONE_S = 0.04, 3600.0
+"""The first guess of how rarely a signal begins by itself: as if it had done so so often in that time."""
 _TAIL = 0.1
 """The share of findings that follow late, at any time that the tie allows."""
 _HALVE_AT = 50_000.0
@@ -66,7 +66,7 @@ class CoOccurrence:
 
     def alone(self, signs: Signs) -> float:
         """How often a second such a finding begins by itself."""
-        return (self._alone.get(signs.who, 0.0) + 1.0) / (self._span_s + _ALONE_S)
+        return (self._alone.get(signs.who, 0.0) + _ALONE) / (self._span_s + _ALONE_S)
 
     def follows(self, before: Signs, after: Signs, guess: float) -> float:
         """How likely the next finding after one like ``before`` is one like ``after``."""
@@ -94,22 +94,26 @@ class CoOccurrence:
         return tuple(sorted(found))
 
     def learn(
-        self, signs: Signs, at: float, ways: Iterable[tuple[Signs, float, float]], near: Iterable[Signs] = ()
+        self,
+        signs: Signs,
+        at: float,
+        ways: Iterable[tuple[Signs, float, float]],
+        alone: float,
+        near: Iterable[Signs] = (),
     ) -> None:
-        """Count one finding: ``ways`` it may have come (after which other, how likely, how late in seconds).
+        """Count one finding that began ``at`` a moment (seconds since the epoch).
 
-        What is left of 1 is how likely it began by itself. ``near`` are signals from unrelated places shortly before.
+        ``ways`` are how it may have come: after which other, how likely, how late in seconds. ``alone`` is how likely
+        it began by itself. ``near`` are signals from unrelated places shortly before.
         """
-        left = 1.0
         for before, share, lag_s in ways:
-            left -= share
             for key in before:
                 row = self._then.setdefault(key, {})
                 row[signs.who] = row.get(signs.who, 0.0) + share
                 self._given[key] += share
             self._lag_s += share * lag_s
             self._lags += share
-        self._alone[signs.who] += max(left, 0.0)
+        self._alone[signs.who] += alone
         for other in near:
             row = self._pairs.setdefault(signs.what, {})
             row[other.what] = row.get(other.what, 0.0) + 1.0

@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 
 from wellkept.ops.correlate.cooccurrence import CoOccurrence
 from wellkept.ops.correlate.lines import Order
-from wellkept.ops.correlate.placing import Places, shares
+from wellkept.ops.correlate.placing import Places, alone, shares
 
 _COMPANY = 5
 
@@ -35,8 +35,8 @@ class Learning:
             if entry is None or entry.order != order or order == self._until:
                 continue
             near = self._places.unrelated_before(entry, self._last)
-            ways = shares(entry, self._memory, self._places.entries)
-            self._memory.learn(entry.signs, entry.moment.start, ways, near)
+            ways = shares(entry, self._places.entries)
+            self._memory.learn(entry.signs, entry.moment.start, ways, alone(entry), near)
             self._last = [*self._last[-_COMPANY + 1 :], order]
             self._until = order
             count += 1

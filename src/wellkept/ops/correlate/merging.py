@@ -86,8 +86,14 @@ def merged(
 
 
 def linking(entry: Entry) -> tuple[Option, ...]:
-    """The options that speak for hanging together rather than for beginning by itself, the best first."""
-    return tuple(option for option in entry.options if option.score > 0.0)
+    """The options that speak for hanging together rather than for beginning by itself, the best first.
+
+    A cause that was noticed later counts only for a finding that nothing before it explains: else two findings would
+    explain one another, and nothing the two.
+    """
+    return tuple(o for o in entry.options if o.score > 0.0 and not o.is_late) or tuple(
+        o for o in entry.options if o.score > 0.0
+    )
 
 
 def join(parts: dict[str, Part], one: str, other: str) -> Part:

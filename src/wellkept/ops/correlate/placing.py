@@ -24,6 +24,7 @@ NEAREST = 3
 """How many findings before it one looks at in a line of an entity, or of what depends on one thing."""
 _CANDIDATES = 30
 _OPTIONS = 5
+_GUESS = 0.1
 _BASE = 7.0
 _STEEP = 3.0
 """Any tie within its time speaks for it, the sooner the more: ``_BASE + log(weight) - _STEEP * share`` is above 0."""
@@ -39,7 +40,9 @@ class Option(NamedTuple):
     other: str
     link: Link
     likelihood: float
-    """Per second, as learning counts it; 0 where the other one came later."""
+    """Per second, as learning counts it."""
+    is_late: bool = False
+    """The other one began later: an effect was noticed before its cause."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +56,9 @@ class Entry:
     keys: tuple[Key, ...] = ()
     options: tuple[Option, ...] = ()
     partners: tuple[str, ...] = ()
+    alone: float = 0.0
+    weighed: float = 0.0
+    """What the likelihoods of all ways come to, beginning by itself among them, as the entry was placed."""
 
     @property
     def id(self) -> str:
@@ -105,7 +111,10 @@ class Places:
             found = {identity: found[identity] for identity in nearest}
         for other, link in self._later(entry):
             found.setdefault(other.id, (other, link))
-        self._keep(entry, (self._option(entry, other, link) for other, link in found.values()))
+        options = [self._option(entry, other, link) for other, link in found.values()]
+        entry.alone = self._memory.alone(entry.signs)
+        entry.weighed = entry.alone + sum(o.likelihood for o in options if not o.is_late)
+        self._keep(entry, options)
 
     def offer(self, entry: Entry, cause: Entry) -> bool:
         """Whether a cause that began after the entry is a new option of it; the others stay as they are."""
@@ -216,17 +225,19 @@ class Places:
         before, after = (entry, other) if is_late else (other, entry)
         guess = _BASE + math.log(link.weight) - _STEEP * link.share
         memory = self._memory
-        likelihood = memory.follows(before.signs, after.signs, link.weight) * memory.density(
+        likelihood = memory.follows(before.signs, after.signs, _GUESS * link.weight) * memory.density(
             link.lag_s, link.window_s, link.is_covered
         )
         trust = 0.0 if link.tie is Tie.RULE else memory.trust(after.signs)
         learned = math.log(max(likelihood, 1e-300) / memory.alone(after.signs)) if trust else 0.0
         score = (1.0 - trust) * guess + trust * learned
-        return Option(score, other.id, link, 0.0 if is_late else likelihood)
+        return Option(score, other.id, link, likelihood, is_late)
 
     def _keep(self, entry: Entry, options: Iterable[Option]) -> None:
+        """Keep the best options: some before the entry, and the best cause that was noticed after it."""
         best = sorted(options, key=lambda o: (-o.score, o.link.lag_s, o.other))
-        entry.options = tuple(best[:_OPTIONS])
+        late = [option for option in best if option.is_late][:1]
+        entry.options = (*[option for option in best if not option.is_late][:_OPTIONS], *late)
 
     def _nearest(self, lines: Lines, key: str, entry: Entry, count: int) -> Iterator[Entry]:
         return (self.entries[order[2]] for order in lines.before(key, entry.order, count))
@@ -247,11 +258,15 @@ class Places:
             yield self.entries[order[2]]
 
 
-def shares(entry: Entry, memory: CoOccurrence, entries: Mapping[str, Entry]) -> list[tuple[Signs, float, float]]:
+def shares(entry: Entry, entries: Mapping[str, Entry]) -> list[tuple[Signs, float, float]]:
     """How likely the entry came after each of its options, as learning counts it: signs, share, seconds between."""
-    told = [(entries[o.other], o) for o in entry.options if o.likelihood > 0.0 and o.other in entries]
-    total = memory.alone(entry.signs) + sum(option.likelihood for _, option in told)
-    return [(other.signs, option.likelihood / total, option.link.lag_s) for other, option in told]
+    told = [(entries[o.other], o) for o in entry.options if not o.is_late and o.other in entries]
+    return [(other.signs, option.likelihood / entry.weighed, option.link.lag_s) for other, option in told]
+
+
+def alone(entry: Entry) -> float:
+    """How likely the entry began by itself, as learning counts it."""
+    return entry.alone / entry.weighed if entry.weighed else 1.0
 
 
 def _some(other: Entry, link: Link | None) -> Iterator[tuple[Entry, Link]]:

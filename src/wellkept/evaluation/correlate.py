@@ -1,0 +1,135 @@
+"""``wellkept eval correlate``: how well findings and alerts of known faults become one incident each.
+
+A folder holds alerts (``correlate_alerts``) or a recording with cases (``correlate_cases``), or is the parent of such.
+Findings go through the grouper of the platform with its shipped settings. Nothing is fitted beforehand: what the
+grouper learns it learns on the way, from findings that are over, and never from a label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from wellkept.evaluation import correlate_alerts, correlate_cases, correlate_stream
+from wellkept.evaluation.correlate_scores import Placed, scores
+from wellkept.kernel.errors import InputError
+from wellkept.ops.correlate.base import CorrelateSettings
+
+KEYS = (
+    "compression",
+    "pairwise_precision",
+    "pairwise_recall",
+    "pairwise_f1",
+    "over_merge_rate",
+    "incidents_per_fault",
+)
+CASES = 8
+"""Of a recording so many cases are replayed, spread over all, unless more are asked for."""
+
+
+def evaluate(
+    folder: Path,
+    *,
+    layouts: Path | None = None,
+    cases: int = CASES,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Everything about the folder as one plain object; see docs/grouping.md for its members.
+
+    ``layouts``: a folder of layout documents for recordings that bring none. ``cases``: how many cases of a recording
+    are replayed, 0 for all. ``tell`` is told what is being done. Of several folders the figures are of all together
+    where they can be, and each one's are under ``folders``.
+
+    Raises:
+        InputError: the folder holds nothing that can be evaluated.
+    """
+    found = [one for one in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())) if _is_known(one, layouts)]
+    if not found:
+        raise InputError("--data", "must hold alerts.parquet or a recording with cases, or folders with such", folder)
+    settings = CorrelateSettings()
+    told: dict[str, dict[str, Any]] = {}
+    for one in found:
+        tell(f"{one.name}:")
+        if correlate_alerts.is_alerts(one):
+            told[one.name] = _alerts(one, settings, tell)
+        else:
+            told[one.name] = correlate_cases.evaluate(one, layouts, cases, tell)
+    if len(told) == 1:
+        name, said = next(iter(told.items()))
+        return {"folder": name, **said}
+    return {"folder": folder.resolve().name, **_mean(list(told.values())), "folders": told}
+
+
+def _is_known(folder: Path, layouts: Path | None) -> bool:
+    return correlate_alerts.is_alerts(folder) or correlate_cases.is_recording(folder, layouts)
+
+
+def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], None]) -> dict[str, Any]:
+    placed: list[Placed] = []
+    chance: list[Placed] = []
+    windows: list[Placed] = []
+    alike: list[Placed] = []
+    onsets: list[Placed] = []
+    took = 0.0
+    systems: dict[str, Any] = {}
+    streams = correlate_alerts.read(folder)
+    for stream in streams:
+        mine, seconds = correlate_stream.grouped(stream, settings)
+        took += seconds
+        placed += mine
+        groups = len({one.group for one in mine})
+        chance += correlate_stream.at_random(stream, groups)
+        windows += correlate_stream.by_window(stream)
+        alike += correlate_stream.alike(stream)
+        onsets += correlate_stream.by_onset(stream)
+        systems[stream.system] = scores(mine)
+        alerts = sum(one.count for one in mine)
+        tell(f"  {stream.system}: {alerts:,} alerts, {groups:,} groups, {seconds:.1f} s")
+    said = scores(placed)
+    findings = sum(len(stream.alerts) for stream in streams)
+    return {
+        **said,
+        "findings": findings,
+        "alerts_per_s": round(said["alerts"] / took) if took else None,
+        "findings_per_s": round(findings / took) if took else None,
+        "baselines": {"random": scores(chance), "time_window_only": scores(windows)},
+        "ceiling": {"all_known_but_alike": scores(alike), "onsets_known": scores(onsets)},
+        "halves": {half: scores(_half(placed, half)) for half in ("tune", "report")},
+        "noise": _noise(placed),
+        "systems": systems,
+    }
+
+
+def _half(placed: Sequence[Placed], half: str) -> list[Placed]:
+    """The alerts of one half of the faults, by the hash of their names."""
+    parity = 0 if half == "tune" else 1
+    return [one for one in placed if one.fault and hashlib.sha256(one.fault.encode()).digest()[0] % 2 == parity]
+
+
+def _noise(placed: Sequence[Placed]) -> dict[str, Any]:
+    """Groups without any alert of a known fault: how many, and how many a day."""
+    known = {one.group for one in placed if one.fault}
+    alone = {one.group for one in placed} - known
+    if not alone:
+        return {"groups": 0, "groups_per_day": 0.0}
+    begin, end = min(one.at for one in placed), max(one.at for one in placed)
+    return {"groups": len(alone), "groups_per_day": round(len(alone) / max((end - begin) / 86_400, 1e-9), 2)}
+
+
+def _mean(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The plain mean of the folders' figures, where a folder has them."""
+    mean: dict[str, Any] = {}
+    for key in (*KEYS, "alerts_per_s"):
+        values = [one[key] for one in told if one.get(key) is not None]
+        mean[key] = round(sum(values) / len(values), 4) if values else None
+    mean["baselines"] = {
+        name: {
+            key: round(sum(v) / len(v), 4)
+            for key in KEYS
+            if (v := [b[key] for one in told if (b := one["baselines"].get(name)) and b.get(key) is not None])
+        }
+        for name in ("random", "time_window_only")
+    }
+    return mean
