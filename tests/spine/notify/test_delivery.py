@@ -356,6 +356,20 @@ def test_a_test_message_says_how_it_went(board: Board) -> None:
     assert board.desk.deliveries("team", None, None, 9)[0].what == "test"
 
 
+def test_a_surprise_in_a_channel_is_a_failure_and_holds_nothing_up(board: Board) -> None:
+    def surprise() -> None:
+        board.channels["bot"].while_sending = lambda: None
+        raise UnicodeError("half a character")
+
+    board.channels["bot"].while_sending = surprise
+    board.save()
+    board.turn()
+    assert board.desk.deliveries("bot", None, None, 1)[0].said == "a mistake in this platform: UnicodeError"
+    board.turn(30)
+
+    assert board.desk.deliveries("bot", None, None, 1)[0].outcome == "delivered"
+
+
 STATES = st.sampled_from(["open", "acknowledged", "mitigated", "resolved"])
 STEPS = st.lists(st.tuples(STATES, st.sampled_from(["warning", "error", "critical"]), st.booleans()), max_size=12)
 

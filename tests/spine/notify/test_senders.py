@@ -241,6 +241,14 @@ def test_a_mail_server_that_is_busy_or_away_is_tried_again(post: MailServer) -> 
     assert "refused" in sent.said
 
 
+def test_a_mail_server_that_never_ends_is_left_in_time(post: MailServer) -> None:
+    post.greet = ""
+
+    sent = mail(post, timeout_s=0.3).send(message(), {})
+
+    assert (sent.is_taken, sent.retry_helps) == (False, True)
+
+
 def test_a_password_goes_over_tls_alone(post: MailServer) -> None:
     with pytest.raises(ValueError, match="plain text"):
         mail(post, user="me", secret_env="S")

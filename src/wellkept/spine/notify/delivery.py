@@ -87,9 +87,17 @@ class Delivery:
         if message.now.is_over and never_tried:
             outcome = Outcome(DROPPED, "over before anybody was told", self._settled(claimed, message, {}))
         else:
-            outcome = self._outcome(claimed, message, self._senders[claimed.receiver].send(message, claimed.reference))
+            outcome = self._outcome(claimed, message, self._sent(claimed, message))
         self._write_down(claimed, message, outcome)
         return outcome
+
+    def _sent(self, claimed: Notification, message: Message) -> Sent:
+        """Send it. This is the edge at which a surprise in a channel is logged and counted as a failure."""
+        try:
+            return self._senders[claimed.receiver].send(message, claimed.reference)
+        except Exception as error:
+            log.exception("receiver %s: a message could not be made or sent", claimed.receiver)
+            return Sent(is_taken=False, said=f"a mistake in this platform: {type(error).__name__}")
 
     def _outcome(self, claimed: Notification, message: Message, sent: Sent) -> Outcome:
         now, attempts = self._clock.now(), claimed.attempts + 1

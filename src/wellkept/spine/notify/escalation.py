@@ -1,7 +1,8 @@
 """Escalation: who else is told when nobody acknowledges.
 
-It begins when a thing is first to be told, stops when somebody acknowledges, and begins anew when it gets worse or is
-open again. How far it is stands in the store, so a restart takes no step twice and leaves none out.
+It begins when a thing is first to be told, stops when somebody takes it on (acknowledges, mitigates, is assigned), and
+begins anew when it gets worse or is open again. How far it is stands in the store, so a restart takes no step twice and
+leaves none out.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def escalated(
     opened_again = phase is Phase.OPEN and current.phase != Phase.OPEN
     if (opened_again or _was_held(current)) and known.steps:
         return _begun(snapshot, known, route, now, "it is open again" if opened_again else "it is told again")
-    if phase is not Phase.OPEN and current.phase == Phase.OPEN:
+    attended = snapshot.attended_at is not None and snapshot.attended_at > current.started_at
+    if attended or (phase is not Phase.OPEN and current.phase == Phase.OPEN):
         by = f" by {snapshot.by}" if snapshot.by else ""
         return _stopped(current, snapshot, f"{phase.value}{by}")
     return current if phase == current.phase else replace(current, phase=phase.value)
@@ -59,7 +61,7 @@ def stepped(current: Escalation, steps: Sequence[EscalationStep]) -> Escalation:
 def word_of(current: Escalation, now: datetime) -> str:
     """Why somebody is told by an escalation."""
     minutes = (now - current.started_at).total_seconds() / 60
-    since = f" since {current.why.removeprefix('it ')}" if current.why else ""
+    since = f" since {current.why}" if current.why else ""
     step = f"escalation {current.policy}, step {current.step + 1}"
     return f"Nobody has acknowledged this for {minutes:.0f} min{since} ({step})."
 

@@ -66,6 +66,9 @@ class Snapshot:
     ended_at: datetime | None = None
     ticket: str = ""
     reopens: str = ""
+    merged_into: str = ""
+    attended_at: datetime | None = None
+    """When somebody last took it on: acknowledged it, or changed who works on it."""
     lines: tuple[str, ...] = ()
     """Of a digest, the things in it."""
 
@@ -110,6 +113,8 @@ def of_incident(incident: Incident, version: int) -> Snapshot:
         ended_at=incident.resolved_at,
         ticket=incident.ticket,
         reopens=incident.reopens,
+        merged_into=incident.merged_into,
+        attended_at=max((at for at in (incident.acknowledged_at, incident.touched_at) if at is not None), default=None),
     )
 
 

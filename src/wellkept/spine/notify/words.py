@@ -82,6 +82,7 @@ class Message:
             _BY.get(now.event, "By"): now.by,
             "Ticket": now.ticket,
             "The return of": now.reopens,
+            "Merged into": now.merged_into,
         }
         times = {name: at.strftime("%Y-%m-%d %H:%M:%S UTC") for name, at in moments.items() if at is not None}
         return {**times, **{name: value for name, value in words.items() if value}}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.kernel.finding import Severity
 from wellkept.spine.notify.receivers import Apprise
-from wellkept.spine.notify.senders.base import Sent
+from wellkept.spine.notify.senders.base import Sent, within
 from wellkept.spine.notify.words import Message
 from wellkept.spine.webhooks.address import Network, Resolve, checked, resolved
 from wellkept.spine.webhooks.secret import Secrets
@@ -40,25 +39,18 @@ class AppriseSender:
             service = self._service()
         except WellkeptError as error:
             return Sent(is_taken=False, said=_said(error))
-        outcome: list[bool | str] = []
-
-        def work() -> None:
-            """Send. This is the edge to the library: whatever it raises is an answer."""
-            try:
-                loud = "success" if message.now.is_over else LOUDNESS[message.now.severity]
-                outcome.append(bool(service.notify(body=message.text(), title=message.title, notify_type=loud)))
-            except Exception as error:  # noqa: BLE001 - logging it could tell the URL, which is secret
-                outcome.append(type(error).__name__)
-
-        thread = threading.Thread(target=work, name=f"apprise-{self._receiver.name}", daemon=True)
-        thread.start()
-        thread.join(self._receiver.timeout_s)
-        if not outcome:
-            return Sent(is_taken=False, said=f"no end within {self._receiver.timeout_s:g} s")
-        if outcome[0] is True:
-            return Sent(is_taken=True, said=f"{service.service_name} took it")
-        why = f" ({outcome[0]})" if outcome[0] else ""
-        return Sent(is_taken=False, said=f"{service.service_name} did not take it{why}")
+        loud = "success" if message.now.is_over else LOUDNESS[message.now.severity]
+        name = service.service_name
+        try:
+            is_taken = within(
+                self._receiver.timeout_s,
+                lambda: bool(service.notify(body=message.text(), title=message.title, notify_type=loud)),
+            )
+        except TimeoutError as error:
+            return Sent(is_taken=False, said=str(error))
+        except Exception as error:  # noqa: BLE001 - logging what the library raises could tell the URL, which is secret
+            return Sent(is_taken=False, said=f"{name} did not take it ({type(error).__name__})")
+        return Sent(is_taken=is_taken, said=f"{name} took it" if is_taken else f"{name} did not take it")
 
     def problem(self) -> str:
         try:

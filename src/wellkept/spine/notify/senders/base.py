@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from wellkept.kernel.errors import InputError
 from wellkept.spine.notify.words import Message
@@ -12,6 +15,7 @@ from wellkept.spine.webhooks.secret import Secrets
 from wellkept.spine.webhooks.send import Reply
 from wellkept.spine.webhooks.settings import Secret
 
+T = TypeVar("T")
 AGENT = "wellkept-notify/1"
 TOO_MANY, TIMED_OUT = 429, 408
 
@@ -64,6 +68,30 @@ def unreadable(secrets: Secrets, *places: Secret) -> str:
     except InputError as error:
         return str(error)
     return ""
+
+
+def within(timeout_s: float, work: Callable[[], T]) -> T:
+    """The outcome of work that has so much time, in a thread of its own: no library can be trusted to end in time.
+
+    Raises:
+        TimeoutError: it has not ended by then. Its thread is left to end by itself.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        """Do it. Whatever it raises is raised where it is waited for."""
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it goes on in the thread that waits
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="notify-work", daemon=True).start()
+    try:
+        return outcome.result(timeout_s)
+    except FutureTimeout as error:
+        if outcome.done():
+            raise
+        raise TimeoutError(f"no end within {timeout_s:g} s") from error
 
 
 def of_reply(reply: Reply, reference: Mapping[str, Any]) -> Sent:

@@ -11,7 +11,7 @@ from typing import Any
 
 from wellkept.kernel.errors import InputError
 from wellkept.spine.notify.receivers import Email
-from wellkept.spine.notify.senders.base import Sent, unreadable
+from wellkept.spine.notify.senders.base import Sent, unreadable, within
 from wellkept.spine.notify.words import Message
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.spine.webhooks.settings import Secret
@@ -28,7 +28,7 @@ class EmailSender:
     def send(self, message: Message, reference: Mapping[str, Any]) -> Sent:
         mail = letter(message, self._receiver, str(reference.get("first", "")))
         try:
-            refused = self._deliver(mail)
+            refused = within(self._receiver.timeout_s, lambda: self._deliver(mail))
         except InputError as error:
             return Sent(is_taken=False, said=str(error))
         except smtplib.SMTPRecipientsRefused as error:
