@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from urllib.parse import quote
 
@@ -76,23 +76,45 @@ class IncidentForms:
         return DEEDS[deed](self._deps.desk, incident, given, findings)
 
 
-def _life(name: str) -> Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]:
-    def deed(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
-        found: Incident = getattr(desk, name)(incident, by=given["by"].strip(), why=given.get("why", "").strip())
-        return found
-
-    return deed
+def _signed(given: Given) -> dict[str, str]:
+    """Who does it, and why."""
+    return {"by": given["by"].strip(), "why": given.get("why", "").strip()}
 
 
-def _of(name: str, field: str) -> Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]:
-    """A deed with one more word: whom it is assigned to, which other incident it is merged with."""
+def _other(given: Given) -> str:
+    return given.get("other", "").strip()
 
-    def deed(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
-        by, why = given["by"].strip(), given.get("why", "").strip()
-        found: Incident = getattr(desk, name)(incident, given.get(field, "").strip(), by=by, why=why)
-        return found
 
-    return deed
+def _split(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
+    if not findings:
+        raise InputError("finding", "is required: tick the findings that are another problem")
+    return desk.split(incident, findings, **_signed(given))
+
+
+def _move(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
+    if not findings:
+        raise InputError("finding", "is required: tick the findings that belong to the other incident")
+    return [desk.move(finding, incident, _other(given), **_signed(given)) for finding in findings][-1]
+
+
+DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]] = {
+    "acknowledge": lambda desk, incident, given, _: desk.acknowledge(incident, **_signed(given)),
+    "mitigate": lambda desk, incident, given, _: desk.mitigate(incident, **_signed(given)),
+    "resolve": lambda desk, incident, given, _: desk.resolve(incident, **_signed(given)),
+    "close": lambda desk, incident, given, _: desk.close(incident, **_signed(given)),
+    "reopen": lambda desk, incident, given, _: desk.reopen(incident, **_signed(given)),
+    "assign": lambda desk, incident, given, _: desk.assign(incident, given.get("assignee", ""), **_signed(given)),
+    "own": lambda desk, incident, given, _: desk.own(incident, given.get("owner", ""), **_signed(given)),
+    "relate": lambda desk, incident, given, _: desk.relate(incident, _other(given), **_signed(given)),
+    "merge": lambda desk, incident, given, _: desk.merge(incident, _other(given), **_signed(given)),
+    "note": lambda desk, incident, given, _: desk.note(incident, given.get("why", ""), by=given["by"].strip()),
+    "split": _split,
+    "move": _move,
+}
+"""What each button does."""
+NEED_REASON:
+            raise InputError("why", "is required: say why, for the record")
+        return DEEDS[deed](self._deps.desk, incident, given, findings)
 
 
 def _note(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
@@ -102,14 +124,13 @@ def _note(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -
 def _split(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
     if not findings:
         raise InputError("finding", "is required: tick the findings that are another problem")
-    return desk.split(incident, findings, by=given["by"].strip(), why=given.get("why", "").strip())
+    return desk.split(incident, findings, **_signed(given))
 
 
 def _move(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
-    by, why, to = given["by"].strip(), given.get("why", "").strip(), given.get("other", "").strip()
     if not findings:
         raise InputError("finding", "is required: tick the findings that belong to the other incident")
-    return [desk.move(finding, incident, to, by=by, why=why) for finding in findings][-1]
+    return [desk.move(finding, incident, _other(given), **_signed(given)) for finding in findings][-1]
 
 
 DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]] = {
@@ -123,9 +144,6 @@ DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]
     "move": _move,
 }
 NEED_REASON = frozenset(DEEDS) - {"acknowledge", "assign", "own", "relate"}
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 
 def _zone(name: str) -> tzinfo:
     try:

@@ -78,14 +78,8 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/notifications/{notification}/retry", telling.retry, methods=["POST"]),
         ]
     if deps.ops_enabled or deps.ml_enabled:
-        deeds = IncidentForms(deps, pages.recent, pages.failed)
-        summary = pages.show("incidentsummary.html", "incidents", pages.incident_summary)
+        found += _of_incidents(deps, pages)
         found += [
-            Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
-            Route("/incidents/summary", summary, methods=["GET"]),
-            Route("/incidents/{incident}/do", deeds.do, methods=["POST"]),
-            Route("/incidents/{incident}/postmortem.md", deeds.postmortem, methods=["GET"]),
-            Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
             Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),
             Route("/findings/{finding}/feedback", forms.feedback, methods=["POST"]),
@@ -115,6 +109,18 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/models/{model}/rollout/stop", forms.stop_rollout, methods=["POST"]),
         ]
     return found
+
+
+def _of_incidents(deps: WebDeps, pages: Pages) -> list[BaseRoute]:
+    deeds = IncidentForms(deps, pages.recent, pages.failed)
+    summary = pages.show("incidentsummary.html", "incidents", pages.incident_summary)
+    return [
+        Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
+        Route("/incidents/summary", summary, methods=["GET"]),
+        Route("/incidents/{incident}/do", deeds.do, methods=["POST"]),
+        Route("/incidents/{incident}/postmortem.md", deeds.postmortem, methods=["GET"]),
+        Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
+    ]
 
 
 class Pages:
