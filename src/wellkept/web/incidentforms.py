@@ -112,38 +112,8 @@ DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]
     "move": _move,
 }
 """What each button does."""
-NEED_REASON:
-            raise InputError("why", "is required: say why, for the record")
-        return DEEDS[deed](self._deps.desk, incident, given, findings)
-
-
-def _note(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
-    return desk.note(incident, given.get("why", ""), by=given["by"].strip())
-
-
-def _split(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
-    if not findings:
-        raise InputError("finding", "is required: tick the findings that are another problem")
-    return desk.split(incident, findings, **_signed(given))
-
-
-def _move(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
-    if not findings:
-        raise InputError("finding", "is required: tick the findings that belong to the other incident")
-    return [desk.move(finding, incident, _other(given), **_signed(given)) for finding in findings][-1]
-
-
-DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]] = {
-    **{name: _life(name) for name in ("acknowledge", "mitigate", "resolve", "close", "reopen")},
-    "assign": _of("assign", "assignee"),
-    "own": _of("own", "owner"),
-    "relate": _of("relate", "other"),
-    "merge": _of("merge", "other"),
-    "note": _note,
-    "split": _split,
-    "move": _move,
-}
 NEED_REASON = frozenset(DEEDS) - {"acknowledge", "assign", "own", "relate"}
+
 
 def _zone(name: str) -> tzinfo:
     try:
