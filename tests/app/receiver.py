@@ -19,6 +19,7 @@ class Receiver:
     status: int = 200
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of a type, in the order in which they came."""
@@ -29,12 +30,15 @@ class Receiver:
 @contextlib.contextmanager
 def receiving() -> Iterator[Receiver]:
     """A receiver on a port of its own for the length of a block."""
-    made = Receiver()
+    made, together = Receiver(), threading.Lock()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            made.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            made.headers.append({name.lower(): value for name, value in self.headers.items()})
+            body = self.rfile.read(int(self.headers["content-length"]))
+            with together:
+                made.paths.append(self.path)
+                made.bodies.append(body)
+                made.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(made.status)
             self.end_headers()
 
