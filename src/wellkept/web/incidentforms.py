@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
+from typing import TypedDict
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -76,7 +77,14 @@ class IncidentForms:
         return DEEDS[deed](self._deps.desk, incident, given, findings)
 
 
-def _signed(given: Given) -> dict[str, str]:
+class Signed(TypedDict):
+    """A name, and a reason."""
+
+    by: str
+    why: str
+
+
+def _signed(given: Given) -> Signed:
     """Who does it, and why."""
     return {"by": given["by"].strip(), "why": given.get("why", "").strip()}
 
