@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -330,8 +330,7 @@ class CorrelateRunner:
         members = self._stream.member_ids([incident.id for incident in moved])
         for incident in live:
             self._live.keep(replace(incident, members=(), timeline=()))
-        for incident in moved:
-            self._rehouse(incident, set(members.get(incident.id, ())))
+        self._rehouse({incident.id: set(members.get(incident.id, ())) for incident in moved})
         for incident in changed.values():
             if not incident.state.is_live:
                 self._let_go(self._live.forget(incident.id))
@@ -343,22 +342,25 @@ class CorrelateRunner:
         known = self._live.all.get(incident.id)
         return known is None or known.head.left != incident.left or len(known.findings) != incident.count
 
-    def _rehouse(self, incident: Incident, members: set[str]) -> None:
+    def _rehouse(self, members: Mapping[str, set[str]]) -> None:
         """Put findings where somebody else put them, and have the grouper keep to it."""
-        known = self._live.all[incident.id].findings
-        new, gone = members - known, known - members
-        self._live.displace(gone)
-        self._live.place(incident.id, new)
-        missing = sorted(new - self._findings.keys())
+        known = {incident: set(self._live.all[incident].findings) for incident in members}
+        for incident, now_there in members.items():
+            self._live.displace(known[incident] - now_there)
+        for incident, now_there in members.items():
+            self._live.place(incident, now_there - known[incident])
+        came = {finding for incident, there in members.items() for finding in there - known[incident]}
+        missing = sorted(came - self._findings.keys())
         found = self._stream.findings(ids=missing) if missing else []
         self._findings.update((finding.id, finding) for finding in found)
-        for finding in new & self._findings.keys():
+        for finding in sorted(came & self._findings.keys()):
             self._live.see(self._findings[finding])
-        self._grouper.put(found)
-        if new:
-            self._grouper.together(members)
-        if gone:
-            self._grouper.apart(gone, members)
+        self._put(found)
+        for incident, there in members.items():
+            if there - known[incident]:
+                self._grouper.together(there)
+            if there and known[incident] - there:
+                self._grouper.apart(known[incident] - there, there)
 
     def _bind(self, live: Sequence[Incident], members: dict[str, list[str]]) -> None:
         """Have the grouper keep to what people did, after a restart."""
