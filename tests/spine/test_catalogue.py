@@ -116,6 +116,17 @@ def test_a_feature_and_a_disk_belong_to_whom_their_model_and_their_host_belong()
     assert catalogue.owner("disk:h1:/data") == "infra"
 
 
+def test_a_disk_is_of_whom_its_host_says_it_is(state: State) -> None:
+    topology = Topology(state, catalogue := Catalogue())
+    disk = Entity(EntityKind.DISK, "disk:h1:/data", "/data")
+    host = Entity(EntityKind.HOST, "host:h1", "h1", {"team": "infra", "tier": "2"})
+    topology.observe([disk, host], [], NOON)
+
+    graph = topology.graph(NOON)
+
+    assert (graph.entities["disk:h1:/data"].owner, catalogue.tier("disk:h1:/data")) == ("infra", 2)
+
+
 def test_reach_is_what_depends_on_it_and_who_faces_users() -> None:
     graph = chain("web", "checkout", "payments", "db")
     reach = reach_of(graph, ["service:db", ""])

@@ -68,7 +68,9 @@ class OpsLoop:
         )
         self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise)
         self.grouping = GroupingRules(platform, settings.noise.grouping)
-        self._correlate = CorrelateRunner(platform.stream, platform.topology, settings.correlate, noise=self.noise)
+        self._correlate = CorrelateRunner(
+            platform.stream, platform.topology, settings.correlate, platform.catalogue, self.noise
+        )
         clues = [clue() for clue in load("clue").values()]
         self._diagnose = DiagnoseRunner(
             platform.telemetry, platform.topology, platform.stream, clues, settings.diagnose

@@ -85,7 +85,6 @@ class Platform:
             self.artifacts = Artifacts(str(data / "artifacts"))
             self.catalogue = Catalogue(settings.catalogue)
             self.topology = Topology(self.state, self.catalogue)
-            self.catalogue.look_in(self.topology)
             self.stream = Stream(self.state, self.telemetry.changes)
             self.audit = Audit(self.state)
             self.noise = NoiseDesk(self.state, self.audit, self.clock)

@@ -6,19 +6,17 @@ entity's own telemetry carries, and what the platform knows of it (a model's own
 
 from __future__ import annotations
 
-import copy
 import fnmatch
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from wellkept.kernel.entity import Edge, Entity, EntityKind
 from wellkept.spine.backstage import Described, edges_among, read_descriptors
-from wellkept.spine.graph import Graph
 from wellkept.spine.severity import USUAL, Reach, reach_of, severity_of, tier_of
 
 __all__ = ["Catalogue", "CatalogueSettings", "Entry", "Reach", "reach_of", "severity_of"]
@@ -55,23 +53,20 @@ class CatalogueSettings(Part):
     """Descriptor files (`catalog-info.yaml`) of Backstage, or folders that hold such files at any depth."""
 
 
-class Places(Protocol):
-    """Where entities are known."""
-
-    def entity(self, entity: str) -> Entity | None: ...
-
-
 class Catalogue:
-    """Answers for every entity, also one that telemetry has never shown."""
+    """Answers for every entity, also one that telemetry has never shown.
+
+    Of those that it has described it remembers what they carry themselves: the topology has it describe all of them.
+    """
 
     def __init__(self, settings: CatalogueSettings | None = None) -> None:
         """Raises:
         DocumentError: a descriptor file cannot be read; names it.
         """
         chosen = settings or CatalogueSettings()
-        self._places: Places | None = None
+        self._seen: dict[str, Entity] = {}
         self._entries = [(re.compile(fnmatch.translate(e.match)), e.owner, e.tier) for e in chosen.entries]
-        self._described: Sequence[Described] = read_descriptors(chosen.backstage)
+        self._descriptors: Sequence[Described] = read_descriptors(chosen.backstage)
         self._said: dict[str, tuple[str, int | None]] = {}
 
     def owner(self, entity: str) -> str:
@@ -84,6 +79,24 @@ class Catalogue:
 
     def describe(self, entity: Entity) -> Entity:
         """The entity with the owner and the tier that the catalogue gives it."""
+        described = self._described_as(entity)
+        if len(self._seen) >= _MOST_REMEMBERED:
+            self._seen.clear()
+        self._seen[entity.id] = described
+        return described
+
+    def described(self, entities: Sequence[Entity]) -> list[Entity]:
+        """All of the entities with their owners and tiers."""
+        for entity in entities:
+            if not _parent(entity.id):
+                self.describe(entity)
+        return [self.describe(entity) for entity in entities]
+
+    def declared(self, known: Collection[str]) -> list[Edge]:
+        """The dependencies that Backstage's descriptors tell of, between entities that are known."""
+        return edges_among(self._descriptors, known) if self._descriptors else []
+
+    def _described_as(self, entity: Entity) -> Entity:
         owner, tier = self._written(entity.id)
         own_owner, own_tier = of_attributes(entity.attributes)
         owner = owner or own_owner or entity.owner
@@ -96,31 +109,8 @@ class Catalogue:
             return entity
         return replace(entity, owner=owner, criticality=tier or USUAL)
 
-    def declared(self, known: Collection[str]) -> list[Edge]:
-        """The dependencies that Backstage's descriptors tell of, between entities that are known."""
-        return edges_among(self._described, known) if self._described else []
-
-    def look_in(self, places: Places) -> None:
-        """From now on, what telemetry says of an entity is looked up there."""
-        self._places = places
-
-    def on(self, graph: Graph) -> Catalogue:
-        """The same catalogue that looks entities up in a graph and nowhere else: for many questions at once."""
-        return self._among(graph.entities)
-
-    def described(self, entities: Sequence[Entity]) -> list[Entity]:
-        """All of the entities with their owners and tiers."""
-        among = self._among({entity.id: entity for entity in entities})
-        return [among.describe(entity) for entity in entities]
-
-    def _among(self, known: Mapping[str, Entity]) -> Catalogue:
-        other = copy.copy(self)
-        other.look_in(_Among(known))
-        return other
-
     def _known(self, entity: str) -> Entity:
-        found = self._places.entity(entity) if self._places is not None else None
-        return self.describe(found or _unseen(entity))
+        return self._seen.get(entity) or self._described_as(_unseen(entity))
 
     def _written(self, entity: str) -> tuple[str, int | None]:
         """What the entries and Backstage say of an id, which does not change while the server runs."""
@@ -129,18 +119,10 @@ class Catalogue:
             if len(self._said) >= _MOST_REMEMBERED:
                 self._said.clear()
             hits = [(owner, tier) for pattern, owner, tier in self._entries if pattern.match(entity)]
-            hits += [(one.owner, one.tier) for one in self._described if one.ids.means(entity)]
+            hits += [(one.owner, one.tier) for one in self._descriptors if one.ids.means(entity)]
             owner = next((owner for owner, _ in hits if owner), "")
             said = self._said[entity] = owner, next((tier for _, tier in hits if tier), None)
         return said
-
-
-class _Among:
-    def __init__(self, known: Mapping[str, Entity]) -> None:
-        self._known = known
-
-    def entity(self, entity: str) -> Entity | None:
-        return self._known.get(entity)
 
 
 def of_attributes(attributes: Mapping[str, str]) -> tuple[str, int | None]:

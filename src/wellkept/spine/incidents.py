@@ -86,7 +86,6 @@ class IncidentDesk:
         """
         checked(by, why)
         again = stable_id("inc", incident, "reopened")
-        made: list[Incident] = []
 
         def make(found: dict[str, Incident]) -> Sequence[Incident]:
             old, now = known(found, incident), self._clock.now()
@@ -98,13 +97,11 @@ class IncidentDesk:
             if old.merged_into:
                 raise ConflictError(f"incident {incident}", f"was merged into {old.merged_into}; split it there")
             new = _reopened(old, again, self._still_open(old), by, why, now)
-            made.append(new)
             told = old.note(now, by, f"reopened as {again}: {why}", again, StoryKind.STATE)
+            self._audited(by, "incident.reopened", incident, {"as": again, "why": why})
             return (told.without({member.finding for member in new.members}, now, again), new)
 
         self._stream.change_incidents([incident, again], make)
-        if made:
-            self._audited(by, "incident.reopened", incident, {"as": again, "why": why})
         return self.found(again)
 
     def assign(self, incident: str, to: str, *, by: str, why: str = "") -> Incident:
@@ -148,20 +145,17 @@ class IncidentDesk:
         checked(by, why)
         if incident == other:
             raise InputError("other", "must be another incident", other)
-        did: list[bool] = []
 
         def make(found: dict[str, Incident]) -> Sequence[Incident]:
             now = self._clock.now()
             one, two = known(found, incident), known(found, other)
             if (other in one.related, incident in two.related) == (related, related):
                 return ()
-            did.append(True)
+            verb = "incident.related" if related else "incident.unrelated"
+            self._audited(by, verb, incident, {"other": other, "why": why})
             return (_linked(one, other, related, by, why, now), _linked(two, incident, related, by, why, now))
 
         self._stream.change_incidents([incident, other], make)
-        if did:
-            verb = "incident.related" if related else "incident.unrelated"
-            self._audited(by, verb, incident, {"other": other, "why": why})
         return self.found(incident)
 
     def found(self, incident: str) -> Incident:
@@ -204,16 +198,18 @@ class IncidentDesk:
         return self._do(incident, deed, verb, by, {**changes, "why": why})
 
     def _do(self, incident: str, deed: Deed, verb: str, by: str, details: Mapping[str, Any]) -> Incident:
-        """Do a deed and write it down; one that changes nothing leaves no trace."""
+        """Do a deed and write it down, in one unit of work; one that changes nothing leaves no trace."""
         now = self._clock.now()
 
         def make(found: dict[str, Incident]) -> Sequence[Incident]:
             before = known(found, incident)
             after = deed(before, now)
-            return (after,) if after != before else ()
-
-        if self._stream.change_incidents([incident], make):
+            if after == before:
+                return ()
             self._audited(by, verb, incident, details)
+            return (after,)
+
+        self._stream.change_incidents([incident], make)
         return self.found(incident)
 
     def _audited(self, by: str, verb: str, incident: str, details: Mapping[str, Any]) -> None:

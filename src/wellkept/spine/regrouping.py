@@ -41,7 +41,6 @@ class RegroupingDesk(IncidentDesk):
         checked(by, why)
         if into == other:
             raise InputError("other", "must be another incident", other)
-        sides: list[tuple[Incident, Incident]] = []
 
         def make(found: dict[str, Incident]) -> Sequence[Incident]:
             target, source, now = known(found, into), known(found, other), self._clock.now()
@@ -49,13 +48,11 @@ class RegroupingDesk(IncidentDesk):
                 return ()
             for one in (target, source):
                 _must_be_live(one, "is over and cannot be merged")
-            sides.append((target, source))
+            self._audited(by, "incident.merged", into, {"other": other, "why": why})
+            self._decide(DecisionKind.MERGE, (target, source), (_ids(target), _ids(source)), by, why)
             return _merged(target, source, by, why, now)
 
         self._stream.change_incidents([into, other], make)
-        for target, source in sides:
-            self._audited(by, "incident.merged", into, {"other": other, "why": why})
-            self._decide(DecisionKind.MERGE, (target, source), (_ids(target), _ids(source)), by, why)
         return self.found(into)
 
     def split(self, incident: str, findings: Collection[str], *, by: str, why: str) -> Incident:
@@ -70,7 +67,6 @@ class RegroupingDesk(IncidentDesk):
         chosen = sorted(set(findings))
         told_of = self._stream.findings(ids=chosen)
         new_id = self._new_id(incident, told_of)
-        sides: list[tuple[Incident, Incident]] = []
         went: list[str] = []
 
         def make(found: dict[str, Incident]) -> Sequence[Incident]:
@@ -83,13 +79,11 @@ class RegroupingDesk(IncidentDesk):
             new = _split_off(old, new_id, members, told_of, by, why, now)
             told = old.note(now, by, f"{_plural(len(members))} moved to {new_id}: {why}", new_id, StoryKind.STATE)
             rest = told.without(chosen, now, new_id)
-            sides.append((rest, new))
+            self._audited(by, "incident.split", incident, {"into": new_id, "findings": chosen[:50], "why": why})
+            self._decide(DecisionKind.SPLIT, (rest, new), (_ids(rest), _ids(new)), by, why)
             return (rest, new)
 
         self._stream.change_incidents([incident, new_id], make)
-        for rest, new in sides:
-            self._audited(by, "incident.split", incident, {"into": new_id, "findings": chosen[:50], "why": why})
-            self._decide(DecisionKind.SPLIT, (rest, new), (_ids(rest), _ids(new)), by, why)
         return self.found(went[0] if went else new_id)
 
     def move(self, finding: str, source: str, to: str, *, by: str, why: str) -> Incident:
@@ -103,7 +97,6 @@ class RegroupingDesk(IncidentDesk):
         checked(by, why)
         if source == to:
             raise InputError("to", "must be another incident", to)
-        sides: list[tuple[Incident, Incident]] = []
 
         def make(found: dict[str, Incident]) -> Sequence[Incident]:
             old, target, now = known(found, source), known(found, to), self._clock.now()
@@ -112,24 +105,14 @@ class RegroupingDesk(IncidentDesk):
             for one in (old, target):
                 _must_be_live(one, "is over, so no finding moves")
             member = _chosen(old, [finding], may_be_all=True)[0]
-            if len(old.members) == 1:
-                sides.append((target, old))
-                return _merged(target, old, by, why, now)
-            sides.append((old, target))
-            values = {"by": by, "from": source, "tie": member.tie.value}
-            moved = replace(member, why=f"{by} put it here: {why}", tie=Tie.HAND, values=values, via="")
-            left = old.note(now, by, f"a finding moved to {to}: {why}", finding, StoryKind.STATE)
-            joined = target.note(now, by, f"a finding of {source} moved here: {why}", finding, StoryKind.STATE)
-            return (left.without({finding}, now, to), joined.joined([moved], now))
+            rest = [name for name in _ids(old) if name != finding]
+            self._audited(by, "incident.finding-moved", source, {"finding": finding, "to": to, "why": why})
+            if rest:
+                self._decide(DecisionKind.SPLIT, (old, target), (rest, [finding]), by, why)
+            self._decide(DecisionKind.MERGE, (target, old), (_ids(target), [finding]), by, why)
+            return _moved(old, target, member, by, why, now) if rest else _merged(target, old, by, why, now)
 
         self._stream.change_incidents([source, to], make)
-        for one, other in sides:
-            self._audited(by, "incident.finding-moved", source, {"finding": finding, "to": to, "why": why})
-            rest = [name for name in _ids(one if one.id == source else other) if name != finding]
-            there = _ids(other if one.id == source else one)
-            if rest:
-                self._decide(DecisionKind.SPLIT, (one, other), (rest, [finding]), by, why)
-            self._decide(DecisionKind.MERGE, (one, other), (there, [finding]), by, why)
         return self.found(to)
 
     def _decide(
@@ -166,6 +149,17 @@ def _merged(target: Incident, source: Incident, by: str, why: str, now: datetime
     told = source.move(IncidentState.RESOLVED, now, by, f"merged into {target.id}: {why}")
     closed = told.move(IncidentState.CLOSED, now, by, f"ticket {source.ticket} closed in favour of {target.ticket}")
     return grown, replace(closed, merged_into=target.id, touched_at=now)
+
+
+def _moved(
+    old: Incident, target: Incident, member: Member, by: str, why: str, now: datetime
+) -> tuple[Incident, Incident]:
+    """One incident without a member that the other has from now on."""
+    values = {"by": by, "from": old.id, "tie": member.tie.value}
+    moved = replace(member, why=f"{by} put it here: {why}", tie=Tie.HAND, values=values, via="")
+    left = old.note(now, by, f"a finding moved to {target.id}: {why}", member.finding, StoryKind.STATE)
+    joined = target.note(now, by, f"a finding of {old.id} moved here: {why}", member.finding, StoryKind.STATE)
+    return left.without({member.finding}, now, target.id), joined.joined([moved], now)
 
 
 def _split_off(
