@@ -12,7 +12,7 @@ from sqlalchemy import delete
 from tests.store.telemetry.scenes import at
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
-from wellkept.store.state.findings import FindingRows
+from wellkept.store.state.findings import FindingRows, Kept
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import findings
 
@@ -166,3 +166,27 @@ def test_at_most_one_of_a_fingerprint_is_open_and_the_cursor_misses_nothing(
     assert sorted(known.values(), key=lambda f: f.id) == sorted(
         rows.between(None, None, None, 1000), key=lambda f: f.id
     )
+
+
+def test_what_is_only_repeated_is_counted_and_is_no_news(rows: FindingRows) -> None:
+    known = finding()
+    rows.keep([Kept(known, at(300), 1, is_changed=True)], at(0))
+    revision = rows.last_revision()
+    rows.keep([Kept(known, at(400), 3, is_changed=False)], at(100))
+    assert rows.last_revision() == revision
+    assert (rows.times_said([known.id]), rows.held_until([known.id])) == ({known.id: 4}, {known.id: at(400)})
+    assert rows.last_seen(known.id) == at(100)
+    rows.keep([Kept(replace(known, score=2.0), at(500), 1, is_changed=True)], at(200))
+    assert (rows.times_said([known.id]), rows.open("")[0].score) == ({known.id: 5}, 2.0)
+    assert rows.last_revision() == revision + 1
+
+
+def test_marks_lead_to_what_was_written_last_whoever_wrote_it(state: State, rows: FindingRows) -> None:
+    other = FindingRows(state)
+    (mine,) = rows.merge([finding()], at(0))
+    marks, cursor = rows.marks(0, 10)
+    assert rows.marked(marks) == other.marked(marks) == [mine]
+    (theirs,) = other.merge([finding(score=9.0)], at(10))
+    marks, _ = rows.marks(cursor, 10)
+    assert rows.marked(marks) == [theirs]
+    assert rows.known([mine.id, "unknown"]) == {mine.id}
