@@ -86,7 +86,7 @@ class NoisePages:
     def _silence(self, form: Form, by: str) -> object:
         """A page with the preview or the mistake; the address to go to where a silence was made."""
         now = self._deps.clock.now()
-        kept = {name: form.get(name, "") for name in ("match", "lasts", "comment")}
+        kept = {name: form.get(name, "") for name in ("match", "lasts", "comment", "by")}
         view = noise_view(self._use, now, kept)
         try:
             matchers = checked(_matchers(kept["match"]))
@@ -99,7 +99,19 @@ class NoisePages:
         return "/noise#silences"
 
     def _window(self, form: Form, by: str) -> object:
-        names = ("name", "entities", "match", "lasts", "begins", "ends", "zone", "weekdays", "comment", "dependents")
+        names = (
+            "name",
+            "entities",
+            "match",
+            "lasts",
+            "begins",
+            "ends",
+            "zone",
+            "weekdays",
+            "comment",
+            "dependents",
+            "by",
+        )
         kept = {name: form.get(name, "") for name in names}
         now = self._deps.clock.now()
         view = maintenance_view(self._use, now, kept)
@@ -116,7 +128,7 @@ class NoisePages:
         text, days = form.get("text", "").replace("\r\n", "\n"), form.get("days", "30")
         if days not in {str(choice) for choice in DAYS}:
             raise InputError("days", f"must be one of {', '.join(map(str, DAYS))}", days)
-        view = grouping_view(self._grouping, self._suggested(), text, int(days))
+        view = replace(grouping_view(self._grouping, self._suggested(), text, int(days)), by=form.get("by", ""))
         try:
             rules = load_rules(text, "the rules")
             if not rules:

@@ -168,6 +168,7 @@ class GroupingView:
     suggestions: tuple[SuggestionView, ...]
     text: str
     days: int
+    by: str = ""
     mistake: str = ""
     trials: tuple[ReplayView, ...] = ()
     choices: tuple[int, ...] = DAYS
@@ -184,14 +185,14 @@ def noise_view(use: NoiseUse, now: datetime, form: Mapping[str, str] | None = No
         more=max(0, sum(counts.values()) - MOST_HELD),
         silences=tuple(_silence(one, now) for one in desk.silences()),
         digests=tuple(reversed(desk.digests()[0][-3:])),
-        form=form or {"match": "", "lasts": "2h", "comment": ""},
+        form=form or {"match": "", "lasts": "2h", "comment": "", "by": ""},
     )
 
 
 def maintenance_view(use: NoiseUse, now: datetime, form: Mapping[str, str] | None = None) -> MaintenanceView:
     """The maintenance windows, the open ones first."""
     windows = sorted(use.desk.windows(), key=lambda one: (one.is_over(now), one.until(now) is None, one.name))
-    empty = dict.fromkeys(("name", "entities", "match", "lasts", "begins", "ends", "weekdays", "comment"), "")
+    empty = dict.fromkeys(("name", "entities", "match", "lasts", "begins", "ends", "weekdays", "comment", "by"), "")
     return MaintenanceView(
         tuple(_window(one, now) for one in windows), form or {**empty, "zone": "UTC", "dependents": "yes"}
     )

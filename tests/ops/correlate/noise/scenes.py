@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +27,15 @@ def alert(
     **labels: str,
 ) -> Finding:
     """An alert with labels, as from outside; its labels are its identity."""
-    said = {"alertname": name, **labels}
+    found = labelled({"alertname": name, **labels}, starts, entity, severity)
+    return found if ends is None else over(found, ends)
+
+
+def labelled(
+    said: Mapping[str, str], starts: float = 0, entity: str = "", severity: Severity = Severity.ERROR
+) -> Finding:
+    """An open alert with these labels."""
+    name = said["alertname"]
     return Finding(
         fingerprint="fp-" + ",".join(f"{key}={value}" for key, value in sorted(said.items())),
         detector="alertmanager",
@@ -37,7 +46,6 @@ def alert(
         score=0.75,
         score_meaning="how bad",
         starts_at=at(starts),
-        ends_at=None if ends is None else at(ends),
         sentence=f"{name} is told",
         evidence=(Evidence(name, said),),
     )
