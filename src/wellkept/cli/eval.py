@@ -106,8 +106,7 @@ def simulated(parts: tuple[str, ...], seeds: int, seed: int, as_json: bool) -> N
 @click.option(
     "--data", type=_FOLDER, required=True, help="Alerts or recorded cases of known faults, or folders of such."
 )
-@click.option("--layouts", type=_FOLDER, default=None,
-              help="Layouts of recordings that bring none (default: bench/recordings, where there is one).")  # fmt: skip
+@click.option("--layouts", type=_FOLDER, default=None, help="Of recordings that bring none; else bench/recordings.")
 @click.option("--cases", type=click.IntRange(0), default=None, help="Of a recording, so many cases; 0: all.")
 @json_option
 def correlate(data: Path, layouts: Path | None, cases: int | None, as_json: bool) -> None:

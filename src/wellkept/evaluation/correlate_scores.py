@@ -111,7 +111,7 @@ def _time_to_open(placed: Sequence[Placed], cells: Mapping[tuple[str, str], int]
     waits = sorted(opened[fault] - first[fault] for fault in opened)
     if not waits:
         return {"median": None, "p90": None}
-    return {"median": _round(waits[len(waits) // 2]), "p90": _round(waits[int(0.9 * (len(waits) - 1))])}
+    return {"median": _round(waits[len(waits) // 2]), "p90": _round(waits[math.ceil(0.9 * len(waits)) - 1])}
 
 
 def _sums(cells: Mapping[tuple[str, str], int]) -> tuple[Counter[str], Counter[str]]:

@@ -60,8 +60,10 @@ class Blocks:
     def renew(self, identity: str) -> None:
         """An entry that is new, or stands somewhere else than it stood."""
         if identity in self._block:
-            self.drop(identity)
-        self._fresh[identity] = None
+            self.rebuild([identity])
+            self._changed.add(identity)
+        else:
+            self._fresh[identity] = None
 
     def changed(self, identity: str) -> None:
         """An entry has other options than it had."""
@@ -153,7 +155,7 @@ class Blocks:
 
     def _anew(self) -> list[Part]:
         """The parts of blocks that are parted anew, without those that came out as they were."""
-        pool = {i: self._entries[i] for block in self._rebuild.values() for i in block.ids}
+        pool = self._pool()
         self._rebuild.clear()
         pins = self._constraints.pins(pool) if pool and not self._constraints.is_empty else []
         changed: list[Part] = []
@@ -171,6 +173,22 @@ class Blocks:
                 for identity in part.ids:
                     self._part[identity] = part
         return changed
+
+    def _pool(self) -> dict[str, Entry]:
+        """All entries of the blocks that are parted anew, and of those that they reach into.
+
+        An entry that was taken out and put back has a block of its own, while others still name it as they did.
+        """
+        pool: dict[str, Entry] = {}
+        waiting = list(self._rebuild.values())
+        while waiting:
+            for identity in waiting.pop().ids:
+                if identity in pool:
+                    continue
+                entry = pool[identity] = self._entries[identity]
+                others = (option.other for option in linking(entry) if option.other not in pool)
+                waiting += [self._block[other] for other in others if other in self._block]
+        return pool
 
     def _note(self, entry: Entry) -> None:
         best = self._best(entry.id)
