@@ -359,6 +359,7 @@ def two_servers(folder: Path, python: Path, lease_s: float) -> Iterator[Scene]:
                 thread.start()
             for thread in starting:
                 thread.join(READY_S)
+            assert all(server.address for server in servers), "a server could not be started; see its stderr"
             yield Scene(servers, Sender(servers), hooks, people, lease_s)
         finally:
             for server in servers:
@@ -382,7 +383,7 @@ def installed(folder: Path) -> Path:
     subprocess.run(install, check=True, capture_output=True)
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
-    where = [str(python), "-P", "-c", "import wellkept; print(wellkept.__file__)"]
+    where = [str(python), "-I", "-c", "import wellkept; print(wellkept.__file__)"]
     found = subprocess.run(where, check=True, capture_output=True, text=True, cwd=folder).stdout
     assert found.startswith(str(environment)), f"not what pip installed: {found}"
     return python
