@@ -18,9 +18,9 @@ from wellkept.kernel.errors import ForbiddenError
 
 OPEN = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_BELOW = ("/static/",)
-OWN_PROOF = frozenset({"/v2/enqueue", "/api/v1/slack/interactions"})
+OWN_PROOF = frozenset({"/v2/enqueue"})
 """Doors whose format carries its proof in the body. They look at it themselves, before anything else."""
-OWN_PROOF_BELOW = re.compile(r"/api/v1/hooks/[^/]+")
+OWN_PROOF_BELOW = re.compile(r"/api/v1/(?:hooks/[^/]+|slack/interactions)")
 """The same for whole addresses: messages from others' systems, which are signed."""
 SENDERS = ("/v1/", "/v2/", "/api/v1/write", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/", "/prometheus/")
 """Doors for tools of others. Many of those know nothing but a user and a password; the password is the token then."""

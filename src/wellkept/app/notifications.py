@@ -20,6 +20,7 @@ from wellkept.spine.webhooks.send import Transport
 from wellkept.store.state.news import NewsRows
 from wellkept.store.state.notifications import NotificationRows
 from wellkept.store.state.plans import PlanRows
+from wellkept.store.state.tellings import HistoryRows
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -36,16 +37,16 @@ class Notifications:
         settings, clock = platform.settings.notify, platform.clock
         url = settings.url or platform.settings.webhooks.url
         self._platform, self._settings, self._clock = platform, settings, clock
-        self._rows = NotificationRows(platform.state)
+        self._rows, self._history = NotificationRows(platform.state), HistoryRows(platform.state)
         transport = Transport(settings.networks, setting="notify.networks")
         self.slack = slack_door(platform, transport)
         senders = senders_of(settings, platform.secrets, transport, clock)
         self.describer = Describer(platform.stream, platform.topology, platform.catalogue)
         news, plans = NewsRows(platform.state), PlanRows(platform.state)
         reading = (platform.stream, news, plans, self.describer, platform.noise.digests)
-        self._planning = Planning(settings, self._rows, *reading)
+        self._planning = Planning(settings, self._rows, self._history, *reading)
         self._delivery = Delivery(settings, self._rows, senders, clock, worker=_worker(), url=url)
-        self.desk = NotifyDesk(settings, self._rows, senders, platform.audit, clock, url)
+        self.desk = NotifyDesk(settings, self._rows, self._history, senders, platform.audit, clock, url)
         self._schedule = Schedule(self._loops(), platform.leader)
 
     def start(self) -> None:
@@ -86,7 +87,9 @@ class Notifications:
         return Job(f"notify-{receiver.name}", lambda: self.send(receiver), led=True)
 
     def _forget(self) -> None:
-        self._rows.forget(self._clock.now() - timedelta(days=self._settings.keep_days))
+        before = self._clock.now() - timedelta(days=self._settings.keep_days)
+        self._rows.forget(before)
+        self._history.forget(before)
 
 
 def _worker() -> str:

@@ -25,6 +25,7 @@ from wellkept.store.state.news import NewsRows
 from wellkept.store.state.notifications import NotificationRows
 from wellkept.store.state.plans import PlanRows
 from wellkept.store.state.state import State
+from wellkept.store.state.tellings import HistoryRows
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TAKEN = Sent(is_taken=True, said="taken", reference={"ts": "1"})
@@ -93,14 +94,15 @@ class Board:
         self.settings = NotifySettings.model_validate(settings)
         self.channels = {one.name: Played() for one in self.settings.receivers}
         self.stream, self.rows, self.audit = Stream(state, NoChanges()), NotificationRows(state), Audit(state)
+        self.history = HistoryRows(state)
         self.catalogue, self.entities = Catalogue(), dict[str, Entity]()
         describer = Describer(self.stream, self, self.catalogue)
         news, plans = NewsRows(state), PlanRows(state)
         self.quiet: list[Digest] = []
         reading = (self.stream, news, plans, describer, self._digests)
-        self.planning = Planning(self.settings, self.rows, *reading)
+        self.planning = Planning(self.settings, self.rows, self.history, *reading)
         self.delivery = Delivery(self.settings, self.rows, self.channels, self.clock, worker=f"w{id(self)}", url=URL)
-        self.desk = NotifyDesk(self.settings, self.rows, self.channels, self.audit, self.clock, URL)
+        self.desk = NotifyDesk(self.settings, self.rows, self.history, self.channels, self.audit, self.clock, URL)
         self.plan()
 
     def entity(self, entity: str) -> Entity | None:

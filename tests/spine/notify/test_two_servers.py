@@ -10,8 +10,9 @@ import pytest
 from tests.spine.notify.board import BOTH, NOON, Board
 from tests.store.postgres import database
 
-from wellkept.store.state.notifications import NEVER, Planned, Told
+from wellkept.store.state.notifications import NEVER, Planned
 from wellkept.store.state.state import State
+from wellkept.store.state.tellings import Told
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -21,7 +21,8 @@ from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Phase
 from wellkept.spine.notify.words import Message, key_of, message_of
 from wellkept.spine.webhooks.outbox import pause_after
-from wellkept.store.state.notifications import DEAD, DELIVERED, DROPPED, FAILED, Notification, NotificationRows, Told
+from wellkept.store.state.notifications import Notification, NotificationRows
+from wellkept.store.state.tellings import DEAD, DELIVERED, DROPPED, FAILED, Told
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from wellkept.spine.notify.senders.base import Sender
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Phase, Snapshot
 from wellkept.spine.notify.words import Message, key_of
-from wellkept.store.state.notifications import DEAD, DELIVERED, FAILED, Notification, NotificationRows, Told
+from wellkept.store.state.notifications import Notification, NotificationRows
+from wellkept.store.state.tellings import DEAD, DELIVERED, FAILED, HistoryRows, Told
 
 LATE_S = 120.0
 """What is due for so long and not delivered is late: then health says so."""
@@ -48,12 +49,13 @@ class NotifyDesk:
         self,
         settings: NotifySettings,
         rows: NotificationRows,
+        history: HistoryRows,
         senders: Mapping[str, Sender],
         audit: Audit,
         clock: Clock,
         url: str,
     ) -> None:
-        self.settings, self._rows, self._senders = settings, rows, senders
+        self.settings, self._rows, self._history, self._senders = settings, rows, history, senders
         self._audit, self._clock, self._url = audit, clock, url
 
     def receivers(self) -> list[ReceiverStatus]:
@@ -94,7 +96,7 @@ class NotifyDesk:
         sent = self._senders[name].send(Message(key, subject, snapshot, "", self._url), {})
         outcome = DELIVERED if sent.is_taken else FAILED
         told = Told(0, stable_id("ntf", name, subject), name, subject, key, "test", now, outcome, 1, sent.said)
-        self._rows.record(told)
+        self._history.record(told)
         self._audit.append(now, by, "notification.tested", f"receiver:{receiver.name}", {"outcome": outcome})
         return told
 
@@ -118,14 +120,14 @@ class NotifyDesk:
 
     def deliveries(self, receiver: str | None, outcome: str | None, subject: str | None, limit: int) -> list[Told]:
         """Attempts, newest first."""
-        return self._rows.history(receiver, outcome, limit, subject)
+        return self._history.history(receiver, outcome, limit, subject)
 
     def of_incident(self, incident: str, limit: int) -> list[Told]:
         """Every attempt to tell somebody of an incident, also as part of a digest, newest first."""
         subject = f"incident:{incident}"
         digests = [self._rows.get(row.digest) for row in self._rows.of_subjects([subject]) if row.digest]
         subjects = [subject, *(digest.subject for digest in digests if digest is not None)]
-        found = [told for one in dict.fromkeys(subjects) for told in self._rows.history(None, None, limit, one)]
+        found = [told for one in dict.fromkeys(subjects) for told in self._history.history(None, None, limit, one)]
         return sorted(found, key=lambda told: told.number, reverse=True)[:limit]
 
     def notifications(self, receiver: str | None, subject: str | None, limit: int) -> list[Notification]:
@@ -138,11 +140,11 @@ class NotifyDesk:
 
     def outcomes(self) -> Mapping[str, Mapping[str, int]]:
         """Receiver to outcome to number of attempts in the history."""
-        return self._rows.outcomes()
+        return self._history.outcomes()
 
     def _status(self, receiver: Receiver, counts: Mapping[str, Any]) -> ReceiverStatus:
-        good = self._rows.last(receiver.name, [DELIVERED])
-        bad = self._rows.last(receiver.name, [FAILED, DEAD])
+        good = self._history.last(receiver.name, [DELIVERED])
+        bad = self._history.last(receiver.name, [FAILED, DEAD])
         problem, since = self._senders[receiver.name].problem(), counts.get("overdue_since")
         is_late = since is not None and since < self._clock.now() - timedelta(seconds=LATE_S)
         is_worse = bad is not None and (good is None or good.number < bad.number)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from wellkept.spine.notify.settings import EscalationStep, Policy
 from wellkept.spine.notify.snapshot import Phase, Snapshot
-from wellkept.store.state.notifications import Escalation
+from wellkept.store.state.tellings import Escalation
 
 DONE = "all steps were taken"
 

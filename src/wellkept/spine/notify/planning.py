@@ -28,6 +28,7 @@ from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.news import NewsRows
 from wellkept.store.state.notifications import Notification, NotificationRows, Position
 from wellkept.store.state.plans import PlanRecord, PlanRows
+from wellkept.store.state.tellings import HistoryRows
 
 SOURCE = "changes"
 AT_A_TIME, MOST_PLANS = 500, 200
@@ -67,6 +68,7 @@ class Planning:
         self,
         settings: NotifySettings,
         rows: NotificationRows,
+        history: HistoryRows,
         stream: Changes,
         news: NewsRows,
         plans: PlanRows,
@@ -74,7 +76,7 @@ class Planning:
         quiet: Quiet,
     ) -> None:
         """``quiet`` gives what quiet hours held and let go since a number, and the number to go on from."""
-        self._settings, self._rows, self._stream = settings, rows, stream
+        self._settings, self._rows, self._history, self._stream = settings, rows, history, stream
         self._news, self._plans, self._describer, self._quiet = news, plans, describer, quiet
         self._asks = any("approval" in way.events for way, _ in ways(settings.route))
 
@@ -167,7 +169,7 @@ class Planning:
         rows: dict[str, list[Notification]] = {}
         for row in self._rows.of_subjects(subjects):
             rows.setdefault(row.subject, []).append(row)
-        known = self._rows.escalations(subjects)
+        known = self._history.escalations(subjects)
         digests: set[str] = set()
         for one in changed:
             subject = one.snapshot.subject
@@ -206,7 +208,7 @@ class Planning:
     def _escalate(self, planner: Planner, now: datetime) -> None:
         """Take the steps that are due, of what was not changed in this very turn."""
         changed = {one.subject for one in planner.planned.escalations}
-        for current in self._rows.due_escalations(now):
+        for current in self._history.due_escalations(now):
             if current.subject in changed:
                 continue
             policy, rows = self._settings.policy(current.policy), self._rows.of_subjects([current.subject])

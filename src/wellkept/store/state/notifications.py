@@ -16,12 +16,10 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, sel
 
 from wellkept.store.state.rows import upsert
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import notification_deliveries as deliveries
-from wellkept.store.state.tables import notification_escalations as escalations
 from wellkept.store.state.tables import notification_positions as positions
 from wellkept.store.state.tables import notifications
+from wellkept.store.state.tellings import Escalation, Told, keep, keep_escalations
 
-DELIVERED, FAILED, DEAD, DROPPED = "delivered", "failed", "dead", "dropped"
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _CHUNK = 500
 
@@ -75,38 +73,6 @@ class Notification:
         if self.wanted_key == self.dead_key:
             return "dead"
         return "held" if self.is_held else "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One attempt to deliver. ``is_repeated``: an earlier one under this key ended without anybody knowing how."""
-
-    number: int
-    notification: str
-    receiver: str
-    subject: str
-    key: str
-    what: str
-    at: datetime
-    outcome: str
-    attempt: int
-    said: str
-    is_repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Escalation:
-    """How far the escalation of one thing is. ``due_at`` None: it has stopped, and ``why`` says so."""
-
-    subject: str
-    policy: str
-    route: str
-    step: int
-    started_at: datetime
-    due_at: datetime | None
-    phase: str
-    severity: int
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +132,7 @@ class NotificationRows:
                 if values.get("digest"):  # what somebody sends alone meanwhile stays alone
                     chosen = and_(chosen, _is_fresh())
                 connection.execute(update(notifications).where(chosen).values(**values))
-            upsert(connection, escalations, [_row(one) for one in planned.escalations])
+            keep_escalations(connection, planned.escalations)
         return True
 
     def of_subjects(self, subjects: Sequence[str]) -> list[Notification]:
@@ -256,13 +222,8 @@ class NotificationRows:
             changes["due_at"] = case((is_newer, again_at), else_=columns.due_at)
         mine = (columns.id == claimed.id) & (columns.claims == claimed.claims)
         with self._state.transaction() as connection:
-            connection.execute(insert(deliveries).values(**_numberless(told)))
+            keep(connection, told)
             return bool(connection.execute(update(notifications).where(mine).values(**changes)).rowcount)
-
-    def record(self, told: Told) -> None:
-        """Keep an attempt that belongs to no notification (a test)."""
-        with self._state.transaction() as connection:
-            connection.execute(insert(deliveries).values(**_numberless(told)))
 
     def revive(self, notification: str, now: datetime) -> bool:
         """Have what was given up tried again from the beginning; False where it was not given up."""
@@ -289,23 +250,6 @@ class NotificationRows:
         is_dead = (columns.wanted_key == columns.dead_key) & (columns.dead_key != "") & (columns.digest == "")
         return self._read(select(notifications).where(is_dead).order_by(columns.created_at.desc()).limit(limit))
 
-    def history(self, receiver: str | None, outcome: str | None, limit: int, subject: str | None = None) -> list[Told]:
-        """Attempts to deliver, newest first."""
-        query = select(deliveries).order_by(deliveries.c.number.desc()).limit(limit)
-        chosen = ((deliveries.c.receiver, receiver), (deliveries.c.outcome, outcome), (deliveries.c.subject, subject))
-        for column, value in chosen:
-            if value is not None:
-                query = query.where(column == value)
-        with self._state.reading() as connection:
-            return [Told(**row) for row in connection.execute(query).mappings()]
-
-    def last(self, receiver: str, outcomes: Sequence[str]) -> Told | None:
-        """The newest attempt that went in one of some ways."""
-        query = select(deliveries).where(deliveries.c.receiver == receiver, deliveries.c.outcome.in_(list(outcomes)))
-        with self._state.reading() as connection:
-            row = connection.execute(query.order_by(deliveries.c.number.desc()).limit(1)).mappings().first()
-        return Told(**row) if row is not None else None
-
     def counts(self, now: datetime) -> dict[str, dict[str, Any]]:
         """Receiver to ``waiting`` (due or not), ``dead``, ``unsure``, and ``overdue_since`` where something is late."""
         columns = notifications.c
@@ -321,43 +265,13 @@ class NotificationRows:
             rows = connection.execute(query).mappings().all()
         return {row["receiver"]: {name: row[name] for name in row if name != "receiver"} for row in rows}
 
-    def outcomes(self) -> dict[str, dict[str, int]]:
-        """Receiver to outcome to number of attempts in the history."""
-        query = select(deliveries.c.receiver, deliveries.c.outcome, func.count()).group_by(
-            deliveries.c.receiver, deliveries.c.outcome
-        )
-        found: dict[str, dict[str, int]] = {}
-        with self._state.reading() as connection:
-            for receiver, outcome, count in connection.execute(query):
-                found.setdefault(receiver, {})[outcome] = count
-        return found
-
-    def escalations(self, subjects: Sequence[str]) -> dict[str, Escalation]:
-        """Thing to how far its escalation is."""
-        found: dict[str, Escalation] = {}
-        with self._state.reading() as connection:
-            for start in range(0, len(subjects), _CHUNK):
-                chosen = escalations.c.subject.in_(list(subjects[start : start + _CHUNK]))
-                for row in connection.execute(select(escalations).where(chosen)).mappings():
-                    found[row["subject"]] = Escalation(**row)
-        return found
-
-    def due_escalations(self, now: datetime) -> list[Escalation]:
-        """Escalations whose next step is due."""
-        with self._state.reading() as connection:
-            rows = connection.execute(select(escalations).where(escalations.c.due_at <= now)).mappings().all()
-        return [Escalation(**row) for row in rows]
-
     def forget(self, before: datetime) -> None:
-        """Take out the history from before then, and what is over and was last told before then."""
+        """Take out what is over, and was last told before then."""
         columns = notifications.c
         is_old = and_(columns.is_over.is_(True), columns.created_at < before)
         is_still = or_(columns.told_at.is_(None), columns.told_at < before)
         with self._state.transaction() as connection:
-            connection.execute(delete(deliveries).where(deliveries.c.at < before))
             connection.execute(delete(notifications).where(is_old, is_still))
-            over = and_(escalations.c.due_at.is_(None), escalations.c.started_at < before)
-            connection.execute(delete(escalations).where(over))
 
     def _read(self, query: Any) -> list[Notification]:
         with self._state.reading() as connection:
@@ -387,10 +301,5 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     return and_(_is_wanted(), columns.due_at <= now, columns.retry_at <= now, columns.lease_until <= now)
 
 
-def _row(value: Notification | Told | Escalation) -> dict[str, Any]:
+def _row(value: Notification) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
-
-
-def _numberless(told: Told) -> dict[str, Any]:
-    """A line of the history without its number, which the store gives."""
-    return {name: value for name, value in _row(told).items() if name != "number"}

@@ -8,7 +8,8 @@ from datetime import datetime
 from wellkept.kernel.codec import decode
 from wellkept.spine.notify.desk import NotifyDesk, ReceiverStatus
 from wellkept.spine.notify.snapshot import Snapshot
-from wellkept.store.state.notifications import Notification, Told
+from wellkept.store.state.notifications import Notification
+from wellkept.store.state.tellings import Told
 
 LATEST, MOST_DEAD = 100, 50
 TONES = {"delivered": "ok", "failed": "warning", "dead": "error", "dropped": "quiet"}

@@ -45,6 +45,10 @@ def upgrade() -> None:
     op.create_index("notifications_due", "notifications", ["receiver", "due_at"])
     op.create_index("ix_notifications_subject", "notifications", ["subject"])
     op.create_index("ix_notifications_digest", "notifications", ["digest"])
+    _history()
+
+
+def _history() -> None:
     op.create_table(
         "notification_deliveries",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
