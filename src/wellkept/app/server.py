@@ -166,14 +166,23 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))
-    deps = WebDeps(
+    app.router.routes.extend(pages.routes(_shown(platform, token)))
+    app.add_middleware(limits.BodyLimit)
+    scoped = platform.tokens.opens
+    app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid, is_scoped=scoped)
+    return app
+
+
+def _shown(platform: Platform, token: str) -> WebDeps:
+    """What the pages read, and the desks that their forms go to."""
+    return WebDeps(
         stream=platform.stream,
         topology=platform.topology,
         gate=platform.gate,
         registry=platform.registry,
         audit=platform.audit,
-        book=of_incidents.book,
-        desk=of_incidents.desk,
+        book=platform.incidents.book,
+        desk=platform.incidents.desk,
         telemetry=platform.telemetry,
         clock=platform.clock,
         token=token,
@@ -191,11 +200,6 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         run_log=platform.ml.training.log if platform.ml is not None else nothing_printed,
         notify=platform.notifications.desk,
     )
-    app.router.routes.extend(pages.routes(deps))
-    app.add_middleware(limits.BodyLimit)
-    scoped = platform.tokens.opens
-    app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid, is_scoped=scoped)
-    return app
 
 
 def _children(settings: Settings, address: str, data: Path) -> list[Child]:
