@@ -124,7 +124,7 @@ class OpsLoop:
         detect = Loop("ops", every_s, [Job("detect", lambda: self.detect.tick(clock.now()))])
         grouped = Loop("correlate", CORRELATE_EVERY_S, [Job("correlate", correlate, led=True)], found, CORRELATE_REST_S)
         jobs = [Job(name, lambda tick=tick: tick(clock.now()), led=True) for name, tick in follow.items()]  # type: ignore[misc]
-        followed = Loop("incidents", every_s, jobs, opened, INCIDENTS_REST_S)
+        followed = Loop("incidents", every_s, jobs, opened, INCIDENTS_REST_S, every_s)
         rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
         grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
         return [detect, grouped, followed, rules, grouping]

@@ -191,7 +191,8 @@ def test_bodies_of_earlier_versions_become_rows(tmp_path: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "0005")
         row = {"id": "inc-1", "state": "acknowledged", "opened": "2026-11-01", "updated": "2026-11-01", "body": body}
-        insert = "INSERT INTO incidents (id, state, opened_at, updated_at, body) VALUES (:id, :state, :opened, :updated, :body)"
+        columns, values = "(id, state, opened_at, updated_at, body)", "(:id, :state, :opened, :updated, :body)"
+        insert = f"INSERT INTO incidents {columns} VALUES {values}"
         connection.execute(text(insert).bindparams(bindparam("body", type_=JSON)), row)
         connection.commit()
     engine.dispose()
