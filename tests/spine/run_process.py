@@ -1,4 +1,6 @@
-"""A process with a gate and durable runs, for the tests that kill it: ``python -m tests.spine.run_process FOLDER``.
+"""A process with a gate and durable runs, for tests that kill it: ``python -m tests.spine.run_process FOLDER``.
+
+Behind the folder come the URL of a PostgreSQL and the name of the executor, where it is one of several.
 
 Its actions note in files of the folder under which key they were asked and which they have done, wait while there is a
 file ``hold``, and answer a key that they have done from that note, as an agent does from its journal.
@@ -22,7 +24,7 @@ from wellkept.spine.agents import AgentDoor
 from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
-from wellkept.spine.runs import Runs
+from wellkept.spine.runs import ONLY, Runs
 from wellkept.spine.stream import Stream
 from wellkept.store.state.state import State
 
@@ -84,11 +86,11 @@ def _add(path: Path, line: str) -> None:
         file.write(f"{line}\n")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, url: str = "", executor: str = ONLY) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    state = State.open(folder / "state")
+    state = State.open(url or folder / "state")
     door = AgentDoor(state, SystemClock())
     gate = gate_on(state, folder, door)
 
@@ -98,7 +100,7 @@ def main(folder: Path) -> None:
             raise StoreError("the store is away")
         return gate.settle(plan)
 
-    runs = Runs(folder / "runs", step=gate.step, settle=settle, look_every_s=0.05)
+    runs = Runs(url or folder / "runs", step=gate.step, settle=settle, look_every_s=0.05, executor=executor)
     runs.launch()
     gate.attach(runs)
     for plan in lines(folder / "twice"):
@@ -113,4 +115,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -32,6 +32,7 @@ class World:
 
     folder: Path
     state: State
+    arguments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.door = AgentDoor(self.state, SystemClock())
@@ -45,7 +46,7 @@ class World:
         path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
         with (self.folder / "printed").open("ab") as printed:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.spine.run_process", str(self.folder)],
+                [sys.executable, "-m", "tests.spine.run_process", str(self.folder), *self.arguments],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": path},
                 stdout=printed,
