@@ -94,6 +94,19 @@ def test_incidents(program: Program) -> None:
     assert "Memory of shop/checkout leaks" in program("incidents").out
 
 
+def test_incidents_are_explained_summed_up_and_acted_on(program: Program) -> None:
+    told = program("incidents", "explain", INCIDENT, "--json").document["explanation"]
+    assert (told["incident"], len(told["members"])) == (INCIDENT, sum(told["ties"].values()))
+    assert "Nobody merged or split it" in program("incidents", "explain", INCIDENT).out
+    assert program("incidents", "summary", "--json").document["summary"]["rows"][0]["incidents"] >= 1
+    assert "to be written" in program("incidents", "postmortem", INCIDENT, "--zone", "Asia/Tokyo").out.lower()
+    noted = program("incidents", "note", INCIDENT, "it leaks since monday", "--by", "ann", "--json").document
+    assert noted["incident"]["timeline"][-1]["what"] == "it leaks since monday"
+    assert "it leaks since monday" in program("incidents", INCIDENT, "--kind", "note").out
+    refused = program("incidents", "resolve", "inc-0", "--why", "over")
+    assert (refused.code, "incident inc-0: is not known" in refused.err) == (4, True)
+
+
 def test_findings(program: Program) -> None:
     found = program("findings", "--all", "--json").document["findings"]
 

@@ -121,6 +121,7 @@ def test_a_draft_says_what_is_known_and_leaves_the_rest_open(library: Library) -
     text = library.book.postmortem("inc-1", ZoneInfo("Europe/Berlin"))
 
     assert "No cause was found." in empty
+    assert f"- `disk:h1:/data`: {library.found.sentence}" in text.replace("\\", "")
     assert "Most likely cause: h1." in text
     assert "- change, strength 80%: a deploy just before" in text
     assert "2026-11-02 13:00:00 CET | 2026-11-02 12:00:00 UTC" in text

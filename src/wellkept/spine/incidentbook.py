@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -16,7 +16,7 @@ from wellkept.spine.gate import Gate
 from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.incidentsummary import Summary, summarize
 from wellkept.spine.postmortem import Case, draft
-from wellkept.spine.story import Storyteller
+from wellkept.spine.story import MOST_FINDINGS, Storyteller
 from wellkept.spine.stream import Stream
 from wellkept.store.state.incidentsearch import IncidentSearch, Wanted
 from wellkept.store.state.state import State
@@ -117,7 +117,7 @@ class IncidentBook:
         acted = {record.plan.subject for record in self._gate.plans(states=_RUN, limit=EVERY_ONE)}
         return summarize(found, acted, start, end)
 
-    def postmortem(self, incident: str, zone: tzinfo = UTC, affected: Sequence[str] = ()) -> str:
+    def postmortem(self, incident: str, zone: tzinfo = UTC) -> str:
         """A draft in Markdown, from the record alone.
 
         Raises:
@@ -125,7 +125,8 @@ class IncidentBook:
         """
         found = self.read(incident)
         plans = self._gate.plans(subject=incident, limit=100)
-        case = Case(found, self.story(found), self._stream.diagnosis(incident), plans, affected)
+        findings = self._stream.findings(ids=[member.finding for member in found.members[:MOST_FINDINGS]])
+        case = Case(found, self.story(found), self._stream.diagnosis(incident), plans, findings)
         return draft(case, self._clock.now(), zone)
 
     def _linked(self, incident: str, how: str) -> Linked | None:

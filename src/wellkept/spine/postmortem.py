@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import PlanState
 from wellkept.kernel.story import TimelineEntry
@@ -27,8 +28,7 @@ class Case:
     story: Sequence[TimelineEntry]
     diagnosis: Diagnosis | None
     plans: Sequence[PlanRecord]
-    affected: Sequence[str] = ()
-    """Sentences on what was affected beyond the entities of the findings."""
+    findings: Sequence[Finding] = ()
 
 
 def draft(case: Case, now: datetime, zone: tzinfo = UTC) -> str:
@@ -73,10 +73,18 @@ def _summary(case: Case) -> str:
 
 
 def _impact(case: Case) -> str:
-    named = [f"- `{entity}`" for entity in case.incident.entities[:MOST_ENTITIES] if entity]
-    more = len(case.incident.entities) - MOST_ENTITIES
-    rest = [f"- and {more} more"] if more > 0 else []
-    return "\n".join([*named, *rest, *(f"- {_text(one)}" for one in case.affected)]) or LEFT_OPEN
+    """What was affected, each with the worst that was said of it."""
+    worst: dict[str, Finding] = {}
+    for finding in sorted(case.findings, key=lambda one: (-int(one.severity), one.starts_at, one.id)):
+        worst.setdefault(finding.entity, finding)
+    named = [entity for entity in case.incident.entities if entity]
+    lines = [
+        f"- `{entity}`" + (f": {_text(worst[entity].sentence)}" if entity in worst else "")
+        for entity in named[:MOST_ENTITIES]
+    ]
+    if len(named) > MOST_ENTITIES:
+        lines.append(f"- and {len(named) - MOST_ENTITIES} more")
+    return "\n".join(lines) or LEFT_OPEN
 
 
 def _timeline(story: Sequence[TimelineEntry], zone: tzinfo) -> str:

@@ -106,7 +106,7 @@ class RegroupingDesk(IncidentDesk):
                 _must_be_live(one, "is over, so no finding moves")
             member = _chosen(old, [finding], may_be_all=True)[0]
             rest = [name for name in _ids(old) if name != finding]
-            self._audited(by, "incident.finding-moved", source, {"finding": finding, "to": to, "why": why})
+            self._audited(by, "incident.finding_moved", source, {"finding": finding, "to": to, "why": why})
             if rest:
                 self._decide(DecisionKind.SPLIT, (old, target), (rest, [finding]), by, why)
             self._decide(DecisionKind.MERGE, (target, old), (_ids(target), [finding]), by, why)
