@@ -8,14 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.ops.correlate.noise.scenes import alert, at
+from tests.ops.correlate.noise.test_keeper import NoChanges
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.matching import Matcher
-from wellkept.kernel.noise import Digest, Held, HeldFinding, HoldReason, Maintenance, SilenceState
+from wellkept.kernel.noise import Digest, Held, HeldFinding, HoldReason, Maintenance, SilenceState, Told
 from wellkept.kernel.schedule import Schedule
 from wellkept.spine.audit import Audit
 from wellkept.spine.noise import NoiseDesk
+from wellkept.spine.stream import Stream
 from wellkept.store.state.state import State
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -25,6 +28,7 @@ TEAM = (Matcher.of('team="shop"'),)
 
 class Scene:
     def __init__(self, state: State) -> None:
+        self.state = state
         self.clock, self.audit = SettableClock(NOON), Audit(state)
         self.desk = NoiseDesk(state, self.audit, self.clock)
 
@@ -118,3 +122,15 @@ def test_what_was_over_long_ago_is_forgotten(scene: Scene) -> None:
     scene.desk.forget_old()
     scene.clock.set(NOON)
     assert scene.desk.silences() == []
+
+
+def test_how_often_something_was_told(scene: Scene) -> None:
+    stream = Stream(scene.state, NoChanges())
+    for start, repeats in ((0, 3), (600, 1)):
+        told = alert(starts=start, n="1")
+        for again in range(repeats):
+            stream.publish([told], at(start + again))
+        stream.close([told.fingerprint], at(start + 60))
+    found = scene.desk.told([told.fingerprint, "unknown"])  # four times that it is there, twice that it is over
+    assert found == {told.fingerprint: Told(told.fingerprint, 2, 6, at(0), found[told.fingerprint].last_at)}
+    assert found[told.fingerprint].last_at >= at(600)

@@ -103,6 +103,11 @@ def router(use: NoiseUse, clock: Clock) -> APIRouter:
         found = use.desk.held(reason, over_s=over_s, limit=limit)
         return {"counts": use.desk.held_counts(), "held": encode(found)}
 
+    @routes.get("/findings/{finding}/noise")
+    def of_finding(finding: str) -> dict[str, Any]:
+        told, kept = use.of_finding(finding)
+        return {"told": encode(told), "held": encode(kept)}
+
     @routes.get("/held/digests")
     def digests(after: int = Query(default=0, ge=0)) -> dict[str, Any]:
         found, position = use.desk.digests(after)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from wellkept.kernel.grouping import GroupRule
 from wellkept.ops.correlate.rules.document import RuleFiles, read_rules, text_of
-from wellkept.ops.correlate.rules.usecases import GroupingUse
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -19,11 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class GroupingRules:
-    """Keeps the desk's rules of files as the files are, and tries and suggests rules."""
+    """Keeps the desk's rules of files as the files are."""
 
     def __init__(self, platform: Platform, paths: Sequence[Path]) -> None:
         self._desk, self._files = platform.grouping, RuleFiles(paths)
-        self.use = GroupingUse(platform.grouping, platform.stream, platform.topology, platform.clock)
         self.tick(platform.clock.now())
 
     @property

@@ -8,18 +8,23 @@ from fastapi import FastAPI
 
 from wellkept.api import grouping, noise
 from wellkept.ops.correlate.noise.usecases import NoiseUse
+from wellkept.ops.correlate.rules.usecases import GroupingUse
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
 
 
 def install(app: FastAPI, platform: Platform) -> None:
-    """The routes; without the ops loop nothing is judged, and there are none."""
-    if platform.ops is not None:
-        app.include_router(noise.router(use_of(platform), platform.clock))
-        app.include_router(grouping.router(platform.ops.grouping.use))
+    """The routes. They are there without the ops loop, too: what is prepared is in force when the loop runs."""
+    app.include_router(noise.router(use_of(platform), platform.clock))
+    app.include_router(grouping.router(grouping_of(platform)))
 
 
 def use_of(platform: Platform) -> NoiseUse:
     """What people ask about noise."""
     return NoiseUse(platform.noise, platform.stream, platform.topology, platform.clock)
+
+
+def grouping_of(platform: Platform) -> GroupingUse:
+    """What people ask about grouping rules."""
+    return GroupingUse(platform.grouping, platform.stream, platform.topology, platform.clock)

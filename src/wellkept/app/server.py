@@ -189,7 +189,7 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         storage=platform.housekeeping.notes,
         rules=platform.ops.rules if platform.ops is not None else None,
         noise=noise.use_of(platform) if platform.ops is not None else None,
-        grouping=platform.ops.grouping.use if platform.ops is not None else None,
+        grouping=noise.grouping_of(platform) if platform.ops is not None else None,
         tickets=platform.tickets.desk,
         feedback=platform.feedback if platform.ops is not None else None,
         detectors=platform.ops.explained if platform.ops is not None else None,

@@ -11,7 +11,7 @@ from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.matching import Matcher
-from wellkept.kernel.noise import Digest, HeldFinding, HoldReason, Maintenance, Silence, SilenceState
+from wellkept.kernel.noise import Digest, HeldFinding, HoldReason, Maintenance, Silence, SilenceState, Told
 from wellkept.spine.audit import Audit
 from wellkept.spine.matchers import Matching
 from wellkept.store.state.noise import NoiseRows
@@ -176,6 +176,10 @@ class NoiseDesk:
     def held_counts(self) -> dict[str, int]:
         """How many findings are held now, by reason."""
         return self._rows.held_counts()
+
+    def told(self, fingerprints: Sequence[str]) -> dict[str, Told]:
+        """How often fingerprints were told, over all their occurrences that are kept."""
+        return self._rows.told(fingerprints)
 
     def keep_digest(self, digest: Digest) -> None:
         """Keep what quiet hours held; whoever tells people reads it by its position."""

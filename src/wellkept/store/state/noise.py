@@ -9,14 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from wellkept.kernel.codec import decode, encode
-from wellkept.kernel.noise import Digest, HeldFinding, HoldReason, Maintenance, Silence
+from wellkept.kernel.noise import Digest, HeldFinding, HoldReason, Maintenance, Silence, Told
 from wellkept.store.state.rows import upsert
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import revisions
+from wellkept.store.state.tables import findings, revisions
 from wellkept.store.state.tables_noise import held_findings, maintenance_windows, noise_digests, silences
 
 BOOK = "noise"
 """Counts every change of what is in force, so that a reader knows cheaply whether there is news."""
+
+AT_ONCE = 500
+"""Names in one question."""
 
 
 class NoiseRows:
@@ -91,10 +94,14 @@ class NoiseRows:
             query = query.where(table.c.reason == reason.value)
         return self._read(HeldFinding, query)
 
-    def held_of(self, findings: Sequence[str]) -> dict[str, HeldFinding]:
+    def held_of(self, ids: Sequence[str]) -> dict[str, HeldFinding]:
         """What is kept of holds of these findings, by finding id."""
-        query = select(held_findings.c.body).where(held_findings.c.finding.in_(list(findings)))
-        return {one.finding: one for one in self._read(HeldFinding, query)}
+        found: dict[str, HeldFinding] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            part = list(ids[start : start + AT_ONCE])
+            query = select(held_findings.c.body).where(held_findings.c.finding.in_(part))
+            found |= {one.finding: one for one in self._read(HeldFinding, query)}
+        return found
 
     def held_counts(self) -> dict[str, int]:
         """How many findings are held now, by reason."""
@@ -102,6 +109,18 @@ class NoiseRows:
         query = select(table.c.reason, func.count()).where(table.c.ended_at.is_(None)).group_by(table.c.reason)
         with self._state.reading() as connection:
             return {reason: int(count) for reason, count in connection.execute(query)}
+
+    def told(self, fingerprints: Sequence[str]) -> dict[str, Told]:
+        """How often fingerprints were told, over all their occurrences that are kept."""
+        table, found = findings, dict[str, Told]()
+        columns = (func.count(), func.sum(table.c.said), func.min(table.c.starts_at), func.max(table.c.last_seen))
+        with self._state.reading() as connection:
+            for start in range(0, len(fingerprints), AT_ONCE):
+                part = list(fingerprints[start : start + AT_ONCE])
+                query = select(table.c.fingerprint, *columns).where(table.c.fingerprint.in_(part))
+                for mark, count, said, first, last in connection.execute(query.group_by(table.c.fingerprint)):
+                    found[mark] = Told(mark, int(count), int(said), first, last)
+        return found
 
     def save_digest(self, digest: Digest) -> None:
         """Keep a digest; the same again changes nothing."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.feedback import Feedback
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
+from wellkept.kernel.noise import Told
 from wellkept.spine.stream import Stream
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart
@@ -44,6 +46,10 @@ class FindingView:
     histogram: Histogram | None
     values: tuple[tuple[str, str], ...]
     samples: tuple[str, ...]
+    told: Told | None = None
+    """How often it was told, in all its occurrences; None where nobody counts."""
+    held: str = ""
+    """Why it is held back, or was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +82,31 @@ def finding_page(deps: WebDeps, readings: Readings, finding_id: str, now: dateti
     same = [one for one in known if one.fingerprint == finding.fingerprint and one.id != finding.id]
     incidents = _incidents(deps.stream, finding)
     why = {member.finding: member.why for incident in incidents for member in incident.members}
+    card = finding_view(finding, why.get(finding.id, ""), charts.get(finding.id), shapes.get(finding.id))
     return FindingPage(
-        card=finding_view(finding, why.get(finding.id, ""), charts.get(finding.id), shapes.get(finding.id)),
+        card=counted(deps, [finding], [card])[0],
         title=finding.attributes.get("title", "") or _title(finding),
         incidents=tuple((incident.id, incident.title) for incident in incidents),
         before=tuple(finding_view(one, "") for one in same[:BEFORE]),
         said=_said(deps, finding),
         heeded=deps.feedback is not None,
+    )
+
+
+def counted(deps: WebDeps, findings: Sequence[Finding], cards: Sequence[FindingView]) -> tuple[FindingView, ...]:
+    """Cards with how often their findings were told, and why they are held."""
+    if deps.noise is None:
+        return tuple(cards)
+    prints = {finding.id: finding.fingerprint for finding in findings}
+    told = deps.noise.desk.told(sorted(set(prints.values())))
+    held = deps.noise.desk.held_of(list(prints))
+    return tuple(
+        replace(
+            card,
+            told=told.get(prints[card.id]),
+            held=held[card.id].held.sentence if card.id in held and held[card.id].ended_at is None else "",
+        )
+        for card in cards
     )
 
 

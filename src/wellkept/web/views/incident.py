@@ -16,7 +16,7 @@ from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import evidence, surroundings, tone
 from wellkept.web.views.affected import AffectedView, affected_views
-from wellkept.web.views.finding import FindingView, finding_view
+from wellkept.web.views.finding import FindingView, counted, finding_view
 from wellkept.web.views.incidentlife import LifeView, life_view
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.tickets import TicketView, ticket_views
@@ -115,7 +115,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         diagnosis=diagnosis.sentence if diagnosis else "",
         diagnosed_at=diagnosis.at if diagnosis else None,
         causes=_causes(diagnosis),
-        findings=_findings(incident, findings, pictures, shapes),
+        findings=counted(deps, findings, _findings(incident, findings, pictures, shapes)),
         plans=tuple(plan_view(record, deps.gate) for record in records),
         verdicts=tuple(verdict_view(verdict) for verdict in verdicts),
         affected=affected_views(incident, findings, verdicts, readings, now) if deps.ml_enabled else (),

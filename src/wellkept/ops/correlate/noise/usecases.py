@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Protocol
 
 from wellkept.kernel.clock import Clock
+from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.matching import Matcher
-from wellkept.kernel.noise import Maintenance
+from wellkept.kernel.noise import HeldFinding, Maintenance, Told
 from wellkept.ops.correlate.noise.scopes import covered_by
 from wellkept.spine.graph import Graph
 from wellkept.spine.labels import labels_of
@@ -25,6 +26,8 @@ class Open(Protocol):
     """What a preview needs of the stream."""
 
     def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
+
+    def finding(self, finding: str) -> Finding | None: ...
 
 
 class Places(Protocol):
@@ -63,6 +66,17 @@ class NoiseUse:
             InputError: a regular expression is none.
         """
         return self._matching(window.matchers, window)
+
+    def of_finding(self, finding: str) -> tuple[Told | None, HeldFinding | None]:
+        """How often a finding was told, in all its occurrences, and how it is held, or was.
+
+        Raises:
+            NotFoundError: there is no such finding.
+        """
+        found = self._stream.finding(finding)
+        if found is None:
+            raise NotFoundError(f"finding {finding}", "is not known")
+        return self.desk.told([found.fingerprint]).get(found.fingerprint), self.desk.held_of([finding]).get(finding)
 
     def _matching(self, matchers: Sequence[Matcher], window: Maintenance | None) -> Preview:
         graph, matching = self._topology.graph(self._clock.now()), Matching(matchers)

@@ -1,0 +1,88 @@
+"""Silences, maintenance windows and grouping rules from the command line, against a real server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Program
+
+RULES = """\
+groupings:
+  - name: checkout
+    match: ['service="checkout"']
+    by: [namespace]
+    require: {findings: 2}
+"""
+
+
+def test_silences(program: Program) -> None:
+    assert "`wellkept silences add" in program("silences").out
+    tried = program("silences", "add", "service=checkout", "--comment", "x", "--dry-run", "--json").document
+    assert [finding["entity"] for finding in tried["findings"]] == ["service:shop/checkout"]
+    made = program("silences", "add", "service=checkout", "--for", "90m", "--comment", "known", "--json").document
+    assert made["count"] == 1
+    assert made["silence"]["state"] == "active"
+    identity = made["silence"]["id"]
+    assert identity[:8] in program("silences").out
+    assert program("silences", "--json").document["silences"][0]["matchers"] == ['service="checkout"']
+    assert "is over" in program("silences", "end", identity).out
+    assert program("silences", "--json").document["silences"] == []
+    assert [one["id"] for one in program("silences", "--all", "--json").document["silences"]] == [identity]
+    again = program("silences", "end", identity)
+    assert (again.code, "is over already" in again.err) == (5, True)
+
+
+def test_what_is_no_silence_is_told(program: Program) -> None:
+    said = program("silences", "add", "a=b", "--comment", "x", "--for", "soon")
+    assert (said.code, "must be like 90s" in said.err) == (2, True)
+    said = program("silences", "add", "nothing", "--comment", "x")
+    assert (said.code, "matcher: must be like" in said.err) == (2, True)
+
+
+def test_what_is_held(program: Program) -> None:
+    found = program("silences", "held", "--lately", "--json").document
+    assert set(found) == {"counts", "held"}
+    assert program("silences", "held", "--reason", "flapping").out.startswith("Nothing is held")
+
+
+def test_maintenance(program: Program) -> None:
+    assert "wellkept maintenance add NAME" in program("maintenance").out
+    window = ("maintenance", "add", "patching", "--entity", "service:shop/checkout")
+    tried = program(*window, "--for", "2h", "--dry-run").out
+    assert "covers service:shop/checkout" in tried
+    weekly = ("--from", "02:00", "--to", "03:30", "--zone", "Europe/Berlin", "--weekday", "sun")
+    made = program(*window, *weekly, "--json").document["maintenance"]
+    assert made["when"] == "02:00 to 03:30 Europe/Berlin, sun"
+    assert "patching" in program("maintenance").out
+    assert "is over" in program("maintenance", "end", made["id"]).out
+    said = program(*window)
+    assert (said.code, "--for: must be given" in said.err) == (2, True)
+    said = program(*window, "--from", "02:00")
+    assert (said.code, "--to: must be given" in said.err) == (2, True)
+
+
+def test_grouping(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    assert "1 grouping rule" in program("grouping", "check", str(file)).out
+    assert program("grouping", "check", str(file), "--json").document == {"ok": True, "problems": []}
+    (tried,) = program("grouping", "replay", str(file), "--json").document["replays"]
+    assert (tried["rule"], tried["matched"], tried["not_opened"]) == ("checkout", 1, ["inc-1"])
+    assert "would not be opened: inc-1" in program("grouping", "replay", str(file)).out
+    assert program("grouping", "save", str(file)).out == "checkout: version 1\n"
+    assert "2 findings" in program("grouping").out
+    assert [one["version"] for one in program("grouping", "versions", "checkout", "--json").document["versions"]] == [1]
+    assert "no longer in force" in program("grouping", "remove", "checkout").out
+    assert program("grouping", "--json").document["rules"] == []
+    assert "Nothing to suggest" in program("grouping", "suggest").out
+    said = program("grouping", "suggest", "--save", "x")
+    assert (said.code, "must be the name of a suggestion" in said.err) == (2, True)
+
+
+def test_mistakes_of_a_file_of_rules(program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("groupings:\n  - {name: a}\n")
+    said = program("grouping", "check", str(file), "--json")
+    assert said.code == 2
+    assert [problem["field"] for problem in json.loads(said.out)["problems"]] == ["groupings.0.match"]
