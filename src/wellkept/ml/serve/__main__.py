@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 
 from wellkept.ml.serve.answering import Answering
 from wellkept.ml.serve.connection import IDLE_S, Connection
+from wellkept.ml.serve.fetch import write_whole
 from wellkept.ml.serve.guests import LOOPBACK, Guests
 from wellkept.ml.serve.log import PredictionLog
 from wellkept.ml.serve.lookup import Lookup
@@ -56,7 +57,7 @@ def main() -> None:
     options.cache.mkdir(parents=True, exist_ok=True)
     address = f"http://{options.host}:{listener.getsockname()[1]}"
     if options.worker == 0:
-        (options.cache / "address").write_text(address, encoding="ascii")
+        write_whole(options.cache / "address", address.encode("ascii"))
     models = Models(Client(options.url, token, TIMEOUT_S), options.cache)
     door, budget = Client(options.url, token, TIMEOUT_S), options.log_mib << 20
     predictions = PredictionLog(door, _journal(options.cache, options.worker), budget)
