@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
 
 from wellkept.kernel.incident import Departure, Member, StoryKind, Tie, TimelineEntry
-from wellkept.store.state.rows import chunks, upsert
+from wellkept.store.state.rows import chunks
 from wellkept.store.state.tables import incident_members, incident_timeline, incidents
-
-_ALL_FROM = 5_000
-"""From so many findings on, reading the ids of all members is quicker than asking for each."""
 
 Members = dict[str, tuple[Member, ...]]
 Lines = dict[str, tuple[TimelineEntry, ...]]
@@ -57,55 +54,6 @@ def read_lines(connection: Connection, of: Sequence[str], last: int | None = Non
         incident: tuple(line for _, _, line in sorted(lines, key=lambda it: it[:2]))
         for incident, lines in found.items()
     }
-
-
-def known_members(connection: Connection, incident: str, findings: Sequence[str]) -> set[str]:
-    """Those of the findings that are members already."""
-    columns = incident_members.c
-    query = select(columns.finding).where(columns.incident == incident)
-    if len(findings) > _ALL_FROM:
-        return set(connection.execute(query).scalars()).intersection(findings)
-    found: set[str] = set()
-    for part in chunks(findings):
-        found.update(connection.execute(query.where(columns.finding.in_(part))).scalars())
-    return found
-
-
-def write_members(connection: Connection, incident: str, members: Iterable[Member], number: int) -> None:
-    """Write members, numbered from ``number`` on; those that are there are written over, and keep their place."""
-    rows = [
-        {
-            "incident": incident,
-            "finding": member.finding,
-            "number": place,
-            "entity": member.entity,
-            "joined_at": member.joined_at,
-            "why": member.why,
-            "tie": member.tie.value,
-            "rests_on": dict(member.values),
-            "via": member.via,
-            "held": member.held,
-        }
-        for place, member in enumerate(members, number)
-    ]
-    upsert(connection, incident_members, rows, keep=frozenset({"number"}))
-
-
-def write_lines(connection: Connection, incident: str, lines: Iterable[TimelineEntry], number: int) -> None:
-    """Append lines, numbered from ``number`` on."""
-    rows = [
-        {
-            "incident": incident,
-            "number": place,
-            "at": line.at,
-            "actor": line.actor,
-            "what": line.what,
-            "reference": line.reference,
-            "kind": line.kind.value,
-        }
-        for place, line in enumerate(lines, number)
-    ]
-    upsert(connection, incident_timeline, rows)
 
 
 def remove_members(connection: Connection, incident: str, gone: Collection[Departure]) -> int:

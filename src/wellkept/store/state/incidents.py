@@ -12,21 +12,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from wellkept.kernel.codec import decode, encode
+from wellkept.kernel.codec import decode
 from wellkept.kernel.incident import Extent, Incident, IncidentState, Member, Tie
 from wellkept.store.state.incidentparts import (
-    entities_of,
-    known_members,
     member_of,
     newest_members,
     read_lines,
     read_members,
-    remove_members,
-    write_lines,
-    write_members,
 )
+from wellkept.store.state.incidentwrites import Writes
 from wellkept.store.state.revisions import INCIDENTS, newest, reserve
-from wellkept.store.state.rows import chunks, upsert
+from wellkept.store.state.rows import chunks
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import findings, incident_members, incidents
 
@@ -54,7 +50,10 @@ class IncidentRows:
             revision = reserve(connection, INCIDENTS, 1) + 1
             row = connection.execute(select(incidents).where(incidents.c.id == incident.id)).first()
             before = self._before(connection, row, incident) if row is not None else None
-            return _write(connection, row, before, incident, revision)
+            writes = Writes(connection, {row.id: row} if row is not None else {})
+            saved = writes.add(before, incident, revision)
+            writes.flush()
+            return saved
 
     def grow(self, parts: Sequence[Incident]) -> tuple[list[Incident], int]:
         """Save many in one unit of work, each with no other members and lines than new ones; returns their heads.
@@ -67,6 +66,8 @@ class IncidentRows:
             revision = first = reserve(connection, INCIDENTS, len(parts))
             rows = {row.id: row for some in chunks(ids) for row in connection.execute(_chosen(some))}
             moves = read_lines(connection, list(rows), moves=True)
+            writes = Writes(connection, rows)
+            writes.look_up(parts)
             saved = []
             for part in parts:
                 revision += 1
@@ -75,7 +76,8 @@ class IncidentRows:
                 if before is not None and part.state.is_live and not before.state.is_live:
                     saved.append(before)  # somebody ended it meanwhile: it swallows nothing
                     continue
-                saved.append(_write(connection, row, before, part, revision))
+                saved.append(writes.add(before, part, revision))
+            writes.flush()
         return saved, first
 
     def change(self, ids: Sequence[str], make: Callable[[dict[str, Incident]], Sequence[Incident]]) -> list[Incident]:
@@ -94,8 +96,10 @@ class IncidentRows:
             }
             saved = list(make(dict(found)))
             first = reserve(connection, INCIDENTS, len(saved)) + 1
+            writes = Writes(connection, rows)
             for revision, incident in enumerate(saved, first):
-                _write(connection, rows.get(incident.id), found.get(incident.id), incident, revision)
+                writes.add(found.get(incident.id), incident, revision)
+            writes.flush()
         return saved
 
     def get(self, incident: str) -> Incident | None:
@@ -245,43 +249,3 @@ def _listed(row: Row[Any]) -> Incident:
     """The head, with its extent where not all members come with it."""
     head = _head(row)
     return replace(head, extent=Extent(row.members, tuple(row.entities))) if row.members > FIRST_MEMBERS else head
-
-
-def _write(
-    connection: Connection, row: Row[Any] | None, before: Incident | None, incident: Incident, revision: int
-) -> Incident:
-    """Write what is new of an incident; ``before`` is what is known to be stored, as far as it matters."""
-    merged = incident.rebased(before) if before is not None else incident
-    count, joined, lines_before, entities = (row.members, row.joined, row.lines, row.entities) if row else (0, 0, 0, [])
-    gone = set(merged.left) - set(before.left) if before else set()
-    if removed := remove_members(connection, incident.id, gone):
-        count, entities = count - removed, entities_of(connection, incident.id)
-    known = known_members(connection, incident.id, [member.finding for member in merged.members]) if row else set()
-    stored = {member.finding: member for member in before.members} if before else {}
-    new = [member for member in merged.members if member.finding not in known]
-    told = set(before.timeline) if before else set()
-    lines = [line for line in merged.timeline if line not in told]
-    write_members(connection, incident.id, new, joined)
-    write_members(connection, incident.id, [m for m in merged.members if stored.get(m.finding, m) != m], joined)
-    write_lines(connection, incident.id, lines, lines_before)
-    entities = list(dict.fromkeys((*entities, *(member.entity for member in new))))
-    head = replace(merged, members=(), timeline=(), extent=None)
-    upsert(
-        connection,
-        incidents,
-        [
-            {
-                "id": head.id,
-                "state": head.state,
-                "opened_at": head.opened_at,
-                "updated_at": head.updated_at,
-                "body": encode(head),
-                "revision": revision,
-                "members": count + len(new),
-                "joined": joined + len(new),
-                "lines": lines_before + len(lines),
-                "entities": entities,
-            }
-        ],
-    )
-    return replace(head, extent=Extent(count + len(new), tuple(entities)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 AT_ONCE = 1000
@@ -30,14 +31,20 @@ def upsert(
 
     The numbers of the columns in ``add`` are added to those that are there.
     """
-    if not rows:
-        return
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    if rows:
+        statement = _statement(connection.dialect.name == "sqlite", table, tuple(rows[0]), keep, add)
+        connection.execute(statement, list(rows))
+
+
+@functools.cache
+def _statement(
+    is_sqlite: bool, table: Table, names: tuple[str, ...], keep: frozenset[str], add: frozenset[str]
+) -> Executable:
+    """The statement, which is dear to make."""
+    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
     keys = [column.name for column in table.primary_key]
-    changed: dict[str, Any] = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in keep}
+    changed: dict[str, Any] = {name: insert.excluded[name] for name in names if name not in keys and name not in keep}
     changed |= {name: table.c[name] + insert.excluded[name] for name in add}
     if changed:
-        statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
-    else:
-        statement = insert.on_conflict_do_nothing(index_elements=keys)
-    connection.execute(statement, list(rows))
+        return insert.on_conflict_do_update(index_elements=keys, set_=changed)
+    return insert.on_conflict_do_nothing(index_elements=keys)
