@@ -65,7 +65,7 @@ webhooks:
 notify:
   networks: [127.0.0.0/8]
   receivers: [{{type: webhook, name: people, url: "{people}?{name}", secret_env: HOOK_SECRET}}]
-  route: {{receivers: [people], group_wait_s: 0, repeat_s: 0}}
+  route: {{receivers: [people], group_wait_s: 0, repeat_s: 0, digest_at: 1000}}
 """
 
 
@@ -289,7 +289,7 @@ def play(scene: Scene, rounds: int, alerts: int) -> None:
 def _flap(sender: Sender, names: list[str], stop: threading.Event) -> None:
     """Fire and resolve, each name in a rhythm of its own."""
     turn = 0
-    while not stop.wait(0.7):
+    while not stop.wait(2.0):
         turn += 1
         for number, name in enumerate(names):
             (sender.fire if (turn // (1 + number % 3)) % 2 else sender.resolve)(name)

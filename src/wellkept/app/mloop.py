@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
+from wellkept.spine.lease import Lease
 from wellkept.spine.plugins import load, load_one
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, VersionState
 
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOST_EVERY_S, GONE_S = 30.0, 600.0
+"""A server that was not heard of for so long is not waited for: what it trained is lost."""
 MEMORY_SHARE = 0.75
 """Of the machine's memory, what a training may take where the configuration does not say."""
 
@@ -61,6 +65,7 @@ class ModelLoop:
             platform.settings.data.resolve() / "training",
             platform.clock,
             self._settings.train_at_a_time,
+            platform.server,
         )
         self._releases = Releases(platform.registry, platform.artifacts)
         self.rollouts = RolloutLoop(platform, self._releases)
@@ -70,7 +75,7 @@ class ModelLoop:
         )
         check = SkewCheck(platform.telemetry.predictions, _reach(platform), self._settings.train_timeout_s)
         folder = platform.settings.data.resolve() / "skew"
-        self.skew = SkewRuns(platform.registry, self._releases, check, folder, platform.clock)
+        self.skew = SkewRuns(platform.registry, self._releases, check, folder, platform.clock, platform.server)
         self._watch = WatchRunner(
             platform.telemetry.serving,
             self._releases,
@@ -134,10 +139,16 @@ class ModelLoop:
             Job("retrain", lambda: retrain.tick(clock.now()), led=True),
         ]
         loops = [Loop("ml", self._settings.watch_every_s, jobs), self.rollouts.loop()]
+        if isinstance(self._platform.leader, Lease):
+            lost = functools.partial(self._settle_lost, self._platform.leader)
+            loops.append(Loop("lost", LOST_EVERY_S, [Job("lost", lost, led=True)]))
         if self.follower is not None:
             every_s = self._platform.settings.mlflow.poll_every_s
             loops.append(Loop("mlflow", every_s, [Job("mlflow", self.follower.tick, led=True)]))
         return loops
+
+    def _settle_lost(self, lease: Lease) -> None:
+        self.training.give_up_but(lease.servers(GONE_S))
 
     def close(self) -> None:
         """Let go of who waits for the end of a rollout."""

@@ -20,7 +20,7 @@ from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
 from wellkept.app.secrets import token_of
 from wellkept.app.settings import ENVIRONMENT, Settings
-from wellkept.app.statestore import leader_of
+from wellkept.app.statestore import leader_of, server_name
 from wellkept.app.syslog import syslog_server
 from wellkept.app.tickets import Tickets
 from wellkept.app.webhooks import WebhookServer, outbox_of
@@ -82,6 +82,7 @@ class Platform:
             self.state = State.open(settings.state.target(data, self.secrets))
             undo.callback(self.state.close)
             self.leader = leader_of(settings.state, self.state, data)
+            self.server = server_name(settings.state, data) if self.state.is_shared else ""
             self.artifacts = Artifacts(str(data / "artifacts"))
             self.catalogue = Catalogue(settings.catalogue)
             self.topology = Topology(self.state, self.catalogue)
@@ -195,7 +196,7 @@ class Platform:
 
     def _follow(self) -> None:
         """Leave the durable runs to the server that leads now."""
-        self.gate.detach()
+        self.gate.attach(None)
         if self._runs is not None:
             self._runs.close()
             self._runs = None

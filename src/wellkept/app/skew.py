@@ -26,14 +26,24 @@ KIND = "skew"
 class SkewRuns:
     """Runs checks of live models, one thread each."""
 
-    def __init__(self, registry: Registry, releases: Releases, check: SkewCheck, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        releases: Releases,
+        check: SkewCheck,
+        folder: Path,
+        clock: Clock,
+        server: str = "",
+    ) -> None:
+        """``server`` names this one among several on one store: each runs what was started on it."""
+        self._server, self._mine = server, {"server": server} if server else {}
         self._registry, self._releases, self._check = registry, releases, check
         self._folder, self._clock = folder, clock
 
     def resume(self) -> None:
         """Settle the checks that an earlier process left; the next one looks again."""
         for job in self._registry.jobs(limit=1000):
-            if job.kind == KIND and job.state == "running":
+            if job.kind == KIND and job.state == "running" and job.details.get("server", "") == self._server:
                 self._end(job, "lost", error="the server ended while it ran")
 
     def start(self, model: str) -> Job:
@@ -54,7 +64,7 @@ class SkewRuns:
             subject=f"model:{model}",
             state="running",
             started_at=now,
-            details={"model": model, "digest": champion.digest, "phase": "comparing"},
+            details={"model": model, "digest": champion.digest, "phase": "comparing", **self._mine},
         )
         self._registry.save_job(job)
         arguments = (job, project, champion, now)

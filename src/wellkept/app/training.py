@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -50,7 +50,10 @@ class TrainingRuns:
         folder: Path,
         clock: Clock,
         at_a_time: int = 2,
+        server: str = "",
     ) -> None:
+        """``server`` names this one among several on one store: each runs what was started on it."""
+        self._server, self._mine = server, {"server": server} if server else {}
         self._registry, self._record, self._clock = registry, record, clock
         self._artifacts, self._pipeline, self._folder = artifacts, pipeline, folder
         self._room, self._outside_room = threading.Semaphore(at_a_time), threading.Semaphore(OUTSIDE_AT_A_TIME)
@@ -61,12 +64,19 @@ class TrainingRuns:
         jobs = self._registry.jobs(limit=KEPT_RUNS)
         self._forget({self._folder_of(job) for job in jobs})
         for job in jobs:
-            if job.state == "running" and job.kind == "train":
+            if job.state == "running" and job.kind == "train" and job.details.get("server", "") == self._server:
                 if "start" not in job.details or _attempts(job) >= MOST_ATTEMPTS:
                     self._end(job, "lost", _gave_up(job), "lost")
                     self._tidy(job)
                 else:
                     self._begin(job)
+
+    def give_up_but(self, servers: Collection[str]) -> None:
+        """Settle the trainings of servers that are gone: not one of these."""
+        for job in self._registry.jobs(limit=KEPT_RUNS):
+            server = job.details.get("server", "")
+            if job.state == "running" and job.kind == "train" and server and server not in servers:
+                self._end(job, "lost", f"server {server}, on which it ran, is gone; start it anew on another", "lost")
 
     def start(self, project: str, by: str, *, fresh: bool = False, origin: Mapping[str, str] | None = None) -> Job:
         """Start a run on a thread of its own; ``fresh`` takes no step over from earlier runs.
@@ -92,6 +102,7 @@ class TrainingRuns:
                 "phase": "waiting",
                 "by": by,
                 "origin": dict(origin or {}),
+                **self._mine,
             },
         )
         self._registry.save_contract(contract.name, text, digest_of(text.encode()), now)
@@ -149,7 +160,9 @@ class TrainingRuns:
         job = self._registry.job(job_id)
         if job is None:
             raise NotFoundError(f"job {job_id}", "is not known")
-        oversight = self._running.get(job_id)
+        oversight, server = self._running.get(job_id), job.details.get("server", "")
+        if job.state == "running" and oversight is None and server not in ("", self._server):
+            raise ConflictError(f"job {job_id}", "runs on another server; call it off there", server)
         if job.state != "running" or oversight is None:
             raise ConflictError(f"job {job_id}", "does not run; its state is", job.state)
         self._record.noted(self._clock.now(), by, "called_off", job)

@@ -65,17 +65,18 @@ class Gate:
         self._launched: set[str] = set()
         self._settled: list[Callable[[PlanRecord], None]] = []
 
-    def attach(self, executor: Executor) -> None:
-        """Name the executor, and start again what was under way when the process ended (starting twice is once)."""
+    def attach(self, executor: Executor | None) -> None:
+        """Name the executor, and start again what was under way when the process ended (starting twice is once).
+
+        None: nothing is started here any more, another server does.
+        """
         self._executor = executor
+        self._launched.clear()
+        if executor is None:
+            return
         for record in self.plans(states=UNDER_WAY, limit=EVERY_ONE):
             self._note(ACTOR, "plan.resumed", record.plan.id, _permission(record))
             self._launch(record)
-
-    def detach(self) -> None:
-        """Start nothing any more: another server does, until :meth:`attach` is called again."""
-        self._executor = None
-        self._launched.clear()
 
     def on_settled(self, callback: Callable[[PlanRecord], None]) -> None:
         """Call back whenever a plan reaches a final state."""

@@ -152,9 +152,9 @@ class Lease:
             "servers": [{"server": one.about, "up": not one.is_over} for one in servers],
         }
 
-    def present(self) -> set[str]:
-        """The names of the servers that are up."""
-        return {one.about for one in self._rows.beginning(SERVER) if not one.is_over}
+    def servers(self, gone_s: float) -> set[str]:
+        """The names of the servers that are up, or were within so many seconds."""
+        return {one.about for one in self._rows.beginning(SERVER) if one.over_s < gone_s}
 
     @property
     def _is_held(self) -> bool:

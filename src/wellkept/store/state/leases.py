@@ -23,8 +23,12 @@ class Held:
     term: int
     taken_at: datetime
     expires_at: datetime
-    is_over: bool = False
-    """By the database's clock, when it was read."""
+    over_s: float
+    """For how long it has been over, by the database's clock when it was read; negative while it holds."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.over_s >= 0
 
 
 class LeaseRows:
@@ -104,7 +108,7 @@ class LeaseRows:
         with self._state.reading() as connection:
             now = _now(connection)
             rows = connection.execute(select(leases).where(where).order_by(leases.c.name)).mappings().all()
-        return [Held(**row, is_over=row["expires_at"] <= now) for row in rows]
+        return [Held(**row, over_s=(now - row["expires_at"]).total_seconds()) for row in rows]
 
 
 def _now(connection: Connection) -> datetime:
