@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from wellkept.ops.correlate.constraints import Constraints
-from wellkept.ops.correlate.merging import Part, connected, join, linking, merged
+from wellkept.ops.correlate.merging import Part, connected, join, merged
 from wellkept.ops.correlate.placing import Entry
 
 
@@ -121,12 +121,12 @@ class Blocks:
         return id(block) in self._rebuild
 
     def _best(self, identity: str) -> str | None:
-        ways = linking(self._entries[identity])
+        ways = self._entries[identity].ways
         return ways[0].other if ways else None
 
     def _connect(self, identity: str) -> None:
         """Join the block of an entry with those of its options."""
-        for option in linking(self._entries[identity]):
+        for option in self._entries[identity].ways:
             mine, other = self._block[identity], self._block.get(option.other)
             if other is None or other is mine:
                 continue
@@ -147,7 +147,7 @@ class Blocks:
             if identity not in self._part:
                 self._part[identity] = Part.of(self._entries[identity])
         for identity in known:
-            for option in linking(self._entries[identity])[:1]:
+            for option in self._entries[identity].ways[:1]:
                 if self._top.get(identity) != option.other:
                     join(self._part, identity, option.other).ties.append((identity, option))
                     self._top[identity] = option.other
@@ -181,13 +181,15 @@ class Blocks:
         """
         pool: dict[str, Entry] = {}
         waiting = list(self._rebuild.values())
+        seen = {id(block) for block in waiting}
         while waiting:
             for identity in waiting.pop().ids:
-                if identity in pool:
-                    continue
                 entry = pool[identity] = self._entries[identity]
-                others = (option.other for option in linking(entry) if option.other not in pool)
-                waiting += [self._block[other] for other in others if other in self._block]
+                for option in entry.ways:
+                    block = self._block.get(option.other)
+                    if block is not None and id(block) not in seen:
+                        seen.add(id(block))
+                        waiting.append(block)
         return pool
 
     def _note(self, entry: Entry) -> None:

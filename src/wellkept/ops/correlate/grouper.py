@@ -129,9 +129,9 @@ class Grouper:
         """
         for entry in sorted(self._stale.values(), key=lambda entry: entry.order):
             if self._places.entries.get(entry.id) is entry:
-                before = entry.options
+                before = entry.ways
                 self._places.place(entry)
-                if entry.options != before:
+                if entry.ways != before:
                     self._blocks.changed(entry.id)
         self._stale.clear()
         touched, self._touched = self._touched, set()

@@ -68,7 +68,7 @@ def merged(
         for other in known[1:]:
             if not parts[known[0]].is_apart(parts[other]):
                 join(parts, known[0], other)
-    options = {entry.id: linking(entry) for entry in entries}
+    options = {entry.id: entry.ways for entry in entries}
     waiting = [(-ways[0].score, ways[0].link.lag_s, identity, 0) for identity, ways in options.items() if ways]
     heapq.heapify(waiting)
     while waiting:
@@ -83,17 +83,6 @@ def merged(
             following = options[identity][at + 1]
             heapq.heappush(waiting, (-following.score, following.link.lag_s, identity, at + 1))
     return list({id(part): part for part in parts.values()}.values())
-
-
-def linking(entry: Entry) -> tuple[Option, ...]:
-    """The options that speak for hanging together rather than for beginning by itself, the best first.
-
-    A cause that was noticed later counts only for a finding that nothing before it explains: else two findings would
-    explain one another, and nothing the two.
-    """
-    return tuple(o for o in entry.options if o.score > 0.0 and not o.is_late) or tuple(
-        o for o in entry.options if o.score > 0.0
-    )
 
 
 def join(parts: dict[str, Part], one: str, other: str) -> Part:
@@ -113,7 +102,7 @@ def connected(entries: Mapping[str, Entry], pinned: Iterable[Sequence[str]]) -> 
     """The entries by what could ever hang together: by any of their options, or pinned."""
     neighbours: dict[str, list[str]] = defaultdict(list)
     for entry in entries.values():
-        for option in linking(entry):
+        for option in entry.ways:
             if option.other in entries:
                 neighbours[entry.id].append(option.other)
                 neighbours[option.other].append(entry.id)

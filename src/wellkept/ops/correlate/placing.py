@@ -23,7 +23,7 @@ from wellkept.ops.correlate.near import Neighbourhood
 NEAREST = 3
 """How many findings before it one looks at in a line of an entity, or of what depends on one thing."""
 _CANDIDATES = 30
-_OPTIONS = 5
+_OPTIONS = 15
 _GUESS = 0.1
 _BASE = 7.0
 _STEEP = 3.0
@@ -55,6 +55,12 @@ class Entry:
     signs: Signs
     keys: tuple[Key, ...] = ()
     options: tuple[Option, ...] = ()
+    ways: tuple[Option, ...] = ()
+    """The options that speak for hanging together rather than for beginning by itself, the best first.
+
+    A cause that was noticed later counts only for a finding that nothing before it explains: else two findings would
+    explain one another, and nothing the two.
+    """
     partners: tuple[str, ...] = ()
     alone: float = 0.0
     weighed: float = 0.0
@@ -103,7 +109,7 @@ class Places:
     def place(self, entry: Entry) -> None:
         """Work out the options of an entry anew."""
         if not entry.finding.entity and not entry.keys:
-            entry.options = ()
+            entry.options = entry.ways = ()
             return
         found = {other.id: (other, link) for other, link in self._earlier(entry)}
         if len(found) > _CANDIDATES:
@@ -121,9 +127,9 @@ class Places:
         link = self._caused(entry, cause)
         if link is None or any(option.other == cause.id for option in entry.options):
             return False
-        before = entry.options
-        self._keep(entry, (*before, self._option(entry, cause, link)))
-        return entry.options != before
+        before = entry.ways
+        self._keep(entry, (*entry.options, self._option(entry, cause, link)))
+        return entry.ways != before
 
     def later_seekers(self, entry: Entry) -> Iterator[Entry]:
         """The entries after this one that look at it, or would if it were there: all that place anew with it."""
@@ -179,7 +185,8 @@ class Places:
         yield self._signals, entry.signs.what
 
     def _active_above(self, entity: str) -> Iterator[str]:
-        return (place for place in sorted(self.near.above(entity)) if place in self._at)
+        above = (place for place in sorted(self.near.above(entity)) if place in self._at)
+        return (place for place in above if entity in self.near.below(place))
 
     def _earlier(self, entry: Entry) -> Iterator[tuple[Entry, Link]]:
         """What began before the entry and is tied to it; of two ties to one finding the later told counts."""
@@ -238,6 +245,8 @@ class Places:
         best = sorted(options, key=lambda o: (-o.score, o.link.lag_s, o.other))
         late = [option for option in best if option.is_late][:1]
         entry.options = (*[option for option in best if not option.is_late][:_OPTIONS], *late)
+        ways = tuple(option for option in entry.options if option.score > 0.0)
+        entry.ways = tuple(option for option in ways if not option.is_late) or ways
 
     def _nearest(self, lines: Lines, key: str, entry: Entry, count: int) -> Iterator[Entry]:
         return (self.entries[order[2]] for order in lines.before(key, entry.order, count))
