@@ -208,3 +208,30 @@ def test_a_list_knows_how_many_members_there_are_without_having_them() -> None:
     listed = replace(incident(), extent=Extent(100_000, ("host:h1",)))
 
     assert (listed.count, listed.entities, listed.members) == (100_000, ("host:h1",), ())
+
+
+DEEDS = st.lists(st.tuples(st.sampled_from(["take", "give"]), st.sampled_from("abcd"), st.integers(2, 9)), max_size=5)
+
+
+def done(incident: Incident, deeds: list[tuple[str, str, int]]) -> Incident:
+    for deed, finding, minute in deeds:
+        if deed == "take":
+            incident = incident.without({finding}, at(minute), "inc-2")
+        else:
+            incident = incident.joined([member(finding)], at(minute))
+    return incident
+
+
+@given(DEEDS, DEEDS)
+def test_whoever_saves_first_the_same_findings_are_in_it(
+    ours: list[tuple[str, str, int]], theirs: list[tuple[str, str, int]]
+) -> None:
+    """Two took findings out and put some in, each without knowing of the other: both saves come to the same."""
+    read = replace(incident(), members=(member("a"), member("b")))
+    mine, yours = done(read, ours), done(read, theirs)
+
+    one, other = mine.rebased(yours), yours.rebased(mine)
+
+    assert {found.finding for found in one.members} == {found.finding for found in other.members}
+    assert {d.finding: d.at for d in one.left} == {d.finding: d.at for d in other.left}
+    assert {found.finding for found in one.rebased(other).members} == {found.finding for found in one.members}

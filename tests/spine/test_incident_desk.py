@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.spine.scene import NOON, Changes, finding
+from tests.store.postgres import database
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, StoreError
@@ -139,6 +140,39 @@ def test_two_who_resolve_at_once_do_it_once(hall: Hall) -> None:
 
     assert hall.verbs() == ["incident.resolved"]
     assert [entry.what for entry in hall.desk.found("inc-1").timeline] == ["resolved: over"]
+
+
+def test_two_who_merge_crosswise_on_two_servers_end_with_one_incident() -> None:
+    """One says that b goes up in a, the other that a goes up in b: whoever comes second is told."""
+    with database() as url:
+        states = [State.open(url), State.open(url)]
+        halls = [Hall(state) for state in states]
+        halls[0].incident("inc-1", "db")
+        halls[0].incident("inc-2", "web")
+        barrier, said = threading.Barrier(2), list[str]()
+
+        def merge(hall: Hall, into: str, other: str) -> None:
+            barrier.wait()
+            try:
+                hall.desk.merge(into, other, by="ann", why="same")
+            except ConflictError as error:
+                said.append(str(error))
+
+        turns = [(halls[0], "inc-1", "inc-2"), (halls[1], "inc-2", "inc-1")]
+        threads = [threading.Thread(target=merge, args=turn) for turn in turns]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        found = [halls[1].desk.found(name) for name in ("inc-1", "inc-2")]
+        decided, _ = halls[0].grouping.decisions()
+        for state in states:
+            state.close()
+
+    assert len(said) == 1
+    assert "is over and cannot be merged; it was merged into" in said[0]
+    assert sorted(incident.count for incident in found if incident.state.is_live) == [2]
+    assert len(decided) == 1
 
 
 def test_what_does_not_fit_any_more_is_a_conflict_that_says_why(hall: Hall) -> None:
