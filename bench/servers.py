@@ -27,7 +27,7 @@ _CONFIGURATION = """
 data: {data}
 server: {{port: 0}}
 agent: {{enabled: false}}
-ops: {{enabled: false}}
+ops: {{enabled: {ops}}}
 ml: {{enabled: false}}
 ingest: {{grpc: {{enabled: false}}}}
 """
@@ -65,11 +65,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def wellkept(more: str = "") -> Iterator[Server]:
-    """``wellkept up`` with nothing but its doors, on a free port and in a folder of its own."""
+def wellkept(more: str = "", *, ops: bool = False) -> Iterator[Server]:
+    """``wellkept up`` with nothing but its doors (and the ops loop), on a free port and in a folder of its own."""
     with _folder() as folder:
         configuration = folder / "wellkept.yaml"
-        configuration.write_text(_CONFIGURATION.format(data=folder / "data") + more, encoding="utf-8")
+        configuration.write_text(
+            _CONFIGURATION.format(data=folder / "data", ops=str(ops).lower()) + more, encoding="utf-8"
+        )
         command = [sys.executable, "-m", "wellkept", "up", "--config", str(configuration), "--json"]
         with _running(command, folder, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None

@@ -98,6 +98,7 @@ class CorrelateRunner:
         return {
             "findings": len(self._findings),
             "backlog": len(self._backlog),
+            "unread": max(0, self._stream.last_finding_revision() - self._cursor),
             "live_incidents": len(self._live.all),
             "groups_waiting": len(self._waiting),
             "held": len(self._held),
