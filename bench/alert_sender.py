@@ -79,16 +79,16 @@ def send(address: str, plan: list[tuple[float, int, bytes]], *, closed: bool, pa
             busy += 1
         due = [job[0] for job in again[:1]] + ([waiting[0][0]] if waiting and idle and not closed else [])
         for key, _ in poll.select(max(0.0, min([1.0, *(moment - now for moment in due)]))):
-            connection: Connection = key.data
-            answer = connection.answer()
+            asked: Connection = key.data
+            answer = asked.answer()
             if answer is None:
                 continue
             status, retry_after_s = answer
-            job, connection.job = connection.job, None
-            assert job is not None
+            assert asked.job is not None
+            job, asked.job = asked.job, None
             now = time.perf_counter() - began
             statuses[str(status)] = statuses.get(str(status), 0) + 1
-            idle.append(connection)
+            idle.append(asked)
             busy -= 1
             if status in (429, 503):
                 refused += 1
