@@ -1,0 +1,146 @@
+"""What users of comparable systems complain of in how alerts become incidents, each as a test from door to door."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.complaints.shop import NOON, Shop, opened
+
+RULE = {"name": "one-cluster", "match": ["cluster=~.+"], "by": ["cluster"], "window_s": 600}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with opened(tmp_path) as made:
+        yield made
+
+
+def test_01_a_resolved_incident_swallows_nothing(shop: Shop) -> None:
+    shop.alert("CheckoutSlow", labels={"service": "checkout"})
+    shop.alert("CheckoutSlow", "resolved", since=NOON.isoformat(), labels={"service": "checkout"})
+    shop.quiet()
+    (first,) = shop.incidents()
+    assert first["state"] in ("resolved", "closed")
+
+    shop.alert("CheckoutSlow", labels={"service": "checkout"})
+    shop.alert("CheckoutErrors", labels={"service": "checkout"})
+
+    old, new = shop.incidents()
+    assert (old["id"], old["count"], old["state"]) == (first["id"], 1, first["state"])
+    assert old["timeline"] == first["timeline"]
+    assert (new["state"], new["count"], new["reopens"]) == ("open", 2, first["id"])
+
+
+def test_02_a_resolved_alert_creates_no_incident(shop: Shop) -> None:
+    shop.alert("DiskFull", "resolved", since=NOON.isoformat(), labels={"instance": "db-1"})
+    shop.alert("DiskFull", "resolved", since=NOON.isoformat(), labels={"instance": "db-2"})
+    shop.quiet()
+
+    assert shop.incidents() == []
+
+
+def test_03_an_incident_only_after_so_many_alerts_or_kinds_of_alerts(shop: Shop) -> None:
+    rule = {**RULE, "require": {"findings": 3, "kinds": 2}}
+    shop.post("/api/v1/grouping/rules", {"rule": rule, "by": "ada"})
+    shop.step(10)
+    for number in range(3):
+        shop.alert("NodeDown", labels={"cluster": "blue", "instance": f"n{number}"})
+    shop.quiet()
+    assert shop.incidents() == [], "three, but of one kind; and no incident of one alert each either"
+
+    shop.alert("NodeSlow", labels={"cluster": "blue", "instance": "n7"})
+    shop.step(10)
+
+    (found,) = shop.incidents()
+    assert found["count"] == 4
+
+
+def test_04_an_incident_begins_when_its_trouble_did(shop: Shop) -> None:
+    labels = {"service": "checkout"}
+    spring = (NOON - timedelta(days=200)).isoformat()
+    shop.alert("CheckoutSlow", since=spring, labels=labels)
+    shop.alert("CheckoutSlow", "resolved", since=spring, labels=labels)
+    shop.quiet()
+    shop.step(90 * 86_400)
+    began = shop.clock.now()
+    shop.alert("CheckoutSlow", labels=labels)
+    shop.alert("SearchSlow", since="0001-01-01T00:00:00Z", labels={"service": "search"})
+
+    found = shop.incidents()
+    (again,) = [one for one in found if one["id"] in shop.whose("CheckoutSlow") and one["state"] == "open"]
+    assert datetime.fromisoformat(again["opened_at"]) == began
+    for one in found:
+        opened_at, noticed_at = (datetime.fromisoformat(one[name]) for name in ("opened_at", "noticed_at"))
+        assert opened_at.year > 2000
+        assert opened_at <= noticed_at <= shop.clock.now()
+        if one["resolved_at"]:
+            assert datetime.fromisoformat(one["resolved_at"]) >= opened_at
+
+
+def test_05_a_rule_is_saved_before_anything_matches(shop: Shop) -> None:
+    saved = shop.post("/api/v1/grouping/rules", {"rule": RULE, "by": "ada"})["rule"]
+
+    assert (saved["name"], saved["version"], saved["saved_by"]) == ("one-cluster", 1, "ada")
+    assert [one["name"] for one in shop.get("/api/v1/grouping/rules")["rules"]] == ["one-cluster"]
+    tried = shop.post("/api/v1/grouping/replay", {"rule": {**RULE, "name": "another"}})
+    assert tried["days"] == 30
+
+
+def test_06_what_a_rule_made_is_in_every_list_and_times_are_the_readers(shop: Shop) -> None:
+    shop.post("/api/v1/grouping/rules", {"rule": RULE, "by": "ada"})
+    shop.step(10)
+    shop.alert("NodeDown", labels={"cluster": "blue", "instance": "n1"})
+    shop.alert("QueueLong", labels={"cluster": "blue", "service": "mail"})
+    shop.step(10)
+
+    (found,) = shop.incidents()
+    whole = shop.incident(found["id"])
+    assert [member["tie"] for member in whole["members"]][1:] == ["rule"]
+    assert "one-cluster" in whole["members"][1]["why"]
+    assert [one["id"] for one in shop.incidents(live=True)] == [found["id"]]
+    for page in ("/incidents", f"/incidents/{found['id']}", "/"):
+        assert found["id"] in shop.page(page) or found["title"] in shop.page(page)
+    times = re.findall(r'<time[^>]*datetime="([^"]+)"', shop.page(f"/incidents/{found['id']}"))
+    assert times, "moments are marked, so that the page can show them in the reader's zone"
+    assert all(datetime.fromisoformat(one).tzinfo for one in [*times, found["opened_at"], whole["updated_at"]])
+
+
+def test_07_a_rule_is_suggested_from_what_was_grouped_by_hand(shop: Shop) -> None:
+    for number in range(2):
+        rack = {"rack": f"r{number}"}
+        shop.alert("FanSlow", labels={**rack, "instance": f"fan-{number}"})
+        shop.step(400)
+        shop.alert("DiskErrors", labels={**rack, "instance": f"disk-{number}"})
+        (fans,), (disks,) = shop.whose(f"fan-{number}"), shop.whose(f"disk-{number}")
+        assert fans != disks
+        assert shop.get("/api/v1/grouping/suggestions")["suggestions"] == []
+        shop.post(f"/api/v1/incidents/{fans}/merge", {"other": disks, "by": "ada", "why": "a rack lost its cooling"})
+        shop.step(7200)
+
+    (suggested,) = shop.get("/api/v1/grouping/suggestions")["suggestions"]
+    assert suggested["rule"]["by"] == ["rack"]
+    assert len(suggested["decisions"]) == 2
+
+    shop.post("/api/v1/grouping/rules", {"rule": suggested["rule"], "by": "ada"})
+    shop.step(10)
+    shop.alert("FanSlow", labels={"rack": "r9", "instance": "fan-9"})
+    shop.step(400)
+    shop.alert("DiskErrors", labels={"rack": "r9", "instance": "disk-9"})
+    assert shop.whose("fan-9") == shop.whose("disk-9") != []
+
+
+def test_08_alerts_that_say_nothing_of_where_are_not_one_problem(shop: Shop) -> None:
+    shop.post("/api/v1/grouping/rules", {"rule": {**RULE, "match": ["severity=critical"]}, "by": "ada"})
+    shop.step(10)
+    for name in ("CertificateExpires", "QueueLong", "BackupMissing", "LoginsFail"):
+        shop.alert(name, labels={"cluster": "", "service": "", "instance": ""})
+        shop.alert(f"{name}Elsewhere")
+    shop.quiet()
+
+    found = shop.incidents()
+    assert len(found) == 8
+    assert {one["count"] for one in found} == {1}
