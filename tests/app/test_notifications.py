@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from click.testing import CliRunner
 from tests.attacks.victim import SECRET, TOKEN, Victim, victim
 from tests.spine.notify.servers import Service, service
 
+from wellkept.cli import notify
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
@@ -100,7 +102,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         patch.setenv("HOOK", SECRET)
         patch.setenv("SIGN", "shh")
         slack = {"type": "slack", "name": "chat", "channel": "C1", "secret_env": "HOOK", "signing_env": "SIGN"}
-        notify = {
+        settings = {
             "url": "https://wellkept.example",
             "networks": ["127.0.0.0/8"],
             "receivers": [
@@ -116,7 +118,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
                 ],
             },
         }
-        with victim(tmp_path_factory.mktemp("told"), notify=notify) as made:
+        with victim(tmp_path_factory.mktemp("told"), notify=settings) as made:
             yield Told(made, there)
 
 
@@ -228,3 +230,52 @@ def test_the_page_tries_again_and_sends_tests_by_forms_of_its_own(told: Told) ->
     page = told.victim.ask("GET", "/notifications", headers=cookie).text
     assert "Test of Wellkept" not in page
     assert "test" in page
+
+
+class Through:
+    """The client of a command, which asks the platform of the test."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+
+    def get(self, path: str, **params: Any) -> Any:
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._told.victim.ask("GET", path, TOKEN, params=given).json()
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._told.victim.ask("POST", path, TOKEN, json=body).json()
+
+
+def test_the_commands_say_who_is_told_why_and_what_became_of_it(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "client", lambda _: Through(told))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def say(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(notify.command, arguments)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    told.there.answer = lambda *_: (200, {}, {"ok": False, "error": "invalid_auth"})
+    told.incident()
+    told.turn()
+
+    assert "invalid_auth" in say("receivers")
+    assert "chat: failed (invalid_auth)" in say("test", "chat", code=1)
+    assert "bot: delivered (answered 200)" in say("test", "bot")
+    explained = say("routes", "--explain", "--about", "severity=critical", "--at", "2026-11-24T22:00:00+00:00")
+    assert "label alertname is not Pay*" in explained
+    assert "no branch took it" in explained
+    assert [one["receiver"] for one in json.loads(say("routes", "--incident", told.name, "--json"))["receivers"]] == [
+        "bot",
+        "chat",
+    ]
+    assert "refused: invalid_auth" in say("deliveries", "--incident", told.name)
+    (given_up,) = [
+        one
+        for one in json.loads(say("dead", "--json"))["notifications"]
+        if (one["receiver"], one["subject"]) == ("chat", f"incident:{told.name}")
+    ]
+    assert given_up["id"] in say("dead")
+    assert "chat is told of" in say("retry", given_up["id"])
+    assert "must be NAME=VALUE" in say("routes", "--about", "nonsense", code=2)
+    assert "must be a moment" in say("routes", "--at", "soon", code=2)

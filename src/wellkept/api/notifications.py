@@ -59,6 +59,10 @@ def router(desk: NotifyDesk, incident: FindIncident, facts_of: OfIncident) -> AP
     ) -> dict[str, Any]:
         return {"deliveries": encode(desk.deliveries(receiver, outcome, subject, limit))}
 
+    @routes.get("/dead")
+    def dead(limit: int = Query(default=100, ge=1, le=1000)) -> dict[str, Any]:
+        return {"notifications": encode(desk.dead(limit))}
+
     @routes.post("/explain")
     def explain(asked: Asked) -> dict[str, Any]:
         if asked.at is not None and asked.at.tzinfo is None:

@@ -103,14 +103,28 @@ def deliveries(
             one["subject"],
             one["what"],
             one["outcome"] + (" (again: its end was not known)" if one["is_repeated"] else ""),
-            str(one["attempt"]),
             one["said"],
-            one["notification"],
         )
         for one in answer["deliveries"]
     ]
-    columns = ("when", "receiver", "about", "what", "outcome", "attempt", "said", "id")
+    columns = ("when", "receiver", "about", "what", "outcome", "said")
     say_table("Deliveries", columns, rows, "Nobody was to be told of anything yet.")
+    return None
+
+
+@command.command()
+@data_option
+@json_option
+def dead(data: Path | None, as_json: bool) -> None:
+    """What was given up and is still true; `retry` tries it again."""
+    answer = client(data).get(f"{API}/dead")
+    if as_json:
+        return say_json(answer)
+    rows = [
+        (one["id"], one["receiver"], one["wanted"]["title"], when(one["failing_since"]), one["said"])
+        for one in answer["notifications"]
+    ]
+    say_table("Given up", ("id", "receiver", "about", "since", "why"), rows, "Nothing was given up.")
     return None
 
 
