@@ -187,3 +187,33 @@ def test_when_every_hold_ends_all_that_is_open_is_told(drawn: list[tuple[int, in
     told |= {id_ for id_, held in noise.judge([], at(3000)).items() if held is None}
     assert told == {finding.id for finding in found}
     assert not noise.held
+
+
+windows = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 500), st.integers(1, 500)), max_size=6)
+
+
+@given(st.lists(st.tuples(windows, st.integers(0, 900)), min_size=1, max_size=5), st.booleans())
+def test_step_by_step_it_holds_what_it_holds_at_once(
+    steps: list[tuple[list[tuple[int, int, int]], int]], is_graph_seen: bool
+) -> None:
+    """Silences and windows come, change, begin and end in any order: what is held follows from what is in force now."""
+    found = [alert(n=str(n), entity=f"service:{name}") for n, name in enumerate(("db", "web", "mail", "x", "y"))]
+    noise = Noise(graph=SHOP)
+    noise.judge(found, NOON)
+    for drawn, seconds in steps:
+        book = Book(
+            silences=tuple(silence(f"n={n}", starts=s, ends=s + w, identity=f"{n}{s}") for n, s, w in drawn if n % 2),
+            maintenance=tuple(
+                Maintenance(f"{n}{s}", "m", "ann", "", NOON, ("host:a",), True, (), at(s), at(s + w))
+                for n, s, w in drawn
+                if not n % 2
+            ),
+        )
+        noise.use(book, SHOP)
+        if is_graph_seen:
+            noise.see(Graph(SHOP.entities.values(), ()))
+            noise.see(SHOP)
+        noise.judge([], at(seconds))
+        fresh = Noise(book=book, graph=SHOP)
+        fresh.judge(found, at(seconds))
+        assert dict(noise.held) == dict(fresh.held)

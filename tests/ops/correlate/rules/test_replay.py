@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,10 @@ from tests.ops.correlate.noise.scenes import alert, labelled, matchers
 
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.grouping import GroupRule, Require
-from wellkept.ops.correlate.rules.replay import Replayed, replay
+from wellkept.ops.correlate.noise.counts import Counts
+from wellkept.ops.correlate.rules import replay as replaying
+from wellkept.ops.correlate.rules.replay import Replayed
+from wellkept.ops.correlate.rules.rules import Key
 from wellkept.spine.labels import labels_of
 
 RACKS = GroupRule("racks", matchers("alertname=Down"), ("rack",), 600)
@@ -18,7 +22,7 @@ RACKS = GroupRule("racks", matchers("alertname=Down"), ("rack",), 600)
 
 def tried(rule: GroupRule, findings: list[Finding], incidents: Mapping[str, list[Finding]]) -> Replayed:
     given = {incident: [finding.id for finding in found] for incident, found in incidents.items()}
-    return replay(rule, findings, given, labels_of, lambda kind, labels: 5)
+    return replaying.replay(rule, findings, given, labels_of, lambda kind, labels: 5)
 
 
 def test_incidents_of_one_group_would_have_been_one() -> None:
@@ -82,3 +86,32 @@ def test_a_rule_that_puts_together_loses_no_pair_and_splits_nothing(drawn: list[
     same = tried(nothing, found, incidents)
     assert (same.matched, same.merged, same.incidents_after) == (0, (), same.incidents)
     assert same.compression == same.compression_after
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 900), st.integers(0, 400), st.integers(0, 3), st.sampled_from("abc")), max_size=10
+    ),
+    st.sampled_from([Require(findings=3), Require(kinds=2), Require(entities=3), Require(share=0.6)]),
+)
+def test_what_is_never_enough_is_what_counting_says(drawn: list[tuple[int, int, int, str]], require: Require) -> None:
+    rule = GroupRule("all", matchers("job=x"), (), 200, require)
+    found = [
+        replace(alert(kind, starts, starts + length, entity=f"host:{n}", job="x", n=f"{n}"), detector=f"{index}")
+        for index, (starts, length, n, kind) in enumerate(sorted(drawn))
+    ]
+    found = list({finding.id: finding for finding in found}.values())
+    outcome = tried(rule, found, {f"inc-{finding.id}": [finding] for finding in found})
+    counts, enough = Counts(lambda kind, labels: 5), set[str]()
+    run: list[Finding] = []
+    for finding in [*found, None]:
+        if run and (finding is None or (finding.starts_at - run[-1].starts_at).total_seconds() > 200):
+            counts = Counts(lambda kind, labels: 5)
+            for one in run:
+                counts.note(Key("all", ()), one)
+                if not counts.tally(Key("all", ()), rule, one.starts_at.timestamp()).lacks(rule):
+                    enough |= {each.id for each in run}
+            run = []
+        if finding is not None:
+            run.append(finding)
+    assert set(outcome.not_opened) == {f"inc-{finding.id}" for finding in found if finding.id not in enough}

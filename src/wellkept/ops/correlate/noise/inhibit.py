@@ -31,7 +31,7 @@ class Inhibitors:
             rule.target.learn(many)
 
     def note(self, finding: str, labels: Mapping[str, str], is_open: bool) -> set[str]:
-        """Take a finding as it is now. Returns the open findings that a new source may hold."""
+        """Take a finding as it is now. Returns the open findings that a source holds which came, or lets go of."""
         touched: set[str] = set()
         for rule in self._rules:
             values = _values(rule.rule, labels)
@@ -43,8 +43,8 @@ class Inhibitors:
                 if finding not in sources:
                     touched |= targets
                 sources[finding] = is_target
-            else:
-                sources.pop(finding, None)
+            elif sources.pop(finding, None) is not None:
+                touched |= targets
             targets.add(finding) if is_target else targets.discard(finding)
             if not sources and not targets:
                 del rule.sources[values], rule.targets[values]

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from wellkept.kernel.entity import Entity
 from wellkept.kernel.finding import Finding, fingerprint
+from wellkept.kernel.grouping import GroupRule
 from wellkept.kernel.noise import Held, HoldReason
 from wellkept.ops.correlate.noise.base import FLAPPING, Book, FlapLimits
 from wellkept.ops.correlate.noise.counts import Counts
 from wellkept.ops.correlate.noise.flaps import Flaps
 from wellkept.ops.correlate.noise.inhibit import Inhibitors
-from wellkept.ops.correlate.noise.scopes import Scopes
+from wellkept.ops.correlate.noise.scopes import Scope, Scopes
 from wellkept.ops.correlate.rules.rules import GroupRules, Key
 from wellkept.spine.graph import Graph
 from wellkept.spine.labels import labels_of
 
-BY_OTHERS = frozenset({HoldReason.FLAPPING, HoldReason.TOO_FEW, HoldReason.INHIBITED})
-"""Holds that end by what others do, or by time that nobody can name beforehand: they are looked at each time."""
 TIDY_S = 60.0
 
 
@@ -50,32 +49,48 @@ class Noise:
         self._held: dict[str, Held] = {}
         self._fresh: set[str] = set()
         """Open findings that were given and are still to be judged."""
+        self._flapping: set[str] = set()
+        self._short: dict[Key, set[str]] = {}
+        """The held findings of groups that do not have enough."""
+        self._grown: set[Key] = set()
+        self._lacking: dict[Key, dict[str, tuple[float, float]]] = {}
+        """What groups lack in this step."""
         self._seen_flapping: dict[str, Finding] = {}
         self._notices: dict[str, Finding] = {}
         self._tidied = 0.0
         self._edge: datetime | None = None
-        self.use(book or Book(), graph or Graph((), ()))
+        """When a silence or a window begins or ends next; None where that is to be looked up."""
+        self._at: datetime | None = None
+        self._graph, self._book = graph or Graph((), ()), Book()
+        self._scopes, self._inhibitors = Scopes(self._book, self._graph), Inhibitors(())
+        self.rules, self._by_name = GroupRules((), self.labels), dict[str, GroupRule]()
+        self.use(book or Book(), self._graph)
 
     def use(self, book: Book, graph: Graph) -> None:
-        """Take what is in force, and the topology; all that is open is judged anew with the next batch.
+        """Take what is in force, and the topology; what is open and may be affected is judged with the next batch.
 
         Raises:
             InputError: a regular expression is none.
         """
-        self._graph, self._book = graph, book
-        self._scopes, self._inhibitors = Scopes(book, graph), Inhibitors(book.inhibit)
-        self.rules = GroupRules(book.rules, self.labels)
+        before, old = self._book, self._scopes
+        self._graph, self._book, self._scopes = graph, book, Scopes(book, graph)
+        self._edge = None
+        if (book.rules, book.inhibit) == (before.rules, before.inhibit):
+            self._touch(self._scopes.other_than(old))
+            return
+        self._inhibitors, self.rules = Inhibitors(book.inhibit), GroupRules(book.rules, self.labels)
         self._by_name = {rule.name: rule for rule in book.rules}
+        self._short, self._grown = {}, set()
         self._open = {id_: self._case(case.finding) for id_, case in self._open.items()}
         for case in self._open.values():
             self._note(case)
-        self._is_new = True
 
     def see(self, graph: Graph) -> None:
         """Take the topology as it is now; where something in force follows it, all that is open is judged anew."""
-        if self._book.maintenance or any(rule.require.share for rule in self._book.rules):
+        if self._book.maintenance:
             self.use(self._book, graph)
         self._graph = graph
+        self._grown |= {key for key in self._short if self._by_name[key.rule].require.share}
 
     def finding(self, finding: str) -> Finding | None:
         """An open finding as it was shown last; None where there is none."""
@@ -131,17 +146,35 @@ class Noise:
         if case.finding.is_open:
             return self._held.get(id_)
         before = self._held.pop(id_, None)
+        self._flapping.discard(id_)
+        for key in case.keys:
+            self._short.get(key, set()).discard(id_)
         return before or self._hold(case, now)
 
     def _to_judge(self, now: datetime) -> dict[str, Case]:
-        """All that is open after a change of the book or at an edge of time, else what can have changed."""
-        if self._is_new or (self._edge is not None and now >= self._edge):
-            self._is_new, self._edge = False, self._scopes.next_edge(now)
-            self._fresh.clear()
-            return self._open
-        ids = self._fresh | {id_ for id_, held in self._held.items() if held.reason in BY_OTHERS}
-        self._fresh.clear()
+        """What can have changed: what is new, what others hold, and what a silence or a window begins or ends for."""
+        if self._at is not None and (self._edge is None or now >= self._edge or now < self._at):
+            self._touch(self._scopes.turned(self._at, now))
+        if self._edge is None or now >= self._edge or (self._at is not None and now < self._at):
+            self._edge = self._scopes.next_edge(now) or datetime.max.replace(tzinfo=UTC)
+        self._at = now
+        self._lacking.clear()
+        for key in self._grown:
+            if key in self._short and not self._lacks(key, now.timestamp()):
+                self._fresh |= self._short.pop(key)
+        self._grown.clear()
+        ids = self._fresh | self._flapping
+        self._fresh = set()
         return {id_: self._open[id_] for id_ in ids if id_ in self._open}
+
+    def _touch(self, scopes: Sequence[Scope]) -> None:
+        """Have what these cover judged anew."""
+        if not scopes:
+            return
+        cases = list(self._open.values())
+        for scope in scopes:
+            scope.learn([case.labels for case in cases])
+            self._fresh |= {c.finding.id for c in cases if scope.covers(c.finding.entity, c.labels)}
 
     def _hold(self, case: Case, now: datetime) -> Held | None:
         finding, labels = case.finding, case.labels
@@ -172,7 +205,7 @@ class Noise:
             rule = self._by_name[key.rule]
             if not rule.require.asks:
                 continue
-            lacks = self._counts.lacks(key, rule, moment)
+            lacks = self._lacks(key, moment)
             if not lacks:
                 return None
             words = ", ".join(f"{_count(there)} of {_count(asked)} {what}" for what, (there, asked) in lacks.items())
@@ -180,6 +213,11 @@ class Noise:
             values |= {what: f"{_count(there)} of {_count(asked)}" for what, (there, asked) in lacks.items()}
             lacking = lacking or Held(HoldReason.TOO_FEW, values, f"rule {rule.name} asks for more: {words}")
         return lacking
+
+    def _lacks(self, key: Key, moment: float) -> dict[str, tuple[float, float]]:
+        if key not in self._lacking:
+            self._lacking[key] = self._counts.lacks(key, self._by_name[key.rule], moment)
+        return self._lacking[key]
 
     def _inhibited(self, rule: object, source: str) -> Held:
         name = getattr(rule, "name", "")
@@ -198,13 +236,21 @@ class Noise:
         if finding.detector != FLAPPING:
             self._flaps.note(finding)
         for key in case.keys:
-            self._counts.note(key, finding)
+            if self._by_name[key.rule].require.asks:
+                self._counts.note(key, finding)
+                self._grown.add(key)
 
     def _keep(self, id_: str, held: Held | None) -> None:
         if held is None:
             self._held.pop(id_, None)
         else:
             self._held[id_] = held
+        reason = held.reason if held is not None else None
+        self._flapping.add(id_) if reason is HoldReason.FLAPPING else self._flapping.discard(id_)
+        case = self._open.get(id_)
+        for key in case.keys if case is not None else ():
+            if reason is HoldReason.TOO_FEW:
+                self._short.setdefault(key, set()).add(id_)
 
     def _case(self, finding: Finding) -> Case:
         labels = self.labels(finding)

@@ -14,41 +14,80 @@ REACH = 10
 """Hops along which a maintenance window with dependents reaches."""
 
 
+class Scope:
+    """A silence or a window, ready to be asked what it covers."""
+
+    def __init__(self, what: Silence | Maintenance, graph: Graph) -> None:
+        self.what, self._matching = what, Matching(what.matchers)
+        is_window = isinstance(what, Maintenance) and bool(what.entities)
+        self.covered = covered_by(what, graph) if isinstance(what, Maintenance) and is_window else None
+
+    def covers(self, entity: str, labels: Mapping[str, str]) -> bool:
+        return (self.covered is None or entity in self.covered) and self._matching.matches(labels)
+
+    def learn(self, many: Sequence[Mapping[str, str]]) -> None:
+        self._matching.learn(many)
+
+    def until(self, now: datetime) -> datetime | None:
+        """Until when it holds; None while it does not."""
+        if isinstance(self.what, Maintenance):
+            return self.what.until(now)
+        return self.what.ends_at if self.what.state(now) is SilenceState.ACTIVE else None
+
+    def edges(self, now: datetime) -> list[datetime | None]:
+        if isinstance(self.what, Maintenance):
+            return [self.what.until(now), self.what.next(now)]
+        return [self.what.starts_at, self.what.ends_at]
+
+    def held(self, entity: str, until: datetime) -> Held:
+        if isinstance(self.what, Maintenance):
+            return _maintained(until, self.what, self.covered.get(entity, "") if self.covered else "")
+        return _silenced(self.what)
+
+
 class Scopes:
     """What holds a finding for its labels or its entity, whatever else is the case."""
 
     def __init__(self, book: Book, graph: Graph) -> None:
-        self._silences = [(silence, Matching(silence.matchers)) for silence in book.silences]
-        self._windows = [(one, Matching(one.matchers), covered_by(one, graph)) for one in book.maintenance]
+        self._silences = [Scope(silence, graph) for silence in book.silences]
+        self._windows = [Scope(window, graph) for window in book.maintenance]
 
     def learn(self, many: Sequence[Mapping[str, str]]) -> None:
-        for _, matching in self._silences:
-            matching.learn(many)
-        for _, matching, _ in self._windows:
-            matching.learn(many)
+        for scope in (*self._silences, *self._windows):
+            scope.learn(many)
 
     def hold(self, entity: str, labels: Mapping[str, str], now: datetime) -> Held | None:
         """The hold that lasts longest, silences first; None where there is none."""
-        active = [s for s, m in self._silences if s.state(now) is SilenceState.ACTIVE and m.matches(labels)]
-        if active:
-            return _silenced(max(active, key=lambda silence: silence.ends_at))
-        open_ones = [
-            (until, window, covered.get(entity, ""))
-            for window, matching, covered in self._windows
-            if (until := window.until(now)) is not None
-            and (not window.entities or entity in covered)
-            and matching.matches(labels)
-        ]
-        return _maintained(*max(open_ones, key=lambda one: one[0])) if open_ones else None
+        for scopes in (self._silences, self._windows):
+            found = [
+                (until, scope)
+                for scope in scopes
+                if scope.covers(entity, labels) and (until := scope.until(now)) is not None
+            ]
+            if found:
+                until, scope = max(found, key=lambda one: one[0])
+                return scope.held(entity, until)
+        return None
 
     def next_edge(self, now: datetime) -> datetime | None:
         """When the next silence or window begins or ends."""
-        edges: list[datetime | None] = []
-        for silence, _ in self._silences:
-            edges += [silence.starts_at, silence.ends_at]
-        for window, _, _ in self._windows:
-            edges += [window.until(now), window.next(now)]
+        edges = [edge for scope in (*self._silences, *self._windows) for edge in scope.edges(now)]
         return min((edge for edge in edges if edge is not None and edge > now), default=None)
+
+    def turned(self, before: datetime, now: datetime) -> list[Scope]:
+        """Those that hold at one of the two moments alone, or until another time."""
+        return [scope for scope in (*self._silences, *self._windows) if scope.until(before) != scope.until(now)]
+
+    def other_than(self, before: Scopes) -> list[Scope]:
+        """Those that are in one of the two alone, or cover other entities."""
+        known = {scope.what: scope for scope in (*before._silences, *before._windows)}
+        here = {scope.what: scope for scope in (*self._silences, *self._windows)}
+        both = [(here[what], known[what]) for what in here.keys() & known.keys()]
+        changed = [scope for pair in both if pair[0].covered != pair[1].covered for scope in pair]
+        return [
+            *changed,
+            *(found[what] for found in (here, known) for what in here.keys() ^ known.keys() if what in found),
+        ]
 
 
 def covered_by(window: Maintenance, graph: Graph) -> dict[str, str]:

@@ -6,14 +6,17 @@ have followed from that in turn (a finding that is related to a merged incident 
 
 from __future__ import annotations
 
+import functools
+import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.grouping import GroupRule
-from wellkept.ops.correlate.noise.counts import Counts, Population
+from wellkept.ops.correlate.noise.counts import Population, Tally
 from wellkept.ops.correlate.rules.rules import GroupRules, Key
+from wellkept.spine.labels import what_of
 from wellkept.spine.matchers import Matching
 
 Labels = Callable[[Finding], Mapping[str, str]]
@@ -87,14 +90,41 @@ def _held(rule: GroupRule, runs: Sequence[tuple[Key, list[Finding]]], count: Pop
     """The findings of groups that never had enough."""
     held: set[str] = set()
     for key, run in runs:
-        counts = Counts(count)
-        for finding in run:
-            counts.note(key, finding)
-            if not counts.tally(key, rule, finding.starts_at.timestamp()).lacks(rule):
-                break
-        else:
+        labels = dict(zip(rule.by, key.values, strict=True))
+        window = _Window(rule, lambda kind, labels=labels: count(kind, labels))  # type: ignore[misc]
+        if not any(window.is_enough_with(finding) for finding in run):
             held |= {finding.id for finding in run}
     return held
+
+
+class _Window:
+    """What a group has at the beginning of each of its findings: all that is open, or was within the window."""
+
+    def __init__(self, rule: GroupRule, count: Callable[[str], int]) -> None:
+        self._rule, self._count = rule, functools.cache(count)
+        self._there: tuple[Counter[str], Counter[str], Counter[str]] = (Counter(), Counter(), Counter())
+        self._ends: list[tuple[float, str, Finding]] = []
+
+    def is_enough_with(self, finding: Finding) -> bool:
+        """Take the next finding; whether there is enough with it."""
+        since = finding.starts_at.timestamp() - self._rule.window_s
+        while self._ends and self._ends[0][0] < since:
+            self._add(heapq.heappop(self._ends)[2], -1)
+        self._add(finding, 1)
+        if finding.ends_at is not None:
+            heapq.heappush(self._ends, (finding.ends_at.timestamp(), finding.id, finding))
+        prints, kinds, entities = self._there
+        share = 0.0
+        if self._rule.require.share and entities:
+            known = sum(map(self._count, {entity.partition(":")[0] for entity in entities}))
+            share = len(entities) / max(known, len(entities))
+        return not Tally(len(prints), len(kinds), len(entities), share).lacks(self._rule)
+
+    def _add(self, finding: Finding, step: int) -> None:
+        for counter, value in zip(self._there, (finding.fingerprint, what_of(finding), finding.entity), strict=True):
+            counter[value] += step
+            if not value or not counter[value]:
+                del counter[value]
 
 
 def _put_together(
