@@ -156,6 +156,29 @@ def test_a_chart_is_read_with_the_pointer(browser: Browser, address: str) -> Non
     page.context.close()
 
 
+def test_an_incident_is_acted_on_through_its_page(browser: Browser, address: str, scene: Scene) -> None:
+    page, complaints = visitor(browser, address)
+    incident = next(found for found in scene.deps.stream.incidents() if "shop/features" in found.title)
+    page.goto(f"{address}/incidents")
+    page.locator(f".lanes-chart a[href='/incidents/{incident.id}']").first.click()
+    expect(page).to_have_url(f"{address}/incidents/{incident.id}")
+    deeds = page.locator("#deeds")
+    deeds.get_by_label("Your name").fill("Ada")
+    deeds.get_by_label("Reason, or a note").fill("the store of features is slow")
+    deeds.get_by_role("button", name="Mitigated").click()
+    expect(page.locator(".heading").get_by_text("mitigated")).to_be_visible()
+    expect(page.locator("#story").get_by_text("mitigated: the store of features is slow")).to_be_visible()
+    deeds.get_by_label("Reason, or a note").fill("a note by Enter")
+    deeds.get_by_label("Reason, or a note").press("Enter")
+    expect(page.locator("#story").get_by_text("a note by Enter")).to_be_visible()
+    deeds.get_by_text("Hand over").click()
+    deeds.get_by_label("Works on it").fill("Grace")
+    deeds.get_by_role("button", name="Assign").click()
+    expect(page.locator(".heading").get_by_text("works on it")).to_contain_text("Grace")
+    assert complaints == []
+    page.context.close()
+
+
 def test_a_plan_is_approved_through_the_page(browser: Browser, address: str, scene: Scene) -> None:
     page, complaints = visitor(browser, address)
     record = next(r for r in scene.deps.gate.plans(state=PlanState.WAITING) if "Restart" in r.plan.title)

@@ -48,7 +48,8 @@ from wellkept.web.views.rules import RulesView
 from wellkept.web.views.run import run_view
 from wellkept.web.views.systems import MOST
 
-KEEP_S = 1.0
+KEEP_S, SUMMARY_S = 1.0, 30.0
+"""How long a page is kept for everybody who looks; the summary reads every incident of its span."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 Build = Callable[[Request, datetime], tuple[str, object]]
 """Gives a page's title and its view."""
@@ -162,7 +163,9 @@ class Pages:
         return "Incidents", incidents_view(self.deps.book, self.deps.stream, dict(request.query_params), now)
 
     def incident_summary(self, request: Request, now: datetime) -> tuple[str, object]:
-        return "How incidents went", summary_view(self.deps.book, request.query_params.get("days", USUAL), now)
+        days = request.query_params.get("days", USUAL)
+        view = self.recent.get(("summary", days), SUMMARY_S, lambda: summary_view(self.deps.book, days, now))
+        return "How incidents went", view
 
     def incident(self, request: Request, now: datetime) -> tuple[str, object]:
         kind = request.query_params.get("kind", "")
