@@ -54,7 +54,7 @@ def test_a_rule_is_saved_before_anything_matches_and_keeps_its_versions(scene: S
         scene.desk.rule("shop")
     assert scene.desk.versions("shop")[0].removed
     assert [entry.verb for entry in scene.audit.entries()] == [
-        "grouping.rule-removed", "grouping.rule-saved", "grouping.rule-saved",
+        "grouping.rule_removed", "grouping.rule_saved", "grouping.rule_saved",
     ]  # fmt: skip
 
 

@@ -80,7 +80,7 @@ class GroupingDesk:
         """
         check_rule(rule)
         stored = self._rows.save_rule(StoredRule(rule, 0, by, self._clock.now()))
-        self._audit.append(self._clock.now(), by, "grouping.rule-saved", rule.name, encode(stored))
+        self._audit.append(self._clock.now(), by, "grouping.rule_saved", rule.name, encode(stored))
         return stored
 
     def remove_rule(self, name: str, by: str) -> StoredRule:
@@ -94,7 +94,7 @@ class GroupingDesk:
         if found.source:
             raise ConflictError(f"grouping rule {name}", f"stands in {found.source}: take it out there")
         stored = self._rows.save_rule(StoredRule(found.rule, 0, by, self._clock.now(), removed=True))
-        self._audit.append(self._clock.now(), by, "grouping.rule-removed", name, {"version": stored.version})
+        self._audit.append(self._clock.now(), by, "grouping.rule_removed", name, {"version": stored.version})
         return stored
 
     def decide(

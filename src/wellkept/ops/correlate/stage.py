@@ -17,6 +17,7 @@ from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.correlate.contract import Incidents, Judge, Places
 from wellkept.ops.correlate.desk import Desk
 from wellkept.ops.correlate.grouper import Grouper
+from wellkept.ops.correlate.judged import Judged
 from wellkept.ops.correlate.life import Worth, title_of
 from wellkept.ops.correlate.live import LiveIncidents
 from wellkept.ops.correlate.waiting import Waiting
@@ -101,7 +102,7 @@ class CorrelateRunner:
             "unread": max(0, self._stream.last_finding_revision() - self._cursor),
             "live_incidents": len(self._live.all),
             "groups_waiting": len(self._waiting),
-            "held": len(self._held),
+            "held": len(self._judged.held),
             "dropped": self._dropped,
         }
 
@@ -109,12 +110,12 @@ class CorrelateRunner:
         """Know nothing: the next step learns everything from the stream."""
         self._backlog, self._live, self._waiting = Backlog(), LiveIncidents(), Waiting()
         self._findings: dict[str, Finding] = {}
-        self._held: dict[str, str] = {}
+        self._judged = Judged(self._noise)
         self._resolved: dict[str, Incident] = {}
         self._cursor, self._seen = -1, -1
         self._graph = Graph((), ())
         self._graph_at: datetime | None = None
-        self._grouper, self._ruled = Grouper(self._settings, self._graph), 0
+        self._grouper = Grouper(self._settings, self._graph)
         self._swept_at: datetime | None = None
         self._tidied_at: datetime | None = None
 
@@ -136,10 +137,10 @@ class CorrelateRunner:
         """Group findings that are new or changed, and bring the incidents that they touch up to date."""
         found = self._wanted(findings, now)
         over = [finding for finding in found if self._live.see(finding)]
-        turned = self._judge(findings, now)
-        is_elsewhere = self._heed_rules()
+        turned = self._judged.ask(findings, now)
+        is_elsewhere = self._judged.heed_rules(self._grouper, self._findings.values())
         self._findings.update((finding.id, finding) for finding in found)
-        self._put(found)
+        self._judged.put(self._grouper, found)
         is_elsewhere = self._look_around(now) or is_elsewhere
         touched = self._grouper.groups() if found or is_elsewhere else []
         desk = self._desk(now)
@@ -155,12 +156,11 @@ class CorrelateRunner:
     def _sweep(self, now: datetime) -> CorrelateReport:
         """What time alone asks for: incidents that are over, groups that have lasted, findings that are history."""
         self._swept_at = now
-        report = self._take([], now) if self._noise is not None else CorrelateReport()
+        report = self._take([], now) if self._judged.is_asked else CorrelateReport()
         desk = self._desk(now)
         waiting = self._waiting.take()
         desk.sort(waiting)
-        if self._noise is not None:
-            desk.tell(self._noise.telling(self._loud(), now))
+        desk.tell(self._judged.telling(self._live, now))
         desk.settle()
         desk.close(list(self._resolved.values()))
         report += self._save(desk)
@@ -169,15 +169,8 @@ class CorrelateRunner:
         return report
 
     def _desk(self, now: datetime) -> Desk:
-        hush = functools.partial(self._hush, now)
-        return Desk(self._stream, self._live, self._settings, self._worth, self._held, hush, now)
-
-    def _hush(self, now: datetime, incident: Incident) -> str:
-        return self._noise.hush(incident, now) if self._noise is not None else ""
-
-    def _loud(self) -> list[Incident]:
-        """The live incidents that something open of is told: nothing of what is in them keeps them quiet."""
-        return [live.head for live in self._live if any(finding not in self._held for finding in live.open)]
+        hush = functools.partial(self._judged.hush, now)
+        return Desk(self._stream, self._live, self._settings, self._worth, self._judged.held, hush, now)
 
     def _worth(self, findings: Sequence[Finding]) -> Worth:
         title = title_of(findings)
@@ -227,7 +220,8 @@ class CorrelateRunner:
         past = self._stream.incident_heads(live=False, start=since)
         self._resolved = {one.id: one for one in past if one.state is IncidentState.RESOLVED}
         self._graph, self._graph_at = self._topology.graph(now), now
-        self._see_graph()
+        self._grouper.see(self._graph)
+        self._judged.see(self._graph)
         over = self._recall(now)
         self._cursor, self._seen = cursor, seen
         desk = self._desk(now)
@@ -249,17 +243,11 @@ class CorrelateRunner:
 
     def _recalled(self, part: Sequence[Finding], now: datetime) -> list[Finding]:
         found = self._wanted(part, now)
-        self._judge(part, now)
-        self._heed_rules()
+        self._judged.ask(part, now)
+        self._judged.heed_rules(self._grouper, self._findings.values())
         self._findings.update((finding.id, finding) for finding in found)
-        self._put(found)
+        self._judged.put(self._grouper, found)
         return [finding for finding in found if self._live.see(finding)]
-
-    def _put(self, findings: Sequence[Finding]) -> None:
-        if self._noise is not None:
-            for some, others in self._noise.kept_apart(findings):
-                self._grouper.apart(some, others)
-        self._grouper.put(findings)
 
     def _wanted(self, findings: Sequence[Finding], now: datetime) -> list[Finding]:
         """The findings that belong to a live incident, or may come to.
@@ -275,31 +263,6 @@ class CorrelateRunner:
         taken = self._stream.incidents_holding(unknown) if unknown else {}
         return [*mine, *(finding for finding in others if finding.id not in taken)]
 
-    def _judge(self, findings: Sequence[Finding], now: datetime) -> set[str]:
-        """Ask which findings are kept quiet; returns the ids of those whose answer is another one now."""
-        turned: set[str] = set()
-        if self._noise is None:
-            return turned
-        for finding, held in self._noise.judge(findings, now).items():
-            said = held.words if held is not None else ""
-            if said != self._held.get(finding, ""):
-                turned.add(finding)
-                if said:
-                    self._held[finding] = said
-                else:
-                    del self._held[finding]
-        return turned
-
-    def _heed_rules(self) -> bool:
-        """Have everything grouped anew where the user's rules are others now; whether they are."""
-        if self._noise is None or self._noise.ruled == self._ruled:
-            return False
-        self._ruled = self._noise.ruled
-        self._grouper.rule_by(self._noise.groups_of)
-        for some, others in self._noise.kept_apart(list(self._findings.values())):
-            self._grouper.apart(some, others)
-        return True
-
     def _look_around(self, now: datetime) -> bool:
         """Take the topology as it is now; whether it is another one than it was."""
         if self._graph_at is not None and abs((now - self._graph_at).total_seconds()) < GRAPH_S:
@@ -308,13 +271,9 @@ class CorrelateRunner:
         if graph.is_like(self._graph):
             return False
         self._graph = graph
-        self._see_graph()
-        return True
-
-    def _see_graph(self) -> None:
         self._grouper.see(self._graph)
-        if self._noise is not None:
-            self._noise.see(self._graph)
+        self._judged.see(self._graph)
+        return True
 
     def _heed_others(self) -> None:
         """Learn what people and other stages did with incidents."""
@@ -356,7 +315,7 @@ class CorrelateRunner:
         self._findings.update((finding.id, finding) for finding in found)
         for finding in sorted(came & self._findings.keys()):
             self._live.see(self._findings[finding])
-        self._put(found)
+        self._judged.put(self._grouper, found)
         for incident, there in members.items():
             if there - known[incident]:
                 self._grouper.together(there)
@@ -380,7 +339,7 @@ class CorrelateRunner:
         self._grouper.drop(gone)
         for finding in gone:
             self._findings.pop(finding, None)
-            self._held.pop(finding, None)
+            self._judged.held.pop(finding, None)
 
     def _tidy(self, now: datetime) -> None:
         """Let go of what was over long ago, and of what is too much."""
