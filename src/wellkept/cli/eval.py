@@ -106,17 +106,19 @@ def simulated(parts: tuple[str, ...], seeds: int, seed: int, as_json: bool) -> N
 @click.option(
     "--data", type=_FOLDER, required=True, help="Alerts or recorded cases of known faults, or folders of such."
 )
-@click.option("--layouts", type=_FOLDER, default=None, help="Of recordings that bring none; else bench/recordings.")
+@click.option("--layouts", type=_FOLDER, default=None, help="Of recordings that bring none; else the shipped ones.")
 @click.option("--cases", type=click.IntRange(0), default=None, help="Of a recording, so many cases; 0: all.")
 @json_option
 def correlate(data: Path, layouts: Path | None, cases: int | None, as_json: bool) -> None:
     """How well alerts and findings of known faults become one incident each, and how fast."""
     from wellkept.evaluation.correlate import CASES, evaluate
+    from wellkept.evaluation.diagnose import LAYOUTS
 
-    nearby = Path("bench/recordings")
-    chosen = layouts or (nearby if nearby.is_dir() else None)
     found = evaluate(
-        data, layouts=chosen, cases=CASES if cases is None else cases, tell=lambda text: click.echo(text, err=True)
+        data,
+        layouts=layouts or LAYOUTS,
+        cases=CASES if cases is None else cases,
+        tell=lambda text: click.echo(text, err=True),
     )
     return say_json(found) if as_json else _show_groups(found)
 
@@ -130,4 +132,43 @@ def _show_groups(found: dict[str, Any]) -> None:
         ("", *names),
         [(name, *(_figure(row.get(key)) for key in names)) for name, row in rows.items()],
         "Nothing was grouped.",
+    )
+
+
+@command.command(name="diagnose")
+@click.option("--data", type=_FOLDER, required=True, help="Recorded faults of known cause, or folders of such.")
+@click.option("--peers", type=_FOLDER, default=None, help="A folder with rca, to be run on the same cases.")
+@click.option("--split", type=click.Choice(("all", "tune", "report")), default="all", show_default=True,
+              help="Which half of the cases; constants were chosen on the halves called tune.")  # fmt: skip
+@click.option("--cases", type=click.IntRange(0), default=0, help="At most so many; 0: all.")
+@click.option("--healthy", type=click.IntRange(0), default=None, help="Moments at which nothing was wrong; 0: none.")
+@json_option
+def diagnose(data: Path, peers: Path | None, split: str, cases: int, healthy: int | None, as_json: bool) -> None:
+    """How often the true cause of recorded faults is named, with which kind of fault, and how fast."""
+    from wellkept.evaluation.diagnose import HEALTHY, evaluate
+
+    found = evaluate(
+        data,
+        split=split,
+        cases=cases,
+        healthy=HEALTHY if healthy is None else healthy,
+        peers=peers,
+        tell=lambda text: click.echo(text, err=True),
+    )
+    if as_json:
+        return say_json(found)
+    for one in found.get("folders", {found.get("folder"): found}).values():
+        _show_causes(one)
+    return None
+
+
+def _show_causes(found: dict[str, Any]) -> None:
+    rows = {"wellkept": found, **found["groups"], **found["peers"]}
+    names = ("cases", "ac1", "ac3", "avg5", "ac1_kind", "ac1_plus60", "ac1_minus60", "ac1_first_minute",
+             "specificity", "abstained", "lift", "seconds_per_case")  # fmt: skip
+    say_table(
+        f"{found['folder']}, split {found['split']}, diagnosis {found['version']}",
+        ("", *names),
+        [(name, *(_figure(row.get(key)) for key in names)) for name, row in rows.items()],
+        "Nothing was diagnosed.",
     )

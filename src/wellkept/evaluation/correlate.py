@@ -25,6 +25,7 @@ KEYS = (
     "over_merge_rate",
     "incidents_per_fault",
 )
+LAYOUTS = Path(__file__).parent / "layouts"
 CASES = 8
 """Of a recording so many cases are replayed, spread over all, unless more are asked for."""
 
@@ -38,17 +39,18 @@ def evaluate(
 ) -> dict[str, Any]:
     """Everything about the folder as one plain object; see docs/grouping.md for its members.
 
-    ``layouts``: a folder of layout documents for recordings that bring none. ``cases``: how many cases of a recording
+    ``layouts``: a folder of layout documents for recordings that bring none; else the shipped ones. ``cases``: how many cases of a recording
     are replayed, 0 for all. ``tell`` is told what is being done. Of several folders the figures are of all together
     where they can be, and each one's are under ``folders``.
 
     Raises:
         InputError: the folder holds nothing that can be evaluated.
     """
+    layouts = layouts or LAYOUTS
+    settings = CorrelateSettings()
     found = [one for one in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())) if _is_known(one, layouts)]
     if not found:
         raise InputError("--data", "must hold alerts.parquet or a recording with cases, or folders with such", folder)
-    settings = CorrelateSettings()
     told: dict[str, dict[str, Any]] = {}
     for one in found:
         tell(f"{one.name}:")
@@ -72,6 +74,7 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
     windows: list[Placed] = []
     alike: list[Placed] = []
     onsets: list[Placed] = []
+    noise: list[list[Placed]] = []
     took = 0.0
     systems: dict[str, Any] = {}
     streams = correlate_alerts.read(folder)
@@ -79,6 +82,7 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
         mine, seconds = correlate_stream.grouped(stream, settings)
         took += seconds
         placed += mine
+        noise.append(mine)
         groups = len({one.group for one in mine})
         chance += correlate_stream.at_random(stream, groups)
         windows += correlate_stream.by_window(stream)
@@ -97,7 +101,7 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
         "baselines": {"random": scores(chance), "time_window_only": scores(windows)},
         "ceiling": {"all_known_but_alike": scores(alike), "onsets_known": scores(onsets)},
         "halves": {half: scores(_half(placed, half)) for half in ("tune", "report")},
-        "noise": _noise(placed),
+        "noise": _noise(noise),
         "systems": systems,
     }
 
@@ -108,14 +112,14 @@ def _half(placed: Sequence[Placed], half: str) -> list[Placed]:
     return [one for one in placed if one.fault and hashlib.sha256(one.fault.encode()).digest()[0] % 2 == parity]
 
 
-def _noise(placed: Sequence[Placed]) -> dict[str, Any]:
-    """Groups without any alert of a known fault: how many, and how many a day."""
-    known = {one.group for one in placed if one.fault}
-    alone = {one.group for one in placed} - known
-    if not alone:
-        return {"groups": 0, "groups_per_day": 0.0}
-    begin, end = min(one.at for one in placed), max(one.at for one in placed)
-    return {"groups": len(alone), "groups_per_day": round(len(alone) / max((end - begin) / 86_400, 1e-9), 2)}
+def _noise(streams: Sequence[Sequence[Placed]]) -> dict[str, Any]:
+    """Groups without any alert of a known fault: how many, and how many a day of a system."""
+    alone, days = 0, 0.0
+    for placed in streams:
+        alone += len({one.group for one in placed} - {one.group for one in placed if one.fault})
+        if placed:
+            days += (max(one.at for one in placed) - min(one.at for one in placed)) / 86_400
+    return {"groups": alone, "groups_per_day": round(alone / days, 2) if days else None}
 
 
 def _mean(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
