@@ -138,7 +138,7 @@ def test_what_may_be_sent_again_is_503(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(world.stream, "publish", refuse)
+    monkeypatch.setattr(world.stream, "keep", refuse)
     name = "prometheus_firing.json" if path == ALERTS else "alertmanager_firing.json"
 
     answer = doors.post(path, recorded(name))
@@ -150,7 +150,7 @@ def test_what_may_be_sent_again_is_503(
 
 
 def test_a_surprise_is_503_too(doors: Doors, world: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.stream, "publish", lambda *_: 1 / 0)
+    monkeypatch.setattr(world.stream, "keep", lambda *_: 1 / 0)
 
     answer = doors.post(WEBHOOK, recorded("alertmanager_firing.json"))
 

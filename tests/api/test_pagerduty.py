@@ -102,7 +102,7 @@ def test_what_may_be_sent_again(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(world.stream, "publish", refuse)
+    monkeypatch.setattr(world.stream, "keep", refuse)
 
     answer = doors.post(ENQUEUE, event())
 

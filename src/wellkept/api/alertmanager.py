@@ -27,7 +27,7 @@ from wellkept.ops.ingest.alerts.gettable import RECEIVER, Wanted, gettable
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER, Alerts
 from wellkept.spine.matchers import Matching
 
-PREFIX = "/alertmanager"
+PREFIX, ALERTS = "/alertmanager", "/api/v2/alerts"
 _NAMED = 5
 """So many mistakes are named in an answer; the others are counted."""
 
@@ -114,8 +114,8 @@ def routes(alerts: Alerts, reader: Reader, clock: Clock, max_body_bytes: int, si
 
     return [
         at("/webhook", "POST", door("Alertmanager notification", doors.webhook)),
-        at("/api/v2/alerts", "POST", door("list of alerts", doors.post, _as_text)),
-        at("/api/v2/alerts", "GET", door("question for alerts", doors.alerts, _as_text)),
+        at(ALERTS, "POST", door("list of alerts", doors.post, _as_text)),
+        at(ALERTS, "GET", door("question for alerts", doors.alerts, _as_text)),
         at("/api/v2/alerts/groups", "GET", door("question for alerts", doors.groups, _as_text)),
         at("/api/v2/silences", "GET", door("question for silences", silences.listed, _as_text)),
         at("/api/v2/silences", "POST", door("silence", silences.post, _as_text)),

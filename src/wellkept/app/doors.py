@@ -17,6 +17,9 @@ from wellkept.ops.ingest.loki import PushReader
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
 
+OF_STORMS = frozenset({f"{alertmanager.PREFIX}/webhook", f"{alertmanager.PREFIX}{alertmanager.ALERTS}", pagerduty.PATH})
+"""Doors that thousands of small requests a second may come to."""
+
 
 def routes(platform: Platform, token: str) -> list[Route]:
     """Every route of them."""

@@ -41,6 +41,7 @@ from wellkept.api import (
     plans,
     predictions,
     rollouts,
+    shortcut,
     skew,
     slack,
     status,
@@ -167,6 +168,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))
     app.router.routes.extend(pages.routes(_shown(platform, token)))
+    app.add_middleware(shortcut.Shortcut, routes=list(app.router.routes), paths=doors.OF_STORMS)
     app.add_middleware(limits.BodyLimit)
     scoped = platform.tokens.opens
     app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid, is_scoped=scoped)
@@ -186,7 +188,7 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         telemetry=platform.telemetry,
         clock=platform.clock,
         token=token,
-        storage=platform.housekeeping.notes,
+        storage=lambda: [*platform.leader.notes(), *platform.housekeeping.notes()],
         rules=platform.ops.rules if platform.ops is not None else None,
         noise=noise.use_of(platform) if platform.ops is not None else None,
         grouping=noise.grouping_of(platform) if platform.ops is not None else None,
