@@ -39,9 +39,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Everything about the folder as one plain object; see docs/grouping.md for its members.
 
-    ``layouts``: a folder of layout documents for recordings that bring none; else the shipped ones. ``cases``: how many cases of a recording
-    are replayed, 0 for all. ``tell`` is told what is being done. Of several folders the figures are of all together
-    where they can be, and each one's are under ``folders``.
+    ``layouts``: a folder of layout documents for recordings that bring none; else the shipped ones. ``cases``: how many
+    cases of a recording are replayed, 0 for all. ``tell`` is told what is being done. Of several folders the figures
+    are the mean of each one's, and each one's own are under ``folders``.
 
     Raises:
         InputError: the folder holds nothing that can be evaluated.

@@ -26,7 +26,7 @@ _ALONE, _ALONE_S = 0.04, 3600.0
 _TAIL = 0.1
 """The share of findings that follow late, at any time that the tie allows."""
 _HALVE_AT = 50_000.0
-_LEAST = 0.25
+_LEAST = 0.6
 _PARTNERS_AT = 3.0
 _NONE: dict[str, float] = {}
 
