@@ -348,6 +348,27 @@ def test_a_change_while_a_message_is_sent_is_told_after_it(board: Board) -> None
     assert bot.said() == ["opened", "acknowledged"]
 
 
+def test_what_gets_worse_while_a_message_is_sent_is_told_at_once_and_what_does_not_waits(board: Board) -> None:
+    team = board.channels["team"]
+
+    def meanwhile() -> None:
+        team.while_sending = lambda: None
+        board.save(severity="critical")
+        board.save("2", state="acknowledged")
+        board.plan()
+
+    team.while_sending = meanwhile
+    board.save(severity="error")
+    board.save("2", severity="error")
+    board.turn()
+    board.turn(1)
+    assert sorted((one.now.subject, one.what) for one in team.sent) == [
+        ("incident:inc-1", "opened"),
+        ("incident:inc-1", "worse"),
+        ("incident:inc-2", "opened"),
+    ]
+
+
 def test_a_test_message_says_how_it_went(board: Board) -> None:
     board.channels["bot"].answer = REFUSED
 

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wellkept.kernel.clock import Clock
-from wellkept.kernel.codec import encode
+from wellkept.kernel.codec import decode, encode
 from wellkept.spine.notify.receivers import EDITS, Receiver
 from wellkept.spine.notify.routing import ways
 from wellkept.spine.notify.senders.base import Sender, Sent
 from wellkept.spine.notify.settings import NotifySettings
-from wellkept.spine.notify.snapshot import Phase
+from wellkept.spine.notify.snapshot import Phase, Snapshot
 from wellkept.spine.notify.words import Message, key_of, message_of
 from wellkept.spine.webhooks.outbox import pause_after
 from wellkept.store.state.notifications import Notification, NotificationRows
@@ -154,6 +154,16 @@ class Delivery:
         again_at = now + timedelta(seconds=interval_s) if is_done else None
         if not self._rows.settle(claimed, told, values, again_at):
             log.warning("notification %s to %s: another server took it over", claimed.subject, claimed.receiver)
+        elif is_done:
+            self._hasten_if_worse(claimed, message, now)
+
+    def _hasten_if_worse(self, claimed: Notification, message: Message, now: datetime) -> None:
+        """What got worse while this message was sent does not wait for the time of the next one."""
+        found = self._rows.get(claimed.id)
+        if found is not None and found.wanted_key != claimed.wanted_key:
+            wanted = decode(Snapshot, found.wanted)
+            if wanted.severity > message.now.severity and not wanted.is_over:
+                self._rows.hasten(claimed.id, now)
 
     def _edits(self, claimed: Notification) -> bool:
         receiver = self._settings.receiver(claimed.receiver)

@@ -74,7 +74,11 @@ class HistoryRows:
         """The newest attempt that went in one of some ways."""
         query = select(deliveries).where(deliveries.c.receiver == receiver, deliveries.c.outcome.in_(list(outcomes)))
         with self._state.reading() as connection:
-            row = connection.execute(query.order_by(deliveries.c.number.desc()).limit(1)).mappings().first()
+            row = (
+                connection.execute(query.order_by(deliveries.c.at.desc(), deliveries.c.number.desc()).limit(1))
+                .mappings()
+                .first()
+            )
         return Told(**row) if row is not None else None
 
     def outcomes(self) -> dict[str, dict[str, int]]:

@@ -37,6 +37,7 @@ class AppriseSender:
     def send(self, message: Message, reference: Mapping[str, Any]) -> Sent:  # noqa: ARG002 - nothing can be updated
         try:
             service = self._service()
+            self._check_host(service)
         except WellkeptError as error:
             return Sent(is_taken=False, said=_said(error))
         loud = "success" if message.now.is_over else LOUDNESS[message.now.severity]
@@ -64,7 +65,6 @@ class AppriseSender:
 
         Raises:
             InputError: the secret cannot be read, or is no URL of apprise.
-            ForbiddenError: its host must not be reached.
         """
         import apprise
 
@@ -78,11 +78,15 @@ class AppriseSender:
             raise InputError("secret", "must be a URL of apprise; which part is wrong is not told, as it is secret")
         service.redirects = False
         service.socket_connect_timeout = service.socket_read_timeout = self._receiver.timeout_s / 2
-        self._check_host(service)
         return service
 
     def _check_host(self, service: NotifyBase) -> None:
-        """Look where the message would go, where that is a host of the URL; else the service is a known one."""
+        """Look where the message would go, where that is a host of the URL; else the service is a known one.
+
+        Raises:
+            ForbiddenError: it must not be reached.
+            WellkeptError: it has no address.
+        """
         templates: Sequence[object] = getattr(service, "templates", ()) or ()
         if not any("{host}" in str(template) for template in templates):
             return

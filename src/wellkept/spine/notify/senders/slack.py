@@ -50,7 +50,7 @@ class SlackSender:
         """What an edit would not let anybody notice, said in the thread as well."""
         if not message.word and message.what not in ("worse", "opened again"):
             return sent
-        text = message.word or f"This got {message.what}: {message.title}"
+        text = message.word or f"{'This got worse' if message.what == 'worse' else 'Open again'}: {message.title}"
         reply = {"channel": known["channel"], "thread_ts": known["ts"], "reply_broadcast": True, "text": _escaped(text)}
         done = self._call("chat.postMessage", reply, known)
         return Sent(done.is_taken, done.said, done.retry_helps, done.retry_after_s, known)
