@@ -17,6 +17,7 @@ from tests.spine.scene import plan as plan_of
 from tests.spine.tickets.contract import played
 from tests.spine.tickets.desk import NOON, Desk, finding_of, settings_of, state_in
 from tests.spine.tickets.sites import GitHubSite
+from tests.store.postgres import database
 
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.finding import Severity
@@ -28,6 +29,7 @@ from wellkept.spine.tickets.settings import TicketSettings
 from wellkept.spine.tickets.work import Work
 from wellkept.spine.webhooks.send import Reply
 from wellkept.store.state.plans import PlanRecord
+from wellkept.store.state.state import State
 from wellkept.store.state.tickets import CLOSED, DEAD, OPEN, WAITING
 
 TRACKER = {"name": "there", "kind": "github", "project": "shop/web", "secret_env": "TOKEN"}
@@ -45,6 +47,20 @@ def desk(site: GitHubSite, tmp_path: Path) -> Iterator[Desk]:
     state = state_in(tmp_path)
     yield Desk(state, settings_of(site))
     state.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+    """A store of either engine."""
+    if request.param == "sqlite":
+        opened = state_in(tmp_path)
+        yield opened
+        opened.close()
+        return
+    with database() as url:
+        opened = State.open(url)
+        yield opened
+        opened.close()
 
 
 def record(state: PlanState, minutes: int = 0, title: str = "restart checkout") -> PlanRecord:
@@ -169,10 +185,10 @@ def test_what_does_not_answer_is_given_up_after_so_many_attempts(site: GitHubSit
     desk.state.close()
 
 
-def test_two_servers_on_one_store_make_one_ticket(site: GitHubSite, tmp_path: Path) -> None:
-    state, number = state_in(tmp_path), itertools.count()
+def test_two_servers_on_one_store_make_one_ticket(site: GitHubSite, shared: State) -> None:
+    number = itertools.count()
     site.delay_s = 0.05
-    desks = [Desk(state, settings_of(site), name, lambda: f"m{next(number)}") for name in ("one", "two", "three")]
+    desks = [Desk(shared, settings_of(site), name, lambda: f"m{next(number)}") for name in ("one", "two", "three")]
     desks[0].opened()
     for desk in desks:
         desk.clock.advance(timedelta(seconds=30))
@@ -191,14 +207,12 @@ def test_two_servers_on_one_store_make_one_ticket(site: GitHubSite, tmp_path: Pa
 
     assert site.count("create") == 1
     assert desks[0].row().state == OPEN
-    state.close()
 
 
 def test_who_dies_over_a_ticket_is_succeeded_when_the_claim_has_run_out(
-    site: GitHubSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: GitHubSite, shared: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = state_in(tmp_path)
-    one, two = Desk(state, settings_of(site), "one"), Desk(state, settings_of(site), "two")
+    one, two = Desk(shared, settings_of(site), "one"), Desk(shared, settings_of(site), "two")
     one.opened()
 
     def dies(self: Work, *_: Any) -> None:
@@ -216,12 +230,10 @@ def test_who_dies_over_a_ticket_is_succeeded_when_the_claim_has_run_out(
 
     assert two.row().state == OPEN
     assert site.count("create") == 1
-    state.close()
 
 
-def test_who_lost_a_ticket_writes_nothing_more(site: GitHubSite, tmp_path: Path) -> None:
-    state = state_in(tmp_path)
-    one, two = Desk(state, settings_of(site), "one"), Desk(state, settings_of(site), "two")
+def test_who_lost_a_ticket_writes_nothing_more(site: GitHubSite, shared: State) -> None:
+    one, two = Desk(shared, settings_of(site), "one"), Desk(shared, settings_of(site), "two")
     one.opened()
     one.desk.gather()
     late = NOON + timedelta(seconds=1)
@@ -233,7 +245,6 @@ def test_who_lost_a_ticket_writes_nothing_more(site: GitHubSite, tmp_path: Path)
     assert not one.rows.save(replace(mine, reason="too late"))
     assert not one.rows.renew(mine, late + timedelta(days=1))
     assert one.row().state == OPEN
-    state.close()
 
 
 def test_nothing_is_made_for_what_is_over_held_or_stays_here(site: GitHubSite, tmp_path: Path) -> None:
