@@ -166,9 +166,7 @@ def _show_causes(found: dict[str, Any]) -> None:
     rows = {"wellkept": found, **found["groups"], **found["peers"]}
     names = ("cases", "ac1", "ac3", "avg5", "ac1_kind", "ac1_plus60", "ac1_minus60", "ac1_first_minute",
              "specificity", "abstained", "lift", "seconds_per_case")  # fmt: skip
-    say_table(
-        f"{found['folder']}, split {found['split']}, diagnosis {found['version']}",
-        ("", *names),
-        [(name, *(_figure(row.get(key)) for key in names)) for name, row in rows.items()],
-        "Nothing was diagnosed.",
-    )
+    click.echo(f"{found['folder']}, split {found['split']}, diagnosis {found['version']}")
+    for name, row in rows.items():
+        said = "  ".join(f"{key} {_figure(row[key])}" for key in names if row.get(key) is not None)
+        click.echo(f"  {name:34}  {said}")

@@ -4,15 +4,60 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What is wrong with the cause, as far as the evidence tells."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    DISK = "disk"
+    NETWORK = "network"
+    LATENCY = "latency"
+    ERRORS = "errors"
+    CODE = "code"
+    """Its requests go another way than before: a step left out, another word said."""
+    SILENT = "silent"
+    DATA = "data"
+    CHANGE = "change"
+    UNKNOWN = "unknown"
+
+
+class Look(StrEnum):
+    """What kind of thing a pointer leads to."""
+
+    SERIES = "series"
+    LOGS = "logs"
+    TRACE = "trace"
+    CHANGE = "change"
+    FINDING = "finding"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Where a piece of evidence can be looked at.
+
+    ``name`` is a series' name, a log line's template, a trace's id, or the id of a change or finding; ``entity`` is
+    whose it is, and the two moments are the stretch of time to look at.
+    """
+
+    look: Look
+    name: str
+    entity: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One piece of evidence for a cause: its kind, its strength in [0, 1], and a sentence."""
+    """One piece of evidence for a cause: its kind, its strength in [0, 1], a sentence, and where to look at it."""
 
     kind: str
     strength: float
     sentence: str
+    fault: Fault = Fault.UNKNOWN
+    pointers: tuple[Pointer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +69,14 @@ class Cause:
     reasons: tuple[Reason, ...]
     change: str = ""
     """Id of the change that is blamed, where one is."""
+    fault: Fault = Fault.UNKNOWN
+    """What is wrong with it."""
+    since: datetime | None = None
+    """Since when, as far as that was measured."""
+    probability: float = 0.0
+    """How often a cause of such a confidence, among such others, was the true one on recorded incidents."""
+    path: tuple[str, ...] = ()
+    """The entities from the cause to where it is felt, by what depends on what; empty where no way is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +88,10 @@ class Diagnosis:
     version: str
     causes: tuple[Cause, ...]
     sentence: str
+    none: float = 0.0
+    """The probability that the true cause is none of those that were looked at, or that there is none."""
+    story: str = ""
+    """One paragraph of plain words, made of the causes and their evidence."""
 
     @property
     def best(self) -> Cause | None:

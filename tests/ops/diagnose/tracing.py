@@ -80,6 +80,8 @@ def sample(requests: Iterator[Call] | Sequence[Call]) -> Sample:
     names = ("trace", "span", "parent", "entity", "name", "answers", "asks", "failed", "start", "duration")
     columns = dict(zip(names, zip(*rows.spans, strict=True), strict=True)) if rows.spans else {}
     table = pa.table({name: pa.array(list(columns.get(name, ())), kind) for name, kind in _TYPES.items()})
+    roots = [f"{row[0]:032x}" if row[2] == 0 else "" for row in rows.spans]
+    table = table.append_column("trace_id", pa.array(roots, pa.string()))
     lines = list(zip(*rows.logs, strict=True)) or [(), (), (), ()]
     logs = pa.table(
         {

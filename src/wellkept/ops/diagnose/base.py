@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from wellkept.kernel.change import Change
+from wellkept.kernel.diagnosis import Fault, Look, Pointer
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Incident
@@ -34,11 +35,15 @@ WEIGHTS: Mapping[str, float] = {
 overfit, while hand weights anywhere between 0.6 and 1 gave the same ranking on recorded incidents."""
 
 
+CALIBRATION = (0.0, 1.0)
+"""Weight of the outside option, and steepness."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiagnoseSettings:
     """Weights and time scales of the diagnosis. Durations in seconds."""
 
-    version: str = "1"
+    version: str = "2"
     """Moves with every change of the weights; each diagnosis carries it."""
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     step_s: float = 10.0
@@ -58,6 +63,8 @@ class DiagnoseSettings:
     """At most this many causes are listed."""
     refresh_s: float = 30.0
     """A live incident is diagnosed again after this long, and at once when its findings change."""
+    calibration: tuple[float, float] = CALIBRATION
+    """How confidences become probabilities; see ``ops/diagnose/probability.py``."""
     change_s: float = 3600.0
     """Changes this long before the onset are suspects."""
 
@@ -127,6 +134,10 @@ class Case:
         """The incident's findings about an entity, of some kinds (none given: all)."""
         return [f for f in self.findings if f.entity == entity and (not kinds or f.kind in kinds)]
 
+    def pointer(self, look: Look, name: str, entity: str) -> Pointer:
+        """Where to look at a piece of evidence, from the healthy time on to the end of what was looked at."""
+        return Pointer(look, name, entity, self.before.start, self.during.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Hint:
@@ -136,6 +147,8 @@ class Hint:
     sentence: str
     change: str = ""
     """Id of the change that it blames, where it blames one."""
+    fault: Fault = Fault.UNKNOWN
+    pointers: tuple[Pointer, ...] = ()
 
 
 @runtime_checkable

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from wellkept.kernel.diagnosis import Cause, Diagnosis, Reason
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Fault, Reason
 from wellkept.ops.diagnose.base import Case, Clue, DiagnoseSettings
 from wellkept.ops.diagnose.contrast import bare
+from wellkept.ops.diagnose.probability import probabilities
+from wellkept.ops.diagnose.told import path, since, story
 
 LEAST = 0.05
 """Weighted clues weaker than this are not worth a sentence."""
@@ -17,13 +20,18 @@ LEAST = 0.05
 def diagnose(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings, now: datetime) -> Diagnosis:
     """The causes of a case, best first: ``1 - product(1 - weight * strength)`` over the clues of each suspect."""
     ranked = rank(case, clues, settings)
+    chances, none = probabilities([cause.confidence for cause in ranked], settings.calibration)
+    ranked = [replace(cause, probability=chance) for cause, chance in zip(ranked, chances, strict=True)]
     likely = [cause for cause in ranked if cause.confidence >= settings.floor][: settings.most]
+    likely = [replace(cause, since=since(case, cause), path=path(case, cause.entity)) for cause in likely]
     return Diagnosis(
         incident=case.incident.id,
         at=now,
         version=settings.version,
         causes=tuple(likely),
         sentence=_sentence(case, likely, ranked, settings),
+        none=none,
+        story=story(case, likely, none),
     )
 
 
@@ -36,7 +44,7 @@ def rank(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings) -> list[
         for entity, hint in clue.weigh(case).items():
             strength = round(weight * min(1.0, max(0.0, hint.strength)), 6)
             if strength >= LEAST:
-                reasons[entity].append(Reason(clue.kind, strength, hint.sentence))
+                reasons[entity].append(Reason(clue.kind, strength, hint.sentence, hint.fault, hint.pointers))
                 blamed[entity] = hint.change or blamed.get(entity, "")
     causes = [
         Cause(
@@ -44,10 +52,20 @@ def rank(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings) -> list[
             confidence=_noisy_or(found),
             reasons=tuple(sorted(found, key=lambda reason: (-reason.strength, reason.kind))),
             change=blamed[entity],
+            fault=_fault(found),
         )
         for entity, found in reasons.items()
     ]
     return sorted(causes, key=lambda cause: (-cause.confidence, cause.entity))
+
+
+def _fault(reasons: Sequence[Reason]) -> Fault:
+    """What most of the evidence speaks of. That somebody changed something says nothing about what broke by it."""
+    said: dict[Fault, float] = {}
+    for reason in reasons:
+        said[reason.fault] = 1.0 - (1.0 - said.get(reason.fault, 0.0)) * (1.0 - reason.strength)
+    known = {fault: value for fault, value in said.items() if fault not in (Fault.UNKNOWN, Fault.CHANGE)} or said
+    return max(known, key=lambda fault: (known[fault], fault.value))
 
 
 def _noisy_or(reasons: Sequence[Reason]) -> float:

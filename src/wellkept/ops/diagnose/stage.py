@@ -145,10 +145,11 @@ class DiagnoseRunner:
             made.append(found)
         return made
 
-    def case(self, incident: Incident, now: datetime) -> Case:
-        """Everything that the clues look at for one incident."""
+    def case(self, incident: Incident, now: datetime, findings: Sequence[Finding] | None = None) -> Case:
+        """Everything that the clues look at for one incident. ``findings``: its own; None: those in the stream."""
         settings = self._settings
-        findings = self._stream.findings(ids=[member.finding for member in incident.members])
+        if findings is None:
+            findings = self._stream.findings(ids=[member.finding for member in incident.members])
         findings = sorted(findings, key=lambda f: (f.starts_at, f.id))
         graph = self._topology.graph(now)
         onset = _onset(findings, incident)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +38,12 @@ class Spans:
     failed: Bools
     log_span: Ints
     log_template: Ints
+    ids: Mapping[int, str] = field(default_factory=dict)
+    """The ids of the traces whose root was seen, by the code of the trace."""
+
+    def name_of(self, trace: int) -> str:
+        """A trace's id; empty where its root was not seen."""
+        return self.ids.get(trace, "")
 
     @property
     def traces(self) -> int:
@@ -96,8 +103,10 @@ def _spans(sample: Sample, service: Ints, op: Ints, template: Ints) -> Spans:
     ids, start = table["span"].to_numpy(), table["start"].to_numpy()
     log_span = _rows_of(sample.logs["span"].to_numpy(), ids)
     inside = log_span >= 0
+    trace = np.unique(table["trace"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+    roots = zip(trace.tolist(), table["trace_id"].to_pylist(), strict=True)
     return Spans(
-        trace=np.unique(table["trace"].to_numpy(), return_inverse=True)[1].astype(np.int64),
+        trace=trace,
         parent=_rows_of(table["parent"].to_numpy(), ids),
         service=service,
         op=op,
@@ -108,6 +117,7 @@ def _spans(sample: Sample, service: Ints, op: Ints, template: Ints) -> Spans:
         failed=table["failed"].to_numpy().astype(bool),
         log_span=log_span[inside],
         log_template=template[inside],
+        ids={code: name for code, name in roots if name},
     )
 
 

@@ -17,7 +17,8 @@ class Sample:
     """Traces of a span of time.
 
     ``spans``: ``trace``, ``span``, ``parent`` (numbers; 0: no parent), ``entity``, ``name``, ``answers`` (server or
-    consumer), ``asks`` (client), ``failed``, ``start`` and ``duration`` (nanoseconds). ``logs``: ``span``, ``template``
+    consumer), ``asks`` (client), ``failed``, ``start`` and ``duration`` (nanoseconds), and ``trace_id``, which only
+    spans without a parent have. ``logs``: ``span``, ``template``
     (the beginning of the text with numbers masked), ``entity``, ``severity``; one row for each pair of the two.
     """
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 
 from wellkept.kernel.change import ChangeKind
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare
 
@@ -38,5 +39,7 @@ class ChangeClue:
                     f"{change.actor} made a change to {bare(change.entity)} {ahead:.0f} s before the onset: "
                     f"{change.summary}",
                     change.id,
+                    Fault.CHANGE,
+                    (case.pointer(Look.CHANGE, change.id, change.entity),),
                 )
         return hints

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from wellkept.kernel.diagnosis import Look
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare
@@ -35,5 +36,9 @@ class DeepestClue:
             explained = max((scores.get(other, 0.0) for other in below if not other.startswith("host:")), default=0.0)
             strength = scores[entity] * max(0.0, 1.0 - explained)
             if strength > 0.05:
-                hints[entity] = Hint(strength, f"{bare(entity)} is in trouble and nothing that it depends on is.")
+                hints[entity] = Hint(
+                    strength,
+                    f"{bare(entity)} is in trouble and nothing that it depends on is.",
+                    pointers=tuple(case.pointer(Look.FINDING, f.id, entity) for f in signs[:3]),
+                )
         return hints

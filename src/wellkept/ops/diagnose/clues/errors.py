@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Calls, Case, Hint
 from wellkept.ops.diagnose.contrast import bare, by_entity, level
 from wellkept.ops.diagnose.felt import FAILING, indicator
-from wellkept.store.telemetry.indicators import RATE, REPORTED
+from wellkept.store.telemetry.indicators import ERRORS, RATE, REPORTED
 
 SOME = 0.05
 """Where users feel slowness, at least this share of their requests must be hit by a failure that is the cause."""
@@ -49,6 +50,8 @@ class ErrorsClue:
             hints[entity] = Hint(
                 float(np.sqrt(share)) * relevant,
                 f"{share:.0%} of the requests to {bare(entity)} fail ({who} it), beyond what its own callees explain.",
+                fault=Fault.ERRORS,
+                pointers=(case.pointer(Look.SERIES, ERRORS, entity),),
             )
         return hints
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare, level, seconds, squash
 from wellkept.ops.diagnose.traces import Spans, Traces
@@ -42,7 +43,7 @@ class ExclusiveClue:
             if info.entity not in case.suspects or not (np.isfinite(old) and new > old):
                 continue
             damped = min(1.0, (new - old) / (DOUBLED * old + LEAST_S))
-            _accuse(hints, info.entity, squash(new - old, HALF_S) * damped, old, new)
+            _accuse(case, hints, info.entity, squash(new - old, HALF_S) * damped, old, new)
         return hints
 
 
@@ -53,7 +54,7 @@ def _of_operations(case: Case, known: Traces) -> dict[str, Hint]:
         entity = known.services[known.op_service[op]]
         old = before.get(op)
         if old is not None and new > old and entity in case.suspects:
-            _accuse(hints, entity, squash((new - old) / (old + LEAST_S), MANY_TIMES), old, new)
+            _accuse(case, hints, entity, squash((new - old) / (old + LEAST_S), MANY_TIMES), old, new)
     return hints
 
 
@@ -77,9 +78,11 @@ def _own(spans: Spans) -> dict[int, float]:
     return {int(op): float(own[i]) for op, i, n in zip(ops, at, count, strict=True) if n >= LEAST_SPANS}
 
 
-def _accuse(hints: dict[str, Hint], entity: str, strength: float, old: float, new: float) -> None:
+def _accuse(case: Case, hints: dict[str, Hint], entity: str, strength: float, old: float, new: float) -> None:
     if strength > hints.get(entity, Hint(0.0, "")).strength:
         hints[entity] = Hint(
             strength,
             f"{bare(entity)} itself takes {seconds(new)} a request, without waiting for others; {seconds(old)} before.",
+            fault=Fault.LATENCY,
+            pointers=(case.pointer(Look.SERIES, "span.exclusive.p90", entity),),
         )

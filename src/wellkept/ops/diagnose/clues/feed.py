@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
@@ -42,5 +43,11 @@ class FeedClue:
                 0.4 + 0.6 * share,
                 f"{len(features)} of the {len(all_fed)} features that {bare(source)} feeds went bad "
                 f"({', '.join(bare(feature) for feature in features[:3])}).",
+                fault=Fault.DATA,
+                pointers=tuple(
+                    case.pointer(Look.FINDING, found.id, feature)
+                    for feature in features[:3]
+                    for found in case.found(feature)[:1]
+                ),
             )
         return hints

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wellkept.kernel.finding import FindingKind
+from wellkept.kernel.diagnosis import Fault, Look
+from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
+
+_NAMED = {
+    "memory": Fault.MEMORY,
+    "filesystem": Fault.DISK,
+    "disk": Fault.DISK,
+    "cpu": Fault.CPU,
+    "error": Fault.ERRORS,
+    "duration": Fault.LATENCY,
+}
 
 
 class ForecastClue:
@@ -20,5 +30,12 @@ class ForecastClue:
                 continue
             strength = 0.5 + 0.5 * min(1.0, max(0.0, finding.score))
             if strength > hints.get(finding.entity, Hint(0.0, "")).strength:
-                hints[finding.entity] = Hint(strength, finding.sentence)
+                pointer = case.pointer(Look.FINDING, finding.id, finding.entity)
+                hints[finding.entity] = Hint(strength, finding.sentence, fault=_fault(finding), pointers=(pointer,))
         return hints
+
+
+def _fault(finding: Finding) -> Fault:
+    """By the name of the series: a resource that runs out is named in it."""
+    signal = finding.evidence[0].signal if finding.evidence else ""
+    return next((fault for word, fault in _NAMED.items() if word in signal), Fault.UNKNOWN)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Calls, Case, Hint
 from wellkept.ops.diagnose.contrast import bare, by_entity, level, seconds, squash
 from wellkept.ops.diagnose.traces import Spans, Traces
+from wellkept.store.telemetry.indicators import DURATIONS
 
 HALF_S = 0.06
 """A gap this much longer than before is half a proof."""
@@ -55,6 +57,8 @@ class GapClue:
                 hints[target] = Hint(
                     squash(value, HALF_S),
                     f"{callers} waited {seconds(value)} longer for {bare(target)} than its own work explains.",
+                    fault=Fault.NETWORK,
+                    pointers=(case.pointer(Look.SERIES, DURATIONS["p95"], target),),
                 )
         return hints
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, level
@@ -32,6 +33,7 @@ class _Use:
     used: float
     spreads: float
     words: str
+    series: str
 
 
 class HeadroomClue:
@@ -54,7 +56,9 @@ class HeadroomClue:
             gate = 1.0 - float(np.exp(-use.spreads / 3.0))
             strength = float((min(1.0, use.used) * gate) ** 1.5) * _breadth(case, use.entity)
             if strength > hints.get(use.entity, Hint(0.0, "")).strength:
-                hints[use.entity] = Hint(strength, f"{use.words}.")
+                fault = Fault.MEMORY if "memory" in use.series else Fault.CPU
+                pointer = case.pointer(Look.SERIES, use.series, use.entity)
+                hints[use.entity] = Hint(strength, f"{use.words}.", fault=fault, pointers=(pointer,))
         return hints
 
 
@@ -100,6 +104,7 @@ def _share(info: SeriesInfo, before: float, now: float, spread: float) -> _Use:
         used=(now - before) / max(1.0 - before, LEAST_ROOM),
         spreads=(now - before) / (spread + 0.05 * before + 0.01),
         words=f"{what} of {bare(info.entity)} went from {before:.0%} to {now:.0%} of its limit",
+        series=info.name,
     )
 
 
@@ -125,6 +130,7 @@ def _grown(case: Case) -> list[_Use]:
                     used=1.0 - (old + floor) / (new + floor),
                     spreads=(new - old) / (float(spread[j]) + 0.05 * old + 0.01 * floor + 1e-9),
                     words=f"memory of {bare(entity)} went from {old / 1e6:.0f} to {new / 1e6:.0f} MB",
+                    series=MEMORY,
                 )
             )
     return found

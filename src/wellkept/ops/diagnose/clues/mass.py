@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare, rarity, seconds
 from wellkept.ops.diagnose.felt import ENOUGH, FAILING, Felt, indicator
 from wellkept.ops.diagnose.traces import Spans, Traces
-from wellkept.store.telemetry.indicators import RATE
+from wellkept.store.telemetry.indicators import ERRORS, RATE
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +68,10 @@ class MassClue:
             share = min(1.0, one.mass / here.mass)
             strength = share * (1.0 - explained) * one.gate * (0.3 + 0.7 * here.gate) * known
             if strength > 0:
-                hints[entity] = Hint(strength, _sentence(entity, felt, one, share))
+                fault = Fault.ERRORS if felt.indicator == FAILING else Fault.LATENCY
+                series = ERRORS if fault is Fault.ERRORS else felt.indicator
+                pointer = case.pointer(Look.SERIES, series, entity)
+                hints[entity] = Hint(strength, _sentence(entity, felt, one, share), fault=fault, pointers=(pointer,))
         return hints
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare
@@ -22,9 +23,15 @@ class MissingClue:
         }
         hints: dict[str, Hint] = {}
         for entity, finding in sorted(silent.items()):
+            pointer = case.pointer(Look.FINDING, finding.id, entity)
             below = sorted(silent.keys() & case.graph.dependencies(entity, 2).keys())
             if below:
-                hints[entity] = Hint(0.2, f"{bare(entity)} is silent, but so is {bare(below[0])}, which it depends on.")
+                hints[entity] = Hint(
+                    0.2,
+                    f"{bare(entity)} is silent, but so is {bare(below[0])}, which it depends on.",
+                    fault=Fault.SILENT,
+                    pointers=(pointer,),
+                )
             else:
-                hints[entity] = Hint(1.0, finding.sentence)
+                hints[entity] = Hint(1.0, finding.sentence, fault=Fault.SILENT, pointers=(pointer,))
         return hints

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Calls, Case, Hint
 from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, rarity
@@ -49,7 +50,12 @@ def _unanswered(case: Case, calls: Sequence[Calls]) -> dict[str, Hint]:
         seen = float(finished[column[callee]])
         strength = _strength(expected, seen)
         if strength > 0.05:
-            hints[callee] = Hint(strength, f"{bare(callee)} finished {seen:.0f} of the {expected:.0f} requests to it.")
+            hints[callee] = Hint(
+                strength,
+                f"{bare(callee)} finished {seen:.0f} of the {expected:.0f} requests to it.",
+                fault=Fault.LATENCY,
+                pointers=(case.pointer(Look.SERIES, RATE, callee),),
+            )
     return hints
 
 
@@ -72,6 +78,8 @@ def _not_asked(case: Case) -> dict[str, Hint]:
             hints[caller] = Hint(
                 strength,
                 f"{bare(caller)} asked {bare(callee)} {seen:.0f} times, where its traffic used to need {expected:.0f}.",
+                fault=Fault.CODE,
+                pointers=(case.pointer(Look.SERIES, RATE, callee),),
             )
     return hints
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.diagnosis import Fault, Look, Pointer
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare, squash
 from wellkept.ops.diagnose.traces import Bools, Ints, Spans, Traces
@@ -74,7 +75,12 @@ class StructureClue:
         shares = _unexplained(known.during, during, changes)
         blame = _blame(known, during, changes, shares)
         return {
-            entity: Hint(strength, _sentence(known, changes, during, number, entity))
+            entity: Hint(
+                strength,
+                _sentence(known, changes, during, number, entity),
+                fault=Fault.CODE,
+                pointers=_pointers(case, known, during, changes, number, entity),
+            )
             for entity, (strength, number) in sorted(blame.items())
             if entity in case.suspects
         }
@@ -246,6 +252,27 @@ def _poisson(a0: Floats, t0: float, a1: Floats, t1: float) -> Floats:
         part0 = np.where(a0 > 0, a0 * np.log(a0 / t0 / rate), 0.0)
         part1 = np.where(a1 > 0, a1 * np.log(a1 / t1 / rate), 0.0)
     return np.where(a1 / t1 > a0 / t0, part0 + part1, 0.0)
+
+
+EXAMPLES = 3
+"""Traces that are named as examples of a change."""
+
+
+def _pointers(
+    case: Case, known: Traces, events: _Events, changes: _Changes, number: int, entity: str
+) -> tuple[Pointer, ...]:
+    """Traces that went the other way, and the lines that are new or gone."""
+    rows = _abnormal(known.during, events, changes, number)
+    first = dict.fromkeys(int(known.during.trace[row]) for row in rows)
+    found = [
+        case.pointer(Look.TRACE, name, entity)
+        for code in list(first)[:EXAMPLES]
+        if (name := known.during.name_of(code))
+    ]
+    event = int(changes.event[number])
+    if events.templates_at <= event < events.last_at:
+        found.append(case.pointer(Look.LOGS, known.templates[event - events.templates_at], entity))
+    return tuple(found)
 
 
 def _sentence(known: Traces, changes: _Changes, events: _Events, number: int, entity: str) -> str:

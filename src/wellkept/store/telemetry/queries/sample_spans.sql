@@ -1,6 +1,7 @@
 -- Spans of whole traces, ids as numbers; a span that came twice is one. parent is 0 where there is none.
 SELECT
     cityHash64(TraceId) AS trace,
+    if(ParentSpanId = '', toString(TraceId), '') AS trace_id,
     cityHash64(TraceId, SpanId) AS span,
     if(ParentSpanId = '', 0, cityHash64(TraceId, ParentSpanId)) AS parent,
     toString(ServiceEntity) AS entity,
