@@ -74,8 +74,13 @@ class Judge(Protocol):
         """The groups of the user's rules that a finding is in, and within how many seconds each is one."""
         ...
 
-    def kept_apart(self, findings: Sequence[Finding]) -> Sequence[tuple[Sequence[str], Sequence[str]]]:
-        """What the user's rules keep apart, as far as these findings add to it: ids of both sides."""
+    def kept_apart(
+        self, findings: Sequence[Finding], *, anew: bool = False
+    ) -> Sequence[tuple[Sequence[str], Sequence[str]]]:
+        """What the user's rules keep apart, as far as these findings add to it: ids of both sides.
+
+        ``anew``: nothing of what was told before is known any more.
+        """
         ...
 
     def hush(self, incident: Incident, now: datetime) -> str:

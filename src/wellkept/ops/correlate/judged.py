@@ -48,7 +48,7 @@ class Judged:
             return False
         self._ruled = self._noise.ruled
         grouper.rule_by(self._noise.groups_of)
-        self._keep_apart(grouper, list(known))
+        self._keep_apart(grouper, list(known), anew=True)
         return True
 
     def put(self, grouper: Grouper, findings: Sequence[Finding]) -> None:
@@ -72,7 +72,7 @@ class Judged:
         loud = [one.head for one in live if any(finding not in self.held for finding in one.open)]
         return self._noise.telling(loud, now)
 
-    def _keep_apart(self, grouper: Grouper, findings: Sequence[Finding]) -> None:
+    def _keep_apart(self, grouper: Grouper, findings: Sequence[Finding], *, anew: bool = False) -> None:
         if self._noise is not None:
-            for some, others in self._noise.kept_apart(findings):
+            for some, others in self._noise.kept_apart(findings, anew=anew):
                 grouper.apart(some, others)

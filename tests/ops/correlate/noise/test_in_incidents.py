@@ -142,3 +142,14 @@ def test_a_rule_that_keeps_apart_splits_what_is_related(world: World) -> None:
     live = [one for one in world.incidents() if one.state.is_live]
     sides = [{member.finding == found[1].id for member in one.members} for one in live]
     assert sides in ([{False}, {True}], [{True}, {False}])
+
+
+def test_after_a_restart_what_a_rule_keeps_apart_stays_so(world: World) -> None:
+    rule = GroupRule("certs", matchers("alertname=Slow"), ("entity",), against=matchers("alertname=CertExpires"))
+    world.grouping.save_rule(rule, "ann")
+    world.run()
+    world.tell(1, *(alert(name, entity="service:web", n=name) for name in ("Slow", "CertExpires")))
+    assert len(world.incidents()) == 2
+    world.run()
+    world.tell(5, alert("Slow", starts=4, entity="service:web", n="again"))
+    assert sorted(one.count for one in world.incidents() if one.state.is_live) == [1, 2]

@@ -132,8 +132,13 @@ class NoiseKeeper:
         rules = self._noise.rules
         return [(rules.words(key), rules.window_s(key)) for key in rules.keys(finding)] if rules else []
 
-    def kept_apart(self, findings: Sequence[Finding]) -> list[Pair]:
-        """What grouping rules keep apart, as far as these findings add to it: ids of the one side and of the other."""
+    def kept_apart(self, findings: Sequence[Finding], *, anew: bool = False) -> list[Pair]:
+        """What grouping rules keep apart, as far as these findings add to it: ids of both sides.
+
+        ``anew``: whoever asks knows nothing of what was told before.
+        """
+        if anew:
+            self._apart = Apart(self._noise.rules)
         return self._apart.add(findings)
 
     def _refresh(self) -> None:
