@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -20,6 +21,7 @@ class Receiver:
     headers: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of a type, in the order in which they came."""
@@ -37,6 +39,7 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["content-length"]))
             with together:
                 made.paths.append(self.path)
+                made.times.append(datetime.now(UTC))
                 made.bodies.append(body)
                 made.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(made.status)

@@ -85,6 +85,8 @@ class WebhookServer:
                     with self._leader.fenced():
                         work()
             except Exception as error:
+                if not self._leader.leads:
+                    continue  # it was cut off: another server does it now
                 self._failures += 1
                 what = str(error) or type(error).__name__
                 if what != self._last_error and not self._stopped.is_set():

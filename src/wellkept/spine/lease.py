@@ -59,6 +59,10 @@ class Leader(Protocol):
 
     def status(self) -> dict[str, Any]: ...
 
+    def notes(self) -> list[str]:
+        """The same in sentences, for a page."""
+        ...
+
 
 class Alone:
     """The only server of a store: it leads, and nobody is asked."""
@@ -83,6 +87,9 @@ class Alone:
 
     def status(self) -> dict[str, Any]:
         return {"shared": False, "leads": True}
+
+    def notes(self) -> list[str]:
+        return []
 
 
 class Lease:
@@ -151,6 +158,17 @@ class Lease:
             "leader": told if leader is not None and not leader.is_over else {},
             "servers": [{"server": one.about, "up": not one.is_over} for one in servers],
         }
+
+    def notes(self) -> list[str]:
+        try:
+            told = self.status()
+        except StoreError as error:
+            return [f"Which server leads is not known: {error}"]
+        leader = told["leader"].get("server", "")
+        first = f"{leader} leads (term {told['leader']['term']})" if leader else "no server leads at the moment"
+        others = (one for one in told["servers"] if one["server"] != leader)
+        rest = [f"{one['server']} is {'up' if one['up'] else 'not heard of'}" for one in others]
+        return [f"This is server {self.about}; " + ", ".join([first, *rest])]
 
     def servers(self, gone_s: float) -> set[str]:
         """The names of the servers that are up, or were within so many seconds."""
