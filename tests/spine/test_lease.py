@@ -21,15 +21,15 @@ from wellkept.store.state.state import State
 from wellkept.store.state.tables import agents
 from wellkept.store.state.tables_leases import leases
 
-LONG_S, SHORT_S = 120.0, 0.4
+LONG_S, SOON_S = 120.0, 0.05
 
 
 class Side:
     """One server: its handle on the store, its lease, and what it was told of the lead."""
 
-    def __init__(self, url: str, name: str, ttl_s: float) -> None:
+    def __init__(self, url: str, name: str, every_s: float | None) -> None:
         self.state, self.told = State.open(url), list[str]()
-        self.lease = Lease(self.state, f"holder-{name}", name, ttl_s)
+        self.lease = Lease(self.state, f"holder-{name}", name, LONG_S, every_s)
 
     def start(self) -> None:
         self.lease.start(lambda term: self.told.append(f"gained {term}"), lambda: self.told.append("lost"))
@@ -46,8 +46,8 @@ def side() -> Iterator[Callable[..., Side]]:
     made: list[Side] = []
     with database() as url:
 
-        def make(name: str, ttl_s: float = LONG_S) -> Side:
-            made.append(Side(url, name, ttl_s))
+        def make(name: str, every_s: float | None = None) -> Side:
+            made.append(Side(url, name, every_s))
             return made[-1]
 
         yield make
@@ -84,7 +84,7 @@ def test_one_alone_leads_and_asks_nobody() -> None:
 
 
 def test_the_first_leads_until_it_ends_and_then_the_next(side: Callable[..., Side]) -> None:
-    left, right = side("left"), side("right", SHORT_S)
+    left, right = side("left"), side("right", SOON_S)
     left.start()
     until(lambda: left.lease.leads)
     right.start()
@@ -117,7 +117,7 @@ def test_whoever_slept_leads_no_more_by_its_own_clock(
 
 
 def test_what_it_was_in_the_middle_of_writes_nothing(side: Callable[..., Side]) -> None:
-    left, right = side("left"), side("right", SHORT_S)
+    left, right = side("left"), side("right", SOON_S)
     left.start()
     until(lambda: left.lease.leads)
     with left.lease.fenced():
@@ -131,9 +131,8 @@ def test_what_it_was_in_the_middle_of_writes_nothing(side: Callable[..., Side]) 
         assert list(connection.execute(select(agents.c.id)).scalars()) == ["in time"]
 
 
-def test_it_is_renewed_while_it_begins_to_lead(side: Callable[..., Side], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases_of, "RENEWED_PER_LEASE", LONG_S * 20)
-    left, go, begun = side("left"), threading.Event(), threading.Event()
+def test_it_is_renewed_while_it_begins_to_lead(side: Callable[..., Side]) -> None:
+    left, go, begun = side("left", SOON_S), threading.Event(), threading.Event()
 
     def begin(_: int) -> None:
         begun.set()
@@ -155,7 +154,7 @@ def until_of(side: Side) -> datetime:
 
 
 def test_one_that_cannot_begin_lets_the_other(side: Callable[..., Side]) -> None:
-    left, right = side("left"), side("right", SHORT_S)
+    left, right = side("left"), side("right", SOON_S)
 
     def fails(_: int) -> None:
         left.lease._stopped.set()  # it would try again at once, and win again

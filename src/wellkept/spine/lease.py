@@ -95,8 +95,12 @@ class Alone:
 class Lease:
     """The lead among servers that share a store."""
 
-    def __init__(self, state: State, holder: str, about: str, ttl_s: float) -> None:
-        """``holder`` is another for every start of a server; ``about`` names the server for people."""
+    def __init__(self, state: State, holder: str, about: str, ttl_s: float, every_s: float | None = None) -> None:
+        """``holder`` is another for every start of a server; ``about`` names the server for people.
+
+        It is renewed, or tried for, every ``every_s`` seconds (None: four times a lease).
+        """
+        self._every_s = every_s if every_s is not None else ttl_s / RENEWED_PER_LEASE
         self.holder, self.about, self._ttl_s = holder, about, ttl_s
         self._state, self._rows = state, LeaseRows(state)
         self._term: int | None = None
@@ -188,7 +192,7 @@ class Lease:
                 log.exception("lease: a turn failed")
             if self._term is not None and not self._is_held:
                 self._give_up("it could not be renewed in time")
-            self._stopped.wait(self._ttl_s / RENEWED_PER_LEASE)
+            self._stopped.wait(self._every_s)
 
     def _turn(self) -> None:
         asked_at = since_boot()
