@@ -248,7 +248,8 @@ def test_what_may_be_sent_again_says_when_and_is_never_500(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(world.stream, "publish", refuse)
+    for way in ("publish", "keep"):
+        monkeypatch.setattr(world.stream, way, refuse)
     full = Full(error if isinstance(error, WellkeptError) else StoreError("ingest: ValueError"))
     doors, ingest = opened(world, full)
     answer = door.post(doors)
@@ -265,7 +266,8 @@ def test_what_was_put_off_is_taken_when_it_comes_again(
     def refuse(*_: object) -> None:
         raise OverloadError("later")
 
-    monkeypatch.setattr(world.stream, "publish", refuse)
+    for way in ("publish", "keep"):
+        monkeypatch.setattr(world.stream, way, refuse)
     doors, ingest = opened(world, Full(OverloadError("later")))
     assert door.post(doors).status_code == door.later
     ingest.close()
