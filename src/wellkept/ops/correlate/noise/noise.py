@@ -192,9 +192,9 @@ class Noise:
             before = self._held.get(finding.id)
             if before is not None and before.reason is HoldReason.FLAPPING:
                 return before
-            changes, minutes = self._flaps.changes(finding.fingerprint, moment), self._limits.window_s / 60
+            changes = self._flaps.changes(finding.fingerprint, moment)
             values = {"changes": str(changes), "window_s": f"{self._limits.window_s:g}"}
-            words = f"flapping: it began or ended {changes} times in {minutes:g} minutes"
+            words = f"flapping: it began or ended {changes} times in {_length(self._limits.window_s)}"
             return Held(HoldReason.FLAPPING, values, words)
         return self._too_few(case, moment)
 
@@ -270,7 +270,7 @@ class Noise:
             detector_version="1",
             starts_at=now,
             ends_at=None,
-            sentence=f"{title}: it comes and goes, {count} changes in {self._limits.window_s / 60:g} minutes.",
+            sentence=f"{title}: it comes and goes, {count} changes in {_length(self._limits.window_s)}.",
             attributes={**finding.attributes, "title": f"{title} (flapping)", "flapping": finding.fingerprint},
         )
 
@@ -290,3 +290,7 @@ def _carries(entity: Entity, labels: Mapping[str, str]) -> bool:
 
 def _count(value: float) -> str:
     return f"{value:g}" if value == int(value) else f"{value:.0%}"
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds % 60 else f"{seconds / 60:g} min"
