@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wellkept.evaluation import diagnose_peers
+from wellkept.evaluation import diagnose_changes, diagnose_peers
 from wellkept.evaluation.correlate_cases import layout_of
 from wellkept.evaluation.diagnose_cases import Cases
 from wellkept.evaluation.diagnose_figures import summary
@@ -53,6 +53,8 @@ def evaluate(
 
 
 def _kind(folder: Path) -> str:
+    if diagnose_changes.is_changes(folder):
+        return "changes"
     layout = layout_of(folder, LAYOUTS)
     return layout.stem if layout is not None else ""
 
@@ -60,15 +62,16 @@ def _kind(folder: Path) -> str:
 def _one(
     folder: Path, split: str, cases: int, healthy: int, peers: Path | None, tell: Callable[[str], None]
 ) -> dict[str, Any]:
+    about = {"folder": folder.resolve().name, "split": split, "version": DiagnoseSettings().version}
+    if diagnose_changes.is_changes(folder):
+        return {**about, "layout": "changes", **diagnose_changes.evaluate(folder, split, tell)}
     layout = layout_of(folder, LAYOUTS)
     results, moments = Cases(find(folder, layout)).run(split, cases, healthy, tell)
     if not results:
         raise InputError("split", "must leave at least one of the cases", split)
     said = {
-        "folder": folder.resolve().name,
+        **about,
         "layout": layout.stem if layout else "",
-        "split": split,
-        "version": DiagnoseSettings().version,
         **summary(results, moments),
     }
     if peers is not None and layout is not None:

@@ -121,13 +121,15 @@ class Cases:
             def ask(at: datetime, now: datetime) -> Answer:
                 return _answer(stand.diagnose(alert, at, now), truth, fault)
 
-            stand.look_around(stand.last)
-            answers = {"given": ask(alert.starts_at, stand.last)}
-            for shift, by in SHIFTS.items():
-                answers[shift] = ask(alert.starts_at + timedelta(seconds=by), stand.last)
+            answers: dict[str, Answer] = {}
             if self._has_traces and step.total_seconds() <= FIRST_S:
                 now = alert.starts_at + timedelta(seconds=FIRST_S)
+                stand.look_around(now)
                 answers["first_minute"] = ask(alert.starts_at, now)
+            stand.look_around(stand.last)
+            answers["given"] = ask(alert.starts_at, stand.last)
+            for shift, by in SHIFTS.items():
+                answers[shift] = ask(alert.starts_at + timedelta(seconds=by), stand.last)
             suspects = len([e for e in stand.run.topology.graph(stand.last).entities if e.startswith("service:")])
         group = " ".join(str(row[column]) for column in self._truth.groups)
         return Result(name, half_of(name), group, truth, fault, suspects, answers)

@@ -18,7 +18,7 @@ from wellkept.kernel.diagnosis import Cause, Diagnosis
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.ops.diagnose.base import Clue
-from wellkept.ops.diagnose.rank import diagnose, rank
+from wellkept.ops.diagnose.rank import concluded, rank
 from wellkept.ops.ingest.recording.recording import Recording
 from wellkept.spine.plugins import load
 
@@ -67,9 +67,9 @@ class Stand:
         began = time.perf_counter()
         case = self.run.diagnose.case(incident, now, findings=[raised])
         settings = self.run.settings.diagnose
-        told = diagnose(case, self._clues, settings, now)
-        took = time.perf_counter() - began
-        return Told(told, tuple(rank(case, self._clues, settings)), took)
+        ranked = rank(case, self._clues, settings)
+        told = concluded(case, ranked, settings, now)
+        return Told(told, tuple(ranked), time.perf_counter() - began)
 
     def moments(self, count: int) -> list[tuple[datetime, datetime]]:
         """Moments spread over the recording after its first third, each with the moment of the diagnosis after it."""

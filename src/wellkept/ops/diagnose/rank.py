@@ -19,10 +19,14 @@ LEAST = 0.05
 
 def diagnose(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings, now: datetime) -> Diagnosis:
     """The causes of a case, best first: ``1 - product(1 - weight * strength)`` over the clues of each suspect."""
-    ranked = rank(case, clues, settings)
+    return concluded(case, rank(case, clues, settings), settings, now)
+
+
+def concluded(case: Case, ranked: Sequence[Cause], settings: DiagnoseSettings, now: datetime) -> Diagnosis:
+    """What is told of suspects that are ranked already."""
     chances, none = probabilities([cause.confidence for cause in ranked], settings.calibration)
-    ranked = [replace(cause, probability=chance) for cause, chance in zip(ranked, chances, strict=True)]
-    likely = [cause for cause in ranked if cause.confidence >= settings.floor][: settings.most]
+    known = [replace(cause, probability=chance) for cause, chance in zip(ranked, chances, strict=True)]
+    likely = [cause for cause in known if cause.confidence >= settings.floor][: settings.most]
     likely = [replace(cause, since=since(case, cause), path=path(case, cause.entity)) for cause in likely]
     return Diagnosis(
         incident=case.incident.id,

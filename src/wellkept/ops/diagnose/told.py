@@ -25,7 +25,11 @@ def since(case: Case, cause: Cause) -> datetime:
                 for window in (case.metrics, case.red, case.exclusive):
                     if (values := _series(window, pointer.name, pointer.entity)) is not None:
                         step = _changed_at(values, case)
-                        return case.onset if step is None else datetime.fromtimestamp(float(window.times[step]) - window.step_s, UTC)
+                        return (
+                            case.onset
+                            if step is None
+                            else datetime.fromtimestamp(float(window.times[step]) - window.step_s, UTC)
+                        )
     return case.onset
 
 

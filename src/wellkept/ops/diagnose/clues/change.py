@@ -1,4 +1,4 @@
-"""Somebody did something to it shortly before."""
+"""Somebody did something to it shortly before, and it fits what fails."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from datetime import timedelta
 
 import numpy as np
 
-from wellkept.kernel.change import ChangeKind
+from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.diagnosis import Fault, Look
+from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
+from wellkept.ops.diagnose.blame import Edit, Line, Trouble, blame
 from wellkept.ops.diagnose.contrast import bare
+from wellkept.ops.diagnose.felt import indicator
+from wellkept.store.telemetry.indicators import RATE
 
 HALF_LIFE_S = 900.0
 """A change this long before the onset is half as suspicious."""
@@ -20,19 +24,28 @@ _HARMLESS = frozenset({ChangeKind.NOTE, ChangeKind.REMEDY, ChangeKind.RETENTION}
 
 
 class ChangeClue:
-    """A change to the entity itself, the nearer to the onset the stronger; what happened after it is innocent."""
+    """A change to the entity itself, the nearer to the onset the stronger; what happened after it is innocent.
+
+    Changes are ranked against each other and against none of them being to blame (see ``ops/diagnose/blame.py``): by
+    where they went live, and by the words that they share with what fails. A change may bring ``files`` (one a line)
+    and ``diff`` among its attributes. The likeliest keeps its full strength, unless somebody outside is to blame.
+    """
 
     kind = "change"
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         hints: dict[str, Hint] = {}
-        for change in case.changes:
-            if change.entity not in case.suspects or change.kind in _HARMLESS:
+        changes = [change for change in case.changes if _may_be(change, case)]
+        blamed = blame([_edit(change) for change in changes], _trouble(case))
+        sure = {one.edit: one for one in blamed.suspicions}
+        most = max((one.probability for one in blamed.suspicions), default=0.0)
+        for change in changes:
+            if most <= 0 or change.id not in sure:
                 continue
-            if change.at > case.onset + timedelta(seconds=LATE_S):
-                continue
+            fit = 0.5 + 0.5 * sure[change.id].probability / most
+            fit *= 1.0 - blamed.none if blamed.why_none else 1.0
             ahead = max(0.0, (case.onset - change.at).total_seconds())
-            strength = float(np.exp2(-ahead / HALF_LIFE_S))
+            strength = fit * float(np.exp2(-ahead / HALF_LIFE_S))
             if strength > hints.get(change.entity, Hint(0.0, "")).strength:
                 hints[change.entity] = Hint(
                     strength,
@@ -43,3 +56,45 @@ class ChangeClue:
                     (case.pointer(Look.CHANGE, change.id, change.entity),),
                 )
         return hints
+
+
+def _may_be(change: Change, case: Case) -> bool:
+    is_in_time = change.at <= case.onset + timedelta(seconds=LATE_S)
+    return is_in_time and change.entity in case.suspects and change.kind not in _HARMLESS
+
+
+def _edit(change: Change) -> Edit:
+    """A change is live when it is told."""
+    files = tuple(change.attributes.get("files", "").split())
+    diff = change.attributes.get("diff", "")
+    return Edit(change.id, change.at, change.summary, files, diff, ((bare(change.entity), change.at),))
+
+
+def _trouble(case: Case) -> Trouble:
+    """What fails, in the words of the findings; log patterns are lines that became more."""
+    first = case.felt.entity if case.felt else next((finding.entity for finding in case.findings), "")
+    lines = tuple(
+        Line(bare(finding.entity), text, finding.evidence[0].values.get("count", 1.0) if finding.evidence else 1.0)
+        for finding in case.findings
+        if finding.kind is FindingKind.LOG_PATTERN
+        for text in (" ".join(finding.evidence[0].samples[:1]) if finding.evidence else finding.sentence,)
+    )
+    others = [finding for finding in case.findings if finding.kind is not FindingKind.LOG_PATTERN]
+    return Trouble(
+        service=bare(first),
+        onset=case.onset,
+        sentence=" ".join(dict.fromkeys(finding.sentence for finding in others)),
+        lines=lines,
+        metrics=tuple(dict.fromkeys(f.evidence[0].signal for f in others if f.evidence)),
+        surge=_surge(case, first),
+    )
+
+
+def _surge(case: Case, entity: str) -> float:
+    """How many times as many requests came to where it is felt as before."""
+    rate = indicator(case.red, RATE).get(entity)
+    if rate is None:
+        return 1.0
+    before, during = (rate[period.first : period.last] for period in (case.before, case.during))
+    usual, now = (float(np.nanmedian(part)) if np.isfinite(part).any() else 0.0 for part in (before, during))
+    return now / usual if usual > 0 else 1.0

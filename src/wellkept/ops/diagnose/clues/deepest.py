@@ -12,6 +12,9 @@ from wellkept.ops.diagnose.contrast import bare
 _SIGNS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.LOG_PATTERN)
 """What was measured. Somebody else's alert says where it is felt, and nothing about why."""
 
+MEASURED = 0.5
+"""What this clue is worth where it is measured how users feel it."""
+
 
 class DeepestClue:
     """The weakest of the clues, and only where there are no traces to look into: strength is the finding's score,
@@ -35,6 +38,9 @@ class DeepestClue:
             below = case.graph.dependencies(entity, 2)
             explained = max((scores.get(other, 0.0) for other in below if not other.startswith("host:")), default=0.0)
             strength = scores[entity] * max(0.0, 1.0 - explained)
+            if case.felt is not None:
+                # It was measured what users feel: then the seconds and failures of each speak for themselves.
+                strength *= MEASURED
             if strength > 0.05:
                 hints[entity] = Hint(
                     strength,

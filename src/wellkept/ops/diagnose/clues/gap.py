@@ -10,12 +10,15 @@ import numpy as np
 
 from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Calls, Case, Hint
-from wellkept.ops.diagnose.contrast import bare, by_entity, level, seconds, squash
+from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, level, seconds, squash
 from wellkept.ops.diagnose.traces import Spans, Traces
 from wellkept.store.telemetry.indicators import DURATIONS
 
 HALF_S = 0.06
 """A gap this much longer than before is half a proof."""
+CALLS = "service.call.duration"
+HIGH, USUAL = 0.75, 0.97
+"""Quantiles of the difference during the trouble, and before it."""
 LEAST_CALLS = 3
 """Calls of a pair of operations before and during, at the least, to compare their gaps."""
 
@@ -36,7 +39,9 @@ class GapClue:
 
     Where traces of both times were sampled: how much later than before an answer came after the callee had finished,
     by its median over each pair of operations. Else, or where calls were not answered at all: how much more the
-    callers' slowest calls grew than the callee's own slowest work. A starved caller reads all its answers late; so the
+    callers' slowest calls grew than the callee's own slowest work. Meshes and gateways report both ends of a call as
+    metrics (``service.call.duration`` of the callee, with the attributes ``caller`` and ``side``): what is beyond the
+    usual wobbling of the difference counts too, where it is more. A starved caller reads all its answers late; so the
     median excess of a caller's other edges is taken off.
     """
 
@@ -44,7 +49,7 @@ class GapClue:
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         traced = _of_traces(case.traces) if case.traces is not None else {}
-        edges = {**_of_calls(case, unanswered_only=bool(traced)), **traced}
+        edges = _larger({**_of_calls(case, unanswered_only=bool(traced)), **traced}, _of_metrics(case))
         hints: dict[str, Hint] = {}
         inbound: dict[str, list[tuple[float, str, float]]] = defaultdict(list)
         for (source, target), edge in sorted(edges.items()):
@@ -93,6 +98,40 @@ def _gaps(spans: Spans, ops: int) -> dict[tuple[int, int], tuple[float, int]]:
         (int(pair // ops), int(pair % ops)): (float(median), int(n))
         for pair, median, n in zip(pairs, medians, count, strict=True)
     }
+
+
+def _of_metrics(case: Case) -> dict[tuple[str, str], float]:
+    """How much longer than usual the caller's end of each reported pair is behind the callee's, in seconds.
+
+    Usual is what all but the largest differences of before were: few calls a step make reported quantiles jump.
+    """
+    ends: dict[tuple[str, str], dict[str, Floats]] = defaultdict(dict)
+    for column, info in enumerate(case.metrics.series):
+        if info.name == CALLS and (caller := info.attributes.get("caller", "")):
+            pair = (f"{info.entity.partition(':')[0]}:{caller}", info.entity)
+            ends[pair][info.attributes.get("side", "")] = case.metrics.values[:, column]
+    found = {}
+    for pair, sides in sorted(ends.items()):
+        if not {"source", "destination"} <= sides.keys():
+            continue
+        late = sides["source"] - sides["destination"]
+        before, during = (_seen(late[period.first : period.last]) for period in (case.before, case.during))
+        if len(before) >= LEAST_CALLS and len(during):
+            found[pair] = max(0.0, float(np.quantile(during, HIGH) - np.quantile(before, USUAL)))
+    return found
+
+
+def _larger(edges: Edges, reported: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], _Edge]:
+    """The edges, with what was reported of them where that is more."""
+    found = dict(edges)
+    for pair, excess in reported.items():
+        known = found.get(pair, _Edge(0.0, 1.0))
+        found[pair] = _Edge(max(known.excess_s, excess), known.calls)
+    return found
+
+
+def _seen(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
 
 
 def _of_calls(case: Case, *, unanswered_only: bool) -> dict[tuple[str, str], _Edge]:
