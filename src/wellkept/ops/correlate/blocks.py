@@ -116,9 +116,21 @@ class Blocks:
     def _is_due(self, identity: str, top: str | None = None) -> bool:
         """Whether the entry's block must be parted anew: it is not plain, or what the entry hung on most changed."""
         block = self._block[identity]
-        if not block.is_plain or (top is not None and top != self._best(identity)):
+        if not block.is_plain or (top is not None and not self._stays(identity, top)):
             self._rebuild[id(block)] = block
         return id(block) in self._rebuild
+
+    def _stays(self, identity: str, top: str) -> bool:
+        """Whether an entry that hung on ``top`` most stays in its part by what it hangs on most now.
+
+        Where all ties of a part lead to what began earlier, they are a tree, and one that is exchanged for another of
+        the same part leaves the part whole.
+        """
+        ways, part = self._entries[identity].ways, self._part.get(identity)
+        if not ways or ways[0].other == top:
+            return bool(ways)
+        same = part is not None and self._part.get(ways[0].other) is part
+        return same and part is not None and not part.has_late and not ways[0].is_late
 
     def _best(self, identity: str) -> str | None:
         ways = self._entries[identity].ways
@@ -149,7 +161,7 @@ class Blocks:
         for identity in known:
             for option in self._entries[identity].ways[:1]:
                 if self._top.get(identity) != option.other:
-                    join(self._part, identity, option.other).ties.append((identity, option))
+                    join(self._part, identity, option.other).hang(identity, option)
                     self._top[identity] = option.other
         return [self._part[identity] for identity in known]
 

@@ -72,8 +72,13 @@ class Grouper:
             self._learning.add(entry.order)
             self._stale.update((other.id, other) for other in self._places.later_seekers(entry))
         for entry in fresh:
+            is_last = self._places.is_last(entry)
             for effect in self._places.earlier_seekers(entry):
-                if effect.id not in self._stale and self._places.offer(effect, entry):
+                if effect.id in self._stale:
+                    continue
+                if not is_last:
+                    self._stale[effect.id] = effect
+                elif self._places.offer(effect, entry):
                     self._blocks.changed(effect.id)
 
     def drop(self, ids: Iterable[str]) -> None:

@@ -24,6 +24,8 @@ class Part:
     ties: list[tuple[str, Option]] = field(default_factory=list)
     tags: frozenset[str] = frozenset()
     """On which sides of which constraints its findings stand: ``3+`` or ``3-``."""
+    has_late: bool = False
+    """A finding in it hangs on a cause that began later."""
 
     @classmethod
     def of(cls, entry: Entry, tags: frozenset[str] = frozenset()) -> Part:
@@ -35,6 +37,12 @@ class Part:
         self.signals |= other.signals
         self.ties += other.ties
         self.tags |= other.tags
+        self.has_late |= other.has_late
+
+    def hang(self, identity: str, option: Option) -> None:
+        """Note a tie of one of its findings."""
+        self.ties.append((identity, option))
+        self.has_late |= option.is_late
 
     def may_join(self, other: Part) -> bool:
         """Whether nothing that somebody said keeps the two apart, and they are not the same trouble twice."""
@@ -76,9 +84,9 @@ def merged(
         option = options[identity][at]
         mine, theirs = parts[identity], parts[option.other]
         if mine is theirs:
-            mine.ties.append((identity, option))
+            mine.hang(identity, option)
         elif mine.may_join(theirs):
-            join(parts, identity, option.other).ties.append((identity, option))
+            join(parts, identity, option.other).hang(identity, option)
         elif at + 1 < len(options[identity]):
             following = options[identity][at + 1]
             heapq.heappush(waiting, (-following.score, following.link.lag_s, identity, at + 1))

@@ -131,6 +131,10 @@ class Places:
         self._keep(entry, (*entry.options, self._option(entry, cause, link)))
         return entry.ways != before
 
+    def is_last(self, entry: Entry) -> bool:
+        """Whether nothing on its entity began after the entry: then it takes no other's place as the next one."""
+        return not self._at.after(entry.finding.entity, entry.order, 1)
+
     def later_seekers(self, entry: Entry) -> Iterator[Entry]:
         """The entries after this one that look at it, or would if it were there: all that place anew with it."""
         entity = entry.finding.entity
