@@ -69,7 +69,9 @@ class Silence:
     def groups_of(self, finding: Finding) -> Sequence[tuple[str, float]]:
         return ()
 
-    def kept_apart(self, findings: Sequence[Finding]) -> Sequence[tuple[Sequence[str], Sequence[str]]]:
+    def kept_apart(
+        self, findings: Sequence[Finding], *, anew: bool = False
+    ) -> Sequence[tuple[Sequence[str], Sequence[str]]]:
         return ()
 
     def hush(self, incident: Incident, now: datetime) -> str:
@@ -205,6 +207,25 @@ def test_what_somebody_moved_stays_where_it_was_put_also_after_a_restart(stream:
     stream.publish([finding(CHAIN[2], 40)], at(40))
     run.tick(at(40))
     assert set(whole(stream, first.id).entities) == {CHAIN[1], CHAIN[2]}
+
+
+def test_two_moves_at_once_keep_all_that_they_part_apart(stream: Stream) -> None:
+    run = CorrelateRunner(stream, Chain(), SETTINGS)
+    mine = [finding(CHAIN[0], number, f"s{number}") for number in range(3)]
+    stream.publish([*mine, finding(LONELY)], at(10))
+    one, two = sorted(run.tick(at(10)).opened, key=lambda incident: -incident.count)
+    whole_one, second = whole(stream, one.id), whole(stream, two.id)
+    by_hand = {member.finding: replace(member, tie=Tie.HAND) for member in whole_one.members}
+    own = replace(second, id="inc-own", members=(), timeline=()).joined([by_hand[mine[1].id]], at(20))
+    stream.save_incident(own)
+    stream.save_incident(second.joined([by_hand[mine[2].id]], at(21)))
+    left = whole_one.without({mine[1].id}, at(20), own.id).without({mine[2].id}, at(21), second.id)
+    stream.save_incident(left)
+    for runner in (run, run, CorrelateRunner(stream, Chain(), SETTINGS)):
+        stream.publish([finding(CHAIN[1], 30)], at(30))
+        runner.tick(at(30))
+        assert [incident.count for incident in (whole(stream, own.id), whole(stream, second.id))] == [1, 2]
+        assert len(stream.incidents(live=True)) == 3
 
 
 def test_what_turns_out_to_be_another_problem_becomes_an_incident_of_its_own(stream: Stream) -> None:

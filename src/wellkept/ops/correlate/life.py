@@ -162,7 +162,8 @@ def settle(incident: Incident, over: datetime | None, now: datetime, settings: C
         return incident
     if now - incident.resolved_at < timedelta(seconds=settings.close_after_s):
         return incident
-    return incident.move(IncidentState.CLOSED, now, ACTOR, f"ticket {incident.ticket} closed")
+    why = f"nothing came back; ticket {incident.ticket} closes as soon as the recovery is proven"
+    return incident.move(IncidentState.CLOSED, now, ACTOR, why)
 
 
 def absorb(incident: Incident, survivor: Incident, now: datetime) -> Incident:
@@ -186,6 +187,18 @@ def lost(incident: Incident, findings: Sequence[str], to: Incident, now: datetim
     told = incident.note(now, ACTOR, said, to.id, StoryKind.STATE)
     old = tuple(departure for departure in told.left if departure.finding not in set(findings))
     return replace(told, left=(*old, *gone))
+
+
+def parted(incident: Incident, members: set[str]) -> list[tuple[set[str], set[str]]]:
+    """What was taken out of an incident together, and what was in it still at that time, the first departure first."""
+    moments = sorted({(departure.at, departure.to) for departure in incident.left})
+    found = []
+    for at, to in moments:
+        gone = {one.finding for one in incident.left if (one.at, one.to) == (at, to)} - members
+        later = {one.finding for one in incident.left if (one.at, one.to) > (at, to)}
+        if gone and (others := (members | later) - gone):
+            found.append((gone, others))
+    return found
 
 
 def title_of(findings: Sequence[Finding]) -> str:

@@ -18,7 +18,7 @@ from wellkept.ops.correlate.contract import Incidents, Judge, Places
 from wellkept.ops.correlate.desk import Desk
 from wellkept.ops.correlate.grouper import Grouper
 from wellkept.ops.correlate.judged import Judged
-from wellkept.ops.correlate.life import Worth, title_of
+from wellkept.ops.correlate.life import Worth, parted, title_of
 from wellkept.ops.correlate.live import LiveIncidents
 from wellkept.ops.correlate.waiting import Waiting
 from wellkept.spine.graph import Graph
@@ -143,6 +143,7 @@ class CorrelateRunner:
         self._judged.put(self._grouper, found)
         is_elsewhere = self._look_around(now) or is_elsewhere
         touched = self._grouper.groups() if found or is_elsewhere else []
+        self._grouper.learn(now - timedelta(seconds=self._settings.onset_s))
         desk = self._desk(now)
         desk.end(over)
         self._waiting.forget(identity for group in touched for identity in group.why)
@@ -319,19 +320,22 @@ class CorrelateRunner:
         for incident, there in members.items():
             if there - known[incident]:
                 self._grouper.together(there)
-            if there and known[incident] - there:
-                self._grouper.apart(known[incident] - there, there)
+            gone = known[incident] - there
+            for some, others in parted(self._live.all[incident].head, there):
+                if not gone.isdisjoint(some):
+                    self._grouper.apart(some, others)
 
     def _bind(self, live: Sequence[Incident], members: dict[str, list[str]]) -> None:
         """Have the grouper keep to what people did, after a restart."""
         by_hand = self._stream.put_by_hand([incident.id for incident in live])
+        moved = {finding for findings in by_hand.values() for finding in findings}
         for incident in live:
             here = set(members.get(incident.id, ()))
             if incident.id in by_hand:
                 self._grouper.together(here)
-            gone = {departure.finding for departure in incident.left} - here
-            if gone and here:
-                self._grouper.apart(gone, here)
+            for some, others in parted(incident, here):
+                if not moved.isdisjoint(some):
+                    self._grouper.apart(some, others)
 
     def _let_go(self, findings: Iterable[str]) -> None:
         """Forget findings that are of no live incident any more."""
