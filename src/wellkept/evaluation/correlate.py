@@ -88,9 +88,9 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
         windows += correlate_stream.by_window(stream)
         alike += correlate_stream.alike(stream)
         onsets += correlate_stream.by_onset(stream)
-        systems[stream.system] = scores(mine)
-        alerts = sum(one.count for one in mine)
-        tell(f"  {stream.system}: {alerts:,} alerts, {groups:,} groups, {seconds:.1f} s")
+        said = systems[stream.system] = scores(mine)
+        told = f"{said['alerts']:,} alerts, {groups:,} groups, pairwise F1 {said['pairwise_f1']}"
+        tell(f"  {stream.system}: {told}, {seconds:.1f} s")
     said = scores(placed)
     findings = sum(len(stream.alerts) for stream in streams)
     return {
