@@ -10,7 +10,8 @@ one notifications. At the end every alert is over, and what came is held against
                 was not told that they were opened: of what happened in the meantime the newest is told
     twice       changes that were told a second time; ``in the crash window`` counts those of a message that was under
                 way when its server was killed or stopped, whose second copy has the same key
-    from beyond messages that a server sent after it had been stopped for longer than its lease
+    from beyond messages that a server sent after it had been stopped for longer than its lease, but for one that was
+                under way, whose key the other server has used as well
 
     python -m bench.two_servers [--rounds 3] [--alerts 12] [--lease 4] [--keep FOLDER]
 """
@@ -208,7 +209,8 @@ class Scene:
     hooks: Receiver
     people: Receiver
     lease_s: float
-    from_beyond: int = 0
+    woken: list[tuple[str, str]] = field(default_factory=list)
+    """Messages that a server sent after it was woken: its name, and the key."""
     took_over_s: list[float] = field(default_factory=list)
     outages: list[tuple[datetime, datetime]] = field(default_factory=list)
     """When nobody led."""
@@ -238,7 +240,7 @@ class Scene:
         self._replaced(leader)
         self.sender.fire("while-stopped")
         until(lambda: self._was_told(f"?{self.other(leader).name}", "while-stopped"), "the other one tells it")
-        before = self._told_by(leader)
+        before = set(self._told_by(leader))
         leader.signal(signal.SIGCONT)
         until(
             lambda: leader.ask("/api/v1/status")["servers"]["leads"] is False,
@@ -246,7 +248,7 @@ class Scene:
         )
         self.sender.resolve("while-stopped")
         until(lambda: self.live(leader) == self.live(self.other(leader)), "both say the same")
-        self.from_beyond += self._told_by(leader) - before
+        self.woken += set(self._told_by(leader)) - before
 
     def _replaced(self, leader: Server) -> None:
         began = time.monotonic()
@@ -265,8 +267,22 @@ class Scene:
             led -= max(timedelta(0), min(last, end + NEAR) - max(first, start - NEAR))
         return led < BRIEF
 
-    def _told_by(self, server: Server) -> int:
-        return sum(path.endswith(f"?{server.name}") for one in (self.hooks, self.people) for path in list(one.paths))
+    def from_beyond(self) -> int:
+        """What a woken server told that the other had not told; what was under way when it was stopped has its key."""
+        told = {name: {key for _, key in self._told_by(server)} for name, server in self._by_name().items()}
+        return sum(all(key not in keys for other, keys in told.items() if other != name) for name, key in self.woken)
+
+    def _by_name(self) -> dict[str, Server]:
+        return {server.name: server for server in self.servers}
+
+    def _told_by(self, server: Server) -> list[tuple[str, str]]:
+        """What came from a server: its name, and the keys."""
+        return [
+            (server.name, headers["webhook-id"])
+            for receiver in (self.hooks, self.people)
+            for path, headers in zip(list(receiver.paths), list(receiver.headers), strict=False)
+            if path.endswith(f"?{server.name}")
+        ]
 
     def _was_told(self, path: str, name: str) -> bool:
         told = zip(list(self.people.paths), list(self.people.bodies), strict=False)
@@ -333,7 +349,7 @@ def outcome(scene: Scene) -> Outcome:
         brief=len(untold),
         twice=twice,
         in_the_crash_window=repeated,
-        from_beyond=scene.from_beyond,
+        from_beyond=scene.from_beyond(),
         took_over_s=scene.took_over_s,
     )
 
