@@ -32,6 +32,8 @@ class Item:
     snapshot: Snapshot
     held: bool
     rows: Sequence[Notification]
+    again: bool = False
+    """Whether it is asked anew where it goes, although it did not change: hours of routes have begun or ended."""
 
 
 class Planner:
@@ -46,7 +48,7 @@ class Planner:
         """Whether somebody else may have to be told now."""
         if item.held or item.snapshot.is_over:
             return False
-        return not item.rows or any(self._key(row, item.snapshot) != row.wanted_key for row in item.rows)
+        return item.again or not item.rows or any(self._key(row, item.snapshot) != row.wanted_key for row in item.rows)
 
     def take(self, item: Item, routed: Routed | None, group: Mapping[str, str]) -> None:
         """Plan for a changed thing.

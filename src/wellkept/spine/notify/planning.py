@@ -10,18 +10,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from wellkept.kernel.codec import decode
 from wellkept.kernel.finding import Severity
-from wellkept.kernel.incident import Incident
+from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.noise import Digest
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.spine.notify.describing import Describer
 from wellkept.spine.notify.escalation import escalated, stepped, word_of
 from wellkept.spine.notify.facts import Facts
 from wellkept.spine.notify.planner import DIGEST, Item, Planner
-from wellkept.spine.notify.routing import Routed, Way, route, ways
+from wellkept.spine.notify.routing import Routed, Way, in_force, route, ways
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Snapshot, of_entry, of_incident, of_plan
 from wellkept.store.state.audit import AuditEntry
@@ -32,6 +32,8 @@ from wellkept.store.state.tellings import HistoryRows
 
 SOURCE = "changes"
 AT_A_TIME, MOST_PLANS = 500, 200
+MOST_OPEN = 1000
+"""So many open incidents, the newest, are asked anew where they go when hours of a route begin or end."""
 APPROVAL = "approval:"
 RISKS = {Risk.LOW: Severity.INFO, Risk.MEDIUM: Severity.WARNING, Risk.HIGH: Severity.ERROR}
 ENDINGS = {"plan.succeeded": Severity.INFO, "plan.failed": Severity.ERROR}
@@ -47,6 +49,8 @@ FRESH = timedelta(minutes=1)
 class Changes(Protocol):
     """Where changes of incidents are read from (see :class:`wellkept.spine.stream.Stream`)."""
 
+    def incidents(self, *, live: bool | None = None, limit: int = 100) -> list[Incident]: ...
+
     def incidents_since(self, revision: int, limit: int = 500) -> tuple[list[Incident], int]: ...
 
     def last_revision(self) -> int: ...
@@ -59,6 +63,7 @@ class Changed:
     snapshot: Snapshot
     held: bool
     facts: Callable[[], Facts]
+    again: bool = False
 
 
 class Planning:
@@ -89,7 +94,7 @@ class Planning:
         if known is None or not self._settings.receivers:
             self._skip(known, now)
             return False
-        changed, places, is_more = self._read(known)
+        changed, places, is_more = self._read(known, now)
         quiet, places["quiet"] = self._let_go(int(places["quiet"]), now)
         position = json.dumps(places)
         planner = Planner(self._settings, now)
@@ -118,7 +123,7 @@ class Planning:
                 held |= {f"incident:{incident}": digest.sentence or digest.name for incident in digest.incidents}
         return held, after if held else self._quiet(after)[1]
 
-    def _read(self, known: Position) -> tuple[list[Changed], dict[str, int], bool]:
+    def _read(self, known: Position, now: datetime) -> tuple[list[Changed], dict[str, Any], bool]:
         """What changed since a position, the position to go on from, and whether there is more."""
         places = json.loads(known.position)
         incidents, revision = self._stream.incidents_since(int(places["incidents"]), AT_A_TIME)
@@ -126,14 +131,23 @@ class Planning:
         changed = [self._incident(incident, revision) for incident in incidents]
         changed += [one for entry in entries for one in self._entry(entry)]
         changed += self._approvals() if self._asks else []
+        hours = in_force(self._settings.route, now)
+        if _has_turned(places.get("hours", {}), hours):
+            changed += self._open(revision)
         latest = {one.snapshot.subject: one for one in changed}
-        places |= {"incidents": revision, "audit": entries[-1].number if entries else places["audit"]}
+        places |= {"hours": hours, "incidents": revision, "audit": entries[-1].number if entries else places["audit"]}
         is_more = len(incidents) >= AT_A_TIME or len(entries) >= AT_A_TIME
         return list(latest.values()), {"quiet": 0, **places}, is_more
 
-    def _incident(self, incident: Incident, revision: int) -> Changed:
+    def _incident(self, incident: Incident, revision: int, *, again: bool = False) -> Changed:
         facts = lambda: self._describer.incident(incident)  # noqa: E731 - it is read only where it is asked for
-        return Changed(of_incident(incident, revision), bool(incident.held), facts)
+        return Changed(of_incident(incident, revision), bool(incident.held), facts, again)
+
+    def _open(self, revision: int) -> Iterable[Changed]:
+        """What nobody has taken on yet."""
+        for incident in self._stream.incidents(live=True, limit=MOST_OPEN):
+            if incident.state is IncidentState.OPEN:
+                yield self._incident(incident, revision, again=True)
 
     def _entry(self, entry: AuditEntry) -> Iterable[Changed]:
         """What an entry of the audit log tells: a plan that ended, a rollback."""
@@ -173,7 +187,7 @@ class Planning:
         digests: set[str] = set()
         for one in changed:
             subject = one.snapshot.subject
-            item = Item(one.snapshot, one.held, rows.get(subject, ()))
+            item = Item(one.snapshot, one.held, rows.get(subject, ()), one.again)
             routed, group = None, {}
             if planner.needs_route(item):
                 facts = one.facts()
@@ -232,3 +246,8 @@ class Planning:
             since = now - timedelta(seconds=self._settings.route.group_interval_s)
             for digest, rows in planner.fold(untold, self._rows.open_digests(DIGEST, since), quiet):
                 planner.refresh(digest, [*self._rows.in_digests([digest.id]), *rows])
+
+
+def _has_turned(before: Mapping[str, bool], now: Mapping[str, bool]) -> bool:
+    """Whether the hours of a route have begun or ended. A route that is new has done neither."""
+    return any(before.get(name, holds) != holds for name, holds in now.items())

@@ -127,6 +127,12 @@ def ways(root: Root) -> Iterator[tuple[Way, Branch | None]]:
     yield from _walk(top, root.routes)
 
 
+def in_force(root: Root, at: datetime) -> dict[str, bool]:
+    """Every branch that has hours, and whether a moment is within them."""
+    found = ((way.name, branch.when.during) for way, branch in ways(root) if branch is not None)
+    return {name: any(hours.holds(at) for hours in during) for name, during in found if during}
+
+
 def unreachable(root: Root) -> Iterator[str]:
     """A sentence for every branch that nothing can reach."""
     yield from _hidden(_top(root), root.routes)
