@@ -174,8 +174,10 @@ class Identity:
         for service in self._places.entities(EntityKind.SERVICE, now):
             namespace, _, name = service.id.partition(":")[2].rpartition("/")
             services[name].add(namespace)
-        self._models = frozenset(m.id.partition(":")[2] for m in self._places.entities(EntityKind.MODEL, now))
-        self._hosts, self._services, self._found, self._read_at = hosts, services, {}, now
+        models = frozenset(m.id.partition(":")[2] for m in self._places.entities(EntityKind.MODEL, now))
+        self._read_at = now
+        if (hosts, services, models) != (self._hosts, self._services, self._models):
+            self._hosts, self._services, self._models, self._found = hosts, services, models, {}
 
 
 def bare_host(value: str) -> str:

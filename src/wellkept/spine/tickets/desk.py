@@ -61,16 +61,21 @@ class TicketDesk:
             self._parts.rows.want(rows, revision)
         return len(incidents)
 
+    def inherit(self, name: str) -> None:
+        """Begin to work on a tracker's tickets: what others had claimed gets the time for a request under way."""
+        now, left = self._parts.clock.now(), timedelta(seconds=self._named(name).timeout_s)
+        self._parts.rows.inherit(name, self._parts.server, now, now + left)
+
     def turn(self, name: str) -> int:
         """Work on what is due at a tracker (or here); returns on how many tickets.
 
         After a failure that concerns the whole tracker the rest waits until it may be asked again.
         """
         tracker = next((one for one in self.trackers if one.name == name), None)
-        now = self._parts.clock.now()
-        if self._resting.get(name, EPOCH) > now:
+        if self._resting.get(name, EPOCH) > self._parts.clock.now():
             return 0
         for count in range(AT_A_TIME):
+            now = self._parts.clock.now()
             row = self._parts.rows.claim(name, self._parts.server, now, now + lease_of(tracker))
             if row is None or not (self._kept(row) if tracker is None else self._worked(row, tracker)):
                 return count
@@ -175,6 +180,10 @@ class TicketDesk:
     def _wanted(self, incident: Incident, revision: int) -> list[TicketRow]:
         now = self._parts.clock.now()
         own = TicketRow(incident.id, OWN, "", now, now, wanted=revision)
+        if incident.state.is_live:
+            # Nothing is to be found out about it: in a storm a look at each, with all of its findings, is dear.
+            page, number = self._parts.page_of(incident.id), incident.ticket
+            own = replace(own, number=number, remote=number, url=page, state=OPEN, done=revision)
         places = destinations(incident, self._parts.settings, self._known)
         return [own] + [
             TicketRow(incident.id, place.tracker, self._new_mark(), now, place.not_before, wanted=revision)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select, update
+from sqlalchemy import Column, Connection, Select, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wellkept.store.state.rows import upsert
@@ -80,6 +80,8 @@ WORKED = frozenset(TicketRow.__slots__) - {
     "lease_until",
 }
 """What whoever works on a ticket writes; the rest belongs to those who ask for something."""
+SETTLED = ("number", "remote", "url", "state", "reason", "closed_at", "wanted", "done")
+"""What is written of a ticket that nobody has to look at."""
 
 
 class TicketRows:
@@ -96,11 +98,12 @@ class TicketRows:
     def want(self, rows: Sequence[TicketRow], position: int | None = None) -> None:
         """Ask for tickets to be looked at, and keep how far incidents were read, in one unit.
 
-        One that is there keeps everything but ``wanted``, which only grows.
+        One that is there keeps everything but ``wanted``, which only grows. A row that comes as done is as it is to be:
+        one that is there becomes so, and nobody has to look at it.
         """
         with self._state.transaction() as connection:
-            for row in rows:
-                _wanted(connection, row)
+            _want(connection, [row for row in rows if row.done < row.wanted], tickets.c.wanted)
+            _want(connection, [row for row in rows if row.done >= row.wanted], *(tickets.c[name] for name in SETTLED))
             if position is not None:
                 upsert(connection, positions, [{"source": SOURCE, "position": position}])
 
@@ -118,6 +121,14 @@ class TicketRows:
             if not connection.execute(taken).rowcount:
                 return None
         return TicketRow(**{**found, "lease_by": by, "lease_until": until})
+
+    def inherit(self, tracker: str, by: str, now: datetime, until: datetime) -> None:
+        """Shorten the leases that are left from before: one's own end now, and those of others ``until`` then."""
+        is_left = (tickets.c.tracker == tracker) & (tickets.c.lease_by != "")
+        with self._state.transaction() as connection:
+            for is_whose, end in ((tickets.c.lease_by == by, now), (tickets.c.lease_by != by, until)):
+                left = is_left & is_whose & (tickets.c.lease_until > end)
+                connection.execute(update(tickets).where(left).values(lease_until=end))
 
     def renew(self, row: TicketRow, until: datetime) -> bool:
         """Keep a ticket for longer; whether it is still ours."""
@@ -195,10 +206,14 @@ def _is(incident: str, tracker: str) -> Any:
     return (tickets.c.incident == incident) & (tickets.c.tracker == tracker)
 
 
-def _wanted(connection: Connection, row: TicketRow) -> None:
+def _want(connection: Connection, rows: Sequence[TicketRow], *columns: Column[Any]) -> None:
+    """Insert rows; of those that are there and know of no later revision, change these columns."""
+    if not rows:
+        return
     insert = sqlite.insert(tickets) if connection.dialect.name == "sqlite" else postgresql.insert(tickets)
-    values = {name: getattr(row, name) for name in TicketRow.__slots__}
-    keys = ["incident", "tracker"]
-    connection.execute(insert.values(**values).on_conflict_do_nothing(index_elements=keys))
-    later = tickets.c.wanted < row.wanted
-    connection.execute(update(tickets).where(_is(row.incident, row.tracker), later).values(wanted=row.wanted))
+    statement = insert.on_conflict_do_update(
+        index_elements=[tickets.c.incident, tickets.c.tracker],
+        set_={column.name: insert.excluded[column.name] for column in columns},
+        where=tickets.c.wanted < insert.excluded.wanted,
+    )
+    connection.execute(statement, [{name: getattr(row, name) for name in TicketRow.__slots__} for row in rows])
