@@ -176,6 +176,14 @@ def test_rhythms_of_days_and_weeks_are_none(detector: Detector) -> None:
         assert [f.sentence for f in detector.detect(view, now.now)] == []
 
 
+@pytest.mark.parametrize("more", [0, 6, 100, 288, 858])
+def test_a_short_history_is_compared_with_the_days_that_it_has(more: int) -> None:
+    scene = of_days(lambda hours: 0.0 * hours).scene().until(3 * DAY + 1 + more)
+    none = Window(scene.metrics.times[:0], np.empty((0, 0)), ())
+    view = View(none, none, none, none, 600.0, scene.graph, long=scene.metrics)
+    assert list(LevelShift().detect(view, scene.now)) == []
+
+
 @pytest.mark.parametrize(
     ("days", "severity", "kind"),
     [

@@ -128,15 +128,22 @@ def _rises(smooth: Floats, steps: int) -> Floats:
 
 
 def _unlike(rise: Floats, at: int, days: int, per_day: int, slack: int) -> Floats:
-    """The rise at a step less the rise of the day before that is most like it, 0 where some day was alike: [S]."""
-    low, high = np.full(rise.shape[1], np.inf), np.full(rise.shape[1], -np.inf)
+    """The rise at a step less the rise of the day before that is most like it, 0 where some day was alike: [S].
+
+    NaN where nothing was seen at the step, or on no day before. Days before the first step are none.
+    """
+    low, high = np.full(rise.shape[1], np.nan), np.full(rise.shape[1], np.nan)
     for day in range(1, days + 1):
-        around = rise[max(0, at - day * per_day - slack) : at - day * per_day + slack + 1]
+        end = at - day * per_day + slack + 1
+        if end <= 0:
+            break
+        around = rise[max(0, end - 2 * slack - 1) : end]
         low = np.fmin(low, np.fmin.reduce(around, axis=0))
         high = np.fmax(high, np.fmax.reduce(around, axis=0))
     now = rise[at]
     with np.errstate(invalid="ignore"):
-        return np.where(now > high, now - high, np.where(now < low, now - low, np.where(np.isfinite(now), 0.0, np.nan)))
+        beyond = np.where(now > high, now - high, np.where(now < low, now - low, 0.0))
+    return np.where(np.isfinite(now) & np.isfinite(high), beyond, np.nan)
 
 
 def _past(total: int, days: int, per_day: int, stayed: int) -> range:
