@@ -16,6 +16,7 @@ from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
+from wellkept.spine.causes import CauseDesk
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.grouping import GroupingDesk
@@ -120,6 +121,7 @@ def empty(folder: Path, now: datetime, *, ops: bool = True, ml: bool = True) -> 
         ops_enabled=ops,
         ml_enabled=ml,
         feedback=desk if ops else None,
+        causes=CauseDesk(state, stream, audit, clock) if ops else None,
         detectors=Explained(runner, stream, clock, settings, [MissingData]) if ops else None,
     )
     return Scene(deps, state, telemetry, now, handlers)

@@ -131,3 +131,28 @@ def test_the_summary_has_a_row_for_each_service(client: httpx.Client) -> None:
     text = client.get("/incidents/summary?days=7").text
     for words in ("everything", "shop/checkout", "shop/payments", "To acknowledge", "needed nobody"):
         assert words in text
+
+
+def test_a_cause_is_confirmed_by_its_button_and_corrected_by_words(client: httpx.Client, scene: Scene) -> None:
+    incident = next(found for found in scene.deps.stream.incidents(limit=50) if "Slow" not in found.title)
+    diagnosis = scene.deps.stream.diagnosis(incident.id)
+    assert diagnosis is not None
+    assert diagnosis.best is not None
+    assert scene.deps.causes is not None
+    page = client.get(f"/incidents/{incident.id}").text
+    token = re.search(r'name="form_token" value="([^"]*)"', page[page.index('id="say-cause"') :])
+    assert token is not None
+
+    def say(**fields: str) -> httpx.Response:
+        return client.post(f"/incidents/{incident.id}/cause", data={"form_token": token[1], "by": "ada", **fields})
+
+    assert f'value="{diagnosis.best.entity}"' in page
+    assert say(entity=diagnosis.best.entity, why="the graph").status_code == 303
+    assert "ada confirmed it" in client.get(f"/incidents/{incident.id}").text
+    assert say(entity="", other="host:elsewhere").status_code == 303
+    assert "ada says it was" in client.get(f"/incidents/{incident.id}").text
+    said = scene.deps.causes.confirmed(incident.id)
+    assert said is not None
+    assert (said.entity, said.by) == ("host:elsewhere", "ada")
+    assert "by: is required" in say(entity="none", by=" ").text
+    assert client.post(f"/incidents/{incident.id}/cause", data={"by": "eve", "entity": "none"}).status_code == 403

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.detectors import detectors, switched_off
@@ -32,6 +33,8 @@ CORRELATE_EVERY_S, CORRELATE_REST_S = 1.0, 0.05
 """Findings are grouped as they come; what time alone asks for, and what other servers stored, once a second."""
 INCIDENTS_REST_S = 2.0
 """What follows from incidents follows at once, and in a storm after so long."""
+DIAGNOSE_MOST_S = 1.0
+"""So long a turn of diagnosis goes on; what is left is for the next, and grouping has the rest of the time."""
 RULES_EVERY_S = 1.0
 """How often it is looked which groups of rules are due; each is evaluated for whole multiples of its own rhythm."""
 
@@ -73,8 +76,9 @@ class OpsLoop:
         )
         clues = [clue() for clue in load("clue").values()]
         self._diagnose = DiagnoseRunner(
-            platform.telemetry, platform.topology, platform.stream, clues, settings.diagnose
+            platform.telemetry, platform.topology, platform.stream, clues, settings.diagnose, platform.causes.weigh
         )
+        platform.causes.attach(self._diagnose, settings.diagnose)
         self._remediate: Remediate | None = None
 
     def _counted(self) -> dict[str, Any]:
@@ -105,13 +109,19 @@ class OpsLoop:
         """
         assert self._remediate is not None
         clock = self._platform.clock
+        found, opened = threading.Event(), threading.Event()
+        self._platform.stream.on_news(found.set)
+
+        def diagnose(now: datetime) -> None:
+            self._diagnose.tick(now, DIAGNOSE_MOST_S)
+            if self._diagnose.is_behind:
+                opened.set()
+
         follow = {
-            "diagnose": self._diagnose.tick,
+            "diagnose": diagnose,
             "owners": self._platform.incidents.ownership.tick,
             "remediate": self._remediate.tick,
         }
-        found, opened = threading.Event(), threading.Event()
-        self._platform.stream.on_news(found.set)
 
         def correlate() -> None:
             report = self._correlate.step(clock.now())

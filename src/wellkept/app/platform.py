@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from wellkept.app.causes import Causes
 from wellkept.app.clock import SystemClock
 from wellkept.app.externalruns import external_runs
 from wellkept.app.grpc import grpc_server
@@ -90,6 +91,7 @@ class Platform:
             self.audit = Audit(self.state)
             self.noise = NoiseDesk(self.state, self.audit, self.clock)
             self.grouping = GroupingDesk(self.state, self.audit, self.clock)
+            self.causes = Causes(self.state, self.stream, self.audit, self.clock)
             self.feedback = FeedbackDesk(self.state, self.stream, self.audit, self.clock)
             self.registry = Registry(self.state)
             self.agents = AgentDoor(self.state, self.clock)

@@ -24,6 +24,7 @@ from wellkept.api import (
     agents,
     auth,
     detectors,
+    diagnosis,
     errors,
     export,
     external,
@@ -150,6 +151,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     of_incidents = platform.incidents
     app.include_router(incidents.router(platform.stream, platform.gate, of_incidents.book, platform.clock))
     app.include_router(incidentdeeds.router(of_incidents.desk))
+    app.include_router(diagnosis.router(platform.causes.desk, platform.causes.learn))
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
     app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
@@ -201,6 +203,7 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         ml_enabled=platform.ml is not None,
         run_log=platform.ml.training.log if platform.ml is not None else nothing_printed,
         notify=platform.notifications.desk,
+        causes=platform.causes.desk if platform.ops is not None else None,
     )
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "agent": "Watch this host: metrics, logs, allow-listed actions.",
     "incidents": "List incidents, or show one.",
     "findings": "List what is suspicious, say what it was worth.",
+    "diagnose": "Confirm the cause of an incident, learn from what was confirmed.",
     "silences": "Hold what matches for a time, list what is held and why.",
     "maintenance": "Windows in which work is done, once or again and again.",
     "grouping": "Rules of your own for what is one incident: suggest, try, save.",

@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict
 from wellkept.evaluation.diagnose_store import Stands, Told
 from wellkept.kernel.entity import entity_of
 from wellkept.kernel.errors import InputError
-from wellkept.ops.ingest.recording.recording import Source, baseline, read
+from wellkept.ops.ingest.recording.recording import Recording, Source, baseline, read
 
 SHIFTS = {"plus60": 60.0, "minus60": -60.0}
 """How much later, or earlier, the alert is said to have come, in seconds."""
 FIRST_S = 60.0
-"""Of ``first_minute``: the diagnosis is made so long after the alert, and nothing later is known."""
+"""Of ``first_minute``: the diagnosis is made when the first whole minute after the alert is over."""
 
 
 class Truth(BaseModel):
@@ -123,7 +123,7 @@ class Cases:
 
             answers: dict[str, Answer] = {}
             if self._has_traces and step.total_seconds() <= FIRST_S:
-                now = alert.starts_at + timedelta(seconds=FIRST_S)
+                now = _whole_minute(alert.starts_at)
                 stand.look_around(now)
                 answers["first_minute"] = ask(alert.starts_at, now)
             stand.look_around(stand.last)
@@ -148,15 +148,16 @@ class Cases:
         for name in sorted(self.rows):
             shared.setdefault(" ".join(str(self.rows[name][column]) for column in self._truth.baseline), name)
         found: list[Healthy] = []
-        each = max(1, count // len(shared))
+        known = []
         for name in list(shared.values())[:count]:
             with contextlib.suppress(InputError):  # a case without a baseline says nothing about false alarms
-                found.extend(self._healthy_of(stands, name, each, half))
-                tell(f"  healthy moments of {name}: {sum(bool(one.named) for one in found)} named of {len(found)}")
+                known.append((name, baseline(self._source, name)))
+        for name, recording in known:
+            found.extend(self._healthy_of(stands, name, recording, max(1, count // len(known)), half))
+            tell(f"  healthy moments until {name}: {sum(bool(one.named) for one in found)} named of {len(found)}")
         return found
 
-    def _healthy_of(self, stands: Stands, name: str, count: int, half: str) -> list[Healthy]:
-        recording = baseline(self._source, name)
+    def _healthy_of(self, stands: Stands, name: str, recording: Recording, count: int, half: str) -> list[Healthy]:
         alert = read(self._source, name).alerts[0]
         found = []
         with stands.of(recording) as stand:
@@ -168,6 +169,11 @@ class Cases:
                 told = stand.diagnose(alert, at, now)
                 found.append(Healthy(mine, _named(told), tuple(cause.confidence for cause in told.ranked)))
         return found
+
+
+def _whole_minute(alert: datetime) -> datetime:
+    """The end of the first whole minute after an alert, which is 60 to 120 seconds after it."""
+    return alert.replace(second=0, microsecond=0) + timedelta(seconds=2 * FIRST_S)
 
 
 def _answer(told: Told, truth: str, fault: str) -> Answer:

@@ -31,7 +31,27 @@ def summary(results: Sequence[Result], healthy: Sequence[Healthy]) -> dict[str, 
         )
         for half in ("tune", "report")
     }
+    said["results"] = [_result(result) for result in results]
+    said["healthy"] = [
+        {"half": one.half, "named": one.named, "confidences": one.confidences[:FIRST]} for one in healthy
+    ]
     return said
+
+
+def _result(result: Result) -> dict[str, Any]:
+    """One case, so that somebody can look why it is as it is."""
+    given = result.answers["given"]
+    return {
+        "case": result.case,
+        "half": result.half,
+        "truth": result.truth,
+        "fault": result.fault,
+        "named": given.named,
+        "named_fault": given.fault,
+        "places": {key: one.place for key, one in result.answers.items()},
+        "true_at": given.true_at,
+        "confidences": given.confidences[:FIRST],
+    }
 
 
 def figures(results: Sequence[Result]) -> dict[str, Any]:

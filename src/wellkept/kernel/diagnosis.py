@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from wellkept.kernel.verdict import Verdict
 
 
 class Fault(StrEnum):
@@ -96,3 +99,41 @@ class Diagnosis:
     @property
     def best(self) -> Cause | None:
         return self.causes[0] if self.causes else None
+
+
+Evidence = Mapping[str, Mapping[str, float]]
+"""How strongly each kind of clue speaks against each suspect, before weighting: entity to kind to [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a person says was the cause of an incident. ``entity`` is empty where it was none of the suspects."""
+
+    incident: str
+    entity: str
+    by: str
+    at: datetime
+    why: str = ""
+    fault: Fault = Fault.UNKNOWN
+    named: str = ""
+    """Whom the diagnosis named at that time."""
+    version: str = ""
+    """Of the diagnosis."""
+    evidence: Evidence = field(default_factory=dict)
+    """What the clues said of every suspect, to learn from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighting:
+    """A version of the weights that was learned from confirmed causes, with the verdict on it."""
+
+    number: int
+    at: datetime
+    by: str
+    weights: Mapping[str, float]
+    calibration: tuple[float, float]
+    cases: int
+    """Confirmed causes that it was learned from and judged on."""
+    verdict: Verdict
+    is_used: bool
+    """Whether it passed and no later one took its place."""

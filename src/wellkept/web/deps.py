@@ -12,6 +12,7 @@ from wellkept.ops.correlate.rules.usecases import GroupingUse
 from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.rules.on import RulesOn
 from wellkept.spine.audit import Audit
+from wellkept.spine.causes import CauseDesk
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
 from wellkept.spine.incidentbook import IncidentBook
@@ -71,5 +72,7 @@ class WebDeps:
     noise: NoiseUse | None = None
     grouping: GroupingUse | None = None
     """What holds findings back, and grouping rules; None where the loop that heeds them is off."""
+    causes: CauseDesk | None = None
+    """Takes what people say was the cause; None where nobody diagnoses."""
     notify: NotifyDesk | None = None
     """Tells who is told of what; None where a test has no need of it."""

@@ -23,6 +23,7 @@ from wellkept.kernel.errors import (
 from wellkept.kernel.plan import PlanState
 from wellkept.spine.incidentbook import Wanted
 from wellkept.web import downloads, session, static
+from wellkept.web.causeform import CauseForm
 from wellkept.web.deps import WebDeps
 from wellkept.web.forms import Forms, greet
 from wellkept.web.incidentforms import IncidentForms
@@ -119,6 +120,7 @@ def _of_incidents(deps: WebDeps, pages: Pages) -> list[BaseRoute]:
         Route("/incidents", pages.show("incidents.html", "incidents", pages.incidents), methods=["GET"]),
         Route("/incidents/summary", summary, methods=["GET"]),
         Route("/incidents/{incident}/do", deeds.do, methods=["POST"]),
+        Route("/incidents/{incident}/cause", CauseForm(deps, pages.recent, pages.failed).do, methods=["POST"]),
         Route("/incidents/{incident}/postmortem.md", deeds.postmortem, methods=["GET"]),
         Route("/incidents/{incident}", pages.show("incident.html", "incidents", pages.incident), methods=["GET"]),
     ]

@@ -13,7 +13,9 @@ from wellkept.ops.diagnose.words import changed_lines, objects, words
 ONSET = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
-def edit(name: str, minutes: float, text: str = "", diff: str = "", service: str = "shop", files: tuple[str, ...] = ()) -> Edit:  # fmt: skip
+def edit(
+    name: str, minutes: float, text: str = "", diff: str = "", service: str = "shop", files: tuple[str, ...] = ()
+) -> Edit:
     at = ONSET - timedelta(minutes=minutes)
     return Edit(name, at, text, files, diff, ((service, at),) if service else ())
 

@@ -114,7 +114,7 @@ def blame(edits: Sequence[Edit], trouble: Trouble) -> Blame:
         place, where = _place(edit, candidates, trouble)
         lag = max((trouble.onset - _live(edit, trouble)).total_seconds(), 0.0) / 60.0
         score = (
-            TEXT * (1.0 - float(np.exp(-sum(shared.values()) / HALF_TEXT)))
+            (0.0 if _is_harmless(edit) else TEXT) * (1.0 - float(np.exp(-sum(shared.values()) / HALF_TEXT)))
             + place
             + _form(edit)
             - 0.35 * abs(float(np.log((lag + 3.0) / 8.0)))
@@ -198,9 +198,13 @@ def _live(edit: Edit, trouble: Trouble) -> datetime:
     return max(here or [at for _, at in edit.deploys if at <= trouble.onset + LATE] or [edit.at])
 
 
+def _is_harmless(edit: Edit) -> bool:
+    return bool(edit.files) and all(HARMLESS.search(path) for path in edit.files)
+
+
 def _form(edit: Edit) -> float:
     """Documents, tests and looks hardly break anything; changed numbers and things taken away do more often."""
-    if edit.files and all(HARMLESS.search(path) for path in edit.files):
+    if _is_harmless(edit):
         return 2.0 * float(np.log(0.15))
     added, removed = changed_lines(edit.diff)
     value = 0.0

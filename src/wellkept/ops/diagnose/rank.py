@@ -13,8 +13,8 @@ from wellkept.ops.diagnose.contrast import bare
 from wellkept.ops.diagnose.probability import probabilities
 from wellkept.ops.diagnose.told import path, since, story
 
-LEAST = 0.05
-"""Weighted clues weaker than this are not worth a sentence."""
+LEAST, WORTH_A_SENTENCE = 0.01, 0.05
+"""Weighted clues weaker than the one do not count, those weaker than the other are not told of who is named."""
 
 
 def diagnose(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings, now: datetime) -> Diagnosis:
@@ -27,6 +27,7 @@ def concluded(case: Case, ranked: Sequence[Cause], settings: DiagnoseSettings, n
     chances, none = probabilities([cause.confidence for cause in ranked], settings.calibration)
     known = [replace(cause, probability=chance) for cause, chance in zip(ranked, chances, strict=True)]
     likely = [cause for cause in known if cause.confidence >= settings.floor][: settings.most]
+    likely = [replace(cause, reasons=_worth_telling(cause.reasons)) for cause in likely]
     likely = [replace(cause, since=since(case, cause), path=path(case, cause.entity)) for cause in likely]
     return Diagnosis(
         incident=case.incident.id,
@@ -63,12 +64,23 @@ def rank(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings) -> list[
     return sorted(causes, key=lambda cause: (-cause.confidence, cause.entity))
 
 
+def _worth_telling(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    return tuple(reason for reason in reasons if reason.strength >= WORTH_A_SENTENCE) or tuple(reasons[:1])
+
+
+USED_UP = 0.25
+"""Evidence of this strength that a resource is used up says what is wrong, whatever follows from it."""
+_USED_UP = frozenset({Fault.CPU, Fault.MEMORY, Fault.DISK})
+
+
 def _fault(reasons: Sequence[Reason]) -> Fault:
     """What most of the evidence speaks of. That somebody changed something says nothing about what broke by it."""
     said: dict[Fault, float] = {}
     for reason in reasons:
         said[reason.fault] = 1.0 - (1.0 - said.get(reason.fault, 0.0)) * (1.0 - reason.strength)
     known = {fault: value for fault, value in said.items() if fault not in (Fault.UNKNOWN, Fault.CHANGE)} or said
+    # What has run out explains why answers are late or fail.
+    known = {fault: value for fault, value in known.items() if fault in _USED_UP and value >= USED_UP} or known
     return max(known, key=lambda fault: (known[fault], fault.value))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -21,6 +23,8 @@ from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint
 from wellkept.ops.diagnose.felt import by_feeling, felt
 from wellkept.ops.diagnose.rank import diagnose
 from wellkept.ops.diagnose.traces import Traces, traces
+from wellkept.ops.diagnose.turn import chosen
+from wellkept.ops.diagnose.unmeasured import UNMEASURED, is_unmeasured
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.samples import Sample
@@ -77,9 +81,9 @@ class Windows(Protocol):
 class Incidents(Protocol):
     """What diagnosis needs of the stream."""
 
-    def incidents(
-        self, *, live: bool | None = None, start: datetime | None = None, limit: int = 100
-    ) -> list[Incident]: ...
+    def incident_heads(self, *, live: bool) -> list[Incident]: ...
+
+    def incident_as_listed(self, incident: str) -> Incident | None: ...
 
     def save_incident(self, incident: Incident) -> None: ...
 
@@ -87,7 +91,7 @@ class Incidents(Protocol):
 
     def changes(self, start: datetime, end: datetime) -> list[Change]: ...
 
-    def diagnosis(self, incident: str) -> Diagnosis | None: ...
+    def diagnoses(self, incidents: Sequence[str]) -> dict[str, Diagnosis]: ...
 
     def save_diagnosis(self, diagnosis: Diagnosis) -> None: ...
 
@@ -117,7 +121,10 @@ class _Guarded:
 
 
 class DiagnoseRunner:
-    """Diagnoses live incidents when their findings change, and again every ``refresh_s`` while they are open."""
+    """Diagnoses live incidents when their findings change, and again every ``refresh_s`` while they are open.
+
+    ``weigh`` may put learned weights in the place of those in the settings.
+    """
 
     def __init__(
         self,
@@ -126,24 +133,47 @@ class DiagnoseRunner:
         stream: Incidents,
         clues: Sequence[Clue],
         settings: DiagnoseSettings | None = None,
+        weigh: Callable[[DiagnoseSettings], DiagnoseSettings] = lambda settings: settings,
     ) -> None:
         self._telemetry, self._topology, self._stream = telemetry, topology, stream
         self._clues = tuple(_Guarded(clue) for clue in clues)
-        self._settings = settings or DiagnoseSettings()
+        self.is_behind = False
+        self._settings, self._weigh = settings or DiagnoseSettings(), weigh
 
-    def tick(self, now: datetime) -> list[Diagnosis]:
-        """Diagnose what needs it, and return the diagnoses that were made."""
-        made = []
-        for incident in sorted(self._stream.incidents(live=True), key=lambda i: (i.opened_at, i.id)):
-            before = self._stream.diagnosis(incident.id)
-            if before is not None and not self._is_due(incident, before, now):
+    def tick(self, now: datetime, most_s: float = math.inf) -> list[Diagnosis]:
+        """Diagnose what needs it, and return the diagnoses that were made.
+
+        After ``most_s`` seconds no other is begun: ``is_behind`` says whether some are left for the next turn.
+        """
+        made: list[Diagnosis] = []
+        settings = self._weigh(self._settings)
+        began = time.monotonic()
+        live = {incident.id: incident for incident in self._stream.incident_heads(live=True)}
+        known = self._stream.diagnoses(list(live))
+        due = chosen(live.values(), known, now, settings)
+        for head in due:
+            if made and time.monotonic() - began >= most_s:
+                break
+            incident = self._stream.incident_as_listed(head.id)
+            if incident is None or not incident.state.is_live:
                 continue
-            found = diagnose(self.case(incident, now), self._clues, self._settings, now)
+            before = known.get(head.id)
+            found = diagnose(self.case(incident, now), self._clues, settings, now)
             self._stream.save_diagnosis(found)
             if before is None or _blamed(before) != _blamed(found):
                 self._stream.save_incident(incident.note(now, ACTOR, found.sentence))
             made.append(found)
+        self.is_behind = len(made) < len(due) and bool(made)
         return made
+
+    def evidence(self, incident: Incident, now: datetime) -> dict[str, dict[str, float]]:
+        """How strongly each clue speaks against each suspect at a moment, before weighting."""
+        case = self.case(incident, now)
+        found: dict[str, dict[str, float]] = {}
+        for clue in self._clues:
+            for entity, hint in clue.weigh(case).items():
+                found.setdefault(entity, {})[clue.kind] = round(min(1.0, max(0.0, hint.strength)), 6)
+        return found
 
     def case(self, incident: Incident, now: datetime, findings: Sequence[Finding] | None = None) -> Case:
         """Everything that the clues look at for one incident. ``findings``: its own; None: those in the stream."""
@@ -159,11 +189,12 @@ class DiagnoseRunner:
         last = max(last, _floor(onset, settings.step_s) + step)
         span = (first, last, settings.step_s)
         suspects = _suspects(findings, graph, settings.hops)
-        metrics = self._telemetry.metrics.window(*span, entities=suspects)
-        red = with_reported(self._telemetry.spans.red(*span), metrics)
+        telemetry = UNMEASURED if is_unmeasured(findings, suspects, graph) else self._telemetry
+        metrics = telemetry.metrics.window(*span, entities=suspects)
+        red = with_reported(telemetry.spans.red(*span), metrics)
         healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
-        before = self._period(first, healthy, metrics)
-        during = self._period(_floor(onset, settings.step_s), last, metrics)
+        before = _period(telemetry, first, healthy, metrics)
+        during = _period(telemetry, _floor(onset, settings.step_s), last, metrics)
         healthy_steps = slice(before.first, before.last)
         return Case(
             incident=incident,
@@ -173,29 +204,26 @@ class DiagnoseRunner:
             onset=onset,
             metrics=metrics,
             red=red,
-            exclusive=self._telemetry.spans.exclusive(*span),
+            exclusive=telemetry.spans.exclusive(*span),
             before=before,
             during=during,
             changes=tuple(self._stream.changes(onset - timedelta(seconds=settings.change_s), now)),
             felt=felt(by_feeling(findings, graph), red, healthy_steps, slice(before.last, during.last)),
-            traces=self._traces(before, during),
+            traces=self._traces(telemetry, before, during),
         )
 
-    def _traces(self, before: Period, during: Period) -> Traces | None:
+    def _traces(self, telemetry: Windows, before: Period, during: Period) -> Traces | None:
         samples = [
-            self._telemetry.samples.traces(period.start, period.end, self._settings.sample_spans)
+            telemetry.samples.traces(period.start, period.end, self._settings.sample_spans)
             for period in (before, during)
         ]
         return traces(*samples)
 
-    def _period(self, start: datetime, end: datetime, window: Window) -> Period:
-        first = int(np.searchsorted(window.times, start.timestamp(), side="right"))
-        last = int(np.searchsorted(window.times, end.timestamp(), side="right"))
-        return Period(start, end, first, last, calls_of(self._telemetry.spans.edges(start, end)))
 
-    def _is_due(self, incident: Incident, before: Diagnosis, now: datetime) -> bool:
-        newest = max((member.joined_at for member in incident.members), default=before.at)
-        return newest > before.at or (now - before.at).total_seconds() >= self._settings.refresh_s
+def _period(telemetry: Windows, start: datetime, end: datetime, window: Window) -> Period:
+    first = int(np.searchsorted(window.times, start.timestamp(), side="right"))
+    last = int(np.searchsorted(window.times, end.timestamp(), side="right"))
+    return Period(start, end, first, last, calls_of(telemetry.spans.edges(start, end)))
 
 
 def calls_of(edges: pa.Table) -> tuple[Calls, ...]:

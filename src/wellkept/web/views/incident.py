@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.diagnosis import Diagnosis, Fault
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.web.charts.bars import Histogram
@@ -19,6 +19,7 @@ from wellkept.web.views.affected import AffectedView, affected_views
 from wellkept.web.views.finding import FindingView, counted, finding_view
 from wellkept.web.views.incidentlife import LifeView, life_view
 from wellkept.web.views.plans import PlanView, plan_view
+from wellkept.web.views.pointers import PointerView, pointed
 from wellkept.web.views.tickets import TicketView, ticket_views
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.wording import bare, duration, kind_of, share
@@ -35,6 +36,7 @@ class ReasonView:
     strength: float
     percent: str
     sentence: str
+    pointers: tuple[PointerView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,24 @@ class CauseView:
     confidence: float
     percent: str
     reasons: tuple[ReasonView, ...]
+    id: str = ""
+    fault: str = ""
+    since: datetime | None = None
+    way: str = ""
+    """The way from the cause to where it is felt."""
+    chance: str = ""
+    """Its probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedView:
+    """What a person said was the cause."""
+
+    entity: str
+    by: str
+    at: datetime
+    why: str
+    is_as_named: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,12 @@ class IncidentView:
     links: tuple[Link, ...]
     is_live: bool
     tickets: Sequence[TicketView] = ()
+    told: str = ""
+    """The diagnosis in one paragraph."""
+    none: str = ""
+    """The probability that it is none of the suspects."""
+    can_confirm: bool = False
+    confirmed: ConfirmedView | None = None
 
 
 def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: datetime, kind: str = "") -> IncidentView:
@@ -124,6 +150,19 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         links=links,
         is_live=incident.state.is_live,
         tickets=ticket_views(deps.tickets, incident.id),
+        told=diagnosis.story if diagnosis else "",
+        none=share(diagnosis.none) if diagnosis and diagnosis.story else "",
+        can_confirm=deps.causes is not None,
+        confirmed=_confirmed(deps, incident.id),
+    )
+
+
+def _confirmed(deps: WebDeps, incident: str) -> ConfirmedView | None:
+    said = deps.causes.confirmed(incident) if deps.causes is not None else None
+    if said is None:
+        return None
+    return ConfirmedView(
+        bare(said.entity) or "none of the suspects", said.by, said.at, said.why, said.entity == said.named
     )
 
 
@@ -136,9 +175,20 @@ def _causes(diagnosis: Diagnosis | None) -> tuple[CauseView, ...]:
             confidence=cause.confidence,
             percent=share(cause.confidence),
             reasons=tuple(
-                ReasonView(reason.kind.replace("_", " "), reason.strength, share(reason.strength), reason.sentence)
+                ReasonView(
+                    reason.kind.replace("_", " "),
+                    reason.strength,
+                    share(reason.strength),
+                    reason.sentence,
+                    tuple(found for pointer in reason.pointers if (found := pointed(pointer)) is not None),
+                )
                 for reason in cause.reasons
             ),
+            id=cause.entity,
+            fault=cause.fault.value if cause.fault is not Fault.UNKNOWN else "",
+            since=cause.since,
+            way=" → ".join(bare(one) for one in cause.path) if len(cause.path) > 1 else "",
+            chance=share(cause.probability) if cause.probability > 0 else "",
         )
         for rank, cause in enumerate(diagnosis.causes if diagnosis else (), start=1)
     )

@@ -20,6 +20,8 @@ _MODES = ("cpu.mode", "system.cpu.state", "state")
 
 LEAST_ROOM = 0.05
 """What is at its limit as a rule has this much room, so that its wobbling uses up nothing."""
+SWOLLEN = 1.0 / 3.0
+"""Memory that grew by half, or used up so much of its room, is why the CPU is busy: with allocating and collecting."""
 FLEET_SHARE = 0.1
 """Memory without a known limit is judged against this share of the fleet's median on top of itself: doubling eight
 megabytes is nothing."""
@@ -50,15 +52,17 @@ class HeadroomClue:
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         hints: dict[str, Hint] = {}
-        for use in (*_shares(case), *_grown(case)):
-            if use.entity not in case.suspects or not use.used > 0:
-                continue
+        uses = [use for use in (*_shares(case), *_grown(case)) if use.entity in case.suspects and use.used > 0]
+        swollen = {use.entity for use in uses if "memory" in use.series and use.used >= SWOLLEN and use.spreads >= 3.0}
+        for use in uses:
             gate = 1.0 - float(np.exp(-use.spreads / 3.0))
             strength = float((min(1.0, use.used) * gate) ** 1.5) * _breadth(case, use.entity)
             if strength > hints.get(use.entity, Hint(0.0, "")).strength:
-                fault = Fault.MEMORY if "memory" in use.series else Fault.CPU
+                is_memory = "memory" in use.series or use.entity in swollen
                 pointer = case.pointer(Look.SERIES, use.series, use.entity)
-                hints[use.entity] = Hint(strength, f"{use.words}.", fault=fault, pointers=(pointer,))
+                hints[use.entity] = Hint(
+                    strength, f"{use.words}.", fault=Fault.MEMORY if is_memory else Fault.CPU, pointers=(pointer,)
+                )
         return hints
 
 

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 OUT_OF_BAND = 2.5
 """A callee this many usual spreads away may explain its caller."""
+FULL = 1.5
+"""Who makes up half of what is felt is less than half as likely the cause as who makes up all of it."""
 TAIL = 30
 """That many values of before say how rare a level is."""
 UNKNOWN = 0.25
@@ -66,7 +68,7 @@ class MassClue:
             below, known = _below(case, felt, entity, excesses)
             explained = min(1.0, max(below / one.mass, waited.get(entity, 0.0)))
             share = min(1.0, one.mass / here.mass)
-            strength = share * (1.0 - explained) * one.gate * (0.3 + 0.7 * here.gate) * known
+            strength = share**FULL * (1.0 - explained) * one.gate * (0.3 + 0.7 * here.gate) * known
             if strength > 0:
                 fault = Fault.ERRORS if felt.indicator == FAILING else Fault.LATENCY
                 series = ERRORS if fault is Fault.ERRORS else felt.indicator
