@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from tests.app.running import until
 
 from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.app.schedule import _run as run_once
+from wellkept.spine.lease import Leader
 
 
 def fails(error: Exception) -> Callable[[], None]:
@@ -123,3 +127,30 @@ def test_a_loop_that_is_woken_turns_at_once_and_no_wake_is_lost() -> None:
         assert turns.acquire(timeout=20.0)
         wake.set()
     schedule.stop()
+
+
+class Led:
+    """A lead that a test gives and takes."""
+
+    leads, term = True, 1
+
+    def fenced(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
+def test_a_job_begins_once_a_term_and_again_after_a_failure() -> None:
+    done, turns = list[str](), iter("..!.")
+
+    def run() -> None:
+        done.append("run")
+        if next(turns, ".") == "!":
+            raise ValueError("once")
+
+    leader, job = Led(), Job("sends", run, led=True, begin=lambda: done.append("begin"))
+    for _ in range(4):
+        run_once(job, cast("Leader", leader))
+    assert done == ["begin", "run", "run", "run", "begin", "run"]
+
+    leader.term = 2
+    run_once(job, cast("Leader", leader))
+    assert done[-2:] == ["begin", "run"]

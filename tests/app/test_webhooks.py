@@ -57,7 +57,7 @@ def test_a_thread_outlives_what_nobody_foresaw_and_says_so() -> None:
 
     assert status["failures"] >= 7
     assert status["last_error"] in ("a surprise", "the disk is full")
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("webhook")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("loop-webhook")]
 
 
 def test_what_is_old_is_forgotten_also_where_nobody_is_told() -> None:

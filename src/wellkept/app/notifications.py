@@ -63,10 +63,7 @@ class Notifications:
             one.name: {"type": one.type, "well": one.is_well, "waiting": one.waiting, "dead": one.dead}
             for one in self.desk.receivers()
         }
-        jobs = [job for loop in self._schedule.loops for job in loop.jobs]
-        last = next((job.last_error for job in jobs if job.last_error), "")
-        failures = sum(job.failures for job in jobs)
-        return {"receivers": receivers, "trouble": self.desk.trouble(), "failures": failures, "last_error": last}
+        return {"receivers": receivers, "trouble": self.desk.trouble(), **self._schedule.failures()}
 
     def plan(self) -> None:
         """Plan what has changed."""
@@ -84,7 +81,9 @@ class Notifications:
         return [plan, *every, Loop("notify-old", TIDY_EVERY_S, [Job("notify-old", self._forget, led=True)])]
 
     def _sending(self, receiver: Receiver) -> Job:
-        return Job(f"notify-{receiver.name}", lambda: self.send(receiver), led=True)
+        is_alone, delivery = not self._platform.state.is_shared, self._delivery
+        begin = lambda: delivery.inherit(receiver, alone=is_alone)  # noqa: E731 - as short as the job itself
+        return Job(f"notify-{receiver.name}", lambda: self.send(receiver), led=True, begin=begin)
 
     def _forget(self) -> None:
         before = self._clock.now() - timedelta(days=self._settings.keep_days)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from wellkept.spine.lease import Alone, Leader
 
@@ -18,12 +19,16 @@ log = logging.getLogger(__name__)
 class Job:
     """Something that is done again and again, and how that has gone.
 
-    ``led`` is for what only one of the servers on a store may do: it is left out while another one leads.
+    ``led`` is for what only one of the servers on a store may do: it is left out while another one leads. ``begin`` is
+    done before the first run, and again after one that failed, and where this server has come to lead anew.
     """
 
     name: str
     run: Callable[[], object]
     led: bool = False
+    begin: Callable[[], object] | None = None
+    begun: int | None = None
+    """The term of the lead under which it was begun; None where it has to be begun."""
     runs: int = 0
     failures: int = 0
     last_s: float = 0.0
@@ -71,6 +76,12 @@ class Schedule:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
 
+    def failures(self) -> dict[str, Any]:
+        """How often jobs have failed, and the words of one that fails now."""
+        jobs = [job for loop in self.loops for job in loop.jobs]
+        last = next((job.last_error for job in jobs if job.last_error), "")
+        return {"failures": sum(job.failures for job in jobs), "last_error": last}
+
     def _turn(self, loop: Loop) -> None:
         while not self._stopped.is_set():
             began = time.monotonic()
@@ -91,9 +102,11 @@ def _run(job: Job, leader: Leader) -> None:
     began = time.monotonic()
     try:
         with leader.fenced() if job.led else contextlib.nullcontext():
+            _begun(job, leader.term)
             job.run()
         job.last_error = ""
     except Exception as error:
+        job.begun = None
         if job.led and not leader.leads:
             log.info("job %s was left off: this server leads no more", job.name)
             return
@@ -105,3 +118,9 @@ def _run(job: Job, leader: Leader) -> None:
     finally:
         job.runs += 1
         job.last_s = time.monotonic() - began
+
+
+def _begun(job: Job, term: int | None) -> None:
+    if job.begin is not None and (job.begun is None or job.begun != term):
+        job.begin()
+        job.begun = term

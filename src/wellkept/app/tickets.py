@@ -73,11 +73,8 @@ class Tickets:
 
     def status(self) -> dict[str, Any]:
         """How many tickets are in which state, who is left alone until when, and whether the work goes on."""
-        jobs = [job for loop in self._schedule.loops for job in loop.jobs]
         resting = {name: until.isoformat() for name, until in self.desk.resting().items()}
-        last = next((job.last_error for job in jobs if job.last_error), "")
-        failures = sum(job.failures for job in jobs)
-        return {"tickets": self.desk.counts(), "resting": resting, "failures": failures, "last_error": last}
+        return {"tickets": self.desk.counts(), "resting": resting, **self._schedule.failures()}
 
     def _loops(self) -> list[Loop]:
         here = Job("tickets-here", lambda: self.desk.turn(OWN), led=True)
@@ -87,4 +84,4 @@ class Tickets:
         return [Loop("tickets", LOOK_EVERY_S, own), *every, tidy]
 
     def _working(self, name: str) -> Job:
-        return Job(f"tickets-{name}", lambda: self.desk.turn(name), led=True)
+        return Job(f"tickets-{name}", lambda: self.desk.turn(name), led=True, begin=lambda: self.desk.inherit(name))

@@ -37,6 +37,11 @@ class Leader(Protocol):
     @property
     def leads(self) -> bool: ...
 
+    @property
+    def term(self) -> int | None:
+        """Another one each time that the lead is gained; None while it is not held."""
+        ...
+
     def fenced(self) -> contextlib.AbstractContextManager[None]:
         """Work that only the leader may do.
 
@@ -67,7 +72,7 @@ class Leader(Protocol):
 class Alone:
     """The only server of a store: it leads, and nobody is asked."""
 
-    leads = True
+    leads, term = True, 0
 
     def __init__(self) -> None:
         self._lost: Callable[[], None] = lambda: None
@@ -117,7 +122,6 @@ class Lease:
 
     @property
     def term(self) -> int | None:
-        """The term under which this server leads."""
         return self._term
 
     @contextlib.contextmanager

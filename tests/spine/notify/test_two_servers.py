@@ -69,6 +69,32 @@ def test_what_a_server_died_over_is_sent_again_under_the_same_key_and_counted(sh
     assert other.turn(900) == 0
 
 
+def test_who_takes_over_waits_for_what_may_be_under_way_and_who_is_alone_for_nothing(shared: State) -> None:
+    one, other = Board(shared, BOTH), Board(shared, BOTH)
+    bot = next(receiver for receiver in one.settings.receivers if receiver.name == "bot")
+    one.save()
+    one.plan()
+    (row,) = one.rows.due("bot", NOON, 9)
+    assert one.rows.claim(row.id, "dies", NOON, NOON + timedelta(seconds=90)) is not None
+
+    other.delivery.inherit(bot, alone=False)
+    other.turn(29)
+    assert other.channels["bot"].sent == []
+    other.turn(2)
+    assert other.channels["bot"].said() == ["opened"]
+
+    one.save(state="acknowledged")
+    one.clock.advance(timedelta(seconds=60))
+    one.plan()
+    (row,) = one.rows.due("bot", one.clock.now(), 9)
+    assert one.rows.claim(row.id, "dies", one.clock.now(), one.clock.now() + timedelta(seconds=90)) is not None
+    one.delivery.inherit(bot, alone=True)
+    one.send()
+    assert one.channels["bot"].said() == ["acknowledged"]
+    (told, _) = one.desk.deliveries("bot", "delivered", None, 9)
+    assert told.is_repeated
+
+
 def test_of_two_that_plan_the_same_turn_one_wins(shared: State) -> None:
     board = Board(shared, BOTH)
     known = board.rows.position("changes")

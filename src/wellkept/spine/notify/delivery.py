@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 
 GROWTH, LONGEST_PAUSE_S, LEAST_REST_S = 2.0, 300.0, 30.0
 AT_A_TIME = 50
-LEASE_EXTRA_S = 60.0
-"""A lease is longer than two requests of a channel can take, so that nobody sends what is still being sent."""
+REQUESTS, LEASE_EXTRA_S = 2, 60.0
+"""A lease is longer than all requests of a message can take, whatever the clocks of two machines say: nobody sends what
+is still being sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,18 @@ class Delivery:
         self._ways = {way.name: way for way, _ in ways(settings.route)}
         self._rests: dict[str, datetime] = {}
 
+    def inherit(self, receiver: Receiver, *, alone: bool) -> None:
+        """Begin to send to a receiver, by one thread at a time: what was under way before is not waited for in vain.
+
+        Args:
+            receiver: who is told.
+            alone: whether every other process that ever sent is gone. If not, one may be in the middle of requests that
+                it began while it led, and gets the time for them.
+        """
+        now = self._clock.now()
+        left_s = 0.0 if alone else REQUESTS * receiver.timeout_s
+        self._rows.inherit(receiver.name, self._worker, now, now + timedelta(seconds=left_s))
+
     def send_due(self, receiver: Receiver) -> int:
         """Send what is due to a receiver, the oldest first; returns how many were taken.
 
@@ -69,7 +82,7 @@ class Delivery:
         if now < self._rests.get(receiver.name, now):
             return 0
         for row in self._rows.due(receiver.name, now, AT_A_TIME):
-            until = self._clock.now() + timedelta(seconds=2 * receiver.timeout_s + LEASE_EXTRA_S)
+            until = self._clock.now() + timedelta(seconds=REQUESTS * receiver.timeout_s + LEASE_EXTRA_S)
             claimed = self._rows.claim(row.id, self._worker, self._clock.now(), until)
             if claimed is None:
                 continue

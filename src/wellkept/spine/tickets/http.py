@@ -6,19 +6,17 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from wellkept.kernel.clock import Clock
 from wellkept.spine.tickets.base import TicketError, Trouble
-from wellkept.spine.webhooks.send import Reply
+from wellkept.spine.webhooks.send import LONGEST_WAIT_S, Reply
 
 MOST_ANSWER_BYTES = 8 << 20
 """A page of a hundred long issues is far below."""
 AGENT = "wellkept-tickets/1"
-LONGEST_WAIT_S = 3600.0
 LONGEST_SAID = 300
 BUSY = frozenset({408, 425, 429})
 RESET_HEADERS = ("x-ratelimit-reset", "ratelimit-reset")
@@ -119,7 +117,7 @@ def trouble_of(reply: Reply) -> Trouble:
 
 def wait_of(reply: Reply, now: datetime) -> float:
     """Seconds for which an answer asks to be left alone, at most an hour: Retry-After, or until a limit is renewed."""
-    wait_s = _after(reply.headers.get("retry-after", ""), now)
+    wait_s = reply.retry_after_s
     if wait_s <= 0 and (reply.status == 429 or _is_limit(reply)):
         wait_s = max((_until(reply.headers.get(name, ""), now) for name in RESET_HEADERS), default=0.0)
     return min(max(wait_s, 0.0), LONGEST_WAIT_S)
@@ -128,15 +126,6 @@ def wait_of(reply: Reply, now: datetime) -> float:
 def _is_limit(reply: Reply) -> bool:
     used_up = any(reply.headers.get(name, "").strip() == "0" for name in LEFT_HEADERS)
     return used_up or "retry-after" in reply.headers or b"rate limit" in reply.body[:2000].lower()
-
-
-def _after(text: str, now: datetime) -> float:
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text)
-    try:
-        return (parsedate_to_datetime(text) - now).total_seconds() if text else 0.0
-    except (ValueError, TypeError):
-        return 0.0
 
 
 def _until(text: str, now: datetime) -> float:

@@ -10,12 +10,14 @@ import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from wellkept.kernel.errors import WellkeptError
 from wellkept.spine.webhooks.address import Network, Resolve, checked, resolved
 
+LONGEST_WAIT_S = 3600.0
 MOST_ANSWER_BYTES = 64 << 10
 """Of an answer so much is read; what a post is answered goes to nobody, so that no endpoint is a way to read others."""
 
@@ -42,6 +44,18 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
+    @property
+    def retry_after_s(self) -> float:
+        """Seconds to wait by Retry-After, at most an hour; a date counts from the answer's own date."""
+        text = self.headers.get("retry-after", "")
+        if text.isascii() and text.isdigit():
+            return min(float(text[:10]), LONGEST_WAIT_S)
+        try:
+            asked = parsedate_to_datetime(text) - parsedate_to_datetime(self.headers.get("date", ""))
+        except (ValueError, TypeError):
+            return 0.0
+        return min(max(asked.total_seconds(), 0.0), LONGEST_WAIT_S)
+
 
 class Transport:
     """Sends requests, and posts bodies whose answers nobody reads."""
@@ -58,7 +72,7 @@ class Transport:
     ) -> Answer:
         """Send a body and tell how that went; whatever goes wrong is an answer, too."""
         reply = self.request("POST", url, body, headers, timeout_s, ca_file)
-        return Answer(reply.status, reply.said, _seconds(reply.headers.get("retry-after", "")))
+        return Answer(reply.status, reply.said, reply.retry_after_s)
 
     def request(
         self,
@@ -138,11 +152,6 @@ class _Pinned(http.client.HTTPConnection):
             return sock
         assert last is not None
         raise last
-
-
-def _seconds(text: str) -> float:
-    """Seconds of a Retry-After; its form as a date counts as none."""
-    return min(float(text), 3600.0) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
 
 
 def _said(error: BaseException) -> str:

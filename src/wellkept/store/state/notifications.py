@@ -206,6 +206,15 @@ class NotificationRows:
             row = connection.execute(select(notifications).where(columns.id == notification)).mappings().one()
         return Notification(**row)
 
+    def inherit(self, receiver: str, by: str, now: datetime, until: datetime) -> None:
+        """Shorten the leases that are left from before: one's own end now, and those of others ``until`` then."""
+        columns = notifications.c
+        is_left = and_(columns.receiver == receiver, columns.lease_by != "")
+        with self._state.transaction() as connection:
+            for is_whose, end in ((columns.lease_by == by, now), (columns.lease_by != by, until)):
+                left = and_(is_left, is_whose, columns.lease_until > end)
+                connection.execute(update(notifications).where(left).values(lease_until=end))
+
     def settle(self, claimed: Notification, told: Told, values: Mapping[str, Any], again_at: datetime | None) -> bool:
         """Write down how a claimed notification went, and give it back; False where the lease was lost meanwhile.
 

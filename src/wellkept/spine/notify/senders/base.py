@@ -99,10 +99,4 @@ def of_reply(reply: Reply, reference: Mapping[str, Any]) -> Sent:
     if 200 <= reply.status < 300:
         return Sent(is_taken=True, said=reply.said, reference=reference)
     helps = reply.status in (0, TIMED_OUT, TOO_MANY) or reply.status >= 500
-    return Sent(is_taken=False, said=reply.said, retry_helps=helps, retry_after_s=seconds(reply))
-
-
-def seconds(reply: Reply) -> float:
-    """Seconds of a Retry-After, an hour at most; its form as a date counts as none."""
-    text = reply.headers.get("retry-after", "")
-    return min(float(text), 3600.0) if text.isascii() and text.isdigit() and len(text) < 10 else 0.0
+    return Sent(is_taken=False, said=reply.said, retry_helps=helps, retry_after_s=reply.retry_after_s)

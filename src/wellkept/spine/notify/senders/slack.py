@@ -12,7 +12,7 @@ from typing import Any
 
 from wellkept.kernel.errors import InputError
 from wellkept.spine.notify.receivers import Slack
-from wellkept.spine.notify.senders.base import AGENT, Request, Sent, of_reply, seconds, unreadable
+from wellkept.spine.notify.senders.base import AGENT, Request, Sent, of_reply, unreadable
 from wellkept.spine.notify.snapshot import Phase
 from wellkept.spine.notify.words import Message
 from wellkept.spine.webhooks.secret import Secrets
@@ -85,7 +85,7 @@ class SlackSender:
             return Sent(is_taken=False, said="the answer is not JSON")
         if not isinstance(answer, dict) or answer.get("ok") is not True:
             what = str(answer.get("error", "no error named"))[:80] if isinstance(answer, dict) else "no object"
-            return Sent(is_taken=False, said=what, retry_helps=what in PASSING, retry_after_s=seconds(reply))
+            return Sent(is_taken=False, said=what, retry_helps=what in PASSING, retry_after_s=reply.retry_after_s)
         place = {"channel": answer.get("channel") or receiver.channel, "ts": answer.get("ts", "")}
         return Sent(is_taken=True, said=f"{method} was taken", reference=reference or place)
 
