@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.spine.scene import NOON, finding
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.errors import DocumentError
 from wellkept.kernel.finding import Finding, Severity
+from wellkept.spine.backstage import Described, Ids, edges_among
 from wellkept.spine.catalogue import Catalogue, CatalogueSettings, Entry, of_attributes, reach_of, severity_of
 from wellkept.spine.graph import Graph
 from wellkept.spine.severity import tier_of
@@ -84,6 +86,24 @@ def test_backstage_tells_owners_tiers_and_dependencies(tmp_path: Path, state: St
     assert catalogue.owner("database:pg/ledger") == "jane"
     assert topology.graph(NOON).dependencies("service:shop/payments") == {"database:pg/ledger": 1}
     assert catalogue.owner("service:other") == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kind"),
+    [
+        ("service:pay", "database:pg/ledger", EdgeKind.CALLS),
+        ("service:pay", "host:h1", EdgeKind.RUNS_ON),
+        ("pipeline:nightly", "dataset:orders", EdgeKind.READS),
+        ("model:fraud", "dataset:orders", EdgeKind.TRAINED_ON),
+        ("service:pay", "pipeline:nightly", EdgeKind.FED_BY),
+    ],
+)
+def test_the_kinds_of_both_ends_tell_how_one_depends_on_the_other(source: str, target: str, kind: EdgeKind) -> None:
+    told = Described(Ids("", re.escape(source)), "", None, (Ids("", re.escape(target)),))
+
+    assert [(edge.source, edge.target, edge.kind) for edge in edges_among([told], [source, target])] == [
+        (source, target, kind)
+    ]
 
 
 @pytest.mark.parametrize(("text", "rule"), [("a: [", "is not YAML"), (None, "neither a file nor a folder")])

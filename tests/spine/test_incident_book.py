@@ -34,8 +34,8 @@ class Library:
     """A book on a store in which a disk filled, was cleared by a plan, and somebody wrote a note."""
 
     def __init__(self, scene: Scene) -> None:
-        self.scene, stream = scene, scene.stream
-        topology, grouping = Topology(scene.state), GroupingDesk(scene.state, scene.audit, scene.clock)
+        self.scene, stream, self.topology = scene, scene.stream, Topology(scene.state)
+        topology, grouping = self.topology, GroupingDesk(scene.state, scene.audit, scene.clock)
         teller = Storyteller(stream, scene.gate, scene.audit, topology, scene.clock, [self.told])
         self.book = IncidentBook(scene.state, stream, scene.gate, grouping, teller, scene.clock)
         self.desk = RegroupingDesk(stream, scene.audit, scene.clock, grouping)
@@ -129,6 +129,17 @@ def test_a_draft_says_what_is_known_and_leaves_the_rest_open(library: Library) -
     assert "we \\<b\\>rotated\\</b\\> \\| logs" in text
     assert "## Action items\n\n| what | who | until when |\n|---|---|---|\n| | | |" in text
     assert text.count("_To be written._") == 3, "cause, what went well, what went badly"
+
+
+def test_a_draft_tells_what_depends_on_what_was_affected(library: Library) -> None:
+    shop, model = Entity(EntityKind.SERVICE, "service:shop", "shop"), Entity(EntityKind.MODEL, "model:fraud", "fraud")
+    edges = [Edge(shop.id, "disk:h1:/data", EdgeKind.CALLS, NOON), Edge(model.id, shop.id, EdgeKind.SERVED_BY, NOON)]
+    library.topology.observe([shop, model], edges, NOON)
+    text = library.book.postmortem("inc-1")
+
+    assert "- Services that depend on it: `service:shop`" in text
+    assert "- Models that depend on it: `model:fraud`" in text
+    assert "- What users noticed: _To be written._" in text
 
 
 def incident(name: str, minutes: float = 0, **fields: object) -> Incident:

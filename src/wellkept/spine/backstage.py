@@ -32,6 +32,12 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 """What Backstage's kinds are among ours, the likeliest first."""
 ENTITY = "wellkept.io/entity"
 """The annotation that names the entity's id here, with ``*`` where it has a part that changes."""
+_OF_TARGET = {
+    "host": EdgeKind.RUNS_ON,
+    "disk": EdgeKind.READS,
+    "dataset": EdgeKind.READS,
+    "pipeline": EdgeKind.FED_BY,
+}
 TIER = ("wellkept.io/tier", "tier", "criticality")
 
 
@@ -123,11 +129,19 @@ def edges_among(described: Sequence[Described], known: Collection[str]) -> list[
         for other in one.depends_on:
             for source in one.ids.among(by_name, known):
                 found += [
-                    Edge(source, target, EdgeKind.RUNS_ON if target.startswith("host:") else EdgeKind.CALLS, EVER)
+                    Edge(source, target, _kind_of(source, target), EVER)
                     for target in other.among(by_name, known)
                     if target != source
                 ]
     return found
+
+
+def _kind_of(source: str, target: str) -> EdgeKind:
+    """How one thing depends on another: descriptors do not say, so their kinds tell."""
+    kind = target.partition(":")[0]
+    if kind == "dataset" and source.startswith("model:"):
+        return EdgeKind.TRAINED_ON
+    return _OF_TARGET.get(kind, EdgeKind.CALLS)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

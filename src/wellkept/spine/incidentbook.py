@@ -126,7 +126,8 @@ class IncidentBook:
         found = self.read(incident)
         plans = self._gate.plans(subject=incident, limit=100)
         findings = self._stream.findings(ids=[member.finding for member in found.members[:MOST_FINDINGS]])
-        case = Case(found, self.story(found), self._stream.diagnosis(incident), plans, findings)
+        reach = self._storyteller.reach(found)
+        case = Case(found, self.story(found), self._stream.diagnosis(incident), plans, findings, reach)
         return draft(case, self._clock.now(), zone)
 
     def _linked(self, incident: str, how: str) -> Linked | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from wellkept.kernel.diagnosis import Diagnosis
@@ -14,6 +14,7 @@ from wellkept.kernel.plan import PlanState
 from wellkept.kernel.story import TimelineEntry
 from wellkept.kernel.times import times_of
 from wellkept.spine.gate import PlanRecord
+from wellkept.spine.severity import Reach
 
 LEFT_OPEN = "_To be written._"
 MOST_LINES, MOST_ENTITIES = 300, 50
@@ -29,6 +30,8 @@ class Case:
     diagnosis: Diagnosis | None
     plans: Sequence[PlanRecord]
     findings: Sequence[Finding] = ()
+    reach: Reach = field(default_factory=Reach)
+    """What depends on what was affected, as the topology tells it."""
 
 
 def draft(case: Case, now: datetime, zone: tzinfo = UTC) -> str:
@@ -54,8 +57,7 @@ def _summary(case: Case) -> str:
     incident, took = case.incident, times_of(case.incident)
     said = [
         f"- State: {incident.state.value}",
-        f"- Severity: {incident.severity.name.lower()}"
-        + (f" ({_text(incident.severity_why)})" if incident.severity_why else ""),
+        f"- Severity: {_text(incident.severity_why) or incident.severity.name.lower()}",
         f"- Began {_moment(incident.opened_at, UTC)}, noticed after {_lasted(took.detect_s)}",
     ]
     for word, seconds in (
@@ -84,7 +86,19 @@ def _impact(case: Case) -> str:
     ]
     if len(named) > MOST_ENTITIES:
         lines.append(f"- and {len(named) - MOST_ENTITIES} more")
-    return "\n".join(lines) or LEFT_OPEN
+    return "\n".join(lines + _behind(case.reach)) or LEFT_OPEN
+
+
+def _behind(reach: Reach) -> list[str]:
+    """What the trouble may have reached: whether it did is for people to find out."""
+    models = {"Models that depend on it": reach.models}
+    services = {"Services that depend on it": reach.services, "Of these face users": reach.fronts}
+    lines = []
+    for words, entities in (services | models).items():
+        more = f" and {len(entities) - MOST_ENTITIES} more" if len(entities) > MOST_ENTITIES else ""
+        if entities:
+            lines.append(f"- {words}: {', '.join(f'`{one}`' for one in entities[:MOST_ENTITIES])}{more}")
+    return [*lines, f"- What users noticed: {LEFT_OPEN}"] if lines else []
 
 
 def _timeline(story: Sequence[TimelineEntry], zone: tzinfo) -> str:
@@ -95,7 +109,7 @@ def _timeline(story: Sequence[TimelineEntry], zone: tzinfo) -> str:
     ]
     if len(story) > MOST_LINES:
         rows.append(f"| | | | | and {len(story) - MOST_LINES} more |")
-    head = "| local time | UTC | what | who | |\n|---|---|---|---|---|\n"
+    head = "| local time | UTC | kind | who | what |\n|---|---|---|---|---|\n"
     return head + "\n".join(rows) if rows else LEFT_OPEN
 
 

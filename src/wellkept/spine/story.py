@@ -15,6 +15,7 @@ from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.story import StoryKind, TimelineEntry
 from wellkept.spine.audit import Audit, AuditEntry
 from wellkept.spine.gate import Gate
+from wellkept.spine.severity import Reach, reach_of
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 
@@ -62,6 +63,11 @@ class Storyteller:
         told += [entry for entry in map(classed, incident.timeline) if not _is_told(entry, known)]
         wanted = frozenset(kinds) or frozenset(StoryKind)
         return sorted((entry for entry in told if entry.kind in wanted), key=lambda entry: entry.at)
+
+    def reach(self, incident: Incident) -> Reach:
+        """What depends on what it is about, as it was at its end; of one that goes on, as it is now."""
+        graph = self._topology.graph(incident.resolved_at or incident.closed_at or self._clock.now())
+        return reach_of(graph, incident.entities[:MOST_ENTITIES])
 
     def _of_findings(self, incident: Incident, findings: Sequence[Finding]) -> Iterator[TimelineEntry]:
         held = {member.finding: member.held for member in incident.members if member.held}
