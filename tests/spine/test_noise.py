@@ -95,6 +95,15 @@ def test_a_window_comes_again_until_it_is_ended(scene: Scene) -> None:
     assert scene.verbs() == ["maintenance.added", "maintenance.ended"]
 
 
+def test_a_window_that_can_never_open_is_refused(scene: Scene) -> None:
+    never = Schedule("02:00", "03:00", monthdays=(30, -30), months=(2,))
+    leap = replace(never, monthdays=(29,))
+    window = Maintenance("", "patching", "ann", "", NOON, entities=("host:a",), schedule=never)
+    with pytest.raises(InputError, match="monthdays: must be days that one of the months has"):
+        scene.desk.add_window(window)
+    assert scene.desk.add_window(replace(window, schedule=leap)).schedule == leap
+
+
 def test_what_is_held_is_kept_and_counted(scene: Scene) -> None:
     held = Held(HoldReason.SILENCED, {"silence": "s"}, "silenced by ann", NOON + HOUR)
     one, other = (HeldFinding(f"fnd-{n}", "fp", "host:a", held, NOON) for n in (1, 2))

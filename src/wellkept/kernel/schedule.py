@@ -15,6 +15,8 @@ from wellkept.kernel.errors import InputError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = timedelta(days=1)
+MOST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""Of each month, in leap years."""
 FARTHEST = 400
 """Days in which the next occurrence is looked for."""
 
@@ -58,6 +60,12 @@ class Schedule:
                 if day not in allowed:
                     rule = ", ".join(DAYS) if name == "weekdays" else f"numbers from {min(allowed)} to {max(allowed)}"
                     raise InputError(name, f"must be of {rule}", day)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether one of its months has one of its days."""
+        months = self.months or range(1, 13)
+        return not self.monthdays or any(abs(day) <= MOST_DAYS[month - 1] for day in self.monthdays for month in months)
 
     def at(self, moment: datetime) -> Occurrence | None:
         """The occurrence that a moment is in; None outside of all. Of several the one that ends last."""

@@ -129,11 +129,14 @@ class NoiseDesk:
         """Keep a maintenance window; its id and moment are set here.
 
         Raises:
-            InputError: its matchers are none, or it is over already.
+            InputError: its matchers are none, it is over already, or none of its months has its days.
         """
         now = self._clock.now()
         if window.is_over(now):
             raise InputError(f"maintenance {window.name}: ends_at", "must not be in the past", window.ends_at)
+        if window.schedule is not None and not window.schedule.is_possible:
+            days = list(window.schedule.monthdays)
+            raise InputError(f"maintenance {window.name}: monthdays", "must be days that one of the months has", days)
         Matching(window.matchers)
         identity = stable_id("mnt", window.name, window.by, now.isoformat(), repr(window))
         made = replace(window, id=identity, updated_at=now)
