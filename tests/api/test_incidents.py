@@ -95,6 +95,7 @@ def test_a_life_over_http(app: FastAPI, scene: Scene) -> None:
     ask(app, "POST", "/inc-1/note", json={"by": "bo", "text": "the disk is slow"})
     do(app, "/inc-1/relate", other="inc-3")
     do(app, "/inc-1/mitigate")
+    assert do(app, "/inc-1/rate", severity="info").json()["incident"]["severity_name"] == "info"
     done = do(app, "/inc-1/close").json()["incident"]
 
     assert (done["state"], done["assignee"], done["related"]) == ("closed", "bo", ["inc-3"])
@@ -126,6 +127,9 @@ def test_a_merge_a_split_and_a_move_over_http(app: FastAPI) -> None:
         ("/inc-1/merge", {"other": "inc-9"}, 404, "incident inc-9: is not known"),
         ("/inc-1/split", {"findings": ["fnd-0"]}, 422, "findings: must be findings of inc-1"),
         ("/inc-1/resolve", {"why": ""}, 422, "body.why"),
+        ("/inc-1/resolve", {"why": " \n "}, 422, "body.why"),
+        ("/inc-1/rate", {"severity": "hopeless"}, 422, "severity: must be one of info, warning, error, critical"),
+        ("/inc-1/reopen", {}, 409, "incident inc-1: is not over; only what is over can be reopened, got 'open'"),
         ("/inc-1/resolve", {"because": "x"}, 422, "body.because"),
         ("/inc-1/resolve", {"by": ""}, 422, "body.by"),
         ("/inc-9/resolve", {}, 404, "incident inc-9: is not known"),

@@ -230,6 +230,40 @@ def test_what_is_reopened_though_all_has_ended_stays_open_until_a_person_says_so
     assert ([m.finding for m in again.members], again.stays_open) == (ids("db"), True)
 
 
+def test_a_severity_by_hand_outlives_what_the_platform_works_out(hall: Hall) -> None:
+    before = hall.incident("inc-1", "db")
+    rated = hall.desk.rate("inc-1", Severity.INFO, by="ann", why="a test system")
+    hall.stream.save_incident(replace(before, severity=Severity.CRITICAL, severity_why="the worst"))
+    after = hall.desk.found("inc-1")
+
+    assert (rated.severity, rated.severity_by, rated.severity_why) == (
+        Severity.INFO,
+        "ann",
+        "info, set by ann: a test system",
+    )
+    assert (after.severity, after.severity_why) == (rated.severity, rated.severity_why)
+    assert hall.desk.rate("inc-1", None, by="ann", why="it is not").severity_by == ""
+    assert hall.verbs() == ["incident.rated", "incident.rated"]
+
+
+def test_a_merge_keeps_the_severity_that_somebody_set_and_a_split_makes_its_own(hall: Hall) -> None:
+    hall.incident("inc-1", "db", "cache")
+    hall.incident("inc-2", "web")
+    hall.desk.rate("inc-1", Severity.INFO, by="ann", why="a test system")
+    merged = hall.desk.merge("inc-1", "inc-2", by="ann", why="one outage")
+    split = hall.desk.split("inc-1", ids("web"), by="ann", why="it is not")
+
+    assert (merged.severity, merged.severity_by) == (Severity.INFO, "ann")
+    assert (split.severity, split.severity_by) == (seen("web").severity, "")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 81, "ann\nbo", "ann\u202e"])
+def test_a_name_is_one_line_that_can_be_read(hall: Hall, name: str) -> None:
+    hall.incident("inc-1", "db")
+    with pytest.raises(InputError, match="by: must be the name of who does it"):
+        hall.desk.acknowledge("inc-1", by=name)
+
+
 def test_related_incidents_know_of_each_other(hall: Hall) -> None:
     hall.incident("inc-1", "db")
     hall.incident("inc-2", "web")

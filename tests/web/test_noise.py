@@ -61,7 +61,7 @@ def later(scene: Scene) -> None:
 def test_empty_pages_say_how_to_fill_them(browser: httpx.Client) -> None:
     texts = [browser.get(page).text for page in PAGES]
     assert "Nothing is held: all that is found is told." in texts[0]
-    assert "/alertmanager silence add team=shop" in texts[0]
+    assert "--http.config.file=http.yml silence add team=shop" in texts[0]
     assert "wellkept maintenance add patching" in texts[1]
     assert "wellkept grouping replay FILE" in texts[2]
     assert all('aria-current="page">Noise' in text for text in texts)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from wellkept.api.incidents import shown
+from wellkept.kernel.severities import severity_named
 from wellkept.spine.regrouping import RegroupingDesk
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Text = Annotated[str, Field(max_length=4000)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 
 class Body(BaseModel):
@@ -31,7 +33,7 @@ class Reasoned(Body):
     """Who does it, and why, which may not be left out."""
 
     by: Name
-    why: Annotated[str, Field(min_length=1, max_length=4000)]
+    why: Words
 
 
 class Assignment(Deed):
@@ -46,11 +48,17 @@ class Ownership(Deed):
     owner: Annotated[str, Field(max_length=80)]
 
 
+class Rating(Reasoned):
+    """``severity`` is how bad it is (info, warning, error, critical); empty leaves it to its findings."""
+
+    severity: str
+
+
 class Note(Body):
     """Words for the story."""
 
     by: Name
-    text: Annotated[str, Field(min_length=1, max_length=4000)]
+    text: Words
 
 
 class Link(Deed):
@@ -118,6 +126,11 @@ def _people(routes: APIRouter, desk: RegroupingDesk) -> None:
     @routes.post("/{incident_id}/own")
     def own(incident_id: str, deed: Ownership) -> dict[str, Any]:
         return {"incident": shown(desk.own(incident_id, deed.owner, by=deed.by, why=deed.why))}
+
+    @routes.post("/{incident_id}/rate", summary="Set the severity by hand")
+    def rate(incident_id: str, deed: Rating) -> dict[str, Any]:
+        severity = severity_named(deed.severity) if deed.severity else None
+        return {"incident": shown(desk.rate(incident_id, severity, by=deed.by, why=deed.why))}
 
     @routes.post("/{incident_id}/note")
     def note(incident_id: str, deed: Note) -> dict[str, Any]:

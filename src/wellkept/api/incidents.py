@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError
-from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.severities import severity_named
 from wellkept.kernel.story import StoryKind
 from wellkept.kernel.times import times_of
 from wellkept.spine.gate import Gate
@@ -150,17 +150,6 @@ def _findings(routes: APIRouter, stream: Stream) -> None:
     @routes.get("/verdicts")
     def verdicts(subject: str | None = None, kind: str | None = None) -> dict[str, Any]:
         return {"verdicts": encode(stream.verdicts(subject, kind))}
-
-
-def severity_named(name: str) -> Severity:
-    """Raises:
-    InputError: there is no severity of that name.
-    """
-    try:
-        return Severity[name.upper()]
-    except KeyError as error:
-        allowed = ", ".join(severity.name.lower() for severity in Severity)
-        raise InputError("severity", f"must be one of {allowed}", name) from error
 
 
 def zone_named(name: str) -> tzinfo:

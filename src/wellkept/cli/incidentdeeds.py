@@ -32,17 +32,18 @@ def _do(incident: str, deed: str, body: dict[str, Any], data: Path | None, as_js
     if as_json:
         return say_json(answer)
     found = answer["incident"]
-    click.echo(f"{found['id']} is {found['state']}: {found['title']}")
+    people = f", owner {found['owner'] or 'none'}, {found['assignee'] or 'nobody'} works on it"
+    click.echo(f"{found['id']} is {found['state']}, {found['severity_name']}{people}: {found['title']}")
     return None
 
 
 def _state(name: str, purpose: str) -> click.Command:
     @click.command(name=name, help=purpose)
     @click.argument("incident")
-    @click.option("--why", required=name != "acknowledge", default="", help="The reason, for the record.")
+    @click.option("--why", required=name != "acknowledge", help="The reason, for the record.")
     @_named
-    def deed(incident: str, why: str, by: str, data: Path | None, as_json: bool) -> None:
-        _do(incident, name, {"by": by, "why": why}, data, as_json)
+    def deed(incident: str, why: str | None, by: str, data: Path | None, as_json: bool) -> None:
+        _do(incident, name, {"by": by, "why": why or ""}, data, as_json)
 
     return deed
 
@@ -65,6 +66,16 @@ def assign(incident: str, to: str, why: str, by: str, data: Path | None, as_json
 def own(incident: str, owner: str, why: str, by: str, data: Path | None, as_json: bool) -> None:
     """Say whose it is; an empty name leaves it to the catalogue."""
     _do(incident, "own", {"owner": owner, "by": by, "why": why}, data, as_json)
+
+
+@click.command(name="rate")
+@click.argument("incident")
+@click.argument("severity")
+@click.option("--why", required=True, help="The reason, for the record.")
+@_named
+def rate(incident: str, severity: str, why: str, by: str, data: Path | None, as_json: bool) -> None:
+    """Say how bad it is: info, warning, error, critical; an empty word leaves it to its findings."""
+    _do(incident, "rate", {"severity": severity, "by": by, "why": why}, data, as_json)
 
 
 @click.command(name="note")
@@ -118,4 +129,4 @@ def move(incident: str, finding: str, to: str, why: str, by: str, data: Path | N
     _do(incident, "move", {"finding": finding, "to": to, "by": by, "why": why}, data, as_json)
 
 
-COMMANDS = (*(_state(*one) for one in _STATES.items()), assign, own, note, relate, merge, split, move)
+COMMANDS = (*(_state(*one) for one in _STATES.items()), assign, own, rate, note, relate, merge, split, move)

@@ -10,7 +10,7 @@ import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 
-_MOMENTS = ("detect", "acknowledge", "mitigate", "resolve")
+MOMENTS = ("detect", "acknowledge", "mitigate", "resolve")
 
 
 @click.command(name="explain")
@@ -68,7 +68,7 @@ def summary(days: int, data: Path | None, as_json: bool) -> None:
             f"{r['kind']} {r['name']}".strip(),
             str(r["incidents"]),
             " ".join(f"{name} {count}" for name, count in r["by_severity"].items() if count),
-            *(_took(r["times"][moment]) for moment in _MOMENTS),
+            *(_took(r["times"][moment]) for moment in MOMENTS),
             f"{r['repeat_rate']:.0%}",
             f"{r['noise_share']:.0%}",
         )
@@ -98,10 +98,11 @@ COMMANDS = (explain, summary, postmortem)
 def _took(spread: dict[str, Any]) -> str:
     if not spread["count"]:
         return "–"
-    return f"{_short(spread['median_s'])} / {_short(spread['p90_s'])}"
+    return f"{lasted(spread['median_s'])} / {lasted(spread['p90_s'])}"
 
 
-def _short(seconds: float) -> str:
+def lasted(seconds: float) -> str:
+    """A length of time in a table."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from wellkept.cli import incidentdeeds, incidentreports
+from wellkept.cli.incidentreports import MOMENTS, lasted
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
@@ -42,7 +43,7 @@ def command(everything: bool, limit: int, data: Path | None, as_json: bool, **as
     wanted = {"severity": asked["severity"], "owner": asked["owner"], "service": asked["service"], "q": asked["find"]}
     parameters = {name: value for name, value in wanted.items() if value}
     answer = client(data).get("/api/v1/incidents", **parameters, limit=limit, **({} if everything else {"live": True}))
-    return say_json(answer) if as_json else _list(answer)
+    return say_json(answer) if as_json else _list(answer, bool(parameters) or everything)
 
 
 @command.command(name="show", hidden=True)
@@ -84,12 +85,12 @@ def _predictions(answer: dict[str, Any]) -> None:
         click.echo(f"The newest {len(rows)}; --json gives up to {AT_MOST}.")
 
 
-def _list(answer: dict[str, Any]) -> None:
+def _list(answer: dict[str, Any], is_chosen: bool) -> None:
     is_somebodys = any(i["assignee"] or i["owner"] for i in answer["incidents"])
     rows = [
         (
             i["id"],
-            i["state"] + (" (quiet)" if i["held"] else ""),
+            i["state"] + (" (quiet)" if i["held"] else " (merged)" if i["merged_into"] else ""),
             Severity(i["severity"]).name.lower(),
             when(i["opened_at"]),
             i["title"],
@@ -99,7 +100,8 @@ def _list(answer: dict[str, Any]) -> None:
         for i in answer["incidents"]
     ]
     columns = ("id", "state", "severity", "since", "what", "ticket", *(["whose"] if is_somebodys else []))
-    empty = "No incident is open. `wellkept incidents --all` shows the closed ones."
+    empty = "No incident is like that." if is_chosen else "No incident is open."
+    empty += " `wellkept incidents --all` shows the closed ones, too."
     say_table("Incidents", columns, rows, empty)
     if answer["total"] > len(rows):
         click.echo(f"{len(rows)} of {answer['total']}; --limit gives more.")
@@ -114,6 +116,9 @@ def _show(answer: dict[str, Any]) -> None:
     for name in ("held", "owner", "assignee"):
         if incident[name]:
             click.echo(f"{name}: {incident[name]}")
+    took = [f"{word} {lasted(seconds)}" for word in MOMENTS if (seconds := incident["times"][f"{word}_s"]) is not None]
+    if took:
+        click.echo(f"time to {', to '.join(took)}")
     for link in answer["links"]:
         click.echo(f"{link['how']} {link['incident']} ({link['state']}): {link['title']}")
     say_table(
@@ -129,7 +134,8 @@ def _show(answer: dict[str, Any]) -> None:
             (c["entity"], f"{c['confidence']:.0%}", "; ".join(r["sentence"] for r in c["reasons"]))
             for c in diagnosis["causes"]
         ]
-        say_table("Causes", ("entity", "confidence", "because"), causes, "No cause was found.")
+        if causes:
+            say_table("Causes", ("entity", "confidence", "because"), causes, "")
     plans = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
     say_table("Plans", ("id", "state", "what", "how it stands"), plans, "No plan was proposed.")
     story = [(when(t["at"]), t["kind"], t["actor"], t["what"]) for t in answer["story"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import DocumentError
 from wellkept.sdk.client import Client
 
+_ID = re.compile(r"[a-z]{2,5}-[0-9a-f]{8,16}")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 data_option = click.option(
     "--data",
@@ -60,10 +62,12 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]],
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+    lines = list(rows)
+    for place, column in enumerate(columns):
+        are_ids = all(_ID.fullmatch(line[place]) for line in lines)  # on one line, or nobody could copy them
+        table.add_column(column, overflow="fold", no_wrap=are_ids)
+    for line in lines:
+        table.add_row(*(escape(cell) for cell in line))
     Console().print(table if table.row_count else escape(empty))
 
 

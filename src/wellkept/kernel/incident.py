@@ -128,6 +128,8 @@ class Incident:
     mitigated_at: datetime | None = None
     severity_why: str = ""
     """What the severity was made from, as a sentence."""
+    severity_by: str = ""
+    """Who set the severity by hand; empty where it follows from the findings."""
     held: str = ""
     """Why nobody is told of it; empty where people are told."""
     owner: str = ""
@@ -142,7 +144,7 @@ class Incident:
     merged_into: str = ""
     left: tuple[Departure, ...] = ()
     touched_at: datetime | None = None
-    """When somebody last changed what only people change: owner, assignee, links."""
+    """When somebody last changed what only people change: owner, assignee, severity by hand, links."""
     stays_open: bool = False
     """Somebody reopened it though none of its findings is open: people alone say when it is over."""
     extent: Extent | None = None
@@ -225,12 +227,14 @@ class Incident:
         timeline = tuple(sorted((*stored.timeline, *new), key=lambda entry: entry.at))
         grown = stored if members else self
         touched = stored if _is_older(self, stored) else self
+        rated = touched if touched.severity_by else grown
         state = _later(self.state, stored.state, timeline)
         return replace(
             self,
             title=grown.title,
-            severity=grown.severity,
-            severity_why=grown.severity_why,
+            severity=rated.severity,
+            severity_why=rated.severity_why,
+            severity_by=touched.severity_by,
             opened_at=grown.opened_at,
             members=(*_staying(self.members, left), *members),
             left=tuple(left.values()),

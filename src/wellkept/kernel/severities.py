@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
 
 _SEVERITIES = {
@@ -18,3 +19,16 @@ _BY_WORD = {word: severity for severity, words in _SEVERITIES.items() for word i
 def severity_of(word: str, default: Severity = Severity.WARNING) -> Severity:
     """The severity that a word of any monitoring stands for; what nobody knows is the default."""
     return _BY_WORD.get(word.strip().lower(), default)
+
+
+def severity_named(name: str) -> Severity:
+    """The severity of one of our own names.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return Severity[name.upper()]
+    except KeyError as error:
+        allowed = ", ".join(severity.name.lower() for severity in Severity)
+        raise InputError("severity", f"must be one of {allowed}", name) from error

@@ -14,12 +14,14 @@ from typing import Any
 
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
+from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.story import StoryKind
 from wellkept.spine.audit import Audit
 from wellkept.spine.stream import Stream
 
 LONGEST_NAME, LONGEST_TEXT = 80, 4000
+_RATED = "incident.rated"
 Deed = Callable[[Incident, datetime], Incident]
 
 
@@ -93,7 +95,9 @@ class IncidentDesk:
                 _is_still_live(found[again], incident)
                 return ()
             if old.state.is_live:
-                raise ConflictError(f"incident {incident}", "is not over; only what is over can be reopened", old.state)
+                raise ConflictError(
+                    f"incident {incident}", "is not over; only what is over can be reopened", old.state.value
+                )
             if old.merged_into:
                 raise ConflictError(f"incident {incident}", f"was merged into {old.merged_into}; split it there")
             new = _reopened(old, again, self._still_open(old), by, why, now)
@@ -114,6 +118,18 @@ class IncidentDesk:
         said = f"owned by {owner}" if owner else "owner left to the catalogue"
         changes = {"owner": _short(owner, "owner"), "owned_by": by if owner else ""}
         return self._touch(incident, changes, said, "incident.owned", by, why)
+
+    def rate(self, incident: str, severity: Severity | None, *, by: str, why: str) -> Incident:
+        """It is this bad, whatever its findings say; None leaves it to them again, from the next one on.
+
+        Raises:
+            NotFoundError: there is no such incident.
+        """
+        name = severity.name.lower() if severity is not None else ""
+        if severity is None:
+            return self._touch(incident, {"severity_by": ""}, "severity left to the findings", _RATED, by, why)
+        changes = {"severity": severity, "severity_by": by, "severity_why": f"{name}, set by {by}: {why}"}
+        return self._touch(incident, changes, f"severity set to {name}", _RATED, by, why)
 
     def note(self, incident: str, text: str, *, by: str) -> Incident:
         """Write something into its story; also when it is over. The same words by the same person stand there once.
@@ -228,8 +244,8 @@ def known(found: Mapping[str, Incident], incident: str) -> Incident:
 
 def checked(by: str, why: str) -> None:
     """Whether a deed has a name under it, and a reason that can be kept."""
-    if not by.strip() or len(by) > LONGEST_NAME:
-        raise InputError("by", f"must be the name of who does it, at most {LONGEST_NAME} characters", by)
+    if not by.strip() or len(by) > LONGEST_NAME or not by.isprintable():
+        raise InputError("by", f"must be the name of who does it, on one line, at most {LONGEST_NAME} characters", by)
     if len(why) > LONGEST_TEXT:
         raise InputError("why", f"must have at most {LONGEST_TEXT} characters", len(why))
 
@@ -237,7 +253,7 @@ def checked(by: str, why: str) -> None:
 def _short(name: str, field: str) -> str:
     if len(name) > LONGEST_NAME:
         raise InputError(field, f"must have at most {LONGEST_NAME} characters", name)
-    return name.strip()
+    return " ".join(name.split())
 
 
 def _linked(one: Incident, other: str, related: bool, by: str, why: str, now: datetime) -> Incident:

@@ -139,11 +139,13 @@ class RegroupingDesk(IncidentDesk):
 def _merged(target: Incident, source: Incident, by: str, why: str, now: datetime) -> tuple[Incident, Incident]:
     """The one with the findings of the other, and the other closed in its favour."""
     came = [replace(member, via=member.via or source.id) for member in source.members]
+    rated = target if target.severity_by else max((target, source), key=lambda one: one.severity)
     joined = target.note(now, by, f"{source.id} is the same problem and was merged: {why}", source.id, StoryKind.STATE)
     grown = replace(
         joined.joined(came, now),
-        severity=max(target.severity, source.severity),
-        severity_why=max((target, source), key=lambda one: one.severity).severity_why,
+        severity=rated.severity,
+        severity_why=rated.severity_why,
+        severity_by=target.severity_by,
         opened_at=min(target.opened_at, source.opened_at),
     )
     told = source.move(IncidentState.RESOLVED, now, by, f"merged into {target.id}: {why}")
@@ -174,6 +176,7 @@ def _split_off(
         title=_title(worst),
         severity=worst.severity,
         severity_why=f"{worst.severity.name.lower()}, the worst of {_plural(len(findings))}",
+        severity_by="",
         opened_at=min(finding.starts_at for finding in findings),
         updated_at=now,
         members=(),

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from wellkept.kernel.errors import ForbiddenError, InputError, WellkeptError
 from wellkept.kernel.incident import Incident
+from wellkept.kernel.severities import severity_named
 from wellkept.spine.regrouping import RegroupingDesk
 from wellkept.web import session
 from wellkept.web.deps import WebDeps
@@ -93,6 +94,11 @@ def _other(given: Given) -> str:
     return given.get("other", "").strip()
 
 
+def _rate(desk: RegroupingDesk, incident: str, given: Given, _: Sequence[str]) -> Incident:
+    name = given.get("severity", "")
+    return desk.rate(incident, severity_named(name) if name else None, **_signed(given))
+
+
 def _split(desk: RegroupingDesk, incident: str, given: Given, findings: Sequence[str]) -> Incident:
     if not findings:
         raise InputError("finding", "is required: tick the findings that are another problem")
@@ -113,6 +119,7 @@ DEEDS: dict[str, Callable[[RegroupingDesk, str, Given, Sequence[str]], Incident]
     "reopen": lambda desk, incident, given, _: desk.reopen(incident, **_signed(given)),
     "assign": lambda desk, incident, given, _: desk.assign(incident, given.get("assignee", ""), **_signed(given)),
     "own": lambda desk, incident, given, _: desk.own(incident, given.get("owner", ""), **_signed(given)),
+    "rate": _rate,
     "relate": lambda desk, incident, given, _: desk.relate(incident, _other(given), **_signed(given)),
     "merge": lambda desk, incident, given, _: desk.merge(incident, _other(given), **_signed(given)),
     "note": lambda desk, incident, given, _: desk.note(incident, given.get("why", ""), by=given["by"].strip()),

@@ -114,6 +114,8 @@ class Desk:
             self._live.displace(list(other.findings))
         told = self._told(group)
         worth = self._worth(told)
+        if part.severity_by:
+            worth = replace(worth, severity=part.severity, why=part.severity_why)
         onset = min(finding.starts_at for finding in told)
         held = self._quiet(group, replace(part, severity=worth.severity))
         is_same = (worth.title, worth.severity, onset, held) == (part.title, part.severity, part.opened_at, part.held)

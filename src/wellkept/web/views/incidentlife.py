@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.story import StoryKind, TimelineEntry
 from wellkept.kernel.times import times_of
@@ -55,6 +56,8 @@ class LifeView:
     """Everything about an incident's life. ``others`` are live incidents that it could be merged with."""
 
     severity_why: str
+    severity_by_hand: str
+    """The severity that somebody set; empty where it follows from the findings."""
     held: str
     owner: str
     assignee: str
@@ -69,6 +72,7 @@ class LifeView:
     kinds: tuple[tuple[str, int], ...]
     kind: str
     is_merged: bool
+    severities: tuple[str, ...] = tuple(severity.name.lower() for severity in Severity)
 
 
 def life_view(deps: WebDeps, incident: Incident, kind: str) -> LifeView:
@@ -79,6 +83,7 @@ def life_view(deps: WebDeps, incident: Incident, kind: str) -> LifeView:
     lines = [entry for entry in story if not chosen or entry.kind == chosen]
     return LifeView(
         severity_why=incident.severity_why,
+        severity_by_hand=incident.severity.name.lower() if incident.severity_by else "",
         held=incident.held,
         owner=incident.owner,
         assignee=incident.assignee,

@@ -146,7 +146,7 @@ def _row(incident: Incident, cause: str) -> IncidentRow:
     return IncidentRow(
         id=incident.id,
         title=incident.title,
-        state=incident.state.value,
+        state="merged" if incident.merged_into else incident.state.value,
         state_tone=tone.INCIDENT[incident.state],
         severity=incident.severity.name.lower(),
         tone=tone.SEVERITY[incident.severity] if incident.state.is_live else "quiet",
