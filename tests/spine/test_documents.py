@@ -151,3 +151,25 @@ def test_a_mistake_beside_an_override_keeps_its_line() -> None:
         "server.port (override): input should be greater than or equal to 0, got -1",
         "line 2: mode: input should be 'fast' or 'slow', got 'medium'",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "api_token: abc-inline",
+        "server: {password: abc-inline}",
+        "rules: [{kind: between, limit: 1, secret: abc-inline}]",
+        "server: https://ada:abc-inline@shop.example/",
+        "server: [{password: [abc-inline]}]",
+    ],
+)
+def test_a_secret_that_stands_where_only_its_place_belongs_is_not_told(text: str) -> None:
+    with pytest.raises(DocumentError) as raised:
+        load_document(Shop, text, "shop.yaml")
+
+    assert "abc-inline" not in str(raised.value)
+
+
+def test_the_place_of_a_secret_is_told() -> None:
+    with pytest.raises(DocumentError, match="/run/secrets/a"):
+        load_document(Shop, "secret_file: /run/secrets/a", "shop.yaml")

@@ -5,6 +5,7 @@ Configuration, model contracts and runbooks all come in through here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path as File
 from typing import Any, TypeVar
@@ -17,6 +18,10 @@ from wellkept.kernel.errors import DocumentError, Problem
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str | int, ...]
 
+SECRET = re.compile(r"token|secret|passw|credential|api_?key|routing_?key|private|authori[sz]ation", re.IGNORECASE)
+PLACE = re.compile(r"_(file|env)$")
+USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+HIDDEN = "..."
 MAX_VALUES = 100_000
 """Values in a document, every use of an anchor counted: a few lines of nested anchors can stand for billions."""
 
@@ -138,7 +143,8 @@ class _Reading:
         if line is None:
             ends = range(len(path), -1, -1)
             line = next((self._lines[path[:end]] for end in ends if path[:end] in self._lines), 0)
-        self._problems.setdefault(path, []).append(Problem(line, field, rule, value))
+        name = str(path[-1]) if path else ""
+        self._problems.setdefault(path, []).append(Problem(line, field, rule, _without_secrets(value, name)))
 
     def _build(self, node: yaml.Node, path: Path) -> Any:
         """The plain value of a node; notes the line of every path on the way."""
@@ -182,6 +188,17 @@ class _Reading:
         except (ValueError, yaml.constructor.ConstructorError):
             self._note(path, f"is not a right value of the type {node.tag.rpartition(':')[2]}", node.value)
             return node.value
+
+
+def _without_secrets(value: Any, name: str) -> Any:
+    """The value without what looks like a secret, which people write where only its place belongs: this is logged."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(inner, name) for inner in value]
+    if value is not None and SECRET.search(name) and not PLACE.search(name):
+        return HIDDEN
+    return USER_IN_URL.sub(f"{HIDDEN}@", value) if isinstance(value, str) else value
 
 
 def _not_yaml(source: str, line: int, why: str) -> DocumentError:
