@@ -195,11 +195,12 @@ class Blocks:
         waiting = list(self._rebuild.values())
         seen = {id(block) for block in waiting}
         while waiting:
-            for identity in waiting.pop().ids:
+            here = waiting.pop()
+            for identity in here.ids:
                 entry = pool[identity] = self._entries[identity]
                 for option in entry.ways:
                     block = self._block.get(option.other)
-                    if block is not None and id(block) not in seen:
+                    if block is not None and block is not here and id(block) not in seen:
                         seen.add(id(block))
                         waiting.append(block)
         return pool

@@ -82,8 +82,7 @@ def on_dependency(
     limit = settings.model_onset_s if is_model else settings.onset_s
     covered = cause[1].covers(effect[1].start, settings.model_onset_s if is_model else 0.0)
     tie = Tie.SAME_RESOURCE if _same_resource(effect[0], cause[0]) else Tie.DEPENDS_ON
-    link = _timed(tie, abs(effect[1].start - cause[1].start), limit, covered)
-    return link and link._replace(weight=link.weight / relation.hops)
+    return _timed(tie, abs(effect[1].start - cause[1].start), limit, covered, hops=relation.hops)
 
 
 def beside(a: tuple[Finding, Moment], b: tuple[Finding, Moment], hub: Hub, settings: CorrelateSettings) -> Link | None:
@@ -115,7 +114,7 @@ def may_spread(a: Finding, b: Finding) -> bool:
     """
     if FindingKind.FORECAST in (a.kind, b.kind):
         return _same_resource(a, b)
-    if {kind_of(a.entity), kind_of(b.entity)} == {"disk", "host"}:
+    if _is_disk_of_host(a.entity, b.entity) or _is_disk_of_host(b.entity, a.entity):
         return _same_resource(a, b) or FindingKind.MISSING_DATA in (a.kind, b.kind)
     return True
 
@@ -152,17 +151,21 @@ _SAID: Mapping[Tie, str] = {
 }
 
 
-def _timed(tie: Tie, lag_s: float, limit_s: float, is_covered: bool, what: str = "") -> Link | None:
+def _timed(tie: Tie, lag_s: float, limit_s: float, is_covered: bool, what: str = "", hops: int = 1) -> Link | None:
     if lag_s > limit_s and not is_covered:
         return None
     share = min(lag_s / limit_s, 1.0) if limit_s > 0 else 1.0
     if lag_s <= limit_s:
         share = min(share, 0.999)
-    return Link(tie, _WEIGHT[tie], share, lag_s, max(limit_s, 1.0), is_covered, what)
+    return Link(tie, _WEIGHT[tie] / hops, share, lag_s, max(limit_s, 1.0), is_covered, what)
 
 
 def _same_resource(a: Finding, b: Finding) -> bool:
     return bool(a.attributes.get("resource")) and a.attributes.get("resource") == b.attributes.get("resource")
+
+
+def _is_disk_of_host(disk: str, host: str) -> bool:
+    return disk.startswith("disk:") and host.startswith("host:")
 
 
 def _route(path: tuple[str, ...]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -108,28 +107,24 @@ def join(parts: dict[str, Part], one: str, other: str) -> Part:
 
 def connected(entries: Mapping[str, Entry], pinned: Iterable[Sequence[str]]) -> list[list[Entry]]:
     """The entries by what could ever hang together: by any of their options, or pinned."""
-    neighbours: dict[str, list[str]] = defaultdict(list)
+    reached = {identity: [entry] for identity, entry in entries.items()}
     for entry in entries.values():
+        mine = reached[entry.id]
         for option in entry.ways:
-            if option.other in entries:
-                neighbours[entry.id].append(option.other)
-                neighbours[option.other].append(entry.id)
+            theirs = reached.get(option.other)
+            if theirs is not None and theirs is not mine:
+                mine = _united(reached, mine, theirs)
     for ids in pinned:
         known = [identity for identity in ids if identity in entries]
         for one, other in pairwise(known):
-            neighbours[one].append(other)
-            neighbours[other].append(one)
-    found: list[list[Entry]] = []
-    seen: set[str] = set()
-    for start in entries:
-        if start in seen:
-            continue
-        seen.add(start)
-        reached = [start]
-        for here in reached:
-            for there in neighbours[here]:
-                if there not in seen:
-                    seen.add(there)
-                    reached.append(there)
-        found.append([entries[identity] for identity in reached])
-    return found
+            if reached[one] is not reached[other]:
+                _united(reached, reached[one], reached[other])
+    return list({id(some): some for some in reached.values()}.values())
+
+
+def _united(reached: dict[str, list[Entry]], some: list[Entry], others: list[Entry]) -> list[Entry]:
+    small, large = (some, others) if len(some) < len(others) else (others, some)
+    large += small
+    for entry in small:
+        reached[entry.id] = large
+    return large

@@ -7,8 +7,9 @@ what it shares), so that placing one costs the same whatever else goes on, and d
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from wellkept.kernel.finding import Finding
@@ -65,10 +66,15 @@ class Entry:
     alone: float = 0.0
     weighed: float = 0.0
     """What the likelihoods of all ways come to, beginning by itself among them, as the entry was placed."""
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.id = self.order[2]
 
     @property
-    def id(self) -> str:
-        return self.order[2]
+    def is_explained(self) -> bool:
+        """Whether something that began before it explains it: then causes that were noticed later do not count."""
+        return bool(self.ways) and not self.ways[0].is_late
 
 
 def entry_of(finding: Finding, keys: tuple[Key, ...]) -> Entry:
@@ -111,15 +117,11 @@ class Places:
         if not entry.finding.entity and not entry.keys:
             entry.options = entry.ways = ()
             return
-        found = {other.id: (other, link) for other, link in self._earlier(entry)}
-        if len(found) > _CANDIDATES:
-            nearest = sorted(found, key=lambda i: (abs(found[i][1].lag_s), i))[:_CANDIDATES]
-            found = {identity: found[identity] for identity in nearest}
-        for other, link in self._later(entry):
-            found.setdefault(other.id, (other, link))
-        options = [self._option(entry, other, link) for other, link in found.values()]
+        options = [self._option(entry, other, link) for other, link in self._nearest_links(entry)]
         entry.alone = self._memory.alone(entry.signs)
-        entry.weighed = entry.alone + sum(o.likelihood for o in options if not o.is_late)
+        entry.weighed = entry.alone + sum(option.likelihood for option in options)
+        if all(option.score <= 0.0 for option in options):
+            options += [self._option(entry, other, link) for other, link in self._later(entry)]
         self._keep(entry, options)
 
     def offer(self, entry: Entry, cause: Entry) -> bool:
@@ -153,17 +155,21 @@ class Places:
         yield from self._seeking(entry)
 
     def earlier_seekers(self, entry: Entry) -> Iterator[Entry]:
-        """The entries before this one that it may be the cause of: their next on its entity is this one."""
+        """The entries before this one that it may be the cause of: their next on its entity is this one.
+
+        Those that something before them explains look at nothing later.
+        """
         entity = entry.finding.entity
         if not entity:
             return
         previous = self._at.before(entity, entry.order, 1)
         reach = max(self._settings.onset_s, self._settings.model_onset_s)
-        start = entry.order[0] - reach
+        low = max([(entry.order[0] - reach, -99, ""), *previous])
         for place in self._active_above(entity):
-            for order in self._at.since(place, start, entry.order):
-                if not previous or order > previous[0]:
-                    yield self.entries[order[2]]
+            for order in self._at.between(place, low, entry.order):
+                effect = self.entries[order[2]]
+                if not effect.is_explained:
+                    yield effect
 
     def unrelated_before(self, entry: Entry, line: Iterable[Order]) -> Iterator[Signs]:
         """Of some findings shortly before, the signs of those that nothing but time brings near this one."""
@@ -192,30 +198,45 @@ class Places:
         above = (place for place in sorted(self.near.above(entity)) if place in self._at)
         return (place for place in above if entity in self.near.below(place))
 
-    def _earlier(self, entry: Entry) -> Iterator[tuple[Entry, Link]]:
-        """What began before the entry and is tied to it; of two ties to one finding the later told counts."""
-        entity, settings = entry.finding.entity, self._settings
+    def _nearest_links(self, entry: Entry) -> list[tuple[Entry, Link]]:
+        """What began before the entry and is tied to it, the nearest in time; of two ties the later told counts.
+
+        Links are worked out for the nearest alone: in a dense topology hundreds are looked at.
+        """
+        told: dict[str, list[Callable[[], Link | None]]] = {}
+        for identity, link_of in self._earlier(entry):
+            told.setdefault(identity, []).append(link_of)
+        start, entries = entry.moment.start, self.entries
+        found: list[tuple[Entry, Link]] = []
+        for other in sorted((entries[i] for i in told), key=lambda o: (start - o.moment.start, o.id)):
+            link = next(filter(None, (link_of() for link_of in reversed(told[other.id]))), None)
+            if link is not None:
+                found.append((other, link))
+                if len(found) == _CANDIDATES:
+                    break
+        return found
+
+    def _earlier(self, entry: Entry) -> Iterator[tuple[str, Callable[[], Link | None]]]:
+        """What began before the entry and may be tied to it, each with how to work out by what."""
+        entity, settings, moment = entry.finding.entity, self._settings, entry.moment
         for signal in self._seek(entry, self._memory.partners(entry.signs)):
             for other in self._nearest(self._signals, signal, entry, 1):
-                yield from _some(other, by_key(Tie.CO_OCCURRENCE, entry.moment, other.moment, settings, signal))
+                yield other.id, partial(by_key, Tie.CO_OCCURRENCE, moment, other.moment, settings, signal)
         for key in reversed(entry.keys):
             for other in self._nearest(self._keyed, _name(key), entry, 1):
-                link = by_key(key.tie, entry.moment, other.moment, settings, key.what, key.within_s)
-                yield from _some(other, link)
+                yield other.id, partial(by_key, key.tie, moment, other.moment, settings, key.what, key.within_s)
         if not entity:
             return
-        mine = (entry.finding, entry.moment)
+        mine = (entry.finding, moment)
         for hub in self.near.hubs(entity):
             for other in self._nearest(self._beside, hub.entity, entry, NEAREST):
                 if other.finding.entity != entity:
-                    yield from _some(other, beside(mine, (other.finding, other.moment), hub, settings))
+                    yield other.id, partial(beside, mine, (other.finding, other.moment), hub, settings)
         for place, relation in self.near.below(entity).items():
-            if place in self._at:
-                for other in self._nearest(self._at, place, entry, NEAREST):
-                    link = on_dependency(mine, (other.finding, other.moment), relation, settings)
-                    yield from _some(other, link)
+            for other in self._nearest(self._at, place, entry, NEAREST):
+                yield other.id, partial(on_dependency, mine, (other.finding, other.moment), relation, settings)
         for other in self._nearest(self._at, entity, entry, NEAREST):
-            yield from _some(other, same_entity(entry.moment, other.moment, settings))
+            yield other.id, partial(same_entity, moment, other.moment, settings)
 
     def _later(self, entry: Entry) -> Iterator[tuple[Entry, Link]]:
         """Causes that were noticed after their effect: the next finding on each thing that the entity depends on."""
