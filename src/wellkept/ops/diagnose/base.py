@@ -35,8 +35,9 @@ WEIGHTS: Mapping[str, float] = {
 overfit, while hand weights anywhere between 0.6 and 1 gave the same ranking on recorded incidents."""
 
 
-CALIBRATION = (0.0, 1.0)
-"""Weight of the outside option, and steepness."""
+CALIBRATION = (-2.75, 2.2)
+"""Weight of the outside option, and steepness: fitted on the halves called tune of recorded faults and healthy moments
+(88 of them); moves with ``version``."""
 
 
 @dataclass(frozen=True, slots=True)

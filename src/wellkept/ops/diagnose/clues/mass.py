@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 OUT_OF_BAND = 2.5
 """A callee this many usual spreads away may explain its caller."""
+ONCE, STRIKING = 0.4, 10.0
+"""What was bad in a single step happens by itself now and then, unless it was this many usual spreads away."""
 FULL = 1.5
 """Who makes up half of what is felt is less than half as likely the cause as who makes up all of it."""
 TAIL = 30
@@ -99,7 +101,8 @@ def _excess(values: Floats, rate: Floats | None, felt: Felt, before: slice) -> _
     spreads = (level - usual) / (iqr + 0.05 * abs(usual) + floor)
     requests = _seen(rate[felt.bad])
     mass = (level - usual) * (float(requests.mean()) if len(requests) else 0.0)
-    return _Excess(level, usual, mass, spreads, _gate(level, spreads, healthy))
+    gate = _gate(level, spreads, healthy) * (ONCE if len(bad) < 2 and spreads < STRIKING else 1.0)
+    return _Excess(level, usual, mass, spreads, gate)
 
 
 def _gate(level: float, spreads: float, healthy: Floats) -> float:
