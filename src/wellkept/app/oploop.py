@@ -24,6 +24,7 @@ from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.plugins import load
 from wellkept.store.checkpoint import Checkpoint
+from wellkept.store.state.learned import LearnedRows
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -72,7 +73,12 @@ class OpsLoop:
         self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise)
         self.grouping = GroupingRules(platform, settings.noise.grouping)
         self._correlate = CorrelateRunner(
-            platform.stream, platform.topology, settings.correlate, platform.catalogue, self.noise
+            platform.stream,
+            platform.topology,
+            settings.correlate,
+            platform.catalogue,
+            self.noise,
+            LearnedRows(platform.state, "correlate"),
         )
         clues = [clue() for clue in load("clue").values()]
         self._diagnose = DiagnoseRunner(
@@ -101,6 +107,8 @@ class OpsLoop:
     def close(self) -> None:
         """Write down what was learned; the loops have ended."""
         self.detect.close()
+        if self._platform.leader.leads:
+            self._correlate.close(self._platform.clock.now())
 
     def loops(self) -> list[Loop]:
         """A loop for each of: detection, grouping (woken by findings), what follows from incidents (woken by those),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from wellkept.kernel.errors import NotFoundError
@@ -67,9 +67,9 @@ class FindingStream:
         self._tell()
         return ended
 
-    def open_findings(self, detector_prefix: str = "") -> list[Finding]:
-        """Open findings, oldest first."""
-        return self._findings.open(detector_prefix)
+    def open_findings(self, detector_prefix: str = "", detectors: Collection[str] | None = None) -> list[Finding]:
+        """Open findings, oldest first; ``detectors``: of these alone."""
+        return self._findings.open(detector_prefix, detectors)
 
     def finding(self, finding: str) -> Finding | None:
         found = self._findings.by_ids([finding])

@@ -59,6 +59,11 @@ class CoOccurrence:
     def is_empty(self) -> bool:
         return self._total == 0.0
 
+    @property
+    def until(self) -> float:
+        """When the last finding that was learned of began, seconds since the epoch; -inf where none was."""
+        return self._newest
+
     def trust(self, signs: Signs) -> float:
         """How far what was learned of such findings counts, 0 to 1."""
         seen = self._seen.get(signs.who, 0.0)

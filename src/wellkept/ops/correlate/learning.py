@@ -1,4 +1,4 @@
-"""Learning from findings whose time is over: in order of onset, each once."""
+"""Learning from findings whose time is over: in order of onset, each once, also over a restart."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from wellkept.ops.correlate.lines import Order
 from wellkept.ops.correlate.placing import Places, alone, shares
 
 _COMPANY = 5
+_LAST_RANK = 99
+"""Behind every finding that began at the same moment."""
 
 
 class Learning:
@@ -18,7 +20,7 @@ class Learning:
         self._places, self._memory = places, memory
         self._line: list[Order] = []
         self._last: list[Order] = []
-        self._until: Order = (float("-inf"), 0, "")
+        self._until: Order = (memory.until, _LAST_RANK, "")
 
     def add(self, order: Order) -> None:
         """Learn of this finding later; what comes after its time was learned is left out."""

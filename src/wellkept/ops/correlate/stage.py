@@ -20,6 +20,7 @@ from wellkept.ops.correlate.grouper import Grouper
 from wellkept.ops.correlate.judged import Judged
 from wellkept.ops.correlate.life import Worth, parted, title_of
 from wellkept.ops.correlate.live import LiveIncidents
+from wellkept.ops.correlate.remembered import Kept, Remembered
 from wellkept.ops.correlate.waiting import Waiting
 from wellkept.spine.graph import Graph
 from wellkept.spine.severity import Tiers, reach_of, severity_of
@@ -66,10 +67,13 @@ class CorrelateRunner:
         settings: CorrelateSettings | None = None,
         tiers: Tiers | None = None,
         noise: Judge | None = None,
+        learned: Kept | None = None,
     ) -> None:
+        """``learned``: where what grouping learns is kept; None: it is forgotten with this runner."""
         self._stream, self._topology = stream, topology
         self._settings = settings or CorrelateSettings()
         self._tiers, self._noise = tiers, noise
+        self._remembered = Remembered(learned)
         self._turn = threading.Lock()
         self._dropped = 0
         self._forget_everything()
@@ -88,6 +92,11 @@ class CorrelateRunner:
             report = self._step(now)
             is_due = self._swept_at is None or (now - self._swept_at).total_seconds() >= sweep_s
             return report + self._sweep(now) if is_due else report
+
+    def close(self, now: datetime) -> None:
+        """Keep what was learned."""
+        with self._turn:
+            self._remembered.save(self._grouper.memory, now)
 
     @property
     def is_behind(self) -> bool:
@@ -143,7 +152,7 @@ class CorrelateRunner:
         self._judged.put(self._grouper, found)
         is_elsewhere = self._look_around(now) or is_elsewhere
         touched = self._grouper.groups() if found or is_elsewhere else []
-        self._grouper.learn(now - timedelta(seconds=self._settings.onset_s))
+        self._remembered.count(self._grouper.learn(now - timedelta(seconds=self._settings.onset_s)))
         desk = self._desk(now)
         desk.end(over)
         self._waiting.forget(identity for group in touched for identity in group.why)
@@ -208,6 +217,7 @@ class CorrelateRunner:
 
     def _resume(self, now: datetime) -> CorrelateReport:
         """Learn from the store what was there, and go on."""
+        self._grouper = Grouper(self._settings, self._graph, memory=self._remembered.load())
         seen, cursor = self._stream.last_revision(), self._stream.last_finding_revision()
         live = self._stream.incidents(live=True, limit=_ALL)
         ids = [incident.id for incident in live]
@@ -348,6 +358,7 @@ class CorrelateRunner:
     def _tidy(self, now: datetime) -> None:
         """Let go of what was over long ago, and of what is too much."""
         self._tidied_at = now
+        self._remembered.save(self._grouper.memory, now)
         since = now - timedelta(seconds=self._settings.lookback_s)
         free = [f for f in self._findings.values() if f.ends_at is not None and not self._live.home(f.id)]
         old = [f.id for f in free if f.ends_at is not None and f.ends_at < since]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -38,7 +38,7 @@ class Findings(Protocol):
 
     def close(self, fingerprints: Sequence[str], at: datetime) -> list[Finding]: ...
 
-    def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
+    def open_findings(self, *, detectors: Collection[str]) -> list[Finding]: ...
 
     def last_seen(self, finding: str) -> datetime: ...
 
@@ -105,7 +105,7 @@ class DetectRunner:
     def tick(self, now: datetime) -> DetectReport:
         """Look once at the window that ends at the last whole step before ``now``."""
         self._first_tick = self._first_tick or now
-        still_open = self._stream.open_findings()
+        still_open = self._stream.open_findings(detectors=self.tallies.keys() | self._off)
         open_ones = [finding for finding in still_open if finding.detector in self.tallies]
         judged = self.judged(now)
         view = self._sight.view(now, open_ones, judged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -148,8 +148,10 @@ class FindingRows:
             self._write(connection, ended, at)
         return ended
 
-    def open(self, detector_prefix: str) -> list[Finding]:
+    def open(self, detector_prefix: str, detectors: Collection[str] | None = None) -> list[Finding]:
         query = select(findings.c.body).where(findings.c.ends_at.is_(None))
+        if detectors is not None:
+            query = query.where(findings.c.detector.in_(sorted(detectors)))
         if detector_prefix:
             query = query.where(findings.c.detector.startswith(detector_prefix, autoescape=True))
         return self._read(query.order_by(findings.c.starts_at, findings.c.id))

@@ -1,4 +1,4 @@
-"""The tables of confirmed causes and of learned weights; in form as :mod:`wellkept.store.state.tables`."""
+"""The tables of confirmed causes, and of what stages learn; in form as :mod:`wellkept.store.state.tables`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ diagnosis_weightings = Table(
     "diagnosis_weightings",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+
+learned = Table(
+    "learned",
+    metadata,
+    Column("name", String(40), primary_key=True),
     Column("at", Moment, nullable=False),
     Column("body", JSON, nullable=False),
 )
