@@ -88,7 +88,8 @@ class GroupingUse:
             if len(found) > MOST:
                 raise TooLargeError("days", f"must reach back over at most {MOST} findings; take fewer", days)
         heads = [*self._stream.incident_heads(live=True), *self._stream.incident_heads(live=False, start=since)]
-        members = self._stream.member_ids([head.id for head in heads])
+        present = [head.id for head in heads if not head.merged_into]  # what was merged is in the one that took it in
+        members = self._stream.member_ids(present)
         return Past(days, found, members, self._topology.graph(now))
 
     def tried(self, rule: GroupRule, days: float = MONTH_DAYS) -> Replayed:
