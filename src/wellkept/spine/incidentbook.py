@@ -131,5 +131,5 @@ class IncidentBook:
         return draft(case, self._clock.now(), zone)
 
     def _linked(self, incident: str, how: str) -> Linked | None:
-        found = self._stream.incident(incident)
+        found = self._stream.incident_as_listed(incident)
         return Linked(found.id, found.title, found.state.value, how) if found is not None else None

@@ -46,7 +46,7 @@ class Remediate:
 
     def settled(self, record: PlanRecord) -> None:
         """Write a plan's outcome into its incident, also when that is over by now (the gate calls this)."""
-        incident = self._stream.incident(record.plan.subject)
+        incident = self._stream.incident_as_listed(record.plan.subject)
         if incident is None:
             return
         story = f"plan {record.state}: {record.plan.title}: {record.sentence}"

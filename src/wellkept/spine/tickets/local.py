@@ -14,7 +14,7 @@ from wellkept.store.state.tickets import CLOSED, DEAD, OPEN, TicketRow
 
 def keep(row: TicketRow, parts: Parts) -> None:
     """Bring the ticket of a claimed row up to date. It closes on a proven recovery alone, as any other."""
-    incident, now = parts.stream.incident(row.incident), parts.clock.now()
+    incident, now = parts.incident(row.incident), parts.clock.now()
     if incident is None:
         changed = replace(row, state=DEAD, reason="the incident is not known any more", done=row.wanted)
         parts.rows.save(changed, release=True)

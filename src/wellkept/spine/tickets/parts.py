@@ -42,6 +42,11 @@ class Parts:
     page: str = ""
     """Where people reach the pages, without a slash at its end; empty where that is not known."""
 
+    def incident(self, incident: str) -> Incident | None:
+        """An incident: whole when it is over, for all of its findings have to be then; else as in lists."""
+        found = self.stream.incident_as_listed(incident)
+        return found if found is None or found.state.is_live else self.stream.incident(incident)
+
     def page_of(self, incident: str) -> str:
         return f"{self.page}/incidents/{incident}" if self.page else ""
 

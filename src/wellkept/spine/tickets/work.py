@@ -55,7 +55,7 @@ class Work:
             LostError: somebody else has the ticket.
         """
         now, wanted = self._parts.clock.now(), self.row.wanted
-        incident = self._parts.stream.incident(self.row.incident)
+        incident = self._parts.incident(self.row.incident)
         if incident is None:
             return self._let_go(state=DEAD, reason="the incident is not known any more", done=wanted)
         facts = self._facts = facts_of(self._parts, incident)
