@@ -77,6 +77,10 @@ class IncidentStream:
         """Members of an incident in the order in which they joined."""
         return self._incidents.members(incident, offset, limit)
 
+    def hold_members(self, held: Sequence[tuple[str, str, str]]) -> None:
+        """Write of members (incident, finding) why they are kept quiet now; empty where they count again."""
+        self._incidents.hold(held)
+
     def put_by_hand(self, incidents: Sequence[str]) -> dict[str, list[str]]:
         """Incident to the findings that somebody put there."""
         return self._incidents.by_hand(incidents)

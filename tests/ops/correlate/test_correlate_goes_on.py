@@ -269,10 +269,14 @@ def test_what_is_kept_quiet_opens_nothing_until_it_is_told(stream: Stream) -> No
 
 
 def test_what_is_kept_quiet_joins_and_says_so(stream: Stream) -> None:
-    run = CorrelateRunner(stream, Chain(), SETTINGS, noise=Silence(CHAIN[1]))
+    silence = Silence(CHAIN[1])
+    run = CorrelateRunner(stream, Chain(), SETTINGS, noise=silence)
     stream.publish([finding(CHAIN[0]), finding(CHAIN[1], 5)], at(10))
     (opened,) = run.tick(at(10)).opened
     assert [bool(member.held) for member in whole(stream, opened.id).members] == [False, True]
+    silence.entities = {CHAIN[0]}
+    run.tick(at(20))
+    assert [bool(member.held) for member in whole(stream, opened.id).members] == [True, False]
 
 
 def test_an_alert_that_comes_again_months_later_begins_when_it_came_again(stream: Stream) -> None:

@@ -147,6 +147,7 @@ class CorrelateRunner:
         found = self._wanted(findings, now)
         over = [finding for finding in found if self._live.see(finding)]
         turned = self._judged.ask(findings, now)
+        members = [finding for finding in sorted(turned) if self._live.home(finding)]
         is_elsewhere = self._judged.heed_rules(self._grouper, self._findings.values())
         self._findings.update((finding.id, finding) for finding in found)
         self._judged.put(self._grouper, found)
@@ -161,7 +162,16 @@ class CorrelateRunner:
             seen = {identity for group in touched for identity in group.why}
             others = self._grouper.groups(touched_only=False) if turned - seen else []
             desk.sort([group for group in others if not turned.isdisjoint(group.why) and seen.isdisjoint(group.why)])
-        return self._save(desk)
+        report = self._save(desk)
+        self._hold(members)
+        return report
+
+    def _hold(self, members: Iterable[str]) -> None:
+        """Have members say why they are kept quiet as it is now, and not as it was when they joined."""
+        homes = [(self._live.home(finding), finding) for finding in members]
+        held = [(home, finding, self._judged.held.get(finding, "")) for home, finding in homes if home]
+        if held:
+            self._stream.hold_members(held)
 
     def _sweep(self, now: datetime) -> CorrelateReport:
         """What time alone asks for: incidents that are over, groups that have lasted, findings that are history."""

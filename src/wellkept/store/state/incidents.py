@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from wellkept.kernel.codec import decode
 from wellkept.kernel.incident import Extent, Incident, IncidentState, Member, Tie
@@ -196,6 +196,15 @@ class IncidentRows:
                 for incident, finding in connection.execute(query.where(columns.tie == Tie.HAND.value)):
                     found.setdefault(incident, []).append(finding)
         return found
+
+    def hold(self, held: Sequence[tuple[str, str, str]]) -> None:
+        """Write of members (incident, finding) why they are kept quiet now; empty where they count again."""
+        columns = incident_members.c
+        member = (columns.incident == bindparam("of")) & (columns.finding == bindparam("which"))
+        change = update(incident_members).where(member).values(held=bindparam("why_held"))
+        with self._state.transaction() as connection:
+            names = ("of", "which", "why_held")
+            connection.execute(change, [dict(zip(names, one, strict=True)) for one in held])
 
     def ended_about(self, fingerprints: Sequence[str], since: datetime) -> dict[str, str]:
         """Fingerprint to the newest incident about it that is over, and was last touched after ``since``."""
