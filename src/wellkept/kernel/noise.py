@@ -42,14 +42,20 @@ class Held:
 
     @property
     def words(self) -> str:
-        """In one line, as incidents and their members carry it: ``silenced: by ann until ...``."""
-        return f"{self.reason.value}: {self.sentence}"
+        """In one line that begins with the reason, as incidents and their members carry it."""
+        said = self.sentence
+        return said if said.startswith(self.reason.value) else f"{self.reason.value}: {said}"
 
 
 def reason_of(words: str) -> HoldReason | None:
     """The reason in a line that :attr:`Held.words` gave; None where there is none."""
-    word = words.partition(":")[0]
-    return HoldReason(word) if word in [reason.value for reason in HoldReason] else None
+    return next((reason for reason in HoldReason if words.startswith(reason.value)), None)
+
+
+def sentence_of(words: str) -> str:
+    """What such a line says, without a reason before it."""
+    reason = reason_of(words)
+    return words.removeprefix(f"{reason.value}: ") if reason is not None else words
 
 
 class SilenceState(StrEnum):

@@ -130,9 +130,9 @@ class NoisePages:
             raise InputError("days", f"must be one of {', '.join(map(str, DAYS))}", days)
         view = replace(grouping_view(self._grouping, self._suggested(), text, int(days)), by=form.get("by", ""))
         try:
-            rules = load_rules(text, "the rules")
+            rules = load_rules(text, "the document")
             if not rules:
-                raise InputError("the rules", "must hold at least one, under groupings")
+                raise InputError("the document", "must hold at least one, under groupings")
             if form.get("do") != "save":
                 past = self._grouping.past(int(days))
                 return replace(view, trials=tuple(replay_view(rule, past.tried(rule)) for rule in rules))

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
-from wellkept.kernel.noise import Held, HeldFinding, HoldReason, reason_of
+from wellkept.kernel.noise import Held, HeldFinding, HoldReason, reason_of, sentence_of
 from wellkept.ops.correlate.noise.base import FLAPPING, Book
 from wellkept.ops.correlate.noise.effects import Effects, Trouble
 from wellkept.ops.correlate.noise.flaps import KEPT
@@ -207,7 +207,7 @@ def _by_members(incident: Incident) -> Held | None:
     if not words or not all(words):
         return None
     reason = reason_of(words[0])
-    return Held(reason or HoldReason.SILENCED, {"findings": str(len(words))}, words[0].partition(": ")[2] or words[0])
+    return Held(reason or HoldReason.SILENCED, {"findings": str(len(words))}, sentence_of(words[0]))
 
 
 def _trouble(incident: Incident) -> Trouble:
