@@ -7,13 +7,12 @@ grouper learns it learns on the way, from findings that are over, and never from
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from wellkept.evaluation import correlate_alerts, correlate_cases, correlate_stream
-from wellkept.evaluation.correlate_scores import Placed, scores
+from wellkept.evaluation.correlate_scores import Placed, of_half, scores
 from wellkept.kernel.errors import InputError
 from wellkept.ops.correlate.base import CorrelateSettings
 
@@ -100,16 +99,10 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
         "findings_per_s": round(findings / took) if took else None,
         "baselines": {"random": scores(chance), "time_window_only": scores(windows)},
         "ceiling": {"all_known_but_alike": scores(alike), "onsets_known": scores(onsets)},
-        "halves": {half: scores(_half(placed, half)) for half in ("tune", "report")},
+        "halves": {half: scores(of_half(placed, half)) for half in ("tune", "report")},
         "noise": _noise(noise),
         "systems": systems,
     }
-
-
-def _half(placed: Sequence[Placed], half: str) -> list[Placed]:
-    """The alerts of one half of the faults, by the hash of their names."""
-    parity = 0 if half == "tune" else 1
-    return [one for one in placed if one.fault and hashlib.sha256(one.fault.encode()).digest()[0] % 2 == parity]
 
 
 def _noise(streams: Sequence[Sequence[Placed]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,12 @@ class Placed:
     at: float
     """Seconds on the stream's clock; of several alerts the first."""
     count: int = 1
+
+
+def of_half(placed: Sequence[Placed], half: str) -> list[Placed]:
+    """The alerts of one half of the faults, ``tune`` or ``report``, by the hash of their names."""
+    parity = 0 if half == "tune" else 1
+    return [one for one in placed if one.fault and hashlib.sha256(one.fault.encode()).digest()[0] % 2 == parity]
 
 
 def scores(placed: Sequence[Placed], groups: int | None = None) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Tie(StrEnum):
     SHARED_DEPENDENCY = "shared_dependency"
     """Its entity and that of another finding depend on the same one."""
     SAME_RESOURCE = "same_resource"
+    SAME_TIME = "same_time"
+    """Nobody tells what depends on what in this system, and the two began together."""
     SHARED_TEXT = "shared_text"
     SHARED_LABELS = "shared_labels"
     CO_OCCURRENCE = "co_occurrence"

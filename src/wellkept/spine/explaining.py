@@ -18,6 +18,7 @@ MEANINGS: Mapping[Tie, str] = {
     Tie.SAME_ENTITY: "it is about the same entity",
     Tie.DEPENDS_ON: "one of the two entities depends on the other",
     Tie.SHARED_DEPENDENCY: "both entities depend on the same one",
+    Tie.SAME_TIME: "nobody tells what depends on what here, and both began together",
     Tie.SAME_RESOURCE: "it is about the same resource",
     Tie.SHARED_TEXT: "it says the same",
     Tie.SHARED_LABELS: "it carries the same labels",

@@ -24,7 +24,7 @@ from tests.ops.correlate.test_groups import (
 )
 
 from wellkept.kernel.change import Change, ChangeKind
-from wellkept.kernel.entity import Edge, EdgeKind
+from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Tie
 from wellkept.ops.correlate.grouper import Grouper, group
@@ -147,6 +147,32 @@ def test_an_entry_that_feels_it_first_joins_its_cause_and_no_other() -> None:
     graph = Graph([], [Edge(gateway, name, EdgeKind.CALLS, NOON) for name in (orders, search)])
     groups = group([finding(gateway, 0), finding(orders, 5), finding(search, 90)], graph, SETTINGS)
     assert [[f.entity for f in part.findings] for part in groups] == [[gateway, orders], [search]]
+
+
+def test_what_begins_at_the_very_same_moment_has_no_order() -> None:
+    """Detectors judge step by step: a cause may be told after its effect without being later than that."""
+    gateway, orders, search = "service:edge/gateway", "service:shop/orders", "service:shop/search"
+    graph = Graph([], [Edge(gateway, name, EdgeKind.CALLS, NOON) for name in (orders, search)])
+    calm = Severity.WARNING
+    (part,) = group([finding(gateway), finding(orders, severity=calm), finding(search, severity=calm)], graph, SETTINGS)
+    assert [why.tie for why in part.why.values()] == [Tie.FIRST, Tie.DEPENDS_ON, Tie.DEPENDS_ON]
+    assert part.why[part.findings[1].id].sentence.startswith("edge/gateway depends on shop/")
+
+
+def test_where_nobody_tells_what_depends_on_what_time_alone_ties_services() -> None:
+    names = [f"service:shop/s{number}" for number in range(12)]
+    entities = [Entity(EntityKind.SERVICE, name, name) for name in names]
+    found = [finding(names[0]), finding(names[1], 60), finding(names[2], 400), finding(HOST, 61)]
+    groups = group(found, Graph(entities, []), SETTINGS)
+    assert [[f.entity for f in part.findings] for part in groups] == [[names[0], names[1]], [HOST], [names[2]]]
+    assert groups[0].why[groups[0].findings[1].id].tie is Tie.SAME_TIME
+    known = Graph(entities, [Edge(names[4], names[5], EdgeKind.CALLS, NOON)])
+    assert len(group(found, known, SETTINGS)) == 4
+    grouper = Grouper(SETTINGS, Graph(entities, []))
+    grouper.put(found)
+    assert len(grouper.groups()) == 3
+    grouper.see(known)
+    assert len(grouper.groups(touched_only=False)) == 4
 
 
 def test_the_more_depend_on_one_thing_the_closer_together_they_must_fail_to_be_one() -> None:

@@ -168,6 +168,8 @@ class Grouper:
             or len(old.dependents(entity)) != len(graph.dependents(entity))
         }
         moved = differ.union(*(near.above(entity) | then.above(entity) for entity in differ)) & active
+        if near.unlinked != then.unlinked:
+            moved = active
         again = [entry for entity in sorted(moved) for entry in self._places.on(entity)]
         touched = set(self._touched)
         for entry in again:

@@ -73,8 +73,13 @@ class Reasons(Mapping[str, Why]):
         entry, other = entries.get(holder), entries.get(option.other)
         if entry is None or other is None:
             return None
-        relation = self._places.near.below(entry.finding.entity).get(other.finding.entity)
-        why = explain(entry.finding, other.finding, option.link, relation)
+        near, effect, cause = self._places.near, entry.finding, other.finding
+        relation = near.below(effect.entity).get(cause.entity)
+        if relation is None:
+            # The two began at the same moment, and the one that is told as the first is the effect.
+            relation = near.below(cause.entity).get(effect.entity)
+            effect, cause = (cause, effect) if relation is not None else (effect, cause)
+        why = explain(effect, cause, option.link, relation)
         to = other.id if identity == holder else holder
         return replace(why, values={**why.values, "to": to})
 

@@ -24,8 +24,11 @@ _WEIGHT: Mapping[Tie, float] = {
     Tie.SHARED_DEPENDENCY: 0.05,
     Tie.SHARED_LABELS: 0.05,
     Tie.SHARED_TEXT: 0.03,
+    Tie.SAME_TIME: 0.03,
 }
 """How likely it is, before anything was learned, that a finding is followed by a given one that is tied to it so."""
+_FEW = 30.0
+"""Of so many services without a known dependency any two that begin within the usual time may be one problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,16 @@ def on_dependency(
 def beside(a: tuple[Finding, Moment], b: tuple[Finding, Moment], hub: Hub, settings: CorrelateSettings) -> Link | None:
     """The link between findings of two entities that depend on one thing, which may be sick and says nothing.
 
-    The more depend on it, the closer together two of them must fail to have failed because of it.
+    The more depend on it, the closer together two of them must fail to have failed because of it. Where nobody tells
+    what depends on what, the same holds for all services there are.
     """
     if not may_spread(a[0], b[0]):
         return None
-    limit = settings.beside_s * min(1.0, 3.0 / max(hub.dependents, 1))
-    return _timed(Tie.SHARED_DEPENDENCY, abs(a[1].start - b[1].start), limit, False, hub.entity)
+    few = 3.0 if hub.entity else _FEW
+    limit = settings.beside_s * min(1.0, few / max(hub.dependents, 1))
+    return _timed(
+        Tie.SHARED_DEPENDENCY if hub.entity else Tie.SAME_TIME, abs(a[1].start - b[1].start), limit, False, hub.entity
+    )
 
 
 def by_key(
@@ -136,6 +143,8 @@ def explain(finding: Finding, other: Finding, link: Link, relation: Relation | N
         case Tie.SHARED_DEPENDENCY:
             sentence = f"both depend on {bare(link.what)} and began {link.lag_s:.0f} s apart"
             return Why(link.tie, sentence, values | {"shared": link.what})
+        case Tie.SAME_TIME:
+            return Why(link.tie, f"nobody tells what depends on what here, and {when}", values)
         case Tie.CO_OCCURRENCE:
             return Why(link.tie, f"the two came together before, more often than by chance, and {when}", values)
         case _:

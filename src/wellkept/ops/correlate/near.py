@@ -23,8 +23,15 @@ class Relation:
         return len(self.path) - 1
 
 
+BLIND_AT = 5
+"""So many services without a single dependency among them: their telemetry does not tell who calls whom."""
+
+
 class Hub(NamedTuple):
-    """Something that several entities depend on, and how many."""
+    """Something that several entities depend on, and how many.
+
+    Where nobody tells what depends on what, ``entity`` is empty: any service may have to do with any other.
+    """
 
     entity: str
     dependents: int
@@ -39,6 +46,10 @@ class Neighbourhood:
 
     def __init__(self, graph: Graph, settings: CorrelateSettings) -> None:
         self._graph, self._settings = graph, settings
+        services = [entity for entity in graph.entities if kind_of(entity) == "service"]
+        told = any(kind_of(target) != "host" for entity in services for target in graph.dependencies(entity))
+        self.unlinked = 0 if told or len(services) < BLIND_AT else len(services)
+        """How many services there are, where nobody tells what depends on what; else 0."""
         self._down: dict[str, dict[str, Relation]] = {}
         self._hubs: dict[str, tuple[Hub, ...]] = {}
         self._up: dict[str, frozenset[str]] = {}
@@ -63,6 +74,8 @@ class Neighbourhood:
         if found is None:
             direct = sorted(target for target in self._graph.dependencies(entity) if kind_of(target) != "host")
             found = tuple(Hub(target, len(self._graph.dependents(target))) for target in direct)
+            if self.unlinked and kind_of(entity) == "service":
+                found = (*found, Hub("", self.unlinked))
             self._hubs[entity] = found
         return found
 

@@ -146,6 +146,9 @@ class Places:
             for place in (entity, *self._active_above(entity)):
                 for order in self._at.between(place, entry.order, (high[0], high[1], high[2] + "\0")):
                     yield self.entries[order[2]]
+            for place in self.near.below(entity):
+                for order in self._at.between(place, entry.order, (entry.order[0], 99, "")):
+                    yield self.entries[order[2]]
             for hub in self.near.hubs(entity):
                 for order in self._beside.after(hub.entity, entry.order, NEAREST):
                     yield self.entries[order[2]]
@@ -217,7 +220,10 @@ class Places:
         return found
 
     def _earlier(self, entry: Entry) -> Iterator[tuple[str, Callable[[], Link | None]]]:
-        """What began before the entry and may be tied to it, each with how to work out by what."""
+        """What began before the entry and may be tied to it, each with how to work out by what.
+
+        What began at the very same moment has no order: there an effect may stand before its cause.
+        """
         entity, settings, moment = entry.finding.entity, self._settings, entry.moment
         for signal in self._seek(entry, self._memory.partners(entry.signs)):
             for other in self._nearest(self._signals, signal, entry, 1):
@@ -232,6 +238,11 @@ class Places:
             for other in self._nearest(self._beside, hub.entity, entry, NEAREST):
                 if other.finding.entity != entity:
                     yield other.id, partial(beside, mine, (other.finding, other.moment), hub, settings)
+        for place in self._active_above(entity):
+            relation = self.near.below(place)[entity]
+            for order in self._at.since(place, entry.order[0], entry.order):
+                other = self.entries[order[2]]
+                yield other.id, partial(on_dependency, (other.finding, other.moment), mine, relation, settings)
         for place, relation in self.near.below(entity).items():
             for other in self._nearest(self._at, place, entry, NEAREST):
                 yield other.id, partial(on_dependency, mine, (other.finding, other.moment), relation, settings)
