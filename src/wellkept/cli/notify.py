@@ -31,7 +31,7 @@ def receivers(data: Path | None, as_json: bool) -> None:
         (
             one["name"],
             one["type"],
-            "well" if one["is_well"] else "ILL",
+            one["state"],
             str(one["waiting"]),
             str(one["dead"]),
             when(one["last_success"]) or "never",

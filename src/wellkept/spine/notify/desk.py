@@ -27,7 +27,11 @@ LATE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class ReceiverStatus:
-    """How one receiver is: ``problem`` says why nothing can be sent, ``is_well`` whether it is as it should be."""
+    """How one receiver is.
+
+    ``problem`` says why nothing can be sent; ``is_well`` is false where people are not told of what they should be;
+    ``state`` is ``well``, ``failing`` (the last attempt did, and it is tried again), or ``ill``.
+    """
 
     name: str
     type: str
@@ -40,6 +44,7 @@ class ReceiverStatus:
     last_failure: datetime | None
     last_said: str
     is_well: bool
+    state: str
 
 
 class NotifyDesk:
@@ -148,6 +153,7 @@ class NotifyDesk:
         problem, since = self._senders[receiver.name].problem(), counts.get("overdue_since")
         is_late = since is not None and since < self._clock.now() - timedelta(seconds=LATE_S)
         is_worse = bad is not None and (good is None or good.number < bad.number)
+        is_well = not (problem or is_late or (is_worse and bool(counts.get("dead"))))
         return ReceiverStatus(
             name=receiver.name,
             type=receiver.type,
@@ -159,7 +165,8 @@ class NotifyDesk:
             last_success=good.at if good is not None else None,
             last_failure=bad.at if bad is not None else None,
             last_said=bad.said if bad is not None and is_worse else "",
-            is_well=not (problem or is_late or (is_worse and bool(counts.get("dead")))),
+            is_well=is_well,
+            state=("failing" if is_worse else "well") if is_well else "ill",
         )
 
     def _named(self, name: str) -> Receiver:

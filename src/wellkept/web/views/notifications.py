@@ -86,8 +86,8 @@ def _receiver(status: ReceiverStatus, desk: NotifyDesk) -> ReceiverRow:
     return ReceiverRow(
         name=status.name,
         channel=status.type,
-        tone="ok" if status.is_well else "error",
-        state="well" if status.is_well else "ill",
+        tone={"well": "ok", "failing": "warning"}.get(status.state, "error"),
+        state=status.state,
         waiting=status.waiting,
         dead=status.dead,
         unsure=status.unsure,
