@@ -48,8 +48,8 @@ SECRET = "whsec_" + base64.b64encode(b"two servers, one platform, 32 byte").deco
 READY_S, SETTLED_S = 120.0, 90.0
 NEAR, BRIEF = timedelta(seconds=3), timedelta(seconds=15)
 """So long around an outage nobody can be told; what is over so soon need not be told on a machine that is busy."""
-EVERY_S = 0.5
-"""How often the sender says again what is firing."""
+EVERY_S, LOOK_EVERY_S = 0.5, 0.25
+"""How often the sender says again what is firing, and how often somebody looks."""
 _CONFIGURATION = """
 data: {data}
 state: {{secret_env: STATE_URL, server: {name}, lease_s: {lease_s}}}
@@ -403,7 +403,7 @@ def installed(folder: Path) -> Path:
     subprocess.run([*run, "venv", "--without-pip", str(environment)], check=True, capture_output=True)
     python = environment / "bin" / "python"
     (wheel,) = wheels.glob("*.whl")
-    install = [*run, "pip", "--python", str(python), "install", "--no-deps", "--no-index", "--no-compile", str(wheel)]
+    install = [*run, "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
@@ -422,7 +422,7 @@ def until(look: Callable[[], Any], what: str, patience_s: float = 60.0) -> Any:
             if found:
                 return found
         assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.1)
+        time.sleep(LOOK_EVERY_S)
 
 
 def main() -> None:

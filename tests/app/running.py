@@ -21,7 +21,7 @@ import psutil
 from wellkept.sdk.client import Client
 
 T = TypeVar("T")
-PATIENCE_S = 120.0
+PATIENCE_S, LONGEST_PAUSE_S = 120.0, 0.25
 QUIET = {
     "WELLKEPT_AGENT__ENABLED": "false",
     "WELLKEPT_INGEST__GRPC__ENABLED": "false",
@@ -32,14 +32,18 @@ QUIET = {
 
 
 def until(look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
-    """The first truthy answer of ``look``; a failure that names ``what`` when there is none in time."""
-    deadline = time.monotonic() + patience_s
+    """The first truthy answer of ``look``; a failure that names ``what`` when there is none in time.
+
+    It looks ever more rarely, so that whoever is looked at has the processor.
+    """
+    deadline, pause_s = time.monotonic() + patience_s, 0.01
     while True:
         found = look()
         if found:
             return found
         assert time.monotonic() < deadline, f"not within {patience_s:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(1.3 * pause_s, LONGEST_PAUSE_S)
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Two servers, installed by pip, on one PostgreSQL: whatever happens to the one that leads, each change is told once."""
+"""Two servers, installed by pip, on one PostgreSQL: whatever happens to the leader, each change is told once."""
 
 from __future__ import annotations
 
