@@ -72,7 +72,7 @@ def test_incidents_are_found_by_what_is_asked_for_and_drawn_over_time(client: ht
     assert client.get("/incidents?q=exhausted").text.count('<li class="incident') == 1
     assert "Show all of them" in client.get("/incidents?owner=nobody").text
     wrong = client.get("/incidents?severity=awful")
-    assert (wrong.status_code, "must be one of critical, error" in wrong.text) == (422, True)
+    assert (wrong.status_code, "must be one of info, warning, error, critical" in wrong.text) == (422, True)
 
 
 def test_a_button_does_what_it_says_under_the_name_that_was_given(client: httpx.Client, scene: Scene) -> None:

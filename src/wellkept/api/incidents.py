@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.schedule import zone_named
 from wellkept.kernel.severities import severity_named
 from wellkept.kernel.story import StoryKind
 from wellkept.kernel.times import times_of
@@ -150,16 +149,6 @@ def _findings(routes: APIRouter, stream: Stream) -> None:
     @routes.get("/verdicts")
     def verdicts(subject: str | None = None, kind: str | None = None) -> dict[str, Any]:
         return {"verdicts": encode(stream.verdicts(subject, kind))}
-
-
-def zone_named(name: str) -> tzinfo:
-    """Raises:
-    InputError: there is no time zone of that name.
-    """
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError("zone", "must be a time zone such as Europe/Berlin", name) from error
 
 
 def aware(moment: datetime | None) -> datetime | None:

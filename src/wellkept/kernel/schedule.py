@@ -47,10 +47,7 @@ class Schedule:
     def __post_init__(self) -> None:
         _clock("begins", self.begins)
         _clock("ends", self.ends)
-        try:
-            zoneinfo.ZoneInfo(self.zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise InputError("zone", "must be a time zone such as Europe/Berlin", self.zone) from None
+        zone_named(self.zone)
         for name, days, allowed in (
             ("weekdays", self.weekdays, DAYS),
             ("monthdays", self.monthdays, (*range(-31, 0), *range(1, 32))),
@@ -109,6 +106,18 @@ class Schedule:
         start = _moment(day, begins, zone, 0)
         end = _moment(day if ends > begins else day + DAY, ends, zone, 1)
         return Occurrence(start, end) if start < end else None
+
+
+def zone_named(name: str) -> zoneinfo.ZoneInfo:
+    """A time zone by its name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError("zone", "must be a time zone such as Europe/Berlin", name) from error
 
 
 def _clock(name: str, text: str) -> time:

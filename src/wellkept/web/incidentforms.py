@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from typing import TypedDict
@@ -15,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from wellkept.kernel.errors import ForbiddenError, InputError, WellkeptError
 from wellkept.kernel.incident import Incident
+from wellkept.kernel.schedule import zone_named
 from wellkept.kernel.severities import severity_named
 from wellkept.spine.regrouping import RegroupingDesk
 from wellkept.web import session
@@ -131,7 +131,8 @@ NEED_REASON = frozenset(DEEDS) - {"acknowledge", "assign", "own", "relate"}
 
 
 def _zone(name: str) -> tzinfo:
+    """The zone that a browser names; UTC where nobody here knows it."""
     try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return zone_named(name)
+    except InputError:
         return UTC

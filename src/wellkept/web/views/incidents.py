@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.severities import severity_named
 from wellkept.spine.incidentbook import IncidentBook, Wanted
 from wellkept.spine.stream import Stream
 from wellkept.web.charts.lanes import Lane, LanesChart, Span
@@ -122,12 +122,9 @@ def _span(incident: Incident) -> Span:
 
 
 def _wanted(chosen: str, filters: Mapping[str, str]) -> Wanted:
-    severity = filters["severity"]
-    if severity and severity not in SEVERITIES:
-        raise InputError("severity", f"must be one of {', '.join(SEVERITIES)}", severity)
     return Wanted(
         states={"live": LIVE, "over": OVER}.get(chosen, ()),
-        severity=Severity[severity.upper()] if severity else None,
+        severity=severity_named(filters["severity"]) if filters["severity"] else None,
         owner=filters["owner"],
         entity=filters["service"],
         held={"yes": True, "no": False}.get(filters["held"]),
