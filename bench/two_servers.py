@@ -321,8 +321,16 @@ def _flap(sender: Sender, names: list[str], stop: threading.Event) -> None:
 
 def outcome(scene: Scene) -> Outcome:
     """What was told, held against the incidents in the store, once nothing more is to be told."""
-    server = scene.leader()
+    server, deadline = scene.leader(), time.monotonic() + SETTLED_S
     until(lambda: _is_settled(server), "everything is told", SETTLED_S)
+    found = _compared(scene, server)
+    while found.missing and time.monotonic() < deadline:  # what changed last may not be planned yet
+        time.sleep(1)
+        found = _compared(scene, server)
+    return found
+
+
+def _compared(scene: Scene, server: Server) -> Outcome:
     incidents = server.ask("/api/v1/incidents?limit=500")["incidents"]
     brief = {f"incident:{one['id']}" for one in incidents if scene.is_brief(one)}
     expected = [f"incident:{one['id']}" for one in incidents]
