@@ -39,14 +39,14 @@ class NoChanges:
 
 
 class Chain:
-    """Each calls the next one, until the links are cut; one service has nothing to do with them."""
+    """Each calls the next one, until the links but the last are cut; one service has nothing to do with them."""
 
     def __init__(self) -> None:
         self.cut = False
 
     def graph(self, at: datetime | None = None) -> Graph:
         entities = [Entity(EntityKind.SERVICE, name, name) for name in (*CHAIN, LONELY)]
-        edges = [] if self.cut else [Edge(a, b, EdgeKind.CALLS, NOON) for a, b in itertools.pairwise(CHAIN)]
+        edges = [Edge(a, b, EdgeKind.CALLS, NOON) for a, b in itertools.pairwise(CHAIN[3:] if self.cut else CHAIN)]
         return Graph(entities, edges)
 
 
