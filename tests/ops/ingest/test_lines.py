@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.ops.ingest.decoded import Decoded, decoded
 from tests.ops.ingest.outside import NOON, Outside
@@ -142,6 +142,8 @@ def test_no_body_breaks_it(body: bytes, world_of_nobody: LineDoor) -> None:
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     )
 )
+@example(value=9223372036854776.0)
+@example(value="9999-12-31T23:59:59Z")
 @settings(deadline=None)
 def test_no_object_breaks_it(value: Any, world_of_nobody: LineDoor) -> None:
     body = json.dumps({"msg": value, "time": value, "level": value, "x": value}).encode()

@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from wellkept.evaluation.correlate import LAYOUTS
 from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.errors import DocumentError, InputError, NotFoundError
@@ -398,6 +399,6 @@ def test_the_layout_in_the_docs_is_one(tmp_path: Path) -> None:
     assert [len(part) for part in (layout.metrics, layout.traces, layout.logs, layout.alerts, layout.edges)] == [1] * 5
 
 
-@pytest.mark.parametrize("name", ["pods.yaml", "reported.yaml"])
-def test_the_layouts_of_the_bench_are_sound(name: str, tmp_path: Path) -> None:
-    assert find(tmp_path, Path(__file__).parents[3] / "bench" / "recordings" / name).layout is not None
+@pytest.mark.parametrize("path", sorted(LAYOUTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_layouts_that_ship_are_sound(path: Path, tmp_path: Path) -> None:
+    assert find(tmp_path, path).layout is not None

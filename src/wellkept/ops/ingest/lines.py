@@ -137,7 +137,7 @@ def _take_time(said: dict[str, Any]) -> int:
     """The time in nanoseconds, taken out; 0 where none of the names holds one."""
     for name in TIMES:
         nanos = _nanos(said[name]) if name in said else 0
-        if nanos:
+        if 0 < nanos < _LAST:
             del said[name]
             return nanos
     return 0
