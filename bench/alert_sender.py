@@ -58,11 +58,15 @@ def send(address: str, plan: list[tuple[float, int, bytes]], *, closed: bool, pa
     """Send the plan; a latency counts from the moment at which a request was due."""
     parts = urlsplit(address)
     target = (parts.hostname or "", parts.port or 80)
-    poll, idle = selectors.DefaultSelector(), list[Connection]()
-    for _ in range(CONNECTIONS):
+    poll, idle = selectors.DefaultSelector(), deque[Connection]()
+
+    def connect() -> None:
         connection = Connection(target)
         poll.register(connection.socket, selectors.EVENT_READ, connection)
         idle.append(connection)
+
+    for _ in range(CONNECTIONS):
+        connect()
     waiting, again = deque(plan), list[tuple[float, int, tuple[float, int, bytes]]]()
     began, latencies, statuses, alerts, busy = time.perf_counter(), list[float](), dict[str, int](), 0, 0
     refused = 0
@@ -71,15 +75,21 @@ def send(address: str, plan: list[tuple[float, int, bytes]], *, closed: bool, pa
         if now > patience_s:
             break
         while idle and again and again[0][0] <= now:
-            idle.pop().send(heapq.heappop(again)[2])
+            idle.popleft().send(heapq.heappop(again)[2])
             busy += 1
         while idle and waiting and (closed or waiting[0][0] <= now):
             job = waiting.popleft()
-            idle.pop().send((now, *job[1:]) if closed else job)
+            idle.popleft().send((now, *job[1:]) if closed else job)
             busy += 1
         due = [job[0] for job in again[:1]] + ([waiting[0][0]] if waiting and idle and not closed else [])
         for key, _ in poll.select(max(0.0, min([1.0, *(moment - now for moment in due)]))):
             asked: Connection = key.data
+            if asked.job is None:  # a server closes a connection on which nothing is asked for some seconds
+                poll.unregister(asked.socket)
+                asked.socket.close()
+                idle.remove(asked)
+                connect()
+                continue
             answer = asked.answer()
             if answer is None:
                 continue
