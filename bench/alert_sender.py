@@ -84,10 +84,8 @@ def send(address: str, plan: list[tuple[float, int, bytes]], *, closed: bool, pa
         due = [job[0] for job in again[:1]] + ([waiting[0][0]] if waiting and idle and not closed else [])
         for key, _ in poll.select(max(0.0, min([1.0, *(moment - now for moment in due)]))):
             asked: Connection = key.data
-            if asked.job is None:  # a server closes a connection on which nothing is asked for some seconds
-                poll.unregister(asked.socket)
-                asked.socket.close()
-                idle.remove(asked)
+            if asked.job is None:
+                _end(asked, poll, idle)
                 connect()
                 continue
             answer = asked.answer()
@@ -115,6 +113,13 @@ def send(address: str, plan: list[tuple[float, int, bytes]], *, closed: bool, pa
         "latencies_s": sorted(latencies),
         "unsent": len(waiting) + len(again) + busy,
     }
+
+
+def _end(resting: Connection, poll: selectors.BaseSelector, idle: deque[Connection]) -> None:
+    """Let go of a connection: a server closes one on which nothing is asked for some seconds."""
+    poll.unregister(resting.socket)
+    resting.socket.close()
+    idle.remove(resting)
 
 
 def frames(data: bytes, headers: bytes) -> list[tuple[float, int, bytes]]:
