@@ -240,7 +240,9 @@ def test_only_what_changed_is_told() -> None:
     grouper.put([finding(PAYMENTS, 10)])
     (part,) = grouper.groups()
     assert [f.entity for f in part.findings] == [CHECKOUT, PAYMENTS]
-    assert part.touched == {finding(PAYMENTS, 10).id}
+    assert grouper.groups() == []
+    grouper.touch([finding(CHECKOUT).id, "of nobody"])
+    assert [f.entity for part in grouper.groups() for f in part.findings] == [CHECKOUT, PAYMENTS]
     grouper.put([replace(finding(OTHER), sentence="worse")])
     assert [part.findings[0].sentence for part in grouper.groups()] == ["worse"]
 

@@ -126,11 +126,15 @@ class Grouper:
         if self._constraints.apart(some, others):
             self._blocks.rebuild([*some, *others])
 
+    def touch(self, ids: Iterable[str]) -> None:
+        """Have the groups of these findings told next time, although nothing about them changed here."""
+        self._touched.update(ids)
+
     def groups(self, touched_only: bool = True) -> list[Group]:
         """The groups, ordered by their earliest finding.
 
-        With ``touched_only`` those alone that hold a finding that was put since the last call, or that have other
-        findings than they had then.
+        With ``touched_only`` those alone that hold a finding that was put or touched since the last call, or that have
+        other findings than they had then.
         """
         for entry in sorted(self._stale.values(), key=lambda entry: entry.order):
             if self._places.entries.get(entry.id) is entry:
@@ -141,7 +145,7 @@ class Grouper:
         self._stale.clear()
         touched, self._touched = self._touched, set()
         parts = self._blocks.settle(touched)
-        made = [self._group(part, touched) for part in (parts if touched_only else self._blocks.parts())]
+        made = [self._group(part) for part in (parts if touched_only else self._blocks.parts())]
         return sorted(made, key=lambda group: _order(group.findings[0]))
 
     def learn(self, before: datetime) -> int:
@@ -178,12 +182,12 @@ class Grouper:
         self.put([entry.finding for entry in again])
         self._touched = touched
 
-    def _group(self, part: Part, touched: set[str]) -> Group:
+    def _group(self, part: Part) -> Group:
         entries = self._places.entries
         ordered = sorted(part.ids, key=lambda identity: entries[identity].order)
         findings = tuple(entries[identity].finding for identity in ordered)
         why = Reasons(ordered, part, self._places, self._constraints.pins)
-        return Group(findings, why, frozenset(touched.intersection(part.ids) if touched else ()))
+        return Group(findings, why)
 
 
 def group(

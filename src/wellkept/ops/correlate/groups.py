@@ -26,8 +26,6 @@ class Group:
     findings: tuple[Finding, ...]
     why: Mapping[str, Why]
     """Worked out when it is asked for: a storm of many thousands is grouped without a sentence for each."""
-    touched: frozenset[str] = frozenset()
-    """The ids of those that were put since the groups were asked for before."""
 
 
 class Reasons(Mapping[str, Why]):

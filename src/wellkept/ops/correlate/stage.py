@@ -152,16 +152,13 @@ class CorrelateRunner:
         self._findings.update((finding.id, finding) for finding in found)
         self._judged.put(self._grouper, found)
         is_elsewhere = self._look_around(now) or is_elsewhere
-        touched = self._grouper.groups() if found or is_elsewhere else []
+        self._grouper.touch(turned)
+        touched = self._grouper.groups() if found or turned or is_elsewhere else []
         self._remembered.count(self._grouper.learn(now - timedelta(seconds=self._settings.onset_s)))
         desk = self._desk(now)
         desk.end(over)
         self._waiting.forget(identity for group in touched for identity in group.why)
         desk.sort(touched)
-        if turned:
-            seen = {identity for group in touched for identity in group.why}
-            others = self._grouper.groups(touched_only=False) if turned - seen else []
-            desk.sort([group for group in others if not turned.isdisjoint(group.why) and seen.isdisjoint(group.why)])
         report = self._save(desk)
         self._hold(members)
         return report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from wellkept.ops.correlate.groups import Group
 
@@ -29,9 +29,9 @@ class Waiting:
             for other in group.why if group is not None else ():
                 self._of.pop(other, None)
 
-    def take(self, holding: Collection[str] | None = None) -> list[Group]:
-        """Let go of the groups that hold one of the findings (None: of all of them), and return them."""
-        keys = self._groups.keys() if holding is None else {self._of[f] for f in holding if f in self._of}
-        taken = [self._groups[key] for key in sorted(keys)]
-        self.forget([group.findings[0].id for group in taken])
+    def take(self) -> list[Group]:
+        """Let go of all groups, and return them."""
+        taken = [self._groups[key] for key in sorted(self._groups)]
+        self._groups.clear()
+        self._of.clear()
         return taken
