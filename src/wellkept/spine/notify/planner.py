@@ -129,7 +129,7 @@ class Planner:
     ) -> dict[tuple[str, str, str, str], list[Notification]]:
         """What waits and can be told together, by receiver, route, group and quiet hours."""
         found: dict[tuple[str, str, str, str], list[Notification]] = {}
-        for row in [*(one for one in untold if one.id not in self.planned.changed), *self.planned.new]:
+        for row in [*(one for one in untold if one.id not in self.planned.changed), *self.planned.new.values()]:
             is_plain = row.wanted["event"] == "incident" and not row.subject.startswith(DIGEST)
             if is_plain and not row.digest and not row.word and not row.is_held:
                 place = (row.receiver, row.route, row.group, quiet.get(row.subject, ""))
@@ -155,8 +155,8 @@ class Planner:
             due = min(row.due_at for row in rows)
             digest = self._add(first.receiver, wanted, first.route, first.group, due, word)
         for row in rows:
-            if row in self.planned.new:
-                self.planned.new[self.planned.new.index(row)] = replace(row, digest=digest.id)
+            if row.id in self.planned.new:
+                self.planned.new[row.id] = replace(row, digest=digest.id)
             else:
                 self.planned.change(row.id, digest=digest.id)
 
@@ -177,8 +177,7 @@ class Planner:
             word=word,
             is_over=wanted.is_over,
         )
-        if not any(one.id == row.id for one in self.planned.new):
-            self.planned.new.append(row)
+        self.planned.new.setdefault(row.id, row)
         return row
 
     def _update(self, row: Notification, wanted: Snapshot, *, held: bool) -> None:

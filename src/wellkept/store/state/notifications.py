@@ -87,7 +87,8 @@ class Position:
 class Planned:
     """What one turn of planning writes, in one unit."""
 
-    new: list[Notification] = field(default_factory=list)
+    new: dict[str, Notification] = field(default_factory=dict)
+    """By id."""
     changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Notification to new values."""
     escalations: list[Escalation] = field(default_factory=list)
@@ -126,7 +127,7 @@ class NotificationRows:
                 if not connection.execute(moved).rowcount:
                     return False
             if planned.new:
-                connection.execute(insert(notifications), [_row(one) for one in planned.new])
+                connection.execute(insert(notifications), [_row(one) for one in planned.new.values()])
             for notification, values in planned.changed.items():
                 chosen = notifications.c.id == notification
                 if values.get("digest"):  # what somebody sends alone meanwhile stays alone
