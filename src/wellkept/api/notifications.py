@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError, NotFoundError
@@ -23,11 +23,15 @@ OfIncident = Callable[[Incident], Facts]
 class By(BaseModel):
     """Who asks."""
 
+    model_config = ConfigDict(extra="forbid")
+
     by: str = Field(default="operator", min_length=1, max_length=120)
 
 
 class Asked(BaseModel):
     """What it is asked about: an incident, or something that is described."""
+
+    model_config = ConfigDict(extra="forbid")
 
     incident: str | None = None
     about: dict[str, str] = Field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
@@ -18,6 +18,8 @@ State = Literal["waiting", "open", "closed_there", "closed", "left", "dead"]
 
 class By(BaseModel):
     """Who asks."""
+
+    model_config = ConfigDict(extra="forbid")
 
     by: str = Field(default="operator", min_length=1, max_length=80)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from wellkept.kernel.errors import InputError, NotFoundError
 from wellkept.kernel.matching import Matcher
-from wellkept.spine.incidents import IncidentDesk
 from wellkept.spine.notify.receivers import Slack
 from wellkept.spine.notify.senders.base import Request
 from wellkept.spine.notify.senders.slack import ACKNOWLEDGE, RESOLVE, SILENCE
@@ -25,7 +24,7 @@ WHY = "by the button in Slack"
 
 def slack_door(platform: Platform, transport: Request) -> SlackDoor:
     """The door for buttons of Slack."""
-    desk = IncidentDesk(platform.stream, platform.audit, platform.clock)
+    desk = platform.incidents.desk
 
     def acknowledge(incident: str, by: str) -> str:
         desk.acknowledge(incident, by=by, why=WHY)
@@ -37,7 +36,7 @@ def slack_door(platform: Platform, transport: Request) -> SlackDoor:
 
     def silence(incident: str, by: str) -> str:
         """Silence what this incident's findings say, and nothing else."""
-        found = platform.stream.incident(incident)
+        found = platform.stream.incident_as_listed(incident)
         if found is None:
             raise NotFoundError(f"incident {incident}", "is not known")
         ids = [member.finding for member in found.members]
@@ -49,7 +48,7 @@ def slack_door(platform: Platform, transport: Request) -> SlackDoor:
         matcher = Matcher("fingerprint", "=~", "|".join(chosen))
         platform.noise.add_silence([matcher], None, ends_at, by, f"incident {incident}, {WHY}")
         desk.note(incident, f"silenced until {ends_at:%H:%M} UTC", by=by)
-        return f"{len(chosen)} of {len(prints)} findings are silenced until {ends_at:%H:%M} UTC."
+        return f"{len(chosen)} of {found.count} findings are silenced until {ends_at:%H:%M} UTC."
 
     receivers = [one for one in platform.settings.notify.receivers if isinstance(one, Slack)]
     deeds = {ACKNOWLEDGE: acknowledge, RESOLVE: resolve, SILENCE: silence}

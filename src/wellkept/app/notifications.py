@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.buttons import slack_door
 from wellkept.app.schedule import Job, Loop, Schedule
-from wellkept.kernel.clock import stable_id
+from wellkept.app.statestore import process_name
 from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.delivery import Delivery
 from wellkept.spine.notify.describing import Describer
@@ -45,7 +43,7 @@ class Notifications:
         news, plans = NewsRows(platform.state), PlanRows(platform.state)
         reading = (platform.stream, news, plans, self.describer, platform.noise.digests)
         self._planning = Planning(settings, self._rows, self._history, *reading)
-        self._delivery = Delivery(settings, self._rows, senders, clock, worker=_worker(), url=url)
+        self._delivery = Delivery(settings, self._rows, senders, clock, worker=process_name(), url=url)
         self.desk = NotifyDesk(settings, self._rows, self._history, senders, platform.audit, clock, url)
         self._schedule = Schedule(self._loops(), platform.leader)
 
@@ -89,8 +87,3 @@ class Notifications:
         before = self._clock.now() - timedelta(days=self._settings.keep_days)
         self._rows.forget(before)
         self._history.forget(before)
-
-
-def _worker() -> str:
-    """The name of this process in leases: no two have the same."""
-    return stable_id("wrk", socket.gethostname(), str(os.getpid()), os.urandom(8).hex())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from wellkept.kernel.clock import stable_id
 from wellkept.kernel.errors import InputError
 from wellkept.spine.lease import Alone, Leader, Lease
 from wellkept.spine.webhooks.secret import Secrets
@@ -78,3 +80,8 @@ def leader_of(settings: StateSettings, state: State, data: Path) -> Leader:
 def server_name(settings: StateSettings, data: Path) -> str:
     """What this server is called among those that share a store; the same after a restart."""
     return settings.server or f"{socket.gethostname()}:{data.resolve()}"[-LONGEST_NAME:]
+
+
+def process_name() -> str:
+    """What this process is called in claims of rows: no two have the same, also after a restart."""
+    return stable_id("wrk", socket.gethostname(), str(os.getpid()), secrets.token_hex(8))

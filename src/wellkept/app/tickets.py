@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import socket
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.schedule import Job, Loop, Schedule
-from wellkept.kernel.clock import stable_id
+from wellkept.app.statestore import process_name
 from wellkept.kernel.errors import ConflictError
-from wellkept.spine.incidents import IncidentDesk
 from wellkept.spine.tickets.desk import TicketDesk
 from wellkept.spine.tickets.parts import Parts
 from wellkept.spine.tickets.routing import Place
@@ -34,8 +31,7 @@ class Tickets:
 
     def __init__(self, platform: Platform) -> None:
         settings, plans = platform.settings.tickets, PlanRows(platform.state)
-        people = IncidentDesk(platform.stream, platform.audit, platform.clock)
-        catalogue = platform.catalogue
+        people, catalogue = platform.incidents.desk, platform.catalogue
 
         def seen(incident: str, by: str, why: str) -> None:
             """Somebody works on it; where it is mitigated or over, that is not news."""
@@ -51,7 +47,7 @@ class Tickets:
             transport=Transport(settings.networks, setting="tickets.networks"),
             clock=platform.clock,
             seen=seen,
-            server=stable_id("srv", socket.gethostname(), str(os.getpid()), os.urandom(8).hex()),
+            server=process_name(),
             page=(settings.page or platform.settings.webhooks.url).rstrip("/"),
         )
         self.desk = TicketDesk(
