@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from wellkept.kernel.errors import InputError, StoreError
+from wellkept.evaluation.peer_program import measured, of_methods
 
 METHODS = ("baro(fse-baro)", "baro", "nsigma", "dummy")
 METHOD_S = 240
-WITHIN_S = 3600
 SETS = {"columns": "sockshop", "pods": "nezha", "reported": "petshop"}
 """What the program calls a folder that is read by each of the shipped layouts."""
 
@@ -25,28 +20,12 @@ def run(peers: Path, data: Path, layout: str) -> dict[str, Any]:
         InputError: the folder has no such program.
         StoreError: it failed, or printed nothing.
     """
-    program = peers / "rca" / "run.py"
-    if not program.is_file():
-        raise InputError(f"folder {peers}", "must hold rca/run.py")
     name = SETS.get(layout)
     if name is None:
         return {}
-    with tempfile.TemporaryDirectory(prefix="wellkept-peers-") as home:
-        (Path(home) / f"rca_{name}").symlink_to(data.resolve())
-        command = [sys.executable, str(program), "--dataset", name, "--data", home, "--repeat", "1"]
-        command += ["--limit", str(METHOD_S), *(word for method in METHODS for word in ("--method", method))]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN_S)
-        except subprocess.TimeoutExpired as gone:
-            raise StoreError(f"the peers' program took longer than {WITHIN_S} s") from gone
-    found = {}
-    for line in done.stdout.splitlines():
-        if line.startswith("{"):
-            said = json.loads(line)
-            found[said["name"]] = _figures(said["metrics"])
-    if not found:
-        raise StoreError(f"the peers' program gave no figures: {done.stderr[-300:]}")
-    return found
+    arguments = ["--dataset", name, "--repeat", "1", *of_methods(METHODS, METHOD_S)]
+    found = measured(peers / "rca" / "run.py", data, f"rca_{name}", arguments)
+    return {peer: _figures(metrics) for peer, metrics in found.items()}
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:

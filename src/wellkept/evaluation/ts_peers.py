@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from wellkept.kernel.errors import InputError, StoreError
+from wellkept.evaluation.peer_program import measured, of_methods
 
 METHODS = ("tsb-ad:Sub_PCA", "tsb-ad:POLY", "tsb-ad:PCA", "pyod:IForest", "netdata-like:kmeans", "first-difference")
 CURVES = 10
@@ -26,23 +22,10 @@ def run(peers: Path, data: Path, shape: str) -> dict[str, Any]:
         InputError: the folder has no such program.
         StoreError: it failed, or printed nothing.
     """
-    program = peers / "ts_anomaly" / "run.py"
-    if not program.is_file():
-        raise InputError(f"folder {peers}", "must hold ts_anomaly/run.py")
     name = SHAPES[shape]
-    with tempfile.TemporaryDirectory(prefix="wellkept-peers-") as home:
-        (Path(home) / f"ts_{name}").symlink_to(data.resolve())
-        command = [sys.executable, str(program), "--dataset", name, "--data", home, "--curves", str(CURVES)]
-        command += ["--limit", str(METHOD_S), *(word for method in METHODS for word in ("--method", method))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = {}
-    for line in done.stdout.splitlines():
-        if line.startswith("{"):
-            said = json.loads(line)
-            found[said["name"]] = _figures(said["metrics"])
-    if not found:
-        raise StoreError(f"the peers' program gave no figures: {done.stderr[-300:]}")
-    return found
+    arguments = ["--dataset", name, "--curves", str(CURVES), *of_methods(METHODS, METHOD_S)]
+    found = measured(peers / "ts_anomaly" / "run.py", data, f"ts_{name}", arguments)
+    return {peer: _figures(metrics) for peer, metrics in found.items()}
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, Any]:
