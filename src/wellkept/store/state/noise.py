@@ -10,16 +10,13 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.noise import Digest, HeldFinding, HoldReason, Maintenance, Silence, Told
-from wellkept.store.state.rows import upsert
+from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import findings, revisions
 from wellkept.store.state.tables_noise import held_findings, maintenance_windows, noise_digests, silences
 
 BOOK = "noise"
 """Counts every change of what is in force, so that a reader knows cheaply whether there is news."""
-
-AT_ONCE = 500
-"""Names in one question."""
 
 
 class NoiseRows:
@@ -97,8 +94,7 @@ class NoiseRows:
     def held_of(self, ids: Sequence[str]) -> dict[str, HeldFinding]:
         """What is kept of holds of these findings, by finding id."""
         found: dict[str, HeldFinding] = {}
-        for start in range(0, len(ids), AT_ONCE):
-            part = list(ids[start : start + AT_ONCE])
+        for part in chunks(ids):
             query = select(held_findings.c.body).where(held_findings.c.finding.in_(part))
             found |= {one.finding: one for one in self._read(HeldFinding, query)}
         return found
@@ -115,8 +111,7 @@ class NoiseRows:
         table, found = findings, dict[str, Told]()
         columns = (func.count(), func.sum(table.c.said), func.min(table.c.starts_at), func.max(table.c.last_seen))
         with self._state.reading() as connection:
-            for start in range(0, len(fingerprints), AT_ONCE):
-                part = list(fingerprints[start : start + AT_ONCE])
+            for part in chunks(fingerprints):
                 query = select(table.c.fingerprint, *columns).where(table.c.fingerprint.in_(part))
                 for mark, count, said, first, last in connection.execute(query.group_by(table.c.fingerprint)):
                     found[mark] = Told(mark, int(count), int(said), first, last)

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from wellkept.web.charts.lanerows import BOTTOM, DAY, LANE, floor_line, lane_row, lane_ticks
 from wellkept.web.charts.line import Shade
-from wellkept.web.charts.scale import Scale, time_ticks
+from wellkept.web.charts.scale import Scale
 from wellkept.web.charts.svg import element, place, svg
 
-LEFT, RIGHT, TOP, BOTTOM, LANE = 190.0, 10.0, 20.0, 20.0, 22.0
+LEFT, RIGHT, TOP = 190.0, 10.0, 20.0
 _LEAST = 3.0
 _LONGEST_NAME = 28
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +67,18 @@ def _incidents(chart: PagesChart, x: Scale, height: float) -> Iterator[Markup]:
 
 
 def _axis(chart: PagesChart, x: Scale, height: float) -> Iterator[Markup]:
-    floor = height - BOTTOM
-    yield element("line", cls="axis", x1=place(LEFT), x2=place(chart.width - RIGHT), y1=place(floor), y2=place(floor))
+    yield floor_line(height, LEFT, chart.width - RIGHT)
     length = chart.end - chart.start
-    shape = "%H:%M" if length <= _DAY else ("%d %b %H:%M" if length <= 3 * _DAY else "%d %b")
-    for moment in _ticks(chart.start, chart.end):
+    shape = "%H:%M" if length <= DAY else ("%d %b %H:%M" if length <= 3 * DAY else "%d %b")
+    for moment in lane_ticks(chart.start, chart.end, 3 * DAY, about=5):
         text = datetime.fromtimestamp(moment, UTC).strftime(shape)
         yield element("text", text, cls="tick middle", x=place(x(moment)), y=place(height - 5))
-
-
-def _ticks(start: float, end: float) -> list[float]:
-    """Round moments; of a long time whole days, a dozen at most."""
-    if end - start <= 3 * _DAY:
-        return time_ticks(start, end)
-    step = _DAY * max(1, round((end - start) / _DAY / 10))
-    first = -(-start // _DAY) * _DAY
-    return [first + index * step for index in range(int((end - first) // step) + 1)]
 
 
 def _lanes(chart: PagesChart, x: Scale) -> Iterator[Markup]:
     for index, lane in enumerate(chart.lanes):
         top = TOP + LANE * index
-        name = lane.name if len(lane.name) <= _LONGEST_NAME else f"{lane.name[: _LONGEST_NAME - 1]}…"
-        label = element("title", lane.name)
-        yield element("text", name, label, cls="note end", x=place(LEFT - 9), y=place(top + LANE / 2 + 4))
-        middle = place(top + LANE / 2)
-        yield element("line", cls="grid", x1=place(LEFT), x2=place(chart.width - RIGHT), y1=middle, y2=middle)
+        yield from lane_row(lane.name, top, LEFT, chart.width - RIGHT, _LONGEST_NAME)
         for bar in lane.bars:
             start = x(bar.start)
             size = {"x": place(start), "y": place(top + 5), "width": place(max(_LEAST, x(bar.end) - start))}
