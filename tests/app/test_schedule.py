@@ -112,6 +112,7 @@ def test_stopping_gives_up_on_a_job_that_hangs() -> None:
     schedule.start()
     begun.wait(10)
     schedule.stop(timeout_s=0.05)  # returns, and not once for each loop
+    assert [job.runs for loop in schedule.loops for job in loop.jobs] == [0, 0, 0]
     never.set()
 
 

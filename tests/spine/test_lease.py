@@ -164,6 +164,7 @@ def test_one_that_cannot_begin_lets_the_other(side: Callable[..., Side]) -> None
     until(lambda: left.told == ["lost"])
     right.start()
     until(lambda: right.lease.leads)
+    assert not left.lease.leads
 
 
 def test_a_store_on_sqlite_knows_leases_too(tmp_path: Path) -> None:
@@ -173,4 +174,5 @@ def test_a_store_on_sqlite_knows_leases_too(tmp_path: Path) -> None:
     until(lambda: lease.leads)
     lease.stop()
     lease.close()
+    assert not lease.leads
     state.close()
