@@ -9,6 +9,7 @@ from wellkept.evaluation.peer_program import measured, of_methods
 
 METHODS = ("baro(fse-baro)", "baro", "nsigma", "dummy")
 METHOD_S = 240
+WITHIN_S = 3600
 SETS = {"columns": "sockshop", "pods": "nezha", "reported": "petshop"}
 """What the program calls a folder that is read by each of the shipped layouts."""
 
@@ -24,7 +25,7 @@ def run(peers: Path, data: Path, layout: str) -> dict[str, Any]:
     if name is None:
         return {}
     arguments = ["--dataset", name, "--repeat", "1", *of_methods(METHODS, METHOD_S)]
-    found = measured(peers / "rca" / "run.py", data, f"rca_{name}", arguments)
+    found = measured(peers / "rca" / "run.py", data, f"rca_{name}", arguments, WITHIN_S)
     return {peer: _figures(metrics) for peer, metrics in found.items()}
 
 

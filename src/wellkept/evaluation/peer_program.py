@@ -12,11 +12,10 @@ from typing import Any
 
 from wellkept.kernel.errors import InputError, StoreError
 
-METHODS_LIMIT_S = 24 * 3600
-"""A program limits its methods itself; after so long it hangs."""
 
-
-def measured(program: Path, data: Path, called: str, arguments: Sequence[str]) -> dict[str, dict[str, Any]]:
+def measured(
+    program: Path, data: Path, called: str, arguments: Sequence[str], within_s: float | None = None
+) -> dict[str, dict[str, Any]]:
     """What a program measured of each peer, by its name.
 
     Args:
@@ -24,6 +23,7 @@ def measured(program: Path, data: Path, called: str, arguments: Sequence[str]) -
         data: the folder that it is to measure on.
         called: what it calls such a folder.
         arguments: more of its command line.
+        within_s: after so many seconds it is ended; None: it limits its methods itself.
 
     Raises:
         InputError: there is no such program.
@@ -35,9 +35,9 @@ def measured(program: Path, data: Path, called: str, arguments: Sequence[str]) -
         (Path(home) / called).symlink_to(data.resolve())
         command = [sys.executable, str(program), "--data", home, *arguments]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=METHODS_LIMIT_S)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=within_s)
         except subprocess.TimeoutExpired as gone:
-            raise StoreError(f"the peers' program took longer than {METHODS_LIMIT_S} s") from gone
+            raise StoreError(f"the peers' program took longer than {within_s:g} s") from gone
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if not said:
         raise StoreError(f"the peers' program gave no figures: {done.stderr[-300:]}")
