@@ -76,6 +76,7 @@ def test_a_prediction_is_stored_with_all_that_it_says(outcomes: Outcomes, teleme
         span_id="s" * 16,
         decision="true",
         features={"amount": 2, "risk": None, "foreign": True},
+        categories={"country": "NL", "till": None},
         latency_ms=1.5,
         attributes={"shop": "north"},
     )
@@ -84,12 +85,13 @@ def test_a_prediction_is_stored_with_all_that_it_says(outcomes: Outcomes, teleme
 
     (row,) = stored(telemetry, model)
     assert dict(row["features"]) == {"amount": 2.0, "risk": None, "foreign": 1.0}
+    assert dict(row["categories"]) == {"country": "NL", "till": ""}
     assert dict(row["attributes"]) == {"shop": "north"}
     assert (row["time"], row["score"], row["entity_key"], row["label"]) == (NOON, 0.5, "card-1", None)
 
 
 def test_the_least_that_a_prediction_needs(outcomes: Outcomes, telemetry: Telemetry, model: str) -> None:
-    nulls = dict.fromkeys(("entity_key", "trace_id", "features", "attributes", "decision"))
+    nulls = dict.fromkeys(("entity_key", "trace_id", "features", "categories", "attributes", "decision"))
 
     assert outcomes.predictions([prediction(model, "1"), prediction(model, "2", **nulls)]) == 2
 
@@ -130,6 +132,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "feature nan": (
         {"features": {"amount": float("nan")}},
         "predictions[1].features.amount: must be a finite number, got nan",
+    ),
+    "a category that is a number": (
+        {"categories": {"country": 31}},
+        "predictions[1].categories.country: must be a text, got 31",
     ),
     "attribute as a number": ({"attributes": {"shop": 1}}, "predictions[1].attributes.shop: must be a text, got 1"),
     "latency in words": ({"latency_ms": "fast"}, "predictions[1].latency_ms: must be a finite number, got 'fast'"),

@@ -49,6 +49,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "score": 0.5,
         "decision": "true",
         "features": [("amount", 1.5), ("risk", None)],
+        "categories": [("country", "NL")],
         "latency_ms": 2.0,
         "attributes": [("arm", "canary")],
         **changes,
@@ -79,7 +80,7 @@ def test_what_is_sent_is_what_is_stored(outcomes: Outcomes, telemetry: Telemetry
 
 def test_only_what_is_required_has_to_be_there(outcomes: Outcomes, telemetry: Telemetry) -> None:
     model = f"model-{next(_numbers)}"
-    optional = ("entity_key", "trace_id", "span_id", "decision", "features", "latency_ms", "attributes")
+    optional = ("entity_key", "trace_id", "span_id", "decision", "features", "categories", "latency_ms", "attributes")
 
     assert outcomes.prediction_table(body(row(model=model, **dict.fromkeys(optional, ...)))) == 1
 

@@ -49,6 +49,7 @@ def test_a_prediction_comes_back_whole(telemetry: Telemetry) -> None:
         "score": 0.25,
         "decision": "block",
         "features": [("amount", 12.5), ("spend", None)],
+        "categories": [("country", "NL"), ("till", "")],
         "latency_ms": 1.25,
         "attributes": [("slice", "new")],
     }
@@ -61,7 +62,7 @@ def test_a_prediction_comes_back_whole(telemetry: Telemetry) -> None:
 def test_only_what_is_required_has_to_be_there(telemetry: Telemetry) -> None:
     predict(telemetry, ("p1", 1))
     (found,) = telemetry.predictions.window("fraud", at(0), at(10)).to_pylist()
-    assert (found["decision"], found["features"], found["latency_ms"]) == ("", [], 0.0)
+    assert (found["decision"], found["features"], found["categories"], found["latency_ms"]) == ("", [], [], 0.0)
 
 
 def test_a_window_is_of_one_model_and_half_open_and_by_time(telemetry: Telemetry) -> None:

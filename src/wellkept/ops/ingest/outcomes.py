@@ -110,6 +110,7 @@ def _prediction(where: str, row: Record) -> dict[str, Any]:
         raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(PREDICTIONS.names)}")
     texts = {name: _text(f"{where}.{name}", "" if row.get(name) is None else row[name]) for name in _TEXTS}
     features, attributes = _object(where, row, "features"), _object(where, row, "attributes")
+    categories = _object(where, row, "categories")
     return {
         **texts,
         "time": _moment(f"{where}.time", row["time"]),
@@ -118,6 +119,10 @@ def _prediction(where: str, row: Record) -> dict[str, Any]:
         "features": [
             (name, None if value is None else _number(f"{where}.features.{name}", value))
             for name, value in features.items()
+        ],
+        "categories": [
+            (name, "" if value is None else _text(f"{where}.categories.{name}", value))
+            for name, value in categories.items()
         ],
         "attributes": [(name, _text(f"{where}.attributes.{name}", value)) for name, value in attributes.items()],
     }

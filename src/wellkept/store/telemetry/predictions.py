@@ -25,11 +25,16 @@ PREDICTIONS = pa.schema(
         ("score", pa.float64()),
         ("decision", pa.string()),
         ("features", pa.map_(pa.string(), pa.float64())),
+        ("categories", pa.map_(pa.string(), pa.string())),
         ("latency_ms", pa.float64()),
         ("attributes", pa.map_(pa.string(), pa.string())),
     ]
 )
-"""The columns of predictions. Only ``id``, ``time``, ``model``, ``version`` and ``score`` have to be there."""
+"""The columns of predictions. Only ``id``, ``time``, ``model``, ``version`` and ``score`` have to be there.
+
+``features`` are inputs that are numbers, ``categories`` those that are words, where an empty one is no value;
+an input is in one of them.
+"""
 
 REQUIRED = ("id", "time", "model", "version", "score")
 
@@ -69,8 +74,8 @@ class Predictions:
         """Predictions of ``model`` made in [start, end), by time, with their labels.
 
         Columns ``id``, ``time``, ``version``, ``score``, ``label`` (null: not known), ``label_time``, ``decision``,
-        ``entity_key``, ``trace_id``, ``span_id``, ``latency_ms``, ``features`` and ``attributes`` (maps). Of several
-        labels the newest counts; ``known_by`` leaves out what became known at that moment or later.
+        ``entity_key``, ``trace_id``, ``span_id``, ``latency_ms``, ``features``, ``categories`` and ``attributes``
+        (maps). Of several labels the newest counts; ``known_by`` leaves out what became known at that moment or later.
         """
         parameters = {
             "model": model,
@@ -95,7 +100,7 @@ class Predictions:
     def sample(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table:
         """At most ``limit`` predictions of a version in [start, end), drawn by their ids, by time.
 
-        Columns ``id``, ``time``, ``version``, ``score``, ``entity_key`` and ``features`` (a map).
+        Columns ``id``, ``time``, ``version``, ``score``, ``entity_key``, ``features`` and ``categories`` (maps).
         """
         parameters = {
             "model": model,

@@ -5,7 +5,7 @@ SELECT
     if(l.prediction_id = '', NULL, l.value) AS label,
     if(l.prediction_id = '', NULL, l.known_at) AS label_time,
     p.decision AS decision, p.entity_key AS entity_key, p.trace_id AS trace_id, p.span_id AS span_id,
-    p.latency_ms AS latency_ms, p.features AS features, p.attributes AS attributes
+    p.latency_ms AS latency_ms, p.features AS features, p.categories AS categories, p.attributes AS attributes
 FROM
 (
     SELECT *
