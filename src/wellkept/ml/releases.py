@@ -13,7 +13,7 @@ REMEMBERED = 64
 
 
 class Releases:
-    """Reads what belongs to a version. References are remembered by digest, since they never change."""
+    """Reads what belongs to a version. References are remembered by the artifact that they lie in."""
 
     def __init__(self, registry: Registry, artifacts: Artifacts) -> None:
         self._registry, self._artifacts = registry, artifacts
@@ -47,15 +47,17 @@ class Releases:
             return f"cannot be compared with version {before.number}, whose contract is not valid any more"
 
     def reference(self, version: ModelVersion) -> dict[str, Distribution]:
-        """What a version was trained on.
+        """What a version was trained on; nothing of one that is served elsewhere, until that is given or learned.
 
         Raises:
             NotFoundError: its artifact is not stored.
             StoreError: its artifact is damaged.
         """
-        known = self._references.get(version.digest)
+        if not version.artifact:
+            return {}
+        known = self._references.get(version.artifact)
         if known is None:
             listing = self._artifacts.listing(version.artifact)
             known = parse_reference(self._artifacts.get_bytes(listing[FILE])) if FILE in listing else {}
-            self._references = {version.digest: known, **dict(list(self._references.items())[: REMEMBERED - 1])}
+            self._references = {version.artifact: known, **dict(list(self._references.items())[: REMEMBERED - 1])}
         return known

@@ -6,10 +6,30 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from wellkept.kernel.errors import InputError, NotFoundError
-from wellkept.store.state.models import AliasMove, Job, JobRows, ModelRows, ModelVersion, VersionState
+from wellkept.store.state.models import (
+    REPORTED,
+    WATCHED,
+    AliasMove,
+    Job,
+    JobRows,
+    ModelRows,
+    ModelVersion,
+    VersionState,
+)
 from wellkept.store.state.state import State
 
-__all__ = ["CHAMPION", "PREVIOUS", "AliasMove", "Job", "ModelVersion", "Registry", "VersionState", "check_alias"]
+__all__ = [
+    "CHAMPION",
+    "PREVIOUS",
+    "REPORTED",
+    "WATCHED",
+    "AliasMove",
+    "Job",
+    "ModelVersion",
+    "Registry",
+    "VersionState",
+    "check_alias",
+]
 
 CHAMPION = "champion"
 PREVIOUS = "previous"

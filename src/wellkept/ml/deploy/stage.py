@@ -78,6 +78,7 @@ class PromoteModel:
     def _resolve(self, action: Action) -> tuple[ModelVersion, ModelVersion | None]:
         model, digest = str(action.arguments.get("model", "")), str(action.arguments.get("digest", ""))
         version = self._registry.version(model, digest)
+        check_here(version)
         if version.state is VersionState.REFUSED:
             raise InputError(f"version {version.number} of {model}", "did not pass its gates", version.state.value)
         if version.state is VersionState.UNJUDGED and action.arguments.get("unjudged") is not True:
@@ -104,6 +105,7 @@ def promotion_plan(
         ConflictError: it is the champion.
         InputError: nobody has judged it.
     """
+    check_here(version)
     never = version.state is VersionState.UNJUDGED
     if never and not unjudged:
         raise InputError(f"version {version.number} of {version.model}", UNJUDGED)
@@ -135,6 +137,17 @@ def promotion_plan(
     )
 
 
+def check_here(version: ModelVersion) -> None:
+    """A version must be one that can be served here.
+
+    Raises:
+        InputError: it is served elsewhere.
+    """
+    if version.is_elsewhere:
+        rule = "is served elsewhere and only watched here; roll it out where it is served, and its predictions tell"
+        raise InputError(f"version {version.called} of {version.model}", rule)
+
+
 def rollback_plan(registry: Registry, model: str, now: datetime, by: str, why: str) -> Plan:
     """The plan that brings the previous champion back.
 
@@ -153,6 +166,8 @@ def deployments(
 ) -> list[dict[str, Any]]:
     """What should be served: the champion of every model that has one, each under the contract that it was trained by.
 
+    Those that are served elsewhere are not among them.
+
     A model with a rollout has two entries, the champion first, which say who they are (``role``), what share of the
     traffic they get, and the ``salt`` by which the keys are divided.
     """
@@ -160,7 +175,7 @@ def deployments(
     live = {rollout.model: rollout for rollout in rollouts}
     found: list[dict[str, Any]] = []
     for champion in champions:
-        if champion is not None:
+        if champion is not None and not champion.is_elsewhere:
             rollout = live.get(champion.model)
             found += _listed(registry, contract_of, champion, rollout)
     return found

@@ -94,8 +94,8 @@ class RetrainRunner:
             members = self._stream.findings(ids=[member.finding for member in incident.members])
             held[incident.id] = (incident, tuple(members))
         onset = min(finding.starts_at for finding in suspicions)
-        labelled = self._predictions.labelled(contract.name, champion.digest, onset, now, now).num_rows
-        before = self._predictions.labelled(contract.name, champion.digest, now - window, onset, now).num_rows
+        labelled = self._predictions.labelled(contract.name, champion.logged_as, onset, now, now).num_rows
+        before = self._predictions.labelled(contract.name, champion.logged_as, now - window, onset, now).num_rows
         return Case(
             contract=contract,
             suspicions=suspicions,

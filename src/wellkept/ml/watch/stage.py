@@ -120,7 +120,7 @@ class WatchRunner:
         end = datetime.fromtimestamp(now.timestamp() // step_s * step_s + step_s, now.tzinfo)
         grid = Grid.of(end - timedelta(seconds=drift.window_s), end, step_s)
         edges = {name: entry.edges for name, entry in reference.items()}
-        slices = self._predictions.histograms(contract.name, champion.digest, grid, edges)
+        slices = self._predictions.histograms(contract.name, champion.logged_as, grid, edges)
         first = max(0, newest(slices.bins[SCORE].sum(axis=1), drift.min_rows))
         since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)
         at, scores, labels = self._labelled(contract, champion, now)
@@ -132,7 +132,7 @@ class WatchRunner:
             slices=slices,
             rates=self._predictions.rates(contract.name, grid),
             step_s=step_s,
-            tops=self._predictions.tops(contract.name, champion.digest, since, end),
+            tops=self._predictions.tops(contract.name, champion.logged_as, since, end),
             at=at,
             scores=scores,
             labels=labels,
@@ -146,5 +146,5 @@ class WatchRunner:
         """Time, score and label of the predictions that are old enough for their label to be known."""
         end = now - timedelta(seconds=contract.label.delay_s)
         start = end - timedelta(seconds=contract.monitors.performance.window_s)
-        rows = self._predictions.labelled(contract.name, champion.digest, start, end, now)
+        rows = self._predictions.labelled(contract.name, champion.logged_as, start, end, now)
         return tuple(rows[name].to_numpy().astype(np.float64) for name in ("at", "score", "label"))

@@ -18,6 +18,12 @@ from wellkept.store.state.state import State
 from wellkept.store.state.tables import alias_history, aliases, contracts, jobs, versions
 
 
+WATCHED = "watched"
+"""The format of a version that is served elsewhere."""
+REPORTED = "reported"
+"""The place in its lineage of the name that its server reports."""
+
+
 class VersionState(StrEnum):
     """Where a model version stands."""
 
@@ -44,6 +50,24 @@ class ModelVersion:
     metrics: Mapping[str, float] = field(default_factory=dict)
     gate: Verdict | None = None
     state: VersionState = VersionState.CANDIDATE
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is served elsewhere and only watched: there is nothing here that could be loaded."""
+        return self.format == WATCHED
+
+    @property
+    def logged_as(self) -> str:
+        """The text that its predictions carry as their version: the digest, or what its server calls it.
+
+        Of one that is served elsewhere and has not been heard of yet it is the digest, which nothing carries.
+        """
+        return self.lineage.get(REPORTED) or self.digest
+
+    @property
+    def called(self) -> str:
+        """How people call it: by its number, or by the name that its server reports."""
+        return self.lineage.get(REPORTED) or str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
