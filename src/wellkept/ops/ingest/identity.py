@@ -6,6 +6,7 @@ things by their identifying attributes. So of all that the labels could mean, wh
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections import defaultdict
@@ -180,6 +181,7 @@ class Identity:
             self._hosts, self._services, self._models, self._found = hosts, services, models, {}
 
 
+@functools.lru_cache(maxsize=65_536)
 def bare_host(value: str) -> str:
     """A host's name or address out of ``host:port`` or a URL; empty for what every host calls itself."""
     text = value.strip().partition("://")[2] or value.strip()

@@ -22,7 +22,7 @@ def rfc3339(where: str, value: object) -> datetime | None:
         InputError: it is not one.
     """
     nanos = nanos_of(where, value)
-    return from_nanos(nanos) if nanos else None
+    return _moment(nanos) if nanos else None
 
 
 def nanos_of(where: str, value: object) -> int:
@@ -42,6 +42,12 @@ def nanos_of(where: str, value: object) -> int:
     if whole < 0:
         return 0
     return whole * 10**9 + (int(fraction[1:10].ljust(9, "0")) if fraction else 0)
+
+
+@functools.lru_cache(maxsize=8192)
+def _moment(nanos: int) -> datetime:
+    """Who repeats an alert repeats when it began."""
+    return from_nanos(nanos)
 
 
 @functools.lru_cache(maxsize=8192)
