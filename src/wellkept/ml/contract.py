@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from wellkept.kernel.errors import NotFoundError
 from wellkept.ml.dataspec import Data, unmaskable
+from wellkept.ml.driftspec import DriftMonitor
 from wellkept.ml.gates import Gate, check_fit
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.part import Part
@@ -84,14 +85,6 @@ class Ranking(Part):
     user: Column = "user"
     item: Column = "item"
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
-
-
-class DriftMonitor(Part):
-    """Drift of features and scores: the population stability index that counts, over which window."""
-
-    psi: Annotated[float, Field(gt=0)] = 0.25
-    window_s: Seconds = 3600
-    min_rows: Annotated[int, Field(ge=50)] = 500
 
 
 class NullMonitor(Part):

@@ -2,133 +2,173 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import pairwise
 
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ml.drift.budget import INPUTS, SCORES, Budget, by_importance
+from wellkept.ml.drift.columns import Moved, moved
+from wellkept.ml.drift.distances import shares
+from wellkept.ml.drift.importance import matters
+from wellkept.ml.drift.onset import onset
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.watch.base import Said, Served, newest
 
-Z = 4.0
-"""A shift must also be this unlikely (in standard deviations) where nothing has changed: one in 30 thousand."""
-CALM = 0.8
-"""A finding ends below this share of the limit, so that it does not flutter around it."""
-HALF_COUNT = 0.5
-"""Added to every bin, so that an empty one has a logarithm."""
+CALM = 0.7
+"""A finding ends when the effect is below this share of the smallest that counts, or when chance explains it well:"""
+LIKELY = 0.01
+"""above this level. So it does not flutter around the level that it began at."""
 
-Counts = NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One column of a model: its name and reference, what was seen of it, and the level that it is told by."""
+
+    name: str
+    reference: Distribution
+    moved: Moved
+    first: int
+    level: float
 
 
 class Drift:
-    """Population stability index against the training data, over the newest rows that suffice to judge.
+    """Each input and the scores against the training data, over the newest rows that suffice to judge.
 
-    ``PSI = sum((p - q) * ln(p / q))`` over quantile bins of the training data. With n rows against m it is, where
-    nothing has changed, about ``chi2(bins - 1) * (1 / n + 1 / m)``; what that explains is no drift, however large.
-    Nulls are another monitor's business: only values count here.
+    It counts what is at least as large as the contract's ``psi`` and less probable than the budget of false alarms
+    allows: the chance is told by resampling the reference at the real number of rows and by how its own windows differ,
+    and the level is corrected for the number of inputs and of windows in a month. An input that does next to nothing to
+    the score is told, and wakes nobody (severity INFO). Nulls are another monitor's business: only values count here.
 
-    Source: B. Yurdakul, J. Naranjo, "Statistical properties of the population stability index" (2020).
+    Sources: B. Yurdakul, J. Naranjo, "Statistical properties of the population stability index" (2020), for why a
+    fixed index is none; the likelihood ratio statistic is twice the rows times the Jensen-Shannon divergence.
     """
 
     name = "drift"
-    version = "1"
+    version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         findings: list[Finding] = []
         clear: set[str] = set()
-        wanted = served.contract.monitors.drift
-        for name, reference in sorted(served.reference.items()):
-            counts = served.slices.bins[name]
-            first = newest(counts.sum(axis=1), wanted.min_rows)
-            if first < 0 or reference.rows < wanted.min_rows or len(reference.counts) < 2:
-                continue
-            index = psi(counts[first:].sum(axis=0), reference)
-            print_ = _fingerprint(served.model, name)
-            if index >= max(wanted.psi, by_chance(counts[first:].sum(), reference)):
-                findings.append(self._finding(served, name, index, first))
-            elif index < CALM * wanted.psi or print_ not in served.open:
-                clear.add(print_)
+        smallest = served.contract.monitors.drift.psi
+        for seen in _seen(served):
+            print_ = _fingerprint(served.model, seen.name)
+            calm = seen.moved.psi < CALM * smallest or seen.moved.chance > LIKELY
+            if seen.moved.counts(smallest, seen.level) or (print_ in served.open and not calm):
+                findings.append(self._finding(served, seen))
             else:
-                findings.append(self._finding(served, name, index, first))
+                clear.add(print_)
         return Said(tuple(findings), frozenset(clear))
 
-    def _finding(self, served: Served, name: str, index: float, first: int) -> Finding:
-        reference, limit = served.reference[name], served.contract.monitors.drift.psi
-        counts = served.slices.bins[name]
-        onset = _onset(counts, reference, first, limit)
-        starts_at = datetime.fromtimestamp(served.slices.times[onset] - served.step_s, UTC)
-        now_shares, then_shares = _shares(counts[first:].sum(axis=0)), _shares(np.asarray(reference.counts))
-        what = f"The scores of {served.model}" if name == SCORE else f"{name}, an input of {served.model},"
-        verb = "are" if name == SCORE else "is"
-        worst = int(np.argmax(np.abs(now_shares - then_shares)))
+    def _finding(self, served: Served, seen: _Seen) -> Finding:
+        name, found, limit = seen.name, seen.moved, served.contract.monitors.drift.psi
+        begun = onset(served.slices.bins[name], seen.reference.bins, seen.first)
+        starts_at = datetime.fromtimestamp(served.slices.times[begun] - served.step_s, UTC)
+        known = served.open.get(_fingerprint(served.model, name))
+        starts_at = min(starts_at, known.starts_at) if known else starts_at
+        is_score = name == SCORE
+        does_matter = is_score or matters(seen.reference.importance, len(served.reference) - 1)
+        what = f"The scores of {served.model}" if is_score else f"{name}, an input of {served.model},"
         sentence = (
-            f"{what} {verb} spread differently than in training since {starts_at:%H:%M:%S} UTC: PSI {index:.2f}, "
-            f"limit {limit:g}; {now_shares[worst]:.0%} of the values are {_range(reference, worst)}, "
-            f"{then_shares[worst]:.0%} in training ({int(counts[first:].sum())} predictions of version "
-            f"{served.champion.number})."
+            f"{what} {'are' if is_score else 'is'} spread differently than in training since {starts_at:%H:%M:%S} UTC: "
+            f"{found.now:.0%} of the values are {_range(seen.reference, found.place)}, {found.then:.0%} in training "
+            f"({found.rows} predictions of version {served.champion.number}). PSI {found.psi:.2f}; where nothing has "
+            f"changed, {_odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"
         )
-        values = {"psi": index, "limit": limit, "rows": float(counts[first:].sum())}
         return Finding(
             fingerprint=_fingerprint(served.model, name),
             detector=self.name,
             detector_version=self.version,
-            entity=model_id(served.model) if name == SCORE else feature_id(served.model, name),
+            entity=model_id(served.model) if is_score else feature_id(served.model, name),
             kind=FindingKind.DRIFT,
-            severity=Severity.WARNING,
-            score=round(index / (index + limit), 6),
+            severity=Severity.WARNING if does_matter else Severity.INFO,
+            score=round(found.psi / (found.psi + limit), 6),
             score_meaning="PSI over PSI plus its limit: 0.5 is at the limit, 1 is another world",
             starts_at=starts_at,
             sentence=sentence,
-            evidence=(
-                Evidence("score" if name == SCORE else "feature", {"feature": name}, limit=limit, values=values),
-            ),
-            attributes={"title": f"{'Scores' if name == SCORE else name} of {served.model} drifted"},
+            evidence=(_evidence(served, seen),),
+            attributes={
+                "title": f"{'Scores' if is_score else name} of {served.model} drifted",
+                "matters": "yes" if does_matter else "no",
+            },
         )
 
 
-def psi(counts: Counts, reference: Distribution) -> float:
-    """The population stability index of counts against a reference."""
-    now, then = _shares(counts), _shares(np.asarray(reference.counts))
-    return float(np.sum((now - then) * np.log(now / then)))
-
-
-def by_chance(rows: float, reference: Distribution) -> float:
-    """The index that chance alone hardly ever exceeds (Wilson and Hilferty's approximation of the quantile)."""
-    free = len(reference.counts) - 1
-    spread = 2.0 / (9.0 * free)
-    quantile = free * (1.0 - spread + Z * spread**0.5) ** 3
-    return float(quantile * (1.0 / max(float(rows), 1.0) + 1.0 / max(reference.rows, 1)))
-
-
-def _onset(counts: Counts, reference: Distribution, first: int, limit: float) -> int:
-    """The earliest slice from which on every slice with enough rows to say has drifted."""
-    onset = first
-    for index in range(first - 1, -1, -1):
-        rows = counts[index].sum()
-        if rows == 0:
+def _seen(served: Served) -> list[_Seen]:
+    """What there is to judge: each column with enough rows in the reference and in the newest slices."""
+    wanted = served.contract.monitors.drift
+    budget = Budget(wanted.alarms_per_month, wanted.window_s)
+    inputs = [name for name in sorted(served.reference) if name != SCORE]
+    of_input = dict(zip(inputs, by_importance([served.reference[name].importance for name in inputs]), strict=True))
+    found = []
+    for name in (SCORE, *inputs):
+        reference, counts = served.reference.get(name), served.slices.bins.get(name)
+        if reference is None or counts is None:
             continue
-        if psi(counts[index], reference) < max(limit, by_chance(rows, reference)):
-            break
-        onset = index
-    while onset < len(counts) - 1 and psi(counts[onset], reference) < limit:
-        onset += 1
-    return onset
+        first = newest(counts.sum(axis=1), wanted.min_rows)
+        if first < 0 or reference.rows < wanted.min_rows or len(reference.counts) < 2:
+            continue
+        level = budget.level(SCORES) if name == SCORE else budget.level(INPUTS, of_input[name])
+        now = counts[first:].sum(axis=0)
+        told = moved(now, reference.bins, reference.wobble, has_order=not reference.is_category)
+        found.append(_Seen(name, reference, told, first, level))
+    return found
 
 
-def _shares(counts: Counts) -> NDArray[np.float64]:
-    filled = counts + HALF_COUNT
-    return np.asarray(filled / filled.sum(), dtype=np.float64)
+def _evidence(served: Served, seen: _Seen) -> Evidence:
+    """What it rests on; ``now.LABEL`` and ``then.LABEL`` are the shares of each bin, for the picture."""
+    times, found = served.slices.times, seen.moved
+    labels = _labels(seen.reference)
+    now = shares(served.slices.bins[seen.name][seen.first :].sum(axis=0))
+    then = shares(seen.reference.bins)
+    pictured = {
+        f"{word}.{label}": round(float(value), 6)
+        for word, values in (("now", now), ("then", then))
+        for label, value in zip(labels, values, strict=True)
+    }
+    importance = {} if seen.reference.importance is None else {"importance": seen.reference.importance}
+    return Evidence(
+        "score" if seen.name == SCORE else "feature",
+        {"feature": seen.name},
+        window_start=datetime.fromtimestamp(float(times[seen.first]) - served.step_s, UTC),
+        window_end=datetime.fromtimestamp(float(times[-1]), UTC),
+        limit=served.contract.monitors.drift.psi,
+        values={
+            "psi": found.psi,
+            "jensen_shannon": found.jensen_shannon,
+            "chance": found.chance,
+            "chance_limit": seen.level,
+            "limit": served.contract.monitors.drift.psi,
+            "rows": float(found.rows),
+            **importance,
+            **pictured,
+        },
+    )
+
+
+def _labels(reference: Distribution) -> list[str]:
+    if reference.is_category:
+        return [*reference.categories, "all others"]
+    words = [f"{edge:.4g}" for edge in reference.edges]
+    return [f"up to {words[0]}", *(f"{low} to {high}" for low, high in pairwise(words)), f"over {words[-1]}"]
 
 
 def _range(reference: Distribution, place: int) -> str:
+    if reference.is_category:
+        names = reference.categories
+        return f"'{names[place]}'" if place < len(names) else "of no usual category"
     edges = reference.edges
     if place == 0:
         return f"at most {edges[0]:.4g}"
     if place == len(edges):
         return f"above {edges[-1]:.4g}"
     return f"between {edges[place - 1]:.4g} and {edges[place]:.4g}"
+
+
+def _odds(chance: float) -> str:
+    """How improbable, in words."""
+    return "a chance of less than one in a billion" if chance < 1e-9 else f"a chance of one in {1 / chance:,.0f}"
 
 
 def _fingerprint(model: str, name: str) -> str:

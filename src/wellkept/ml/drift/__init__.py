@@ -1,0 +1,1 @@
+"""How unusual a spread of values is: pure mathematics on counts, shared by training, watching and evaluation."""

@@ -1,0 +1,108 @@
+"""How large a distance chance alone makes: by resampling the reference, and by how its own windows differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.ml.drift.distances import divergence, ordered
+from wellkept.ml.drift.tails import gamma_tail, student_tail
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.float64] | NDArray[np.int64]
+Distance = Callable[[Floats, Floats], Floats]
+DRAWS = 400
+SEED = 29
+GRAIN = 0.05
+"""Window sizes are resampled in steps of 5 %: what lies between differs by less than the draws do."""
+DISTANCES: dict[str, Distance] = {"divergence": divergence, "ordered": ordered}
+FEWEST_WINDOWS = 4
+LEAST_ROWS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Wobble:
+    """How much windows of the reference differ beyond chance: the excess of a distance for each row of a window.
+
+    ``windows`` is on how many windows it was told (0: not told).
+    """
+
+    divergence: float = 0.0
+    ordered: float = 0.0
+    windows: int = 0
+
+    def of(self, distance: str) -> float:
+        """The excess for each row, of a distance by its name."""
+        return self.ordered if distance == "ordered" else self.divergence
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a distance is where nothing has changed: mean and variance over the resampled windows."""
+
+    mean: float
+    variance: float
+
+
+def wobble(windows: Counts) -> Wobble:
+    """Told of the counts of a reference's own windows, int[K, B]: each against all the others."""
+    counts = np.asarray(windows, dtype=np.float64)
+    if not counts.size:
+        return Wobble()
+    counts = counts[counts.sum(axis=1) >= LEAST_ROWS]
+    if len(counts) < FEWEST_WINDOWS or counts.shape[1] < 2:
+        return Wobble()
+    total, found = counts.sum(axis=0), {}
+    for name, distance in DISTANCES.items():
+        excess = [
+            (float(distance(one, total - one)) - usual(name, one.sum(), total).mean) / one.sum() for one in counts
+        ]
+        found[name] = max(0.0, float(np.mean(excess)))
+    return Wobble(found["divergence"], found["ordered"], len(counts))
+
+
+def chance(name: str, value: float, rows: float, reference: Floats, own: Wobble | None = None) -> float:
+    """The chance of a distance this large or larger between a window of ``rows`` and the reference's counts.
+
+    Two ways to be unlucky, and the worse one counts. The draw: a gamma distribution with the mean and variance of the
+    resampled distances. The window: it may differ as those of the reference do among themselves; its excess along one
+    direction, which is where a wobble is most misleading, against theirs is Student's, with fewer degrees of freedom
+    the fewer windows told and the more they matter (Welch and Satterthwaite).
+    """
+    expected = usual(name, rows, reference)
+    drawn = gamma_tail(value, expected.mean, expected.variance)
+    told = own if own is not None and own.windows else None
+    excess = rows * told.of(name) if told else 0.0
+    if not told or excess <= 0:
+        return drawn
+    rest = max(0.0, expected.mean - 1.0)
+    freedom = (1 + excess) ** 2 / (excess**2 / told.windows)
+    away = math.sqrt(max(0.0, value - rest) / (1 + excess) / (1 + 1 / told.windows))
+    return max(drawn, min(1.0, 2 * student_tail(away, freedom)))
+
+
+def usual(name: str, rows: float, reference: Floats) -> Usual:
+    """What chance alone makes of a distance, by resampling at this size of window."""
+    grain = 1 + GRAIN
+    size = round(grain ** round(math.log(max(float(rows), 1.0)) / math.log(grain)))
+    return _resampled(name, size, tuple(int(count) for count in reference))
+
+
+@lru_cache(maxsize=20_000)
+def _resampled(name: str, rows: int, reference: tuple[int, ...]) -> Usual:
+    """Windows and references drawn from the bins of the reference, each at its real size."""
+    random = np.random.default_rng(SEED)
+    counts = np.asarray(reference, dtype=np.float64)
+    known = int(counts.sum())
+    if known == 0 or len(counts) < 2:
+        return Usual(0.0, 0.0)
+    drawn = random.multinomial(rows, counts / known, size=DRAWS).astype(np.float64)
+    found = DISTANCES[name](drawn, counts)
+    # The reference is a draw as well. Its own chance enters like that of more rows, so that one pass suffices: a
+    # window of n beside m differs from the bins themselves by 1/n, and from the reference by 1/n + 1/m.
+    return Usual(float(found.mean()) * (1 + rows / known), float(found.var()) * (1 + rows / known) ** 2)
