@@ -126,6 +126,7 @@ class Life:
                 [(name, None if np.isnan(v) else float(v)) for name, v in zip(FEATURES, row, strict=True)]
                 for row in rows
             ],
+            "categories": [[] for _ in range(count)],
             "latency_ms": [0.4] * count,
             "attributes": [[] for _ in range(count)],
         }

@@ -17,7 +17,6 @@ from wellkept.store.state.rows import upsert
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import alias_history, aliases, contracts, jobs, versions
 
-
 WATCHED = "watched"
 """The format of a version that is served elsewhere."""
 REPORTED = "reported"
