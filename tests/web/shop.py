@@ -180,6 +180,7 @@ def predictions(scene: Scene) -> None:
         "score": score.tolist(),
         "decision": np.where(score > 0.5, "block", "pass").tolist(),
         "features": [list(row.items()) for row in features],
+        "categories": [[] for _ in range(count)],
         "latency_ms": random.exponential(0.5, count).tolist(),
         "attributes": [[] for _ in range(count)],
     }

@@ -42,7 +42,7 @@ class Pointer:
     """Where a piece of evidence can be looked at.
 
     ``name`` is a series' name, a log line's template, a trace's id, or the id of a change or finding; ``entity`` is
-    whose it is, and the two moments are the stretch of time to look at.
+    whose it is, and ``start`` and ``end`` are the stretch of time to look at: health until ``onset``, trouble after it.
     """
 
     look: Look
@@ -50,6 +50,9 @@ class Pointer:
     entity: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    onset: datetime | None = None
+    where: str = ""
+    """Of a trace: the operation at which it differs from the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,19 @@ class Reason:
     sentence: str
     fault: Fault = Fault.UNKNOWN
     pointers: tuple[Pointer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """What telemetry shows at a cause that is named already: nothing votes by it, people look at it.
+
+    ``kind``: ``lines`` or ``trace``; ``sample`` is a line as it was logged.
+    """
+
+    kind: str
+    sentence: str
+    pointers: tuple[Pointer, ...] = ()
+    sample: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,8 @@ class Cause:
     """How often a cause of such a confidence, among such others, was the true one on recorded incidents."""
     path: tuple[str, ...] = ()
     """The entities from the cause to where it is felt, by what depends on what; empty where no way is known."""
+    exhibits: tuple[Exhibit, ...] = ()
+    """Log patterns that are new, gone, rarer or more frequent there, and traces that differ, with where they do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from wellkept.kernel.errors import (
 )
 from wellkept.kernel.plan import PlanState
 from wellkept.spine.incidentbook import Wanted
-from wellkept.web import downloads, session, static
+from wellkept.web import downloads, lookups, session, static
 from wellkept.web.causeform import CauseForm
 from wellkept.web.deps import WebDeps
 from wellkept.web.forms import Forms, greet
@@ -81,6 +81,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         ]
     if deps.ops_enabled or deps.ml_enabled:
         found += _of_incidents(deps, pages)
+        found += lookups.routes(pages.readings, pages.show)
         found += [
             Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),

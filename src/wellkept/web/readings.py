@@ -16,7 +16,9 @@ import pyarrow as pa
 from wellkept.kernel.change import Change
 from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
+from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
 from wellkept.store.telemetry.telemetry import Telemetry
+from wellkept.store.telemetry.trace_pages import TracePages
 from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.answers import BUCKETS, Answers, read_answers
 from wellkept.web.recent import Recent
@@ -59,6 +61,41 @@ class Readings:
         key = ("red", first, last, step_s)
         return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s), EMPTY)
 
+    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
+        """The time that services spent themselves."""
+        first, last = _round(start, step_s), _round(end, step_s)
+        key = ("exclusive", first, last, step_s)
+        return self._get(key, KEEP_S, lambda: self._telemetry.spans.exclusive(first, last, step_s), EMPTY)
+
+    def trace(self, trace_id: str, limit: int) -> list[dict[str, Any]]:
+        """The spans of a trace by time; none where it is not known."""
+        pages = TracePages(self._telemetry.engine)
+        key = ("trace", trace_id, limit)
+        return self._get(key, KEEP_LONG_S, lambda: pages.spans(trace_id, limit).to_pylist(maps_as_pydicts="strict"), [])
+
+    def usual(
+        self, start: datetime, end: datetime, entities: Sequence[str], names: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """How operations of services went; see ``TracePages.usual``."""
+        pages = TracePages(self._telemetry.engine)
+        key = ("usual", start, end, tuple(entities), tuple(names))
+        return self._get(key, KEEP_LONG_S, lambda: pages.usual(start, end, entities, names).to_pylist(), [])
+
+    def lines(self, wanted: LogsWanted, limit: int) -> list[dict[str, Any]]:
+        """Log records, newest first; see ``LogPages.page``.
+
+        Raises:
+            InputError: too many words.
+        """
+        pages = LogPages(self._telemetry.engine)
+        read = pages.page
+        return self._get(
+            ("lines", wanted, limit),
+            KEEP_S,
+            lambda: read(wanted, limit).rows.to_pylist(maps_as_pydicts="strict"),
+            [],
+        )
+
     def patterns(self, start: datetime, end: datetime, service: str, severity: int, limit: int) -> list[dict[str, Any]]:
         """The most frequent patterns of what was logged; see ``PatternStore.listed``."""
         last = _round(end, KEEP_LONG_S)
@@ -70,6 +107,12 @@ class Readings:
             lambda: read(*span, service=service, severity=severity, limit=limit).to_pylist(),
             [],
         )
+
+    def patterns_of(self, start: datetime, end: datetime, entity: str) -> list[dict[str, Any]]:
+        """The most frequent patterns of an entity in exactly this time."""
+        read = self._telemetry.patterns.listed
+        key = ("patterns of", start, end, entity)
+        return self._get(key, KEEP_LONG_S, lambda: read(start, end, entity=entity, limit=200).to_pylist(), [])
 
     def answers(self, model: str, start: datetime, end: datetime) -> Answers | None:
         """What a model answered, bounded; the longer the stretch, the longer it is kept.

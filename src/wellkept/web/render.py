@@ -21,6 +21,7 @@ from wellkept.web.charts.neighbourhood import neighbourhood
 from wellkept.web.charts.pages import pages_chart
 from wellkept.web.charts.spark import sparkline
 from wellkept.web.charts.trials import trials_chart
+from wellkept.web.charts.waterfall import waterfall_chart
 
 HERE = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
@@ -77,6 +78,7 @@ class Renderer:
             "sparkline": sparkline,
             "trials_chart": trials_chart,
             "version": static_version(),
+            "waterfall_chart": waterfall_chart,
         }
         self._environment.filters |= {
             "amount": wording.amount,

@@ -137,7 +137,7 @@ class Case:
 
     def pointer(self, look: Look, name: str, entity: str) -> Pointer:
         """Where to look at a piece of evidence, from the healthy time on to the end of what was looked at."""
-        return Pointer(look, name, entity, self.before.start, self.during.end)
+        return Pointer(look, name, entity, self.before.start, self.during.end, self.onset)
 
 
 @dataclass(frozen=True, slots=True)

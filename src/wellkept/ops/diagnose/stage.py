@@ -20,6 +20,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint, Period
+from wellkept.ops.diagnose.exhibits import PatternCounts, with_exhibits
 from wellkept.ops.diagnose.felt import by_feeling, felt
 from wellkept.ops.diagnose.rank import diagnose
 from wellkept.ops.diagnose.traces import Traces, traces
@@ -78,6 +79,13 @@ class Windows(Protocol):
     def samples(self) -> TraceSamples: ...
 
 
+class Telemetry(Windows, Protocol):
+    """That, and what is shown of a cause once it is named."""
+
+    @property
+    def patterns(self) -> PatternCounts: ...
+
+
 class Incidents(Protocol):
     """What diagnosis needs of the stream."""
 
@@ -128,7 +136,7 @@ class DiagnoseRunner:
 
     def __init__(
         self,
-        telemetry: Windows,
+        telemetry: Telemetry,
         topology: Places,
         stream: Incidents,
         clues: Sequence[Clue],
@@ -158,7 +166,8 @@ class DiagnoseRunner:
             if incident is None or not incident.state.is_live:
                 continue
             before = known.get(head.id)
-            found = diagnose(self.case(incident, now), self._clues, settings, now)
+            case = self.case(incident, now)
+            found = with_exhibits(diagnose(case, self._clues, settings, now), case, self._telemetry.patterns)
             self._stream.save_diagnosis(found)
             if before is None or _blamed(before) != _blamed(found):
                 self._stream.save_incident(incident.note(now, ACTOR, found.sentence))

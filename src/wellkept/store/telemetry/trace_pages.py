@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from wellkept.kernel.clock import to_nanos
 from wellkept.store.telemetry.cursors import Page, read, written
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.grid import millis
 from wellkept.store.telemetry.statements import load
 
 SECONDS = 20.0
@@ -76,3 +77,13 @@ class TracePages:
         """The spans of a trace by time, with their events and links; no rows where it is not known."""
         parameters = {"trace_id": trace_id.lower(), "limit": limit}
         return self._engine.query(load("queries/trace_spans.sql"), parameters, limit_s=SECONDS)
+
+    def usual(self, start: datetime, end: datetime, entities: Sequence[str], names: Sequence[str]) -> pa.Table:
+        """How operations went in [start, end), by ``entity`` and ``name``: ``spans``, ``p50_s``, ``p95_s``, ``errors``.
+
+        Raises:
+            SlowError: it took too long.
+        """
+        parameters: dict[str, object] = {"start": millis(start), "end": millis(end)}
+        parameters |= {"entities": list(entities), "names": list(names)}
+        return self._engine.query(load("queries/trace_usual.sql"), parameters, limit_s=SECONDS)

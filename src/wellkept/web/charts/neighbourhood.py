@@ -16,22 +16,26 @@ WIDTH = 460.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One entity. ``tone`` is its health (empty: nothing is known against it); ``is_cause`` frames it."""
+    """One entity. ``tone`` is its health (empty: nothing is known against it); the cause is framed, and so, thinner,
+    is what its trouble goes through (``is_on_way``).
+    """
 
     id: str
     name: str
     kind: str
     tone: str = ""
     is_cause: bool = False
+    is_on_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """``source`` depends on ``target``."""
+    """``source`` depends on ``target``; ``is_way``: trouble goes along it, from the target to the source."""
 
     source: str
     target: str
     kind: str
+    is_way: bool = False
 
 
 def neighbourhood(nodes: Sequence[Node], links: Sequence[Link], title: str) -> Markup:
@@ -105,15 +109,16 @@ def _links(links: Sequence[Link], places: Mapping[str, _Box]) -> Iterator[Markup
             f"M{place(x1)},{place(y1)} C{place(x1)},{place(middle)} {place(x2)},{place(middle)} {place(x2)},{place(y2)}"
         )
         title = element("title", f"{link.source} {link.kind} {link.target}")
-        yield element("path", title, cls="edge", d=path)
+        way_cls = " way" if link.is_way else ""
+        yield element("path", title, cls=f"edge{way_cls}", d=path)
         head = f"{place(x2)},{place(tip)} {place(x2 - 3)},{place(y2)} {place(x2 + 3)},{place(y2)}"
-        yield element("polygon", cls="arrow", points=head)
+        yield element("polygon", cls=f"arrow{way_cls}", points=head)
 
 
 def _boxes(nodes: Sequence[Node], places: Mapping[str, _Box]) -> Iterator[Markup]:
     for node in nodes:
         box = places[node.id]
-        cls = f"node {node.tone or 'quiet'} {'cause' if node.is_cause else ''}"
+        cls = f"node {node.tone or 'quiet'} {'cause' if node.is_cause else 'on-way' if node.is_on_way else ''}"
         room = int((box.width - 20) / 6.3)
         name = node.name if len(node.name) <= room else f"{node.name[: room - 1]}…"
         size = {"x": place(box.x), "y": place(box.y), "width": place(box.width), "height": place(BOX_HEIGHT)}

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wellkept.kernel.diagnosis import Diagnosis, Fault
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.web.charts.bars import Histogram
@@ -16,57 +15,16 @@ from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import evidence, surroundings, tone
 from wellkept.web.views.affected import AffectedView, affected_views
+from wellkept.web.views.causes import CauseView, ConfirmedView, cause_views, confirmed_view
 from wellkept.web.views.finding import FindingView, counted, finding_view
 from wellkept.web.views.incidentlife import LifeView, life_view
 from wellkept.web.views.plans import PlanView, plan_view
-from wellkept.web.views.pointers import PointerView, pointed
 from wellkept.web.views.tickets import TicketView, ticket_views
 from wellkept.web.views.verdicts import VerdictView, verdict_view
-from wellkept.web.wording import bare, duration, kind_of, share
+from wellkept.web.wording import duration, share
 
 MOST_FINDINGS = 60
 """So many findings of an incident have a card on its page; all of them are in its list of members."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonView:
-    """One piece of evidence for a cause."""
-
-    kind: str
-    strength: float
-    percent: str
-    sentence: str
-    pointers: tuple[PointerView, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CauseView:
-    """A suspect with its reasons."""
-
-    rank: int
-    entity: str
-    kind: str
-    confidence: float
-    percent: str
-    reasons: tuple[ReasonView, ...]
-    id: str = ""
-    fault: str = ""
-    since: datetime | None = None
-    way: str = ""
-    """The way from the cause to where it is felt."""
-    chance: str = ""
-    """Its probability."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfirmedView:
-    """What a person said was the cause."""
-
-    entity: str
-    by: str
-    at: datetime
-    why: str
-    is_as_named: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +77,8 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
     marks = [Mark(record.decision.at.timestamp(), record.plan.title) for record in records if record.decision]
     pictures = evidence.charts(findings, readings, marks, now)
     shapes = evidence.histograms(findings, readings, now) if deps.ml_enabled else {}
-    causes = tuple(cause.entity for cause in diagnosis.causes) if diagnosis else ()
-    nodes, links = surroundings.around(deps.topology.graph(), incident.entities, causes, findings)
+    best = diagnosis.best if diagnosis else None
+    nodes, links = surroundings.around(deps.topology.graph(), incident.entities, best, findings)
     told = [verdict for verdict in deps.stream.verdicts(kind="triage") if verdict.incident == incident_id]
     verdicts = list({verdict.subject: verdict for verdict in reversed(told)}.values())  # the newest of each model
     ended_at = incident.resolved_at or incident.closed_at
@@ -140,7 +98,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         entities=incident.entities,
         diagnosis=diagnosis.sentence if diagnosis else "",
         diagnosed_at=diagnosis.at if diagnosis else None,
-        causes=_causes(diagnosis),
+        causes=cause_views(diagnosis, readings, now),
         findings=counted(deps, findings, _findings(incident, findings, pictures, shapes)),
         plans=tuple(plan_view(record, deps.gate) for record in records),
         verdicts=tuple(verdict_view(verdict) for verdict in verdicts),
@@ -153,44 +111,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         told=diagnosis.story if diagnosis else "",
         none=share(diagnosis.none) if diagnosis and diagnosis.story else "",
         can_confirm=deps.causes is not None,
-        confirmed=_confirmed(deps, incident.id),
-    )
-
-
-def _confirmed(deps: WebDeps, incident: str) -> ConfirmedView | None:
-    said = deps.causes.confirmed(incident) if deps.causes is not None else None
-    if said is None:
-        return None
-    return ConfirmedView(
-        bare(said.entity) or "none of the suspects", said.by, said.at, said.why, said.entity == said.named
-    )
-
-
-def _causes(diagnosis: Diagnosis | None) -> tuple[CauseView, ...]:
-    return tuple(
-        CauseView(
-            rank=rank,
-            entity=bare(cause.entity),
-            kind=kind_of(cause.entity),
-            confidence=cause.confidence,
-            percent=share(cause.confidence),
-            reasons=tuple(
-                ReasonView(
-                    reason.kind.replace("_", " "),
-                    reason.strength,
-                    share(reason.strength),
-                    reason.sentence,
-                    tuple(found for pointer in reason.pointers if (found := pointed(pointer)) is not None),
-                )
-                for reason in cause.reasons
-            ),
-            id=cause.entity,
-            fault=cause.fault.value if cause.fault is not Fault.UNKNOWN else "",
-            since=cause.since,
-            way=" → ".join(bare(one) for one in cause.path) if len(cause.path) > 1 else "",
-            chance=share(cause.probability) if cause.probability > 0 else "",
-        )
-        for rank, cause in enumerate(diagnosis.causes if diagnosis else (), start=1)
+        confirmed=confirmed_view(deps, incident.id),
     )
 
 

@@ -1,40 +1,42 @@
-"""Where a piece of evidence can be looked at: a link to it, or the command that shows it."""
+"""Where a piece of evidence can be looked at: the page that shows it."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote
 
 from wellkept.kernel.diagnosis import Look, Pointer
+from wellkept.web.views.looks import address
 from wellkept.web.wording import bare
 
 
 @dataclass(frozen=True, slots=True)
 class PointerView:
-    """What it is, in words; where it is, and how it is asked for on the command line; either may be empty."""
+    """What it is, in words, and where it is."""
 
     words: str
-    href: str = ""
-    command: str = ""
+    href: str
 
 
-def pointed(pointer: Pointer) -> PointerView | None:
-    """None for what cannot be shown."""
+def pointed(pointer: Pointer) -> PointerView:
+    """The link to what a pointer leads to."""
+    words, page, more = _page(pointer)
     if pointer.look is Look.FINDING:
-        return PointerView("the finding", f"/findings/{quote(pointer.name)}")
-    if pointer.look is Look.SERIES:
-        of = f"{pointer.name} of {bare(pointer.entity)}"
-        return PointerView(of, "", _between(pointer.start, pointer.end))
-    if pointer.look is Look.TRACE:
-        return PointerView(f"trace {pointer.name[:8]}", "", f"/api/v1/telemetry/traces/{pointer.name}")
-    if pointer.look is Look.LOGS:
-        text = max(re.split(r"[#<>'\"*]", pointer.name), key=len).strip()
-        span = f" --since {pointer.start:%Y-%m-%dT%H:%M}" if pointer.start else ""
-        return PointerView("the lines", "", f"wellkept logs '{text[:60]}' --entity {pointer.entity}{span}")
-    return None
+        return PointerView(words, page)
+    return PointerView(words, address(page, start=pointer.start, end=pointer.end, onset=pointer.onset, **more))
 
 
-def _between(start: datetime | None, end: datetime | None) -> str:
-    return f"{start:%H:%M:%S} to {end:%H:%M:%S} UTC" if start and end else ""
+def _page(pointer: Pointer) -> tuple[str, str, dict[str, str]]:
+    """In words, the path of the page, and what else its address says."""
+    name, entity = pointer.name, pointer.entity
+    match pointer.look:
+        case Look.FINDING:
+            return "the finding", f"/findings/{quote(name)}", {}
+        case Look.SERIES:
+            return f"{name} of {bare(entity)}", "/series", {"name": name, "entity": entity}
+        case Look.TRACE:
+            return f"trace {name[:8]}", f"/traces/{quote(name)}", {"entity": entity, "at": pointer.where}
+        case Look.LOGS:
+            return "the lines", "/lines", {"pattern": name, "entity": entity}
+        case Look.CHANGE:
+            return "the change", f"/changes/{quote(name)}", {}
