@@ -21,6 +21,7 @@ from wellkept.ml.importing.intake import TakenIn, look, open_pickle
 from wellkept.ml.importing.source import PICKLE, Source, read_plain, read_source, source_of
 from wellkept.ml.importing.trust import NEEDED, trust_plan
 from wellkept.ml.importing.wanted import Wanted
+from wellkept.ml.inputspec import check_numeric
 from wellkept.ml.register.stage import register_unjudged
 from wellkept.ml.releases import Releases
 from wellkept.ml.signature import LINEAGE
@@ -112,6 +113,7 @@ class ModelImports:
         text = wanted.contract or derive(wanted.model, wanted.by, taken.told, where, source.inputs)
         contract = parse_contract(text, f"contract of {wanted.model}")
         check_fits(contract, wanted.model, taken.told)
+        check_numeric(contract.name, contract.inputs)
         files = taken.files(list(contract.features))
         shown = {"contract": text, "format": taken.format, "note": taken.note}
         origin = {

@@ -13,10 +13,11 @@ from wellkept.kernel.errors import NotFoundError
 from wellkept.ml.dataspec import Data, unmaskable
 from wellkept.ml.driftspec import DriftMonitor
 from wellkept.ml.gates import Gate, check_fit
+from wellkept.ml.inputspec import Column, Input, check_numeric
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.part import Part
+from wellkept.ml.retrainspec import Retrain
 from wellkept.ml.rollout import Rollout
-from wellkept.ml.runner import Runner
 from wellkept.ml.tasks import Metric, belongs, is_own, metrics_of
 from wellkept.ml.trainspec import Train
 from wellkept.spine.documents import load_document, read_document
@@ -24,23 +25,8 @@ from wellkept.spine.documents import load_document, read_document
 RESERVED = frozenset({"id", "time", "version", "score", "label"})
 """Columns that logged predictions have beside one for each input."""
 Task = Literal["binary_classification", "multiclass_classification", "regression", "forecasting", "ranking"]
-Column = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Seconds = Annotated[float, Field(gt=0)]
-
-
-class Input(Part):
-    """One input feature. ``source`` is ``request``, or the service that produces it (``service:shop/features``)."""
-
-    name: Column
-    type: Literal["float", "int", "bool"] = "float"
-    source: Annotated[str, Field(pattern=r"^(request|service:.+)$")] = "request"
-    nullable: bool = False
-    at_least: float | None = None
-    at_most: float | None = None
-    """The range of values that a request may have."""
-    default: float | None = None
-    """What is taken where the service that produces it does not answer in time."""
 
 
 class Output(Part):
@@ -107,14 +93,6 @@ class Monitors(Part):
     drift: DriftMonitor = DriftMonitor()
     nulls: NullMonitor = NullMonitor()
     performance: PerformanceMonitor = PerformanceMonitor()
-
-
-class Retrain(Runner):
-    """When and on what a retrain is proposed."""
-
-    min_rows: Annotated[int, Field(ge=50)] = 1000
-    window_s: Seconds = 7 * 86_400
-    cooldown_s: Annotated[float, Field(ge=0)] = 86_400
 
 
 class ModelContract(Part):
@@ -226,6 +204,11 @@ class ModelContract(Part):
         return tuple(entry.name for entry in self.inputs)
 
     @property
+    def logged(self) -> dict[str, Input]:
+        """The columns that predictions are logged with, and the input that each tells of."""
+        return {column: entry for entry in self.inputs for column in (*entry.number_columns, *entry.category_columns)}
+
+    @property
     def model_columns(self) -> tuple[str, ...]:
         """The columns of the matrix that the estimator sees, in order."""
         return self.columns or self.features
@@ -278,12 +261,15 @@ def read_project(folder: Path) -> tuple[ModelContract, str]:
     Raises:
         NotFoundError: the folder has no model.yaml or no model.py.
         DocumentError: the contract breaks a rule.
+        InputError: an input is no number; what is trained here takes numbers alone.
     """
     for name in ("model.yaml", "model.py"):
         if not _is_file(folder / name):
             raise NotFoundError(f"model project {str(folder)[:LONGEST_PATH]}", f"has no {name}")
     file = folder / "model.yaml"
-    return read_document(ModelContract, file), file.read_text(encoding="utf-8")
+    contract = read_document(ModelContract, file)
+    check_numeric(contract.name, contract.inputs)
+    return contract, file.read_text(encoding="utf-8")
 
 
 LONGEST_PATH = 300

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.contract import Input
+from wellkept.ml.inputspec import Input
 from wellkept.ml.serve.protocols import rows_of_infer
 from wellkept.ml.serve.rules import Rows, Rules
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError, WellkeptError
-from wellkept.ml.contract import Input
+from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Matrix
 from wellkept.ml.serve.served import Served
 

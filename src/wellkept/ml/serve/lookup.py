@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from wellkept.kernel.errors import InputError, OverloadError
-from wellkept.ml.contract import Input
+from wellkept.ml.inputspec import Input
 from wellkept.ml.serve.caller import Caller
 from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.rules import Rows

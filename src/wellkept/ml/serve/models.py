@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from wellkept.kernel.errors import NotFoundError, WellkeptError
-from wellkept.ml.contract import Input, parse_contract
+from wellkept.ml.contract import parse_contract
 from wellkept.ml.features import WithFeatures
+from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import scorer_of
 from wellkept.ml.serve.featurework import FeatureProcess
 from wellkept.ml.serve.fetch import Artifact, Blobs, write_whole

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.contract import Input
+from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Matrix
 
 NUMBERS = frozenset({int, float})

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from wellkept.ml.contract import Input, ModelContract
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Scorer
 from wellkept.ml.serve.lane import Lane
 from wellkept.ml.serve.rules import Rules

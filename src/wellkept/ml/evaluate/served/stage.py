@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.kernel.errors import TrainingError
-from wellkept.ml.contract import Input, ModelContract
+from wellkept.ml.contract import ModelContract
 from wellkept.ml.evidence import Load, Parity, Served
 from wellkept.ml.gates import BudgetGate, ParityGate
+from wellkept.ml.inputspec import Input
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.oversight import Limits
 from wellkept.ml.process import run_worker
