@@ -46,8 +46,8 @@ def from_folder(data: Path) -> pa.Table:
     )
 
 
-def with_features(payments: pa.Table) -> pa.Table:
-    """The newest payments, each with what was known of its card and its terminal."""
+def with_features(payments: pa.Table, newest: float = NEWEST) -> pa.Table:
+    """The payments of the ``newest`` seconds, each with what was known of its card and its terminal."""
     second = payments["time"].cast(pa.int64()).to_numpy() / 1e6
     card, terminal, amount, label = (payments[name].to_numpy() for name in ("card", "terminal", "amount", "label"))
     found = payments.append_column("weekend", pa.array((second // DAY + 3) % 7 >= 5))
@@ -63,7 +63,7 @@ def with_features(payments: pa.Table) -> pa.Table:
         }
         for name, values in made.items():
             found = found.append_column(name, pa.array(values))
-    return found.filter(pa.array(second > second.max() - NEWEST))
+    return found.filter(pa.array(second > second.max() - newest))
 
 
 def _window(key: NDArray[np.int64], second: Floats, value: Floats, lag: float, width: float) -> tuple[Floats, Floats]:

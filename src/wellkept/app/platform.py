@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -134,6 +135,10 @@ class Platform:
         for server in self._servers().values():
             server.start()
 
+    def turn(self, loops: Collection[str]) -> None:
+        """Let some loops do one turn on this thread, for who makes time pass by hand (see :meth:`Schedule.turn`)."""
+        self._schedule.turn(loops)
+
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
         if self.ops is not None:
@@ -154,7 +159,9 @@ class Platform:
         self.state.close()
 
     def world(self, key: str) -> str:
-        """One fact for the gate: ``incident:<id>``, ``alias:<model>@<alias>``, or ``mlflow:`` and one of MLflow."""
+        """One fact for the gate: ``incident:<id>``, ``alias:<model>@<alias>``, ``diagnosis:weights``, or
+        ``mlflow:`` and one of MLflow.
+        """
         kind, _, name = key.partition(":")
         if kind == "incident":
             incident = self.stream.incident(name)
@@ -162,6 +169,8 @@ class Platform:
         if kind == "alias":
             model, _, alias = name.partition("@")
             return self.registry.aliases(model).get(alias, "")
+        if kind == "diagnosis":
+            return self.causes.fact(name)
         if kind == "mlflow" and self.ml is not None and self.ml.mlflow is not None:
             return self.ml.mlflow.desk.fact(name)
         return ""

@@ -26,6 +26,7 @@ COMMANDS = {
     "logs": "Search what was logged.",
     "targets": "List what is scraped, and how that goes.",
     "approve": "See what waits for a person, and decide.",
+    "simulate": "Watch and refresh the example models through simulated months.",
     "eval": "Measure detection on labelled data.",
     "replay": "Feed recorded telemetry through the platform.",
     "models": "Begin, check, train, show, promote and roll back models.",

@@ -54,7 +54,7 @@ class Window:
     def predictions(self) -> pa.Table:
         """Logged predictions of the span, excluded intervals left out already.
 
-        Columns: id, time, version, score, label (null while unknown), and one float64 column a feature.
+        Columns: id, time, version, score, label (null while unknown), entity_key, and one float64 column a feature.
         """
         return pq.read_table(self.logged)
 

@@ -129,7 +129,7 @@ def without(rows: pa.Table, excluded: Sequence[Interval]) -> pa.Table:
 
 def flat(rows: pa.Table, features: Sequence[str]) -> pa.Table:
     """Logged predictions with one float64 column a feature in place of the map."""
-    columns = {name: rows[name] for name in ("id", "time", "version", "score", "label")}
+    columns = {name: rows[name] for name in ("id", "time", "version", "score", "label", "entity_key")}
     for feature in features:
         columns[feature] = pc.map_lookup(rows["features"], feature, "first").cast(pa.float64())
     return pa.table(columns)

@@ -1,0 +1,1 @@
+"""Models are watched and refreshed through months that pass in minutes."""
