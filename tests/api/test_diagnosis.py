@@ -33,7 +33,7 @@ def app(scene: Scene) -> FastAPI:
     causes = Causes(scene.state, scene.stream, scene.audit, scene.clock)
     made = FastAPI()
     errors.install(made)
-    made.include_router(diagnosis.router(causes.desk, causes.learn))
+    made.include_router(diagnosis.router(causes))
     return made
 
 
@@ -67,7 +67,10 @@ def test_what_is_wrong_is_told(app: FastAPI, body: dict[str, Any], status: int) 
 def test_learning_needs_something_to_learn_from_and_says_what_is_missing(app: FastAPI) -> None:
     assert ask(app, "POST", "/diagnosis/learn", by="ann").status_code == 409
     ask(app, "POST", "/incidents/inc-1/cause", entity="service:cart", by="ann")
-    made = ask(app, "POST", "/diagnosis/learn", by="ann").json()["weights"]
-    assert (made["number"], made["is_used"], made["verdict"]["judgement"]) == (1, False, "fail")
-    assert len(ask(app, "GET", "/diagnosis/weights").json()["weights"]) == 1
-    assert ask(app, "POST", "/diagnosis/shipped", by="ann").status_code == 200
+    answer = ask(app, "POST", "/diagnosis/learn", by="ann").json()
+    made = answer["weights"]
+    assert (made["number"], made["is_used"], made["verdict"]["judgement"], answer["plan"]) == (1, False, "fail", None)
+    listed = ask(app, "GET", "/diagnosis/weights").json()
+    assert (len(listed["weights"]), listed["in_use"]) == (1, 0)
+    off = ask(app, "POST", "/diagnosis/use", by="ann", number=0)
+    assert (off.status_code, "switched off" in off.text) == (409, True)

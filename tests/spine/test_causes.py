@@ -63,16 +63,23 @@ def test_what_makes_no_sense_is_refused(desk: CauseDesk) -> None:
     assert desk.confirmations() == []
 
 
-def test_one_version_at_most_is_used_and_only_one_that_passed(desk: CauseDesk) -> None:
-    desk.keep(weighting(1, passed=True, used=True))
-    desk.keep(weighting(2, passed=True, used=True))
-    desk.keep(weighting(3, passed=False, used=False))
+def test_one_version_at_most_is_used_and_only_one_that_passed(desk: CauseDesk, scene: Scene) -> None:
+    for number, passed in ((1, True), (2, True), (3, False)):
+        desk.keep(weighting(number, passed=passed, used=passed))
+    assert desk.in_use == 0, "what is kept is not in use yet"
+    assert desk.use(1, by="pln-1:0")
+    assert desk.use(2, by="pln-2:0")
+    assert not desk.use(2, by="pln-2:0"), "the same again changes nothing"
     assert [(one.number, one.is_used) for one in desk.weightings()] == [(3, False), (2, True), (1, False)]
     with pytest.raises(ConflictError, match="did not pass"):
-        desk.keep(weighting(4, passed=False, used=True))
+        desk.use(3, by="pln-3:0")
+    with pytest.raises(NotFoundError, match="version 9"):
+        desk.use(9, by="pln-9:0")
     assert desk.next_number() == 4
-    desk.back_to_shipped("ann")
+    assert desk.use(0, by="pln-4:0")
     assert desk.used() is None
+    entry = scene.audit.entries(1)[0]
+    assert (entry.verb, entry.actor, entry.details) == ("diagnosis.use", "pln-4:0", {"before": 2})
 
 
 def test_confirmations_are_listed_newest_first(desk: CauseDesk, scene: Scene) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +11,7 @@ from wellkept.kernel.codec import encode
 from wellkept.kernel.diagnosis import Confirmation, Weighting
 from wellkept.kernel.errors import NotFoundError
 from wellkept.spine.causes import CauseDesk
+from wellkept.spine.gate import PlanRecord
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
 
@@ -28,16 +28,34 @@ class Said(BaseModel):
 
 
 class By(BaseModel):
-    """Who does it."""
+    """Who does it, and why."""
 
     model_config = ConfigDict(extra="forbid")
 
     by: Name
+    why: Annotated[str, Field(max_length=4000)] = ""
 
 
-def router(desk: CauseDesk, learn: Callable[[str], Weighting]) -> APIRouter:
+class Use(By):
+    """A version of the weights; 0 is the shipped one."""
+
+    number: Annotated[int, Field(ge=0)]
+
+
+class Learning(Protocol):
+    """What these routes need beside the desk."""
+
+    @property
+    def desk(self) -> CauseDesk: ...
+
+    def learn(self, by: str) -> tuple[Weighting, PlanRecord | None]: ...
+
+    def propose(self, number: int, by: str, why: str = "") -> PlanRecord: ...
+
+
+def router(causes: Learning) -> APIRouter:
     """Routes below ``/api/v1``."""
-    routes = APIRouter(prefix="/api/v1", tags=["diagnosis"])
+    routes, desk = APIRouter(prefix="/api/v1", tags=["diagnosis"]), causes.desk
 
     @routes.post("/incidents/{incident_id}/cause", summary="Confirm or correct the cause of an incident")
     def confirm(incident_id: str, said: Said) -> dict[str, Any]:
@@ -57,16 +75,16 @@ def router(desk: CauseDesk, learn: Callable[[str], Weighting]) -> APIRouter:
 
     @routes.get("/diagnosis/weights", summary="The versions of the weights that were learned, newest first")
     def weights() -> dict[str, Any]:
-        return {"weights": [encode(one) for one in desk.weightings()]}
+        return {"weights": [encode(one) for one in desk.weightings()], "in_use": desk.in_use}
 
-    @routes.post("/diagnosis/learn", summary="Learn from what was confirmed; used only where it passes")
+    @routes.post("/diagnosis/learn", summary="Learn from what was confirmed; what passes is proposed to the gate")
     def learned(asked: By) -> dict[str, Any]:
-        return {"weights": encode(learn(asked.by))}
+        made, record = causes.learn(asked.by)
+        return {"weights": encode(made), "plan": _stands(record)}
 
-    @routes.post("/diagnosis/shipped", summary="Use the shipped weights again")
-    def shipped(asked: By) -> dict[str, Any]:
-        desk.back_to_shipped(asked.by)
-        return {"weights": [encode(one) for one in desk.weightings()]}
+    @routes.post("/diagnosis/use", summary="Propose to use a version that passed; 0 is the shipped one")
+    def use(asked: Use) -> dict[str, Any]:
+        return {"plan": _stands(causes.propose(asked.number, asked.by, asked.why))}
 
     return routes
 
@@ -75,3 +93,11 @@ def _shown(one: Confirmation) -> dict[str, Any]:
     body: dict[str, Any] = encode(one)
     body["suspects"] = len(body.pop("evidence"))
     return body
+
+
+def _stands(record: PlanRecord | None) -> dict[str, Any] | None:
+    """A plan as it stands right after it was proposed."""
+    if record is None:
+        return None
+    plan = record.plan
+    return {"id": plan.id, "hash": plan.hash, "title": plan.title, "state": record.state, "sentence": record.sentence}

@@ -94,9 +94,11 @@ class OpsLoop:
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""
-        return [action(self._platform.agents) for action in load("action").values()]
+        on_hosts = [action(self._platform.agents) for action in load("action").values()]
+        return [*on_hosts, self._platform.causes.handler()]
 
     def attach(self, gate: Gate) -> None:
+        self._platform.causes.gate = gate
         self._remediate = Remediate(self._platform.stream, gate, self._runbooks)
         gate.on_settled(self._remediate.settled)
 

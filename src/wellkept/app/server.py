@@ -48,6 +48,7 @@ from wellkept.api import (
     status,
     stored,
     tickets,
+    watch,
     webhooks,
 )
 from wellkept.app import doors, noise, reading
@@ -151,7 +152,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     of_incidents = platform.incidents
     app.include_router(incidents.router(platform.stream, platform.gate, of_incidents.book, platform.clock))
     app.include_router(incidentdeeds.router(of_incidents.desk))
-    app.include_router(diagnosis.router(platform.causes.desk, platform.causes.learn))
+    app.include_router(diagnosis.router(platform.causes))
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
     app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
@@ -166,6 +167,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
         app.include_router(modelimport.router(platform.ml.imports))
         app.include_router(skew.router(platform.ml.skew.start))
+        app.include_router(watch.router(platform.ml.attachments, platform.ingest.settings.max_body_bytes))
         app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,7 +60,7 @@ def confirmed(limit: int, data: Path | None, as_json: bool) -> None:
 @data_option
 @json_option
 def learn(by: str, data: Path | None, as_json: bool) -> None:
-    """Make a new version of the weights; it is used only where it passes on causes that it was not learned from."""
+    """Make a new version of the weights. One that passes on causes that it was not learned from goes to the gate."""
     answer = client(data).post("/api/v1/diagnosis/learn", {"by": by})
     if as_json:
         return say_json(answer)
@@ -68,6 +69,8 @@ def learn(by: str, data: Path | None, as_json: bool) -> None:
     click.echo(f"version {made['number']}: {verdict['judgement']}. {verdict['sentence']}")
     for check in verdict["checks"]:
         click.echo(f"  {'ok' if check['passed'] else 'no':3}{check['name']}: {check['value']} ({check['limit']})")
+    if answer["plan"]:
+        _say_plan(answer["plan"])
     return None
 
 
@@ -81,7 +84,7 @@ def weights(data: Path | None, as_json: bool) -> None:
         return say_json(answer)
     rows = [
         (str(one["number"]), when(one["at"]), one["by"], str(one["cases"]), one["verdict"]["judgement"],
-         "in use" if one["is_used"] else "")
+         "in use" if one["number"] == answer["in_use"] else "")
         for one in answer["weights"]
     ]  # fmt: skip
     say_table(
@@ -93,10 +96,26 @@ def weights(data: Path | None, as_json: bool) -> None:
     return None
 
 
-@command.command(name="shipped")
+@command.command(name="use")
+@click.argument("number", type=click.IntRange(0))
+@click.option("--why", default="", help="For the record.")
 @click.option("--by", default=getpass.getuser, help="Who asks for it (default: you).")
 @data_option
-def shipped(by: str, data: Path | None) -> None:
-    """Use the shipped weights again."""
-    client(data).post("/api/v1/diagnosis/shipped", {"by": by})
-    click.echo("the shipped weights are used")
+def use(number: int, why: str, by: str, data: Path | None) -> None:
+    """Use a version that passed; it goes through the gate. 0 is the shipped one."""
+    _say_plan(client(data).post("/api/v1/diagnosis/use", {"number": number, "why": why, "by": by})["plan"])
+
+
+@command.command(name="shipped")
+@click.option("--why", default="", help="For the record.")
+@click.option("--by", default=getpass.getuser, help="Who asks for it (default: you).")
+@data_option
+def shipped(why: str, by: str, data: Path | None) -> None:
+    """Use the shipped weights again; the same as `use 0`."""
+    _say_plan(client(data).post("/api/v1/diagnosis/use", {"number": 0, "why": why, "by": by})["plan"])
+
+
+def _say_plan(plan: dict[str, Any]) -> None:
+    click.echo(f"{plan['title']}: plan {plan['id']} is {plan['state']}. {plan['sentence']}")
+    if plan["state"] == "waiting":
+        click.echo(f"to let it: wellkept approve {plan['id']}")

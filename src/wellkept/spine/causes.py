@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.diagnosis import Confirmation, Diagnosis, Evidence, Fault, Weighting
-from wellkept.kernel.errors import ConflictError, InputError
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.story import StoryKind
 from wellkept.spine.audit import Audit
@@ -98,27 +98,50 @@ class CauseDesk:
         """The learned version that is in use; None: the shipped one is."""
         return next((one for one in self._rows.weightings() if one.is_used), None)
 
+    @property
+    def in_use(self) -> int:
+        """The number of the version in use; 0 is the shipped one."""
+        used = self.used()
+        return used.number if used is not None else 0
+
+    def passed(self, number: int) -> Weighting:
+        """A version that may be used.
+
+        Raises:
+            NotFoundError: there is no such version.
+            ConflictError: its verdict is not that it passed.
+        """
+        found = next((one for one in self._rows.weightings() if one.number == number), None)
+        if found is None:
+            raise NotFoundError(f"version {number} of the weights", "is not known")
+        if not (found.verdict.checks and all(check.passed for check in found.verdict.checks)):
+            raise ConflictError(f"version {number} of the weights", "did not pass, so it cannot be used")
+        return found
+
     def next_number(self) -> int:
         """The number that the next version has."""
         return self._rows.next_number()
 
     def keep(self, weighting: Weighting) -> None:
-        """Keep a version with its verdict; one that passed takes the place of the one in use."""
-        if weighting.is_used and not all(check.passed for check in weighting.verdict.checks):
-            raise ConflictError(f"weights {weighting.number}", "did not pass, so they cannot be used")
-        if weighting.is_used:
-            self._retire()
-        self._rows.save(weighting)
-        said = {"judgement": str(weighting.verdict.judgement), "cases": weighting.cases, "used": weighting.is_used}
+        """Keep a new version with its verdict. It comes into use by :meth:`use` alone."""
+        self._rows.save(replace(weighting, is_used=False))
+        said = {"judgement": str(weighting.verdict.judgement), "cases": weighting.cases}
         self._audit.append(weighting.at, weighting.by, "diagnosis.learn", f"weights {weighting.number}", said)
 
-    def back_to_shipped(self, by: str) -> None:
-        """Use the shipped weights again."""
-        checked(by, "")
-        self._retire()
-        self._audit.append(self._clock.now(), by, "diagnosis.shipped", "weights", {})
+    def use(self, number: int, *, by: str) -> bool:
+        """Use a version from now on (0: the shipped one); whether that changed anything.
 
-    def _retire(self) -> None:
+        Raises:
+            NotFoundError: there is no such version.
+            ConflictError: it did not pass.
+        """
+        wanted, before = self.passed(number) if number else None, self.in_use
+        if before == number:
+            return False
         for one in self._rows.weightings():
             if one.is_used:
                 self._rows.save(replace(one, is_used=False))
+        if wanted is not None:
+            self._rows.save(replace(wanted, is_used=True))
+        self._audit.append(self._clock.now(), by, "diagnosis.use", f"weights {number}", {"before": before})
+        return True

@@ -35,6 +35,7 @@ from wellkept.web.ruleform import RuleForm
 from wellkept.web.telling import Telling
 from wellkept.web.views.approvals import approvals_view
 from wellkept.web.views.detectors import detector_rows, detector_view
+from wellkept.web.views.diagnosis import diagnosis_view
 from wellkept.web.views.finding import finding_page
 from wellkept.web.views.findings import findings_view
 from wellkept.web.views.incident import incident_view
@@ -82,6 +83,10 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
     if deps.ops_enabled or deps.ml_enabled:
         found += _of_incidents(deps, pages)
         found += lookups.routes(pages.readings, pages.show)
+    if deps.causes is not None:
+        shown = pages.show("diagnosis.html", "incidents", lambda _, __: ("Diagnosis", diagnosis_view(deps)))
+        found.append(Route("/diagnosis", shown, methods=["GET"]))
+    if deps.ops_enabled or deps.ml_enabled:
         found += [
             Route("/findings", pages.show("findings.html", "findings", pages.findings), methods=["GET"]),
             Route("/findings/{finding}", pages.show("finding.html", "findings", pages.finding), methods=["GET"]),

@@ -52,7 +52,7 @@ def learn(confirmed: Sequence[Confirmation], settings: DiagnoseSettings, number:
         judgement=Judgement.PASS if passed else Judgement.FAIL,
         at=now,
         checks=checks,
-        sentence="They are used from now on." if passed else f"They are not used: {failed}.",
+        sentence="They may be used." if passed else f"They are not used: {failed}.",
     )
     return Learned(weights, verdict, len(usable))
 

@@ -100,10 +100,12 @@ def plan_view(record: PlanRecord, gate: Gate) -> PlanView:
 
 
 def href_of(subject: str) -> str:
-    """The page about a plan's subject: an incident's or a model's; empty where there is none."""
+    """The page about a plan's subject: an incident's, a model's, or the diagnosis'; empty where there is none."""
     kind, _, name = subject.partition(":")
     if kind == "model" and name:
         return f"/models/{name}"
+    if subject == "diagnosis":
+        return "/diagnosis"
     return f"/incidents/{subject}" if subject.startswith("inc-") else ""
 
 
