@@ -66,7 +66,7 @@ def _one(
     if diagnose_changes.is_changes(folder):
         return {**about, "layout": "changes", **diagnose_changes.evaluate(folder, split, tell)}
     layout = layout_of(folder, LAYOUTS)
-    results, moments = Cases(find(folder, layout)).run(split, cases, healthy, tell)
+    results, moments = Cases(find(folder, layout, keep=True)).run(split, cases, healthy, tell)
     if not results:
         raise InputError("split", "must leave at least one of the cases", split)
     said = {

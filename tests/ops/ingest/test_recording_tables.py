@@ -402,3 +402,25 @@ def test_the_layout_in_the_docs_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(LAYOUTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_layouts_that_ship_are_sound(path: Path, tmp_path: Path) -> None:
     assert find(tmp_path, path).layout is not None
+
+
+def test_tables_that_are_kept_give_each_case_the_same_rows(tmp_path: Path) -> None:
+    layout = """
+cases: {file: cases.parquet, id: name}
+metrics:
+  - file: load.parquet
+    where: {case: $name}
+    baseline: {where: {case: usual}}
+    time: at
+    resource: {service.name: case}
+    metrics: [{column: value, name: queue.length, unit: "1"}]
+"""
+    load = pa.table({"at": TEN[:6], "case": ["a", "b", "usual"] * 2, "value": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]})
+    recorded(tmp_path, layout, "a", cases=pa.table({"name": ["a", "b"]}), load=load)
+    kept = find(tmp_path, keep=True)
+
+    for case in ("a", "b", "a"):
+        alone, again = (the(read(source, case), Signal.METRICS) for source in (find(tmp_path), kept))
+        assert isinstance(alone, Points)
+        assert isinstance(again, Points)
+        assert series(again) == series(alone)

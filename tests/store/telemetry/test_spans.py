@@ -121,6 +121,18 @@ def test_a_call_is_told_by_the_caller_and_the_callee(telemetry: Telemetry) -> No
     assert edge["gap_p50_s"] == pytest.approx(0.05)
 
 
+def test_a_sample_of_calls_holds_whole_traces_and_stands_for_all(telemetry: Telemetry) -> None:
+    for number in range(200):
+        put_span(telemetry, "shop/checkout", 1 + number / 10, 0.3, kind="Client", trace=number + 1, span=2, parent=1)
+        put_span(telemetry, "shop/payments", 1 + number / 10, 0.2, trace=number + 1, span=3, parent=2)
+    (edge,) = telemetry.spans.edges(at(0), at(100), limit=100).to_pylist()
+    assert edge["calls"] % 4 == 0  # one trace in four
+    assert 100 < edge["calls"] < 300
+    assert edge["gap_p50_s"] == pytest.approx(0.1)
+    own = columns(telemetry.spans.exclusive(at(0), at(100), 100, limit=100))
+    assert own == {(PAYMENTS, "span.exclusive.p90"): [pytest.approx(0.2)]}
+
+
 @pytest.mark.parametrize("label", ["service_peer_name", "peer_service"])
 def test_a_call_that_nobody_answered_counts_towards_whom_the_caller_named(telemetry: Telemetry, label: str) -> None:
     named: dict[str, Any] = {label: "payments"}

@@ -60,6 +60,8 @@ class DiagnoseSettings:
     """Below this confidence no cause is named."""
     sample_spans: int = 30_000
     """About this many spans before and during are looked at one by one, whole traces each."""
+    call_spans: int = 120_000
+    """About this many spans before and during, whole traces each, tell who called whom and who took how long itself."""
     most: int = 5
     """At most this many causes are listed."""
     refresh_s: float = 30.0

@@ -23,6 +23,17 @@ def level(window: Window, case: Case, *, during: bool, quantile: float = 0.5) ->
     return np.where(count > 0, np.take_along_axis(ordered, at[None, :], axis=0)[0], np.nan)
 
 
+def quantile(rows: Floats, share: float) -> Floats:
+    """A quantile of every column of float64[T, S], NaN left out, between values by their distance: float64[S]."""
+    if len(rows) == 0:
+        return np.full(rows.shape[1], np.nan)
+    ordered = np.sort(rows, axis=0)
+    at = share * np.maximum(np.isfinite(ordered).sum(axis=0) - 1, 0)
+    low = np.floor(at).astype(np.intp)
+    below, above = (np.take_along_axis(ordered, row[None, :], axis=0)[0] for row in (low, np.ceil(at).astype(np.intp)))
+    return np.asarray(below + (above - below) * (at - low), dtype=np.float64)
+
+
 def by_entity(window: Window, name: str) -> dict[str, int]:
     """The column of the series ``name`` for each entity that has one (the lowest series id where several)."""
     found: dict[str, int] = {}

@@ -57,9 +57,9 @@ class MetricWindows(Protocol):
 class SpanWindows(Protocol):
     def red(self, start: datetime, end: datetime, step_s: float) -> Window: ...
 
-    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window: ...
+    def exclusive(self, start: datetime, end: datetime, step_s: float, limit: int = 0) -> Window: ...
 
-    def edges(self, start: datetime, end: datetime) -> pa.Table: ...
+    def edges(self, start: datetime, end: datetime, limit: int = 0) -> pa.Table: ...
 
 
 class TraceSamples(Protocol):
@@ -202,8 +202,8 @@ class DiagnoseRunner:
         metrics = telemetry.metrics.window(*span, entities=suspects)
         red = with_reported(telemetry.spans.red(*span), metrics)
         healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
-        before = _period(telemetry, first, healthy, metrics)
-        during = _period(telemetry, _floor(onset, settings.step_s), last, metrics)
+        before = self._period(telemetry, first, healthy, metrics)
+        during = self._period(telemetry, _floor(onset, settings.step_s), last, metrics)
         healthy_steps = slice(before.first, before.last)
         return Case(
             incident=incident,
@@ -213,7 +213,7 @@ class DiagnoseRunner:
             onset=onset,
             metrics=metrics,
             red=red,
-            exclusive=telemetry.spans.exclusive(*span),
+            exclusive=telemetry.spans.exclusive(*span, settings.call_spans),
             before=before,
             during=during,
             changes=tuple(self._stream.changes(onset - timedelta(seconds=settings.change_s), now)),
@@ -228,11 +228,10 @@ class DiagnoseRunner:
         ]
         return traces(*samples)
 
-
-def _period(telemetry: Windows, start: datetime, end: datetime, window: Window) -> Period:
-    first = int(np.searchsorted(window.times, start.timestamp(), side="right"))
-    last = int(np.searchsorted(window.times, end.timestamp(), side="right"))
-    return Period(start, end, first, last, calls_of(telemetry.spans.edges(start, end)))
+    def _period(self, telemetry: Windows, start: datetime, end: datetime, window: Window) -> Period:
+        first = int(np.searchsorted(window.times, start.timestamp(), side="right"))
+        last = int(np.searchsorted(window.times, end.timestamp(), side="right"))
+        return Period(start, end, first, last, calls_of(telemetry.spans.edges(start, end, self._settings.call_spans)))
 
 
 def calls_of(edges: pa.Table) -> tuple[Calls, ...]:

@@ -57,10 +57,15 @@ class Unmeasured:
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:
         return self.window(start, end, step_s)
 
-    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
+    def exclusive(self, start: datetime, end: datetime, step_s: float, limit: int = 0) -> Window:  # noqa: ARG002 - the interface of spans
         return self.window(start, end, step_s)
 
-    def edges(self, start: datetime, end: datetime) -> pa.Table:  # noqa: ARG002 - the interface of spans
+    def edges(
+        self,
+        start: datetime,  # noqa: ARG002 - the interface of spans
+        end: datetime,  # noqa: ARG002 - the interface of spans
+        limit: int = 0,  # noqa: ARG002 - the interface of spans
+    ) -> pa.Table:
         return _EDGES
 
     def traces(self, start: datetime, end: datetime, limit: int) -> Sample:  # noqa: ARG002 - the interface of samples

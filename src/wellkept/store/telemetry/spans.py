@@ -38,14 +38,16 @@ class Spans:
         )
         return by_entity(rows, grid, kinds)
 
-    def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
+    def exclusive(self, start: datetime, end: datetime, step_s: float, limit: int = 0) -> Window:
         """Series ``span.exclusive.p90`` (seconds) of each service: the time that it spent itself.
 
         In each trace: what its Server and Consumer spans took, less its Client spans, per answer. Calls made side by
         side are subtracted one by one, so the time of a service that fans out is a lower bound, and never below 0.
+        ``limit``: whole traces of about so many spans at most are looked at; 0: all.
         """
         grid = Grid.of(start, end, step_s)
-        rows = self._engine.query(load("queries/exclusive.sql"), grid.parameters)
+        every = self._every(start, end, limit)
+        rows = self._engine.query(load("queries/exclusive.sql"), {**grid.parameters, "every": every})
         return by_entity(rows, grid, (Derived("p90s", "span.exclusive.p90", "s"),))
 
     def endpoints(self, start: datetime, end: datetime, step_s: float, most: int = MOST_PARTS) -> Window:
@@ -71,7 +73,7 @@ class Spans:
         Series ``call.rate``, ``call.errors`` (per second) and ``call.duration.p95`` (seconds), as the caller saw them.
         """
         grid = Grid.of(start, end, step_s)
-        rows = self._engine.query(load("queries/calls.sql"), {**grid.parameters, "most": most})
+        rows = self._engine.query(load("queries/calls.sql"), {**grid.parameters, "most": most, "every": 1})
         kinds = (
             Derived("calls", "call.rate", "1/s", grid.step_s),
             Derived("errors", "call.errors", "1/s", grid.step_s),
@@ -79,11 +81,21 @@ class Spans:
         )
         return by_part(rows, grid, kinds, "span.callee")
 
-    def edges(self, start: datetime, end: datetime) -> pa.Table:
+    def edges(self, start: datetime, end: datetime, limit: int = 0) -> pa.Table:
         """Calls between services: ``source``, ``target`` (entity ids), ``calls``, ``errors`` (as the caller saw them),
         ``p95_s`` (of the call, as the caller saw it) and ``gap_p50_s`` (what the call took beyond the callee's answer).
+
+        ``limit``: whole traces of about so many spans at most are looked at, and counts are estimates; 0: all.
         """
-        return self._engine.query(load("queries/edges.sql"), {"start": millis(start), "end": millis(end)})
+        span = {"start": millis(start), "end": millis(end)}
+        return self._engine.query(load("queries/edges.sql"), {**span, "every": self._every(start, end, limit)})
+
+    def _every(self, start: datetime, end: datetime, limit: int) -> int:
+        """One trace in how many to look at, so that no more than about so many spans are."""
+        if limit <= 0:
+            return 1
+        asked = {"start": millis(start), "end": millis(end), "limit": limit}
+        return int(self._engine.query(load("queries/sample_every.sql"), asked)["every"][0].as_py())
 
     def trace(self, trace_id: str) -> pa.Table:
         """The spans of a trace by time; no rows where the trace is not known. At most 10,000 spans."""

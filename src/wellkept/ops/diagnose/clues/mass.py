@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import bare, rarity, seconds
+from wellkept.ops.diagnose.contrast import bare, quantile, rarity, seconds
 from wellkept.ops.diagnose.felt import ENOUGH, FAILING, Felt, indicator
 from wellkept.ops.diagnose.traces import Spans, Traces
 from wellkept.store.telemetry.indicators import ERRORS, RATE
@@ -80,36 +80,36 @@ class MassClue:
 
 
 def _excesses(case: Case, felt: Felt) -> dict[str, _Excess]:
+    """Of all services at once. Left out is who was not seen while bad, or never before: what is new has no usual level
+    to be worse than.
+    """
     rates = indicator(case.red, RATE)
+    measured = {entity: values for entity, values in sorted(indicator(case.red, felt.indicator).items())
+                if entity in rates}  # fmt: skip
+    if not measured:
+        return {}
+    values, rate = np.stack(list(measured.values()), axis=1), np.stack([rates[entity] for entity in measured], axis=1)
+    bad, clean, healthy = values[felt.bad], values[felt.clean], values[case.before.first : case.before.last]
+    level, known, requests = quantile(bad, 0.5), _count(healthy), rate[felt.bad]
+    usual = np.where(_count(clean) > 0, quantile(clean, 0.5), quantile(healthy, 0.5))
+    iqr = np.where(known >= ENOUGH, quantile(healthy, 0.75) - quantile(healthy, 0.25), 0.1 * np.abs(usual))
+    spreads = (level - usual) / (iqr + 0.05 * np.abs(usual) + _LEAST.get(felt.indicator, _LEAST_S))
+    mass = (level - usual) * np.nansum(requests, axis=0) / np.maximum(_count(requests), 1)
+    rare = np.sum(healthy >= level - 1e-12, axis=0)
+    once = (_count(bad) < 2) & (spreads < STRIKING)
     found = {}
-    for entity, values in sorted(indicator(case.red, felt.indicator).items()):
-        excess = _excess(values, rates.get(entity), felt, slice(case.before.first, case.before.last))
-        if excess is not None:
-            found[entity] = excess
+    for j, entity in enumerate(measured):
+        if np.isfinite(spreads[j]):
+            gate = 1.0 - float(np.exp(-max(float(spreads[j]), 0.0) / OUT_OF_BAND))
+            gate *= rarity(float(rare[j]), int(known[j])) if known[j] >= TAIL else 1.0
+            gate *= ONCE if once[j] else 1.0
+            found[entity] = _Excess(float(level[j]), float(usual[j]), float(mass[j]), float(spreads[j]), gate)
     return found
 
 
-def _excess(values: Floats, rate: Floats | None, felt: Felt, before: slice) -> _Excess | None:
-    """None where it was not seen while bad, or never before: what is new has no usual level to be worse than."""
-    bad, clean, healthy = (_seen(values[steps]) for steps in (felt.bad, felt.clean, before))
-    base = clean if len(clean) else healthy
-    if len(bad) == 0 or len(base) == 0 or rate is None:
-        return None
-    level, usual = float(np.median(bad)), float(np.median(base))
-    floor = _LEAST.get(felt.indicator, _LEAST_S)
-    iqr = float(np.subtract(*np.percentile(healthy, [75, 25]))) if len(healthy) >= ENOUGH else 0.1 * abs(usual)
-    spreads = (level - usual) / (iqr + 0.05 * abs(usual) + floor)
-    requests = _seen(rate[felt.bad])
-    mass = (level - usual) * (float(requests.mean()) if len(requests) else 0.0)
-    gate = _gate(level, spreads, healthy) * (ONCE if len(bad) < 2 and spreads < STRIKING else 1.0)
-    return _Excess(level, usual, mass, spreads, gate)
-
-
-def _gate(level: float, spreads: float, healthy: Floats) -> float:
-    unusual = 1.0 - float(np.exp(-max(spreads, 0.0) / OUT_OF_BAND))
-    if len(healthy) < TAIL:
-        return unusual
-    return unusual * rarity(float((healthy >= level - 1e-12).sum()), len(healthy))
+def _count(rows: Floats) -> NDArray[np.intp]:
+    """How many values each column has."""
+    return np.asarray(np.isfinite(rows).sum(axis=0), dtype=np.intp)
 
 
 def _below(case: Case, felt: Felt, entity: str, excesses: Mapping[str, _Excess]) -> tuple[float, float]:
@@ -159,10 +159,6 @@ def _times(spans: Spans, known: Traces) -> dict[tuple[str, str], float]:
         for other in np.flatnonzero(sums[service * services : (service + 1) * services]):
             found[name, known.services[other]] = float(sums[service * services + other] / requests[service])
     return found
-
-
-def _seen(values: Floats) -> Floats:
-    return values[np.isfinite(values)]
 
 
 def _sentence(entity: str, felt: Felt, one: _Excess, share: float) -> str:

@@ -19,7 +19,7 @@ from wellkept.ops.ingest.recording.columns import moments
 from wellkept.ops.ingest.recording.layout import NAME, Layout, LogTable, MetricTable, SpanTable
 from wellkept.ops.ingest.recording.otlp_files import Requests, rhythm
 from wellkept.ops.ingest.recording.rows import Interned, Ints, Points, Rows
-from wellkept.ops.ingest.recording.tables import Case, Loaded, Tables, spliced
+from wellkept.ops.ingest.recording.tables import Case, Kept, Loaded, Tables, spliced
 from wellkept.ops.ingest.recording.told import alerts, edges
 from wellkept.spine.documents import load_document
 from wellkept.store.telemetry.otlp.writer import Signal
@@ -39,6 +39,8 @@ class Source:
     layout: Layout | None
     named: str
     """How the layout is called in messages."""
+    kept: Kept | None = None
+    """Where tables are kept that were read whole; None: each case reads what it needs of them."""
 
     def cases(self) -> list[str]:
         """The ids of the pieces that it is made of; none where it is one piece."""
@@ -48,7 +50,7 @@ class Source:
 
     def rows(self) -> list[dict[str, object]]:
         """The table of cases, with the columns that the layout derives."""
-        return Tables(self.folder, self.layout, self.named, {}).cases() if self.layout else []
+        return Tables(self.folder, self.layout, self.named, {}, self.kept).cases() if self.layout else []
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +121,10 @@ def bodies_of(rows: Rows) -> Iterator[bytes]:
         yield from bodies_of(part)
 
 
-def find(folder: Path, layout: Path | None = None) -> Source:
+def find(folder: Path, layout: Path | None = None, *, keep: bool = False) -> Source:
     """A recording's folder and its layout: the given file, else ``recording.yaml`` in the folder, else none.
+
+    ``keep``: read each table once and keep it in memory, for whoever reads one case after another.
 
     Raises:
         NotFoundError: the folder or the layout is not there.
@@ -133,7 +137,8 @@ def find(folder: Path, layout: Path | None = None) -> Source:
         if layout is not None:
             raise NotFoundError(f"layout {layout}", "is not a file")
         return Source(folder, None, str(path))
-    return Source(folder, load_document(Layout, path.read_text(encoding="utf-8"), str(path)), str(path))
+    document = load_document(Layout, path.read_text(encoding="utf-8"), str(path))
+    return Source(folder, document, str(path), {} if keep else None)
 
 
 def read(source: Source, case: str = "") -> Recording:
@@ -153,7 +158,7 @@ def read(source: Source, case: str = "") -> Recording:
             raise InputError(f"recording {source.folder}", rule)
         return Recording(tuple(parts), counts=_counts(parts))
     chosen = _chosen(source, layout, case)
-    tables = Tables(source.folder, layout, source.named, chosen)
+    tables = Tables(source.folder, layout, source.named, chosen, source.kept)
     built, begin = _tables(tables, layout, splice_s=layout.splice if chosen else None)
     parts.extend((signal, rows) for signal, rows in built if len(rows.at))
     if not parts:
@@ -181,7 +186,7 @@ def baseline(source: Source, case: str) -> Recording:
     layout = source.layout
     if layout is None:
         raise InputError(f"recording {source.folder}", f"must have a {NAME}, for OTLP files know no baseline")
-    tables = Tables(source.folder, layout, source.named, _chosen(source, layout, case))
+    tables = Tables(source.folder, layout, source.named, _chosen(source, layout, case), source.kept)
     resources = Interned()
     loaded = [(where, table, tables.load(table, where)[1]) for where, table in _of_telemetry(layout, tables)]
     built = [_build(Loaded(rows, np.zeros(rows.num_rows, np.int64)), t, resources, w) for w, t, rows in loaded]

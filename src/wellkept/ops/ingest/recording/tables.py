@@ -46,11 +46,19 @@ class Loaded:
     moved: Ints
 
 
-class Tables:
-    """The tables of one recording, for one case or for all of it."""
+Kept = dict[str, ds.Dataset]
+"""Files that were read whole, so that the next case does not read them again."""
 
-    def __init__(self, folder: Path, layout: Layout, source: str, case: Case) -> None:
+
+class Tables:
+    """The tables of one recording, for one case or for all of it.
+
+    ``kept``: where files that were read whole are kept for the next case; None: only what is asked for is read.
+    """
+
+    def __init__(self, folder: Path, layout: Layout, source: str, case: Case, kept: Kept | None = None) -> None:
         self._folder, self._layout, self._source, self._case = folder, layout, source, case
+        self._kept = kept
 
     def cases(self) -> list[dict[str, object]]:
         """The rows of the table of cases; none where the recording is one piece."""
@@ -122,6 +130,13 @@ class Tables:
             raise InputError(f"{self._source}: where", f"must name columns of the cases ({known})", value) from None
 
     def _open(self, file: str, where: str) -> ds.Dataset:
+        if self._kept is None:
+            return self._dataset(file, where)
+        if file not in self._kept:
+            self._kept[file] = ds.dataset(self._dataset(file, where).to_table())
+        return self._kept[file]
+
+    def _dataset(self, file: str, where: str) -> ds.Dataset:
         paths = sorted(str(path) for path in self._folder.glob(file))
         if not paths:
             raise NotFoundError(f"{self._source}: {where}.file", f"is not in {self._folder}", file)

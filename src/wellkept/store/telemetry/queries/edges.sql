@@ -8,8 +8,8 @@ WITH spans AS
 SELECT
     source,
     target,
-    count() AS calls,
-    countIf(is_error) AS errors,
+    count() * {every:UInt32} AS calls,
+    countIf(is_error) * {every:UInt32} AS errors,
     quantileExact(0.95)(taken) / 1e9 AS p95_s,
     quantileExactIf(0.5)(taken - answered, is_answered AND is_client) / 1e9 AS gap_p50_s
 FROM

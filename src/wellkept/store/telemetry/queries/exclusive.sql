@@ -20,6 +20,7 @@ FROM
             WHERE Timestamp >= fromUnixTimestamp64Milli({start:Int64})
                 AND Timestamp < fromUnixTimestamp64Milli({end:Int64})
                 AND SpanKind IN ('Server', 'Consumer', 'Client') AND ServiceEntity != ''
+                AND cityHash64(TraceId) % {every:UInt32} = 0
             LIMIT 1 BY TraceId, SpanId
         )
         GROUP BY TraceId, ServiceEntity
