@@ -34,6 +34,7 @@ from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.stage import RetrainRunner
 from wellkept.ml.usecases import ModelUseCases
+from wellkept.ml.watch.attached import Attachments
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
@@ -83,6 +84,15 @@ class ModelLoop:
             platform.topology,
             [monitor() for monitor in load("monitor").values()],
             self.skew.seen,
+        )
+        self.attachments = Attachments(
+            platform.registry,
+            platform.artifacts,
+            self._releases,
+            platform.stream,
+            platform.audit,
+            platform.telemetry.logged,
+            platform.clock,
         )
         self._retrain: RetrainRunner | None = None
         self.imports = ModelImports(
@@ -135,6 +145,7 @@ class ModelLoop:
         retrain, clock = self._retrain, self._platform.clock
         jobs = [
             Job("skew", lambda: self.skew.tick(clock.now()), led=True),
+            Job("attached", lambda: self.attachments.follow(clock.now()), led=True),
             Job("watch", lambda: self._watch.tick(clock.now()), led=True),
             Job("retrain", lambda: retrain.tick(clock.now()), led=True),
         ]

@@ -30,6 +30,7 @@ COMMANDS = {
     "eval": "Measure detection on labelled data.",
     "replay": "Feed recorded telemetry through the platform.",
     "models": "Begin, check, train, show, promote and roll back models.",
+    "watch": "Watch models that are served elsewhere: attach, list, detach.",
     "rules": "List rules and objectives, check and test yours.",
     "runbooks": "List runbooks, check one of yours.",
     "notify": "See who is told of incidents, test routes and receivers.",

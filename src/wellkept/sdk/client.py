@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from wellkept.kernel.errors import NotFoundError, WellkeptError
+from wellkept.sdk import outcomes, watching
 from wellkept.sdk.answers import error_of
 from wellkept.sdk.connection import DEFAULT_DATA
 
@@ -74,6 +75,45 @@ class Client:
         return self.post(f"/api/v1/findings/{quote(finding, safe='')}/feedback", {"opinion": opinion, "by": by})[
             "feedback"
         ]
+
+    def watch_attach(
+        self, contract: str, rows: Any = None, *, version: str = "", learn: int = 0, by: str = "sdk"
+    ) -> dict[str, Any]:
+        """Watch a model that is served elsewhere, by its contract (YAML, or the path of its ``model.yaml``).
+
+        ``rows``: what to measure it against, a frame that speaks Arrow with a column for each input, and perhaps
+        ``time``, ``score`` and ``label``. Without rows its first ``learn`` predictions are.
+
+        Raises:
+            WellkeptError: the contract or the rows break a rule.
+        """
+        return watching.attach(self, contract, rows, version=version, learn=learn, by=by)
+
+    def watch_detach(self, model: str, by: str = "sdk") -> Any:
+        """Watch an attached model no more; what it logged stays."""
+        return self.post(f"/api/v1/watch/{quote(model, safe='')}/detach", {"by": by})
+
+    def log_predictions(self, rows: Any, *, model: str = "", version: str = "") -> list[str]:
+        """Log what a model answered: a frame that speaks Arrow, or a list of records; gives the predictions' ids.
+
+        Columns of a frame: ``score``; perhaps ``id`` (made where it is missing), ``time`` (now where it is missing),
+        ``entity_key``, ``decision``, ``latency_ms``, ``trace_id``, ``span_id``; every other column is an input.
+
+        Raises:
+            WellkeptError: a row breaks a rule; batches before it are stored.
+        """
+        return outcomes.predictions(self, rows, model, version)
+
+    def log_labels(self, rows: Any, *, model: str = "") -> dict[str, int]:
+        """Log what turned out to be true: ``value`` with ``prediction_id``, or with ``entity_key`` and ``at``.
+
+        ``time``, when it became known, is now where it is missing. Gives how many were ``accepted`` and ``waiting``
+        (for predictions that have not come yet).
+
+        Raises:
+            WellkeptError: a row breaks a rule; batches before it are stored.
+        """
+        return outcomes.labels(self, rows, model)
 
     def raw(self, path: str) -> bytes:
         """The bytes of a GET."""

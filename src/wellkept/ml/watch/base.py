@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -30,6 +30,14 @@ class SkewSeen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Some of the newest predictions by time: ``at`` in seconds, and the inputs, float64[n] or n texts each."""
+
+    at: Floats
+    columns: Mapping[str, Floats | Sequence[str | None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """One live model and what it did lately.
 
@@ -52,6 +60,8 @@ class Served:
     open: Mapping[str, Finding] = field(default_factory=dict)
     skew: SkewSeen | None = None
     """What the newest check of this version found; None where there was none."""
+    sample: Sample | None = None
+    """Rows of the newest slices that suffice to judge; None where they were not read."""
 
     @property
     def model(self) -> str:

@@ -94,7 +94,8 @@ class WatchRunner:
         return said
 
     def _look(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> list[Finding]:
-        self._topology.observe(*places(contract, champion.number, now), now)
+        told = places(contract, champion.called, now, is_elsewhere=champion.is_elsewhere)
+        self._topology.observe(*told, now)
         served = self._served(contract, champion, now)
         answers = [self._ask(monitor, served, now) for monitor in self._monitors]
         findings = [finding for said in answers for finding in said.findings]
@@ -112,14 +113,15 @@ class WatchRunner:
 
     def _served(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Served:
         reference = self._releases.reference(champion)
-        if SCORE not in reference:
+        if SCORE not in reference and not champion.is_elsewhere:
             rule = "came without the rows that drift is measured against; import it again with --rows"
             raise NotFoundError(f"version {champion.number} of {champion.model}", rule)
         drift = contract.monitors.drift
         step_s = drift.window_s / SLICES
         end = datetime.fromtimestamp(now.timestamp() // step_s * step_s + step_s, now.tzinfo)
         grid = Grid.of(end - timedelta(seconds=drift.window_s), end, step_s)
-        edges = {name: entry.edges for name, entry in reference.items()}
+        # Of one that is served elsewhere, scores may have no reference yet; how many there were counts all the same.
+        edges = {SCORE: (), **{name: entry.edges for name, entry in reference.items()}}
         slices = self._predictions.histograms(contract.name, champion.logged_as, grid, edges)
         first = max(0, newest(slices.bins[SCORE].sum(axis=1), drift.min_rows))
         since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)

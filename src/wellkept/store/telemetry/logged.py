@@ -11,6 +11,10 @@ from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import millis
 from wellkept.store.telemetry.statements import load
 
+_MODELS = """
+SELECT model, uniqExact(id) AS predictions, max(time) AS last
+FROM predictions WHERE time >= fromUnixTimestamp64Milli({start:Int64}) GROUP BY model ORDER BY model LIMIT 1000"""
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedVersion:
@@ -33,6 +37,10 @@ class Logged:
         parameters = {"model": model, "start": millis(start), "end": millis(end)}
         rows = self._engine.query(load("queries/logged_versions.sql"), parameters).to_pylist()
         return [LoggedVersion(row["version"], row["predictions"], row["first"], row["last"]) for row in rows]
+
+    def models(self, since: datetime) -> pa.Table:
+        """Which models have predicted since then: ``model``, ``predictions``, ``last``."""
+        return self._engine.query(_MODELS, {"start": millis(since)})
 
     def first(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table:
         """At most ``limit`` of a version's first predictions in [start, end), by time.

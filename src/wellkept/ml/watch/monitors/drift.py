@@ -18,6 +18,8 @@ from wellkept.ml.watch.base import Said, Served, newest
 
 CALM = 0.7
 """A finding ends when the effect is below this share of the smallest that counts, or when chance explains it well:"""
+LOOKS = 2
+"""The newest rows that suffice tell a large change soon, the whole window a small one; each has half of the budget."""
 LIKELY = 0.01
 """above this level. So it does not flutter around the level that it began at."""
 
@@ -31,6 +33,7 @@ class _Seen:
     moved: Moved
     first: int
     level: float
+    """Of the look at the newest rows, or of that at the whole window: whichever is the more unusual for its level."""
 
 
 class Drift:
@@ -98,7 +101,6 @@ class Drift:
 def _seen(served: Served) -> list[_Seen]:
     """What there is to judge: each column with enough rows in the reference and in the newest slices."""
     wanted = served.contract.monitors.drift
-    budget = Budget(wanted.alarms_per_month, wanted.window_s)
     inputs = [name for name in sorted(served.reference) if name != SCORE]
     of_input = dict(zip(inputs, by_importance([served.reference[name].importance for name in inputs]), strict=True))
     found = []
@@ -109,10 +111,14 @@ def _seen(served: Served) -> list[_Seen]:
         first = newest(counts.sum(axis=1), wanted.min_rows)
         if first < 0 or reference.rows < wanted.min_rows or len(reference.counts) < 2:
             continue
-        level = budget.level(SCORES) if name == SCORE else budget.level(INPUTS, of_input[name])
-        now = counts[first:].sum(axis=0)
-        told = moved(now, reference.bins, reference.wobble, has_order=not reference.is_category)
-        found.append(_Seen(name, reference, told, first, level))
+        part, share = (SCORES, 1.0) if name == SCORE else (INPUTS, of_input[name])
+        looks = []
+        for start in {first, 0}:
+            budget = Budget(wanted.alarms_per_month, served.step_s * (len(counts) - start))
+            now = counts[start:].sum(axis=0)
+            told = moved(now, reference.bins, reference.wobble, has_order=not reference.is_category)
+            looks.append(_Seen(name, reference, told, start, budget.level(part, share / LOOKS)))
+        found.append(min(looks, key=lambda look: (look.moved.psi < wanted.psi, look.moved.chance / look.level)))
     return found
 
 

@@ -1,0 +1,139 @@
+"""Rows of a frame, or logged predictions, as the columns that a model is watched by, and their reference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from wellkept.kernel.errors import InputError
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.inputspec import Input
+from wellkept.ml.reference import SCORE, Distribution, categories, distribution
+from wellkept.spine.reduced import TEXT_KIND, reduced_embeddings, reduced_texts
+
+Floats = NDArray[np.float64]
+LEAST = 50
+"""Rows below which nothing is a yardstick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of n rows: numbers (float64[n], NaN is null), categories (None is null), and, where they are there, the
+    time of each row (seconds), its score, and its label.
+    """
+
+    numbers: Mapping[str, Floats]
+    categories: Mapping[str, list[str | None]]
+    at: Floats | None = None
+    scores: Floats | None = None
+    labels: Floats | None = None
+
+
+def of_frame(table: pa.Table, contract: ModelContract) -> Columns:
+    """The columns of a frame that has a column for each input, and perhaps ``time``, the score and the label.
+
+    Raises:
+        InputError: an input has no column, or one of another type; there are too few rows.
+    """
+    if table.num_rows < LEAST:
+        raise InputError("reference rows", f"must be at least {LEAST}", table.num_rows)
+    numbers: dict[str, Floats] = {}
+    words: dict[str, list[str | None]] = {}
+    for entry in contract.inputs:
+        if entry.name not in table.column_names:
+            known = ", ".join(table.column_names[:20])
+            raise InputError("reference rows", f"must have a column for each input; there are {known}", entry.name)
+        _take(entry, table[entry.name].combine_chunks(), numbers, words)
+    names = table.column_names
+    score = next((name for name in ("score", contract.output.name) if name in names), "")
+    label = next((name for name in ("label", contract.label.name) if name in names), "")
+    return Columns(
+        numbers,
+        words,
+        _seconds(table["time"].combine_chunks()) if "time" in names else None,
+        _floats("score", table[score].combine_chunks()) if score else None,
+        _floats("label", table[label].combine_chunks()) if label else None,
+    )
+
+
+def of_log(table: pa.Table, contract: ModelContract) -> Columns:
+    """The columns of logged predictions (``at``, ``score``, ``features``, ``categories``, ``label``)."""
+    count = table.num_rows
+    numbers = {name: np.full(count, np.nan) for entry in contract.inputs for name in entry.number_columns}
+    words: dict[str, list[str | None]] = {
+        name: [None] * count for entry in contract.inputs for name in entry.category_columns
+    }
+    for column, kept in (("features", numbers), ("categories", words)):
+        maps = table[column].combine_chunks()
+        rows = np.repeat(np.arange(count), np.diff(maps.offsets.to_numpy()))
+        keys = np.asarray(maps.keys.to_pylist(), dtype=object)
+        values = np.asarray([value or None for value in maps.items.to_pylist()] if kept is words else _items(maps))
+        for name in kept:
+            mine = keys == name
+            if kept is numbers:
+                numbers[name][rows[mine]] = values[mine]
+            else:
+                for row, value in zip(rows[mine].tolist(), values[mine].tolist(), strict=True):
+                    words[name][row] = value
+    at, scores, labels = (_floats(name, table[name].combine_chunks()) for name in ("at", "score", "label"))
+    return Columns(numbers, words, at, scores, labels if np.isfinite(labels).any() else None)
+
+
+def reference_of(columns: Columns, window_s: float) -> dict[str, Distribution]:
+    """The distribution of each column, and of the scores where they are known."""
+    numbers = {name: distribution(values, columns.at, window_s) for name, values in columns.numbers.items()}
+    words = {name: categories(values, columns.at, window_s) for name, values in columns.categories.items()}
+    found = {**numbers, **words}
+    if columns.scores is not None:
+        found[SCORE] = distribution(columns.scores, columns.at, window_s)
+    return found
+
+
+def written(reference: Mapping[str, Distribution]) -> bytes:
+    """A reference as the bytes of its file."""
+    return json.dumps({name: asdict(entry) for name, entry in reference.items()}, sort_keys=True).encode()
+
+
+def _take(entry: Input, column: pa.Array, numbers: dict[str, Floats], words: dict[str, list[str | None]]) -> None:
+    where = f"reference rows: {entry.name}"
+    if entry.type == "embedding":
+        for part, values in reduced_embeddings(where, column.to_pylist(), entry.size).items():
+            numbers[f"{entry.name}.{part}"] = values
+    elif entry.type == "text":
+        found, kinds = reduced_texts(_texts(where, column))
+        numbers |= {f"{entry.name}.{part}": values for part, values in found.items()}
+        words[f"{entry.name}.{TEXT_KIND}"] = [kind or None for kind in kinds.to_pylist()]
+    elif entry.type == "category":
+        words[entry.name] = [text or None for text in _texts(where, column).to_pylist()]
+    else:
+        numbers[entry.name] = _floats(where, column)
+
+
+def _texts(where: str, column: pa.Array) -> pa.Array:
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise InputError(where, f"must be texts: {error}") from None
+
+
+def _floats(where: str, column: pa.Array) -> Floats:
+    try:
+        return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    except pa.ArrowException as error:
+        raise InputError(where, f"must be numbers: {error}") from None
+
+
+def _seconds(column: pa.Array) -> Floats | None:
+    if not pa.types.is_timestamp(column.type):
+        return None
+    return _floats("time", pc.cast(column, pa.timestamp("ms")).cast(pa.int64())) / 1000
+
+
+def _items(maps: pa.MapArray) -> Floats:
+    return _floats("features", maps.items)

@@ -1,0 +1,124 @@
+"""Predictions and labels of a model that is served anywhere: frames or records, sent in batches."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wellkept.kernel.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ARROW = "application/vnd.apache.arrow.stream"
+BATCH = 20_000
+INPUT = "input."
+OWN = frozenset(
+    {"id", "time", "model", "version", "entity_key", "trace_id", "span_id", "score", "decision", "latency_ms"}
+    | {"features", "categories", "attributes"}
+)
+"""Columns of predictions that are no inputs."""
+
+
+class Sender(Protocol):
+    """The client, as far as it is needed here."""
+
+    def post(self, path: str, body: Any, timeout_s: float | None = None) -> Any: ...
+
+    def send(self, path: str, body: bytes, media: str) -> bytes: ...
+
+
+def predictions(client: Sender, rows: Any, model: str, version: str) -> list[str]:
+    """Send predictions; see ``Client.log_predictions``."""
+    named = {name: value for name, value in (("model", model), ("version", version)) if value}
+    if isinstance(rows, list):
+        now = datetime.now(UTC).isoformat()
+        made = [{"id": uuid.uuid4().hex, "time": now, **named, **_record(rows, index)} for index in range(len(rows))]
+        for start in range(0, len(made), BATCH):
+            client.post("/v1/predictions", made[start : start + BATCH])
+        return [str(record["id"]) for record in made]
+    table = _completed(table_of(rows, "predictions"), named)
+    for batch in _batches(table):
+        client.send("/v1/predictions", body_of(batch), ARROW)
+    return [str(value) for value in table["id"].to_pylist()]
+
+
+def labels(client: Sender, rows: Any, model: str) -> dict[str, int]:
+    """Send labels; see ``Client.log_labels``."""
+    told = {"accepted": 0, "waiting": 0}
+    answers: Iterator[Any]
+    if isinstance(rows, list):
+        named = {"model": model} if model else {}
+        made = [{**named, **_record(rows, index)} for index in range(len(rows))]
+        answers = (client.post("/v1/labels", made[start : start + BATCH]) for start in range(0, len(made), BATCH))
+    else:
+        table = table_of(rows, "labels")
+        if model and "model" not in table.column_names:
+            table = _with(table, "model", [model] * table.num_rows)
+        answers = (json.loads(client.send("/v1/labels", body_of(batch), ARROW)) for batch in _batches(table))
+    for answer in answers:
+        told = {name: count + int(answer.get(name, 0)) for name, count in told.items()}
+    return told
+
+
+def table_of(frame: Any, where: str) -> pa.Table:
+    """Any frame that speaks Arrow as a table.
+
+    Raises:
+        InputError: it does not.
+    """
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Table):
+        return frame
+    if not hasattr(frame, "__arrow_c_stream__"):
+        raise InputError(where, "must be a list of records or a frame that speaks Arrow", type(frame).__name__)
+    return pa.table(frame)
+
+
+def body_of(table: pa.Table) -> bytes:
+    """A table as an Arrow stream."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks())
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
+
+
+def _completed(table: pa.Table, named: dict[str, str]) -> pa.Table:
+    """With ids and times where they are missing; columns that are not a prediction's own are inputs."""
+    table = table.rename_columns(
+        [name if name in OWN or name.startswith(INPUT) else f"{INPUT}{name}" for name in table.column_names]
+    )
+    count, names = table.num_rows, table.column_names
+    if "id" not in names:
+        table = _with(table, "id", [uuid.uuid4().hex for _ in range(count)])
+    if "time" not in names:
+        table = _with(table, "time", [datetime.now(UTC)] * count)
+    for name, value in named.items():
+        if name not in names:
+            table = _with(table, name, [value] * count)
+    return table
+
+
+def _with(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    import pyarrow as pa
+
+    kind = pa.timestamp("ms", tz="UTC") if name == "time" else pa.string()
+    return table.append_column(name, pa.array(values, kind))
+
+
+def _batches(table: pa.Table) -> Iterator[pa.Table]:
+    return (table.slice(start, BATCH) for start in range(0, table.num_rows, BATCH))
+
+
+def _record(rows: list[Any], index: int) -> dict[str, Any]:
+    record = rows[index]
+    if not isinstance(record, dict):
+        raise InputError(f"[{index}]", "must be a record (a dict)", type(record).__name__)
+    return record
