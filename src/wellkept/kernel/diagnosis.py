@@ -23,6 +23,8 @@ class Fault(StrEnum):
     """Its requests go another way than before: a step left out, another word said."""
     SILENT = "silent"
     DATA = "data"
+    DRIFT = "drift"
+    """Its values are spread otherwise than in training, and nobody upstream is to blame: the world changed."""
     CHANGE = "change"
     UNKNOWN = "unknown"
 

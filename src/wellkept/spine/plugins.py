@@ -37,6 +37,7 @@ TABLE: dict[str, dict[str, str]] = {
         "missing": "wellkept.ops.diagnose.clues.missing:MissingClue",
         "starved": "wellkept.ops.diagnose.clues.starved:StarvedClue",
         "feed": "wellkept.ops.diagnose.clues.feed:FeedClue",
+        "model": "wellkept.ops.diagnose.clues.model:ModelClue",
         "change": "wellkept.ops.diagnose.clues.change:ChangeClue",
         "deepest": "wellkept.ops.diagnose.clues.deepest:DeepestClue",
     },

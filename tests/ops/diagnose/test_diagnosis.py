@@ -12,7 +12,7 @@ import pytest
 from wellkept.checks.scenes import CHECKOUT, DISK, EPOCH, FEATURES, HOST, LEDGER, PAYMENTS, Story, shop
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.codec import encode
-from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.diagnosis import Diagnosis, Fault
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
@@ -28,6 +28,7 @@ from wellkept.ops.diagnose.clues.gap import GapClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
 from wellkept.ops.diagnose.clues.mass import MassClue
 from wellkept.ops.diagnose.clues.missing import MissingClue
+from wellkept.ops.diagnose.clues.model import ModelClue
 from wellkept.ops.diagnose.clues.starved import StarvedClue
 from wellkept.ops.diagnose.clues.structure import StructureClue
 from wellkept.ops.diagnose.rank import diagnose
@@ -37,6 +38,7 @@ from wellkept.store.telemetry.window import SeriesInfo, Window
 CLUES: tuple[Clue, ...] = (
     HeadroomClue(), GapClue(), ErrorsClue(), ExclusiveClue(), ForecastClue(), MissingClue(), StarvedClue(),
     FeedClue(), ChangeClue(), DeepestClue(), MassClue(), StructureClue(),
+    ModelClue(),
 )  # fmt: skip
 SERVICES = (CHECKOUT, PAYMENTS, FEATURES, LEDGER)
 STEPS, ONSET = 150, 120
@@ -279,9 +281,11 @@ def test_drift_after_a_starved_feature_service_is_that_services_doing() -> None:
     assert found.best.entity == FEATURES
 
 
-def test_drift_alone_accuses_nobody() -> None:
+def test_drift_alone_accuses_no_source_but_the_world() -> None:
     drift = [said(f"feature:fraud/f{n}", "psi", FindingKind.DRIFT) for n in range(4)]
-    assert judged(Trouble(graph=with_model(), findings=drift)).causes == ()
+    causes = judged(Trouble(graph=with_model(), findings=drift)).causes
+    assert {cause.entity for cause in causes} == {finding.entity for finding in drift}
+    assert {cause.fault for cause in causes} == {Fault.DRIFT}
 
 
 def test_broken_data_points_at_its_source() -> None:

@@ -26,6 +26,7 @@ WEIGHTS: Mapping[str, float] = {
     "exclusive": 0.85,
     "forecast": 0.9,
     "missing": 0.9,
+    "model": 0.8,
     "starved": 0.7,
     "feed": 0.6,
     "change": 0.5,
