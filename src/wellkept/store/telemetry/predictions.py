@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import millis
+from wellkept.store.telemetry.inputs import in_rows
 from wellkept.store.telemetry.statements import load
 
 MILLISECOND = pa.timestamp("ms", tz="UTC")
@@ -57,7 +58,7 @@ class Predictions:
 
     def write(self, table: pa.Table) -> None:
         """Store predictions (columns of ``PREDICTIONS``); written again, a prediction is the same prediction."""
-        self._engine.insert_arrow("predictions", table)
+        self._engine.insert_arrow("predictions", in_rows(table))
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Which of the ids are of stored predictions."""

@@ -3,7 +3,7 @@ SELECT toUnixTimestamp64Milli(p.time) / 1000 AS at, p.score AS score, p.features
     if(l.prediction_id = '', NULL, l.value) AS label
 FROM
 (
-    SELECT id, time, score, features, categories
+    SELECT id, time, score, all_features AS features, categories
     FROM predictions
     WHERE model = {model:String} AND version = {version:String} AND attributes['shadow_of'] = ''
         AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})

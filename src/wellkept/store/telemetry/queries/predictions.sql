@@ -5,10 +5,10 @@ SELECT
     if(l.prediction_id = '', NULL, l.value) AS label,
     if(l.prediction_id = '', NULL, l.known_at) AS label_time,
     p.decision AS decision, p.entity_key AS entity_key, p.trace_id AS trace_id, p.span_id AS span_id,
-    p.latency_ms AS latency_ms, p.features AS features, p.categories AS categories, p.attributes AS attributes
+    p.latency_ms AS latency_ms, p.all_features AS features, p.categories AS categories, p.attributes AS attributes
 FROM
 (
-    SELECT *
+    SELECT *, all_features
     FROM predictions
     WHERE model = {model:String}
         AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})

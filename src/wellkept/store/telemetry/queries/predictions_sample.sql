@@ -1,5 +1,5 @@
 -- A sample of what one version of a model answered in a span: the same predictions each time, drawn by their ids.
-SELECT id, time, version, score, entity_key, features, categories
+SELECT id, time, version, score, entity_key, all_features AS features, categories
 FROM predictions
 WHERE model = {model:String} AND version = {version:String}
     AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})

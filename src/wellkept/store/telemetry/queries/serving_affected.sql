@@ -1,7 +1,7 @@
 -- Predictions that were made without a value, or with a stuck one, of one of the named features; newest first.
 SELECT
     id, time, version, score, decision, entity_key, trace_id,
-    arrayFilter((f, v) -> isNull(features[f]) OR (isNotNull(v) AND features[f] = v),
+    arrayFilter((f, v) -> isNull(all_features[f]) OR (isNotNull(v) AND all_features[f] = v),
         {features:Array(String)}, {stuck:Array(Nullable(Float64))}) AS bad,
     count() OVER () AS total
 FROM predictions FINAL

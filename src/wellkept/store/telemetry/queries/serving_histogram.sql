@@ -9,13 +9,13 @@ FROM
             {edges:Array(Array(Float64))}[indexOf({features:Array(String)}, feature)]))) AS bin
     FROM
     (
-        SELECT time, arrayConcat(arrayMap(k -> toString(k), mapKeys(features)), ['']) AS names,
-            arrayConcat(mapValues(features), [toNullable(score)]) AS amounts
+        SELECT time, arrayConcat(mapKeys(all_features), ['']) AS called,
+            arrayConcat(mapValues(all_features), [toNullable(score)]) AS amounts
         FROM predictions FINAL
         WHERE model = {model:String} AND version = {version:String}
             AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
     )
-    ARRAY JOIN names AS feature, amounts AS value
+    ARRAY JOIN called AS feature, amounts AS value
     WHERE has({features:Array(String)}, feature)
 )
 GROUP BY feature, slice, bin

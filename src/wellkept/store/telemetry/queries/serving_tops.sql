@@ -7,7 +7,7 @@ FROM
     (
         SELECT name, amount
         FROM predictions FINAL
-        ARRAY JOIN mapKeys(features) AS name, mapValues(features) AS amount
+        ARRAY JOIN mapKeys(all_features) AS name, mapValues(all_features) AS amount
         WHERE model = {model:String} AND version = {version:String}
             AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
     )
