@@ -72,9 +72,11 @@ def _made(example: Path, contract: ModelContract, plan: Plan) -> pa.Table:
 
 
 def _world(contract: ModelContract, project: Path, made: pa.Table, plan: Plan) -> World:
-    at = made["time"].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy() / 1e6
+    at = _seconds(made["time"])
     random = np.random.default_rng([plan.seed, 7])
     known_at = at + contract.label.delay_s * random.uniform(EARLIEST, 1.0, len(at))
+    if "known_at" in made.column_names:
+        known_at = _seconds(made["known_at"])
     return World(
         contract=contract,
         project=project,
@@ -85,6 +87,11 @@ def _world(contract: ModelContract, project: Path, made: pa.Table, plan: Plan) -
         keys=np.asarray(made["key"].to_pylist(), dtype=object),
         live=int(np.searchsorted(at, plan.start.timestamp())),
     )
+
+
+def _seconds(column: pa.ChunkedArray) -> Floats:
+    """Moments in seconds since the epoch."""
+    return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy() / 1e6)
 
 
 def _numbers(column: pa.ChunkedArray) -> Floats:

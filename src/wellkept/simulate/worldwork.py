@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.process import serve_request
-from wellkept.ml.project import as_table, optional_function
+from wellkept.ml.project import as_table
 
 FILE = "world.py"
 CALL = "world(start, days, seed, change)"
@@ -21,10 +22,10 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     """Write what happens in the history and in the days after it, by time."""
     file = Path(request["example"]) / FILE
     sys.path.insert(0, str(file.parent))
-    world = optional_function(file, "world")
-    if world is None:
-        raise InputError(f"{file}: {CALL}", "must be a function")
-    history = int(world.__globals__["HISTORY_DAYS"])
+    module = importlib.import_module(file.stem)
+    world, history = getattr(module, "world", None), getattr(module, "HISTORY_DAYS", None)
+    if not callable(world) or not isinstance(history, int):
+        raise InputError(str(file), f"must have a function {CALL} and a whole number HISTORY_DAYS")
     start = datetime.fromisoformat(request["live"]) - timedelta(days=history)
     change = request["change"]
     table = as_table(
@@ -34,7 +35,8 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     missing = [name for name in wanted if name not in table.column_names]
     if missing:
         raise InputError(f"{file}: {CALL}", f"must return {', '.join(wanted)}; missing", missing[0])
-    pq.write_table(table.select(list(wanted)).sort_by("time"), request["out"])
+    known = ["known_at"] if "known_at" in table.column_names else []
+    pq.write_table(table.select([*wanted, *known]).sort_by("time"), request["out"])
     return {"rows": table.num_rows}
 
 
