@@ -170,3 +170,25 @@ def _show_causes(found: dict[str, Any]) -> None:
     for name, row in rows.items():
         said = "  ".join(f"{key} {_figure(row[key])}" for key in names if row.get(key) is not None)
         click.echo(f"  {name:34}  {said}")
+
+
+@command.command(name="retrain")
+@click.option("--data", type=_FOLDER, default=None, help="A recorded stream, or folders of such; else generated ones.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=20, show_default=True, help="Of the generators.")
+@click.option("--seed", type=click.IntRange(0), default=100, show_default=True,
+              help="The first one; constants were chosen on seeds below 100.")  # fmt: skip
+@json_option
+def retrain(data: Path | None, seeds: int, seed: int, as_json: bool) -> None:
+    """What each policy of retraining reaches, and with how many retrainings."""
+    from wellkept.evaluation.retrain import evaluate
+
+    found = evaluate(data, seeds=seeds, first=seed, tell=lambda text: click.echo(text, err=True))
+    if as_json:
+        return say_json(found)
+    for name, one in {**found.get("folders", {}), **found.get("kinds", {}), "all": found}.items():
+        rows = one.get("policies", one)
+        columns = ("policy", "performance", "retrainings", "back-tests")
+        told = [(policy, *(_figure(row[key]) for key in ("performance", "retrainings", "backtests")))
+                for policy, row in rows.items()]  # fmt: skip
+        say_table(f"{name} {one.get('metric', '')}".strip(), columns, told, "Nothing was replayed.")
+    return None

@@ -1,0 +1,226 @@
+"""Policies: whether a model should be trained again now. Pure: the same case gives the same decision."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from wellkept.ml.retrain.forecast import Forecast, Gain, Point, Stale, forecast
+from wellkept.ml.retrainspec import Retrain, point_of
+
+MONTH = timedelta(days=30)
+JITTER = 0.1
+"""Up to this share of a wait is added to it, by the model's name: many models never train at the same moment."""
+
+
+class Act(StrEnum):
+    """What a policy decides."""
+
+    RETRAIN = "retrain"
+    HOLD = "hold"
+    """It would be worth it, and something stands in the way that will pass."""
+    REFUSE = "refuse"
+    """It was tried, and what came out is not better; or it cannot be tried."""
+    NONE = "none"
+    """There is no reason to."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCase:
+    """All that a decision about one model rests on.
+
+    ``trained_until`` is the newest moment that the live version was trained on, ``known_until`` the newest one that a
+    retrain could be trained on (labels come late), ``live_since`` when the version went live.
+    ``attempts`` are the retrains of the last 30 days, refused ones too. ``rows_since`` counts labelled rows since
+    ``trained_until``, ``rows`` those that a retrain could use, ``more`` the natural logarithm of how many times as many
+    these are. ``drifted`` and ``worse`` are what monitors say that
+    nothing upstream explains. ``held`` says why nothing may be trained now (an incident upstream, a broken label
+    feed); empty where nothing is in the way. ``points`` are cohorts of performance of the live version, ``gains``
+    what fresher versions of this model were worth.
+    """
+
+    model: str
+    spec: Retrain
+    metric: str
+    is_lower_better: bool
+    now: datetime
+    trained_until: datetime
+    known_until: datetime
+    live_since: datetime
+    promised: float
+    rows: int
+    rows_since: int
+    more: float = 0.0
+    attempts: tuple[datetime, ...] = ()
+    drifted: tuple[str, ...] = ()
+    worse: str = ""
+    held: str = ""
+    points: tuple[Point, ...] = ()
+    gains: tuple[Gain, ...] = ()
+
+    @property
+    def stale(self) -> Stale:
+        """How far the live version is behind what could be trained now."""
+        return Stale(self.trained_until, self.known_until, self.more)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, and the numbers. Gains, cost, risk and net are in the unit of the contract's costs."""
+
+    model: str
+    policy: str
+    action: Act
+    at: datetime
+    sentence: str
+    evidence: str = ""
+    """What would change it."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    wants: bool
+    why: str
+    evidence: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+def decide(case: PolicyCase) -> Decision:
+    """What the contract's policy decides at ``case.now``.
+
+    What stands in the way is looked at last, so that it is known what was held.
+    """
+    wish = _POLICIES[case.spec.policy](case)
+    obstacle = case.held or (_obstacle(case) if wish.wants else "")
+    suspicious = bool(case.drifted or case.worse)
+    if obstacle and (wish.wants or suspicious):
+        why = f"{wish.why} {obstacle}" if wish.wants else obstacle
+        return _decision(case, wish, Act.HOLD, why)
+    return _decision(case, wish, Act.RETRAIN if wish.wants else Act.NONE, wish.why)
+
+
+def wait_s(model: str, seconds: float) -> float:
+    """A wait with this model's own jitter: the same each time."""
+    share = int.from_bytes(hashlib.sha256(model.encode()).digest()[:4]) / 2**32
+    return seconds * (1 + JITTER * share)
+
+
+def _decision(case: PolicyCase, wish: _Wish, action: Act, sentence: str) -> Decision:
+    return Decision(case.model, case.spec.policy, action, case.now, sentence, wish.evidence, dict(wish.numbers))
+
+
+def _obstacle(case: PolicyCase) -> str:
+    """What stands in the way of a retrain that is wanted; empty where nothing does."""
+    spec = case.spec
+    if case.rows < spec.min_rows:
+        return f"Held: {case.rows} labelled rows to train on, retrain.min_rows wants {spec.min_rows}."
+    lately = [at for at in case.attempts if at > case.now - MONTH]
+    if lately:
+        free = max(lately) + timedelta(seconds=wait_s(case.model, spec.cooldown_s))
+        if case.now < free:
+            return f"Held until {free:%Y-%m-%d %H:%M:%S} UTC: the last retrain was at {max(lately):%Y-%m-%d %H:%M:%S}."
+    if len(lately) >= spec.most_a_month:
+        free = sorted(lately)[-spec.most_a_month] + MONTH
+        return (
+            f"Held until {free:%Y-%m-%d %H:%M:%S} UTC: {len(lately)} retrains in 30 days, {spec.most_a_month} may be."
+        )
+    return ""
+
+
+def _schedule(case: PolicyCase) -> _Wish:
+    last = max((case.live_since, *case.attempts))
+    due = last + timedelta(seconds=wait_s(case.model, case.spec.every_s))
+    told = f"the last training was at {last:%Y-%m-%d %H:%M:%S} UTC, the next is due at {due:%Y-%m-%d %H:%M:%S}"
+    return _Wish(case.now >= due, f"By schedule: {told}.", f"The clock: {due:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def _volume(case: PolicyCase) -> _Wish:
+    numbers = {"rows_since": float(case.rows_since), "rows": float(case.spec.rows)}
+    why = f"{case.rows_since} labelled rows since the last training; retrain.rows is {case.spec.rows}."
+    return _Wish(case.rows_since >= case.spec.rows, why, f"{case.spec.rows} new labelled rows.", numbers)
+
+
+def _drift(case: PolicyCase) -> _Wish:
+    if case.drifted:
+        return _Wish(True, case.drifted[0], "The end of the drift.", {"drifted": float(len(case.drifted))})
+    return _Wish(False, "Nothing has drifted.", "Drift of an input or of the scores.")
+
+
+def _performance(case: PolicyCase) -> _Wish:
+    if case.worse:
+        return _Wish(True, case.worse, f"{_name(case)} as promised ({case.promised:.3f}).")
+    return _Wish(
+        False, "It predicts as well as promised.", "A drop of its performance that the contract does not allow."
+    )
+
+
+def _expected_value(case: PolicyCase) -> _Wish:
+    """Retrain where the gain over the horizon, at its value, is above the cost and the risk of the change."""
+    spec = case.spec
+    point = point_of(case.metric, case.promised)
+    known = forecast(case.points, case.gains, case.stale, case.is_lower_better, point)
+    cost, value = spec.cost_of(case.metric, case.promised), spec.value_per_point
+    gain, risk = value * known.gain, value * spec.caution * known.error
+    net = gain - cost - risk
+    numbers = {
+        "expected_gain": gain,
+        "gain_low": value * (known.gain - 1.645 * known.error),
+        "gain_high": value * (known.gain + 1.645 * known.error),
+        "cost": cost,
+        "risk": risk,
+        "net": net,
+        "age_s": case.stale.age_s,
+        **{f"from_{name}": mean for name, (mean, _) in known.parts.items()},
+    }
+    return _Wish(net > 0, _said(case, known, numbers), _to_change_it(case, numbers), numbers)
+
+
+def _said(case: PolicyCase, known: Forecast, numbers: Mapping[str, float]) -> str:
+    what = f"{_name(case)} of {case.model}"
+    verb = "is worth" if numbers["net"] > 0 else "is not worth"
+    told = ", ".join(f"{mean:+.4f} by {_SOURCES[name]}" for name, (mean, _) in known.parts.items()) or "nothing known"
+    band = f"90 % interval {numbers['gain_low']:.4f} to {numbers['gain_high']:.4f}"
+    return (
+        f"A retrain {verb} it: {what} would gain {numbers['expected_gain']:.4f} on the average of the next "
+        f"{_span(case.spec.horizon_s)} ({band}; {told}), against a cost of {numbers['cost']:.4f} and a risk of "
+        f"{numbers['risk']:.4f}."
+    )
+
+
+def _to_change_it(case: PolicyCase, numbers: Mapping[str, float]) -> str:
+    needed = numbers["cost"] + numbers["risk"]
+    if numbers["net"] > 0:
+        return f"A back-test on newer labels that gains less than {needed:.4f}."
+    return (
+        f"An expected gain above {needed:.4f}: a back-test on newer labels that gains as much, or a fall of "
+        f"{_name(case)} by about {2 * needed:.4f}."
+    )
+
+
+def _name(case: PolicyCase) -> str:
+    return case.metric.replace("_", " ")
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} seconds"
+
+
+_SOURCES = {
+    "ageing": "how fast its versions age",
+    "challenger": "a back-test on the newest labels",
+    "trend": "the trend of its performance",
+}
+_POLICIES: Mapping[str, Callable[[PolicyCase], _Wish]] = {
+    "expected_value": _expected_value,
+    "schedule": _schedule,
+    "volume": _volume,
+    "drift": _drift,
+    "performance": _performance,
+}
