@@ -18,11 +18,13 @@ from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.explained import Explained
 from wellkept.ops.detect.patterns.live import Patterns
 from wellkept.ops.detect.stage import DetectRunner
+from wellkept.ops.diagnose.rewording import Rewording
 from wellkept.ops.diagnose.stage import DiagnoseRunner
 from wellkept.ops.remediate.stage import Remediate
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.plugins import load
+from wellkept.spine.webhooks.send import Transport
 from wellkept.store.checkpoint import Checkpoint
 from wellkept.store.state.learned import LearnedRows
 
@@ -36,6 +38,7 @@ INCIDENTS_REST_S = 2.0
 """What follows from incidents follows at once, and in a storm after so long."""
 DIAGNOSE_MOST_S = 1.0
 """So long a turn of diagnosis goes on; what is left is for the next, and grouping has the rest of the time."""
+REWORD_EVERY_S = 5.0
 RULES_EVERY_S = 1.0
 """How often it is looked which groups of rules are due; each is evaluated for whole multiples of its own rhythm."""
 
@@ -85,6 +88,7 @@ class OpsLoop:
             platform.telemetry, platform.topology, platform.stream, clues, settings.diagnose, platform.causes.weigh
         )
         platform.causes.attach(self._diagnose, settings.diagnose)
+        self._rewording = _rewording(platform)
         self._remediate: Remediate | None = None
 
     def _counted(self) -> dict[str, Any]:
@@ -147,7 +151,20 @@ class OpsLoop:
         followed = Loop("incidents", every_s, jobs, opened, INCIDENTS_REST_S, every_s)
         rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
         grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
-        return [detect, grouped, followed, rules, grouping]
+        found_loops = [detect, grouped, followed, rules, grouping]
+        if (rewording := self._rewording) is not None:
+            job = Job("reword", lambda: rewording.tick(clock.now()), led=True)
+            found_loops.append(Loop("reword", REWORD_EVERY_S, [job]))
+        return found_loops
+
+
+def _rewording(platform: Platform) -> Rewording | None:
+    """What rewords paragraphs; None where no model is configured."""
+    wanted = platform.settings.ops.diagnose.reword
+    if wanted is None:
+        return None
+    transport = Transport(wanted.networks, setting="ops.diagnose.reword.networks")
+    return Rewording(wanted, platform.stream, platform.topology, platform.secrets, transport)
 
 
 def _checkpoint(settings: DetectSettings) -> str:

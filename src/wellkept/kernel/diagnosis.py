@@ -103,6 +103,18 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Reworded:
+    """The paragraph in the words of a language model (``by``); where its facts strayed ``text`` is empty, and
+    ``refused`` says how.
+    """
+
+    text: str
+    by: str
+    at: datetime
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """Causes, best first; empty when nothing was strong enough, and ``sentence`` then says why."""
 
@@ -115,6 +127,8 @@ class Diagnosis:
     """The probability that the true cause is none of those that were looked at, or that there is none."""
     story: str = ""
     """One paragraph of plain words, made of the causes and their evidence."""
+    reworded: Reworded | None = None
+    """The same paragraph reworded, where that is configured."""
 
     @property
     def best(self) -> Cause | None:

@@ -13,6 +13,7 @@ from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.incident import Incident
 from wellkept.ops.diagnose.felt import Felt
+from wellkept.ops.diagnose.reword import RewordSettings
 from wellkept.ops.diagnose.traces import Traces
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
@@ -71,6 +72,8 @@ class DiagnoseSettings:
     """How confidences become probabilities; see ``ops/diagnose/probability.py``."""
     change_s: float = 3600.0
     """Changes this long before the onset are suspects."""
+    reword: RewordSettings | None = None
+    """A language model that words the paragraph more readably (see docs/diagnosis.md); it never ranks."""
 
     def __post_init__(self) -> None:
         for name, weight in sorted(self.weights.items()):

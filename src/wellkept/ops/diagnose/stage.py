@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -168,6 +168,8 @@ class DiagnoseRunner:
             before = known.get(head.id)
             case = self.case(incident, now)
             found = with_exhibits(diagnose(case, self._clues, settings, now), case, self._telemetry.patterns)
+            if before is not None and before.story == found.story:
+                found = replace(found, reworded=before.reworded)
             self._stream.save_diagnosis(found)
             if before is None or _blamed(before) != _blamed(found):
                 self._stream.save_incident(incident.note(now, ACTOR, found.sentence))

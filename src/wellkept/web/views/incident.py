@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from wellkept.kernel.diagnosis import Reworded
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.web.charts.bars import Histogram
@@ -58,6 +59,8 @@ class IncidentView:
     tickets: Sequence[TicketView] = ()
     told: str = ""
     """The diagnosis in one paragraph."""
+    reworded: Reworded | None = None
+    """The same in the words of a language model."""
     none: str = ""
     """The probability that it is none of the suspects."""
     can_confirm: bool = False
@@ -109,6 +112,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         is_live=incident.state.is_live,
         tickets=ticket_views(deps.tickets, incident.id),
         told=diagnosis.story if diagnosis else "",
+        reworded=diagnosis.reworded if diagnosis else None,
         none=share(diagnosis.none) if diagnosis and diagnosis.story else "",
         can_confirm=deps.causes is not None,
         confirmed=confirmed_view(deps, incident.id),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wellkept.ops.detect.patterns.bodies import content
-from wellkept.ops.detect.patterns.redact import redact
+from wellkept.kernel.redact import redact
 
 HEADERS = [
     "2026-01-05 10:20:30.123 25746 INFO shop.api.server [req-7 - - -] ",

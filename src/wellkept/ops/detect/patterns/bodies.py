@@ -6,8 +6,8 @@ import re
 
 import orjson
 
+from wellkept.kernel.redact import redact
 from wellkept.ops.detect.patterns.masks import clean
-from wellkept.ops.detect.patterns.redact import redact
 
 LONGEST = 1000
 """Characters of a message that are looked at."""

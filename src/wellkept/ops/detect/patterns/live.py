@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.kernel.clock import to_nanos
+from wellkept.kernel.redact import redact
 from wellkept.ops.detect.patterns.bodies import content
 from wellkept.ops.detect.patterns.masks import shape_of
 from wellkept.ops.detect.patterns.miner import MOST_SHAPES, Miner, Pattern, shape_id
-from wellkept.ops.detect.patterns.redact import redact
 from wellkept.ops.detect.patterns.restore import values_of
 from wellkept.ops.detect.patterns.series import Told, pattern_window
 from wellkept.ops.detect.patterns.values import OTHER, is_counted, label

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from wellkept.kernel.redact import redact
 from wellkept.ops.detect.patterns.bodies import content
 from wellkept.ops.detect.patterns.canonical import common
 from wellkept.ops.detect.patterns.cheap import cheap_key
@@ -13,7 +14,6 @@ from wellkept.ops.detect.patterns.crowds import Crowds
 from wellkept.ops.detect.patterns.known import Known
 from wellkept.ops.detect.patterns.masks import MASK, RULES, shape_of
 from wellkept.ops.detect.patterns.naming import Parameter, parameters, shown
-from wellkept.ops.detect.patterns.redact import redact
 from wellkept.ops.detect.patterns.refine import Refined, refine
 from wellkept.ops.detect.patterns.restore import KEPT_LINES, restore, values_of
 
