@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.ml.drift.calibrate import Wobble, wobble
+from wellkept.ml.drift.importance import Score, importance
+from wellkept.ml.drift.joint import Joint, joint, rank_values
+from wellkept.ml.drift.relation import Relation, relation
 
 FILE = "reference.json"
 SCORE = ""
@@ -19,6 +22,9 @@ SCORE = ""
 BINS = 10
 MOST_WINDOWS, LEAST_WINDOWS = 60, 8
 """A reference's own windows: as long as those that are judged later, shorter where it has fewer than eight of them."""
+MOST_CATEGORIES = 50
+MOST_JOINT = 20_000
+"""Rows that suffice to tell how the columns hang together."""
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +47,10 @@ class Distribution:
     categories: tuple[str, ...] = ()
     importance: float | None = None
     wobble: Wobble = field(default_factory=Wobble)
+    relation: Relation | None = None
+    """Of the scores alone: what came true of them in the rows that the model was not trained on."""
+    joint: Joint | None = None
+    """Of the scores alone, which stand for the model as a whole: how its inputs hang together."""
 
     @property
     def rows(self) -> int:
@@ -59,28 +69,45 @@ class Distribution:
 Reference = Mapping[str, Distribution]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """The rows that the model was not trained on: the scores that it gave them, what came true, and when they were.
+
+    ``labels`` and ``at`` (seconds) are float64[n] like the scores, or None where they are not known.
+    """
+
+    scores: Floats
+    labels: Floats | None = None
+    at: Floats | None = None
+
+
 def make_reference(
     rows: Floats,
     features: Sequence[str],
-    scores: Floats,
+    held: Held | Floats,
     *,
     at: Floats | None = None,
-    scored_at: Floats | None = None,
     window_s: float = 3600.0,
-    importance: Mapping[str, float] | None = None,
+    score_of: Score | None = None,
+    texts: Mapping[str, Sequence[str | None]] | None = None,
 ) -> dict[str, Distribution]:
-    """The distributions of float64[n, features] (NaN is null) and of scores.
+    """The distributions of float64[n, features] (NaN is null), of the category columns in ``texts``, and of scores.
 
-    ``at`` and ``scored_at`` are when the rows and the scores were, in seconds: with them it is told how much windows of
-    ``window_s`` differ among themselves. The scores' own windows are few, and they move with the inputs: they are taken
-    to differ at least as much as the inputs do on the average.
+    ``at`` is when the rows were, in seconds: with it it is told how much windows of ``window_s`` differ among
+    themselves. The scores' own windows are few, and they move with the inputs: they are taken to differ at least as
+    much as the inputs do on the average. ``score_of`` takes such rows; with it it is told what each input does.
     """
-    known = importance or {}
+    held = held if isinstance(held, Held) else Held(held)
+    shares = importance(score_of, rows, features) if score_of else {}
+    columns = texts or {}
     found = {
-        name: replace(distribution(rows[:, place], at, window_s), importance=known.get(name))
+        name: replace(
+            categories(columns[name], at, window_s) if name in columns else distribution(rows[:, place], at, window_s),
+            importance=shares.get(name),
+        )
         for place, name in enumerate(features)
     }
-    score = distribution(scores, scored_at, window_s)
+    score = distribution(held.scores, held.at, window_s)
     told = [entry.wobble for entry in found.values() if entry.wobble.windows > score.wobble.windows]
     if told:
         of_inputs = Wobble(
@@ -89,7 +116,29 @@ def make_reference(
             max(one.windows for one in told),
         )
         score = replace(score, wobble=of_inputs)
-    return {**found, SCORE: score}
+    own = None if held.at is None else window_of(held.at, window_s)
+    related = None if held.labels is None else relation(score.edges, held.scores, held.labels, own)
+    told_of = [name for name in features if len(found[name].counts) > 1]
+    every = max(1, len(rows) // MOST_JOINT)
+    taken = {name: (columns[name] if name in columns else rows[:, i])[::every] for i, name in enumerate(features)}
+    own = None if at is None else window_of(at[::every], window_s)
+    held_together = joint(ranked(taken, found, told_of), told_of, own)
+    return {**found, SCORE: replace(score, relation=related, joint=held_together)}
+
+
+def ranked(columns: Mapping[str, Floats | Sequence[str | None]], reference: Reference, names: Sequence[str]) -> Floats:
+    """The columns as rank values, float64[n, names]: what :mod:`wellkept.ml.drift.joint` works on; nulls are 0."""
+    made = []
+    for name in names:
+        entry, values = reference[name], columns[name]
+        if entry.is_category:
+            place = {text: index for index, text in enumerate(entry.categories)}
+            places = np.asarray([-1 if text is None else place.get(text, len(place)) for text in values])
+        else:
+            numbers = np.asarray(values, dtype=np.float64)
+            places = np.where(np.isfinite(numbers), np.searchsorted(np.asarray(entry.edges), numbers), -1)
+        made.append(np.append(rank_values(entry.bins), 0.0)[places])
+    return np.stack(made, axis=1) if made else np.zeros((0, 0))
 
 
 def distribution(values: Floats, at: Floats | None = None, window_s: float = 3600.0) -> Distribution:
@@ -133,24 +182,26 @@ def categories(values: Sequence[str | None], at: Floats | None = None, window_s:
     )
 
 
-MOST_CATEGORIES = 50
-
-
 def windows(places: NDArray[np.int64], bins: int, at: Floats, window_s: float) -> NDArray[np.int64]:
-    """The counts of a column's own windows by time, int[K, bins]; at most ``MOST_WINDOWS``, spread over the whole."""
+    """The counts of a column's own windows by time: int[K, bins]."""
+    mine = window_of(at, window_s)
+    held = mine >= 0
+    total = int(mine.max(initial=-1)) + 1
+    return np.bincount(mine[held] * bins + places[held], minlength=total * bins).reshape(total, bins)
+
+
+def window_of(at: Floats, window_s: float) -> NDArray[np.int64]:
+    """To which of its windows by time each row belongs, at most ``MOST_WINDOWS`` spread over the whole; -1: to none."""
     if not len(at) or at.max() <= at.min():
-        return np.zeros((0, bins), dtype=np.int64)
+        return np.full(len(at), -1, dtype=np.int64)
     span = float(at.max() - at.min())
     length = min(window_s, span / LEAST_WINDOWS)
-    number = np.minimum(((at - at.min()) / length).astype(np.int64), int(span / length))
-    total = int(number.max()) + 1
-    chosen = np.unique(np.linspace(0, total - 1, min(total, MOST_WINDOWS)).astype(np.int64))
-    row = np.full(total, -1)
+    number = ((at - at.min()) / length).astype(np.int64)
+    whole = int(span / length)
+    chosen = np.unique(np.linspace(0, whole - 1, min(whole, MOST_WINDOWS)).astype(np.int64))
+    row = np.full(max(whole, int(number.max())) + 1, -1, dtype=np.int64)
     row[chosen] = np.arange(len(chosen))
-    mine = row[number]
-    held = mine >= 0
-    flat = np.bincount(mine[held] * bins + places[held], minlength=len(chosen) * bins)
-    return flat.reshape(len(chosen), bins)
+    return np.asarray(row[number], dtype=np.int64)
 
 
 def write_reference(reference: Reference, folder: Path) -> None:
@@ -165,6 +216,7 @@ def parse_reference(data: bytes) -> dict[str, Distribution]:
 
 
 def _parsed(entry: Mapping[str, Any]) -> Distribution:
+    related, held_together = entry.get("relation"), entry.get("joint")
     return Distribution(
         tuple(entry["edges"]),
         tuple(entry["counts"]),
@@ -173,4 +225,15 @@ def _parsed(entry: Mapping[str, Any]) -> Distribution:
         tuple(entry.get("categories", ())),
         entry.get("importance"),
         Wobble(**entry.get("wobble", {})),
+        Relation(**_tuples(related)) if related else None,
+        Joint(**_tuples(held_together)) if held_together else None,
     )
+
+
+def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows lists alone; values that stay as they are are tuples."""
+    return {key: _frozen(value) for key, value in entry.items()}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value

@@ -75,14 +75,23 @@ def chance(name: str, value: float, rows: float, reference: Floats, own: Wobble 
     the fewer windows told and the more they matter (Welch and Satterthwaite).
     """
     expected = usual(name, rows, reference)
+    if own is None or not own.windows:
+        return gamma_tail(value, expected.mean, expected.variance)
+    return unlucky(value, expected, rows * own.of(name), own.windows)
+
+
+def unlucky(value: float, expected: Usual, excess: float, windows: int) -> float:
+    """The chance of a statistic this large, by the draw or by the window; the worse of the two.
+
+    ``expected`` is what the draw alone makes of it, ``excess`` how much more the reference's own windows have on the
+    average, and ``windows`` how many of them told so.
+    """
     drawn = gamma_tail(value, expected.mean, expected.variance)
-    told = own if own is not None and own.windows else None
-    excess = rows * told.of(name) if told else 0.0
-    if not told or excess <= 0:
+    if excess <= 0 or windows < 1:
         return drawn
     rest = max(0.0, expected.mean - 1.0)
-    freedom = (1 + excess) ** 2 / (excess**2 / told.windows)
-    away = math.sqrt(max(0.0, value - rest) / (1 + excess) / (1 + 1 / told.windows))
+    freedom = (1 + excess) ** 2 / (excess**2 / windows)
+    away = math.sqrt(max(0.0, value - rest) / (1 + excess) / (1 + 1 / windows))
     return max(drawn, min(1.0, 2 * student_tail(away, freedom)))
 
 

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Score = Callable[[Floats], Floats]
 MOST_ROWS = 500
 SEED = 31
 MATTERS = 0.3
 """An input matters from this share of what it would have if all had the same."""
 
 
-def importance(score: Callable[[Floats], Floats], rows: Floats, names: Sequence[str]) -> dict[str, float]:
+def importance(score: Score, rows: Floats, names: Sequence[str]) -> dict[str, float]:
     """Each column's share (summing up to 1) of the squared change of the scores when its values change places.
 
     Permutation importance by the scores, which needs no labels (L. Breiman 2001). ``rows`` is float64[n, names];

@@ -161,5 +161,6 @@ def training_request(contract: ModelContract, since: datetime | None = None) -> 
         "user": ranking.user if ranking else "",
         "ranking_held_out": ranking.held_out if ranking else 0.0,
         "seed": contract.train.seed,
+        "window_s": contract.monitors.drift.window_s,
         "parameters": dict(contract.train.starting),
     }

@@ -18,7 +18,7 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.export import export
 from wellkept.ml.features import FILE, WithFeatures, own_features
 from wellkept.ml.process import serve_request
-from wellkept.ml.reference import make_reference, write_reference
+from wellkept.ml.reference import Held, make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scorer, Scores, load_scorer
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 from wellkept.ml.train.judged import Fitted, Rows, judged
@@ -26,6 +26,10 @@ from wellkept.ml.train.split import seconds_of, split
 
 LATENCY_ROWS = 300
 PARITY_NULL_ROWS = 50
+WINDOW_S = 3600.0
+"""Of a request by a version that did not say yet over which window drift is told."""
+SCORED = ("binary_classification", "regression", "forecasting")
+"""Tasks whose scores are in the unit of the label."""
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +85,15 @@ def told_of(
     whole = Rows(trained, held_out, rows, made, champion_rows)
     scores, told = judged(whole, challenger, champion, request, fitted)
     pq.write_table(scores, request["scores"])
-    write_reference(make_reference(matrix_of_inputs(trained, inputs), inputs, challenger.score(rows)), out)
+    reference = make_reference(
+        matrix_of_inputs(trained, inputs),
+        inputs,
+        Held(challenger.score(rows), _numbers(held_out, request), _moments(held_out)),
+        at=_moments(trained),
+        window_s=request.get("window_s", WINDOW_S),
+        score_of=challenger.score,
+    )
+    write_reference(reference, out)
     return {
         "manifest": manifest,
         "parameters": request.get("parameters", {}),
@@ -117,6 +129,18 @@ def own_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
     scorer, manifest = load_scorer(folder)
     features = own_features(folder, manifest)
     return (scorer if features is None else WithFeatures(features, scorer)), manifest
+
+
+def _moments(table: pa.Table) -> NDArray[np.float64] | None:
+    return seconds_of(table) if "time" in table.column_names else None
+
+
+def _numbers(table: pa.Table, request: dict[str, Any]) -> NDArray[np.float64] | None:
+    """The labels of the rows, where a score can be compared with them."""
+    label = request["label"]
+    if request["task"] not in SCORED or label not in table.column_names:
+        return None
+    return np.asarray(pc.cast(table[label], pa.float64()).to_numpy(), dtype=np.float64)
 
 
 def _known(inputs: list[str], held_out: pa.Table) -> list[str]:
