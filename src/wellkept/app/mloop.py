@@ -26,6 +26,8 @@ from wellkept.ml.data.skewcheck import SkewCheck
 from wellkept.ml.data.stage import Snapshots
 from wellkept.ml.deploy.stage import PromoteModel, deployments, promotion_plan, rollback_plan
 from wellkept.ml.deploy.usecases import OtherInputsError
+from wellkept.ml.estimate.asking import Performance
+from wellkept.ml.estimate.reading import Histories
 from wellkept.ml.importing.follow import Follower
 from wellkept.ml.importing.trust import OpenTrustedModel
 from wellkept.ml.oversight import Limits
@@ -77,6 +79,8 @@ class ModelLoop:
         check = SkewCheck(platform.telemetry.predictions, _reach(platform), self._settings.train_timeout_s)
         folder = platform.settings.data.resolve() / "skew"
         self.skew = SkewRuns(platform.registry, self._releases, check, folder, platform.clock, platform.server)
+        histories = Histories(platform.telemetry.arrivals, platform.telemetry.serving)
+        self.performance = Performance(platform.registry, self._releases, histories, platform.stream)
         self._watch = WatchRunner(
             platform.telemetry.serving,
             self._releases,
@@ -84,6 +88,7 @@ class ModelLoop:
             platform.topology,
             [monitor() for monitor in load("monitor").values()],
             self.skew.seen,
+            self.performance.of_version,
         )
         self.attachments = Attachments(
             platform.registry,

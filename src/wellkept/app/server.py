@@ -39,6 +39,7 @@ from wellkept.api import (
     notifications,
     otlp,
     ownmetrics,
+    performance,
     plans,
     predictions,
     rollouts,
@@ -167,6 +168,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(models.router(platform.ml.usecases, platform.artifacts, platform.clock))
         app.include_router(modelimport.router(platform.ml.imports))
         app.include_router(skew.router(platform.ml.skew.start))
+        app.include_router(performance.router(platform.ml.performance, platform.clock))
         app.include_router(watch.router(platform.ml.attachments, platform.ingest.settings.max_body_bytes))
         app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))

@@ -80,9 +80,14 @@ class NullMonitor(Part):
 
 
 class PerformanceMonitor(Part):
-    """Realised performance: the drop of the primary metric that counts, over matured labels."""
+    """Realised performance: the drop of the primary metric that counts, over matured labels.
+
+    ``floor`` is the value that it must not fall below (of a loss: rise above); without one it is what was promised at
+    the gate, less the drop.
+    """
 
     drop: Annotated[float, Field(gt=0)] = 0.1
+    floor: float | None = None
     window_s: Seconds = 3600
     min_labels: Annotated[int, Field(ge=30)] = 200
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Finding
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.reference import Distribution
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.serving import Histograms
@@ -62,6 +63,9 @@ class Served:
     """What the newest check of this version found; None where there was none."""
     sample: Sample | None = None
     """Rows of the newest slices that suffice to judge; None where they were not read."""
+
+    history: PerformanceHistory | None = None
+    """Its performance by when predictions were made; None where it has no metric that single answers can tell."""
 
     @property
     def model(self) -> str:

@@ -16,6 +16,7 @@ from wellkept.kernel.errors import NotFoundError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.reference import SCORE
 from wellkept.ml.releases import Releases
 from wellkept.ml.watch.base import Monitor, Said, Served, SkewSeen, newest
@@ -64,6 +65,10 @@ class Places(Protocol):
     def observe(self, entities: Iterable[Entity], edges: Iterable[Edge], at: datetime) -> None: ...
 
 
+Tells = Callable[[ModelContract, ModelVersion, datetime], PerformanceHistory | None]
+"""The performance of a live version by when its predictions were made; None where nothing can be told."""
+
+
 class WatchRunner:
     """Looks at every model that has a champion, once a tick."""
 
@@ -75,9 +80,10 @@ class WatchRunner:
         topology: Places,
         monitors: Sequence[Monitor],
         skews: Callable[[ModelVersion], SkewSeen | None] = lambda _: None,
+        tells: Tells = lambda *_: None,
     ) -> None:
         self._predictions, self._releases, self._stream, self._topology = predictions, releases, stream, topology
-        self._monitors, self._skews = tuple(monitors), skews
+        self._monitors, self._skews, self._tells = tuple(monitors), skews, tells
         self._unwatched: dict[str, str] = {}
 
     def tick(self, now: datetime) -> list[Finding]:
@@ -140,6 +146,7 @@ class WatchRunner:
             labels=labels,
             open={f.fingerprint: f for f in self._stream.open_findings() if f.entity in mine},
             skew=self._skews(champion),
+            history=self._tells(contract, champion, now),
         )
 
     def _labelled(

@@ -11,6 +11,7 @@ from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
 from wellkept.store.telemetry.erasure import Erasure
+from wellkept.store.telemetry.labels import Arrivals
 from wellkept.store.telemetry.logged import Logged
 from wellkept.store.telemetry.logs import Logs
 from wellkept.store.telemetry.metrics import Metrics
@@ -55,6 +56,7 @@ class Telemetry:
         self.predictions = Predictions(engine)
         self.labels = Labels(engine)
         self.logged = Logged(engine)
+        self.arrivals = Arrivals(engine)
         self.erasure = Erasure(engine)
         self.serving = Serving(engine)
         self.arms = Arms(engine)

@@ -1,0 +1,185 @@
+"""Reads the performance history of a live version from the store; what was told once is remembered, not read again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.cohorts import MOST_CLASSES, Array, Cohorts, Counted, Frame, ages_for, gather, score_edges
+from wellkept.ml.estimate.history import PerformanceHistory, Trouble, Wanted
+from wellkept.ml.estimate.inputs import FEWEST, broken
+from wellkept.ml.estimate.telling import Remembered, Teller
+from wellkept.ml.reference import SCORE, Distribution
+from wellkept.ml.tasks import LOWER_IS_BETTER
+from wellkept.spine.registry import ModelVersion
+from wellkept.store.telemetry.grid import Grid
+from wellkept.store.telemetry.labels import Asked
+from wellkept.store.telemetry.serving import Histograms
+
+WINDOW = 4
+"""Cohorts in a window of the contract's ``monitors.performance.window_s``."""
+WINDOWS = 24
+"""Windows that are looked back on, beside the delay of the labels."""
+MOST_COHORTS = 240
+FRESH = 8
+"""A history is as good as new for this part of a cohort."""
+VERSIONS = 64
+KINDS = {"binary_classification": "positive", "multiclass_classification": "class"}
+
+
+class Labels(Protocol):
+    """Counts of predictions and their labels."""
+
+    def share_of(self, model: str, grid: Grid) -> int: ...
+
+    def scores(self, asked: Asked, one_in: int) -> pa.Table: ...
+
+    def arrivals(self, asked: Asked, edges: Sequence[float], one_in: int) -> pa.Table: ...
+
+
+class Inputs(Protocol):
+    """Counts of inputs in bins."""
+
+    def histograms(self, model: str, version: str, grid: Grid, edges: Mapping[str, Sequence[float]]) -> Histograms: ...
+
+
+class Histories:
+    """Tells how good live versions are. Keeps what it told of past cohorts, and nothing that cannot be told again."""
+
+    def __init__(self, labels: Labels, inputs: Inputs) -> None:
+        self._labels, self._inputs = labels, inputs
+        self._remembered: dict[str, Remembered] = {}
+        self._told: dict[str, tuple[object, PerformanceHistory]] = {}
+
+    def of(
+        self,
+        contract: ModelContract,
+        version: ModelVersion,
+        reference: Mapping[str, Distribution],
+        findings: Iterable[Finding],
+        now: datetime,
+    ) -> PerformanceHistory:
+        """The history of a version at a moment; ``findings`` are those about the model and its inputs, ended ones too.
+
+        Raises:
+            StoreError: the engine failed.
+        """
+        wanted = wanted_of(contract, version)
+        step_s = contract.monitors.performance.window_s / WINDOW
+        troubles = troubles_of(findings)
+        key = (now.timestamp() // (step_s / FRESH), tuple(troubles), wanted)
+        last = self._told.get(version.digest)
+        if last is not None and last[0] == key:
+            return last[1]
+        found = self._read(contract, version, reference, wanted, troubles, now)
+        self._told = {version.digest: (key, found), **dict(list(self._told.items())[: VERSIONS - 1])}
+        return found
+
+    def _read(
+        self,
+        contract: ModelContract,
+        version: ModelVersion,
+        reference: Mapping[str, Distribution],
+        wanted: Wanted,
+        troubles: Sequence[Trouble],
+        now: datetime,
+    ) -> PerformanceHistory:
+        grid = grid_of(contract, now)
+        asked = _asked(contract, version, grid, now)
+        remembered = self._remembered.setdefault(version.digest, Remembered())
+        while len(self._remembered) > VERSIONS:
+            self._remembered.pop(next(iter(self._remembered)))
+        one_in = self._labels.share_of(contract.name, grid)
+        cohorts = self._cohorts(contract, asked, one_in, now)
+        self._look_at_inputs(asked, reference, cohorts, remembered)
+        told = Teller(cohorts, wanted, troubles, remembered).history(contract.name, version.number)
+        return replace(told, sampled=one_in)
+
+    def _cohorts(self, contract: ModelContract, asked: Asked, one_in: int, now: datetime) -> Cohorts:
+        edges: Array = np.empty(0)
+        if asked.kind != "class":
+            drawn = self._labels.scores(asked, one_in)
+            score = drawn["score"].to_numpy().astype(np.float64)
+            positive = drawn["positive"].to_numpy(zero_copy_only=False).astype(bool)
+            edges = score_edges(score if positive.all() else score[~positive], score[positive])
+        rows = self._labels.arrivals(asked, edges.tolist(), one_in)
+        counted = _counted(rows)
+        starts = asked.grid.times - asked.grid.step_s
+        named = 1 + int(max(counted.place.max(initial=1), counted.label.max(initial=1)))
+        frame = Frame(starts, asked.grid.step_s, np.asarray(asked.ages), edges, contract.task, now.timestamp(), named)
+        return gather(counted, frame)
+
+    def _look_at_inputs(
+        self, asked: Asked, reference: Mapping[str, Distribution], cohorts: Cohorts, remembered: Remembered
+    ) -> None:
+        """Which cohorts were asked with broken inputs; those that are over are looked at once."""
+        made = cohorts.own.made.sum(axis=1)
+        fresh = [
+            k
+            for k, start in enumerate(cohorts.starts.tolist())
+            if made[k] >= FEWEST and (start not in remembered.broken or cohorts.ends[k] > cohorts.now)
+        ]
+        columns = {name: one for name, one in reference.items() if name != SCORE and len(one.counts) > 1 and one.edges}
+        if not fresh or not columns:
+            return
+        first = fresh[0]
+        start, end = (datetime.fromtimestamp(float(at), UTC) for at in (cohorts.starts[first], cohorts.ends[-1]))
+        grid = Grid.of(start, end, asked.grid.step_s)
+        edges = {name: one.edges for name, one in columns.items()}
+        seen = self._inputs.histograms(asked.model, asked.version, grid, edges)
+        then = {name: np.asarray(one.counts) for name, one in columns.items()}
+        nulls = {name: one.nulls for name, one in columns.items()}
+        for k in fresh:
+            now = {name: seen.bins[name][k - first] for name in columns}
+            found = broken(now, {name: int(seen.nulls[name][k - first]) for name in columns}, then, nulls)
+            remembered.broken[float(cohorts.starts[k])] = "; ".join(f"{name} {why}" for name, why in found.items())
+
+
+def wanted_of(contract: ModelContract, version: ModelVersion) -> Wanted:
+    """What is asked of a version: its contract's live metric, and no worse than its gate promised less the drop."""
+    name, limits = contract.live_metric, contract.monitors.performance
+    promised = version.metrics.get(name, float("nan"))
+    sign = 1.0 if name in LOWER_IS_BETTER else -1.0
+    floor = promised + sign * limits.drop if limits.floor is None else limits.floor
+    return Wanted(name, contract.task, promised, floor, WINDOW, limits.min_labels)
+
+
+def grid_of(contract: ModelContract, now: datetime) -> Grid:
+    """The cohorts up to now; the newest is not over yet."""
+    step_s = contract.monitors.performance.window_s / WINDOW
+    count = min(MOST_COHORTS, WINDOW * WINDOWS + math.ceil(contract.label.delay_s / step_s))
+    end = math.ceil(now.timestamp() / step_s) * step_s
+    return Grid(round((end - count * step_s) * 1000), round(end * 1000), round(step_s * 1000))
+
+
+def troubles_of(findings: Iterable[Finding]) -> list[Trouble]:
+    """When estimates are not to be believed: while inputs or labels are broken, or the concept has drifted."""
+    found = []
+    for finding in findings:
+        is_broken = finding.kind is FindingKind.DATA_QUALITY and finding.severity >= Severity.WARNING
+        is_concept = finding.kind is FindingKind.DRIFT and finding.detector == "concept"
+        if is_broken or is_concept:
+            end = finding.ends_at.timestamp() if finding.ends_at is not None else math.inf
+            found.append(Trouble(finding.starts_at.timestamp(), end, finding.sentence, hides=is_broken))
+    return sorted(found, key=lambda trouble: (trouble.start, trouble.sentence))
+
+
+def _asked(contract: ModelContract, version: ModelVersion, grid: Grid, now: datetime) -> Asked:
+    ages = ages_for(contract.label.delay_s, grid.step_s)
+    kind = KINDS.get(contract.task, "number")
+    return Asked(contract.name, version.logged_as, grid, ages.tolist(), kind, MOST_CLASSES, now)
+
+
+def _counted(rows: pa.Table) -> Counted:
+    whole = {name: rows[name].to_numpy().astype(np.int64) for name in ("cohort", "kind", "place", "label", "age")}
+    sums = {name: rows[name].to_numpy().astype(np.float64) for name in ("rows", "scores")}
+    losses = [rows[name].to_numpy().astype(np.float64) for name in ("error", "squared", "fourth", "truth")]
+    return Counted(**whole, rows=sums["rows"], sums=sums["scores"], losses=np.stack(losses, axis=1))
