@@ -17,10 +17,11 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
-from wellkept.ml.reference import SCORE
+from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
-from wellkept.ml.watch.base import Monitor, Said, Served, SkewSeen, newest
+from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, newest
 from wellkept.ml.watch.places import places
+from wellkept.ml.watch.sampled import MOST, sample_of
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.serving import Histograms
@@ -45,6 +46,8 @@ class Predictions(Protocol):
     def rates(self, model: str, grid: Grid) -> NDArray[np.int64]: ...
 
     def tops(self, model: str, version: str, start: datetime, end: datetime) -> dict[str, tuple[float, float]]: ...
+
+    def sample(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table: ...
 
     def labelled(self, model: str, version: str, start: datetime, end: datetime, known_by: datetime) -> pa.Table: ...
 
@@ -147,7 +150,22 @@ class WatchRunner:
             open={f.fingerprint: f for f in self._stream.open_findings() if f.entity in mine},
             skew=self._skews(champion),
             history=self._tells(contract, champion, now),
+            sample=self._sample(contract, champion, reference, since, end),
         )
+
+    def _sample(
+        self,
+        contract: ModelContract,
+        champion: ModelVersion,
+        reference: Mapping[str, Distribution],
+        since: datetime,
+        end: datetime,
+    ) -> Sample | None:
+        """Rows of the newest slices; only of a version whose reference says how its inputs hang together."""
+        if SCORE not in reference or reference[SCORE].joint is None:
+            return None
+        rows = self._predictions.sample(contract.name, champion.logged_as, since, end, MOST)
+        return sample_of(rows, reference)
 
     def _labelled(
         self, contract: ModelContract, champion: ModelVersion, now: datetime

@@ -2,70 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wellkept.kernel.errors import OverloadError
+from wellkept.store.telemetry.counting import SCORE, Asked, Counting, Counts, Yardstick
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid, millis
+from wellkept.store.telemetry.sketches import Sketches, fits
 from wellkept.store.telemetry.statements import load
 
-SCORE = ""
-"""The name under which scores stand beside the features."""
+__all__ = ["SCORE", "Histograms", "Serving"]
+
+_VERSIONS = """
+SELECT DISTINCT toString(version) AS version FROM predictions
+WHERE model = {model:String}
+    AND time >= fromUnixTimestamp64Milli({start:Int64}) AND time < fromUnixTimestamp64Milli({end:Int64})
+ORDER BY version"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histograms:
-    """Counts on a grid of S slices. ``bins``: name to int64[S, edges + 1]; ``nulls``: name to int64[S]."""
+    """Counts on a grid of S steps. ``bins``: name to int64[S, edges + 1]; ``nulls``: name to int64[S].
+
+    Of a column of words there is a bin for each of its categories, and one for all others. ``least`` and ``greatest``
+    are of columns of numbers: name to float64[S], NaN where there is no value.
+    """
 
     times: NDArray[np.float64]
     bins: Mapping[str, NDArray[np.int64]]
     nulls: Mapping[str, NDArray[np.int64]]
+    least: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    greatest: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 class Serving:
-    """Reads predictions by model and version (its digest). Written twice, a prediction counts once."""
+    """Reads predictions by model and version. Written twice, a prediction counts once.
+
+    Grids whose steps are whole five minutes are answered from sketches, any other from the rows, with the same result.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._counting, self._sketches = Counting(engine), Sketches(engine)
+        self._yardsticks: dict[tuple[str, str], Yardstick] = {}
+        """By model and version, what was asked for last: the columns whose most common values sketches know."""
 
-    def histograms(self, model: str, version: str, grid: Grid, edges: Mapping[str, Sequence[float]]) -> Histograms:
-        """How the values of the named features (and ``SCORE``) fall between ``edges``, slice by slice.
+    def histograms(
+        self,
+        model: str,
+        version: str,
+        grid: Grid,
+        edges: Yardstick,
+        *,
+        slice: tuple[str, str] | None = None,  # noqa: A002 - what a contract calls it
+    ) -> Histograms:
+        """How the values of the named columns (and ``SCORE``) fall into bins, step by step.
 
-        Bin ``b`` holds the values that are above exactly ``b`` of the edges.
+        ``edges``: of a column of numbers the edges between its bins, where bin ``b`` holds the values that are above
+        exactly ``b`` of them; of a column of words its categories. A row without a column is neither in its bins nor in
+        its nulls. ``slice``: only the rows in which a column (an input, or an attribute) has a value.
         """
-        names = sorted(edges)
-        lists = [[float(edge) for edge in edges[name]] for name in names]
-        parameters = {**grid.parameters, "model": model, "version": version, "features": names, "edges": lists}
-        rows = self._engine.query(load("queries/serving_histogram.sql"), parameters)
-        bins = {name: np.zeros((grid.count, len(edges[name]) + 1), dtype=np.int64) for name in names}
-        nulls = {name: np.zeros(grid.count, dtype=np.int64) for name in names}
-        found = np.asarray(rows["feature"].to_pylist(), dtype=object)
-        slices, places, counts = (rows[name].to_numpy().astype(np.int64) for name in ("slice", "bin", "rows"))
-        for name in names:
-            mine, known = found == name, (found == name) & (places >= 0)
-            bins[name][slices[known], places[known]] = counts[known]
-            empty = mine & (places < 0)
-            nulls[name][slices[empty]] = counts[empty]
-        return Histograms(grid.times, bins, nulls)
+        asked = Asked(model, version, slice or ("", ""))
+        counts = self._counts(asked, grid, edges)
+        if slice is None and len(edges) > 1:
+            self._yardsticks[model, version] = dict(edges)
+        return Histograms(
+            grid.times,
+            {name: counts.bins[name] for name in edges},
+            {name: counts.nulls[name] for name in edges},
+            {name: counts.least[name] for name in edges if name in counts.least},
+            {name: counts.greatest[name] for name in edges if name in counts.greatest},
+        )
 
     def tops(self, model: str, version: str, start: datetime, end: datetime) -> dict[str, tuple[float, float]]:
-        """Each feature's most common value in [start, end), and its share of the values that are not null."""
-        parameters = {"model": model, "version": version, "start": millis(start), "end": millis(end)}
-        rows = self._engine.query(load("queries/serving_tops.sql"), parameters)
-        pairs = zip(rows["value"].to_pylist(), rows["share"].to_pylist(), strict=True)
-        return dict(zip(rows["feature"].to_pylist(), pairs, strict=True))
+        """Each numeric input's most common value in [start, end), and its share of the values that are not null.
+
+        Of many rows this is told by some thousands of them. After :meth:`histograms` it is of the columns, and as new,
+        as those were.
+        """
+        asked, grid = Asked(model, version), Grid(millis(start), millis(end), max(1, millis(end) - millis(start)))
+        yardstick = self._yardsticks.get((model, version))
+        if yardstick is not None and fits(grid):
+            with contextlib.suppress(OverloadError):
+                return self._sketches.tops(asked, grid, yardstick)
+        return self._counting.tops(asked, grid)
 
     def rates(self, model: str, grid: Grid) -> NDArray[np.int64]:
-        """Predictions of all versions in each slice: int64[S]."""
-        rows = self._engine.query(load("queries/serving_rates.sql"), {**grid.parameters, "model": model})
+        """Predictions of all versions in each step, but for those that were only tried: int64[S]."""
+        rows = self._engine.query(_VERSIONS, {**grid.parameters, "model": model})
         counts = np.zeros(grid.count, dtype=np.int64)
-        counts[rows["slice"].to_numpy().astype(np.int64)] = rows["rows"].to_numpy()
+        for version in rows["version"].to_pylist():
+            counts += self._counts(Asked(model, version), grid, {SCORE: ()}).answered
         return counts
+
+    def _counts(self, asked: Asked, grid: Grid, yardstick: Yardstick) -> Counts:
+        if fits(grid):
+            with contextlib.suppress(OverloadError):  # no room for sketches is no reason to tell nothing
+                return self._sketches.counts(asked, grid, yardstick)
+        return self._counting.count(asked, grid, yardstick)
 
     def labelled(self, model: str, version: str, start: datetime, end: datetime, known_by: datetime) -> pa.Table:
         """Labelled predictions of [start, end), by time: ``at`` (seconds since the epoch), ``score``, ``label``."""
@@ -77,6 +118,17 @@ class Serving:
             "known_by": millis(known_by),
         }
         return self._engine.query(load("queries/serving_labelled.sql"), parameters)
+
+    def sample(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table:
+        """At most ``limit`` predictions of [start, end), drawn by their ids, as of ``Predictions.sample``."""
+        parameters = {
+            "model": model,
+            "version": version,
+            "start": millis(start),
+            "end": millis(end),
+            "limit": limit,
+        }
+        return self._engine.query(load("queries/predictions_sample.sql"), parameters)
 
     def affected(
         self, model: str, start: datetime, end: datetime, features: Mapping[str, float | None], limit: int

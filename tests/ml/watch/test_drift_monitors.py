@@ -1,0 +1,87 @@
+"""The monitors of drift, played on streams with a known change: what they say, of what, and how they end."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from wellkept.evaluation.drift_play import Alarm, play
+from wellkept.evaluation.drift_streams import played_of
+from wellkept.evaluation.streams_known import KnownStream, make
+from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.ml.reference import Held, make_reference
+from wellkept.ml.watch.sampled import sample_of
+
+ROWS, FEATURES = 24_000, 8
+
+
+@cache
+def _alarms(kind: str, seed: int) -> tuple[KnownStream, list[Alarm]]:
+    stream = make(kind, seed, rows=ROWS, features=FEATURES)
+    return stream, play(played_of(stream))
+
+
+def _after(stream: KnownStream, alarms: list[Alarm]) -> list[Alarm]:
+    assert stream.change_at is not None
+    return [alarm for alarm in alarms if alarm.at >= stream.time[stream.change_at]]
+
+
+def test_a_sudden_change_is_told_by_every_way_of_looking_and_dated() -> None:
+    stream, alarms = _alarms("sudden", 2)
+    found = _after(stream, alarms)
+    assert {alarm.finding.detector for alarm in found} == {"drift", "multivariate", "concept"}
+    assert stream.change_at is not None
+    change = stream.time[stream.change_at]
+    for alarm in found[:3]:
+        assert abs(alarm.finding.starts_at.timestamp() - change) < 86_400
+        assert alarm.finding.kind is FindingKind.DRIFT
+        assert alarm.finding.evidence[0].values["chance"] <= alarm.finding.evidence[0].values["chance_limit"]
+
+
+def test_a_change_of_the_relation_alone_is_told_by_concept_with_both_pictures() -> None:
+    stream, alarms = _alarms("label_only", 2)
+    found = _after(stream, alarms)
+    assert [alarm.finding.detector for alarm in found][:1] == ["concept"]
+    values = found[0].finding.evidence[0].values
+    assert sum(name.startswith("now.") for name in values) == sum(name.startswith("then.") for name in values) > 5
+    assert "come true" in found[0].finding.sentence
+
+
+def test_drift_of_what_does_nothing_to_the_score_wakes_nobody() -> None:
+    stream, alarms = _alarms("feature_only", 3)
+    found = _after(stream, alarms)
+    drifted = [a for a in found if a.finding.detector == "drift" and a.finding.entity.split("/")[-1] in stream.moved]
+    assert drifted
+    assert {alarm.finding.severity for alarm in drifted} == {Severity.INFO}
+    assert drifted[0].finding.attributes["matters"] == "no"
+    assert "hardly depends on it" in drifted[0].finding.sentence
+
+
+def test_nothing_is_told_where_nothing_changes() -> None:
+    _, alarms = _alarms("none", 2)
+    assert [alarm.finding.sentence for alarm in alarms if alarm.is_page] == []
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_a_sample_has_the_inputs_as_columns_and_nulls_where_a_row_has_none(chunks: int) -> None:
+    random = np.random.default_rng(4)
+    reference = make_reference(
+        random.random((200, 2)), ["amount", "kind"], Held(random.random(200)), texts={"kind": ["a", "b"] * 100}
+    )
+    table = pa.table(
+        {
+            "time": pa.array([0, 1500, 3000], pa.timestamp("ms", tz="UTC")),
+            "features": pa.array(
+                [[("amount", 1.5)], [], [("other", 2.0), ("amount", None)]], pa.map_("string", "double")
+            ),
+            "categories": pa.array([[("kind", "b")], [("kind", "zebra")], []], pa.map_("string", "string")),
+        }
+    )
+    rows = pa.concat_tables([table.slice(i, 1) for i in range(3)]) if chunks == 3 else table
+    sample = sample_of(rows, reference)
+    assert sample.at.tolist() == [0.0, 1.5, 3.0]
+    assert np.array_equal(np.asarray(sample.columns["amount"]), [1.5, np.nan, np.nan], equal_nan=True)
+    assert list(sample.columns["kind"]) == ["b", "zebra", None]
