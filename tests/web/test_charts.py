@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellkept.web.charts.bars import Histogram, bar, histogram
+from wellkept.web.charts.cohorts import Cohort, CohortChart, cohort_chart
 from wellkept.web.charts.line import LineChart, Mark, Shade, line_chart, stretches
 from wellkept.web.charts.neighbourhood import Link, Node, layers, neighbourhood
 from wellkept.web.charts.scale import Scale, bounds, ticks, time_ticks
@@ -120,3 +121,32 @@ def test_a_graph_puts_what_is_depended_on_below_also_when_there_is_a_cycle() -> 
     links = [Link("a", "b", "calls"), Link("b", "c", "calls")]
     assert layers(nodes, links) == {"a": 0, "b": 1, "c": 2}
     parsed(neighbourhood(nodes, [*links, Link("c", "a", "calls"), Link("a", "elsewhere", "calls")], NASTY))
+
+
+KNOWN = st.one_of(st.floats(0, 1), st.just(math.nan))
+
+
+def cohort(at: float, length: float, *row: float, words: str = "") -> Cohort:
+    """A cohort of its value, its estimate (with their intervals), and its shares of labels."""
+    value, low, high, estimate, estimate_low, estimate_high, labels, expected = row
+    return Cohort(at, at + length, value, low, high, estimate, estimate_low, estimate_high, labels, expected, words)
+
+
+@given(st.lists(st.tuples(KNOWN, KNOWN, KNOWN, KNOWN, KNOWN, KNOWN, KNOWN, KNOWN), min_size=2, max_size=40))
+def test_any_cohorts_are_well_formed_and_inside_their_box(rows: list[tuple[float, ...]]) -> None:
+    cohorts = [cohort(60.0 * i, 60.0, *row, words=NASTY) for i, row in enumerate(rows)]
+    chart = CohortChart(NASTY, cohorts, 0.5, 0.4, [Shade(0, 90, NASTY)], [Mark(60, NASTY)])
+    text = cohort_chart(chart)
+    root = parsed(text)
+    assert "<script" not in text
+    assert all(-0.1 <= number <= 780.1 for number in numbers(root))
+    assert (root.findtext("title") or "").startswith(NASTY)
+
+
+def test_an_estimate_that_is_not_believed_is_no_line_but_a_shade() -> None:
+    believed = [cohort(i, 1, 0.7, 0.6, 0.8, 0.7, 0.6, 0.8, 1.0, 1.0) for i in range(3)]
+    doubted = [cohort(i, 1, *[math.nan] * 6, 0.1, 1.0) for i in range(3, 6)]
+    root = parsed(cohort_chart(CohortChart("x", believed + doubted, doubts=[Shade(3, 6, "a broken input")])))
+    lines = [one.get("points", "").split() for one in root.iter() if one.get("class") == "series guess"]
+    assert [len(points) for points in lines] == [3]
+    assert any(one.get("class") == "shade" and "broken" in "".join(one.itertext()) for one in root.iter())

@@ -37,6 +37,7 @@ from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.stage import RetrainRunner
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.attached import Attachments
+from wellkept.ml.watch.spread import Spreads
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
@@ -81,6 +82,7 @@ class ModelLoop:
         self.skew = SkewRuns(platform.registry, self._releases, check, folder, platform.clock, platform.server)
         histories = Histories(platform.telemetry.arrivals, platform.telemetry.serving)
         self.performance = Performance(platform.registry, self._releases, histories, platform.stream)
+        self.spreads = Spreads(platform.registry, self._releases, platform.telemetry.serving)
         self._watch = WatchRunner(
             platform.telemetry.serving,
             self._releases,

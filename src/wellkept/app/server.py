@@ -207,6 +207,8 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         ml_enabled=platform.ml is not None,
         run_log=platform.ml.training.log if platform.ml is not None else nothing_printed,
         notify=platform.notifications.desk,
+        performance=platform.ml.performance.of if platform.ml is not None else None,
+        spreads=platform.ml.spreads.of if platform.ml is not None else None,
         causes=platform.causes.desk if platform.ops is not None else None,
     )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from wellkept.kernel.clock import Clock
+from wellkept.ml.estimate.history import PerformanceHistory
+from wellkept.ml.watch.spread import Spread
 from wellkept.ops.correlate.noise.usecases import NoiseUse
 from wellkept.ops.correlate.rules.usecases import GroupingUse
 from wellkept.ops.detect.explained import Explained
@@ -74,5 +77,11 @@ class WebDeps:
     """What holds findings back, and grouping rules; None where the loop that heeds them is off."""
     causes: CauseDesk | None = None
     """Takes what people say was the cause; None where nobody diagnoses."""
+    performance: Callable[[str, datetime], PerformanceHistory | None] | None = None
+    """How good a model was by when it predicted; None where nothing is watched."""
+    spreads: Callable[[str, datetime], tuple[Spread, ...]] | None = None
+    """How the inputs and scores of a model are spread, window by window."""
+    decisions: Callable[[str, int], Sequence[Mapping[str, Any]]] | None = None
+    """What was decided about retraining a model, newest first, as the interface tells it: model, how many at most."""
     notify: NotifyDesk | None = None
     """Tells who is told of what; None where a test has no need of it."""

@@ -22,7 +22,7 @@ from wellkept.kernel.errors import (
 )
 from wellkept.kernel.plan import PlanState
 from wellkept.spine.incidentbook import Wanted
-from wellkept.web import downloads, lookups, session, static
+from wellkept.web import downloads, lookups, modelpages, session, static
 from wellkept.web.causeform import CauseForm
 from wellkept.web.deps import WebDeps
 from wellkept.web.forms import Forms, greet
@@ -42,12 +42,9 @@ from wellkept.web.views.incident import incident_view
 from wellkept.web.views.incidents import LIVE, incidents_view
 from wellkept.web.views.incidentsummary import USUAL, summary_view
 from wellkept.web.views.journal import PAGE, audit_view
-from wellkept.web.views.model import model_view
-from wellkept.web.views.modelrow import model_rows
 from wellkept.web.views.overview import AT_A_GLANCE, overview_view
 from wellkept.web.views.patterns import patterns_view
 from wellkept.web.views.rules import RulesView
-from wellkept.web.views.run import run_view
 from wellkept.web.views.systems import MOST
 
 KEEP_S, SUMMARY_S = 1.0, 30.0
@@ -111,9 +108,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         csv = downloads.predictions(deps, pages.readings, pages.failed)
         found += [
             Route("/incidents/{incident}/predictions/{model}.csv", csv, methods=["GET"]),
-            Route("/models", pages.show("models.html", "models", pages.models), methods=["GET"]),
-            Route("/models/{model}", pages.show("model.html", "models", pages.model), methods=["GET"]),
-            Route("/models/{model}/runs/{job}", pages.show("run.html", "models", pages.run), methods=["GET"]),
+            *modelpages.routes(deps, pages.readings, pages.recent, pages.show),
             Route("/models/{model}/rollout/stop", forms.stop_rollout, methods=["POST"]),
         ]
     return found
@@ -202,18 +197,6 @@ class Pages:
     def patterns(self, request: Request, now: datetime) -> tuple[str, object]:
         span, level, service = (request.query_params.get(name, "") for name in ("span", "level", "service"))
         return "Log patterns", patterns_view(self.readings, span, level, service, now)
-
-    def models(self, _: Request, now: datetime) -> tuple[str, object]:
-        findings = self.deps.stream.open_findings()
-        return "Models", model_rows(self.deps.registry, self.readings, findings, now)
-
-    def model(self, request: Request, now: datetime) -> tuple[str, object]:
-        name, chosen = request.path_params["model"], request.query_params.get("range", "30m")
-        return name, model_view(self.deps, self.readings, name, chosen, now)
-
-    def run(self, request: Request, _: datetime) -> tuple[str, object]:
-        model, job = request.path_params["model"], request.path_params["job"]
-        return f"Training of {model}", run_view(self.deps.registry, self.deps.run_log, model, job)
 
     def approvals(self, _: Request, __: datetime) -> tuple[str, object]:
         return "Approvals", approvals_view(self.deps.gate)

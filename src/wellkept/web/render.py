@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from wellkept.web import session, wording
 from wellkept.web.charts.bars import bar, histogram
+from wellkept.web.charts.cohorts import cohort_chart
 from wellkept.web.charts.lanes import lanes_chart
 from wellkept.web.charts.line import line_chart
 from wellkept.web.charts.neighbourhood import neighbourhood
@@ -70,6 +71,7 @@ class Renderer:
         )
         self._environment.globals |= {
             "bar": bar,
+            "cohort_chart": cohort_chart,
             "histogram": histogram,
             "lanes_chart": lanes_chart,
             "line_chart": line_chart,
