@@ -12,11 +12,16 @@ SELECT uniqExact(id) AS predictions,
         (SELECT id FROM predictions WHERE entity_key = {key:String})) AS labels
 FROM predictions WHERE entity_key = {key:String}"""
 _ERASE = (
+    """ALTER TABLE prediction_sketches DELETE WHERE (model, version, slot) IN
+        (SELECT model, version, toStartOfFiveMinutes(time) FROM predictions WHERE entity_key = {key:String})""",
     "ALTER TABLE labels DELETE WHERE prediction_id IN (SELECT id FROM predictions WHERE entity_key = {key:String})",
     "ALTER TABLE prediction_ids DELETE WHERE id IN (SELECT id FROM predictions WHERE entity_key = {key:String})",
     "ALTER TABLE predictions DELETE WHERE entity_key = {key:String}",
 )
-"""The predictions go last: they say which labels and ids are meant, also to one who begins again after a crash."""
+"""The predictions go last: they say which labels and ids are meant, also to one who begins again after a crash.
+
+Sketches in which they were counted are counted anew when they are asked for.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from wellkept.kernel.errors import StoreError
+from wellkept.store.telemetry import sketches
 from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
@@ -106,4 +107,5 @@ def _prepare(engine: Engine, retention: Mapping[str, float]) -> None:
         return
     migrate(engine)
     mend(engine)
+    sketches.mend(engine)
     apply_retention(engine, retention)

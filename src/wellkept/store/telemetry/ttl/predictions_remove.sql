@@ -1,3 +1,4 @@
 ALTER TABLE predictions REMOVE TTL;
 ALTER TABLE prediction_ids REMOVE TTL;
 ALTER TABLE labels REMOVE TTL;
+ALTER TABLE prediction_sketches REMOVE TTL;
