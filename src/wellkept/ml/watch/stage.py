@@ -23,6 +23,7 @@ from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, newe
 from wellkept.ml.watch.places import places
 from wellkept.ml.watch.sampled import MOST, sample_of
 from wellkept.spine.registry import ModelVersion
+from wellkept.store.telemetry.counting import Yardstick
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.serving import Histograms
 
@@ -41,7 +42,7 @@ _log = logging.getLogger(__name__)
 class Predictions(Protocol):
     """What watching reads of the telemetry store."""
 
-    def histograms(self, model: str, version: str, grid: Grid, edges: Mapping[str, Sequence[float]]) -> Histograms: ...
+    def histograms(self, model: str, version: str, grid: Grid, edges: Yardstick) -> Histograms: ...
 
     def rates(self, model: str, grid: Grid) -> NDArray[np.int64]: ...
 
@@ -130,7 +131,7 @@ class WatchRunner:
         end = datetime.fromtimestamp(now.timestamp() // step_s * step_s + step_s, now.tzinfo)
         grid = Grid.of(end - timedelta(seconds=drift.window_s), end, step_s)
         # Of one that is served elsewhere, scores may have no reference yet; how many there were counts all the same.
-        edges = {SCORE: (), **{name: entry.edges for name, entry in reference.items()}}
+        edges: Yardstick = {SCORE: (), **{name: entry.categories or entry.edges for name, entry in reference.items()}}
         slices = self._predictions.histograms(contract.name, champion.logged_as, grid, edges)
         first = max(0, newest(slices.bins[SCORE].sum(axis=1), drift.min_rows))
         since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)
