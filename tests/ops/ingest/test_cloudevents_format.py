@@ -174,6 +174,22 @@ def test_a_bad_event_of_a_list_is_named_by_its_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("files", "diff", "brought"),
+    [
+        (["a.py", "b/c.sql"], "+x", {"files": "a.py\nb/c.sql", "diff": "+x"}),
+        ("a.py b.py", "", {"files": "a.py\nb.py"}),
+        ([1, None], {"not": "text"}, {}),
+    ],
+)
+def test_a_change_keeps_the_files_and_the_diff_that_it_brings(
+    files: object, diff: object, brought: dict[str, str], world: Outside
+) -> None:
+    data = {"service": "checkout", "files": files, "diff": diff}
+    (change,) = events(world).sort([deployed(data=data)]).changes
+    assert {name: text for name, text in change.attributes.items() if name in ("files", "diff")} == brought
+
+
+@pytest.mark.parametrize(
     ("event_type", "kind"),
     [
         ("dev.cdevents.service.deployed.0.2.0", ChangeKind.DEPLOY),

@@ -19,6 +19,9 @@ MOST_CHARTS = 2
 """Series of the likeliest cause that are drawn on the page; the others are behind their links."""
 
 
+SURE = 0.99
+
+
 @dataclass(frozen=True, slots=True)
 class ReasonView:
     """One piece of evidence for a cause."""
@@ -80,6 +83,13 @@ def cause_views(diagnosis: Diagnosis | None, readings: Readings, now: datetime) 
     return tuple(_cause(rank, cause, drawn if rank == 1 else {}) for rank, cause in enumerate(diagnosis.causes, 1))
 
 
+def chance(probability: float) -> str:
+    """A probability in words; nothing is ever certain."""
+    if probability > SURE:
+        return f"over {share(SURE)}"
+    return share(probability) if probability >= 1 - SURE else f"under {share(1 - SURE)}"
+
+
 def confirmed_view(deps: WebDeps, incident: str) -> ConfirmedView | None:
     """What a person said of an incident; None where nobody did."""
     said = deps.causes.confirmed(incident) if deps.causes is not None else None
@@ -112,7 +122,7 @@ def _cause(rank: int, cause: Cause, drawn: Mapping[tuple[str, str], LineChart]) 
         fault=cause.fault.value if cause.fault is not Fault.UNKNOWN else "",
         since=cause.since,
         way=" → ".join(bare(one) for one in cause.path) if len(cause.path) > 1 else "",
-        chance=share(cause.probability) if cause.probability > 0 else "",
+        chance=chance(cause.probability) if cause.probability > 0 else "",
         exhibits=tuple(_exhibit(one) for one in cause.exhibits),
     )
 

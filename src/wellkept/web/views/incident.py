@@ -16,13 +16,13 @@ from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import evidence, surroundings, tone
 from wellkept.web.views.affected import AffectedView, affected_views
-from wellkept.web.views.causes import CauseView, ConfirmedView, cause_views, confirmed_view
+from wellkept.web.views.causes import CauseView, ConfirmedView, cause_views, chance, confirmed_view
 from wellkept.web.views.finding import FindingView, counted, finding_view
 from wellkept.web.views.incidentlife import LifeView, life_view
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.tickets import TicketView, ticket_views
 from wellkept.web.views.verdicts import VerdictView, verdict_view
-from wellkept.web.wording import duration, share
+from wellkept.web.wording import duration
 
 MOST_FINDINGS = 60
 """So many findings of an incident have a card on its page; all of them are in its list of members."""
@@ -113,7 +113,7 @@ def incident_view(deps: WebDeps, readings: Readings, incident_id: str, now: date
         tickets=ticket_views(deps.tickets, incident.id),
         told=diagnosis.story if diagnosis else "",
         reworded=diagnosis.reworded if diagnosis else None,
-        none=share(diagnosis.none) if diagnosis and diagnosis.story else "",
+        none=chance(diagnosis.none) if diagnosis and diagnosis.story else "",
         can_confirm=deps.causes is not None,
         confirmed=confirmed_view(deps, incident.id),
     )

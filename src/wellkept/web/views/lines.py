@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from wellkept.kernel.redact import redact
 from wellkept.store.telemetry.log_pages import LogsWanted
 from wellkept.web.charts.line import LineChart, Shade
 from wellkept.web.readings import Readings
@@ -15,7 +16,7 @@ from wellkept.web.views.looks import Stretch, stretch
 from wellkept.web.views.patterns import STEPS
 from wellkept.web.wording import bare
 
-LIMIT, PIECES, LEAST = 200, 4, 3
+LIMIT, PIECES, LEAST = 100, 4, 3
 """Lines that are shown; pieces of a pattern that are looked for, and the letters that one has at least."""
 _PLACE = re.compile(r"^[A-Za-z_]+(?:#|[.][a-z]{1,4}:)\d+ ")
 _HOLES = re.compile(r"<[\w.*]*>|[#\"*]+")
@@ -24,7 +25,7 @@ _TONES = ((21, "critical"), (17, "error"), (13, "warning"))
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """One line. ``is_after``: it came since the onset."""
+    """One line, its secrets masked. ``is_after``: it came since the onset."""
 
     at: datetime
     severity: str
@@ -83,7 +84,9 @@ def _row(row: Mapping[str, Any], seen: Stretch) -> LineRow:
     at = row["time"] if row["time"].tzinfo else row["time"].replace(tzinfo=UTC)
     tone = next((tone for least, tone in _TONES if row["severity_number"] >= least), "quiet")
     is_after = seen.onset is not None and at >= seen.onset
-    return LineRow(at, row["severity"].lower(), tone, row["body"], bare(row["entity"]), row["trace_id"], is_after)
+    return LineRow(
+        at, row["severity"].lower(), tone, redact(row["body"]), bare(row["entity"]), row["trace_id"], is_after
+    )
 
 
 def _chart(readings: Readings, pattern: str, entity: str, seen: Stretch) -> LineChart | None:

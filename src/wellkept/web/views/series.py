@@ -72,7 +72,7 @@ def charts_of(readings: Readings, wanted: Sequence[tuple[str, str]], seen: Stret
         window = _window(readings, name, entity, seen)
         column = next((j for j, info in enumerate(window.series) if (info.name, info.entity) == (name, entity)), None)
         if column is not None:
-            found[name, entity] = _row(window, column, seen, height=96.0).chart
+            found[name, entity] = _row(window, column, seen, width=780.0, height=96.0).chart
     return found
 
 
@@ -89,7 +89,7 @@ def _window(readings: Readings, name: str, entity: str, seen: Stretch) -> Window
     return readings.metrics(seen.start, seen.end, step_s, (name,), (entity,))
 
 
-def _row(window: Window, column: int, seen: Stretch, height: float = 170.0) -> SeriesRow:
+def _row(window: Window, column: int, seen: Stretch, *, width: float = 1240.0, height: float = 190.0) -> SeriesRow:
     info, values = window.series[column], window.values[:, column]
     usual, band, after = "", None, values
     shades: tuple[Shade, ...] = ()
@@ -104,7 +104,14 @@ def _row(window: Window, column: int, seen: Stretch, height: float = 170.0) -> S
     return SeriesRow(
         attributes=tuple(sorted(info.attributes.items())),
         chart=LineChart(
-            _title(info), info.unit, window.times.tolist(), values.tolist(), band, shades=shades, height=height
+            _title(info),
+            info.unit,
+            window.times.tolist(),
+            values.tolist(),
+            band,
+            shades=shades,
+            width=width,
+            height=height,
         ),
         usual=usual,
         now=amount(float(np.median(known)), info.unit) if len(known) else "",

@@ -18,9 +18,11 @@ MOST = 500
 ENOUGH = 5
 """Fewer spans of an operation tell nothing of what is usual."""
 LONGER, LEAST_S = 2.0, 0.002
-"""A span differs where it takes so many times longer than the slowest twentieth of its like, and so many seconds."""
+"""A span is slow where it takes so many times longer than the slowest twentieth of its like, and so many seconds."""
+OWN = 0.5
+"""A slow span differs where at least so much of what it takes more is its own, and not that of what it calls."""
 RARELY = 0.2
-"""A failed span differs where fewer of its like fail."""
+"""A failed span differs where fewer of its like fail, and nothing that it called failed."""
 BEFORE = timedelta(minutes=20)
 
 
@@ -72,7 +74,8 @@ def trace_view(readings: Readings, trace: str, asked: Mapping[str, str], now: da
     seen = stretch(asked, now) if asked.get("start") else Stretch(start - BEFORE, start)
     healthy = Stretch(seen.start, seen.onset or seen.end)
     usual = _usual(readings, spans, healthy)
-    rows = tuple(_row(depth, span, usual, asked) for depth, span in spans)
+    differences = _differences(spans, usual)
+    rows = tuple(_row(depth, span, usual, asked, told) for (depth, span), told in zip(spans, differences, strict=True))
     end = max(_moment(span["start"]) + timedelta(seconds=span["duration_s"]) for _, span in spans)
     root = spans[0][1]
     bars = tuple(_bar(row, span, start) for row, (_, span) in zip(rows, spans, strict=True))
@@ -118,32 +121,55 @@ def _usual(
 
 
 def _row(
-    depth: int, span: Mapping[str, Any], usual: Mapping[tuple[str, str], Mapping[str, Any]], asked: Mapping[str, str]
+    depth: int,
+    span: Mapping[str, Any],
+    usual: Mapping[tuple[str, str], Mapping[str, Any]],
+    asked: Mapping[str, str],
+    differs: str,
 ) -> SpanRow:
     known = usual.get((span["entity"], span["name"]))
-    failed = span["status"] == "Error"
     return SpanRow(
         name=span["name"],
         service=bare(span["entity"]) or span["service"],
         depth=depth,
         took=amount(span["duration_s"], "s"),
         usual=f"{amount(known['p50_s'], 's')} to {amount(known['p95_s'], 's')}" if known else "",
-        failed=failed,
-        differs=_difference(span, known, failed=failed),
+        failed=span["status"] == "Error",
+        differs=differs,
         is_pointed_at=bool(asked.get("at"))
         and (asked.get("entity"), asked.get("at")) == (span["entity"], span["name"]),
         message=span["status_message"],
     )
 
 
-def _difference(span: Mapping[str, Any], known: Mapping[str, Any] | None, *, failed: bool) -> str:
-    if known is None:
-        return ""
-    took, slowest = span["duration_s"], known["p95_s"]
-    if took > LONGER * slowest and took - slowest > LEAST_S:
-        return f"took {amount(took, 's')}, where {amount(known['p50_s'], 's')} is usual"
-    if failed and known["errors"] / known["spans"] < RARELY:
-        return f"failed, as {known['errors'] / known['spans']:.0%} of them usually do"
+def _differences(
+    spans: Sequence[tuple[int, Mapping[str, Any]]], usual: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> list[str]:
+    """How each span differs by itself; empty where it does not, or only passes on what happened below it."""
+    known = [usual.get((span["entity"], span["name"])) for _, span in spans]
+    more = [
+        max(0.0, span["duration_s"] - (like["p50_s"] if like else span["duration_s"]))
+        for (_, span), like in zip(spans, known, strict=True)
+    ]
+    below: dict[str, float] = {}
+    failing = {span["parent_span_id"] for _, span in spans if span["status"] == "Error"}
+    for (_, span), seconds in zip(spans, more, strict=True):
+        below[span["parent_span_id"]] = below.get(span["parent_span_id"], 0.0) + seconds
+    return [
+        _difference(span, like, own=seconds - below.get(span["span_id"], 0.0), failed_below=span["span_id"] in failing)
+        if like
+        else ""
+        for (_, span), like, seconds in zip(spans, known, more, strict=True)
+    ]
+
+
+def _difference(span: Mapping[str, Any], like: Mapping[str, Any], *, own: float, failed_below: bool) -> str:
+    took, slowest = span["duration_s"], like["p95_s"]
+    is_slow = took > LONGER * slowest and took - slowest > LEAST_S
+    if is_slow and own > OWN * (took - like["p50_s"]):
+        return f"took {amount(took, 's')}, where {amount(like['p50_s'], 's')} is usual"
+    if span["status"] == "Error" and not failed_below and like["errors"] / like["spans"] < RARELY:
+        return f"failed, as {like['errors'] / like['spans']:.0%} of them usually do"
     return ""
 
 

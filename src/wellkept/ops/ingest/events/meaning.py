@@ -14,7 +14,7 @@ from wellkept.ops.ingest.identity import Identity
 from wellkept.ops.ingest.records import UNKNOWN, Records, fields
 from wellkept.ops.ingest.words import level_of
 
-LONGEST = 1000
+LONGEST, LONGEST_DIFF = 1000, 64 << 10
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z")
 
@@ -71,8 +71,17 @@ def change_of(event: Event, identity: Identity, now: datetime) -> Change | None:
         actor=(_first(event.extensions, _ACTORS) or _first(data, _ACTORS) or event.source)[:LONGEST],
         summary=summary[:LONGEST],
         reference=(_first(data, _REFERENCES) or f"{event.source}#{event.id}")[:LONGEST],
-        attributes=_attributes(event),
+        attributes={**_attributes(event), **_brought(data)},
     )
+
+
+def _brought(data: Mapping[str, Any]) -> dict[str, str]:
+    """What a change brought, which the diagnosis compares with what fails: its files, one a line, and its diff."""
+    files, diff = data.get("files"), data.get("diff")
+    listed = files.split() if isinstance(files, str) else files if isinstance(files, list) else []
+    names = "\n".join(name for name in listed if isinstance(name, str))
+    found = {"files": names[:LONGEST_DIFF], "diff": diff[:LONGEST_DIFF] if isinstance(diff, str) else ""}
+    return {name: text for name, text in found.items() if text}
 
 
 def add_record(records: Records, event: Event, identity: Identity) -> None:
