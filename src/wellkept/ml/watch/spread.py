@@ -22,6 +22,8 @@ WINDOWS = 30
 """So many of the contract's drift windows are looked back on."""
 FEWEST = 50
 """Rows of a window below which nothing is told of it."""
+WHOLE_S = 300
+"""Windows end at whole five minutes: of these the store has counted already."""
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +78,7 @@ class Spreads:
         if not reference:
             return ()
         window_s = contract.monitors.drift.window_s
-        end = datetime.fromtimestamp(now.timestamp() // 60 * 60, now.tzinfo)
+        end = datetime.fromtimestamp(now.timestamp() // WHOLE_S * WHOLE_S, now.tzinfo)
         grid = Grid.of(end - timedelta(seconds=WINDOWS * window_s), end, window_s)
         edges = {name: entry.categories or entry.edges for name, entry in reference.items()}
         found = self._counts.histograms(contract.name, champion.logged_as, grid, edges)
