@@ -79,6 +79,16 @@ def by_feeling(findings: Sequence[Finding], graph: Graph) -> list[Finding]:
     return sorted(symptoms, key=order)
 
 
+def indicators_of(finding: Finding) -> tuple[str, ...]:
+    """The indicators that a symptom may be about: that of its signal, or all."""
+    signal = _signal(finding)
+    return _SIGNALS.get(signal, (signal,) if signal in DURATIONS.values() else (FAILING, *DURATIONS.values()))
+
+
+def _signal(finding: Finding) -> str:
+    return finding.evidence[0].signal if finding.evidence else ""
+
+
 def felt(symptoms: Sequence[Finding], red: Window, before: slice, near: slice) -> Felt | None:
     """What the first symptom that was measured is about, and its bad steps among those near the onset.
 
@@ -86,11 +96,11 @@ def felt(symptoms: Sequence[Finding], red: Window, before: slice, near: slice) -
     than usual, usual counts as the best. Too few clean steps: then those of before are the clean ones.
     """
     for finding in symptoms:
-        signal = finding.evidence[0].signal if finding.evidence else ""
-        names = _SIGNALS.get(signal, (signal,) if signal in DURATIONS.values() else (FAILING, *DURATIONS.values()))
-        options = [option for name in names if (option := _split(finding.entity, name, red, before, near))]
+        options = [
+            option for name in indicators_of(finding) if (option := _split(finding.entity, name, red, before, near))
+        ]
         if options:
-            return options[0][1] if signal else max(options, key=lambda option: option[0])[1]
+            return options[0][1] if _signal(finding) else max(options, key=lambda option: option[0])[1]
     return None
 
 

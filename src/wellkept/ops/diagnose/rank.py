@@ -9,6 +9,7 @@ from datetime import datetime
 
 from wellkept.kernel.diagnosis import Cause, Diagnosis, Fault, Reason
 from wellkept.ops.diagnose.base import Case, Clue, DiagnoseSettings
+from wellkept.ops.diagnose.common import noisy_or, with_common_causes
 from wellkept.ops.diagnose.contrast import bare
 from wellkept.ops.diagnose.probability import probabilities
 from wellkept.ops.diagnose.told import path, since, story
@@ -51,15 +52,16 @@ def rank(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings) -> list[
             if strength >= LEAST:
                 reasons[entity].append(Reason(clue.kind, strength, hint.sentence, hint.fault, hint.pointers))
                 blamed[entity] = hint.change or blamed.get(entity, "")
+    weighed = with_common_causes(case, reasons)
     causes = [
         Cause(
             entity=entity,
-            confidence=_noisy_or(found),
+            confidence=noisy_or(found),
             reasons=tuple(sorted(found, key=lambda reason: (-reason.strength, reason.kind))),
             change=blamed[entity],
             fault=_fault(found),
         )
-        for entity, found in reasons.items()
+        for entity, found in weighed.items()
     ]
     return sorted(causes, key=lambda cause: (-cause.confidence, cause.entity))
 
@@ -84,18 +86,11 @@ def _fault(reasons: Sequence[Reason]) -> Fault:
     return max(known, key=lambda fault: (known[fault], fault.value))
 
 
-def _noisy_or(reasons: Sequence[Reason]) -> float:
-    innocent = 1.0
-    for reason in reasons:
-        innocent *= 1.0 - reason.strength
-    return round(1.0 - innocent, 6)
-
-
 def _sentence(case: Case, likely: Sequence[Cause], ranked: Sequence[Cause], settings: DiagnoseSettings) -> str:
     if likely:
         best = likely[0]
         return f"Most likely cause: {bare(best.entity)} ({best.confidence:.0%}). {best.reasons[0].sentence}"
-    looked = f"{len(case.suspects)} suspects were looked at"
+    looked = "1 suspect was looked at" if len(case.suspects) == 1 else f"{len(case.suspects)} suspects were looked at"
     if not ranked:
         return f"No cause found: {looked}, and no clue speaks against any of them."
     return (

@@ -22,6 +22,7 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint, Period
 from wellkept.ops.diagnose.exhibits import PatternCounts, with_exhibits
 from wellkept.ops.diagnose.felt import by_feeling, felt
+from wellkept.ops.diagnose.onset import step_of_change
 from wellkept.ops.diagnose.rank import diagnose
 from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.ops.diagnose.turn import chosen
@@ -203,6 +204,10 @@ class DiagnoseRunner:
         telemetry = UNMEASURED if is_unmeasured(findings, suspects, graph) else self._telemetry
         metrics = telemetry.metrics.window(*span, entities=suspects)
         red = with_reported(telemetry.spans.red(*span), metrics)
+        symptoms = by_feeling(findings, graph)
+        told = int(np.searchsorted(red.times, onset.timestamp(), side="right"))
+        began = step_of_change(symptoms, red, told, settings.margin_steps)
+        onset += (began - told) * step
         healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
         before = self._period(telemetry, first, healthy, metrics)
         during = self._period(telemetry, _floor(onset, settings.step_s), last, metrics)
@@ -219,7 +224,7 @@ class DiagnoseRunner:
             before=before,
             during=during,
             changes=tuple(self._stream.changes(onset - timedelta(seconds=settings.change_s), now)),
-            felt=felt(by_feeling(findings, graph), red, healthy_steps, slice(before.last, during.last)),
+            felt=felt(symptoms, red, healthy_steps, slice(before.last, during.last)),
             traces=self._traces(telemetry, before, during),
         )
 
@@ -255,13 +260,15 @@ def _onset(findings: Sequence[Finding], incident: Incident) -> datetime:
 
 
 def _suspects(findings: Sequence[Finding], graph: Graph, hops: int) -> tuple[str, ...]:
-    """The entities of the incident and what they depend on.
+    """The entities of the incident and what they depend on, with the disks of its hosts.
 
     Where nothing is known of what any service depends on (metrics alone, no traces), every service may be the cause.
     """
     suspects = {finding.entity for finding in findings if finding.entity}
     for entity in tuple(suspects):
         suspects.update(graph.dependencies(entity, hops))
+    for host in [entity for entity in suspects if entity.startswith("host:")]:
+        suspects.update(entity for entity in graph.dependents(host) if entity.startswith("disk:"))
     services = {entity for entity in graph.entities if entity.startswith("service:")}
     if suspects & services and not any(_calls(graph, entity) for entity in services):
         suspects |= services

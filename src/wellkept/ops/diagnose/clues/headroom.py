@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from wellkept.kernel.diagnosis import Fault, Look
-from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, level
+from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, level, quantile
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
-MEMORY, MEMORY_LIMIT = "process.memory.usage", "process.memory.limit"
+MEMORY, MEMORY_LIMIT, MEMORY_SHARE = "process.memory.usage", "process.memory.limit", "process.memory.utilization"
+FILESYSTEM = "system.filesystem.usage"
+_STATES = ("system.filesystem.state", "state")
 _IDLE = frozenset({"idle"})
 _MODES = ("cpu.mode", "system.cpu.state", "state")
 
@@ -44,8 +46,8 @@ class HeadroomClue:
     With ``x`` the level during and ``m`` the level before, as shares of the limit, ``((x - m) / (1 - m)) ** 1.5``,
     gated by how many usual spreads that is. Headroom and not deviation, because an innocent service may be tens of
     spreads away while using three per cent of its limit. Memory whose limit is not known counts by its growth since
-    right before: ``1 - m / x``. A busy host explains only as much as the share of what runs on it that is in the
-    incident: one slow service on a busy host is not the host's doing.
+    right before: ``1 - m / x``. How much a busy host or a full disk explains is weighed when all clues have
+    spoken (``ops/diagnose/common.py``).
     """
 
     kind = "headroom"
@@ -56,25 +58,16 @@ class HeadroomClue:
         swollen = {use.entity for use in uses if "memory" in use.series and use.used >= SWOLLEN and use.spreads >= 3.0}
         for use in uses:
             gate = 1.0 - float(np.exp(-use.spreads / 3.0))
-            strength = float((min(1.0, use.used) * gate) ** 1.5) * _breadth(case, use.entity)
+            strength = float((min(1.0, use.used) * gate) ** 1.5)
             if strength > hints.get(use.entity, Hint(0.0, "")).strength:
-                is_memory = "memory" in use.series or use.entity in swollen
+                fault = Fault.MEMORY if use.entity in swollen else _fault(use.series)
                 pointer = case.pointer(Look.SERIES, use.series, use.entity)
-                hints[use.entity] = Hint(
-                    strength, f"{use.words}.", fault=Fault.MEMORY if is_memory else Fault.CPU, pointers=(pointer,)
-                )
+                hints[use.entity] = Hint(strength, f"{use.words}.", fault=fault, pointers=(pointer,))
         return hints
 
 
-def _breadth(case: Case, entity: str) -> float:
-    """1 for anything but a host; for a host the share of what runs on it that is in the incident."""
-    if not entity.startswith("host:"):
-        return 1.0
-    here = {e for e in case.graph.dependents(entity) if e.startswith("service:")}
-    if not here:
-        return 1.0
-    symptoms = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.MISSING_DATA)
-    return len([e for e in here if case.found(e, *symptoms)]) / len(here)
+def _fault(series: str) -> Fault:
+    return Fault.DISK if "filesystem" in series else Fault.MEMORY if "memory" in series else Fault.CPU
 
 
 def _shares(case: Case) -> list[_Use]:
@@ -83,7 +76,7 @@ def _shares(case: Case) -> list[_Use]:
     before, during = level(window, case, during=False), level(window, case, during=True, quantile=0.75)
     spread = _spread(case)
     limits = by_entity(window, MEMORY_LIMIT)
-    found: list[_Use] = []
+    found: list[_Use] = _disks(case)
     for column, info in enumerate(window.series):
         values = (float(before[column]), float(during[column]), float(spread[column]))
         if info.name == MEMORY and info.entity in limits:
@@ -94,7 +87,7 @@ def _shares(case: Case) -> list[_Use]:
             values = (1.0 - values[0], 1.0 - low_idle, values[2])
         elif info.name == "system.memory.utilization" and info.attributes.get("system.memory.state") == "used":
             pass
-        elif info.name != "process.cpu.utilization":
+        elif info.name not in ("process.cpu.utilization", MEMORY_SHARE):
             continue
         if np.isfinite(values).all():
             found.append(_share(info, *values))
@@ -102,19 +95,43 @@ def _shares(case: Case) -> list[_Use]:
 
 
 def _share(info: SeriesInfo, before: float, now: float, spread: float) -> _Use:
-    what = "memory" if "memory" in info.name else "CPU"
+    return _use(info.entity, info.name, "memory" if "memory" in info.name else "CPU", before, now, spread)
+
+
+def _use(entity: str, series: str, what: str, before: float, now: float, spread: float) -> _Use:
     return _Use(
-        entity=info.entity,
+        entity=entity,
         used=(now - before) / max(1.0 - before, LEAST_ROOM),
         spreads=(now - before) / (spread + 0.05 * before + 0.01),
-        words=f"{what} of {bare(info.entity)} went from {before:.0%} to {now:.0%} of its limit",
-        series=info.name,
+        words=f"{what} of {bare(entity)} went from {before:.0%} to {now:.0%} of its limit",
+        series=series,
     )
+
+
+def _disks(case: Case) -> list[_Use]:
+    """Every file system whose used and free bytes are known."""
+    bytes_of: dict[str, dict[str, Floats]] = defaultdict(dict)
+    for column, info in enumerate(case.metrics.series):
+        if info.name == FILESYSTEM and info.entity.startswith("disk:"):
+            state = next((info.attributes[name] for name in _STATES if name in info.attributes), "")
+            bytes_of[info.entity][state] = case.metrics.values[:, column]
+    found = []
+    for entity, states in sorted(bytes_of.items()):
+        if not {"used", "free"} <= states.keys():
+            continue
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = (states["used"] / (states["used"] + states["free"]))[:, None]
+        old, new = share[case.before.first : case.before.last], share[case.during.first : case.during.last]
+        low, before, high = (float(quantile(old, at)[0]) for at in (0.25, 0.5, 0.75))
+        now = float(quantile(new, 0.75)[0])
+        if np.isfinite([before, now]).all():
+            found.append(_use(entity, FILESYSTEM, "the disk", before, now, high - low))
+    return found
 
 
 def _grown(case: Case) -> list[_Use]:
     """Memory without a known limit."""
-    limits = by_entity(case.metrics, MEMORY_LIMIT)
+    limits = by_entity(case.metrics, MEMORY_LIMIT).keys() | by_entity(case.metrics, MEMORY_SHARE).keys()
     columns = {entity: j for entity, j in by_entity(case.metrics, MEMORY).items() if entity not in limits}
     before, during = (level(case.metrics, case, during=now) for now in (False, True))
     right_before = np.sort(case.metrics.values[case.before.last : case.during.first], axis=0)

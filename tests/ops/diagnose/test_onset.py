@@ -1,0 +1,60 @@
+"""When it began: found in what users feel, wherever the alert says that it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.ops.diagnose.test_diagnosis import said
+
+from wellkept.checks.scenes import CHECKOUT
+from wellkept.kernel.finding import Evidence, Finding
+from wellkept.ops.diagnose.onset import step_of_change
+from wellkept.store.telemetry.window import SeriesInfo, Window
+
+STEPS, MARGIN = 80, 3
+SIGNAL = "span.duration.p95"
+SYMPTOM: Finding = replace(said(CHECKOUT), evidence=(Evidence(SIGNAL),))
+
+
+def window(values: NDArray[np.float64]) -> Window:
+    times = 1e9 + 10.0 * np.arange(1, len(values) + 1)
+    return Window(
+        np.asarray(times, dtype=np.float64), values[:, None], (SeriesInfo(1, SIGNAL, "s", "gauge", CHECKOUT),)
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(began=st.integers(30, 70), told=st.integers(20, 79), seed=st.integers(0, 1000))
+def test_a_change_is_found_wherever_it_was_told(began: int, told: int, seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    values = 0.1 + 0.02 * dice.random(STEPS)
+    values[began:] += 0.2
+    assert abs(step_of_change([SYMPTOM], window(values), told, MARGIN) - began) <= 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 1000), told=st.integers(20, 79))
+def test_what_hardly_changed_leaves_the_moment_as_told(seed: int, told: int) -> None:
+    flat = window(np.full(STEPS, 0.1))
+    assert step_of_change([SYMPTOM], flat, told, MARGIN) == told
+    better = 0.3 + 0.02 * np.random.default_rng(seed).random(STEPS)
+    better[40:] = 0.1
+    assert abs(step_of_change([SYMPTOM], window(better), told, MARGIN) - told) <= MARGIN
+
+
+def test_steps_without_a_value_and_single_strays_do_not_move_it() -> None:
+    values = 0.1 + 0.01 * np.random.default_rng(3).random(STEPS)
+    values[50:] += 0.1
+    values[[10, 20]] = 9.0
+    values[::7] = np.nan
+    assert step_of_change([SYMPTOM], window(values), 70, MARGIN) == 50
+
+
+def test_without_a_symptom_that_was_measured_it_is_as_told() -> None:
+    assert step_of_change([], window(np.ones(STEPS)), 60, MARGIN) == 60
+    elsewhere = replace(SYMPTOM, entity="service:other")
+    assert step_of_change([elsewhere], window(np.ones(STEPS)), 60, MARGIN) == 60
