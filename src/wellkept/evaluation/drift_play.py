@@ -30,7 +30,7 @@ DIGEST = "sha256:" + "0" * 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
-    """A stream to be played: rows by time, the first ``trained`` of them to train on.
+    """A stream to be played: rows by time, the first ``trained`` of them to train on, the others live.
 
     ``x`` float64[n, f] (NaN is null), ``texts`` the category columns, ``label`` float64[n] of 0 and 1, ``window_s`` how
     long a window is, ``fit`` what makes a model of rows and labels.

@@ -18,12 +18,14 @@ LABELS = ("label", "target", "y", "up", "rain", "fraud", "churn")
 """A table's label is the first of these that it has, else its last column of zeros and ones."""
 ORDER = ("time", "row", "day", "i")
 """What rows are in order of; never inputs."""
-TRAINED = 0.25
+WARM, TRAINED = 0.35, 0.6
+"""Which part of a recorded stream is trained on. What is before is left out, since counts over the past days are not
+full there yet; what comes after is live."""
 WINDOW_ROWS = 1000
 FEWEST_WINDOWS = 6
 MOST_TEXTS = 60
 """A column with more texts than this, or with names that end like those of a key, is no input."""
-KEYS = ("_id", "id", "scenario")
+KEYS = ("_id", "id")
 
 
 def played_of(stream: KnownStream) -> Played:
@@ -81,11 +83,11 @@ def played_table(table: pl.DataFrame, order: NDArray[np.int64] | None = None) ->
     by = next((name for name in ORDER if name in table.columns), None)
     if by is not None:
         table = table.sort(by, maintain_order=True)
-    if order is not None:
-        table = table[order]
+    table = table[int(WARM * table.height) :] if order is None else table[order]
     time, window_s = _times(table, shuffled=order is not None)
-    trained = int(np.searchsorted(time, time[0] + TRAINED * (time[-1] - time[0])))
+    trained = int((TRAINED - WARM) / (1 - WARM) * table.height)
     names = [name for name in table.columns if name not in (*ORDER, label) and not name.endswith(KEYS)]
+    names = [name for name in names if not _tells_all(table[name], table[label])]
     texts = {name: _texts(table[name]) for name in names if table[name].dtype == pl.String}
     names = [name for name in names if name not in texts or len(set(texts[name])) <= MOST_TEXTS]
     if table.height < FEWEST_WINDOWS * 200 or not names:
@@ -103,19 +105,16 @@ def played_table(table: pl.DataFrame, order: NDArray[np.int64] | None = None) ->
     )
 
 
-def started_to_move(table: pl.DataFrame, trained: int) -> int | None:
-    """The row from which on columns that were constant (most of the time before) move: the one certain change.
+def started_to_move(played: Played) -> int | None:
+    """The live row from which on inputs that were constant until then move: the one change that is certain.
 
-    None where there is no such column, or where it moves before the rows that are played.
+    None where there is no such input.
     """
     found = []
-    for name in table.columns:
-        values = table[name]
-        if name in ORDER or not values.dtype.is_numeric() or _is_binary(values):
-            continue
-        moved = np.flatnonzero(np.diff(values.cast(pl.Float64).to_numpy()) != 0)
-        if len(moved) and moved[0] + 1 > max(trained, table.height // 10):
-            found.append(int(moved[0]) + 1)
+    for place in range(len(played.names)):
+        moved = np.flatnonzero(played.x[:, place] != played.x[0, place])
+        if len(moved) and moved[0] > played.trained:
+            found.append(int(moved[0]))
     return min(found) if found else None
 
 
@@ -140,6 +139,11 @@ def _numbers(values: pl.Series, texts: NDArray[np.object_] | None) -> Floats:
     known: Sequence[str] = sorted({text for text in texts if text is not None})
     place = {text: float(index) for index, text in enumerate(known)}
     return np.asarray([np.nan if text is None else place[text] for text in texts], dtype=np.float64)
+
+
+def _tells_all(values: pl.Series, label: pl.Series) -> bool:
+    """Whether a column is another word for the label."""
+    return values.dtype.is_integer() and bool(((values != 0) == (label != 0)).all())
 
 
 def _column(name: str) -> str:

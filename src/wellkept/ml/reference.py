@@ -22,6 +22,8 @@ SCORE = ""
 BINS = 10
 MOST_WINDOWS, LEAST_WINDOWS = 60, 8
 """A reference's own windows: as long as those that are judged later, shorter where it has fewer than eight of them."""
+PARTS = 6
+"""Windows are told in so many parts, too."""
 MOST_CATEGORIES = 50
 MOST_JOINT = 20_000
 """Rows that suffice to tell how the columns hang together."""
@@ -37,7 +39,8 @@ class Distribution:
     values above exactly ``b`` edges. Of a category column ``edges`` is empty, and ``counts`` has one more than
     ``categories``, the last for all other texts. ``nulls`` is the share of rows without a value; ``top_share`` that of
     the most common value. ``importance`` is the feature's share of what all of them do to the score (None: not known),
-    ``wobble`` how much the reference's own windows differ.
+    ``wobble`` how much the reference's own windows differ, and ``brisk`` how much parts of windows do: an input that
+    knows the hour is the same every day, and never within one.
     """
 
     edges: tuple[float, ...]
@@ -47,6 +50,7 @@ class Distribution:
     categories: tuple[str, ...] = ()
     importance: float | None = None
     wobble: Wobble = field(default_factory=Wobble)
+    brisk: Wobble = field(default_factory=Wobble)
     relation: Relation | None = None
     """Of the scores alone: what came true of them in the rows that the model was not trained on."""
     joint: Joint | None = None
@@ -108,14 +112,11 @@ def make_reference(
         for place, name in enumerate(features)
     }
     score = distribution(held.scores, held.at, window_s)
-    told = [entry.wobble for entry in found.values() if entry.wobble.windows > score.wobble.windows]
-    if told:
-        of_inputs = Wobble(
-            max(score.wobble.divergence, float(np.mean([one.divergence for one in told]))),
-            max(score.wobble.ordered, float(np.mean([one.ordered for one in told]))),
-            max(one.windows for one in told),
-        )
-        score = replace(score, wobble=of_inputs)
+    score = replace(
+        score,
+        wobble=_at_least(score.wobble, [entry.wobble for entry in found.values()]),
+        brisk=_at_least(score.brisk, [entry.brisk for entry in found.values()]),
+    )
     own = None if held.at is None else window_of(held.at, window_s)
     related = None if held.labels is None else relation(score.edges, held.scores, held.labels, own)
     told_of = [name for name in features if len(found[name].counts) > 1]
@@ -126,8 +127,37 @@ def make_reference(
     return {**found, SCORE: replace(score, relation=related, joint=held_together)}
 
 
-def ranked(columns: Mapping[str, Floats | Sequence[str | None]], reference: Reference, names: Sequence[str]) -> Floats:
-    """The columns as rank values, float64[n, names]: what :mod:`wellkept.ml.drift.joint` works on; nulls are 0."""
+def _at_least(own: Wobble, others: Sequence[Wobble]) -> Wobble:
+    """A wobble told by few windows, taken to be no smaller than the mean of those that were told by more."""
+    told = [one for one in others if one.windows > own.windows]
+    if not told:
+        return own
+    return Wobble(
+        max(own.divergence, float(np.mean([one.divergence for one in told]))),
+        max(own.ordered, float(np.mean([one.ordered for one in told]))),
+        max(one.windows for one in told),
+    )
+
+
+def _wobbles(places: NDArray[np.int64], bins: int, at: Floats | None, window_s: float) -> tuple[Wobble, Wobble]:
+    """Of whole windows, and of parts of them."""
+    if at is None:
+        return Wobble(), Wobble()
+    return wobble(windows(places, bins, at, window_s)), wobble(windows(places, bins, at, window_s / PARTS))
+
+
+def ranked(
+    columns: Mapping[str, Floats | Sequence[str | None]],
+    reference: Reference,
+    names: Sequence[str],
+    *,
+    among_themselves: bool = False,
+) -> Floats:
+    """The columns as rank values, float64[n, names]: what :mod:`wellkept.ml.drift.joint` works on; nulls are 0.
+
+    ``among_themselves``: ranks in these rows, and not in the reference; then each column is spread as it was, and only
+    how the columns hang together is left to be seen.
+    """
     made = []
     for name in names:
         entry, values = reference[name], columns[name]
@@ -137,7 +167,8 @@ def ranked(columns: Mapping[str, Floats | Sequence[str | None]], reference: Refe
         else:
             numbers = np.asarray(values, dtype=np.float64)
             places = np.where(np.isfinite(numbers), np.searchsorted(np.asarray(entry.edges), numbers), -1)
-        made.append(np.append(rank_values(entry.bins), 0.0)[places])
+        counts = np.bincount(places[places >= 0], minlength=len(entry.counts)) if among_themselves else entry.bins
+        made.append(np.append(rank_values(np.asarray(counts, dtype=np.float64)), 0.0)[places])
     return np.stack(made, axis=1) if made else np.zeros((0, 0))
 
 
@@ -152,12 +183,14 @@ def distribution(values: Floats, at: Floats | None = None, window_s: float = 360
     places = np.searchsorted(edges, known, side="left")
     counts = np.bincount(places, minlength=len(edges) + 1)
     _, repeats = np.unique(known, return_counts=True)
+    whole, parts = _wobbles(places, len(counts), None if at is None else at[is_known], window_s)
     return Distribution(
         tuple(float(edge) for edge in edges),
         tuple(int(count) for count in counts),
         nulls,
         float(repeats.max() / len(known)),
-        wobble=Wobble() if at is None else wobble(windows(places, len(counts), at[is_known], window_s)),
+        wobble=whole,
+        brisk=parts,
     )
 
 
@@ -172,13 +205,15 @@ def categories(values: Sequence[str | None], at: Floats | None = None, window_s:
     place = {str(name): index for index, name in enumerate(names[kept])}
     places = np.asarray([place.get(text, len(place)) for text in texts[is_known]], dtype=np.int64)
     bins = np.bincount(places, minlength=len(place) + 1)
+    whole, parts = _wobbles(places, len(bins), None if at is None else at[is_known], window_s)
     return Distribution(
         (),
         tuple(int(count) for count in bins),
         1.0 - float(is_known.mean()),
         float(counts.max() / counts.sum()),
         tuple(place),
-        wobble=Wobble() if at is None else wobble(windows(places, len(bins), at[is_known], window_s)),
+        wobble=whole,
+        brisk=parts,
     )
 
 
@@ -225,6 +260,7 @@ def _parsed(entry: Mapping[str, Any]) -> Distribution:
         tuple(entry.get("categories", ())),
         entry.get("importance"),
         Wobble(**entry.get("wobble", {})),
+        Wobble(**entry.get("brisk", {})),
         Relation(**_tuples(related)) if related else None,
         Joint(**_tuples(held_together)) if held_together else None,
     )

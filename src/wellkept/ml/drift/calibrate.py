@@ -20,6 +20,8 @@ DRAWS = 400
 SEED = 29
 GRAIN = 0.05
 """Window sizes are resampled in steps of 5 %: what lies between differs by less than the draws do."""
+DIGITS = 3
+"""Shares of bins are told apart by so many digits."""
 DISTANCES: dict[str, Distance] = {"divergence": divergence, "ordered": ordered}
 FEWEST_WINDOWS = 4
 LEAST_ROWS = 30
@@ -96,22 +98,29 @@ def unlucky(value: float, expected: Usual, excess: float, windows: int) -> float
 
 
 def usual(name: str, rows: float, reference: Floats) -> Usual:
-    """What chance alone makes of a distance, by resampling at this size of window."""
+    """What chance alone makes of a distance, by resampling at this size of window.
+
+    Columns whose bins are as full as another's (quantile bins of continuous values) share what was resampled.
+    """
+    known = float(np.sum(reference))
+    if known <= 0 or len(reference) < 2:
+        return Usual(0.0, 0.0)
+    shares = tuple(round(float(share), DIGITS) for share in np.asarray(reference) / known)
+    return _resampled(name, _grained(rows), _grained(known), tuple(sorted(shares)) if name == "divergence" else shares)
+
+
+def _grained(rows: float) -> int:
     grain = 1 + GRAIN
-    size = round(grain ** round(math.log(max(float(rows), 1.0)) / math.log(grain)))
-    return _resampled(name, size, tuple(int(count) for count in reference))
+    return round(grain ** round(math.log(max(float(rows), 1.0)) / math.log(grain)))
 
 
 @lru_cache(maxsize=20_000)
-def _resampled(name: str, rows: int, reference: tuple[int, ...]) -> Usual:
-    """Windows and references drawn from the bins of the reference, each at its real size."""
+def _resampled(name: str, rows: int, known: int, shares: tuple[float, ...]) -> Usual:
+    """Windows drawn from the bins of the reference at their real size."""
     random = np.random.default_rng(SEED)
-    counts = np.asarray(reference, dtype=np.float64)
-    known = int(counts.sum())
-    if known == 0 or len(counts) < 2:
-        return Usual(0.0, 0.0)
-    drawn = random.multinomial(rows, counts / known, size=DRAWS).astype(np.float64)
-    found = DISTANCES[name](drawn, counts)
+    share = np.asarray(shares) / sum(shares)
+    drawn = random.multinomial(rows, share, size=DRAWS).astype(np.float64)
+    found = DISTANCES[name](drawn, share * known)
     # The reference is a draw as well. Its own chance enters like that of more rows, so that one pass suffices: a
     # window of n beside m differs from the bins themselves by 1/n, and from the reference by 1/n + 1/m.
     return Usual(float(found.mean()) * (1 + rows / known), float(found.var()) * (1 + rows / known) ** 2)

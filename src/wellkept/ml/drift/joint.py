@@ -48,7 +48,8 @@ class Apart:
     """What a sample of rows says beside a joint reference.
 
     ``auc`` is how well a linear classifier tells rows of now from those of then (0.5: not at all); ``error`` the mean
-    reconstruction error over the usual one. ``weights`` is each column's share in telling them apart.
+    reconstruction error over the usual one. ``weights`` is each column's share in telling them apart, ``off`` its share
+    in what the error has changed by.
     """
 
     auc: float
@@ -57,6 +58,7 @@ class Apart:
     error_chance: float
     rows: int
     weights: Mapping[str, float]
+    off: Mapping[str, float]
 
 
 def rank_values(counts: Floats) -> Floats:
@@ -101,25 +103,33 @@ def joint(rows: Floats, columns: Sequence[str], windows: NDArray[np.int64] | Non
     return _of(columns, parts, terms, errors, wobble, len(own))
 
 
-def apart(reference: Joint, rows: Floats) -> Apart:
-    """Judge a sample of rows, float64[n, f] of rank values."""
+def apart(reference: Joint, rows: Floats, own: Floats) -> Apart:
+    """Judge a sample of rows, float64[n, f]: as rank values in the reference, and among themselves (``own``)."""
     parts = np.asarray(reference.components)
-    terms, errors, count = _terms(rows, parts), _errors(rows, parts), len(rows)
+    terms, errors, count = _terms(rows, parts), _errors(own, parts), len(rows)
     statistic, freedom, share = _apart(reference, terms, 0.0)
     distance = max(0.0, statistic - freedom) * (1 / count + 1 / reference.rows)
     moved = _error(reference, errors, 0.0)
     width = len(reference.columns)
     # A component's square is told by the columns that the component is made of.
     by_column = np.abs(share[:width]) + np.abs(share[width:]) @ (parts**2)
-    total = float(by_column.sum()) or 1.0
+    left = np.eye(width) - parts.T @ parts
+    usual = np.diag(left @ np.asarray(reference.covariance)[:width, :width] @ left)
+    off = np.abs(((own @ left) ** 2).mean(axis=0) - usual)
     return Apart(
         auc=NormalDist().cdf((distance / 2) ** 0.5),
         auc_chance=unlucky(statistic, Usual(freedom, 2 * freedom), count * reference.apart_wobble, reference.windows),
         error=float(errors.mean()) / reference.error if reference.error > 0 else 1.0,
         error_chance=unlucky(moved, Usual(1.0, 2.0), count * reference.error_wobble, reference.windows),
         rows=count,
-        weights={name: float(value / total) for name, value in zip(reference.columns, by_column, strict=True)},
+        weights=_shares(reference.columns, by_column),
+        off=_shares(reference.columns, off),
     )
+
+
+def _shares(columns: Sequence[str], values: Floats) -> dict[str, float]:
+    total = float(values.sum()) or 1.0
+    return {name: float(value / total) for name, value in zip(columns, values, strict=True)}
 
 
 def _of(

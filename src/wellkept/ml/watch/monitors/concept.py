@@ -69,7 +69,7 @@ class Concept:
             starts_at=starts_at,
             sentence=(
                 f"What {served.model} is to predict has changed since {starts_at:%H:%M:%S} UTC: "
-                f"{_words(usual, found)} ({found.rows} labelled predictions of version {served.champion.number}). "
+                f"{_words(usual, found)} ({found.rows} labelled predictions of version {served.champion.called}). "
                 f"Where nothing has changed, a chance of one in {1 / max(found.chance, 1e-9):,.0f}."
             ),
             evidence=(

@@ -56,7 +56,7 @@ class Drift:
         clear: set[str] = set()
         smallest = served.contract.monitors.drift.psi
         for seen in _seen(served):
-            print_ = _fingerprint(served.model, seen.name)
+            print_ = _fingerprint(served, seen.name)
             calm = seen.moved.psi < CALM * smallest or seen.moved.chance > LIKELY
             if seen.moved.counts(smallest, seen.level) or (print_ in served.open and not calm):
                 findings.append(self._finding(served, seen))
@@ -68,7 +68,7 @@ class Drift:
         name, found, limit = seen.name, seen.moved, served.contract.monitors.drift.psi
         begun = onset(served.slices.bins[name], seen.reference.bins, seen.first)
         starts_at = datetime.fromtimestamp(served.slices.times[begun] - served.step_s, UTC)
-        known = served.open.get(_fingerprint(served.model, name))
+        known = served.open.get(_fingerprint(served, name))
         starts_at = min(starts_at, known.starts_at) if known else starts_at
         is_score = name == SCORE
         does_matter = is_score or matters(seen.reference.importance, len(served.reference) - 1)
@@ -76,14 +76,14 @@ class Drift:
         sentence = (
             f"{what} {'are' if is_score else 'is'} spread differently than in training since {starts_at:%H:%M:%S} UTC: "
             f"{found.now:.0%} of the values are {_range(seen.reference, found.place)}, {found.then:.0%} in training "
-            f"({found.rows} predictions of version {served.champion.number}). PSI {found.psi:.2f}; where nothing has "
+            f"({found.rows} predictions of version {served.champion.called}). PSI {found.psi:.2f}; where nothing has "
             f"changed, {_odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"
         )
         return Finding(
-            fingerprint=_fingerprint(served.model, name),
+            fingerprint=_fingerprint(served, name),
             detector=self.name,
             detector_version=self.version,
-            entity=model_id(served.model) if is_score else feature_id(served.model, name),
+            entity=_entity(served, name),
             kind=FindingKind.DRIFT,
             severity=Severity.WARNING if does_matter else Severity.INFO,
             score=round(found.psi / (found.psi + limit), 6),
@@ -104,9 +104,9 @@ def _seen(served: Served) -> list[_Seen]:
     inputs = [name for name in sorted(served.reference) if name != SCORE]
     of_input = dict(zip(inputs, by_importance([served.reference[name].importance for name in inputs]), strict=True))
     found = []
-    for name in (SCORE, *inputs):
+    for name in [SCORE, *inputs]:
         reference, counts = served.reference.get(name), served.slices.bins.get(name)
-        if reference is None or counts is None:
+        if reference is None or counts is None or not _is_comparable(served, name):
             continue
         first = newest(counts.sum(axis=1), wanted.min_rows)
         if first < 0 or reference.rows < wanted.min_rows or len(reference.counts) < 2:
@@ -116,10 +116,17 @@ def _seen(served: Served) -> list[_Seen]:
         for start in {first, 0}:
             budget = Budget(wanted.alarms_per_month, served.step_s * (len(counts) - start))
             now = counts[start:].sum(axis=0)
-            told = moved(now, reference.bins, reference.wobble, has_order=not reference.is_category)
+            own = reference.wobble if start == 0 else reference.brisk
+            told = moved(now, reference.bins, own, has_order=not reference.is_category)
             looks.append(_Seen(name, reference, told, start, budget.level(part, share / LOOKS)))
         found.append(min(looks, key=lambda look: (look.moved.psi < wanted.psi, look.moved.chance / look.level)))
     return found
+
+
+def _is_comparable(served: Served, name: str) -> bool:
+    """Of a ranking's items and scores the training rows are what was chosen, and the served ones what was on offer."""
+    ranking = served.contract.ranking
+    return ranking is None or name not in (SCORE, ranking.item)
 
 
 def _evidence(served: Served, seen: _Seen) -> Evidence:
@@ -177,6 +184,13 @@ def _odds(chance: float) -> str:
     return "a chance of less than one in a billion" if chance < 1e-9 else f"a chance of one in {1 / chance:,.0f}"
 
 
-def _fingerprint(model: str, name: str) -> str:
-    entity = model_id(model) if name == SCORE else feature_id(model, name)
-    return fingerprint(Drift.name, entity, "score" if name == SCORE else "feature")
+def _entity(served: Served, name: str) -> str:
+    """The model, of its scores; of a column the input that it is made of (a text is logged as several)."""
+    told = served.contract.logged.get(name)
+    return model_id(served.model) if name == SCORE else feature_id(served.model, told.name if told else name)
+
+
+def _fingerprint(served: Served, name: str) -> str:
+    entity = _entity(served, name)
+    derived = () if name == SCORE or entity == feature_id(served.model, name) else (name,)
+    return fingerprint(Drift.name, entity, "score" if name == SCORE else "feature", *derived)
