@@ -139,7 +139,7 @@ def test_any_cohorts_are_well_formed_and_inside_their_box(rows: list[tuple[float
     text = cohort_chart(chart)
     root = parsed(text)
     assert "<script" not in text
-    assert all(-0.1 <= number <= 780.1 for number in numbers(root))
+    assert all(-0.1 <= number <= 1180.1 for number in numbers(root))
     assert (root.findtext("title") or "").startswith(NASTY)
 
 

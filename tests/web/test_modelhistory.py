@@ -61,8 +61,8 @@ def spreads() -> tuple[Spread, ...]:
     amount = Distribution((1.0, 2.0), (10, 20, 30), 0.0, 0.1)
     index, nulls = np.array([math.nan, 0.1, 0.6]), np.array([0.0, 0.0, 0.4])
     usual, now = np.array([0.2, 0.3, 0.5]), np.array([0.5, 0.3, 0.2])
-    known = Spread("amount", amount, times, index, nulls, usual, now, float(times[1]), 900)
-    none = Spread(SCORE, amount, times, np.full(3, math.nan), np.full(3, math.nan), usual, None, None, 0)
+    known = Spread("amount", amount, times, index, nulls, usual, now, 900)
+    none = Spread(SCORE, amount, times, np.full(3, math.nan), np.full(3, math.nan), usual, None, 0)
     return known, none
 
 

@@ -13,11 +13,12 @@ REMEMBERED = 64
 
 
 class Releases:
-    """Reads what belongs to a version. References are remembered by the artifact that they lie in."""
+    """Reads what belongs to a version. What never changes is remembered."""
 
     def __init__(self, registry: Registry, artifacts: Artifacts) -> None:
         self._registry, self._artifacts = registry, artifacts
         self._references: dict[str, dict[str, Distribution]] = {}
+        self._contracts: dict[str, ModelContract] = {}
 
     def champions(self) -> list[ModelVersion]:
         """The live version of every model that has one."""
@@ -37,7 +38,12 @@ class Releases:
         Raises:
             DocumentError: it is not a contract any more.
         """
-        return parse_contract(self.contract_text(version), f"contract of {version.model}")
+        text = self.contract_text(version)
+        known = self._contracts.get(text)
+        if known is None:
+            known = parse_contract(text, f"contract of {version.model}")
+            self._contracts = {text: known, **dict(list(self._contracts.items())[: REMEMBERED - 1])}
+        return known
 
     def signature_changes(self, before: ModelVersion, after: ModelContract) -> str:
         """What a caller of one version would notice of the other contract, in words; empty where nothing changed."""

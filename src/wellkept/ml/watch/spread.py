@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.drift.distances import psi
-from wellkept.ml.reference import Distribution
+from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.store.telemetry.grid import Grid
@@ -20,8 +20,6 @@ from wellkept.store.telemetry.serving import Histograms
 
 WINDOWS = 30
 """So many of the contract's drift windows are looked back on."""
-FEWEST = 50
-"""Rows of a window below which nothing is told of it."""
 WHOLE_S = 300
 """Windows end at whole five minutes: of these the store has counted already."""
 
@@ -41,8 +39,9 @@ class Spread:
     """One column over S windows, beside the training data.
 
     ``times`` (ends of the windows, seconds since the epoch), ``index`` (population stability index) and ``nulls`` (the
-    share without a value) are float64[S], NaN where a window has too few rows. ``usual`` and ``now`` are the shares of
-    the bins in training and in the newest window that has enough, from ``now_since`` on (None: there is none).
+    share without a value: null, or not logged at all) are float64[S], NaN where a window has fewer rows than the
+    contract's ``monitors.drift.min_rows``. ``usual`` and ``now`` are the shares of
+    the bins in training and in the newest window that has enough (None: there is none).
     """
 
     name: str
@@ -52,7 +51,6 @@ class Spread:
     nulls: Floats
     usual: Floats
     now: Floats | None
-    now_since: float | None
     rows: int
 
 
@@ -77,20 +75,21 @@ class Spreads:
         reference = self._releases.reference(champion)
         if not reference:
             return ()
-        window_s = contract.monitors.drift.window_s
+        window_s, fewest = contract.monitors.drift.window_s, contract.monitors.drift.min_rows
         end = datetime.fromtimestamp(now.timestamp() // WHOLE_S * WHOLE_S, now.tzinfo)
         grid = Grid.of(end - timedelta(seconds=WINDOWS * window_s), end, window_s)
         edges = {name: entry.categories or entry.edges for name, entry in reference.items()}
         found = self._counts.histograms(contract.name, champion.logged_as, grid, edges)
         names = sorted(reference, key=lambda name: (not name, name))
-        return tuple(_spread(name, reference[name], found, window_s) for name in names)
+        asked = found.bins[SCORE].sum(axis=1) if SCORE in found.bins else np.zeros(grid.count)
+        return tuple(_spread(name, reference[name], found, asked, fewest) for name in names)
 
 
-def _spread(name: str, reference: Distribution, found: Histograms, window_s: float) -> Spread:
-    counts, nulls = found.bins[name].astype(np.float64), found.nulls[name].astype(np.float64)
+def _spread(name: str, reference: Distribution, found: Histograms, asked: Floats, fewest: int) -> Spread:
+    counts = found.bins[name].astype(np.float64)
     usual = np.asarray(reference.counts, dtype=np.float64)
     rows = counts.sum(axis=1)
-    enough, some = rows >= FEWEST, rows + nulls >= FEWEST
+    enough = rows >= fewest
     index = np.where(enough, psi(counts, usual), np.nan) if len(usual) > 1 else np.full(len(rows), np.nan)
     last = int(np.flatnonzero(enough)[-1]) if enough.any() else None
     return Spread(
@@ -98,9 +97,8 @@ def _spread(name: str, reference: Distribution, found: Histograms, window_s: flo
         reference=reference,
         times=found.times,
         index=index,
-        nulls=np.where(some, nulls / np.maximum(rows + nulls, 1), np.nan),
+        nulls=np.where(asked >= fewest, 1 - rows / np.maximum(asked, 1), np.nan),
         usual=usual / max(usual.sum(), 1.0),
         now=None if last is None else counts[last] / rows[last],
-        now_since=None if last is None else float(found.times[last]) - window_s,
         rows=0 if last is None else int(rows[last]),
     )

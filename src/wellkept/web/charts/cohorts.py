@@ -19,7 +19,7 @@ from wellkept.web.wording import amount, share
 LEFT, RIGHT, TOP, BOTTOM, GAP = 58.0, 10.0, 10.0, 20.0, 16.0
 STRIP = 34.0
 """The height of the bars of labels that have come."""
-WIDTH, HEIGHT = 780.0, 230.0
+WIDTH, HEIGHT = 1180.0, 260.0
 ROOMY = 1.6
 """The scale reaches so many times as far as the values do, for their intervals; wider ones are cut."""
 
@@ -196,6 +196,7 @@ def _marks(chart: CohortChart, x: Scale, y: Scale) -> Iterator[Markup]:
         if chart.cohorts[0].start <= mark.at <= chart.cohorts[-1].end:
             at, title = place(x(mark.at)), element("title", mark.title)
             yield element("line", title, cls="mark", x1=at, x2=at, y1=place(TOP), y2=place(y.start))
+            yield element("text", mark.title, cls="note", x=place(x(mark.at) + 4), y=place(TOP + 9))
 
 
 def words_of(when: str, value: str, labels: float, rows: int) -> str:

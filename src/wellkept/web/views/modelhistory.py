@@ -173,7 +173,7 @@ def _chart(registry: Registry, model: str, history: PerformanceHistory | None) -
         promised=history.promised if history else None,
         floor=history.floor if history else None,
         doubts=_doubts(lived),
-        marks=[Mark(move.at.timestamp(), f"{numbers.get(move.digest, '?')} goes live") for move in moves],
+        marks=[Mark(move.at.timestamp(), f"version {numbers.get(move.digest, '?')}") for move in moves],
         empty=NOTHING_YET,
     )
 
@@ -284,7 +284,8 @@ def _input(spread: Spread, finding: Finding | None) -> InputView:
     picture = None
     if spread.now is not None and len(spread.usual):
         picture = Histogram(name, _labels(spread), spread.usual.tolist(), spread.now.tolist())
-    nulls = [float(value) for value in spread.nulls]
+    first = next((index for index, value in enumerate(spread.nulls) if math.isfinite(value)), 0)
+    times, nulls = spread.times.tolist()[first:], [float(value) for value in spread.nulls[first:]]
     has_nulls = any(value > 0 for value in nulls if math.isfinite(value))
     return InputView(
         name=name,
@@ -292,8 +293,8 @@ def _input(spread: Spread, finding: Finding | None) -> InputView:
         word=finding.kind.value.replace("_", " ") if finding else "",
         text=f"{_last(spread.index):.2f}" if any(math.isfinite(value) for value in spread.index) else "–",
         histogram=picture,
-        index=Spark(f"PSI of {name}", "", spread.times.tolist(), spread.index.tolist(), ceiling=None),
-        nulls=Spark(f"{name} without a value", "1", spread.times.tolist(), nulls, ceiling=1.0) if has_nulls else None,
+        index=Spark(f"PSI of {name}", "", times, spread.index.tolist()[first:]),
+        nulls=Spark(f"{name} without a value", "1", times, nulls, ceiling=1.0) if has_nulls else None,
         sentence=finding.sentence if finding else "",
     )
 
