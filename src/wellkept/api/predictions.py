@@ -1,4 +1,4 @@
-"""Predictions and labels in: POST /v1/predictions, /v1/labels, as JSON; predictions as an Arrow stream, too."""
+"""Predictions and labels in: POST /v1/predictions, /v1/labels, as JSON or as an Arrow stream."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ ARROW = "application/vnd.apache.arrow.stream"
 def routes(outcomes: Outcomes, max_body_bytes: int) -> list[Route]:
     """The routes; what they acknowledge is stored."""
 
-    def predictions(media: str, body: bytes) -> int:
-        return outcomes.prediction_table(body) if media == ARROW else outcomes.predictions(_parsed("predictions", body))
+    def predictions(media: str, body: bytes) -> dict[str, int]:
+        is_arrow = media == ARROW
+        taken = outcomes.prediction_table(body) if is_arrow else outcomes.predictions(_parsed("predictions", body))
+        return {"accepted": taken}
 
-    def labels(_: str, body: bytes) -> int:
-        return outcomes.labels(_parsed("labels", body))
+    def labels(media: str, body: bytes) -> dict[str, int]:
+        taken = outcomes.label_table(body) if media == ARROW else outcomes.labels(_parsed("labels", body))
+        return {"accepted": taken.accepted, "waiting": taken.waiting}
 
     return [
         Route("/v1/predictions", _endpoint("predictions", predictions, max_body_bytes), methods=["POST"]),
@@ -34,14 +37,16 @@ def routes(outcomes: Outcomes, max_body_bytes: int) -> list[Route]:
     ]
 
 
-def _endpoint(what: str, store: Callable[[str, bytes], int], limit: int) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    what: str, store: Callable[[str, bytes], dict[str, int]], limit: int
+) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
         try:
             body = await read_body(request, what, limit)
-            count = await run_in_threadpool(store, media_of(request.headers), body)
+            told = await run_in_threadpool(store, media_of(request.headers), body)
         except WellkeptError as error:
             return refused(error)
-        return Response(orjson.dumps({"accepted": count}), media_type="application/json")
+        return Response(orjson.dumps(told), media_type="application/json")
 
     return take
 

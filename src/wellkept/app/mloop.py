@@ -38,6 +38,7 @@ from wellkept.ml.retrain.stage import RetrainRunner
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.attached import Attachments
 from wellkept.ml.watch.spread import Spreads
+from wellkept.ml.watch.quality import Quality
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
@@ -91,6 +92,7 @@ class ModelLoop:
             [monitor() for monitor in load("monitor").values()],
             self.skew.seen,
             self.performance.of_version,
+            quality_of(platform),
         )
         self.attachments = Attachments(
             platform.registry,
@@ -152,6 +154,7 @@ class ModelLoop:
         retrain, clock = self._retrain, self._platform.clock
         jobs = [
             Job("skew", lambda: self.skew.tick(clock.now()), led=True),
+            Job("labels", self._platform.outcomes.settle, led=True),
             Job("attached", lambda: self.attachments.follow(clock.now()), led=True),
             Job("watch", lambda: self._watch.tick(clock.now()), led=True),
             Job("retrain", lambda: retrain.tick(clock.now()), led=True),
@@ -171,6 +174,12 @@ class ModelLoop:
     def close(self) -> None:
         """Let go of who waits for the end of a rollout."""
         self.rollouts.close()
+
+
+def quality_of(platform: Platform) -> Quality:
+    """What reads how inputs and labels came in."""
+    store = platform.telemetry
+    return Quality(store.looks, store.feeds, store.logged, store.serving, platform.registry)
 
 
 def pipeline_of(platform: Platform) -> Pipeline:

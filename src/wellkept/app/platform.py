@@ -15,6 +15,7 @@ from wellkept.app.grpc import grpc_server
 from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
 from wellkept.app.incidents import Incidents
+from wellkept.app.inputs import kinds_of
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
@@ -102,7 +103,8 @@ class Platform:
             room = self.telemetry.engine.space.check
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
             undo.callback(self.ingest.close)
-            self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock)
+            of_models = kinds_of(self.registry)
+            self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock, of_models)
             self.identity = Identity(self.topology, self.clock)
             self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts, is_shared=self.state.is_shared)
             undo.callback(self.alerts.close)

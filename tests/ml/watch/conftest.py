@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.ml.watch.elsewhere import Elsewhere
 from tests.ml.watch.life import NOON, Life
 
 from wellkept.kernel.finding import Finding
@@ -57,6 +58,17 @@ def after(seconds: float) -> datetime:
 @pytest.fixture(scope="session")
 def telemetry_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("watched")
+
+
+@pytest.fixture
+def elsewhere(telemetry_folder: Path, tmp_path: Path) -> Iterator[Elsewhere]:
+    telemetry = Telemetry.open(telemetry_folder, database=f"elsewhere_{next(_numbers)}")
+    state = State.open(tmp_path / "state")
+    try:
+        yield Elsewhere(telemetry, state, tmp_path)
+    finally:
+        telemetry.close()
+        state.close()
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.reference import Distribution
 from wellkept.spine.registry import ModelVersion
+from wellkept.store.telemetry.labelfeed import LabelFeed
+from wellkept.store.telemetry.logged import LoggedVersion
+from wellkept.store.telemetry.looks import Look
 from wellkept.store.telemetry.serving import Histograms
 
 Floats = NDArray[np.float64]
@@ -36,6 +39,29 @@ class Sample:
 
     at: Floats
     columns: Mapping[str, Floats | Sequence[str | None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """How the inputs of a live version, its labels and its versions came in.
+
+    ``now`` is a look at its newest predictions, ``before`` one at as many that ended a window earlier (no rows: there
+    were none). ``feed`` is how labels came. ``versions`` are those that predictions of the drift window named,
+    ``known`` those that are registered. ``rhythm`` is int64[S], predictions of any version over the longer window that
+    ends with ``rhythm_end`` (seconds since the epoch) in slices of ``rhythm_s``. ``live_since`` is when the version
+    went live, ``ever`` whether the model has predicted at all since.
+    """
+
+    now: Look
+    before: Look
+    feed: LabelFeed
+    versions: tuple[LoggedVersion, ...]
+    known: frozenset[str]
+    rhythm: NDArray[np.int64]
+    rhythm_s: float
+    rhythm_end: float
+    live_since: datetime
+    ever: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +88,13 @@ class Served:
     skew: SkewSeen | None = None
     """What the newest check of this version found; None where there was none."""
     sample: Sample | None = None
-    """Rows of the newest slices that suffice to judge; None where they were not read."""
+    """Rows of the whole drift window; None where they were not read."""
 
     history: PerformanceHistory | None = None
     """Its performance by when predictions were made; None where it has no metric that single answers can tell."""
+
+    seen: Seen | None = None
+    """How its inputs, its labels and its versions came in; None where that was not looked at."""
 
     @property
     def model(self) -> str:

@@ -21,6 +21,7 @@ from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
 from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, newest
 from wellkept.ml.watch.places import places
+from wellkept.ml.watch.quality import Quality
 from wellkept.ml.watch.sampled import MOST, sample_of
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.counting import Yardstick
@@ -85,9 +86,11 @@ class WatchRunner:
         monitors: Sequence[Monitor],
         skews: Callable[[ModelVersion], SkewSeen | None] = lambda _: None,
         tells: Tells = lambda *_: None,
+        quality: Quality | None = None,
     ) -> None:
         self._predictions, self._releases, self._stream, self._topology = predictions, releases, stream, topology
         self._monitors, self._skews, self._tells = tuple(monitors), skews, tells
+        self._quality = quality
         self._unwatched: dict[str, str] = {}
 
     def tick(self, now: datetime) -> list[Finding]:
@@ -151,7 +154,8 @@ class WatchRunner:
             open={f.fingerprint: f for f in self._stream.open_findings() if f.entity in mine},
             skew=self._skews(champion),
             history=self._tells(contract, champion, now),
-            sample=self._sample(contract, champion, reference, since, end),
+            seen=self._quality.seen(contract, champion, now) if self._quality is not None else None,
+            sample=self._sample(contract, champion, reference, end),
         )
 
     def _sample(
@@ -159,12 +163,12 @@ class WatchRunner:
         contract: ModelContract,
         champion: ModelVersion,
         reference: Mapping[str, Distribution],
-        since: datetime,
         end: datetime,
     ) -> Sample | None:
-        """Rows of the newest slices; only of a version whose reference says how its inputs hang together."""
+        """Rows of the whole window; only of a version whose reference says how its inputs hang together."""
         if SCORE not in reference or reference[SCORE].joint is None:
             return None
+        since = end - timedelta(seconds=contract.monitors.drift.window_s)
         rows = self._predictions.sample(contract.name, champion.logged_as, since, end, MOST)
         return sample_of(rows, reference)
 

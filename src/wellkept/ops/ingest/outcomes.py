@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, TooLargeError
-from wellkept.ops.ingest.predicted import FIRST, LAST, arrow_predictions
-from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS, REQUIRED
+from wellkept.ops.ingest import labelled
+from wellkept.ops.ingest.inputs import Inputs, KindsOf, no_kinds
+from wellkept.ops.ingest.labelled import Parsed
+from wellkept.ops.ingest.predicted import arrow_predictions
+from wellkept.ops.ingest.values import moment, number, text
+from wellkept.store.telemetry.predictions import PREDICTIONS, REQUIRED
 
 MAX_RECORDS = 50_000
+MOST_WAITING = 1_000_000
+"""Labels that may wait for their predictions."""
 _TEXTS = ("id", "model", "version", "entity_key", "trace_id", "span_id", "decision")
-_LABEL_FIELDS = frozenset({"prediction_id", "value", "time"})
 Record = Mapping[str, Any]
 
 
@@ -33,12 +39,29 @@ class LabelStore(Protocol):
 
     def write(self, table: pa.Table) -> None: ...
 
+    def wait(self, table: pa.Table) -> None: ...
+
+    def waiting(self) -> int: ...
+
+    def settle(self, now: datetime) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Labels that were stored: ``accepted`` of known predictions, ``waiting`` for predictions that are to come."""
+
+    accepted: int
+    waiting: int
+
 
 class Outcomes:
     """What models said, and what turned out to be true."""
 
-    def __init__(self, predictions: PredictionStore, labels: LabelStore, clock: Clock) -> None:
+    def __init__(
+        self, predictions: PredictionStore, labels: LabelStore, clock: Clock, kinds_of: KindsOf = no_kinds
+    ) -> None:
         self._predictions, self._labels, self._clock = predictions, labels, clock
+        self._inputs = Inputs(kinds_of)
 
     def predictions(self, records: Any) -> int:
         """Store predictions; returns how many. Sent again, a prediction is the same prediction.
@@ -47,10 +70,12 @@ class Outcomes:
             InputError: a record breaks a rule; names the record, the rule and the value, and nothing is stored.
         """
         rows = _records("predictions", records)
-        columns: dict[str, list[Any]] = {name: [] for name in PREDICTIONS.names}
-        for index, row in enumerate(rows):
-            for name, value in _prediction(f"predictions[{index}]", row).items():
-                columns[name].append(value)
+        parsed = [_prediction(f"predictions[{index}]", row) for index, row in enumerate(rows)]
+        models, given = [row["model"] for row in parsed], [row["features"] for row in parsed]
+        features, words = self._inputs.of_records(models, given)
+        columns: dict[str, list[Any]] = {name: [row[name] for row in parsed] for name in PREDICTIONS.names}
+        columns["features"] = features
+        columns["categories"] = [[*row["categories"], *own] for row, own in zip(parsed, words, strict=True)]
         if rows:
             self._predictions.write(pa.table(columns, schema=PREDICTIONS))
         return len(rows)
@@ -58,36 +83,55 @@ class Outcomes:
     def prediction_table(self, body: bytes) -> int:
         """Store predictions that come as an Arrow stream (columns of ``PREDICTIONS``); returns how many.
 
+        Inputs may be columns of their own, ``input.NAME``, of numbers, texts or vectors.
+
         Raises:
             InputError: the stream is damaged, or a row breaks a rule; nothing is stored.
         """
-        table = arrow_predictions(body, MAX_RECORDS)
+        table = arrow_predictions(body, MAX_RECORDS, self._inputs.of_columns)
         if table.num_rows:
             self._predictions.write(table)
         return int(table.num_rows)
 
-    def labels(self, records: Any) -> int:
-        """Store labels; returns how many. Of several labels of one prediction the newest counts.
+    def labels(self, records: Any) -> Taken:
+        """Store labels. Of several labels of one prediction the newest counts.
+
+        A label may come before its prediction, or name an entity and a moment instead of a prediction: then it waits,
+        and is joined when :meth:`settle` finds the prediction.
 
         Raises:
-            InputError: a record breaks a rule, and nothing is stored; or an id is of no stored prediction: then the
-                labels of the others are stored, and the error names the first that is not known.
+            InputError: a record breaks a rule, and nothing is stored; or too many labels wait already.
         """
-        rows = _records("labels", records)
-        now = self._clock.now()
-        parsed = [_label(f"labels[{index}]", row, now) for index, row in enumerate(rows)]
-        models = self._predictions.models_of([key for key, _, _ in parsed])
-        known = [(key, models[key], moment, value) for key, moment, value in parsed if key in models]
-        if known:
-            ids, names, moments, values = zip(*known, strict=True)
-            columns = {"prediction_id": ids, "model": names, "time": moments, "value": values}
-            self._labels.write(pa.table({name: list(column) for name, column in columns.items()}, schema=LABELS))
-        unknown = [(index, key) for index, (key, _, _) in enumerate(parsed) if key not in models]
-        if unknown:
-            index, key = unknown[0]
-            rule = f"must be the id of a stored prediction ({len(unknown)} are not; the other {len(known)} were stored)"
-            raise InputError(f"labels[{index}].prediction_id", rule, key)
-        return len(known)
+        return self._take(labelled.of_records(_records("labels", records), self._clock.now()))
+
+    def label_table(self, body: bytes) -> Taken:
+        """The same of an Arrow stream whose columns are the fields of the records."""
+        return self._take(labelled.of_stream(body, MAX_RECORDS, self._clock.now()))
+
+    def settle(self) -> None:
+        """Join waiting labels whose predictions have come."""
+        self._labels.settle(self._clock.now())
+
+    def _take(self, parsed: Parsed) -> Taken:
+        table = parsed.table
+        models = self._predictions.models_of([key for key in parsed.ids if key])
+        owners = pa.array([models.get(key) for key in parsed.ids], pa.string())
+        known = table.filter(pc.is_valid(owners))
+        waiting = table.filter(pc.is_null(owners))
+        if waiting.num_rows and self._labels.waiting() + waiting.num_rows > MOST_WAITING:
+            index = pc.index(pc.is_null(owners), True).as_py()
+            rule = (
+                f"must be of a prediction that is stored: {MOST_WAITING} labels wait already for predictions that have "
+                "not come (nothing of this request was stored)"
+            )
+            raise InputError(f"labels[{index}].prediction_id", rule, parsed.ids[index])
+        if known.num_rows:
+            place = known.column_names.index("model")
+            named = known.set_column(place, "model", owners.drop_null())
+            self._labels.write(named.select(["prediction_id", "model", "time", "value", "received"]))
+        if waiting.num_rows:
+            self._labels.wait(waiting)
+        return Taken(known.num_rows, waiting.num_rows)
 
 
 def _records(what: str, records: Any) -> list[Record]:
@@ -108,35 +152,20 @@ def _prediction(where: str, row: Record) -> dict[str, Any]:
     unknown = sorted(row.keys() - set(PREDICTIONS.names))
     if unknown:
         raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(PREDICTIONS.names)}")
-    texts = {name: _text(f"{where}.{name}", "" if row.get(name) is None else row[name]) for name in _TEXTS}
-    features, attributes = _object(where, row, "features"), _object(where, row, "attributes")
-    categories = _object(where, row, "categories")
+    texts = {name: text(f"{where}.{name}", "" if row.get(name) is None else row[name]) for name in _TEXTS}
+    attributes, categories = _object(where, row, "attributes"), _object(where, row, "categories")
     return {
         **texts,
-        "time": _moment(f"{where}.time", row["time"]),
-        "score": _number(f"{where}.score", row["score"]),
-        "latency_ms": _number(f"{where}.latency_ms", row.get("latency_ms", 0.0)),
-        "features": [
-            (name, None if value is None else _number(f"{where}.features.{name}", value))
-            for name, value in features.items()
-        ],
+        "time": moment(f"{where}.time", row["time"]),
+        "score": number(f"{where}.score", row["score"]),
+        "latency_ms": number(f"{where}.latency_ms", row.get("latency_ms", 0.0)),
+        "features": _object(where, row, "features"),
         "categories": [
-            (name, "" if value is None else _text(f"{where}.categories.{name}", value))
+            (name, "" if value is None else text(f"{where}.categories.{name}", value))
             for name, value in categories.items()
         ],
-        "attributes": [(name, _text(f"{where}.attributes.{name}", value)) for name, value in attributes.items()],
+        "attributes": [(name, text(f"{where}.attributes.{name}", value)) for name, value in attributes.items()],
     }
-
-
-def _label(where: str, row: Record, now: datetime) -> tuple[str, datetime, float]:
-    for name in ("prediction_id", "value"):
-        if row.get(name) in (None, ""):
-            raise InputError(f"{where}.{name}", "is required")
-    unknown = sorted(row.keys() - _LABEL_FIELDS)
-    if unknown:
-        raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(sorted(_LABEL_FIELDS))}")
-    moment = now if row.get("time") is None else _moment(f"{where}.time", row["time"])
-    return _text(f"{where}.prediction_id", row["prediction_id"]), moment, _number(f"{where}.value", row["value"])
 
 
 def _object(where: str, row: Record, name: str) -> Record:
@@ -146,27 +175,3 @@ def _object(where: str, row: Record, name: str) -> Record:
     if not isinstance(value, dict):
         raise InputError(f"{where}.{name}", "must be an object", value)
     return value
-
-
-def _text(where: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise InputError(where, "must be a text", value)
-    return value
-
-
-def _number(where: str, value: Any) -> float:
-    if not isinstance(value, bool | int | float) or not math.isfinite(value):
-        raise InputError(where, "must be a finite number", value)
-    return float(value)
-
-
-def _moment(where: str, value: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise InputError(where, "must be a moment in ISO 8601", value) from None
-    if moment.tzinfo is None:
-        raise InputError(where, "must name its time zone (such as Z)", value)
-    if not FIRST <= moment < LAST:
-        raise InputError(where, f"must lie between {FIRST:%Y} and {LAST:%Y}", value)
-    return moment.astimezone(UTC)

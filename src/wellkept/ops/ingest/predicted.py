@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,57 +14,84 @@ from wellkept.store.telemetry.predictions import PREDICTIONS, REQUIRED
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """What is dated otherwise is a mistake of units or of a clock, and the engine's dates could not hold all of it."""
+PREFIX = "input."
+"""Columns of an Arrow stream that are inputs."""
 UNPACKED = 4
 """So many times its body may a table take: columns that compress well are no reason to run out of memory."""
 
 
-def arrow_predictions(body: bytes, most: int) -> pa.Table:
-    """The predictions of a body, with every column of ``PREDICTIONS``.
+Reduce = Callable[[pa.ChunkedArray, pa.Table], tuple[pa.Array, pa.Array]]
+"""Of the models' names and a table with one column an input: the maps of features and of categories."""
+
+
+def arrow_predictions(body: bytes, most: int, reduce: Reduce) -> pa.Table:
+    """The predictions of a body, with every column of ``PREDICTIONS``; inputs may be columns ``input.NAME``.
 
     Raises:
         InputError: the stream is damaged, or a row breaks a rule; names the column and the row.
         TooLargeError: it holds more than ``most`` rows.
     """
-    table = _read(body, most)
-    unknown = sorted(set(table.column_names) - set(PREDICTIONS.names))
+    table = read_stream("predictions", body, most)
+    flat = [name for name in table.column_names if name.startswith(PREFIX)]
+    unknown = sorted(set(table.column_names) - set(PREDICTIONS.names) - set(flat))
     if unknown:
         known = ", ".join(PREDICTIONS.names)
-        raise InputError(f"predictions.{unknown[0]}", f"is not a known column; known are {known}")
+        raise InputError(f"predictions.{unknown[0]}", f"is not a known column; known are {known}, and {PREFIX}NAME")
+    if flat:
+        table = _gathered(table, flat, reduce)
     columns = {field.name: _column(table, field) for field in PREDICTIONS}
     for name in REQUIRED:
         empty = pc.equal(columns[name], "") if pa.types.is_string(columns[name].type) else pc.is_null(columns[name])
-        _refuse(empty, name, "is required")
+        refuse(empty, "predictions", name, "is required")
     for name in ("score", "latency_ms"):
-        _refuse(pc.invert(pc.is_finite(columns[name])), name, "must be a finite number")
+        refuse(pc.invert(pc.is_finite(columns[name])), "predictions", name, "must be a finite number")
     late = pc.or_(pc.less(columns["time"], pa.scalar(FIRST)), pc.greater_equal(columns["time"], pa.scalar(LAST)))
-    _refuse(late, "time", f"must lie between {FIRST:%Y} and {LAST:%Y}")
+    refuse(late, "predictions", "time", f"must lie between {FIRST:%Y} and {LAST:%Y}")
     for chunk in columns["features"].chunks:
         if not pc.all(pc.is_finite(chunk.items), min_count=0).as_py():
             raise InputError("predictions.features", "must be finite numbers or null")
     return pa.table(columns, schema=PREDICTIONS)
 
 
-def _read(body: bytes, most: int) -> pa.Table:
+def _gathered(table: pa.Table, flat: list[str], reduce: Reduce) -> pa.Table:
+    """With the maps in place of the columns that are inputs."""
+    for name in ("features", "categories"):
+        if name in table.column_names:
+            raise InputError(f"predictions.{name}", f"must be left out where inputs are columns ({flat[0]})")
+    if "model" not in table.column_names:
+        raise InputError("predictions[0].model", "is required")
+    features, words = reduce(table["model"], table.select(flat))
+    rest = table.drop_columns(flat)
+    return rest.append_column("features", features).append_column("categories", words)
+
+
+def read_stream(what: str, body: bytes, most: int) -> pa.Table:
+    """The table of an Arrow stream.
+
+    Raises:
+        InputError: it is damaged, or has a column twice.
+        TooLargeError: it holds more than ``most`` rows, or unfolds to too much.
+    """
     try:
         with pa.ipc.open_stream(body) as reader:
             batches, rows, size = [], 0, 0
             for batch in reader:
                 rows, size = rows + batch.num_rows, size + batch.nbytes
                 if rows > most:
-                    raise TooLargeError("predictions", f"must hold at most {most} records", rows)
+                    raise TooLargeError(what, f"must hold at most {most} records", rows)
                 if size > UNPACKED * len(body) + 4096:
-                    raise TooLargeError("predictions", f"must take at most {UNPACKED} times their body", size)
+                    raise TooLargeError(what, f"must take at most {UNPACKED} times their body", size)
                 batch.validate(full=True)
                 batches.append(batch)
             names = reader.schema.names
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise InputError(f"predictions.{twice[0]}", "must be there once")
+                raise InputError(f"{what}.{twice[0]}", "must be there once")
             return pa.Table.from_batches(batches, reader.schema)
     except InputError:
         raise
     except (pa.ArrowException, OSError, MemoryError, ValueError) as error:
-        raise InputError("predictions", f"must be an Arrow stream: {error}") from error
+        raise InputError(what, f"must be an Arrow stream: {error}") from error
 
 
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
@@ -91,8 +119,12 @@ def _empty(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([value] * table.num_rows, field.type)])
 
 
-def _refuse(wrong: pa.ChunkedArray, name: str, rule: str) -> None:
-    """Name the first row that is wrong; a null is."""
+def refuse(wrong: pa.ChunkedArray, what: str, name: str, rule: str) -> None:
+    """Name the first row that is wrong; a null is.
+
+    Raises:
+        InputError: there is one.
+    """
     found = pc.index(pc.fill_null(wrong, True), True).as_py()
     if found >= 0:
-        raise InputError(f"predictions[{found}].{name}", rule)
+        raise InputError(f"{what}[{found}].{name}", rule)

@@ -12,7 +12,7 @@ from wellkept.store.telemetry.grid import millis
 from wellkept.store.telemetry.statements import load
 
 _MODELS = """
-SELECT model, uniqExact(id) AS predictions, max(time) AS last
+SELECT model, count() AS predictions, max(time) AS last
 FROM predictions WHERE time >= fromUnixTimestamp64Milli({start:Int64}) GROUP BY model ORDER BY model LIMIT 1000"""
 
 

@@ -115,14 +115,3 @@ class Predictions:
     def models(self, since: datetime) -> pa.Table:
         """Which models have predicted since then: ``model``, ``predictions``, ``last``."""
         return self._engine.query(_MODELS, {"start": millis(since)})
-
-
-class Labels:
-    """What turned out to be true."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def write(self, table: pa.Table) -> None:
-        """Store labels (columns of ``LABELS``)."""
-        self._engine.insert_arrow("labels", table)

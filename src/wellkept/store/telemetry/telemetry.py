@@ -12,16 +12,19 @@ from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
 from wellkept.store.telemetry.erasure import Erasure
+from wellkept.store.telemetry.labelfeed import LabelFeeds
+from wellkept.store.telemetry.labelling import Labels
 from wellkept.store.telemetry.labels import Arrivals
 from wellkept.store.telemetry.logged import Logged
 from wellkept.store.telemetry.logs import Logs
+from wellkept.store.telemetry.looks import Looks
 from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.migrate import migrate, pending
 from wellkept.store.telemetry.otlp.writer import OtlpWriter
 from wellkept.store.telemetry.patterns import PatternStore
 from wellkept.store.telemetry.points.limits import PointLimits
 from wellkept.store.telemetry.points.writer import PointWriter
-from wellkept.store.telemetry.predictions import Labels, Predictions
+from wellkept.store.telemetry.predictions import Predictions
 from wellkept.store.telemetry.promql.catalogue import mend
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.raw import Raw
@@ -57,6 +60,8 @@ class Telemetry:
         self.predictions = Predictions(engine)
         self.labels = Labels(engine)
         self.logged = Logged(engine)
+        self.looks = Looks(engine)
+        self.feeds = LabelFeeds(engine)
         self.arrivals = Arrivals(engine)
         self.erasure = Erasure(engine)
         self.serving = Serving(engine)

@@ -79,7 +79,10 @@ class Nulls:
             starts_at=starts_at,
             sentence=(f"{name}, an input of {served.model} from {origin}, {words} (since {starts_at:%H:%M:%S} UTC)."),
             evidence=(Evidence("feature", {"feature": name, "source": source}, values=values),),
-            attributes={"title": f"{name} of {served.model} is broken"},
+            attributes={
+                "title": f"{name} of {served.model} is broken",
+                "cause": "default_spike" if "stuck_at" in values else "missing",
+            },
         )
 
 

@@ -1,0 +1,73 @@
+"""Default-value spikes: a value that says "nothing known" comes much more often than in training."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from wellkept.ml.reference import Distribution
+from wellkept.ml.watch.base import Said, Served
+from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.store.telemetry.looks import LEVELS, Column
+
+SENTINELS = frozenset({-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0, 1e9, 1e10, -1e9})
+RISE, OF_ZERO = 0.1, 0.25
+"""By how much the share must have risen at least; zero is often a value like others."""
+STUCK = 0.5
+"""From here on it is stuck, which is told by the monitor of missing values."""
+FEWEST = 200
+SIGNAL = "default_spike"
+
+
+class Sentinels:
+    """The least share that a default can have by the quantiles, against the most that it can have had in training.
+
+    What is compared are bounds: of 200 values where nothing has changed, the share of one differs by a tenth of all
+    from the share of its bin once in 1,500 looks at worst (a bin of half of the values), and hardly ever otherwise.
+    """
+
+    name = "sentinels"
+    version = "1"
+
+    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+        seen = served.seen
+        if seen is None:
+            return Said()
+        findings, clear = [], set()
+        for name, reference in served.reference.items():
+            column = seen.now.columns.get(name)
+            if column is None or column.is_word or column.present < FEWEST or not reference.edges:
+                continue
+            value, rise, share = _spike(column, reference)
+            if rise < (OF_ZERO if value == 0 else RISE) or rise >= STUCK:
+                clear.add(print_of(self, served, name, SIGNAL))
+                continue
+            trouble = Trouble(
+                signal=SIGNAL,
+                cause="default_spike",
+                sentence=f"{origin(served, name)} is {value:g} in {share:.0%} or more of the newest predictions, which "
+                f"{share - rise:.0%} at most were in training: it looks like a default for what is not known.",
+                title=f"{name} of {served.model} is often {value:g}",
+                starts=seen.now.first,
+                score=rise,
+                meaning="by how much the share of the default has risen at least",
+                column=name,
+                values={"value": value, "share": share, "rise": rise},
+                limit=RISE,
+            )
+            findings.append(finding(self, served, trouble))
+        return Said(tuple(findings), frozenset(clear))
+
+
+def _spike(column: Column, reference: Distribution) -> tuple[float, float, float]:
+    """The default that has risen most: its value, by how much at least, and its least share now."""
+    best = (0.0, -1.0, 0.0)
+    values, runs = np.unique(column.quantiles, return_counts=True)
+    for value, run in zip(values.tolist(), runs.tolist(), strict=True):
+        if value != 0 and value not in SENTINELS:
+            continue
+        share = (run - 1) * float(LEVELS[1])
+        most = reference.counts[int(np.searchsorted(reference.edges, value, side="left"))] / max(reference.rows, 1)
+        best = max(best, (value, share - most, share), key=lambda one: one[1])
+    return best

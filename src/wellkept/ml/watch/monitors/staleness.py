@@ -1,0 +1,90 @@
+"""Staleness: a source of inputs gives the same values again and again, or says itself that they are old."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wellkept.kernel.finding import Severity
+from wellkept.ml.watch.base import Said, Seen, Served
+from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.shapes import z_of
+
+FEWEST = 100
+MOVED = 0.2
+"""An input that changed less often than this from one prediction about an entity to the next may stand still."""
+STILL = 0.1
+"""It stands still when its values change in less than this part of the usual share."""
+SURE = 6.0
+"""Standard deviations: once in 10 ** 9 looks where nothing has changed."""
+OLDER, OLDER_S = 3.0, 60.0
+"""Features are old at so many times their usual age, and so many seconds more."""
+SIGNAL, AGE = "stale", "feature_age"
+
+
+class Staleness:
+    """How often values change for the same entity, and how old predictions say that their features are, both beside
+    the same of a window before.
+    """
+
+    name = "staleness"
+    version = "1"
+
+    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+        seen = served.seen
+        if seen is None or seen.now.rows < FEWEST or seen.before.rows < FEWEST:
+            return Said()
+        findings, clear = [], set()
+        for name in served.contract.logged:
+            trouble = _still(served, seen, name)
+            if trouble is not None:
+                findings.append(finding(self, served, trouble))
+            elif name in seen.now.columns and seen.now.columns[name].moved:
+                clear.add(print_of(self, served, name, SIGNAL))
+        for name, age in seen.now.ages.items():
+            usual = seen.before.ages.get(name)
+            if usual is None or (name and name not in served.contract.logged):
+                continue
+            if age < OLDER * usual or age < usual + OLDER_S:
+                clear.add(print_of(self, served, name, AGE))
+            else:
+                findings.append(finding(self, served, _old(served, seen, name, (age, usual))))
+        return Said(tuple(findings), frozenset(clear))
+
+
+def _still(served: Served, seen: Seen, name: str) -> Trouble | None:
+    column, before = seen.now.columns.get(name), seen.before.columns.get(name)
+    if column is None or before is None or column.pairs < FEWEST or before.pairs < FEWEST:
+        return None
+    rate, usual = column.moved / column.pairs, before.moved / before.pairs
+    if usual < MOVED or rate > STILL * usual or z_of(rate, column.pairs, usual, before.pairs) < SURE:
+        return None
+    return Trouble(
+        signal=SIGNAL,
+        cause="stale_source",
+        sentence=f"{origin(served, name)} changed in {rate:.1%} of {column.pairs} predictions about something that was "
+        f"asked about before; {usual:.0%} is usual: its source stands still.",
+        title=f"{name} of {served.model} is stale",
+        starts=seen.now.first,
+        score=1 - rate / usual,
+        meaning="by how much less often its values change than usual",
+        column=name,
+        severity=Severity.ERROR,
+        values={"changed": rate, "usual": usual, "pairs": float(column.pairs)},
+    )
+
+
+def _old(served: Served, seen: Seen, name: str, ages: tuple[float, float]) -> Trouble:
+    age, usual = ages
+    about = origin(served, name) if name else f"What {served.model} is asked with"
+    return Trouble(
+        signal=AGE,
+        cause="stale_source",
+        sentence=f"{about} is {age:.0f} s old on the average, as predictions themselves tell; {usual:.0f} s is usual.",
+        title=f"{name or 'The features'} of {served.model} {'is' if name else 'are'} old",
+        starts=seen.now.first,
+        score=1 - usual / age,
+        meaning="what the usual age lacks to the present one, as a part of it",
+        column=name,
+        values={"age_s": age, "usual_s": usual},
+        limit=OLDER * usual,
+    )

@@ -1,0 +1,58 @@
+"""Units: an input comes in other units than in training: cents for euros, grams for kilograms, hours for minutes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wellkept.kernel.finding import Severity
+from wellkept.ml.watch.base import Said, Served
+from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.shapes import distance, is_alike
+
+FACTORS = (100.0, 1000.0, 60.0, 3600.0, 1024.0, 86_400.0, 1e6, 10.0)
+FEWEST = 100
+APART = 0.5
+"""Values are elsewhere when the share below some edge differs by this. Of 100 values where nothing has changed it does
+so once in 10 ** 21 times (Dvoretzky, Kiefer, Wolfowitz)."""
+SIGNAL = "unit"
+
+
+class Units:
+    """Values that are elsewhere as they are, and where they were when they are divided by a factor between units."""
+
+    name = "units"
+    version = "1"
+
+    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+        seen = served.seen
+        if seen is None:
+            return Said()
+        findings, clear = [], set()
+        for name, reference in served.reference.items():
+            column = seen.now.columns.get(name)
+            if column is None or column.present < FEWEST or reference.rows < FEWEST or len(reference.edges) < 3:
+                continue
+            apart = distance(column, reference)
+            both = (one for factor in FACTORS for one in (factor, 1 / factor))
+            fitting = [one for one in both if is_alike(column, reference, one)] if apart >= APART else []
+            if not fitting:
+                clear.add(print_of(self, served, name, SIGNAL))
+                continue
+            factor = min(fitting, key=lambda one: distance(column, reference, one))
+            words = f"{factor:g} times as large" if factor > 1 else f"{1 / factor:g} times as small"
+            trouble = Trouble(
+                signal=SIGNAL,
+                cause="unit",
+                sentence=f"{origin(served, name)} is {words} as in training, and otherwise spread alike: its unit "
+                "has changed.",
+                title=f"The unit of {name} of {served.model} has changed",
+                starts=seen.now.first,
+                score=apart,
+                meaning="the largest difference of the shares below an edge of the reference",
+                column=name,
+                severity=Severity.ERROR,
+                values={"factor": factor, "distance": apart},
+                limit=APART,
+            )
+            findings.append(finding(self, served, trouble))
+        return Said(tuple(findings), frozenset(clear))

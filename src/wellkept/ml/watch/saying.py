@@ -1,0 +1,83 @@
+"""How monitors of data quality and of labels word what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from wellkept.kernel.entity import feature_id, model_id
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ml.watch.base import Monitor, Served
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with an input (a column that is logged; empty: with the model as a whole).
+
+    ``cause`` is a word that machines read: what has one is broken, and no reason to train again. ``starts`` is in
+    seconds since the epoch.
+    """
+
+    signal: str
+    cause: str
+    sentence: str
+    title: str
+    starts: float
+    score: float
+    meaning: str
+    column: str = ""
+    severity: Severity = Severity.WARNING
+    kind: FindingKind = FindingKind.DATA_QUALITY
+    values: Mapping[str, float] = field(default_factory=dict)
+    limit: float | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def entity_of(served: Served, column: str) -> str:
+    """The entity that a column of the log tells of: the input, or (of none) the model."""
+    entry = served.contract.logged.get(column)
+    if entry is not None:
+        return feature_id(served.model, entry.name)
+    return feature_id(served.model, column) if column else model_id(served.model)
+
+
+def print_of(monitor: Monitor, served: Served, column: str, signal: str) -> str:
+    """The fingerprint of what a monitor says of a column."""
+    return fingerprint(monitor.name, entity_of(served, column), signal, *([column] if column else []))
+
+
+def finding(monitor: Monitor, served: Served, trouble: Trouble) -> Finding:
+    """The finding of a trouble. While it is open it keeps its beginning."""
+    print_ = print_of(monitor, served, trouble.column, trouble.signal)
+    known = served.open.get(print_)
+    entry = served.contract.logged.get(trouble.column)
+    about = {"feature": trouble.column, "source": entry.source if entry else ""} if trouble.column else {}
+    cause = {"cause": trouble.cause} if trouble.cause else {}
+    return Finding(
+        fingerprint=print_,
+        detector=monitor.name,
+        detector_version=monitor.version,
+        entity=entity_of(served, trouble.column),
+        kind=trouble.kind,
+        severity=trouble.severity,
+        score=round(min(1.0, max(0.0, trouble.score)), 6),
+        score_meaning=trouble.meaning,
+        starts_at=known.starts_at if known is not None else datetime.fromtimestamp(trouble.starts, UTC),
+        sentence=trouble.sentence,
+        evidence=(Evidence(trouble.signal, about, values=trouble.values, limit=trouble.limit),),
+        attributes={"title": trouble.title, **cause, **trouble.notes},
+    )
+
+
+def origin(served: Served, column: str) -> str:
+    """``NAME, an input of MODEL from SOURCE,``."""
+    entry = served.contract.logged.get(column)
+    source = "" if entry is None else entry.source
+    where = "the request" if source in ("request", "") else source.partition(":")[2]
+    return f"{column}, an input of {served.model} from {where},"
+
+
+def clock(seconds: float) -> str:
+    """A moment as sentences say it."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,138 @@
+"""Models that are served elsewhere: attached, learned from what they log, followed from version to version."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.ml.watch.elsewhere import CONTRACT, NOON, Elsewhere
+
+from wellkept.kernel.change import ChangeKind
+from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
+from wellkept.ml.deploy.stage import deployments, promotion_plan
+from wellkept.ml.reference import SCORE
+from wellkept.ml.watch.attached import Attachment
+from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion
+
+
+def rows(count: int = 400) -> pa.Table:
+    random = np.random.default_rng(3)
+    tenure = random.gamma(2, 20, count)
+    score = 1 / (1 + np.exp(0.08 * (tenure - 40)))
+    return pa.table(
+        {
+            "tenure": tenure,
+            "spend": random.lognormal(3, 0.5, count),
+            "plan": random.choice(["basic", "plus", "pro"], count, p=[0.5, 0.3, 0.2]),
+            "score": score,
+            "label": (random.random(count) < score).astype(float),
+        }
+    )
+
+
+def live_version(elsewhere: Elsewhere) -> ModelVersion:
+    found = elsewhere.registry.alias("churn", CHAMPION)
+    assert found is not None
+    return found
+
+
+def test_until_enough_was_logged_it_says_what_it_waits_for_and_then_it_measures(elsewhere: Elsewhere) -> None:
+    told = elsewhere.attach("7", learn=200)
+    assert "nothing to measure against yet" in told["reference"]
+    assert "0 of 200" in told["reference"]
+    elsewhere.live(0, 30)
+    assert elsewhere.look(30) == []
+    assert "120 of 200" in elsewhere.attachments.show("churn")["reference"]
+    assert elsewhere.releases.reference(live_version(elsewhere)) == {}
+    elsewhere.live(30, 60)
+    elsewhere.look(60)
+    assert set(elsewhere.releases.reference(live_version(elsewhere))) == {"tenure", "spend", "plan", SCORE}
+    assert "its first 200 predictions" in elsewhere.attachments.show("churn")["reference"]
+
+
+def test_rows_that_are_given_are_the_reference_and_tell_how_good_it_is(elsewhere: Elsewhere) -> None:
+    told = elsewhere.attachments.attach(Attachment(CONTRACT, "7", 0, "ada"), rows())
+    assert "the 400 rows that were given" in told["reference"]
+    version = live_version(elsewhere)
+    assert 0.6 < version.metrics["roc_auc"] < 0.95
+    assert elsewhere.releases.reference(version)["plan"].categories == ("basic", "plus", "pro")
+
+
+def test_rows_must_have_every_input(elsewhere: Elsewhere) -> None:
+    with pytest.raises(InputError, match=r"must have a column for each input; there are .*, got 'spend'"):
+        elsewhere.attachments.attach(Attachment(CONTRACT, "7"), rows().drop_columns(["spend"]))
+    assert elsewhere.registry.models() == []
+
+
+def test_a_version_that_takes_over_is_registered_and_is_a_change(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7", learn=100)
+    elsewhere.live(0, 300)
+    elsewhere.look(300)
+    elsewhere.live(300, 360, "8")
+    elsewhere.look(360)
+    assert live_version(elsewhere).called == "7"
+    assert {one["version"] for one in elsewhere.attachments.show("churn")["versions"]} == {"7", "8"}
+    elsewhere.live(360, 560, "8")
+    elsewhere.look(560)
+    version = live_version(elsewhere)
+    previous = elsewhere.registry.alias("churn", PREVIOUS)
+    assert (version.called, previous.called if previous else None) == ("8", "7")
+    changes = elsewhere.stream.changes(NOON, NOON + timedelta(seconds=600))
+    assert [change.kind for change in changes] == [ChangeKind.PROMOTION] * 2
+    assert "version 8 of churn began to answer beside version 7" in changes[0].summary
+    assert "took over from version 7" in changes[1].summary
+    assert changes[0].at == NOON + timedelta(seconds=300)
+
+
+def test_whichever_version_is_heard_of_first_is_it_where_none_was_named(elsewhere: Elsewhere) -> None:
+    elsewhere.attach()
+    elsewhere.live(0, 60, "2026-11-a")
+    elsewhere.look(60)
+    assert live_version(elsewhere).called == "2026-11-a"
+    assert len(elsewhere.registry.versions("churn")) == 1
+
+
+def test_a_version_for_every_request_is_a_finding_and_no_versions(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7")
+    elsewhere.live(0, 120)
+    for index in range(12):
+        elsewhere.live(120 + 6 * index, 126 + 6 * index, f"request-{index}")
+    elsewhere.look(195)
+    assert [version.called for version in elsewhere.registry.versions("churn")] == ["7"]
+    assert elsewhere.open()["model:churn", "data_quality"] == "unknown_version"
+
+
+def test_it_is_neither_deployed_nor_promoted_here(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7")
+    assert deployments(elsewhere.registry, lambda _: "") == []
+    with pytest.raises(InputError, match="is served elsewhere and only watched here"):
+        promotion_plan(live_version(elsewhere), None, NOON, "ada", "")
+
+
+def test_detached_it_is_not_watched_and_its_findings_end(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7")
+    elsewhere.look(1300)
+    assert elsewhere.open() == {("model:churn", "missing_data"): "no_traffic"}
+    assert elsewhere.attachments.detach("churn", "ada")["findings_ended"] == 1
+    assert elsewhere.open() == {}
+    assert elsewhere.look(1400) == []
+    with pytest.raises(NotFoundError, match="is not attached"):
+        elsewhere.attachments.detach("churn", "ada")
+    elsewhere.attach("7")
+    assert live_version(elsewhere).number == 1
+
+
+def test_a_model_that_is_served_here_cannot_be_attached(elsewhere: Elsewhere) -> None:
+    version = ModelVersion("churn", "sha256:1", NOON, "sha256:2", "onnx", "")
+    elsewhere.registry.save_contract("churn", CONTRACT, "sha256:3", NOON)
+    elsewhere.registry.register(version)
+    elsewhere.registry.set_alias("churn", CHAMPION, version.digest, expected=None, at=NOON, by="ada")
+    with pytest.raises(ConflictError, match="is served here, and watched already"):
+        elsewhere.attach("7")
+
+
+def test_who_logs_and_was_not_attached_is_told(elsewhere: Elsewhere) -> None:
+    elsewhere.live(0, 10)
+    assert elsewhere.attachments.others() == {"churn": 40}
