@@ -192,3 +192,70 @@ def retrain(data: Path | None, seeds: int, seed: int, as_json: bool) -> None:
                 for policy, row in rows.items()]  # fmt: skip
         say_table(f"{name} {one.get('metric', '')}".strip(), columns, told, "Nothing was replayed.")
     return None
+
+
+@command.command(name="estimate")
+@click.option(
+    "--data", type=_FOLDER, default=None, help="Labelled payments, streams or customers; else generated ones."
+)
+@click.option(
+    "--peers", type=_FOLDER, default=None, help="A folder with drift, whose NannyML estimates the same windows."
+)
+@click.option("--seeds", type=click.IntRange(1, 100), default=None, help="Generated streams of each kind.")
+@click.option("--seed", type=click.IntRange(0), default=None, help="The first seed; constants were chosen below 100.")
+@json_option
+def estimate(data: Path | None, peers: Path | None, seeds: int | None, seed: int | None, as_json: bool) -> None:
+    """How near estimated performance is to the realised one, and how often it is rightly disowned."""
+    from wellkept.evaluation.estimate import SEEDS, evaluate
+    from wellkept.evaluation.streams_known import REPORTED
+
+    found = evaluate(
+        data,
+        seeds=SEEDS if seeds is None else seeds,
+        first=REPORTED if seed is None else seed,
+        peers=peers,
+        tell=lambda text: click.echo(text, err=True),
+    )
+    if as_json:
+        return say_json(found)
+    names = ("windows", "auc_error", "within", "covered", "flagged_invalid", "misleading", "unseen", "flagged_broken",
+             "false_flags")  # fmt: skip
+    for title, one in found.get("folders", {found.get("folder", "generated streams"): found}).items():
+        rows = {"all": one, **one["kinds"]}
+        rows |= {f"{who}: {kind}": part for who, kinds in one["peers"].items() for kind, part in kinds.items()}
+        table = [(name, *(_figure(row.get(key)) for key in names)) for name, row in rows.items()]
+        say_table(title, ("", *names), table, "Nothing was estimated.")
+    return None
+
+
+@command.command(name="drift")
+@click.option("--data", type=_FOLDER, default=None, help="A table of a stream, marked series, or folders of such.")
+@click.option("--peers", type=_FOLDER, default=None, help="A folder with drift, to be run on the same frames.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=20, show_default=True, help="Of each generated kind.")
+@click.option("--seed", type=click.IntRange(0), default=100, show_default=True,
+              help="The first one; constants were chosen on seeds below 100.")  # fmt: skip
+@click.option("--rows", type=click.IntRange(0), default=10_000_000, show_default=True,
+              help="Predictions of 50 features that are watched on the clock; 0: none.")  # fmt: skip
+@json_option
+def drift(data: Path | None, peers: Path | None, seeds: int, seed: int, rows: int, as_json: bool) -> None:
+    """How often drift is told where there is none, how much of it is found, and how soon."""
+    from wellkept.evaluation.drift import evaluate
+
+    tell = None if as_json else lambda text: click.echo(text, err=True)
+    found = evaluate(data, seeds=seeds, first=seed, peers=peers, speed_rows=rows, tell=tell)
+    if as_json:
+        return say_json(found)
+    names = ("false_alarms_per_month", "detected", "detected_soon", "delay_windows", "harmless_told", "harmless_paged",
+             "f1_margin5", "covering", "months")  # fmt: skip
+    rows_of = found.get("kinds") or found["folders"]
+    say_table(
+        f"{found['source']}, budget {found['budget_per_month']:g} false alarms a month",
+        ("", *names),
+        [(name, *(_figure(one.get(key)) for key in names)) for name, one in rows_of.items()],
+        "Nothing was played.",
+    )
+    for peer, figures in found.get("peers", {}).items():
+        click.echo(f"{peer}: {figures}")
+    if "speed" in found:
+        click.echo(f"{found['speed']['rows']:,} predictions were watched in {found['speed']['seconds']:g} s")
+    return None

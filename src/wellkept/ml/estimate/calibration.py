@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-PRIOR = 0.5
+PRIOR = 0.02
 """Rows of the overall rate that every bin is given: an empty bin knows nothing but that."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.ml.reference import Distribution
+
 Counts = NDArray[np.int64]
 
 NULLS = 0.1
@@ -22,50 +24,64 @@ ALIKE = 0.08
 """Total variation up to which the others count as spread as before."""
 GONE = 0.1
 """A column is stuck when the values beside its commonest are under a tenth of what they were."""
+LEAST_GONE = 30
+"""Rows that are missed before a column counts as stuck."""
 NEW = 0.05
 """Rows in bins that were empty, or almost."""
 EMPTY = 0.001
 FEWEST = 100
+BINS, MOVED_OF_FEW = 5, 0.35
+"""With fewer bins nothing can be told of how the others are spread: then more have to have moved."""
+SWINGS = 0.1
+"""A column whose windows in training differ by this much (excess of the divergence for each row) comes and goes."""
 
 
 def broken(
-    now: Mapping[str, Counts], nulls: Mapping[str, int], then: Mapping[str, Counts], nulls_then: Mapping[str, float]
+    now: Mapping[str, Counts], nulls: Mapping[str, int], reference: Mapping[str, Distribution]
 ) -> dict[str, str]:
-    """The columns that are broken, each with a sentence's end; by counts in bins, and nulls as count and as share."""
+    """The columns that are broken, each with a sentence's end; by counts in the reference's bins, and of nulls.
+
+    Of a column that comes and goes by itself, as what tells a weekend does, nulls alone are looked at.
+    """
     found = {}
-    for name, before in then.items():
-        if name not in now or len(before) < 1:
+    for name, entry in reference.items():
+        if name not in now or not entry.counts:
             continue
-        why = _why(now[name], int(nulls[name]), before, float(nulls_then[name]))
+        why = _empty(now[name], int(nulls[name]), entry.nulls)
+        if not why and entry.wobble.divergence <= SWINGS:
+            why = _moved(now[name], np.asarray(entry.counts))
         if why:
             found[name] = why
     return found
 
 
-def _why(now: Counts, nulls: int, then: Counts, nulls_then: float) -> str:
-    rows = int(now.sum())
-    if rows + nulls < FEWEST:
+def _empty(now: Counts, nulls: int, usual: float) -> str:
+    rows = int(now.sum()) + nulls
+    if rows < FEWEST:
         return ""
-    share = nulls / (rows + nulls)
-    noise = 3.0 * np.sqrt(max(nulls_then * (1 - nulls_then), 1e-4) / (rows + nulls))
-    if share - nulls_then > NULLS + noise:
-        return f"has no value in {share:.0%} of the predictions, {nulls_then:.0%} before"
+    share = nulls / rows
+    noise = 3.0 * np.sqrt(max(usual * (1 - usual), 1e-4) / rows)
+    if share - usual <= NULLS + noise:
+        return ""
+    return f"has no value in {share:.0%} of the predictions, {usual:.0%} in training"
+
+
+def _moved(now: Counts, then: Counts) -> str:
+    rows = int(now.sum())
     if len(then) < 2 or rows < FEWEST or then.sum() < FEWEST:
         return ""
     new, old = now / rows, then / then.sum()
     top = int(np.argmax((new - old) / (1.0 - old + 1e-9)))
     moved = float((new[top] - old[top]) / max(1.0 - old[top], 1e-9))
     rest_now, rest_old = np.delete(new, top), np.delete(old, top)
-    is_gone = rest_now.sum() < GONE * rest_old.sum() and rest_old.sum() * rows > 30
-    apart = _apart(rest_now, rest_old)
-    if (
-        is_gone
-        or moved >= ALL_MOVED
-        or (moved >= MOVED and apart <= ALIKE + 1.0 / np.sqrt(max(rest_now.sum() * rows, 1.0)))
-    ):
-        return f"has one value in {moved:.0%} of the predictions that had others before"
+    is_gone = rest_now.sum() < GONE * rest_old.sum() and rest_old.sum() * rows > LEAST_GONE
+    noise = 1.0 / np.sqrt(max(rest_now.sum() * rows, 1.0))
+    is_alike = _apart(rest_now, rest_old) <= ALIKE + noise
+    least = MOVED if len(then) >= BINS else MOVED_OF_FEW
+    if is_gone or moved >= ALL_MOVED or (moved >= least and is_alike and rest_old.sum() * rows > LEAST_GONE):
+        return f"has one value in {moved:.0%} of the predictions that had others in training"
     unseen = float(new[old < EMPTY].sum())
-    return f"has values that were never seen in {unseen:.0%} of the predictions" if unseen > NEW else ""
+    return f"has values in {unseen:.0%} of the predictions that it never had in training" if unseen > NEW else ""
 
 
 def _apart(now: NDArray[np.float64], then: NDArray[np.float64]) -> float:

@@ -135,11 +135,9 @@ class Histories:
         grid = Grid.of(start, end, asked.grid.step_s)
         edges = {name: one.edges for name, one in columns.items()}
         seen = self._inputs.histograms(asked.model, asked.version, grid, edges)
-        then = {name: np.asarray(one.counts) for name, one in columns.items()}
-        nulls = {name: one.nulls for name, one in columns.items()}
         for k in fresh:
             now = {name: seen.bins[name][k - first] for name in columns}
-            found = broken(now, {name: int(seen.nulls[name][k - first]) for name in columns}, then, nulls)
+            found = broken(now, {name: int(seen.nulls[name][k - first]) for name in columns}, columns)
             remembered.broken[float(cohorts.starts[k])] = "; ".join(f"{name} {why}" for name, why in found.items())
 
 

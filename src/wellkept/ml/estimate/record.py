@@ -15,6 +15,8 @@ REMEMBERED = 24
 """So many widen the interval."""
 UNLIKELY = 3.0
 """In standard errors: estimates that were off by more, on average, are not believed."""
+UNLIKELY_SQUARES = 4.6
+"""The mean of the squared errors, in squared standard errors, that four of them exceed once in a thousand times."""
 TOLERABLE = 0.02
 """An error that is no reason to disbelieve, in the units of a metric between 0 and 1; of losses, the share of them."""
 
@@ -25,7 +27,8 @@ class TrackRecord:
     often the truth was in the interval; None without any.
 
     ``beyond``: the standard deviation of errors that chance does not explain; it widens later intervals. ``recent``
-    and ``recent_z``: the mean error of the newest, in the metric's units and in standard errors.
+    and ``recent_z``: the mean error of the newest, in the metric's units and in standard errors; ``recent_size`` and
+    ``recent_squares`` the root of their mean square, and the mean square in squared standard errors.
     """
 
     count: int = 0
@@ -35,10 +38,16 @@ class TrackRecord:
     beyond: float = 0.0
     recent: float = 0.0
     recent_z: float = 0.0
+    recent_size: float = 0.0
+    recent_squares: float = 0.0
 
     def is_bad(self, scale: float) -> bool:
-        """Whether the newest estimates were wrong, beyond chance and beyond what is tolerable of ``scale``."""
-        return abs(self.recent_z) > UNLIKELY and abs(self.recent) > TOLERABLE * scale
+        """Whether the newest estimates were wrong, beyond chance and beyond what is tolerable of ``scale``.
+
+        In one direction, or now in this and now in that, as when the world changes to and fro.
+        """
+        is_biased = abs(self.recent_z) > UNLIKELY and abs(self.recent) > TOLERABLE * scale
+        return is_biased or (self.recent_squares > UNLIKELY_SQUARES and self.recent_size > TOLERABLE * scale)
 
 
 NO_RECORD = TrackRecord()
@@ -61,4 +70,6 @@ def record(pairs: Sequence[tuple[Estimated, Estimated]]) -> TrackRecord:
         beyond=float(np.sqrt(max(0.0, float(np.mean(error**2 - chance))))),
         recent=float(recent.mean()),
         recent_z=z,
+        recent_size=float(np.sqrt(np.mean(recent**2))),
+        recent_squares=float(np.mean(recent**2 / np.maximum(noise, 1e-12))) if len(recent) >= LAST else 0.0,
     )

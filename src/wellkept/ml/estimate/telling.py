@@ -163,8 +163,7 @@ class Teller:
         if too_few:
             return too_few
         if book.is_bad(self._wanted.scale):
-            word = "too good" if (book.recent > 0) != self._wanted.lower_is_better else "too bad"
-            return f"the last estimates were {word} by {abs(book.recent):.3f}, as their labels showed"
+            return f"the last estimates were off by {book.recent_size:.3f}, as their labels showed"
         return ""
 
     def _now(

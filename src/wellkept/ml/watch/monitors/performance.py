@@ -9,12 +9,18 @@ import numpy as np
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.metrics import METRICS, interval
+from wellkept.ml.resample import draws, narrower, weighted
+from wellkept.ml.sample import middle
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.ml.watch.base import Floats, Said, Served
 
 SEED = 11
 RARER = 10
 """A classifier is judged on at least this many rows of its rarer class."""
+UNEVEN = 0.02
+"""Classes whose labels have come to shares this close are taken as they are."""
+LEAST_SHARE = 0.2
+"""A label stands for at most the inverse of this."""
 CALM = 0.5
 """A finding ends when the drop is below this share of the limit."""
 
@@ -23,24 +29,23 @@ class Performance:
     """The contract's primary metric over the newest matured labels, against what the gate promised.
 
     Of a forecast it is the WAPE; a ranking has none, since a choice says nothing of the one answer before it.
-    Only predictions old enough to have their label count, so that missing labels are not taken for mistakes. A drop
+    Only predictions old enough to have their label count, so that missing labels are not taken for mistakes. Where a
+    class is later than the contract says, each of its labels stands for those of its age still to come. A drop
     counts when it is as large as the contract says and the bootstrap interval leaves no doubt that there is one.
     The onset is where the running sum of the losses, less their mean, turns upwards (CUSUM).
     """
 
     name = "performance"
-    version = "1"
+    version = "2"
 
-    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+    def watch(self, served: Served, now: datetime) -> Said:
         wanted, name = served.contract.monitors.performance, served.contract.live_metric
         promised = served.champion.metrics.get(name, float("nan"))
         first = _newest(served, wanted.min_labels)
         if first < 0 or not np.isfinite(promised):
             return Said()
-        labels, scores = served.labels[first:], served.scores[first:]
         sign = -1.0 if name in LOWER_IS_BETTER else 1.0
-        value = METRICS[name](labels, scores)
-        low, high = interval(METRICS[name], labels, scores, SEED)
+        value, (low, high) = _measured(served, first, now)
         print_ = fingerprint(self.name, model_id(served.model), name)
         drop = sign * (promised - value)
         best_case = sign * (promised - (high if sign > 0 else low))
@@ -83,6 +88,34 @@ class Performance:
             ),
             attributes={"title": f"{served.model} predicts worse"},
         )
+
+
+def _measured(served: Served, first: int, now: datetime) -> tuple[float, tuple[float, float]]:
+    """The metric of the rows from ``first`` on, and its 90 % interval."""
+    name = served.contract.live_metric
+    labels, scores = served.labels[first:], served.scores[first:]
+    weight = _stands_for(served, first, now)
+    if weight is None:
+        return METRICS[name](labels, scores), interval(METRICS[name], labels, scores, SEED)
+    metric = weighted(name, labels, scores)
+    drawn = draws([lambda weights: metric(weights * weight)], len(labels), None, SEED)[0]
+    value = float(metric(weight[None, :])[0])
+    return value, middle(drawn, value, narrower(len(labels), None))
+
+
+def _stands_for(served: Served, first: int, now: datetime) -> Floats | None:
+    """How many labels each row's stands for, by how much of its class has come at its age; None: just itself."""
+    arrivals = served.history.arrivals if served.history is not None else None
+    shares = arrivals.shares if arrivals is not None else None
+    if arrivals is None or not shares or not shares.keys() >= {"positive", "negative"}:
+        return None
+    age = now.timestamp() - served.at[first:]
+    ends = np.r_[0.0, arrivals.ages_s]
+    came = {name: np.interp(age, ends, np.r_[0.0, share]) for name, share in shares.items()}
+    expected = np.where(served.labels[first:] > 0, came["positive"], came["negative"])
+    if np.abs(came["positive"] - came["negative"]).max() < UNEVEN:
+        return None
+    return np.asarray(1.0 / np.maximum(expected, LEAST_SHARE), dtype=np.float64)
 
 
 def _newest(served: Served, enough: int) -> int:
