@@ -10,6 +10,7 @@ changes how it works: that is how faults come into it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -40,6 +41,11 @@ class Service:
         self._ids, self._dice = itertools.count(1), random.Random(settings["seed"])
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):  # who asked may have lost patience
+            await self._answers(reader, writer)
+        writer.close()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             asked = json.loads(line)
             if "set" in asked:
@@ -50,7 +56,6 @@ class Service:
                 said = await self.handle(asked["trace"], asked["parent"])
             writer.write(json.dumps({"ok": said}).encode() + b"\n")
             await writer.drain()
-        writer.close()
 
     async def handle(self, trace: int, parent: int) -> bool:
         span, begun = self._next(), time.time_ns()

@@ -7,14 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from wellkept.kernel.finding import Finding
-from wellkept.ops.diagnose.felt import ENOUGH, Floats, indicator, indicators_of
+from wellkept.ops.diagnose.felt import ENOUGH, FAILING, Floats, Steps, indicator, indicators_of
 from wellkept.store.telemetry.window import Window
 
-NEAR, FAR = 2.6, 4.0
+NEAR, FAR = 2.5, 4.0
 """How unlikely a change has to be, in standard deviations of its rank sum: within the margin of the moment that was
 told, where only few moments come into question; and beyond it, where any may."""
+SPREADS, LEVEL = 4.0, 0.05
+"""A change is this many usual spreads, and as many times this share of the usual level. A load that rises over hours
+is a change by its ranks, and by this it is none."""
+LIKE = 0.75
+"""This share of the steps between an earlier beginning and the told one must be nearer to trouble than to health."""
 LEAST = 2
 """Steps after a change, at the least."""
+_FLOOR = {FAILING: 0.01}
+_FLOOR_S = 0.0004
 
 
 def step_of_change(symptoms: Sequence[Finding], red: Window, told: int, margin: int) -> int:
@@ -24,29 +31,51 @@ def step_of_change(symptoms: Sequence[Finding], red: Window, told: int, margin: 
     be about. Ranks, because single steps that stray must not move it. ``told`` and the answer are rows of ``red``.
     """
     for finding in symptoms:
-        known = [
-            values
-            for name in indicators_of(finding)
-            if (values := indicator(red, name).get(finding.entity)) is not None
-        ]
-        splits = [split for values in known if (split := _split(values)) is not None]
-        if splits:
-            sure, step = max(splits)
-            return step if sure >= (NEAR if abs(step - told) <= margin else FAR) else told
+        known = {name: indicator(red, name).get(finding.entity) for name in indicators_of(finding)}
+        measured = {name: values for name, values in known.items() if values is not None}
+        if measured:
+            found = [_change(values, told, margin, _FLOOR.get(name, _FLOOR_S)) for name, values in measured.items()]
+            return max([one for one in found if one is not None], default=(0.0, told))[1]
     return told
 
 
-def _split(values: Floats) -> tuple[float, int] | None:
-    """How many standard deviations the ranks after the best split are above what is expected, and its first step."""
-    steps = np.flatnonzero(np.isfinite(values))
-    count = len(steps)
+def _change(values: Floats, told: int, margin: int, floor: float) -> tuple[float, int] | None:
+    """The likeliest change that is large enough, and how sure it is; first the one near to the told step."""
+    steps, sure = _splits(values)
+    near = np.abs(steps - told) <= margin
+    found = None
+    for where, asked in ((near, NEAR), (~near, FAR)):
+        if not where.any():
+            continue
+        best = int(np.argmax(np.where(where, sure, -np.inf)))
+        better = asked if found is None else max(asked, found[0])
+        if sure[best] >= better and _is_large(values, int(steps[best]), told, floor):
+            found = (float(sure[best]), int(steps[best]))
+    return found
+
+
+def _splits(values: Floats) -> tuple[Steps, Floats]:
+    """Each step that may be the first of the trouble, and how many standard deviations the ranks from it on are above
+    what is expected.
+    """
+    seen = np.flatnonzero(np.isfinite(values))
+    count = len(seen)
     if count < ENOUGH + LEAST:
-        return None
-    _, code, times = np.unique(values[steps], return_inverse=True, return_counts=True)
+        return np.empty(0, dtype=np.intp), np.empty(0)
+    _, code, times = np.unique(values[seen], return_inverse=True, return_counts=True)
     rank = (np.cumsum(times) - (times - 1) / 2)[code]
     before = np.arange(ENOUGH, count - LEAST + 1)
     after = count - before
     above = rank.sum() - np.cumsum(rank)[before - 1] - after * (count + 1) / 2
-    sure = above / np.sqrt(before * after * (count + 1) / 12)
-    best = int(np.argmax(sure))
-    return float(sure[best]), int(steps[before[best]])
+    return seen[before], np.asarray(above / np.sqrt(before * after * (count + 1) / 12), dtype=np.float64)
+
+
+def _is_large(values: Floats, step: int, told: int, floor: float) -> bool:
+    """Whether what is from a step on is far from what was before, as is what is between it and the told one."""
+    before, after = (part[np.isfinite(part)] for part in (values[:step], values[step:]))
+    usual, now = float(np.median(before)), float(np.median(after))
+    spread = float(np.subtract(*np.percentile(before, [75, 25])))
+    if now - usual < SPREADS * (spread + LEVEL * abs(usual) + floor):
+        return False
+    between = values[step:told][np.isfinite(values[step:told])]
+    return len(between) == 0 or float(np.mean(between > (usual + now) / 2)) >= LIKE
