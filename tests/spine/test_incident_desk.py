@@ -139,7 +139,7 @@ def test_two_who_resolve_at_once_do_it_once(hall: Hall) -> None:
         thread.join()
 
     assert hall.verbs() == ["incident.resolved"]
-    assert [entry.what for entry in hall.desk.found("inc-1").timeline] == ["resolved: over"]
+    assert [entry.what for entry in hall.stream.known_incident("inc-1").timeline] == ["resolved: over"]
 
 
 def test_two_who_merge_crosswise_on_two_servers_end_with_one_incident() -> None:
@@ -164,7 +164,7 @@ def test_two_who_merge_crosswise_on_two_servers_end_with_one_incident() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        found = [halls[1].desk.found(name) for name in ("inc-1", "inc-2")]
+        found = [halls[1].stream.known_incident(name) for name in ("inc-1", "inc-2")]
         decided, _ = halls[0].grouping.decisions()
         for state in states:
             state.close()
@@ -213,7 +213,7 @@ def test_a_reopened_incident_is_a_new_one_that_points_back_with_what_is_still_op
     assert (again.reopens, again.state, [m.finding for m in again.members]) == ("inc-1", OPEN, ids("db"))
     assert again.opened_at == again.noticed_at == hall.clock.now()
     assert again.ticket not in ("", "TCK-inc-1")
-    old = hall.desk.found("inc-1")
+    old = hall.stream.known_incident("inc-1")
     assert (old.state, [m.finding for m in old.members]) == (CLOSED, ids("web"))
     assert hall.desk.reopen("inc-1", by="bo", why="not gone") == again
     with pytest.raises(ConflictError, match=r"is not over; only what is over"):
@@ -234,7 +234,7 @@ def test_a_severity_by_hand_outlives_what_the_platform_works_out(hall: Hall) -> 
     before = hall.incident("inc-1", "db")
     rated = hall.desk.rate("inc-1", Severity.INFO, by="ann", why="a test system")
     hall.stream.save_incident(replace(before, severity=Severity.CRITICAL, severity_why="the worst"))
-    after = hall.desk.found("inc-1")
+    after = hall.stream.known_incident("inc-1")
 
     assert (rated.severity, rated.severity_by, rated.severity_why) == (
         Severity.INFO,
@@ -268,9 +268,9 @@ def test_related_incidents_know_of_each_other(hall: Hall) -> None:
     hall.incident("inc-1", "db")
     hall.incident("inc-2", "web")
     hall.desk.relate("inc-1", "inc-2", by="ann", why="same host")
-    assert hall.desk.found("inc-2").related == ("inc-1",)
+    assert hall.stream.known_incident("inc-2").related == ("inc-1",)
     assert hall.desk.relate("inc-2", "inc-1", by="ann", related=False).related == ()
-    assert hall.desk.found("inc-1").related == ()
+    assert hall.stream.known_incident("inc-1").related == ()
     with pytest.raises(InputError, match="must be another incident"):
         hall.desk.relate("inc-1", "inc-1", by="ann")
 
@@ -282,7 +282,7 @@ def test_a_moved_finding_says_who_put_it_there_and_grouping_learns_it(hall: Hall
 
     member = there.members[-1]
     assert (member.tie, member.values["from"], member.why) == (Tie.HAND, "inc-1", "ann put it here: it reads the queue")
-    assert [m.finding for m in hall.desk.found("inc-1").members] == ids("db")
+    assert [m.finding for m in hall.stream.known_incident("inc-1").members] == ids("db")
     made, _ = hall.grouping.decisions()
     assert [(one.kind, one.left.findings, one.right.findings) for one in made] == [
         (DecisionKind.SPLIT, tuple(ids("db")), tuple(ids("web"))),
@@ -294,7 +294,7 @@ def test_an_incident_whose_last_finding_moves_away_is_closed_in_favour_of_the_ot
     hall.incident("inc-1", "db")
     hall.incident("inc-2", "queue")
     hall.desk.move(ids("db")[0], "inc-1", "inc-2", by="ann", why="same")
-    old = hall.desk.found("inc-1")
+    old = hall.stream.known_incident("inc-1")
     assert (old.state, old.merged_into) == (CLOSED, "inc-2")
 
 
@@ -307,7 +307,7 @@ def test_a_deed_whose_word_cannot_be_kept_is_not_done(hall: Hall, monkeypatch: p
     monkeypatch.setattr(hall.audit, "append", full)
     with pytest.raises(StoreError):
         hall.desk.resolve("inc-1", by="ann", why="over")
-    assert hall.desk.found("inc-1").state is OPEN
+    assert hall.stream.known_incident("inc-1").state is OPEN
 
 
 NUMBERS = itertools.count()
@@ -326,7 +326,7 @@ def test_a_merge_and_then_a_split_put_everything_back(hall: Hall, cut: int, orde
     assert {m.finding for m in merged.members if m.via == two.id} == {m.finding for m in two.members}
 
     back = hall.desk.split(one.id, [m.finding for m in two.members], by="ann", why="no")
-    left = hall.desk.found(one.id)
+    left = hall.stream.known_incident(one.id)
 
     def reasons(incident: Incident) -> dict[str, Member]:
         return {m.finding: replace(m, joined_at=NOON) for m in incident.members}

@@ -155,11 +155,12 @@ def test_a_rule_is_tried_and_saved_before_anything_matches(browser: httpx.Client
     assert "version 1 by ann" in browser.get("/grouping").text
 
 
-def test_a_suggestion_becomes_a_rule(browser: httpx.Client, scene: Scene) -> None:
+def merged_twice(scene: Scene, *names: str) -> None:
+    """Two merges by hand of alerts of two names, in two clusters, and a third pair that nobody has merged."""
     assert scene.deps.grouping is not None
     stream, desk = scene.deps.stream, scene.deps.grouping.desk
     for cluster in ("c1", "c2", "c3"):
-        pair = [alert(name, cluster=cluster, job=name) for name in ("Slow", "Full")]
+        pair = [alert(name, cluster=cluster, job=name) for name in names]
         moved = stream.publish([replace(one, starts_at=NOW) for one in pair], NOW)
         for one in moved:
             member = Member(one.id, "", NOW, "first")
@@ -167,6 +168,10 @@ def test_a_suggestion_becomes_a_rule(browser: httpx.Client, scene: Scene) -> Non
         if cluster != "c3":
             later(scene)
             desk.decide(DecisionKind.MERGE, [moved[0]], [moved[1]], "ann")
+
+
+def test_a_suggestion_becomes_a_rule(browser: httpx.Client, scene: Scene) -> None:
+    merged_twice(scene, "Slow", "Full")
     text = browser.get("/grouping").text
     assert "ann merged Full, Slow 2 times, each time with the same cluster." in text
     assert "6 findings of 6 match; 6 incidents would have been 3." in text
@@ -176,3 +181,22 @@ def test_a_suggestion_becomes_a_rule(browser: httpx.Client, scene: Scene) -> Non
     assert send(browser, "/grouping", text=kept, do="save").status_code == 303
     later(scene)
     assert "Make it a rule" not in browser.get("/grouping").text
+
+
+def test_a_suggestion_that_nobody_wants_is_not_made_again(browser: httpx.Client, scene: Scene) -> None:
+    assert scene.deps.grouping is not None
+    merged_twice(scene, "Late", "Lost")
+    later(scene)
+    use = scene.deps.grouping
+    (name,) = (one.rule.name for one, _ in use.suggestions() if "Late" in one.sentence)
+    page = browser.get("/grouping").text
+    assert f'action="/grouping/{name}/dismiss"' in page
+    token = re.search(r'name="form_token" value="([^"]*)"', page)
+    assert token is not None
+    assert browser.post(f"/grouping/{name}/dismiss", data={"form_token": token[1]}).status_code == 303
+    later(scene)
+    assert name not in browser.get("/grouping").text
+    assert name not in [one.rule.name for one, _ in use.suggestions()] + [one.rule.name for one in use.desk.rules()]
+    entry = scene.deps.audit.entries(1)[0]
+    assert (entry.verb, entry.subject) == ("grouping.suggestion_dismissed", name)
+    assert browser.post(f"/grouping/{name}/dismiss", data={"form_token": token[1]}).status_code == 404

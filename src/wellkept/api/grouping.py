@@ -78,6 +78,10 @@ def router(use: GroupingUse) -> APIRouter:
         ]
         return {"days": days, "suggestions": told}
 
+    @routes.post("/suggestions/{name}/dismiss")
+    def dismiss(name: str, asked: Asked) -> dict[str, Any]:
+        return {"rule": rule_document(use.dismiss(name, asked.by))}
+
     @routes.get("/decisions")
     def decisions(after: int = Query(default=0, ge=0)) -> dict[str, Any]:
         found, position = use.desk.decisions(after)

@@ -38,6 +38,15 @@ class Match(Asked):
         return tuple(map(Matcher.of, self.match))
 
 
+class TriedSilence(Match):
+    """What a silence would match. What else one has may be there, so that the same body can be sent to both."""
+
+    comment: Annotated[str, Field(max_length=1000)] = ""
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    lasts_s: Annotated[float, Field(gt=0)] | None = None
+
+
 class NewSilence(Match):
     """A silence from ``starts_at`` (now) until ``ends_at``, or for ``lasts_s`` seconds."""
 
@@ -129,7 +138,7 @@ def _silences(routes: APIRouter, use: NoiseUse, clock: Clock) -> None:
         return {"silence": silence_document(made, clock.now())}
 
     @routes.post("/silences/preview")
-    def preview(asked: Match) -> dict[str, Any]:
+    def preview(asked: TriedSilence) -> dict[str, Any]:
         return preview_document(use.of_silence(checked(asked.matchers())))
 
     @routes.get("/silences/{silence}")

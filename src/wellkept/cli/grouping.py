@@ -122,13 +122,17 @@ def versions(name: str, data: Path | None, as_json: bool) -> None:
 
 @command.command()
 @click.option("--save", "wanted", default=None, metavar="NAME", help="Save the suggestion of this name as a rule.")
+@click.option("--dismiss", "unwanted", default=None, metavar="NAME", help="Never suggest this one again.")
 @by_option
 @days_option
 @data_option
 @json_option
-def suggest(wanted: str | None, by: str, days: float, data: Path | None, as_json: bool) -> None:
+def suggest(wanted: str | None, unwanted: str | None, by: str, days: float, data: Path | None, as_json: bool) -> None:
     """List the rules that follow from merges and splits by hand, after the second like one, and what each would do."""
     api = client(data)
+    if unwanted is not None:
+        gone = api.post(f"/api/v1/grouping/suggestions/{unwanted}/dismiss", {"by": by})
+        return say_json(gone) if as_json else click.echo(f"{unwanted} is not suggested again")
     answer = api.get("/api/v1/grouping/suggestions", days=days)
     if wanted is not None:
         rule = next((one["rule"] for one in answer["suggestions"] if one["rule"]["name"] == wanted), None)

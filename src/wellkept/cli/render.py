@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import DocumentError
 from wellkept.sdk.client import Client
 
+WIDEST = 10_000
 _ID = re.compile(r"[a-z]{2,5}-[0-9a-f]{8,16}")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 data_option = click.option(
@@ -56,7 +58,10 @@ def telling_mistakes(as_json: bool) -> Iterator[None]:
 
 
 def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-    """Print a table, or, when it has no rows, what to do to fill it."""
+    """Print a table, or, when it has no rows, what to do to fill it.
+
+    On a terminal it is as wide as that, elsewhere (a pipe, a file) as its longest lines; ``COLUMNS`` goes before both.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -68,7 +73,10 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]],
         table.add_column(column, overflow="fold", no_wrap=are_ids)
     for line in lines:
         table.add_row(*(escape(cell) for cell in line))
-    Console().print(table if table.row_count else escape(empty))
+    console = Console()
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
+        console.width = WIDEST  # nobody sees where a line ends, and what reads it wants each row as one
+    console.print(table if table.row_count else escape(empty), soft_wrap=not table.row_count)
 
 
 def when(moment: str | None) -> str:

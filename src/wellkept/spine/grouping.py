@@ -97,6 +97,17 @@ class GroupingDesk:
         self._audit.append(self._clock.now(), by, "grouping.rule_removed", name, {"version": stored.version})
         return stored
 
+    def dismiss(self, rule: GroupRule, by: str) -> StoredRule:
+        """Do not want a suggested rule: it is kept as one that was taken out, and is not suggested again."""
+        stored = self._rows.save_rule(StoredRule(rule, 0, by, self._clock.now(), removed=True))
+        self._audit.append(self._clock.now(), by, "grouping.suggestion_dismissed", rule.name, encode(stored))
+        return stored
+
+    def is_unwanted(self, name: str) -> bool:
+        """Whether the newest word about a rule of the store is that it is not wanted."""
+        versions = self._rows.versions(name)
+        return bool(versions) and versions[0].removed
+
     def decide(
         self,
         kind: DecisionKind,

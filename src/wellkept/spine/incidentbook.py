@@ -63,10 +63,7 @@ class IncidentBook:
         Raises:
             NotFoundError: there is none of that id.
         """
-        found = self._stream.incident(incident)
-        if found is None:
-            raise NotFoundError(f"incident {incident}", "is not known")
-        return found
+        return self._stream.known_incident(incident)
 
     def glance(self, incident: str) -> Incident:
         """An incident with its first 200 findings and the last 200 lines of its story, however many it has.
@@ -74,7 +71,7 @@ class IncidentBook:
         Raises:
             NotFoundError: there is none of that id.
         """
-        found = self._search.glance(incident)
+        found = self._stream.incident_as_listed(incident)
         if found is None:
             raise NotFoundError(f"incident {incident}", "is not known")
         return found

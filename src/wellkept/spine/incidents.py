@@ -106,7 +106,7 @@ class IncidentDesk:
             return (told.without({member.finding for member in new.members}, now, again), new)
 
         self._stream.change_incidents([incident, again], make)
-        return self.found(again)
+        return self._stream.known_incident(again)
 
     def assign(self, incident: str, to: str, *, by: str, why: str = "") -> Incident:
         """Somebody works on it; an empty ``to`` takes it off whoever did."""
@@ -172,18 +172,7 @@ class IncidentDesk:
             return (_linked(one, other, related, by, why, now), _linked(two, incident, related, by, why, now))
 
         self._stream.change_incidents([incident, other], make)
-        return self.found(incident)
-
-    def found(self, incident: str) -> Incident:
-        """An incident as it is.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        found = self._stream.incident(incident)
-        if found is None:
-            raise NotFoundError(f"incident {incident}", "is not known")
-        return found
+        return self._stream.known_incident(incident)
 
     def _still_open(self, incident: Incident) -> set[str]:
         ids = [member.finding for member in incident.members]
@@ -226,7 +215,7 @@ class IncidentDesk:
             return (after,)
 
         self._stream.change_incidents([incident], make)
-        return self.found(incident)
+        return self._stream.known_incident(incident)
 
     def _audited(self, by: str, verb: str, incident: str, details: Mapping[str, Any]) -> None:
         self._audit.append(self._clock.now(), by, verb, incident, details)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.incident import Incident, Member
 from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.state import State
@@ -43,6 +44,17 @@ class IncidentStream:
     def incident(self, incident: str) -> Incident | None:
         """An incident with all of its members and its whole story, be they 100,000."""
         return self._incidents.get(incident)
+
+    def known_incident(self, incident: str) -> Incident:
+        """The same of one that has to be there.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        found = self._incidents.get(incident)
+        if found is None:
+            raise NotFoundError(f"incident {incident}", "is not known")
+        return found
 
     def incident_as_listed(self, incident: str) -> Incident | None:
         """An incident as lists have it: see ``incidents``."""

@@ -53,7 +53,7 @@ class RegroupingDesk(IncidentDesk):
             return _merged(target, source, by, why, now)
 
         self._stream.change_incidents([into, other], make)
-        return self.found(into)
+        return self._stream.known_incident(into)
 
     def split(self, incident: str, findings: Collection[str], *, by: str, why: str) -> Incident:
         """Some of its findings are another problem: they leave it for a new incident, which is returned.
@@ -84,7 +84,7 @@ class RegroupingDesk(IncidentDesk):
             return (rest, new)
 
         self._stream.change_incidents([incident, new_id], make)
-        return self.found(went[0] if went else new_id)
+        return self._stream.known_incident(went[0] if went else new_id)
 
     def move(self, finding: str, source: str, to: str, *, by: str, why: str) -> Incident:
         """One finding belongs to another incident, which is returned. An incident that it was the last of is closed.
@@ -113,7 +113,7 @@ class RegroupingDesk(IncidentDesk):
             return _moved(old, target, member, by, why, now) if rest else _merged(target, old, by, why, now)
 
         self._stream.change_incidents([source, to], make)
-        return self.found(to)
+        return self._stream.known_incident(to)
 
     def _decide(
         self,

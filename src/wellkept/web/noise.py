@@ -80,6 +80,7 @@ class NoisePages:
             ("/grouping", rules, "GET"),
             ("/grouping", answer("grouping.html", self._rule), "POST"),
             ("/grouping/{id}/remove", end("/grouping", "id", desk.remove_rule), "POST"),
+            ("/grouping/{id}/dismiss", end("/grouping", "id", self._grouping.dismiss), "POST"),
         ]
         return [Route(path, endpoint, methods=[method]) for path, endpoint, method in pairs]
 

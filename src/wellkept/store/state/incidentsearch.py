@@ -59,16 +59,6 @@ class IncidentSearch:
                 found = [replace(i, members=members.get(i.id, ()), timeline=lines.get(i.id, ())) for i in found]
             return found, int(connection.execute(counted).scalar_one())
 
-    def glance(self, incident: str) -> Incident | None:
-        """An incident with its first members and the last lines of its story, however many it has."""
-        with self._state.reading() as connection:
-            row = connection.execute(select(incidents).where(incidents.c.id == incident)).first()
-            if row is None:
-                return None
-            members = read_members(connection, [incident], FIRST_MEMBERS).get(incident, ())
-            lines = read_lines(connection, [incident], LAST_LINES).get(incident, ())
-            return replace(head_of(row), members=members, timeline=lines)
-
     def returns_of(self, incident: str) -> list[Incident]:
         """The incidents that point back to this one: its trouble came back."""
         query = select(incidents).where(_text("reopens") == incident).order_by(incidents.c.opened_at)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.clock import Clock
-from wellkept.kernel.errors import InputError, TooLargeError
+from wellkept.kernel.errors import InputError, NotFoundError, TooLargeError
 from wellkept.kernel.finding import Finding
-from wellkept.kernel.grouping import GroupRule
+from wellkept.kernel.grouping import GroupRule, StoredRule
 from wellkept.kernel.incident import Incident
 from wellkept.ops.correlate.rules.replay import Replayed, replay
 from wellkept.ops.correlate.rules.suggest import Suggestion, suggest
@@ -66,7 +66,7 @@ class Past:
 
 
 class GroupingUse:
-    """Tries and suggests. It changes nothing."""
+    """Tries and suggests, and takes what of that is not wanted."""
 
     def __init__(self, desk: GroupingDesk, stream: History, topology: Places, clock: Clock) -> None:
         self.desk, self._stream, self._topology, self._clock = desk, stream, topology, clock
@@ -98,9 +98,24 @@ class GroupingUse:
 
     def suggestions(self, days: float = MONTH_DAYS) -> list[tuple[Suggestion, Replayed]]:
         """The rules that follow from what people did, each with what it would have done."""
-        decisions, _ = self.desk.decisions(0, self._clock.now() - LEARNED_FROM)
-        found = suggest(decisions, [one.rule for one in self.desk.rules()])
+        found = self._suggested()
         if not found:
             return []
         past = self.past(days)
         return [(one, past.tried(one.rule)) for one in found]
+
+    def dismiss(self, name: str, by: str) -> StoredRule:
+        """Never suggest this rule again.
+
+        Raises:
+            NotFoundError: it is not suggested.
+        """
+        found = next((one.rule for one in self._suggested() if one.rule.name == name), None)
+        if found is None:
+            raise NotFoundError(f"suggestion {name}", "is not made, or not any more")
+        return self.desk.dismiss(found, by)
+
+    def _suggested(self) -> list[Suggestion]:
+        decisions, _ = self.desk.decisions(0, self._clock.now() - LEARNED_FROM)
+        found = suggest(decisions, [one.rule for one in self.desk.rules()])
+        return [one for one in found if not self.desk.is_unwanted(one.rule.name)]

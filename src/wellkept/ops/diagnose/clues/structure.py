@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,8 +264,10 @@ def _pointers(
     """Traces that went the other way, and the lines that are new or gone."""
     rows = _abnormal(known.during, events, changes, number)
     first = dict.fromkeys(int(known.during.trace[row]) for row in rows)
+    op = int(changes.op[number])
+    owner, where = known.services[known.op_service[op]], known.op_names[op]
     found = [
-        case.pointer(Look.TRACE, name, entity)
+        replace(case.pointer(Look.TRACE, name, owner), where=where)
         for code in list(first)[:EXAMPLES]
         if (name := known.during.name_of(code))
     ]
