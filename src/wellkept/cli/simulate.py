@@ -18,7 +18,7 @@ _PLACE = click.Path(path_type=Path, file_okay=False)
 @click.command(name="simulate")
 @click.argument("examples", nargs=-1, metavar="[EXAMPLE]...")
 @click.option("--all", "every", is_flag=True, help="All four examples, on one platform.")
-@click.option("--months", type=click.IntRange(2, 24), default=4, show_default=True, help="Months of 30 days.")
+@click.option("--months", type=click.IntRange(1, 24), default=4, show_default=True, help="Months of 30 days.")
 @click.option("--fault", type=click.Choice(FAULTS), default="none", show_default=True,
               help="What goes wrong half way.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all that is made up.")
