@@ -112,11 +112,11 @@ class Months:
         self._platform.turn(("gate",))
 
     def pass_day(self, day: int) -> None:
-        """Ask, tell, watch, decide, approve."""
+        """Ask, tell, watch, decide, approve. The labels of a day come at its end, all at once."""
+        self._clock.set(self._plan.start + (day + 1) * DAY)
         for live in self.models:
             live.serve(day)
             live.tell(day)
-        self._clock.set(self._plan.start + (day + 1) * DAY)
         self._platform.turn(LOOPS)
         approve(self._platform)
         self._platform.turn(("gate",))
