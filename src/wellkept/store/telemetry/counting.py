@@ -21,7 +21,7 @@ SCORE = ""
 """The name under which scores stand beside the inputs."""
 AT_ONCE = 9
 """So many edges of each input does one statement count by."""
-TOPS, TOP_ROWS = 8, 1000
+TOPS, TOP_ROWS = 8, 500
 """So many of the most common values of an input are kept of a step, told by about so many rows of it."""
 MOST_ROWS = 20_000
 """By about so many rows the most common value of a whole window is told."""

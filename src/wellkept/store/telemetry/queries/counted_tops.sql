@@ -1,9 +1,15 @@
 -- The most common values of each input in each step, and in how many rows they are: told by about as many rows of a step
--- as are wanted, drawn by their ids.
-SELECT column, slot, groupArray(value) AS tops, groupArray(n) AS top_rows, any(known) AS rows
+-- as are wanted, drawn by their ids. Of values that are there once some are enough.
+SELECT
+    column, slot, sum(n) AS rows,
+    arraySlice(arrayConcat(
+        arraySort(found -> (-tupleElement(found, 1), tupleElement(found, 2)), groupArrayIf((n, value), is_again)),
+        groupArrayIf({most:UInt32})((n, value), NOT is_again)), 1, {most:UInt32}) AS common,
+    arrayMap(found -> tupleElement(found, 2), common) AS tops,
+    arrayMap(found -> toUInt64(tupleElement(found, 1)), common) AS top_rows
 FROM
 (
-    SELECT column, slot, value, count() * any(every) AS n, sum(n) OVER (PARTITION BY column, slot) AS known
+    SELECT column, slot, value, toInt64(count() * any(every)) AS n, count() > 1 AS is_again
     FROM
     (
         SELECT
@@ -19,8 +25,6 @@ FROM
     ARRAY JOIN called AS column, given AS value
     WHERE NOT isNaN(value)
     GROUP BY column, slot, value
-    ORDER BY column, slot, n DESC, value
-    LIMIT {most:UInt32} BY column, slot
 )
 GROUP BY column, slot
 ORDER BY column, slot
