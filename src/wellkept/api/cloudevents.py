@@ -17,18 +17,19 @@ from wellkept.api.otlp import UnsupportedError
 from wellkept.api.senders import content_of, door, media_of, parsed, store_logs
 from wellkept.kernel.errors import InputError
 from wellkept.ops.ingest.events.cloudevents import BATCH, PREFIX, STRUCTURED, Event, batch, binary, structured
+from wellkept.ops.ingest.events.inference import InferenceLog
 from wellkept.ops.ingest.events.intake import Events, Sorted
 from wellkept.ops.ingest.stage import Ingest
 
 PATH = "/cloudevents"
 
 
-def routes(events: Events, ingest: Ingest) -> list[Route]:
-    """The route; what it acknowledges is stored."""
+def routes(events: Events, ingest: Ingest, inference: InferenceLog | None = None) -> list[Route]:
+    """The route; what it acknowledges is stored. ``inference`` takes the events of KServe's logger."""
     limit = ingest.settings.max_body_bytes
 
     def take(found: Sequence[Event]) -> tuple[Sorted, list[bytes]]:
-        told = events.sort(found)
+        told = events.sort(inference.take(found) if inference is not None else found)
         events.keep(told.changes)
         return told, list(told.records.bodies())
 

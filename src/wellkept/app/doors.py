@@ -28,7 +28,7 @@ def routes(platform: Platform, token: str) -> list[Route]:
     return [
         *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit, silences),
         *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),
-        *cloudevents.routes(Events(platform.stream, identity, clock), platform.ingest),
+        *cloudevents.routes(Events(platform.stream, identity, clock), platform.ingest, platform.inference),
         *lines.routes(platform.ingest, LineDoor(identity), clock),
         *remote_write.routes(platform.ingest),
         *loki.routes(platform.ingest, PushReader(identity), clock),

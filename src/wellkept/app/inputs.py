@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 
 from wellkept.kernel.errors import DocumentError
 from wellkept.ml.contract import parse_contract
@@ -18,6 +19,12 @@ def kinds_of(registry: Registry) -> KindsOf:
         return _kinds(text) if text else {}
 
     return known
+
+
+def names_of(registry: Registry) -> Callable[[str], Sequence[str]]:
+    """The names of a model's inputs in their order; none where its contract is not known."""
+    known = kinds_of(registry)
+    return lambda model: tuple(known(model))
 
 
 @functools.lru_cache(maxsize=256)

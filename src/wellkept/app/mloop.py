@@ -154,6 +154,8 @@ class ModelLoop:
         retrain, clock = self._retrain, self._platform.clock
         jobs = [
             Job("skew", lambda: self.skew.tick(clock.now()), led=True),
+            Job("said", self._platform.said.follow, led=True),
+            Job("inference", self._platform.inference.settle, led=True),
             Job("labels", self._platform.outcomes.settle, led=True),
             Job("attached", lambda: self.attachments.follow(clock.now()), led=True),
             Job("watch", lambda: self._watch.tick(clock.now()), led=True),

@@ -15,7 +15,7 @@ from wellkept.app.grpc import grpc_server
 from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
 from wellkept.app.incidents import Incidents
-from wellkept.app.inputs import kinds_of
+from wellkept.app.inputs import kinds_of, names_of
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
@@ -31,8 +31,11 @@ from wellkept.kernel.clock import Clock
 from wellkept.ops.ingest.alerts.intake import Alerts
 from wellkept.ops.ingest.base import IngestSettings
 from wellkept.ops.ingest.discovery import Discovery
+from wellkept.ops.ingest.events.inference import InferenceLog
 from wellkept.ops.ingest.identity import Identity
+from wellkept.ops.ingest.inputs import Inputs
 from wellkept.ops.ingest.outcomes import Outcomes
+from wellkept.ops.ingest.said import SaidEvents
 from wellkept.ops.ingest.stage import Ingest
 from wellkept.spine.action import ActionHandler, Actions
 from wellkept.spine.agents import AgentDoor
@@ -105,6 +108,14 @@ class Platform:
             undo.callback(self.ingest.close)
             of_models = kinds_of(self.registry)
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock, of_models)
+            self.inference = InferenceLog(
+                self.telemetry.inference,
+                self.telemetry.predictions,
+                Inputs(of_models),
+                names_of(self.registry),
+                self.clock,
+            )
+            self.said = SaidEvents(self.telemetry.said, self.outcomes, data / "ingest" / "said", self.clock)
             self.identity = Identity(self.topology, self.clock)
             self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts, is_shared=self.state.is_shared)
             undo.callback(self.alerts.close)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ops.ingest import outcomes as module
-from wellkept.ops.ingest.outcomes import Outcomes
+from wellkept.ops.ingest.outcomes import Outcomes, Taken
 from wellkept.store.telemetry.telemetry import Telemetry
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -125,9 +126,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "unknown field": ({"colour": "red"}, "predictions[1].colour: is not a known field; known are id, time, model,"),
     "features as a list": ({"features": []}, "predictions[1].features: must be an object, got []"),
-    "feature in words": (
-        {"features": {"amount": "12"}},
-        "predictions[1].features.amount: must be a finite number, got '12'",
+    "feature in parts": (
+        {"features": {"amount": {"euros": 12}}},
+        "predictions[1].features.amount: must be a finite number, got {'euros': 12}",
     ),
     "feature nan": (
         {"features": {"amount": float("nan")}},
@@ -166,7 +167,7 @@ def test_records_come_as_a_list(records: Any, outcomes: Outcomes) -> None:
 
 def test_nothing_is_nothing(outcomes: Outcomes) -> None:
     assert outcomes.predictions([]) == 0
-    assert outcomes.labels([]) == 0
+    assert outcomes.labels([]) == Taken(0, 0)
 
 
 def test_too_many_records_are_refused(outcomes: Outcomes, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +188,7 @@ def test_a_prediction_that_is_sent_again_is_the_same(outcomes: Outcomes, telemet
 def test_a_label_joins_its_prediction(outcomes: Outcomes, telemetry: Telemetry, model: str) -> None:
     outcomes.predictions([prediction(model, "1"), prediction(model, "2")])
 
-    assert outcomes.labels([label(model, "1", True), label(model, "2", 0)]) == 2
+    assert outcomes.labels([label(model, "1", True), label(model, "2", 0)]) == Taken(2, 0)
 
     assert [row["label"] for row in stored(telemetry, model)] == [1.0, 0.0]
     assert [row["label_time"] for row in stored(telemetry, model)] == [NOON, NOON]
@@ -207,17 +208,83 @@ def test_of_several_labels_the_newest_counts(
     assert (row["label"], row["label_time"]) == (1.0, NOON + timedelta(hours=1))
 
 
-def test_an_unknown_id_is_named_and_the_known_ones_are_stored(
+def test_a_label_may_come_before_its_prediction(outcomes: Outcomes, telemetry: Telemetry, model: str) -> None:
+    outcomes.predictions([prediction(model, "1")])
+
+    assert outcomes.labels([label(model, "1"), label(model, "2", 0)]) == Taken(1, 1)
+    outcomes.settle()
+    assert [row["label"] for row in stored(telemetry, model)] == [1.0]
+
+    outcomes.predictions([prediction(model, "2")])
+    outcomes.settle()
+    assert [row["label"] for row in stored(telemetry, model)] == [1.0, 0.0]
+    assert telemetry.labels.waiting() == 0
+
+
+def test_a_label_that_waited_too_long_is_let_go(
+    outcomes: Outcomes, telemetry: Telemetry, clock: SettableClock, model: str
+) -> None:
+    outcomes.labels([label(model)])
+    clock.advance(timedelta(days=6))
+    outcomes.settle()
+    assert telemetry.labels.waiting() == 1
+
+    clock.advance(timedelta(days=2))
+    outcomes.settle()
+    assert telemetry.labels.waiting() == 0
+
+
+def test_too_many_labels_that_wait_are_refused_and_nothing_is_stored(
+    outcomes: Outcomes, telemetry: Telemetry, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 1)
+    outcomes.predictions([prediction(model, "1")])
+
+    with pytest.raises(
+        InputError, match=r"labels\[1\].prediction_id: must be of a prediction that is stored: 1 labels wait"
+    ):
+        outcomes.labels([label(model, "1"), label(model, "x"), label(model, "y")])
+
+    assert [row["label"] for row in stored(telemetry, model)] == [None]
+
+
+def test_a_label_by_entity_is_of_the_newest_prediction_before(
     outcomes: Outcomes, telemetry: Telemetry, model: str
 ) -> None:
+    made = {key: (NOON + timedelta(minutes=minutes)).isoformat() for key, minutes in (("1", 0), ("2", 10), ("3", 20))}
+    outcomes.predictions([prediction(model, key, time=at, entity_key="ada") for key, at in made.items()])
+    outcomes.predictions([prediction(model, "4", time=made["2"], entity_key="bob")])
+
+    at = (NOON + timedelta(minutes=15)).isoformat()
+    assert outcomes.labels([{"model": model, "entity_key": "ada", "at": at, "value": 1}]) == Taken(0, 1)
+    outcomes.settle()
+
+    labels = {row["id"]: row["label"] for row in stored(telemetry, model)}
+    assert labels == {f"{model}/1": None, f"{model}/2": 1.0, f"{model}/3": None, f"{model}/4": None}
+    assert telemetry.labels.waiting() == 0
+
+
+def test_labels_by_arrow_are_those_by_json(outcomes: Outcomes, telemetry: Telemetry, model: str) -> None:
     outcomes.predictions([prediction(model, "1"), prediction(model, "2")])
+    table = pa.table({"prediction_id": [f"{model}/1", f"{model}/2", f"{model}/3"], "value": [1.0, 0.0, 1.0]})
 
-    with pytest.raises(InputError) as raised:
-        outcomes.labels([label(model, "1"), label(model, "x"), label(model, "2"), label(model, "y")])
+    assert outcomes.label_table(body_of(table)) == Taken(2, 1)
 
-    rule = "must be the id of a stored prediction (2 are not; the other 2 were stored)"
-    assert str(raised.value) == f"labels[1].prediction_id: {rule}, got '{model}/x'"
-    assert [row["label"] for row in stored(telemetry, model)] == [1.0, 1.0]
+    assert [(row["label"], row["label_time"]) for row in stored(telemetry, model)] == [(1.0, NOON), (0.0, NOON)]
+    for wrong, rule in (
+        ({"prediction_id": ["a"], "value": [None]}, r"labels\[0\].value: must be a finite number"),
+        ({"value": [1.0]}, r"labels\[0\].prediction_id: must name its prediction"),
+        ({"prediction_id": ["a"], "value": [1.0], "colour": ["red"]}, "labels.colour: is not a known column"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            outcomes.label_table(body_of(pa.table(wrong)))
+
+
+def body_of(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 LABEL_MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
@@ -238,8 +305,8 @@ LABEL_MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         "labels[1].time: must be a moment in ISO 8601, got ''",
     ),
     "unknown field": (
-        {"prediction_id": "a", "value": 1, "model": "m"},
-        "labels[1].model: is not a known field; known are prediction_id, time, value",
+        {"prediction_id": "a", "value": 1, "colour": "red"},
+        "labels[1].colour: is not a known field; known are prediction_id, value, time, model, entity_key, at",
     ),
 }
 
@@ -286,5 +353,5 @@ def test_both_doors_hold_a_full_batch(outcomes: Outcomes, telemetry: Telemetry, 
     records = [prediction(model, str(number), features={"amount": number}) for number in range(count)]
 
     assert outcomes.predictions(records) == count
-    assert outcomes.labels([label(model, str(number), number % 2) for number in range(count)]) == count
+    assert outcomes.labels([label(model, str(number), number % 2) for number in range(count)]) == Taken(count, 0)
     assert len(telemetry.predictions.models_of([record["id"] for record in records])) == count

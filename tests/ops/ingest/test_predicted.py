@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ops.ingest import outcomes as module
+from wellkept.ops.ingest.inputs import Inputs
 from wellkept.ops.ingest.outcomes import Outcomes
 from wellkept.ops.ingest.predicted import arrow_predictions
 from wellkept.store.telemetry.predictions import PREDICTIONS
@@ -121,14 +122,14 @@ def test_a_column_that_nobody_knows_is_refused() -> None:
     more = pa.schema([*PREDICTIONS, ("colour", pa.string())])
 
     with pytest.raises(InputError, match=r"predictions\.colour: is not a known column"):
-        arrow_predictions(body(row(colour="red"), schema=more), 10)
+        arrow_predictions(body(row(colour="red"), schema=more), 10, Inputs().of_columns)
 
 
 def test_a_column_of_another_type_is_refused() -> None:
     other = pa.schema([("score", pa.string()) if field.name == "score" else field for field in PREDICTIONS])
 
     with pytest.raises(InputError, match=r"predictions\.score: must be a column of double"):
-        arrow_predictions(body(row(score="much"), schema=other), 10)
+        arrow_predictions(body(row(score="much"), schema=other), 10, Inputs().of_columns)
 
 
 def test_too_many_are_refused(outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +143,7 @@ def test_columns_that_unpack_to_many_times_their_body_are_refused() -> None:
     long = body(*[row(entity_key="x" * 1000)] * 500, compression="zstd")
 
     with pytest.raises(TooLargeError, match="must take at most 4 times their body"):
-        arrow_predictions(long, 1000)
+        arrow_predictions(long, 1000, Inputs().of_columns)
 
 
 @settings(deadline=None, max_examples=150)
@@ -153,7 +154,7 @@ def test_a_damaged_stream_is_refused_or_right_and_never_more(at: int, value: int
     damaged = bytes(data[:at]) if cut else bytes(data[:at] + bytes([value]) + data[at + 1 :])
 
     try:
-        found = arrow_predictions(damaged, 10)
+        found = arrow_predictions(damaged, 10, Inputs().of_columns)
     except InputError:
         return
     assert found.schema == PREDICTIONS

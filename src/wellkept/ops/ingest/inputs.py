@@ -56,7 +56,7 @@ class Inputs:
                     features[index].append((name, None if value is None else number(where, value)))
         for (kind, model, name), cells in reduced.items():
             size = known[model].get(name, ("", None))[1]
-            numbers, told = _reduced(kind, name, [value for _, value in cells], size)
+            numbers, told = _reduced_rows(kind, name, cells, size)
             for place, (index, _) in enumerate(cells):
                 features[index] += [
                     (column, None if np.isnan(values[place]) else float(values[place]))
@@ -93,6 +93,22 @@ class Inputs:
             else:
                 numbers[name] = _floats(name, cells)
         return _map(numbers, table.num_rows), _words(words, table.num_rows)
+
+
+def _reduced_rows(
+    kind: str, name: str, cells: Sequence[tuple[int, Any]], size: int | None
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """Of the rows of these numbers; a mistake is named with the row that it is in."""
+    try:
+        return _reduced(kind, name, [value for _, value in cells], size)
+    except InputError:
+        wanted = size if size is not None or kind == "text" else len(cells[0][1] or ())
+        for index, value in cells:
+            try:
+                _reduced(kind, name, [value], wanted)
+            except InputError as error:
+                raise InputError(f"predictions[{index}].features.{name}", error.rule, error.value) from error
+        raise
 
 
 def _reduced(kind: str, name: str, values: Any, size: int | None) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:

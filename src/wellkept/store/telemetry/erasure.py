@@ -15,6 +15,7 @@ _ERASE = (
     """ALTER TABLE prediction_sketches DELETE WHERE (model, version, slot) IN
         (SELECT model, version, toStartOfFiveMinutes(time) FROM predictions WHERE entity_key = {key:String})""",
     "ALTER TABLE labels DELETE WHERE prediction_id IN (SELECT id FROM predictions WHERE entity_key = {key:String})",
+    "ALTER TABLE waiting_labels DELETE WHERE entity_key = {key:String}",
     "ALTER TABLE prediction_ids DELETE WHERE id IN (SELECT id FROM predictions WHERE entity_key = {key:String})",
     "ALTER TABLE predictions DELETE WHERE entity_key = {key:String}",
 )

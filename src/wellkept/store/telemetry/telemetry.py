@@ -12,6 +12,7 @@ from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
 from wellkept.store.telemetry.erasure import Erasure
+from wellkept.store.telemetry.inferenceparts import InferenceParts
 from wellkept.store.telemetry.labelfeed import LabelFeeds
 from wellkept.store.telemetry.labelling import Labels
 from wellkept.store.telemetry.labels import Arrivals
@@ -32,6 +33,7 @@ from wellkept.store.telemetry.remote.writer import RemoteWriter
 from wellkept.store.telemetry.requests import Requests
 from wellkept.store.telemetry.resources import Resources
 from wellkept.store.telemetry.retention import apply_retention
+from wellkept.store.telemetry.said import SaidOutcomes
 from wellkept.store.telemetry.samples import Samples
 from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.spans import Spans
@@ -61,6 +63,8 @@ class Telemetry:
         self.labels = Labels(engine)
         self.logged = Logged(engine)
         self.looks = Looks(engine)
+        self.inference = InferenceParts(engine)
+        self.said = SaidOutcomes(engine)
         self.feeds = LabelFeeds(engine)
         self.arrivals = Arrivals(engine)
         self.erasure = Erasure(engine)

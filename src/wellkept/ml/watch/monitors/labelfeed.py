@@ -50,8 +50,11 @@ def _silent(served: Served, seen: Seen) -> Trouble | None:
     feed = seen.feed
     since = quiet_since(feed.labels)
     delay = _delay_slices(served, seen)
-    due = feed.made[max(0, since - delay) : max(1, len(feed.made) - delay)] if since >= 0 else feed.made[:0]
-    if since < 0 or not (due.any() if delay < len(feed.made) else feed.made.any()):
+    if since < 0 or not feed.made[since + 1 :].any():
+        return None
+    # Of a delay that is longer than what is looked at nobody can say which predictions are due: then all are.
+    due = feed.made[max(0, since - delay) : len(feed.made) - delay] if delay < len(feed.made) else feed.made
+    if not due.any():
         return None
     usual = float(feed.labels[: since + 1].sum()) * feed.part / (since + 1)
     return Trouble(
