@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding, FindingKind
@@ -20,6 +22,7 @@ from wellkept.web.charts.scale import finite
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings
 from wellkept.web.views import tone
+from wellkept.web.views.decisions import DecisionView, decision_views
 from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
@@ -27,9 +30,12 @@ from wellkept.web.views.rollout import RolloutView, rollout_view
 from wellkept.web.views.shapes import LEAST_AFTER, LEAST_BEFORE, SCORE, Shape, shape
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.views.versions import JobView, MoveView, VersionView, job_view, move_views, version_views
+from wellkept.web.wording import plural, share
 
 RANGES = {"30m": timedelta(minutes=30), "6h": timedelta(hours=6), "7d": timedelta(days=7)}
 DRIFT_LIMIT = 0.25
+LATELY = 3
+"""So many decisions are shown; the page over weeks has them all."""
 UNLABELLED = (
     "No prediction in this range whose truth is known. Send it to POST /v1/labels, with the prediction's id and value."
 )
@@ -84,6 +90,9 @@ class ModelView:
     project: str
     """The folder that the model was last trained from; ``FOLDER`` where none is known."""
     rollout: RolloutView | None
+    decisions: tuple[DecisionView, ...]
+    labels: str
+    """How many of the answers that are looked at have their truth, in words; empty where there are no answers."""
     least_before: int = LEAST_BEFORE
     least_after: int = LEAST_AFTER
 
@@ -145,7 +154,17 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         inputs=tuple((entry.name, entry.type, entry.source) for entry in contract.inputs) if contract else (),
         project=next((job.details["project"] for job in jobs if "project" in job.details), "FOLDER"),
         rollout=rollout_view(deps.rollouts, registry, name),
+        decisions=decision_views(deps, name, LATELY),
+        labels=_labels(answers),
     )
+
+
+def _labels(answers: Answers | None) -> str:
+    asked = 0 if answers is None else len(answers.labels)
+    if answers is None or not asked:
+        return ""
+    known = int(np.isfinite(answers.labels).sum())
+    return f"The truth of {known:,} of {plural(asked, 'answer')} is known ({share(known / asked)})."
 
 
 @dataclass(frozen=True, slots=True)

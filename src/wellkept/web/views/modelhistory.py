@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import NotFoundError, StoreError, WellkeptError
@@ -22,6 +21,7 @@ from wellkept.web.charts.line import Mark, Shade
 from wellkept.web.charts.spark import Spark
 from wellkept.web.deps import WebDeps
 from wellkept.web.views import tone
+from wellkept.web.views.decisions import DecisionView, decision_views
 from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.wording import amount, duration, number, share
@@ -29,7 +29,6 @@ from wellkept.web.wording import amount, duration, number, share
 MOST_FINDINGS, MOST_DECISIONS = 2000, 50
 TAINTED = "tainted"
 """What a version's lineage says of bad data that it was trained on."""
-ACTION_TONES = {"retrain": "accent", "hold": "warning", "refuse": "info", "none": "quiet"}
 QUALITY = (FindingKind.DATA_QUALITY, FindingKind.MISSING_DATA)
 NOTHING_YET = (
     "No predictions in the time that is looked at. They come from the model server, or by POST /v1/predictions."
@@ -48,20 +47,6 @@ class InputView:
     index: Spark
     nulls: Spark | None
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionView:
-    """One decision about retraining, with its numbers."""
-
-    at: datetime
-    until: datetime | None
-    """The same was decided again until then."""
-    action: str
-    tone: str
-    sentence: str
-    evidence: str
-    numbers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +113,11 @@ def history_view(deps: WebDeps, name: str, now: datetime) -> HistoryView:
         inputs=_inputs(name, spreads, open_ones),
         window=duration(contract.monitors.drift.window_s) if contract else "",
         quality=tuple(finding_view(finding, "") for finding in quality[:20]),
-        decisions=tuple(_decision(one) for one in deps.decisions(name, MOST_DECISIONS)) if deps.decisions else (),
+        decisions=decision_views(deps, name, MOST_DECISIONS),
         policy=contract.retrain.policy.replace("_", " ") if contract else "",
         tainted=_tainted(deps.registry, name, champion),
         problem=problem,
     )
-
-
-def _decision(told: Mapping[str, Any]) -> DecisionView:
-    action = str(told["action"])
-    numbers = {key.replace("_", " "): value for key, value in (told.get("numbers") or {}).items()}
-    return DecisionView(
-        at=_moment(told["at"]),
-        until=_moment(told["until"]) if told.get("until") else None,
-        action=action,
-        tone=ACTION_TONES.get(action, "quiet"),
-        sentence=str(told["sentence"]),
-        evidence=str(told.get("evidence") or ""),
-        numbers=tuple((key, number(float(value))) for key, value in numbers.items() if value is not None),
-    )
-
-
-def _moment(told: datetime | str) -> datetime:
-    return told if isinstance(told, datetime) else datetime.fromisoformat(told)
 
 
 def _tainted(registry: Registry, model: str, champion: ModelVersion | None) -> tuple[TaintView, ...]:
