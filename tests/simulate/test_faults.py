@@ -126,3 +126,5 @@ def test_where_nothing_changes_little_may_happen() -> None:
     assert len(false_alarms(plan("none"), told(*alarms))) == 3
     assert broken_expectations(plan("none"), told(*alarms))
     assert len(false_alarms(plan("drift"), told(*alarms))) == 2
+    told_only = Seen(3, "drift", "d", "model:shop", "", "", "info")
+    assert not false_alarms(plan("none"), told(told_only))

@@ -83,6 +83,7 @@ class Seen:
     entity: str
     cause: str
     sentence: str
+    severity: str = "warning"
 
 
 @dataclass(slots=True)

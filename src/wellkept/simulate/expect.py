@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wellkept.kernel.finding import FindingKind
+from wellkept.kernel.finding import FindingKind, Severity
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.simulate.base import DAYS_A_MONTH, Plan, Seen, Told
 
@@ -39,8 +39,9 @@ def right_finding(plan: Plan, told: Told) -> Seen | None:
 
 
 def false_alarms(plan: Plan, told: Told) -> list[Seen]:
-    """The findings of the time in which nothing was wrong."""
-    return [seen for seen in told.seen if plan.fault == "none" or seen.day <= plan.begins]
+    """The findings of the time in which nothing was wrong; what is information alone is no alarm."""
+    alarms = [seen for seen in told.seen if seen.severity != Severity.INFO.name.lower()]
+    return [seen for seen in alarms if plan.fault == "none" or seen.day <= plan.begins]
 
 
 def broken_expectations(plan: Plan, told: Told) -> list[str]:

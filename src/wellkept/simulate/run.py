@@ -132,7 +132,7 @@ class Months:
             told = self.told.get(_model_of(finding.entity))
             if told is not None:
                 about = (finding.kind.value, finding.detector, finding.entity, str(finding.attributes.get("cause", "")))
-                told.seen.append(Seen(day + 1, *about, finding.sentence))
+                told.seen.append(Seen(day + 1, *about, finding.sentence, finding.severity.name.lower()))
                 self._say(f"day {day + 1}: {finding.sentence}")
         for live in self.models:
             self._note_model(live.name, day + 1)
