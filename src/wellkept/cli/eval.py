@@ -225,6 +225,9 @@ def estimate(data: Path | None, peers: Path | None, seeds: int | None, seed: int
         rows |= {f"{who}: {kind}": part for who, kinds in one["peers"].items() for kind, part in kinds.items()}
         table = [(name, *(_figure(row.get(key)) for key in names)) for name, row in rows.items()]
         say_table(title, ("", *names), table, "Nothing was estimated.")
+    for name, part in found.get("slow_loss", {}).items():
+        if isinstance(part, dict):
+            click.echo(f"slow loss, {name.replace('_', ' ')}: " + ", ".join(f"{k} {v:g}" for k, v in part.items()))
     return None
 
 

@@ -14,6 +14,7 @@ from wellkept.cli.modelexternal import report, train_external
 from wellkept.cli.modelimport import move, take
 from wellkept.cli.modeljobs import cancel, job_log, jobs, train
 from wellkept.cli.modelmlflow import followed
+from wellkept.cli.modelperformance import performance
 from wellkept.cli.modelprojects import check, new, schema
 from wellkept.cli.modelscoring import score
 from wellkept.cli.modelskew import skew
@@ -26,7 +27,7 @@ def command() -> None:
     """Models: versions by digest, promoted only through the gate."""
 
 
-for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look, skew):
+for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look, skew, performance):
     command.add_command(own)
 for own in (take, move, followed, forget):
     command.add_command(own)

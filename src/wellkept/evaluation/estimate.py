@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wellkept.evaluation import estimate_peer
+from wellkept.evaluation import estimate_peer, estimate_slowloss
 from wellkept.evaluation.estimate_data import cases, kind_of
 from wellkept.evaluation.estimate_replay import Answered, Judged, replay
 from wellkept.evaluation.streams_known import DAY_S, KNOWN, REPORTED, make
@@ -101,6 +101,8 @@ def _generated(seeds: int, first: int, peers: Path | None, tell: Tell) -> dict[s
         **figures(everything),
         "kinds": {kind: figures(windows) for kind, windows in by_kind.items()},
     }
+    tell("slow loss")
+    said["slow_loss"] = estimate_slowloss.evaluate(first)
     said["peers"] = _peers(peers, streams, tell)
     return said
 

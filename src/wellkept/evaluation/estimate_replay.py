@@ -76,7 +76,8 @@ def replay(answered: Answered, step_s: float, *, min_labels: int = 500) -> tuple
     positive = answered.score[answered.label > 0]
     edges = score_edges(answered.score, positive if answered.task == "binary_classification" else None)
     ages = ages_for(answered.delay_s, step_s)
-    frame = Frame(starts, step_s, ages, edges, answered.task, now)
+    named = 1 + int(np.nanmax(np.maximum(answered.score, answered.label)))
+    frame = Frame(starts, step_s, ages, edges, answered.task, now, named)
     label_at = answered.at + answered.delay_s
     cohorts = gather(count_rows(answered.at, answered.score, answered.label, label_at, frame), frame)
     place = ((answered.at - start) // step_s).astype(np.int64)

@@ -16,12 +16,15 @@ class Trouble:
     """A time (seconds since the epoch; ``end`` endless while it lasts) whose estimates are not to be believed.
 
     ``hides``: the labels of that time teach nothing either (a broken input), as against a relation that changed.
+    ``disowns``: estimates of that time are not to be believed. Where only labels are wrong or missing they are: that is
+    what estimates are for.
     """
 
     start: float
     end: float
     sentence: str
     hides: bool = True
+    disowns: bool = True
 
     def meets(self, start: float, end: float) -> bool:
         return self.start < end and self.end > start

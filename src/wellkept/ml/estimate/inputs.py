@@ -30,6 +30,9 @@ NEW = 0.05
 """Rows in bins that were empty, or almost."""
 EMPTY = 0.001
 FEWEST = 100
+HABIT = 3
+"""What a column did in so many separate times is how it is. That it has no value is never a habit."""
+NO_VALUE = "has no value"
 BINS, MOVED_OF_FEW = 5, 0.35
 """With fewer bins nothing can be told of how the others are spread: then more have to have moved."""
 SWINGS = 0.1
@@ -63,7 +66,7 @@ def _empty(now: Counts, nulls: int, usual: float) -> str:
     noise = 3.0 * np.sqrt(max(usual * (1 - usual), 1e-4) / rows)
     if share - usual <= NULLS + noise:
         return ""
-    return f"has no value in {share:.0%} of the predictions, {usual:.0%} in training"
+    return f"{NO_VALUE} in {share:.0%} of the predictions, {usual:.0%} in training"
 
 
 def _moved(now: Counts, then: Counts) -> str:
@@ -82,6 +85,38 @@ def _moved(now: Counts, then: Counts) -> str:
         return f"has one value in {moved:.0%} of the predictions that had others in training"
     unseen = float(new[old < EMPTY].sum())
     return f"has values in {unseen:.0%} of the predictions that it never had in training" if unseen > NEW else ""
+
+
+def is_lasting(now: Counts, nulls: int, entry: Distribution) -> bool:
+    """Whether a whole window shows what one of its cohorts did: what comes and goes within it is no break.
+
+    A column that tells a weekend is always the same in a cohort of a day, and as in training over the week.
+    """
+    rows = int(now.sum())
+    if rows + nulls and nulls / (rows + nulls) - entry.nulls > NULLS / 2:
+        return True
+    if not rows:
+        return False
+    then = np.asarray(entry.counts)
+    new, old = now / rows, then / max(then.sum(), 1)
+    return bool(((new - old) / np.maximum(1.0 - old, 1e-9)).max() >= MOVED)
+
+
+def without_habits(found: Mapping[float, Mapping[str, str]]) -> dict[float, str]:
+    """What is broken in each cohort (by its start), as one text; what a column does again and again is its habit."""
+    runs: dict[str, int] = {}
+    before: frozenset[str] = frozenset()
+    for start in sorted(found):
+        mine = frozenset(found[start])
+        for name in mine - before:
+            runs[name] = runs.get(name, 0) + 1
+        before = mine
+    return {
+        start: "; ".join(
+            f"{name} {why}" for name, why in said.items() if runs[name] < HABIT or why.startswith(NO_VALUE)
+        )
+        for start, said in found.items()
+    }
 
 
 def _apart(now: NDArray[np.float64], then: NDArray[np.float64]) -> float:

@@ -15,7 +15,7 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.cohorts import MOST_CLASSES, Array, Cohorts, Counted, Frame, ages_for, gather, score_edges
 from wellkept.ml.estimate.history import PerformanceHistory, Trouble, Wanted
-from wellkept.ml.estimate.inputs import FEWEST, broken
+from wellkept.ml.estimate.inputs import FEWEST, broken, is_lasting, without_habits
 from wellkept.ml.estimate.telling import Remembered, Teller
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.tasks import LOWER_IS_BETTER
@@ -32,6 +32,8 @@ MOST_COHORTS = 240
 FRESH = 8
 """A history is as good as new for this part of a cohort."""
 VERSIONS = 64
+HARMLESS = frozenset({"duplicates", "unknown_version", "new_input"})
+"""Causes that leave what the model is asked, and what it answers, as they should be."""
 KINDS = {"binary_classification": "positive", "multiclass_classification": "class"}
 
 
@@ -48,7 +50,9 @@ class Labels(Protocol):
 class Inputs(Protocol):
     """Counts of inputs in bins."""
 
-    def histograms(self, model: str, version: str, grid: Grid, edges: Mapping[str, Sequence[float]]) -> Histograms: ...
+    def histograms(
+        self, model: str, version: str, grid: Grid, edges: Mapping[str, Sequence[float] | Sequence[str]]
+    ) -> Histograms: ...
 
 
 class Histories:
@@ -74,7 +78,7 @@ class Histories:
         """
         wanted = wanted_of(contract, version)
         step_s = contract.monitors.performance.window_s / WINDOW
-        troubles = troubles_of(findings)
+        troubles = troubles_of(findings, contract.label.delay_s)
         key = (now.timestamp() // (step_s / FRESH), tuple(troubles), wanted)
         last = self._told.get(version.digest)
         if last is not None and last[0] == key:
@@ -125,20 +129,37 @@ class Histories:
         fresh = [
             k
             for k, start in enumerate(cohorts.starts.tolist())
-            if made[k] >= FEWEST and (start not in remembered.broken or cohorts.ends[k] > cohorts.now)
+            if made[k] >= FEWEST and (start not in remembered.seen or cohorts.ends[k] > cohorts.now)
         ]
-        columns = {name: one for name, one in reference.items() if name != SCORE and len(one.counts) > 1 and one.edges}
+        columns = {
+            name: entry
+            for name, entry in reference.items()
+            if name != SCORE and len(entry.counts) > 1 and (entry.edges or entry.categories)
+        }
         if not fresh or not columns:
             return
-        first = fresh[0]
+        first = max(0, fresh[0] - WINDOW + 1)
         start, end = (datetime.fromtimestamp(float(at), UTC) for at in (cohorts.starts[first], cohorts.ends[-1]))
         grid = Grid.of(start, end, asked.grid.step_s)
-        edges = {name: one.edges for name, one in columns.items()}
-        seen = self._inputs.histograms(asked.model, asked.version, grid, edges)
+        cuts = {name: entry.categories or entry.edges for name, entry in columns.items()}
+        counts = self._inputs.histograms(asked.model, asked.version, grid, cuts)
         for k in fresh:
-            now = {name: seen.bins[name][k - first] for name in columns}
-            found = broken(now, {name: int(seen.nulls[name][k - first]) for name in columns}, columns)
-            remembered.broken[float(cohorts.starts[k])] = "; ".join(f"{name} {why}" for name, why in found.items())
+            remembered.seen[float(cohorts.starts[k])] = _odd(counts, columns, k - first)
+        oldest = float(cohorts.starts[0])
+        remembered.seen = {at: said for at, said in remembered.seen.items() if at >= oldest}
+        remembered.broken = without_habits(remembered.seen)
+
+
+def _odd(counts: Histograms, columns: Mapping[str, Distribution], slice_: int) -> dict[str, str]:
+    """The columns that are broken in a slice, and in the window that ends with it."""
+    now = {name: counts.bins[name][slice_] for name in columns}
+    nulls = {name: int(counts.nulls[name][slice_]) for name in columns}
+    window = slice(max(0, slice_ - WINDOW + 1), slice_ + 1)
+    return {
+        name: why
+        for name, why in broken(now, nulls, columns).items()
+        if is_lasting(counts.bins[name][window].sum(axis=0), int(counts.nulls[name][window].sum()), columns[name])
+    }
 
 
 def wanted_of(contract: ModelContract, version: ModelVersion) -> Wanted:
@@ -158,15 +179,22 @@ def grid_of(contract: ModelContract, now: datetime) -> Grid:
     return Grid(round((end - count * step_s) * 1000), round(end * 1000), round(step_s * 1000))
 
 
-def troubles_of(findings: Iterable[Finding]) -> list[Trouble]:
-    """When estimates are not to be believed: while inputs or labels are broken, or the concept has drifted."""
+def troubles_of(findings: Iterable[Finding], delay_s: float) -> list[Trouble]:
+    """When estimates or labels are not to be believed: broken inputs, a relation that changed, broken labels.
+
+    Labels that were broken at some time are those of predictions made since ``delay_s`` before.
+    """
     found = []
     for finding in findings:
+        cause = finding.attributes.get("cause", "")
         is_broken = finding.kind is FindingKind.DATA_QUALITY and finding.severity >= Severity.WARNING
         is_concept = finding.kind is FindingKind.DRIFT and finding.detector == "concept"
-        if is_broken or is_concept:
-            end = finding.ends_at.timestamp() if finding.ends_at is not None else math.inf
-            found.append(Trouble(finding.starts_at.timestamp(), end, finding.sentence, hides=is_broken))
+        if not (is_broken or is_concept) or cause in HARMLESS:
+            continue
+        of_labels = cause.startswith("label")
+        start = finding.starts_at.timestamp() - (delay_s if of_labels else 0.0)
+        end = finding.ends_at.timestamp() if finding.ends_at is not None else math.inf
+        found.append(Trouble(start, end, finding.sentence, hides=is_broken, disowns=not of_labels))
     return sorted(found, key=lambda trouble: (trouble.start, trouble.sentence))
 
 

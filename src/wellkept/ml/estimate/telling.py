@@ -34,6 +34,8 @@ class Remembered:
     """What cohorts were estimated at, by their start: it was said on the day, and does not change."""
 
     said: dict[float, Estimated] = field(default_factory=dict)
+    seen: dict[float, dict[str, str]] = field(default_factory=dict)
+    """What was odd about the inputs of a cohort, by column."""
     broken: dict[float, str] = field(default_factory=dict)
     """Why the inputs of a cohort were broken; empty text where they were not."""
 
@@ -154,7 +156,7 @@ class Teller:
     def _reason(self, start: float, end: float, cohorts: range, too_few: str, book: TrackRecord) -> str:
         """Why an estimate is not to be believed; empty where nothing speaks against it."""
         for trouble in self._troubles:
-            if trouble.meets(start, end):
+            if trouble.disowns and trouble.meets(start, end):
                 return trouble.sentence
         for k in cohorts:
             broken = self._remembered.broken.get(float(self._cohorts.starts[k]))

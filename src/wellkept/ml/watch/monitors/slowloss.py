@@ -35,10 +35,7 @@ class SlowLoss:
             return Said()
         print_ = fingerprint(self.name, model_id(served.model), history.metric)
         span = _span_days(history, trend)
-        reach = span * (CALM if print_ in served.open else 1.0)
-        is_soon = trend.days is not None and 0 < trend.days <= reach
-        is_large = abs(trend.slope) * span >= LEAST_LOSS * abs(history.promised - trend.floor)
-        if is_soon and trend.is_falling and is_large:
+        if is_told(trend, history.promised, span, is_open=print_ in served.open):
             return Said((self._finding(served, history, trend, now),))
         return Said(clear=frozenset({print_}))
 
@@ -82,6 +79,14 @@ class SlowLoss:
             ),
             attributes={"title": f"{served.model} is slowly getting worse"},
         )
+
+
+def is_told(trend: Trend, promised: float, span_days: float, *, is_open: bool) -> bool:
+    """Whether a trend that was watched for ``span_days`` is a loss to speak of; one that is spoken of ends later."""
+    reach = span_days * (CALM if is_open else 1.0)
+    is_soon = trend.days is not None and 0 < trend.days <= reach
+    is_large = abs(trend.slope) * span_days >= LEAST_LOSS * abs(promised - trend.floor)
+    return is_soon and trend.is_falling and is_large
 
 
 def _span_days(history: PerformanceHistory, trend: Trend) -> float:

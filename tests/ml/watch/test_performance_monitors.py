@@ -1,0 +1,107 @@
+"""Monitors of performance: late positives are no loss, estimates speak while they are valid, slow loss is dated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+from tests.ml.watch.conftest import Watched, after
+from tests.ml.watch.life import NOON
+
+from wellkept.kernel.finding import FindingKind
+from wellkept.ml.estimate.asking import Performance
+from wellkept.ml.estimate.history import Arrivals, PerformanceHistory, Told
+from wellkept.ml.estimate.reading import Histories
+from wellkept.ml.estimate.trend import Trend, trend
+from wellkept.ml.watch.base import Served
+from wellkept.ml.watch.monitors.estimated import EstimatedPerformance
+from wellkept.ml.watch.monitors.performance import Performance as Realised
+from wellkept.ml.watch.monitors.slowloss import SlowLoss
+
+NOW = NOON + timedelta(seconds=900)
+
+
+def history(**more: object) -> PerformanceHistory:
+    base = PerformanceHistory("fraud", 1, "average_precision", False, 0.8, 0.65, NOW, 150.0, rows=2000)
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def served(watched: Watched) -> Served:
+    watched.life.live(0, 60)
+    (champion,) = watched.releases.champions()
+    return watched.runner._served(watched.releases.contract(champion), champion, after(90))
+
+
+def test_an_estimate_below_the_floor_is_told_while_it_is_valid(served: Served) -> None:
+    monitor, low = EstimatedPerformance(), Told(0.55, 0.5, 0.6)
+    (finding,) = monitor.watch(replace(served, history=history(now=low)), NOW).findings
+    assert finding.kind is FindingKind.PERFORMANCE
+    assert "estimated at 0.550" in finding.sentence
+    invalid = monitor.watch(replace(served, history=history(now=replace(low, reason="x is broken"))), NOW)
+    assert (invalid.findings, len(invalid.clear)) == ((), 1)
+    unsure = monitor.watch(replace(served, history=history(now=Told(0.6, 0.4, 0.82))), NOW)
+    assert unsure.findings == ()
+    still = replace(served, open={finding.fingerprint: finding}, history=history(now=Told(0.7, 0.6, 0.81)))
+    assert len(monitor.watch(still, NOW).findings) == 1
+    assert monitor.watch(replace(served, history=None), NOW).findings == ()
+    assert monitor.watch(replace(served, history=history(now=low, rows=10)), NOW).clear == frozenset()
+
+
+def falling(days: int, slope: float) -> Trend | None:
+    at = np.arange(days, dtype=np.float64) * 86_400.0
+    noise = np.random.default_rng(4).normal(0, 0.003, days)
+    return trend(at, 0.8 - slope * np.arange(days) + noise, 0.65, lower_is_better=False)
+
+
+def test_slow_loss_says_when_the_floor_is_met(served: Served) -> None:
+    slow = history(trend=falling(40, 0.003), step_s=86_400.0)
+    (finding,) = SlowLoss().watch(replace(served, history=slow), NOW).findings
+    assert finding.kind is FindingKind.FORECAST
+    assert "below its floor of 0.650 in" in finding.sentence
+    assert "days" in finding.sentence
+    steady = SlowLoss().watch(replace(served, history=history(trend=falling(40, 0.0), step_s=86_400.0)), NOW)
+    assert (steady.findings, len(steady.clear)) == ((), 1)
+    fallen = history(trend=falling(60, 0.004), step_s=86_400.0)
+    assert SlowLoss().watch(replace(served, history=fallen), NOW).findings == ()
+
+
+def test_positives_that_are_still_to_come_are_allowed_for(served: Served) -> None:
+    random = np.random.default_rng(9)
+    score = random.beta(1, 3, 6000)
+    label = (random.random(6000) < score).astype(float)
+    at = np.linspace(NOW.timestamp() - 600, NOW.timestamp() - 30, 6000)
+    here = (label == 0) | (random.random(6000) < 0.3)
+    ages = tuple(float(age) for age in range(0, 700, 50))
+    shares = {"negative": (1.0,) * len(ages), "positive": (0.0, *(0.3,) * (len(ages) - 1))}
+    seen = replace(served, at=at[here], scores=score[here], labels=label[here], history=history())
+    promised = {"average_precision": 0.52}
+    seen = replace(seen, champion=replace(served.champion, metrics=promised))
+    assert Realised().watch(seen, NOW).findings
+    allowed = replace(seen, history=history(arrivals=Arrivals(ages, shares, 1.0)))
+    assert Realised().watch(allowed, NOW).findings == ()
+
+
+def test_the_history_of_a_live_model_from_the_store(watched: Watched) -> None:
+    watched.life.live(0, 900)
+    watched.life.live(900, 1050, outage=True)
+    watched.tick(1040)
+    histories = Histories(watched.telemetry.arrivals, watched.telemetry.serving)
+    performance = Performance(watched.registry, watched.releases, histories, watched.stream)
+    told = performance.told("fraud", after(1050))
+    lived = [one for one in told["cohorts"] if one["predictions"]]
+    assert sum(one["predictions"] for one in lived) == 1050 * 20
+    assert lived[0]["share"] == 1.0
+    assert lived[0]["value"] == pytest.approx(told["promised"], abs=0.08)
+    believed = [one for one in lived if one["estimate"]["is_valid"]]
+    assert believed
+    assert all(abs(one["estimate"]["value"] - one["value"]) < 0.1 for one in believed)
+    assert lived[-1]["estimate"]["reason"]
+    assert not told["now"]["is_valid"]
+    assert "value" in told["now"]["reason"]
+    labels = performance.labels("fraud", after(1050))
+    assert set(labels["arrivals"]["shares"]) == {"negative", "positive"}
+    assert datetime.fromisoformat(labels["cohorts"][0]["start"]).tzinfo is not None
+    assert performance.of("fraud", after(1050)) is performance.of("fraud", after(1051))
