@@ -34,17 +34,19 @@ from wellkept.ml.oversight import Limits
 from wellkept.ml.register.aliases import MoveAlias, alias_plan, told_moves
 from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.action import RetrainModel
-from wellkept.ml.retrain.stage import RetrainRunner
+from wellkept.ml.retrain.ledger import Ledger
+from wellkept.ml.retrain.stage import RetrainRunner, Seen
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.attached import Attachments
-from wellkept.ml.watch.spread import Spreads
 from wellkept.ml.watch.quality import Quality
+from wellkept.ml.watch.spread import Spreads
 from wellkept.ml.watch.stage import WatchRunner
 from wellkept.spine.action import ActionHandler
 from wellkept.spine.gate import Gate
 from wellkept.spine.lease import Lease
 from wellkept.spine.plugins import load, load_one
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, VersionState
+from wellkept.store.state.retrains import RetrainRows
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -103,6 +105,7 @@ class ModelLoop:
             platform.telemetry.logged,
             platform.clock,
         )
+        self.decisions = Ledger(RetrainRows(platform.state), platform.registry, platform.audit)
         self._retrain: RetrainRunner | None = None
         self.imports = ModelImports(
             platform.registry,
@@ -142,9 +145,9 @@ class ModelLoop:
             self._releases,
             platform.stream,
             platform.topology,
-            platform.telemetry.serving,
+            Seen(platform.telemetry.serving, self.performance.of_version),
             gate,
-            platform.audit,
+            self.decisions,
             self.promotions.offer,
         )
 

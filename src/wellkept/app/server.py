@@ -23,6 +23,7 @@ from wellkept import __version__
 from wellkept.api import (
     agents,
     auth,
+    decisions,
     detectors,
     diagnosis,
     errors,
@@ -169,6 +170,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(modelimport.router(platform.ml.imports))
         app.include_router(skew.router(platform.ml.skew.start))
         app.include_router(performance.router(platform.ml.performance, platform.clock))
+        app.include_router(decisions.router(platform.ml.decisions, platform.registry))
         app.include_router(watch.router(platform.ml.attachments, platform.ingest.settings.max_body_bytes))
         app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
@@ -209,6 +211,7 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         notify=platform.notifications.desk,
         performance=platform.ml.performance.of if platform.ml is not None else None,
         spreads=platform.ml.spreads.of if platform.ml is not None else None,
+        decisions=platform.ml.decisions.told if platform.ml is not None else None,
         causes=platform.causes.desk if platform.ops is not None else None,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.modeldata import data as look
+from wellkept.cli.modeldecisions import decisions
 from wellkept.cli.modelerasure import forget
 from wellkept.cli.modelexternal import report, train_external
 from wellkept.cli.modelimport import move, take
@@ -29,7 +30,7 @@ def command() -> None:
 
 for own in (new, check, schema, score, train, jobs, job_log, cancel, train_external, report, look, skew, performance):
     command.add_command(own)
-for own in (take, move, followed, forget):
+for own in (take, move, followed, forget, decisions):
     command.add_command(own)
 for own in (rollout, rollouts, stop):
     command.add_command(own)

@@ -13,7 +13,7 @@ import numpy as np
 
 from wellkept.evaluation.retrain_models import Bank
 from wellkept.evaluation.retrain_replay import Drifted, Life, Never, Replayed, Weekly, live
-from wellkept.evaluation.retrain_streams import LiveStream, folders, generated, read
+from wellkept.evaluation.retrain_streams import MONTH_S, LiveStream, folders, generated, read
 from wellkept.evaluation.retrain_worth import ExpectedValue
 from wellkept.evaluation.streams_known import KNOWN, REPORTED
 from wellkept.ml.retrainspec import Retrain
@@ -43,8 +43,12 @@ def evaluate(
 
 
 def policies_of(stream: LiveStream) -> dict[str, Replayed]:
-    """The four policies, as one stream wants them; the contract's defaults where it does not."""
-    spec = Retrain(window_s=stream.first_s, cooldown_s=stream.tick_s, min_rows=LEAST_ROWS)
+    """The four policies, as one stream wants them; the contract's defaults where it does not.
+
+    The budget of ``expected_value`` is half of what one retrain a period would be.
+    """
+    budget = max(1, int(MONTH_S / (2 * stream.period_s)))
+    spec = Retrain(window_s=stream.first_s, cooldown_s=stream.tick_s, min_rows=LEAST_ROWS, most_a_month=budget)
     return {"never": Never(), "weekly": Weekly(), "drift": Drifted(), "expected_value": ExpectedValue(spec)}
 
 

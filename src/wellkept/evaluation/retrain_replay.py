@@ -12,7 +12,7 @@ import numpy as np
 
 from wellkept.evaluation.retrain_models import Bank, Floats, Score, value
 from wellkept.evaluation.retrain_streams import LiveStream
-from wellkept.ml.reference import distribution
+from wellkept.ml.reference import Distribution, distribution
 from wellkept.ml.windows import Window
 
 LEAST_COUNTED = 20
@@ -129,22 +129,26 @@ class Drifted:
 
     backtests = 0
 
+    def __init__(self) -> None:
+        self._of, self._references = float("nan"), list[Distribution]()
+
     def look(self, live: Live) -> Window | None:
         stream, start = live.stream, live.now - live.stream.period_s
         if live.since > start:
             return None
         newest = slice(*np.searchsorted(stream.time, (start, live.now)).tolist())
-        trained, _ = live.window.rows(stream.time, live.until)
-        columns = [(stream.x[trained, i], stream.x[newest, i]) for i in range(stream.x.shape[1])]
-        columns.append((live.model(stream.x[trained]), live.score[newest]))
-        if any(_psi(then, now) > PSI for then, now in columns):
+        if self._of != live.until:
+            trained, _ = live.window.rows(stream.time, live.until)
+            columns = [*stream.x[trained].T, live.model(stream.x[trained])]
+            self._of, self._references = live.until, [distribution(column) for column in columns]
+        served = [*stream.x[newest].T, live.score[newest]]
+        if any(_psi(then, now) > PSI for then, now in zip(self._references, served, strict=True)):
             return Window("window", stream.first_s)
         return None
 
 
-def _psi(then: Floats, now: Floats) -> float:
+def _psi(reference: Distribution, now: Floats) -> float:
     """The population stability index, less what chance explains on the average: bins less one by the rows."""
-    reference = distribution(then)
     known = now[np.isfinite(now)]
     if not len(known) or len(reference.counts) < 2:
         return 0.0

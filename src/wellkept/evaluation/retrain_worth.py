@@ -14,23 +14,22 @@ from wellkept.ml.retrain.forecast import Gain, Point
 from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
 from wellkept.ml.retrainspec import Retrain
 from wellkept.ml.tasks import LOWER_IS_BETTER
-from wellkept.ml.windows import Window, best, candidates
+from wellkept.ml.windows import WEIGHTED, Window, best, candidates, usual
 
-FIRST = "1 x window"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-LEAST, LEAST_RARER = 200, 20
+LEAST, LEAST_RARER = 100, 20
 """A block to test on has so many rows, and so many of the rarer class."""
 ROWS = 500
 """A block is a period, and longer where a period has fewer rows."""
 LONGEST_WAIT = 8
 """Periods: the pause between two back-tests doubles while nothing can be gained, up to so many."""
-RECHOSEN, CHOSEN_FOR = 1.5, 4
+RECHOSEN, CHOSEN_FOR = 1.5, 1
 """The window is chosen again where the history has become so much longer, and after so many back-tests."""
-BLOCKS = 8
+BLOCKS = 20
 """The choice rests on so many blocks."""
 AGES = (1, 2, 4)
 """Periods by which older cut-offs are tried beside the newest, to tell how fast versions age."""
-CALM = 7
+CALM = 4
 """Ticks before a jump of the losses, at least."""
 JUMP = 6.0
 """Standard errors by which losses must have risen to be looked into at once."""
@@ -46,8 +45,9 @@ class ExpectedValue:
         self._gains: list[Gain] = []
         self._attempts: list[datetime] = []
         self._differences: dict[str, list[float]] = {}
-        self._chosen, self._chosen_of_s, self._choices_old = FIRST, 0.0, 0
+        self._chosen, self._chosen_of_s, self._choices_old = WEIGHTED, 0.0, 0
         self._looked, self._wait, self._jump_at = 0.0, 0.0, 0.0
+        self._promised = float("nan")
         self._tried: set[tuple[float, str]] = set()
 
     def look(self, live: Live) -> Window | None:
@@ -89,6 +89,8 @@ class ExpectedValue:
         truth, x = stream.label[places], stream.x[places]
         fresh = self._model(live, cut, window)(x)
         count = _size(live, cut, window)
+        if not np.isfinite(self._promised):
+            self._promised = value(stream.metric, truth, live.model(x))
         gain, error = better_by(stream.metric, truth, fresh, live.model(x))
         more = float(np.log(count / max(_size(live, live.until, live.window), 1)))
         self._gains.append(Gain(_moment(cut), max(0.0, cut - live.until), gain, error, more, "challenger"))
@@ -116,11 +118,14 @@ class ExpectedValue:
             parts = np.array_split(np.arange(len(places)), PARTS)
             truth = stream.label[places]
             values[window.name] = sign * np.array([value(stream.metric, truth[one], score[one]) for one in parts])
-        mine = values[FIRST]
+        first = usual(values)
+        mine = values[first]
+        if first not in self._differences:
+            self._differences = {}
         found = {name: (theirs - mine)[np.isfinite(theirs - mine)].tolist() for name, theirs in values.items()}
         for name, seen in found.items():
             self._differences[name] = [*self._differences.get(name, []), *seen][-BLOCKS * PARTS :]
-        self._chosen = best(found if jumped is not None else self._differences, FIRST)
+        self._chosen = best(found if jumped is not None else self._differences, first)
         self._chosen_of_s, self._choices_old = live.known_until, 0
 
     def _candidates(self, until: float, live: Live, jumped: float | None) -> list[Window]:
@@ -129,7 +134,7 @@ class ExpectedValue:
 
     def _window(self, until: float, live: Live, jumped: float | None) -> Window:
         known = {window.name: window for window in self._candidates(until, live, jumped)}
-        return known.get(self._chosen) or known[FIRST]
+        return known.get(self._chosen) or known[usual(known)]
 
     def _jumped(self, live: Live) -> float | None:
         """When losses rose, where they did and it was not looked into yet with so many labels."""
@@ -155,7 +160,7 @@ class ExpectedValue:
             trained_until=_moment(live.until),
             known_until=_moment(live.known_until),
             live_since=_moment(live.since),
-            promised=float("nan"),
+            promised=self._promised,
             rows=live.known,
             more=float(np.log(_size(live, live.known_until, ahead) / max(_size(live, live.until, live.window), 1))),
             rows_since=live.known - int(np.searchsorted(stream.time, live.until)),

@@ -14,8 +14,8 @@ PolicyName = Literal["expected_value", "schedule", "volume", "drift", "performan
 DAY_S = 86_400.0
 
 POINTS, SHARE = 0.005, 0.01
-"""What a retrain must gain where the contract names no cost: of a metric between 0 and 1, and as a share of others."""
-BOUNDED = frozenset({"average_precision", "roc_auc", "brier", "calibration_error", "accuracy", "macro_f1", "wape"})
+"""What a retrain must gain where the contract names no cost: of a metric that is 1 at best, and of errors a share."""
+BOUNDED = frozenset({"average_precision", "roc_auc", "accuracy", "macro_f1"})
 
 
 class Retrain(Runner):
@@ -23,7 +23,7 @@ class Retrain(Runner):
 
     ``cost`` is that of one retrain, and ``value_per_point`` what one point of the primary metric is worth over the
     horizon, in the same unit. Left out, the unit is the metric itself: a retrain must bring 0.005 on the average of
-    the horizon (of an unbounded metric, 1 % of what was promised).
+    the horizon (of an error, 1 % of what was promised).
     """
 
     policy: PolicyName = "expected_value"
@@ -42,7 +42,7 @@ class Retrain(Runner):
     cost: Annotated[float, Field(ge=0)] | None = None
     value_per_point: Annotated[float, Field(gt=0)] = 1.0
     horizon_s: Seconds = 28 * DAY_S
-    caution: Annotated[float, Field(ge=0, le=4)] = 0.5
+    caution: Annotated[float, Field(ge=0, le=4)] = 1.0
     """The risk of a change: so many standard deviations of its gain count against it."""
 
     def cost_of(self, metric: str, promised: float) -> float:
@@ -53,6 +53,6 @@ class Retrain(Runner):
 
 
 def point_of(metric: str, promised: float) -> float:
-    """What counts as a point of a metric: 1 where it lies between 0 and 1; of others, twice what was promised."""
+    """What counts as a point of a metric: 1 where it is 1 at best; of errors, twice what was promised."""
     is_scaled = metric not in BOUNDED and math.isfinite(promised) and promised != 0
     return abs(promised) * SHARE / POINTS if is_scaled else 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Of the contract's window."""
 ENOUGH = 1.25
 """A window is another one than the next shorter where the history is so much longer."""
+
+CONTRACT, GROWING, WEIGHTED = "1 x window", "growing", "weighted"
+SINCE = "since the change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,22 @@ def candidates(window_s: float, history_s: float, since_s: float | None = None) 
     ]
     found = [*sliding]
     if history_s > ENOUGH * window_s:
-        found += [Window("growing"), Window("weighted", None, window_s)]
+        found += [Window(GROWING), Window(WEIGHTED, None, window_s)]
     if since_s is not None and since_s < window_s / 2:
-        found.append(Window("since the change", since_s))
+        found.append(Window(SINCE, since_s))
     return found
 
 
+def usual(names: Collection[str]) -> str:
+    """The window where nothing is known: all of the history, fading by the contract's window, if it is long enough.
+
+    It forgets a changed world as fast as the contract's window does, and has more rows where nothing changes.
+    """
+    return WEIGHTED if WEIGHTED in names else CONTRACT
+
+
 def best(differences: Mapping[str, Sequence[float]], first: str) -> str:
-    """The window whose back-tests are best on the average; the ``first`` (the contract's) keeps a tie.
+    """The window whose back-tests are best on the average; the ``first`` keeps a tie.
 
     ``differences`` are what each window scored above the first on the same rows (higher is better), block by block.
     Another window must be better by more than the error of that.

@@ -17,12 +17,14 @@ from wellkept.kernel.plan import Plan, PlanState
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.deploy.stage import PromoteModel, promotion_plan
 from wellkept.ml.retrain.action import RetrainModel
-from wellkept.ml.retrain.stage import RetrainRunner
+from wellkept.ml.retrain.ledger import Ledger
+from wellkept.ml.retrain.stage import RetrainRunner, Seen
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import CHAMPION, Job, ModelVersion, VersionState
+from wellkept.store.state.retrains import RetrainRows
 
 
 class Loop:
@@ -42,9 +44,9 @@ class Loop:
             watched.releases,
             stream,
             watched.topology,
-            watched.telemetry.serving,
+            Seen(watched.telemetry.serving),
             self.gate,
-            self.audit,
+            Ledger(RetrainRows(watched.state), registry, self.audit),
             self._promote,
         )
         self.trained: list[tuple[datetime, datetime, list[tuple[datetime, datetime]], datetime | None]] = []

@@ -95,9 +95,18 @@ class Ageing:
 
 
 def forecast(
-    points: Sequence[Point], gains: Sequence[Gain], stale: Stale, is_lower_better: bool, point: float = 1.0
+    points: Sequence[Point],
+    gains: Sequence[Gain],
+    stale: Stale,
+    is_lower_better: bool,
+    point: float = 1.0,
+    fallen: tuple[float, float] | None = None,
 ) -> Forecast:
-    """What a retrain would gain over the live version; ``point`` scales metrics that have no bounds."""
+    """What a retrain would gain over the live version; ``point`` scales metrics that have no bounds.
+
+    ``fallen`` (with its error) is by how much the newest performance is below what was promised; it stands for the
+    trend where it is there.
+    """
     known = ageing(gains, stale.known_until, point)
     parts = {}
     if gains:
@@ -109,10 +118,10 @@ def forecast(
         rest = max(0.0, (stale.known_until - newest.at).total_seconds())
         mean, error = known.of(rest, max(0.0, stale.more - newest.more))
         parts["challenger"] = (newest.gain + mean, _error(float(np.hypot(newest.error, error)), point))
-    fallen = _fall(points, is_lower_better)
-    if fallen is not None:
-        mean, error = fallen
-        parts["trend"] = (LEFT * mean, _error(float(np.hypot(LEFT * error, 0.5 * LEFT * mean)), point))
+    name, seen = ("fallen", fallen) if fallen is not None else ("trend", _fall(points, is_lower_better))
+    if seen is not None:
+        mean, error = seen
+        parts[name] = (LEFT * mean, _error(float(np.hypot(LEFT * error, 0.5 * LEFT * mean)), point))
     if not parts:
         return Forecast(0.0, point * PRIOR)
     means = np.array([mean for mean, _ in parts.values()])

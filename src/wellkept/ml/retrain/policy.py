@@ -37,9 +37,10 @@ class PolicyCase:
     ``attempts`` are the retrains of the last 30 days, refused ones too. ``rows_since`` counts labelled rows since
     ``trained_until``, ``rows`` those that a retrain could use, ``more`` the natural logarithm of how many times as many
     these are. ``drifted`` and ``worse`` are what monitors say that
-    nothing upstream explains. ``held`` says why nothing may be trained now (an incident upstream, a broken label
-    feed); empty where nothing is in the way. ``points`` are cohorts of performance of the live version, ``gains``
-    what fresher versions of this model were worth.
+    nothing upstream explains; ``fallen`` is by how much the newest performance is below what was promised, with the
+    standard error. ``held`` says why nothing may be trained now (an incident upstream, a broken label feed), and
+    ``held_by`` in a word; empty where nothing is in the way. ``points`` are cohorts of performance of the live version,
+    ``gains`` what fresher versions of this model were worth.
     """
 
     model: str
@@ -57,7 +58,9 @@ class PolicyCase:
     attempts: tuple[datetime, ...] = ()
     drifted: tuple[str, ...] = ()
     worse: str = ""
+    fallen: tuple[float, float] | None = None
     held: str = ""
+    held_by: str = "upstream"
     points: tuple[Point, ...] = ()
     gains: tuple[Gain, ...] = ()
 
@@ -76,6 +79,8 @@ class Decision:
     action: Act
     at: datetime
     sentence: str
+    reason: str = ""
+    """A word that stays the same for as long as nothing but numbers changes."""
     evidence: str = ""
     """What would change it."""
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -95,12 +100,13 @@ def decide(case: PolicyCase) -> Decision:
     What stands in the way is looked at last, so that it is known what was held.
     """
     wish = _POLICIES[case.spec.policy](case)
-    obstacle = case.held or (_obstacle(case) if wish.wants else "")
-    suspicious = bool(case.drifted or case.worse)
-    if obstacle and (wish.wants or suspicious):
+    reason, obstacle = (case.held_by, case.held) if case.held else _obstacle(case) if wish.wants else ("", "")
+    is_suspicious = bool(case.drifted or case.worse)
+    if obstacle and (wish.wants or is_suspicious):
         why = f"{wish.why} {obstacle}" if wish.wants else obstacle
-        return _decision(case, wish, Act.HOLD, why)
-    return _decision(case, wish, Act.RETRAIN if wish.wants else Act.NONE, wish.why)
+        return _decision(case, wish, Act.HOLD, why, reason)
+    action, reason = (Act.RETRAIN, "worth it") if wish.wants else (Act.NONE, "not worth it")
+    return _decision(case, wish, action, wish.why, reason)
 
 
 def wait_s(model: str, seconds: float) -> float:
@@ -109,26 +115,30 @@ def wait_s(model: str, seconds: float) -> float:
     return seconds * (1 + JITTER * share)
 
 
-def _decision(case: PolicyCase, wish: _Wish, action: Act, sentence: str) -> Decision:
-    return Decision(case.model, case.spec.policy, action, case.now, sentence, wish.evidence, dict(wish.numbers))
+def _decision(case: PolicyCase, wish: _Wish, action: Act, sentence: str, reason: str) -> Decision:
+    spec = case.spec
+    return Decision(case.model, spec.policy, action, case.now, sentence, reason, wish.evidence, dict(wish.numbers))
 
 
-def _obstacle(case: PolicyCase) -> str:
-    """What stands in the way of a retrain that is wanted; empty where nothing does."""
+def _obstacle(case: PolicyCase) -> tuple[str, str]:
+    """What stands in the way of a retrain that is wanted, in a word and in a sentence; empty where nothing does."""
     spec = case.spec
     if case.rows < spec.min_rows:
-        return f"Held: {case.rows} labelled rows to train on, retrain.min_rows wants {spec.min_rows}."
-    lately = [at for at in case.attempts if at > case.now - MONTH]
-    if lately:
-        free = max(lately) + timedelta(seconds=wait_s(case.model, spec.cooldown_s))
-        if case.now < free:
-            return f"Held until {free:%Y-%m-%d %H:%M:%S} UTC: the last retrain was at {max(lately):%Y-%m-%d %H:%M:%S}."
+        return "rows", f"Held: {case.rows} labelled rows to train on, retrain.min_rows wants {spec.min_rows}."
+    lately = sorted(at for at in case.attempts if at > case.now - MONTH)
+    if not lately:
+        return "", ""
+    free = lately[-1] + timedelta(seconds=wait_s(case.model, spec.cooldown_s))
+    if case.now < free:
+        said = f"Held until {free:%Y-%m-%d %H:%M:%S} UTC: the last retrain was at {lately[-1]:%Y-%m-%d %H:%M:%S}."
+        return "cool-down", said
     if len(lately) >= spec.most_a_month:
-        free = sorted(lately)[-spec.most_a_month] + MONTH
-        return (
+        free = lately[-spec.most_a_month] + MONTH
+        said = (
             f"Held until {free:%Y-%m-%d %H:%M:%S} UTC: {len(lately)} retrains in 30 days, {spec.most_a_month} may be."
         )
-    return ""
+        return "budget", said
+    return "", ""
 
 
 def _schedule(case: PolicyCase) -> _Wish:
@@ -162,7 +172,7 @@ def _expected_value(case: PolicyCase) -> _Wish:
     """Retrain where the gain over the horizon, at its value, is above the cost and the risk of the change."""
     spec = case.spec
     point = point_of(case.metric, case.promised)
-    known = forecast(case.points, case.gains, case.stale, case.is_lower_better, point)
+    known = forecast(case.points, case.gains, case.stale, case.is_lower_better, point, case.fallen)
     cost, value = spec.cost_of(case.metric, case.promised), spec.value_per_point
     gain, risk = value * known.gain, value * spec.caution * known.error
     net = gain - cost - risk
@@ -216,6 +226,7 @@ _SOURCES = {
     "ageing": "how fast its versions age",
     "challenger": "a back-test on the newest labels",
     "trend": "the trend of its performance",
+    "fallen": "what it has lost against its promise",
 }
 _POLICIES: Mapping[str, Callable[[PolicyCase], _Wish]] = {
     "expected_value": _expected_value,

@@ -1,56 +1,82 @@
-"""The retrain stage: suspicions about a model are triaged; a real shift becomes a plan, anything else holds it."""
+"""The retrain stage: a policy decides about every live model; what is sick holds it, and what is worth it is a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import pyarrow as pa
 
-from wellkept.kernel.clock import stable_id
 from wellkept.kernel.codec import encode
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import InputError
-from wellkept.kernel.finding import FindingKind
-from wellkept.kernel.plan import Action, Plan, Risk, Verification
+from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.plan import Plan
 from wellkept.kernel.stage import Message, Stage
-from wellkept.kernel.verdict import Judgement, Verdict
+from wellkept.kernel.verdict import Verdict
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.releases import Releases
-from wellkept.ml.retrain.action import RetrainModel
+from wellkept.ml.retrain.casefile import policy_case, trained_until_of
+from wellkept.ml.retrain.ledger import ACTOR, Ledger
+from wellkept.ml.retrain.plans import retrain_plan
+from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
 from wellkept.ml.retrain.triage import Case, outages, triage
-from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
-from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
+from wellkept.spine.registry import ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
+from wellkept.store.state.retrains import BadSpan
 
 STAGE = Stage(
     name="ml.retrain",
     consumes=frozenset({Message.FINDING, Message.INCIDENT, Message.ENTITY, Message.CHANGE, Message.LABEL}),
     emits=frozenset({Message.VERDICT, Message.PLAN}),
-    purpose="Tells a changed world from a sick system, holds retraining or proposes it, and offers what came out.",
+    purpose="Weighs what a retrain of each live model is worth, holds it while something is sick, or proposes it.",
 )
 
-ACTOR = "wellkept"
 ABOUT_ACCURACY = frozenset({FindingKind.DRIFT, FindingKind.DATA_QUALITY, FindingKind.PERFORMANCE})
 """Silence is no question of accuracy."""
-INCIDENTS, MOST_JOBS = 200, 10_000
+INCIDENTS, MOST_JOBS = 200, 50
+LOOKS = 12
+"""So many times in a window the performance so far is read anew."""
+KINDS = ("retrain", "train")
+RECENT = 20
+"""Decisions among which a refusal is looked for, so that it is told once."""
 
 Promote = Callable[[ModelVersion, str, str], Plan | None]
 """Proposes that a version becomes the champion: version, by, why."""
 
 
-class Labelled(Protocol):
-    """What triage reads of the telemetry store."""
+class Labels(Protocol):
+    """What deciding reads of the telemetry store."""
 
     def labelled(self, model: str, version: str, start: datetime, end: datetime, known_by: datetime) -> pa.Table: ...
 
+    def labelled_rows(self, model: str, start: datetime, end: datetime, known_by: datetime) -> int: ...
+
+
+class Histories(Protocol):
+    """Tells the performance so far of a live version; None where nothing can be told."""
+
+    def __call__(self, contract: ModelContract, version: ModelVersion, now: datetime) -> PerformanceHistory | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is read of the telemetry: labelled predictions, and the performance so far."""
+
+    labels: Labels
+    history: Histories | None = None
+
 
 class RetrainRunner:
-    """Keeps a verdict on every model with open suspicions. All of its state is in the stream and at the gate."""
+    """Decides about every live model, and keeps verdicts on those with open suspicions.
+
+    What it knows is in the stream, the ledger and the gate; in memory it holds only what it read last.
+    """
 
     def __init__(
         self,
@@ -58,26 +84,31 @@ class RetrainRunner:
         releases: Releases,
         stream: Stream,
         topology: Topology,
-        predictions: Labelled,
+        seen: Seen,
         gate: Gate,
-        audit: Audit,
+        ledger: Ledger,
         promote: Promote,
     ) -> None:
         self._registry, self._releases = registry, releases
         self._stream, self._topology = stream, topology
-        self._predictions, self._gate, self._audit, self._promote = predictions, gate, audit, promote
+        self._seen, self._gate, self._ledger, self._promote = seen, gate, ledger, promote
+        self._looked: dict[str, int] = {}
+        self._counted: dict[str, tuple[int, int, int]] = {}
 
     def tick(self, now: datetime) -> list[Verdict]:
-        """Triage what is suspicious, propose what follows; returns the present verdicts."""
+        """Triage what is suspicious, decide, propose what follows; returns the present verdicts."""
         verdicts = []
         for champion in self._releases.champions():
-            case = self._case(self._releases.contract(champion), champion, now)
-            if case is not None:
-                verdict = triage(case)
+            contract = self._releases.contract(champion)
+            case = self._case(contract, champion, now)
+            verdict = triage(case) if case is not None else None
+            if case is not None and verdict is not None:
                 self._say(verdict, case)
                 verdicts.append(verdict)
-                if verdict.judgement is Judgement.REAL_SHIFT:
-                    self._propose(case, champion, verdict)
+            if not self._is_busy(champion.model):
+                self._tell_refusal(champion, contract, now)
+                if case is not None or self._is_due(contract, champion, now):
+                    self._decide(contract, champion, case, verdict, now)
             self._offer(champion.model, champion)
         return verdicts
 
@@ -94,8 +125,9 @@ class RetrainRunner:
             members = self._stream.findings(ids=[member.finding for member in incident.members])
             held[incident.id] = (incident, tuple(members))
         onset = min(finding.starts_at for finding in suspicions)
-        labelled = self._predictions.labelled(contract.name, champion.logged_as, onset, now, now).num_rows
-        before = self._predictions.labelled(contract.name, champion.logged_as, now - window, onset, now).num_rows
+        version, labels = champion.logged_as, self._seen.labels
+        labelled = labels.labelled(contract.name, version, onset, now, now).num_rows
+        before = labels.labelled(contract.name, version, now - window, onset, now).num_rows
         return Case(
             contract=contract,
             suspicions=suspicions,
@@ -124,30 +156,110 @@ class RetrainRunner:
             return
         details = {"sentence": verdict.sentence, "checks": encode(verdict.checks), "incident": verdict.incident}
         verb = f"triage.{verdict.judgement.value.replace(' ', '_')}"
-        self._audit.append(case.now, ACTOR, verb, verdict.subject, details)
+        self._ledger.audit.append(case.now, ACTOR, verb, verdict.subject, details)
         incident = self._stream.incident(verdict.incident) if verdict.incident else None
         if incident is not None and incident.state.is_live:
             note = f"verdict on {case.contract.name}: {verdict.judgement}. {verdict.sentence}"
             self._stream.save_incident(incident.note(case.now, "triage", note, verdict.id))
 
-    def _propose(self, case: Case, champion: ModelVersion, verdict: Verdict) -> None:
-        contract = case.contract
-        if case.labelled < contract.retrain.min_rows or self._is_busy(contract, case.now):
-            return
-        plan = retrain_plan(case, champion, verdict)
+    def _is_due(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> bool:
+        """Whether a model about which nothing is suspicious is looked at again: some times in a window."""
+        slot, key = _slot(contract, now), f"{champion.model} {champion.digest}"
+        if self._looked.get(key) == slot:
+            return False
+        self._looked[key] = slot
+        return True
+
+    def _decide(
+        self,
+        contract: ModelContract,
+        champion: ModelVersion,
+        case: Case | None,
+        verdict: Verdict | None,
+        now: datetime,
+    ) -> None:
+        decision = decide(self._policy_case(contract, champion, case, verdict, now))
+        bad = spoiled(case) if case is not None else []
+        self._ledger.exclude(contract.name, [one for one in bad if one.end <= now], now)
+        plan = None
+        if decision.action is Act.RETRAIN:
+            plan = self._proposed(contract, champion, decision, case, verdict)
+        self._ledger.note(decision, verdict, plan.id if plan else "")
+
+    def _policy_case(
+        self,
+        contract: ModelContract,
+        champion: ModelVersion,
+        case: Case | None,
+        verdict: Verdict | None,
+        now: datetime,
+    ) -> PolicyCase:
+        rows, fresh = self._rows(contract, champion, now)
+        return policy_case(
+            contract,
+            champion,
+            tuple(case.suspicions) if case is not None else (),
+            verdict,
+            self._seen.history(contract, champion, now) if self._seen.history else None,
+            self._registry.jobs(model_id(contract.name), limit=MOST_JOBS, kinds=KINDS),
+            (case.labelled if case is not None and case.is_shift else rows, fresh),
+            now,
+        )
+
+    def _rows(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> tuple[int, int]:
+        """Labelled rows of the window, and those since the champion's training; counted some times in a window."""
+        slot, key = _slot(contract, now), f"{champion.model} {champion.digest}"
+        known = self._counted.get(key)
+        if known is None or known[0] != slot:
+            start, count = now - timedelta(seconds=contract.retrain.window_s), self._seen.labels.labelled_rows
+            rows = count(contract.name, start, now, now)
+            fresh = count(contract.name, min(now, trained_until_of(champion)), now, now)
+            known = self._counted[key] = (slot, rows, fresh)
+        return known[1], known[2]
+
+    def _proposed(
+        self,
+        contract: ModelContract,
+        champion: ModelVersion,
+        decision: Decision,
+        case: Case | None,
+        verdict: Verdict | None,
+    ) -> Plan | None:
+        """The plan at the gate; None where the gate says that it cannot be."""
+        since = case.onset if case is not None and case.is_shift else None
+        bad = spoiled(case) if case is not None else []
+        self._ledger.exclude(contract.name, bad, decision.at)
+        because = verdict.sentence if verdict is not None else ""
+        plan = retrain_plan(contract, champion, decision, because, since, self._ledger.excluded(contract.name))
         try:
             self._gate.propose(plan)
         except InputError as error:
-            self._audit.append(case.now, ACTOR, "retrain.impossible", verdict.subject, {"why": str(error)})
+            self._ledger.audit.append(decision.at, ACTOR, "retrain.impossible", plan.subject, {"why": str(error)})
+            return None
+        return plan
 
-    def _is_busy(self, contract: ModelContract, now: datetime) -> bool:
-        """Whether a plan for the model is under way, or the last retrain is too recent."""
-        entity = model_id(contract.name)
-        if any(not record.state.is_final for record in self._gate.plans(subject=entity, limit=20)):
-            return True
-        # Checks of the model are jobs, too: what is looked for may lie far behind them.
-        last = next((job for job in self._registry.jobs(entity, limit=MOST_JOBS) if job.kind == "retrain"), None)
-        return last is not None and now - last.started_at < timedelta(seconds=contract.retrain.cooldown_s)
+    def _is_busy(self, model: str) -> bool:
+        """Whether a plan for the model is under way."""
+        return any(not record.state.is_final for record in self._gate.plans(subject=model_id(model), limit=20))
+
+    def _tell_refusal(self, champion: ModelVersion, contract: ModelContract, now: datetime) -> None:
+        """Keep, once, that what the last retrain brought is not better, or that it brought nothing."""
+        job = next(iter(self._registry.jobs(model_id(champion.model), limit=1, kinds=("retrain",))), None)
+        if job is None or job.state == "running":
+            return
+        made = next((v for v in self._registry.versions(champion.model) if v.lineage.get("run") == job.id), None)
+        if made is not None and made.state is VersionState.REFUSED:
+            why = f"Version {made.number} was trained and is not better: {made.gate.sentence if made.gate else ''}"
+        elif job.state in ("failed", "cancelled"):
+            why = f"The last retrain brought nothing: {job.details.get('error', job.state)}"
+        else:
+            return
+        reason = f"retrain {job.id}"
+        if any(one["reason"] == reason for one in self._ledger.told(champion.model, RECENT)):
+            return
+        numbers = dict(made.metrics) if made is not None else {}
+        policy = contract.retrain.policy
+        self._ledger.note(Decision(champion.model, policy, Act.REFUSE, now, why, reason, numbers=numbers))
 
     def _offer(self, model: str, champion: ModelVersion) -> None:
         """Propose the promotion of what a retrain brought, once, when its gates passed."""
@@ -160,41 +272,22 @@ class RetrainRunner:
         plans = self._gate.plans(subject=model_id(model), limit=50)
         if any(action.arguments.get("digest") == newest.digest for r in plans for action in r.plan.actions):
             return
-        self._promote(
-            newest, ACTOR, f"retrained because of a real shift: {newest.gate.sentence if newest.gate else ''}"
-        )
+        decided = next((one for one in self._ledger.told(model, RECENT) if one["action"] == Act.RETRAIN), None)
+        why = "because of a real shift" if decided is None or decided["verdict"] else f"by {decided['policy']}"
+        why = f"retrained {why.replace('_', ' ')}: {newest.gate.sentence if newest.gate else ''}"
+        self._promote(newest, ACTOR, why)
 
 
-def retrain_plan(case: Case, champion: ModelVersion, verdict: Verdict) -> Plan:
-    """The plan that trains on what is known since the world changed, with the outages of the window left out."""
-    contract, now = case.contract, case.now
-    start = now - timedelta(seconds=contract.retrain.window_s)
-    excluded = _within(outages(case), start, now)
-    entity = model_id(contract.name)
-    arguments = {
-        "model": contract.name,
-        "start": start.isoformat(),
-        "end": now.isoformat(),
-        "since": case.onset.isoformat(),
-        "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
-    }
-    left_out = f", leaving out {len(excluded)} outage{'s' if len(excluded) != 1 else ''}" if excluded else ""
-    return Plan(
-        id=stable_id("pln", "retrain", contract.name, verdict.id, champion.digest, now.isoformat()),
-        subject=entity,
-        title=f"Retrain {contract.name}{left_out}",
-        reason=verdict.sentence,
-        risk=Risk.MEDIUM,
-        actions=(Action(RetrainModel.name, entity, arguments, "nothing to undo: what is served stays as it is"),),
-        verification=Verification(sentence="a new version was trained and judged"),
-        proposed_at=now,
-        proposed_by=ACTOR,
-        effect="A challenger is trained and judged. What is served changes only by its promotion, another plan.",
-        world={f"alias:{contract.name}@{CHAMPION}": champion.digest},
-    )
+def _slot(contract: ModelContract, now: datetime) -> int:
+    """The number of the present part of a window."""
+    return int(now.timestamp() // (contract.monitors.performance.window_s / LOOKS))
 
 
-def _within(
-    spans: Sequence[tuple[datetime, datetime]], start: datetime, end: datetime
-) -> list[tuple[datetime, datetime]]:
-    return [(max(a, start), min(b, end)) for a, b in spans if b > start and a < end]
+def spoiled(case: Case) -> list[BadSpan]:
+    """The spans in which inputs were wrong because of what is upstream."""
+    suspicions: Sequence[Finding] = [*case.suspicions, *case.lately]
+    found = []
+    for start, end in outages(case):
+        inside = [f for f in suspicions if f.kind is FindingKind.DATA_QUALITY and start <= f.starts_at <= end]
+        found.append(BadSpan(start, end, inside[0].sentence if inside else "what feeds its inputs was unwell"))
+    return found

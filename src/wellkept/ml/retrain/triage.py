@@ -49,6 +49,11 @@ class Case:
         """When the first suspicion began."""
         return min(finding.starts_at for finding in self.suspicions)
 
+    @property
+    def is_shift(self) -> bool:
+        """Whether the relation itself may have changed: then only rows since the onset tell of the new one."""
+        return any(finding.kind is FindingKind.PERFORMANCE for finding in self.suspicions)
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:

@@ -15,14 +15,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from wellkept.store.state import columns, tables_diagnosis, tables_leases, tables_noise
+from wellkept.store.state import columns, tables_diagnosis, tables_leases, tables_noise, tables_retrain
 from wellkept.store.state.columns import Integer, Moment
 
 metadata = columns.metadata
 """Every table, also those of the other files."""
 
 assert tables_noise.silences.metadata is tables_leases.leases.metadata is metadata
-assert tables_diagnosis.confirmed_causes.metadata is metadata
+assert tables_diagnosis.confirmed_causes.metadata is tables_retrain.retrain_decisions.metadata is metadata
 
 entities = Table(
     "entities",

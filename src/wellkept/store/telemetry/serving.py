@@ -119,6 +119,12 @@ class Serving:
         }
         return self._engine.query(load("queries/serving_labelled.sql"), parameters)
 
+    def labelled_rows(self, model: str, start: datetime, end: datetime, known_by: datetime) -> int:
+        """How many predictions of [start, end), by any version, have a label that was known by then."""
+        span = {"start": millis(start), "end": millis(end), "known_by": millis(known_by)}
+        found = self._engine.query(load("queries/serving_labelled_rows.sql"), {"model": model, **span})
+        return int(found["rows"][0].as_py())
+
     def sample(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table:
         """At most ``limit`` predictions of [start, end), drawn by their ids, as of ``Predictions.sample``."""
         parameters = {

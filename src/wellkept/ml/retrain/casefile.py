@@ -1,0 +1,154 @@
+"""What a decision about one live model rests on, gathered from monitors, labels, jobs and the performance so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.verdict import Judgement, Verdict
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.history import PerformanceHistory
+from wellkept.ml.retrain.forecast import Gain, Point
+from wellkept.ml.retrain.policy import MONTH, PolicyCase
+from wellkept.ml.tasks import LOWER_IS_BETTER
+from wellkept.spine.registry import Job, ModelVersion
+
+NO_MATTER = "no"
+"""``attributes["matters"]`` of drift of inputs that do next to nothing to the scores."""
+TWO_SIDED_90 = 2 * 1.645
+CAUSES_OF_DATA = frozenset({"label_feed", "label_storm", "label_clock", "renamed", "default_spike", "stale_source"})
+
+
+def policy_case(
+    contract: ModelContract,
+    champion: ModelVersion,
+    suspicions: Sequence[Finding],
+    verdict: Verdict | None,
+    history: PerformanceHistory | None,
+    jobs: Sequence[Job],
+    counts: tuple[int, int],
+    now: datetime,
+) -> PolicyCase:
+    """The case of one model.
+
+    ``suspicions`` are the open findings about it, ``jobs`` its trainings, newest first, ``counts`` the labelled rows
+    that a retrain could use and those since the champion's training.
+    """
+    metric = contract.live_metric or contract.metrics.primary
+    is_lower = metric in LOWER_IS_BETTER
+    promised = champion.metrics.get(metric, math.nan)
+    trained_until = trained_until_of(champion)
+    held_by, held = what_holds(suspicions, verdict)
+    drifted = [f for f in suspicions if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
+    worse = [f for f in suspicions if f.kind is FindingKind.PERFORMANCE]
+    retrains = [job for job in jobs if job.kind == "retrain" and job.started_at > now - MONTH]
+    return PolicyCase(
+        model=contract.name,
+        spec=contract.retrain,
+        metric=metric,
+        is_lower_better=is_lower,
+        now=now,
+        trained_until=trained_until,
+        known_until=max(trained_until, now - timedelta(seconds=contract.label.delay_s)),
+        live_since=champion.created_at,
+        promised=promised,
+        rows=counts[0],
+        rows_since=counts[1],
+        more=_more(champion, counts[0]),
+        attempts=tuple(job.started_at for job in retrains),
+        drifted=tuple(finding.sentence for finding in drifted),
+        worse=worse[0].sentence if worse else "",
+        fallen=_fallen(worse, promised, is_lower),
+        held=held,
+        held_by=held_by,
+        points=tuple(_points(history, champion)),
+        gains=tuple(gains_of(jobs)),
+    )
+
+
+def what_holds(suspicions: Iterable[Finding], verdict: Verdict | None) -> tuple[str, str]:
+    """Why nothing may be trained now, in a word and in a sentence: the data is not to be trusted, or a promotion is.
+
+    Broken inputs and broken label feeds spoil what a retrain would learn and what it would be judged by.
+    """
+    if verdict is not None and verdict.judgement is Judgement.BROKEN_UPSTREAM:
+        return "upstream", verdict.sentence
+    for finding in suspicions:
+        cause = str(finding.attributes.get("cause", ""))
+        if finding.kind is FindingKind.DATA_QUALITY or cause in CAUSES_OF_DATA:
+            word = cause or "data quality"
+            return word.replace("_", " "), f"Held until the data is sound again: {finding.sentence}"
+    promoted = verdict is not None and any(
+        check.name == "no promotion at the onset" and not check.passed for check in verdict.checks
+    )
+    if verdict is not None and promoted and verdict.judgement is Judgement.UNKNOWN:
+        return "promotion", verdict.sentence
+    return "", ""
+
+
+def trained_until_of(version: ModelVersion) -> datetime:
+    """The newest moment that a version was trained on; when it was made, where nobody says."""
+    end = version.lineage.get("window", "").partition(" to ")[2]
+    try:
+        return datetime.fromisoformat(end)
+    except ValueError:
+        return version.created_at
+
+
+def gains_of(jobs: Iterable[Job]) -> list[Gain]:
+    """What past trainings of the model gained, as their back-tests and their comparison with the champion told."""
+    found = []
+    for job in jobs:
+        for one in job.details.get("gains", ()):
+            gain = _gain(one)
+            if gain is not None:
+                found.append(gain)
+    return found
+
+
+def _gain(told: Mapping[str, Any]) -> Gain | None:
+    try:
+        at = datetime.fromisoformat(str(told["at"]))
+        numbers = [float(told[name]) for name in ("age_s", "gain", "error", "more")]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not all(math.isfinite(one) for one in numbers):
+        return None
+    age_s, gain, error, more = numbers
+    return Gain(at, age_s, gain, error, more, "challenger" if told.get("source") == "challenger" else "ageing")
+
+
+def _fallen(worse: Sequence[Finding], promised: float, is_lower: bool) -> tuple[float, float] | None:
+    """By how much the newest performance is below its promise, as the finding about it tells; None without one."""
+    for finding in worse:
+        for evidence in finding.evidence:
+            value = evidence.values.get("value")
+            if value is None or evidence.expected is None or not math.isfinite(promised):
+                continue
+            low, high = evidence.expected
+            return (value - promised if is_lower else promised - value), abs(high - low) / TWO_SIDED_90
+    return None
+
+
+def _points(history: PerformanceHistory | None, champion: ModelVersion) -> Iterable[Point]:
+    """The mature cohorts of the live version."""
+    if history is None:
+        return
+    for one in history.cohorts:
+        known = one.value is not None and one.low is not None and one.high is not None
+        if known and one.is_mature and one.start >= champion.created_at:
+            assert one.value is not None
+            assert one.low is not None
+            assert one.high is not None
+            yield Point(one.start + (one.end - one.start) / 2, one.value, (one.high - one.low) / TWO_SIDED_90)
+
+
+def _more(champion: ModelVersion, rows: int) -> float:
+    """How many times as many rows a retrain would have, as a logarithm; 0 where nobody knows what the champion had."""
+    count = champion.lineage.get("rows", "").partition(" ")[0]
+    if not count.isdigit() or int(count) == 0 or rows <= 0:
+        return 0.0
+    return max(0.0, math.log(rows / int(count)))
