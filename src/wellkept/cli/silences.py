@@ -55,11 +55,12 @@ def add(
 ) -> None:
     """Silence what all MATCHERs match: 'team="shop"', 'severity=~"warning|info"', 'env!="prod"'."""
     api, match = client(data), list(matchers)
-    preview = api.post("/api/v1/silences/preview", {"match": match})
+    body = {"match": match, "lasts_s": seconds_of(lasts, "--for"), "comment": comment, "by": by}
+    body |= {"starts_at": starts} if starts else {}
+    preview = api.post("/api/v1/silences/preview", body)
     if dry_run:
         return say_json(preview) if as_json else show_preview(preview)
-    body = {"match": match, "lasts_s": seconds_of(lasts, "--for"), "comment": comment, "by": by}
-    made = api.post("/api/v1/silences", {**body, "starts_at": starts} if starts else body)["silence"]
+    made = api.post("/api/v1/silences", body)["silence"]
     if as_json:
         return say_json({"silence": made, "count": preview["count"]})
     click.secho(f"silence {made['id']} until {when(made['ends_at'])}", fg="green")

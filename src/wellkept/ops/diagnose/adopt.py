@@ -62,7 +62,7 @@ def adoption_plan(desk: CauseDesk, number: int, now: datetime, by: str, why: str
         actions=(
             Action(
                 UseWeights.name,
-                SUBJECT,
+                WORLD,
                 {"number": number},
                 undo=f"wellkept diagnose use {before}" if before != SHIPPED else "wellkept diagnose shipped",
             ),

@@ -169,7 +169,7 @@ def _difference(span: Mapping[str, Any], like: Mapping[str, Any], *, own: float,
     if is_slow and own > OWN * (took - like["p50_s"]):
         return f"took {amount(took, 's')}, where {amount(like['p50_s'], 's')} is usual"
     if span["status"] == "Error" and not failed_below and like["errors"] / like["spans"] < RARELY:
-        return f"failed, as {like['errors'] / like['spans']:.0%} of them usually do"
+        return f"failed, which {like['errors'] / like['spans']:.0%} of them usually do"
     return ""
 
 
