@@ -1,10 +1,13 @@
-"""Watches the room on the disk: where it is short, the engine merges nothing, and what it has merged is read back."""
+"""Watches what the engine does in the background: merging stands behind answering, and where the room on the disk is
+short, nothing is merged, and what was merged is read back.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 
+from wellkept.store.telemetry.background import step_back
 from wellkept.store.telemetry.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,7 @@ class Watch:
         self._read_back_at = time.monotonic()
         self.is_short = False
         """Whether merges are stopped."""
+        self._is_behind = False
 
     def look(self) -> None:
         """Stop merges while there is less room than twice the floor, and prove what there is before they go on.
@@ -30,6 +34,7 @@ class Watch:
         Raises:
             StoreError, OverloadError: the engine failed; the next look tries again.
         """
+        self._is_behind = self._is_behind or step_back() > 0
         lowest = self._space.lowest()
         is_short = self._space.look() < 2 * self._space.floor
         if is_short and not self.is_short:
