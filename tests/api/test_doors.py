@@ -46,16 +46,22 @@ def test_predictions_and_labels_are_acknowledged_when_they_are_stored(http: http
     assert (answer.status_code, answer.json()) == (200, {"accepted": 1})
 
 
-def test_an_unknown_label_id_is_named_in_parts(http: httpx.Client) -> None:
+def test_a_label_of_a_prediction_that_is_not_known_yet_waits_for_it(http: httpx.Client) -> None:
     http.post("/v1/predictions", json=[prediction(id="known")])
     labels = [{"prediction_id": "unknown", "value": 1}, {"prediction_id": "known", "value": 1}]
 
     answer = http.post("/v1/labels", json={"labels": labels})
 
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "waiting": 1})
+
+
+def test_a_mistake_in_a_label_is_named_in_parts(http: httpx.Client) -> None:
+    answer = http.post("/v1/labels", json={"labels": [{"prediction_id": "p1", "value": "high"}]})
+
     assert answer.status_code == 422
     found = error(answer)
-    assert (found["type"], found["thing"], found["value"]) == ("InputError", "labels[0].prediction_id", "unknown")
-    assert found["rule"] == "must be the id of a stored prediction (1 are not; the other 1 were stored)"
+    assert (found["type"], found["thing"], found["value"]) == ("InputError", "labels[0].value", "high")
+    assert found["rule"] == "must be a finite number"
 
 
 @pytest.mark.parametrize("door", ["predictions", "labels"])

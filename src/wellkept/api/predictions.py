@@ -29,7 +29,7 @@ def routes(outcomes: Outcomes, max_body_bytes: int) -> list[Route]:
 
     def labels(media: str, body: bytes) -> dict[str, int]:
         taken = outcomes.label_table(body) if media == ARROW else outcomes.labels(_parsed("labels", body))
-        return {"accepted": taken.accepted, "waiting": taken.waiting}
+        return {"accepted": taken.accepted, **({"waiting": taken.waiting} if taken.waiting else {})}
 
     return [
         Route("/v1/predictions", _endpoint("predictions", predictions, max_body_bytes), methods=["POST"]),

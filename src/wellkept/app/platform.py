@@ -108,13 +108,7 @@ class Platform:
             undo.callback(self.ingest.close)
             of_models = kinds_of(self.registry)
             self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock, of_models)
-            self.inference = InferenceLog(
-                self.telemetry.inference,
-                self.telemetry.predictions,
-                Inputs(of_models),
-                names_of(self.registry),
-                self.clock,
-            )
+            self.inference = _inference(self)
             self.said = SaidEvents(self.telemetry.said, self.outcomes, data / "ingest" / "said", self.clock)
             self.identity = Identity(self.topology, self.clock)
             self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts, is_shared=self.state.is_shared)
@@ -263,6 +257,13 @@ class Platform:
             *self.housekeeping.loops(),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]
+
+
+def _inference(platform: Platform) -> InferenceLog:
+    """What takes the events of KServe's logger in."""
+    store, registry = platform.telemetry, platform.registry
+    reduced = Inputs(kinds_of(registry))
+    return InferenceLog(store.inference, store.predictions, reduced, names_of(registry), platform.clock)
 
 
 def _retention(settings: Settings) -> dict[str, float]:

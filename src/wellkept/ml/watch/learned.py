@@ -65,7 +65,9 @@ def sentence(version: ModelVersion, seen: LoggedVersion | None) -> str:
     since = f"since {version.lineage.get(SINCE, '')[:19].replace('T', ' ')} UTC"
     if state == LEARNED:
         return f"measured against its first {rows:,} predictions, {since}"
-    so_far = f"{min(seen.predictions if seen else 0, rows):,} of {rows:,} {since}"
+    came = seen.predictions if seen else 0
+    held = "" if came < rows else "; it waits until the findings about its data are over"
+    so_far = f"{min(came, rows):,} of {rows:,} {since}{held}"
     if state == PARTLY:
         return (
             f"inputs are measured against the rows that were given; the scores are learned from predictions: {so_far}"

@@ -75,7 +75,8 @@ def origin(served: Served, column: str) -> str:
     entry = served.contract.logged.get(column)
     source = "" if entry is None else entry.source
     where = "the request" if source in ("request", "") else source.partition(":")[2]
-    return f"{column}, an input of {served.model} from {where},"
+    known = column if entry is None or column == entry.name else f"{entry.name} ({column.rpartition('.')[2]})"
+    return f"{known}, an input of {served.model} from {where},"
 
 
 def clock(seconds: float) -> str:

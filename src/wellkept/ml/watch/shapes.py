@@ -42,6 +42,18 @@ def is_alike(column: Column, reference: Distribution, factor: float = 1.0) -> bo
     return distance(column, reference, factor) <= ALIKE + WITHIN / float(max(column.present, 1)) ** 0.5
 
 
+def are_alike(column: Column, other: Column) -> bool:
+    """Whether two columns of two looks have the same values."""
+    if column.is_word or other.is_word:
+        known = sum(word in other.words for word in column.words)
+        return bool(column.is_word and other.is_word and column.words and known >= 0.8 * len(column.words))
+    if not column.present or not other.present:
+        return False
+    at = other.quantiles
+    apart = float(np.max(np.abs(below(column.quantiles, at) - below(other.quantiles, at))))
+    return apart <= ALIKE + WITHIN / float(min(column.present, other.present)) ** 0.5
+
+
 def share_outside(column: Column, low: float, high: float) -> float:
     """The share of values below ``low`` or above ``high``."""
     at_low, at_high = below(column.quantiles, np.asarray([low, high], dtype=np.float64))

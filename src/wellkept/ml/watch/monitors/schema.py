@@ -7,7 +7,7 @@ from datetime import datetime
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Seen, Served
 from wellkept.ml.watch.saying import Trouble, clock, finding, origin, print_of
-from wellkept.ml.watch.shapes import is_alike
+from wellkept.ml.watch.shapes import are_alike, is_alike
 
 FEWEST = 50
 """Rows without it, from which on an input is gone. Were it there in half of the rows by chance, so many rows without
@@ -32,7 +32,7 @@ class Schema:
         if seen is None or seen.now.rows < FEWEST or not (seen.now.columns or seen.before.columns):
             return Said()
         gone = {
-            name: since for name in served.contract.logged if (since := _gone_since(served, seen, name)) is not None
+            name: since for name in _first_columns(served) if (since := _gone_since(served, seen, name)) is not None
         }
         fresh = _fresh(served, seen)
         findings, taken = [], set()
@@ -42,11 +42,16 @@ class Schema:
             findings.append(finding(self, served, _vanished(served, name, since, successor)))
         told = [name for name in fresh if name not in taken] if seen.before.rows >= FEWEST else []
         findings += [finding(self, served, _appeared(served, seen, name)) for name in told]
-        there = served.contract.logged.keys() & seen.now.columns.keys() - gone.keys()
+        there = _first_columns(served) & seen.now.columns.keys() - gone.keys()
         clear = {print_of(self, served, name, SIGNAL) for name in there}
         mine = {print_ for print_, known in served.open.items() if known.detector == self.name}
         new_ones = {print_ for print_ in mine if served.open[print_].evidence[0].signal == NEW}
         return Said(tuple(findings), frozenset(clear | (new_ones - {one.fingerprint for one in findings})))
+
+
+def _first_columns(served: Served) -> set[str]:
+    """One column of each input: those of a text or an embedding come and go together."""
+    return {(*entry.number_columns, *entry.category_columns)[0] for entry in served.contract.inputs}
 
 
 def _gone_since(served: Served, seen: Seen, name: str) -> float | None:
@@ -71,25 +76,28 @@ def _fresh(served: Served, seen: Seen) -> list[str]:
 
 def _successor(served: Served, seen: Seen, name: str, fresh: list[str]) -> str:
     """The new name under which the values of an input come; empty where there is none."""
-    reference = served.reference.get(name)
-    if reference is None:
-        return ""
-    return next((one for one in fresh if is_alike(seen.now.columns[one], reference)), "")
+    reference, before = served.reference.get(name), seen.before.columns.get(name)
+    for one in fresh:
+        column = seen.now.columns[one]
+        if is_alike(column, reference) if reference is not None else before is not None and are_alike(column, before):
+            return one
+    return ""
 
 
-def _vanished(served: Served, name: str, since: float, successor: str) -> Trouble:
+def _vanished(served: Served, column: str, since: float, successor: str) -> Trouble:
+    name = served.contract.logged[column].name
     words = f"is not logged any more since {clock(since)}"
     if successor:
         words += f"; {successor} came instead, with values like it had: it was renamed upstream"
     return Trouble(
         signal=SIGNAL,
         cause="renamed" if successor else "vanished",
-        sentence=f"{origin(served, name)} {words}.",
+        sentence=f"{origin(served, column)} {words}.",
         title=f"{name} of {served.model} {'was renamed' if successor else 'is gone'}",
         starts=since,
         score=1.0,
         meaning="1: no prediction has it",
-        column=name,
+        column=column,
         severity=Severity.ERROR,
         notes={"renamed_to": successor} if successor else {},
     )
