@@ -53,6 +53,8 @@ class Distribution:
     brisk: Wobble = field(default_factory=Wobble)
     relation: Relation | None = None
     """Of the scores alone: what came true of them in the rows that the model was not trained on."""
+    slices: Mapping[str, Distribution] = field(default_factory=dict)
+    """Of the scores alone: how they are spread in each slice, by ``COLUMN=VALUE``."""
     joint: Joint | None = None
     """Of the scores alone, which stand for the model as a whole: how its inputs hang together."""
 
@@ -77,12 +79,14 @@ Reference = Mapping[str, Distribution]
 class Held:
     """The rows that the model was not trained on: the scores that it gave them, what came true, and when they were.
 
-    ``labels`` and ``at`` (seconds) are float64[n] like the scores, or None where they are not known.
+    ``labels`` and ``at`` (seconds) are float64[n] like the scores, or None where they are not known. ``slices`` says
+    which rows (bool[n]) are in each slice, by ``COLUMN=VALUE``.
     """
 
     scores: Floats
     labels: Floats | None = None
     at: Floats | None = None
+    slices: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def make_reference(
@@ -117,6 +121,11 @@ def make_reference(
         wobble=_at_least(score.wobble, [entry.wobble for entry in found.values()]),
         brisk=_at_least(score.brisk, [entry.brisk for entry in found.values()]),
     )
+    parts = {
+        key: distribution(held.scores[mine], None if held.at is None else held.at[mine], window_s)
+        for key, mine in held.slices.items()
+    }
+    parts = {key: replace(one, wobble=_at_least(one.wobble, [score.wobble])) for key, one in parts.items()}
     own = None if held.at is None else window_of(held.at, window_s)
     related = None if held.labels is None else relation(score.edges, held.scores, held.labels, own)
     told_of = [name for name in features if len(found[name].counts) > 1]
@@ -124,7 +133,7 @@ def make_reference(
     taken = {name: (columns[name] if name in columns else rows[:, i])[::every] for i, name in enumerate(features)}
     own = None if at is None else window_of(at[::every], window_s)
     held_together = joint(ranked(taken, found, told_of), told_of, own)
-    return {**found, SCORE: replace(score, relation=related, joint=held_together)}
+    return {**found, SCORE: replace(score, relation=related, slices=parts, joint=held_together)}
 
 
 def _at_least(own: Wobble, others: Sequence[Wobble]) -> Wobble:
@@ -262,6 +271,7 @@ def _parsed(entry: Mapping[str, Any]) -> Distribution:
         Wobble(**entry.get("wobble", {})),
         Wobble(**entry.get("brisk", {})),
         Relation(**_tuples(related)) if related else None,
+        {key: _parsed(one) for key, one in entry.get("slices", {}).items()},
         Joint(**_tuples(held_together)) if held_together else None,
     )
 

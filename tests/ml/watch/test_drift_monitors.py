@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from wellkept.evaluation.drift_play import Alarm, play
+from wellkept.evaluation.drift_play import DIGEST, Alarm, play
 from wellkept.evaluation.drift_streams import played_of
 from wellkept.evaluation.streams_known import KnownStream, make
 from wellkept.kernel.finding import FindingKind, Severity
-from wellkept.ml.reference import Held, make_reference
+from wellkept.ml.contract import parse_contract
+from wellkept.ml.reference import SCORE, Held, make_reference, parse_reference
+from wellkept.ml.watch.base import Served
 from wellkept.ml.watch.sampled import sample_of
+from wellkept.spine.plugins import load
+from wellkept.spine.registry import ModelVersion
+from wellkept.store.telemetry.serving import Histograms
 
 ROWS, FEATURES = 24_000, 8
 
@@ -63,6 +71,44 @@ def test_drift_of_what_does_nothing_to_the_score_wakes_nobody() -> None:
 def test_nothing_is_told_where_nothing_changes() -> None:
     _, alarms = _alarms("none", 2)
     assert [alarm.finding.sentence for alarm in alarms if alarm.is_page] == []
+
+
+def test_scores_of_one_slice_are_told_where_those_of_all_are_as_before() -> None:
+    random = np.random.default_rng(9)
+    scores, is_new = random.random(20_000), random.random(20_000) < 0.1
+    held = Held(scores, slices={"customer=new": is_new, "customer=old": ~is_new})
+    reference = make_reference(random.random((20_000, 1)), ["amount"], held)
+    now, now_new = random.random(4000), random.random(4000) < 0.1
+    now[now_new] **= 3
+    everything = _counted(reference[SCORE].edges, now, "")
+    parts = {
+        key: _counted(reference[SCORE].slices[key].edges, now[mine], "")
+        for key, mine in (("customer=new", now_new), ("customer=old", ~now_new))
+    }
+    contract = parse_contract(
+        "name: fraud\ntask: binary_classification\nowner: risk\ninputs:\n  - {name: amount}\n"
+        "metrics: {primary: roc_auc}\nmonitors:\n  drift: {window_s: 86400, min_rows: 300}\n"
+    )
+    version = ModelVersion("fraud", DIGEST, datetime.fromtimestamp(0, UTC), DIGEST, "onnx", DIGEST, number=1)
+    none = np.zeros(0)
+    rates = everything.bins[SCORE].sum(axis=1)
+    served = Served(contract, version, reference, everything, rates, 7200.0, {}, none, none, none, parts=parts)
+    (finding,) = load("monitor")["drift"]().watch(served, datetime.fromtimestamp(86_400, UTC)).findings
+    assert finding.attributes["slice"] == "customer=new"
+    assert "where customer is new, are spread differently" in finding.sentence
+    assert parse_reference(json.dumps({k: asdict(v) for k, v in reference.items()}).encode()) == reference
+
+
+def _counted(edges: tuple[float, ...], values: np.ndarray, name: str) -> Histograms:
+    """Twelve slices of two hours."""
+    size = len(edges) + 1
+    place = np.arange(len(values)) * 12 // len(values)
+    found = np.bincount(place * size + np.searchsorted(np.asarray(edges), values), minlength=12 * size)
+    return Histograms(
+        7200.0 * np.arange(1, 13, dtype=np.float64),
+        {name: found.reshape(12, size)},
+        {name: np.zeros(12, dtype=np.int64)},
+    )
 
 
 @pytest.mark.parametrize("chunks", [1, 3])

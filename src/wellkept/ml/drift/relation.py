@@ -12,6 +12,8 @@ from wellkept.ml.drift.calibrate import DRAWS, FEWEST_WINDOWS, LEAST_ROWS, SEED,
 
 Floats = NDArray[np.float64]
 HALF = 0.5
+GRAIN = 1.2
+"""Rows of a bin are resampled in steps of a fifth."""
 FAR = 0.8
 """Of a number, a label is far off when its residual is larger than so many of the residuals were."""
 
@@ -74,7 +76,7 @@ def relation(
     own = [(n, k) for n, k in own if n.sum() >= LEAST_ROWS]
     if len(own) < FEWEST_WINDOWS:
         return found
-    excess = [(_statistic(n, k, rows - n, events - k) - _expected(n, found).mean) / n.sum() for n, k in own]
+    excess = [(float(_statistic(n, k, rows - n, events - k)) - _expected(n, found).mean) / n.sum() for n, k in own]
     return Relation(edges, found.rows, found.events, middle, far, max(0.0, float(np.mean(excess))), len(own))
 
 
@@ -83,7 +85,7 @@ def turned(usual: Relation, scores: Floats, labels: Floats) -> Turned:
     n, k = tallies(usual, scores, labels)
     m, e = np.asarray(usual.rows), np.asarray(usual.events)
     excess = usual.wobble * float(n.sum())
-    whole = unlucky(_statistic(n, k, m, e), _expected(n, usual), excess, usual.windows)
+    whole = unlucky(float(_statistic(n, k, m, e)), _expected(n, usual), excess, usual.windows)
     biased, spread = _bias(n, k, m, e)
     bias = unlucky(biased, Usual(1.0, 2.0 * spread), excess, usual.windows)
     p, q = (e + HALF) / (m + 2 * HALF), (k + HALF) / (n + 2 * HALF)
@@ -145,11 +147,11 @@ def _usual_residuals(
     return tuple(middle), tuple(far)
 
 
-def _statistic(n: Floats, k: Floats, m: Floats, e: Floats) -> float:
-    """The likelihood ratio statistic of two samples' shares of events, summed up over the bins."""
-    both = np.where(n + m > 0, (k + e) / np.maximum(n + m, 1), 0.0)
+def _statistic(n: Floats, k: Floats, m: Floats, e: Floats) -> Floats:
+    """The likelihood ratio statistic of two samples' shares of events, summed up over the bins (the last axis)."""
+    both = (k + e) / np.maximum(n + m, 1)
     terms = _term(k, n * both) + _term(n - k, n * (1 - both)) + _term(e, m * both) + _term(m - e, m * (1 - both))
-    return float(2 * terms.sum())
+    return np.asarray(2 * terms.sum(axis=-1), dtype=np.float64)
 
 
 def _term(seen: Floats, expected: Floats) -> Floats:
@@ -168,19 +170,17 @@ def _bias(n: Floats, k: Floats, m: Floats, e: Floats) -> tuple[float, float]:
 
 
 def _expected(n: Floats, usual: Relation) -> Usual:
-    grain = tuple(int(float(f"{value:.2g}")) for value in n)
-    return _resampled(grain, usual.rows, usual.events)
+    steps = np.round(np.log(np.maximum(n, 1.0)) / np.log(GRAIN))
+    return _resampled(tuple((GRAIN**steps).astype(np.int64).tolist()), usual.rows, usual.events)
 
 
 @lru_cache(maxsize=2000)
 def _resampled(n: tuple[int, ...], m: tuple[float, ...], e: tuple[float, ...]) -> Usual:
     """Labels drawn anew for windows and references of these sizes, both from the reference's shares."""
     random = np.random.default_rng(SEED)
-    sizes = np.asarray(m, dtype=np.int64)
-    share = (np.asarray(e) + HALF) / (np.asarray(m) + 2 * HALF)
-    found = []
-    for _ in range(DRAWS // 2):
-        drawn = random.binomial(np.asarray(n), share).astype(np.float64)
-        then = random.binomial(sizes, share).astype(np.float64)
-        found.append(_statistic(np.asarray(n, dtype=np.float64), drawn, sizes.astype(np.float64), then))
-    return Usual(float(np.mean(found)), float(np.var(found)))
+    rows, known = np.asarray(n, dtype=np.float64), np.asarray(m)
+    share, shape = (np.asarray(e) + HALF) / (known + 2 * HALF), (DRAWS, len(n))
+    drawn = random.binomial(rows.astype(np.int64), share, size=shape).astype(np.float64)
+    then = random.binomial(known.astype(np.int64), share, size=shape).astype(np.float64)
+    found = _statistic(rows, drawn, known, then)
+    return Usual(float(found.mean()), float(found.var()))

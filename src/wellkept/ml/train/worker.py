@@ -26,6 +26,8 @@ from wellkept.ml.train.split import seconds_of, split
 
 LATENCY_ROWS = 300
 PARITY_NULL_ROWS = 50
+MOST_VALUES, SLICE_ROWS = 8, 200
+"""Slices that are watched by themselves: the commonest values of a column, with as many held-out rows at least."""
 WINDOW_S = 3600.0
 """Of a request by a version that did not say yet over which window drift is told."""
 SCORED = ("binary_classification", "regression", "forecasting")
@@ -88,7 +90,7 @@ def told_of(
     reference = make_reference(
         matrix_of_inputs(trained, inputs),
         inputs,
-        Held(challenger.score(rows), _numbers(held_out, request), _moments(held_out)),
+        Held(challenger.score(rows), _numbers(held_out, request), _moments(held_out), _slices(held_out, request)),
         at=_moments(trained),
         window_s=request.get("window_s", WINDOW_S),
         score_of=challenger.score,
@@ -141,6 +143,22 @@ def _numbers(table: pa.Table, request: dict[str, Any]) -> NDArray[np.float64] | 
     if request["task"] not in SCORED or label not in table.column_names:
         return None
     return np.asarray(pc.cast(table[label], pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _slices(table: pa.Table, request: dict[str, Any]) -> dict[str, NDArray[np.bool_]]:
+    """The rows of each slice that is large enough to be watched by itself, by ``COLUMN=VALUE``."""
+    found = {}
+    for column in request["slices"]:
+        texts = np.asarray([_text(value) for value in table[column].to_pylist()], dtype=object)
+        names, counts = np.unique(texts.astype(str), return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:MOST_VALUES]
+        found.update({f"{column}={names[i]}": texts == names[i] for i in order if counts[i] >= SLICE_ROWS})
+    return found
+
+
+def _text(value: Any) -> str:
+    """As the engine writes a value: a whole number without its point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _known(inputs: list[str], held_out: pa.Table) -> list[str]:

@@ -89,6 +89,8 @@ class Served:
     """What the newest check of this version found; None where there was none."""
     sample: Sample | None = None
     """Rows of the whole drift window; None where they were not read."""
+    parts: Mapping[str, Histograms] = field(default_factory=dict)
+    """The scores of each slice that the reference knows, by ``COLUMN=VALUE``, on the grid of ``slices``."""
 
     history: PerformanceHistory | None = None
     """Its performance by when predictions were made; None where it has no metric that single answers can tell."""

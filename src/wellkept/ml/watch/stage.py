@@ -43,7 +43,15 @@ _log = logging.getLogger(__name__)
 class Predictions(Protocol):
     """What watching reads of the telemetry store."""
 
-    def histograms(self, model: str, version: str, grid: Grid, edges: Yardstick) -> Histograms: ...
+    def histograms(
+        self,
+        model: str,
+        version: str,
+        grid: Grid,
+        edges: Yardstick,
+        *,
+        slice: tuple[str, str] | None = None,  # noqa: A002 - what a contract calls it
+    ) -> Histograms: ...
 
     def rates(self, model: str, grid: Grid) -> NDArray[np.int64]: ...
 
@@ -156,7 +164,21 @@ class WatchRunner:
             history=self._tells(contract, champion, now),
             seen=self._quality.seen(contract, champion, now) if self._quality is not None else None,
             sample=self._sample(contract, champion, reference, end),
+            parts=self._parts(contract, champion, reference, grid),
         )
+
+    def _parts(
+        self, contract: ModelContract, champion: ModelVersion, reference: Mapping[str, Distribution], grid: Grid
+    ) -> dict[str, Histograms]:
+        """The scores of each slice that the reference knows."""
+        known = reference[SCORE].slices if SCORE in reference else {}
+        return {
+            key: self._predictions.histograms(
+                contract.name, champion.logged_as, grid, {SCORE: entry.edges}, slice=(column, value)
+            )
+            for key, entry in known.items()
+            for column, _, value in [key.partition("=")]
+        }
 
     def _sample(
         self,

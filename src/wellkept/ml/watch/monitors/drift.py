@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.drift.budget import INPUTS, SCORES, Budget, by_importance
@@ -18,6 +21,9 @@ from wellkept.ml.watch.base import Said, Served, newest
 
 CALM = 0.7
 """A finding ends when the effect is below this share of the smallest that counts, or when chance explains it well:"""
+SCORES_ALONE = 0.5
+"""Where there are slices, all scores together have this share of the scores' budget, and the slices the rest."""
+PART_ROWS = 200
 LOOKS = 2
 """The newest rows that suffice tell a large change soon, the whole window a small one; each has half of the budget."""
 LIKELY = 0.01
@@ -32,6 +38,9 @@ class _Seen:
     reference: Distribution
     moved: Moved
     first: int
+    part: str
+    """Of scores the slice, ``COLUMN=VALUE``; empty for all."""
+    counts: NDArray[np.int64]
     level: float
     """Of the look at the newest rows, or of that at the whole window: whichever is the more unusual for its level."""
 
@@ -55,24 +64,29 @@ class Drift:
         findings: list[Finding] = []
         clear: set[str] = set()
         smallest = served.contract.monitors.drift.psi
+        have_all = False
         for seen in _seen(served):
-            print_ = _fingerprint(served, seen.name)
+            print_ = _fingerprint(served, seen.name, seen.part)
             calm = seen.moved.psi < CALM * smallest or seen.moved.chance > LIKELY
-            if seen.moved.counts(smallest, seen.level) or (print_ in served.open and not calm):
+            is_told = seen.moved.counts(smallest, seen.level) or (print_ in served.open and not calm)
+            if is_told and not (seen.part and have_all):
                 findings.append(self._finding(served, seen))
+                have_all = have_all or (seen.name == SCORE and not seen.part)
             else:
                 clear.add(print_)
         return Said(tuple(findings), frozenset(clear))
 
     def _finding(self, served: Served, seen: _Seen) -> Finding:
         name, found, limit = seen.name, seen.moved, served.contract.monitors.drift.psi
-        begun = onset(served.slices.bins[name], seen.reference.bins, seen.first)
+        begun = onset(seen.counts, seen.reference.bins, seen.first)
         starts_at = datetime.fromtimestamp(served.slices.times[begun] - served.step_s, UTC)
-        known = served.open.get(_fingerprint(served, name))
+        print_ = _fingerprint(served, name, seen.part)
+        known = served.open.get(print_)
         starts_at = min(starts_at, known.starts_at) if known else starts_at
         is_score = name == SCORE
         does_matter = is_score or matters(seen.reference.importance, len(served.reference) - 1)
-        what = f"The scores of {served.model}" if is_score else f"{name}, an input of {served.model},"
+        where = f", where {seen.part.replace('=', ' is ', 1)}," if seen.part else ""
+        what = f"The scores of {served.model}{where}" if is_score else f"{name}, an input of {served.model},"
         sentence = (
             f"{what} {'are' if is_score else 'is'} spread differently than in training since {starts_at:%H:%M:%S} UTC: "
             f"{found.now:.0%} of the values are {_range(seen.reference, found.place)}, {found.then:.0%} in training "
@@ -80,7 +94,7 @@ class Drift:
             f"changed, {_odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"
         )
         return Finding(
-            fingerprint=_fingerprint(served, name),
+            fingerprint=print_,
             detector=self.name,
             detector_version=self.version,
             entity=_entity(served, name),
@@ -94,6 +108,7 @@ class Drift:
             attributes={
                 "title": f"{'Scores' if is_score else name} of {served.model} drifted",
                 "matters": "yes" if does_matter else "no",
+                **({"slice": seen.part} if seen.part else {}),
             },
         )
 
@@ -103,24 +118,41 @@ def _seen(served: Served) -> list[_Seen]:
     wanted = served.contract.monitors.drift
     inputs = [name for name in sorted(served.reference) if name != SCORE]
     of_input = dict(zip(inputs, by_importance([served.reference[name].importance for name in inputs]), strict=True))
+    parts = served.reference[SCORE].slices if SCORE in served.reference else {}
+    own = SCORES_ALONE if parts else 1.0
+    columns = [
+        (SCORE, "", served.slices, SCORES, own),
+        *((name, "", served.slices, INPUTS, of_input[name]) for name in inputs),
+    ]
+    columns += [(SCORE, key, served.parts[key], SCORES, (1 - own) / len(parts)) for key in sorted(served.parts)]
     found = []
-    for name in [SCORE, *inputs]:
-        reference, counts = served.reference.get(name), served.slices.bins.get(name)
+    for name, part, slices, family, share in columns:
+        reference = parts[part] if part else served.reference.get(name)
+        counts = slices.bins.get(name)
         if reference is None or counts is None or not _is_comparable(served, name):
             continue
         first = newest(counts.sum(axis=1), wanted.min_rows)
-        if first < 0 or reference.rows < wanted.min_rows or len(reference.counts) < 2:
+        if first < 0 or reference.rows < min(wanted.min_rows, PART_ROWS if part else wanted.min_rows):
             continue
-        part, share = (SCORES, 1.0) if name == SCORE else (INPUTS, of_input[name])
-        looks = []
-        for start in {first, 0}:
-            budget = Budget(wanted.alarms_per_month, served.step_s * (len(counts) - start))
-            now = counts[start:].sum(axis=0)
-            own = reference.wobble if start == 0 else reference.brisk
-            told = moved(now, reference.bins, own, has_order=not reference.is_category)
-            looks.append(_Seen(name, reference, told, start, budget.level(part, share / LOOKS)))
-        found.append(min(looks, key=lambda look: (look.moved.psi < wanted.psi, look.moved.chance / look.level)))
+        if len(reference.counts) > 1:
+            looks = [_look(served, (name, part), reference, counts, start, (family, share)) for start in {first, 0}]
+            found.append(min(looks, key=lambda look: (look.moved.psi < wanted.psi, look.moved.chance / look.level)))
     return found
+
+
+def _look(
+    served: Served,
+    column: tuple[str, str],
+    reference: Distribution,
+    counts: NDArray[np.int64],
+    start: int,
+    share: tuple[str, float],
+) -> _Seen:
+    """A column's slices from ``start`` on, judged with its share of a family's budget."""
+    budget = Budget(served.contract.monitors.drift.alarms_per_month, served.step_s * (len(counts) - start))
+    own = reference.wobble if start == 0 else reference.brisk
+    told = moved(counts[start:].sum(axis=0), reference.bins, own, has_order=not reference.is_category)
+    return _Seen(column[0], reference, told, start, column[1], counts, budget.level(share[0], share[1] / LOOKS))
 
 
 def _is_comparable(served: Served, name: str) -> bool:
@@ -133,7 +165,7 @@ def _evidence(served: Served, seen: _Seen) -> Evidence:
     """What it rests on; ``now.LABEL`` and ``then.LABEL`` are the shares of each bin, for the picture."""
     times, found = served.slices.times, seen.moved
     labels = _labels(seen.reference)
-    now = shares(served.slices.bins[seen.name][seen.first :].sum(axis=0))
+    now = shares(seen.counts[seen.first :].sum(axis=0))
     then = shares(seen.reference.bins)
     pictured = {
         f"{word}.{label}": round(float(value), 6)
@@ -143,7 +175,7 @@ def _evidence(served: Served, seen: _Seen) -> Evidence:
     importance = {} if seen.reference.importance is None else {"importance": seen.reference.importance}
     return Evidence(
         "score" if seen.name == SCORE else "feature",
-        {"feature": seen.name},
+        {"feature": seen.name, **({"slice": seen.part} if seen.part else {})},
         window_start=datetime.fromtimestamp(float(times[seen.first]) - served.step_s, UTC),
         window_end=datetime.fromtimestamp(float(times[-1]), UTC),
         limit=served.contract.monitors.drift.psi,
@@ -190,7 +222,8 @@ def _entity(served: Served, name: str) -> str:
     return model_id(served.model) if name == SCORE else feature_id(served.model, told.name if told else name)
 
 
-def _fingerprint(served: Served, name: str) -> str:
+def _fingerprint(served: Served, name: str, part: str) -> str:
     entity = _entity(served, name)
     derived = () if name == SCORE or entity == feature_id(served.model, name) else (name,)
+    derived = (part,) if part else derived
     return fingerprint(Drift.name, entity, "score" if name == SCORE else "feature", *derived)
