@@ -19,8 +19,8 @@ from wellkept.ops.diagnose.contrast import level, squash
 
 UNWELL, CALLEES = 0.3, 2
 """A callee that is this suspicious, so many calls away, explains what was found at a service."""
-DOUBLED, LEAST_S = 1.0, 0.002
-"""Own work that takes twice as long is half a sign; what takes less than some milliseconds wobbles by as much."""
+SLOWER, LEAST_S = 0.5, 0.002
+"""Own work that takes half as long again is half a sign; what takes less than some milliseconds wobbles by as much."""
 EXPLAINED = 0.9
 """So much of what speaks against a service a certain common cause takes away."""
 _OF_ITS_OWN = frozenset({"headroom", "forecast", "change", "feed"})
@@ -58,8 +58,17 @@ def with_common_causes(case: Case, reasons: Mapping[str, Sequence[Reason]]) -> R
             for reason in found[resource]
         ]
         certain = noisy_or([reason for reason in found[resource] if reason.kind == "headroom"])
-        for user in users & found.keys():
-            found[user] = [_less(reason, EXPLAINED * certain) for reason in found[user]]
+        for victim in _victims(case, users, sick):
+            found[victim] = _less(found[victim], EXPLAINED * certain)
+    return found
+
+
+def _victims(case: Case, users: set[str], sick: Mapping[str, float]) -> set[str]:
+    """The services on a resource, and who calls one of them and is less suspicious: that one would explain it."""
+    found = users & sick.keys()
+    for user in tuple(found):
+        callers = case.graph.dependents(user, CALLEES)
+        found |= {caller for caller in callers if caller in sick and sick[caller] < sick[user]}
     return found
 
 
@@ -106,11 +115,14 @@ def _used(reasons: Sequence[Reason]) -> float:
 
 
 def _slower(case: Case) -> dict[str, float]:
-    """How much longer each service works itself: half for twice as long. Too little to accuse anyone by itself."""
-    before, during = (level(case.exclusive, case, during=now, quantile=0.9) for now in (False, True))
+    """How much longer each service works itself: half for half as long again. Too little to accuse anyone by itself."""
+    before, during = (level(case.exclusive, case, during=now) for now in (False, True))
     grown = (during - before) / (before + LEAST_S)
-    return {info.entity: squash(float(more), DOUBLED) for info, more in zip(case.exclusive.series, grown, strict=True)}
+    return {info.entity: squash(float(more), SLOWER) for info, more in zip(case.exclusive.series, grown, strict=True)}
 
 
-def _less(reason: Reason, explained: float) -> Reason:
-    return reason if reason.kind in _OF_ITS_OWN else replace(reason, strength=reason.strength * (1.0 - explained))
+def _less(reasons: Sequence[Reason], explained: float) -> list[Reason]:
+    """The reasons, of which together no more than what is not explained is left; a service's own use is its own."""
+    brought = [reason.strength for reason in reasons if reason.kind not in _OF_ITS_OWN]
+    left = (1.0 - explained) * _sick(reasons) / sum(brought) if explained > 0 and sum(brought) > 0 else 1.0
+    return [r if r.kind in _OF_ITS_OWN else replace(r, strength=r.strength * left) for r in reasons]

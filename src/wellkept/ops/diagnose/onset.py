@@ -13,7 +13,7 @@ from wellkept.store.telemetry.window import Window
 NEAR, FAR = 2.5, 4.0
 """How unlikely a change has to be, in standard deviations of its rank sum: within the margin of the moment that was
 told, where only few moments come into question; and beyond it, where any may."""
-SPREADS, LEVEL = 4.0, 0.05
+SPREADS, LEVEL = 2.0, 0.05
 """A change is this many usual spreads, and as many times this share of the usual level. A load that rises over hours
 is a change by its ranks, and by this it is none."""
 LIKE = 0.75
@@ -49,9 +49,22 @@ def _change(values: Floats, told: int, margin: int, floor: float) -> tuple[float
             continue
         best = int(np.argmax(np.where(where, sure, -np.inf)))
         better = asked if found is None else max(asked, found[0])
-        if sure[best] >= better and _is_large(values, int(steps[best]), told, floor):
-            found = (float(sure[best]), int(steps[best]))
+        step = _sharpened(values, int(steps[best]), steps[where])
+        if sure[best] >= better and _is_large(values, step, told, floor):
+            found = (float(sure[best]), step)
     return found
+
+
+def _sharpened(values: Floats, step: int, allowed: Steps) -> int:
+    """Of some steps the one that leaves the most values on their own side of the middle between before and after.
+
+    Ranks say whether there is a change; where it is they say only roughly.
+    """
+    middle = (float(np.nanmedian(values[:step])) + float(np.nanmedian(values[step:]))) / 2
+    is_bad = np.where(np.isfinite(values), values > middle, False)
+    is_good = np.where(np.isfinite(values), values <= middle, False)
+    fitting = np.concatenate([[0], np.cumsum(is_good)]) + is_bad.sum() - np.concatenate([[0], np.cumsum(is_bad)])
+    return int(allowed[np.argmax(fitting[allowed])])
 
 
 def _splits(values: Floats) -> tuple[Steps, Floats]:
