@@ -17,6 +17,8 @@ RISE, OF_ZERO = 0.1, 0.25
 STUCK = 0.5
 """From here on it is stuck, which is told by the monitor of missing values."""
 FEWEST = 200
+LEAST_EDGES = 4
+"""An input of two or three values has no default of its own: a flag is 0 all week and 1 on Sunday."""
 SIGNAL = "default_spike"
 
 
@@ -37,7 +39,7 @@ class Sentinels:
         findings, clear = [], set()
         for name, reference in served.reference.items():
             column = seen.now.columns.get(name)
-            if column is None or column.is_word or column.present < FEWEST or not reference.edges:
+            if column is None or column.is_word or column.present < FEWEST or len(reference.edges) < LEAST_EDGES:
                 continue
             value, rise, share = _spike(column, reference)
             if rise < (OF_ZERO if value == 0 else RISE) or rise >= STUCK:
