@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellkept.ops.diagnose.blame import Edit, Line, Trouble, blame, onset_of, surge_of
-from wellkept.ops.diagnose.words import changed_lines, objects, words
+from wellkept.ops.diagnose.words import absent, changed_lines, objects, words
 
 ONSET = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -34,6 +34,22 @@ def test_the_change_that_names_what_fails_is_first_though_another_is_nearer() ->
     assert said.best is not None
     assert said.best.edit == "guilty"
     assert "wish" in said.best.why
+
+
+def test_what_is_said_not_to_be_there_points_at_who_took_it_away() -> None:
+    lines = (Line("shop", "lookup failed: 'cart-merger' not found", 20.0),)
+    trouble = Trouble("shop", ONSET, "shop fails: 'cart-merger' not found in the registry", lines)
+    guilty = edit("guilty", 9, "tidy the start", "-  addAll(registry)")
+    decoy = edit("decoy", 2, "say more in the lookup", '-  fail("lookup")\n+  fail("lookup", here)')
+    best = blame([guilty, decoy], trouble).best
+    assert best is not None
+    assert best.edit == "guilty"
+
+
+def test_what_is_not_there_is_read_off_a_text() -> None:
+    assert absent("no mapping found for field [a]") == words("mapping")
+    assert absent("table 'wish' does not exist, unknown column colour") == words("wish", "column")
+    assert absent("all is found") == set()
 
 
 def test_a_change_after_the_onset_is_no_suspect() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from wellkept.ops.diagnose.words import changed_lines, numbers, objects, words
+from wellkept.ops.diagnose.words import absent, changed_lines, numbers, objects, words
 
 LATE = timedelta(seconds=60)
 """Onsets are measured in steps, so a change may look this much too late."""
@@ -20,8 +20,10 @@ OUTSIDE_SHARE = 0.35
 """More of the failing lines than this name somebody outside: then it is they."""
 TEXT, HALF_TEXT = 5.0, 4.0
 """What shared words are worth at most, and how much of them is worth two thirds of that."""
-OBJECT = 2.0
-"""The names of things count for so much more than other words."""
+OBJECT, ABSENT = 2.0, 6.0
+"""The names of things count for so much more than other words, and what is said not to be there for so much more."""
+TAKEN = 1.0
+"""What taking away something that the failing lines speak of is worth where they say that something is not there."""
 CARRIED = 1.4
 """What a deploy of the failing service most likely carried, since it lies in that service's own folder."""
 HARMLESS = re.compile(
@@ -102,6 +104,7 @@ def blame(edits: Sequence[Edit], trouble: Trouble) -> Blame:
     """Rank the changes that came before the trouble. All probabilities, that of none included, are 1 together."""
     candidates = [edit for edit in edits if edit.at <= trouble.onset + LATE]
     failing = _failing_words(trouble)
+    is_absent = any(absent(line.text) for line in trouble.lines if line.is_bad and line.more > 0)
     said = {edit.id: _words_of(edit) for edit in candidates}
     common = Counter(word for one in said.values() for word in one)
     most = float(np.log(len(candidates) + 1))
@@ -117,6 +120,7 @@ def blame(edits: Sequence[Edit], trouble: Trouble) -> Blame:
             (0.0 if _is_harmless(edit) else TEXT) * (1.0 - float(np.exp(-sum(shared.values()) / HALF_TEXT)))
             + place
             + _form(edit)
+            + (TAKEN if is_absent and failing.keys() & _taken(edit) else 0.0)
             - 0.35 * abs(float(np.log((lag + 3.0) / 8.0)))
         )
         named = sorted(shared, key=lambda word: (-shared[word], word))[:4]
@@ -149,9 +153,11 @@ def _failing_words(trouble: Trouble) -> dict[str, float]:
     found: dict[str, float] = {}
 
     def take(text: str, weight: float) -> None:
-        things = objects(text)
+        things, gone = objects(text), absent(text)
         for word in words(text):
-            found[word] = max(found.get(word, 0.0), weight * (OBJECT if word in things else 1.0))
+            found[word] = max(
+                found.get(word, 0.0), weight * (ABSENT if word in gone else OBJECT if word in things else 1.0)
+            )
 
     take(trouble.sentence, 1.0)
     for name in trouble.metrics:
@@ -210,9 +216,15 @@ def _form(edit: Edit) -> float:
     value = 0.0
     if removed and added and numbers(added) != numbers(removed) and numbers(removed):
         value += 0.5
-    if words(*removed) - words(*added):
+    if _taken(edit):
         value += 0.4
     return value
+
+
+def _taken(edit: Edit) -> set[str]:
+    """The words that a change takes away and does not put back elsewhere."""
+    added, removed = changed_lines(edit.diff)
+    return words(*removed) - words(*added)
 
 
 def _against_all(trouble: Trouble) -> tuple[float, str]:

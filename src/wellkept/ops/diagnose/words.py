@@ -11,6 +11,13 @@ _OBJECT = re.compile(
     r"""|\b(?:table|relation|column|field|key|index|registry|pool|queue|topic|module|runtime|mapping)\s+(\w[\w.-]+)"""
 )
 """What looks like the name of a thing: quoted, in snake, kebab or camel case, or behind the word for such things."""
+_ABSENT = re.compile(
+    r"\bno (?:such )?(\w+) (?:\w+ )?found\b|\bno such (\w+)"
+    r"|([\w'\"./:-]+) (?:was |is )?not (?:found|defined|registered)\b"
+    r"|\bunknown (\w+)|\bmissing (\w+)|([\w'\"./:-]+) does not exist",
+    re.IGNORECASE,
+)
+"""A text that says of something that it is not there."""
 _ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ed", "es", "s")
 _LEAST = 3
 _COMMON = frozenset(
@@ -54,6 +61,11 @@ def changed_lines(diff: str) -> tuple[list[str], list[str]]:
 def numbers(lines: Iterable[str]) -> list[str]:
     """The numbers in some lines, in order."""
     return [number for line in lines for number in re.findall(r"\d+(?:\.\d+)?", line)]
+
+
+def absent(text: str) -> set[str]:
+    """The words of what a text says is not there; empty where it says no such thing."""
+    return words(*(name for match in _ABSENT.finditer(text) for name in match.groups() if name))
 
 
 def objects(text: str) -> set[str]:
