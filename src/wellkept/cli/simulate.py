@@ -35,7 +35,7 @@ def command(context: click.Context, /, examples: tuple[str, ...], folder: Path, 
     """
     from wellkept.simulate.base import Plan
     from wellkept.simulate.examples import cleared, find_examples
-    from wellkept.simulate.report import HEADINGS, rows
+    from wellkept.simulate.report import HEADINGS, decided, rows
     from wellkept.simulate.report import as_json as report
     from wellkept.simulate.run import simulate
 
@@ -50,6 +50,8 @@ def command(context: click.Context, /, examples: tuple[str, ...], folder: Path, 
     else:
         say_table(f"{plan.months} months, fault: {plan.fault}", HEADINGS, rows(plan, told), "")
         for one in told:
+            for line in decided(one):
+                click.echo(f"{one.model}, {line}")
             for words in one.failed:
                 click.secho(f"{one.model}: {words}", fg="red")
         click.echo(f"\nto look at it: wellkept up --config {folder / 'wellkept.yaml'}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,8 @@ class Told:
 
     model: str
     seen: list[Seen] = field(default_factory=list)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    """What was decided about retraining, oldest first, as the interface tells it."""
     retrainings: list[int] = field(default_factory=list)
     promotions: list[int] = field(default_factory=list)
     metric: str = ""

@@ -40,11 +40,17 @@ def _example(plan: Plan, told: Told) -> dict[str, Any]:
         "found": asdict(right) if right else None,
         "delay_days": right.day - plan.begins if right else None,
         "false_alarms": len(false_alarms(plan, told)),
+        "decisions": told.decisions,
         "findings": [asdict(seen) for seen in told.seen],
         "retrained_on_days": told.retrainings,
         "promoted_on_days": told.promotions,
         "failed": told.failed,
     }
+
+
+def decided(told: Told) -> list[str]:
+    """The decisions that were more than to leave the model alone, a line each."""
+    return [f"{one['at'][:10]} {one['action']}: {one['sentence']}" for one in told.decisions if one["action"] != "none"]
 
 
 def rows(plan: Plan, told: Sequence[Told]) -> list[tuple[str, ...]]:

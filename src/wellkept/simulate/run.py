@@ -47,6 +47,7 @@ def simulate(plan: Plan, say: Say) -> list[Told]:
         months.go_live()
         for day in range(plan.days):
             months.pass_day(day)
+        months.read_decisions()
     finally:
         platform.close()
     for live in months.models:
@@ -122,6 +123,12 @@ class Months:
         self._platform.turn(("gate",))
         self._inline.settle()
         self._note(day)
+
+    def read_decisions(self) -> None:
+        """Take up what was decided about retraining, from the store."""
+        assert self._platform.ml is not None
+        for name, told in self.told.items():
+            told.decisions = self._platform.ml.decisions.told(name, MOST_JOBS)[::-1]
 
     def _note(self, day: int) -> None:
         """Write down what is new."""

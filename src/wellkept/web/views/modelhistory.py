@@ -13,6 +13,7 @@ from wellkept.kernel.errors import NotFoundError, StoreError, WellkeptError
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.estimate.history import CohortPerformance, PerformanceHistory
 from wellkept.ml.reference import SCORE
+from wellkept.ml.retrain.exclusions import TAINTED
 from wellkept.ml.watch.spread import Spread
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.web.charts.bars import Histogram
@@ -27,8 +28,6 @@ from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.wording import amount, duration, number, share
 
 MOST_FINDINGS, MOST_DECISIONS = 2000, 50
-TAINTED = "tainted"
-"""What a version's lineage says of bad data that it was trained on."""
 QUALITY = (FindingKind.DATA_QUALITY, FindingKind.MISSING_DATA)
 NOTHING_YET = (
     "No predictions in the time that is looked at. They come from the model server, or by POST /v1/predictions."
