@@ -12,6 +12,7 @@ import pytest
 from wellkept.evaluation.diagnose import LAYOUTS, evaluate
 from wellkept.evaluation.diagnose_cases import Answer, Healthy, Result, Truth, half_of
 from wellkept.evaluation.diagnose_figures import figures, summary
+from wellkept.evaluation.diagnose_peers import better
 from wellkept.kernel.errors import InputError
 from wellkept.ops.ingest.recording.recording import find
 
@@ -58,6 +59,15 @@ def test_every_shipped_layout_is_valid_and_names_the_truth(layout: Path, tmp_pat
     source = find(tmp_path, layout)
     assert source.layout is not None
     assert Truth.model_validate(source.layout.extra["bench"]).fault is not None
+
+
+def test_where_peers_are_better_is_told() -> None:
+    ours = {"ac1": 0.9, "groups": {"cpu": {"ac1": 0.5}, "memory": {"ac1": 1.0}}}
+    theirs = {
+        "one": {"ac1": 0.8, "groups": {"cpu": 0.6, "memory": 0.9, "unknown": 1.0}},
+        "two": {"ac1": None, "groups": {}},
+    }
+    assert better(ours, theirs) == [{"peer": "one", "group": "cpu", "ac1": 0.6, "ours": 0.5}]
 
 
 def test_a_folder_without_recorded_faults_is_refused(tmp_path: Path) -> None:

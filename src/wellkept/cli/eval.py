@@ -164,12 +164,16 @@ def diagnose(data: Path, peers: Path | None, split: str, cases: int, healthy: in
 
 def _show_causes(found: dict[str, Any]) -> None:
     rows = {"wellkept": found, **found["groups"], **found["peers"]}
-    names = ("cases", "ac1", "ac3", "avg5", "ac1_kind", "ac1_plus60", "ac1_minus60", "ac1_first_minute",
+    names = ("cases", "done", "ac1", "ac3", "avg5", "ac1_kind", "ac1_plus60", "ac1_minus60", "ac1_first_minute",
              "specificity", "abstained", "right", "innocent_blamed", "lift", "seconds_per_case")  # fmt: skip
     click.echo(f"{found['folder']}, split {found['split']}, diagnosis {found['version']}")
     for name, row in rows.items():
         said = "  ".join(f"{key} {_figure(row[key])}" for key in names if row.get(key) is not None)
         click.echo(f"  {name:34}  {said}")
+    for one in found.get("peers_better", ()):
+        click.echo(f"  {one['peer']} is better on {one['group']}: {one['ac1']:.2f}, ours {one['ours']:.2f}")
+    if "peers_failed" in found:
+        click.echo(f"  peers were not measured: {found['peers_failed']}")
 
 
 @command.command(name="retrain")

@@ -15,7 +15,7 @@ from wellkept.evaluation import diagnose_changes, diagnose_peers
 from wellkept.evaluation.correlate_cases import layout_of
 from wellkept.evaluation.diagnose_cases import Cases
 from wellkept.evaluation.diagnose_figures import summary
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import InputError, StoreError
 from wellkept.ops.diagnose.base import DiagnoseSettings
 from wellkept.ops.ingest.recording.recording import find
 
@@ -37,7 +37,7 @@ def evaluate(
 
     ``split``: which half of the cases, by the hash of their names; constants were chosen on ``tune`` alone. ``cases``:
     at most so many (0: all). ``healthy``: moments at which nothing was wrong. ``peers``: a folder with ``rca``, whose
-    program is then run on the same folder.
+    program is then run on the same folder, always on all of its cases.
 
     Raises:
         InputError: no folder with recorded faults, or not a single case of this half.
@@ -74,9 +74,13 @@ def _one(
         "layout": layout.stem if layout else "",
         **summary(results, moments),
     }
+    said["peers"], said["peers_better"] = {}, []
     if peers is not None and layout is not None:
         tell("the peers")
-        said["peers"] = diagnose_peers.run(peers, folder, layout.stem)
-    else:
-        said["peers"] = {}
+        try:
+            said["peers"] = diagnose_peers.run(peers, folder, layout.stem)
+        except StoreError as error:  # ours was measured, and other folders may follow
+            said["peers_failed"] = str(error)
+        if split == "all" and cases == 0:
+            said["peers_better"] = diagnose_peers.better(said, said["peers"])
     return said
