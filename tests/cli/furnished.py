@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from tests.ml.workshop import CONTRACT, Changes
 
 from wellkept.app.clock import SystemClock
-from wellkept.kernel.diagnosis import Cause, Diagnosis, Reason
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Exhibit, Look, Pointer, Reason
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
@@ -64,6 +65,9 @@ def _incident(stream: Stream, now: datetime) -> None:
         )
     )  # fmt: skip
     cause = Cause("service:shop/checkout", 0.84, (Reason("forecast", 0.8, "its memory grows"),))
+    trace = Pointer(Look.TRACE, "4bf92f3577b34da6a3ce929d0e0e4736", "service:shop/checkout")
+    shown = (Exhibit("lines", "It says something new.", (), "disk is full"), Exhibit("trace", "It is slow.", (trace,)))
+    cause = replace(cause, exhibits=shown)
     stream.save_diagnosis(Diagnosis(INCIDENT, now, "1", (cause,), "Most likely cause: shop/checkout (84%)."))
 
 

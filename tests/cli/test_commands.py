@@ -90,6 +90,8 @@ def test_incidents(program: Program) -> None:
     assert (shown["incident"]["id"], shown["diagnosis"]["causes"][0]["entity"]) == (INCIDENT, "service:shop/checkout")
     text = program("incidents", INCIDENT).out
     assert "Most likely cause: shop/checkout (84%)." in text
+    assert "lines: It says something new.\n  disk is full\n" in text
+    assert "trace: It is slow.\n  /traces/4bf92f3577b34da6a3ce929d0e0e4736\n" in text
     assert "TCK-1" in text
     assert "Memory of shop/checkout leaks" in program("incidents").out
 

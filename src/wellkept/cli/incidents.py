@@ -107,6 +107,25 @@ def _list(answer: dict[str, Any], is_chosen: bool) -> None:
         click.echo(f"{len(rows)} of {answer['total']}; --limit gives more.")
 
 
+def _show_diagnosis(diagnosis: dict[str, Any]) -> None:
+    """The paragraph, the causes, and what telemetry shows at the likeliest."""
+    reworded = (diagnosis["reworded"] or {}).get("text")
+    click.echo(reworded or diagnosis["story"] or diagnosis["sentence"])
+    causes = [
+        (c["entity"], f"{c['confidence']:.0%}", "; ".join(r["sentence"] for r in c["reasons"]))
+        for c in diagnosis["causes"]
+    ]
+    if causes:
+        say_table("Causes", ("entity", "confidence", "because"), causes, "")
+    for shown in diagnosis["causes"][0]["exhibits"] if causes else ():
+        click.echo(f"{shown['kind']}: {shown['sentence']}")
+        for pointer in shown["pointers"]:
+            if pointer["look"] == "trace":
+                click.echo(f"  /traces/{pointer['name']}")
+        if shown["sample"]:
+            click.echo(f"  {shown['sample']}")
+
+
 def _show(answer: dict[str, Any]) -> None:
     incident = answer["incident"]
     click.secho(f"{incident['id']}  {incident['title']}", bold=True)
@@ -129,13 +148,7 @@ def _show(answer: dict[str, Any]) -> None:
     )
     diagnosis = answer["diagnosis"]
     if diagnosis:
-        click.echo(diagnosis["sentence"])
-        causes = [
-            (c["entity"], f"{c['confidence']:.0%}", "; ".join(r["sentence"] for r in c["reasons"]))
-            for c in diagnosis["causes"]
-        ]
-        if causes:
-            say_table("Causes", ("entity", "confidence", "because"), causes, "")
+        _show_diagnosis(diagnosis)
     plans = [(p["plan"]["id"], p["state"], p["plan"]["title"], p["sentence"]) for p in answer["plans"]]
     say_table("Plans", ("id", "state", "what", "how it stands"), plans, "No plan was proposed.")
     story = [(when(t["at"]), t["kind"], t["actor"], t["what"]) for t in answer["story"]]
