@@ -28,8 +28,10 @@ TAIL = 30
 """That many values of before say how rare a level is."""
 UNKNOWN = 0.25
 """What can be said of a service none of whose callees is known."""
-_LEAST = {FAILING: 0.01}
-_LEAST_S = 0.0004
+LEAST_S = 0.0004
+FEW = 2.0
+"""So many failed requests in a step happen by chance; of many requests that is a small share."""
+LEAST_SHARES = (0.001, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,9 @@ def _excesses(case: Case, felt: Felt) -> dict[str, _Excess]:
     level, known, requests = quantile(bad, 0.5), _count(healthy), rate[felt.bad]
     usual = np.where(_count(clean) > 0, quantile(clean, 0.5), quantile(healthy, 0.5))
     iqr = np.where(known >= ENOUGH, quantile(healthy, 0.75) - quantile(healthy, 0.25), 0.1 * np.abs(usual))
-    spreads = (level - usual) / (iqr + 0.05 * np.abs(usual) + _LEAST.get(felt.indicator, _LEAST_S))
-    mass = (level - usual) * np.nansum(requests, axis=0) / np.maximum(_count(requests), 1)
+    asked = np.nansum(requests, axis=0) / np.maximum(_count(requests), 1)
+    spreads = (level - usual) / (iqr + 0.05 * np.abs(usual) + _least(case, felt, asked))
+    mass = (level - usual) * asked
     rare = np.sum(healthy >= level - 1e-12, axis=0)
     once = (_count(bad) < 2) & (spreads < STRIKING)
     found = {}
@@ -105,6 +108,14 @@ def _excesses(case: Case, felt: Felt) -> dict[str, _Excess]:
             gate *= ONCE if once[j] else 1.0
             found[entity] = _Excess(float(level[j]), float(usual[j]), float(mass[j]), float(spreads[j]), gate)
     return found
+
+
+def _least(case: Case, felt: Felt, asked: Floats) -> Floats | float:
+    """What wobbles by itself: so much time, or the share that a few failures are of the requests of a step."""
+    if felt.indicator != FAILING:
+        return LEAST_S
+    with np.errstate(divide="ignore"):
+        return np.clip(FEW / (asked * case.red.step_s), *LEAST_SHARES)
 
 
 def _count(rows: Floats) -> NDArray[np.intp]:
