@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,8 +63,8 @@ def test_every_shipped_layout_is_valid_and_names_the_truth(layout: Path, tmp_pat
 
 
 def test_where_peers_are_better_is_told() -> None:
-    ours = {"ac1": 0.9, "groups": {"cpu": {"ac1": 0.5}, "memory": {"ac1": 1.0}}}
-    theirs = {
+    ours: dict[str, Any] = {"ac1": 0.9, "groups": {"cpu": {"ac1": 0.5}, "memory": {"ac1": 1.0}}}
+    theirs: dict[str, dict[str, Any]] = {
         "one": {"ac1": 0.8, "groups": {"cpu": 0.6, "memory": 0.9, "unknown": 1.0}},
         "two": {"ac1": None, "groups": {}},
     }
