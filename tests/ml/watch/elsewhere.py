@@ -43,6 +43,7 @@ monitors:
   performance: {window_s: 600, min_labels: 100}
 """
 RATE = 4
+PLANS = ["basic"] * 5 + ["plus"] * 3 + ["pro"] * 2
 
 
 @dataclass
@@ -103,7 +104,7 @@ class Elsewhere:
         were known, or (``came_s``) from another moment on.
         """
         ahead = timedelta(seconds=first_s - came_s) if came_s is not None else timedelta()
-        step = RATE * 25
+        step = RATE * 50
         for start in range(0, len(ids), step):
             known = [
                 NOON + timedelta(seconds=first_s + (start + i) / RATE) for i in range(len(ids[start : start + step]))
@@ -117,7 +118,7 @@ class Elsewhere:
 
     def _prediction(self, moment: float, version: str, changed: dict[str, Any]) -> tuple[dict[str, Any], float]:
         tenure, spend = float(self.random.gamma(2, 20)), float(self.random.lognormal(3, 0.5))
-        plan = str(self.random.choice(["basic", "plus", "pro"], p=[0.5, 0.3, 0.2]))
+        plan = PLANS[int(self.random.integers(10))]
         chance = 1 / (1 + np.exp(0.08 * (tenure - 40)))
         inputs: dict[str, Any] = {"tenure": tenure, "spend": spend, "plan": plan}
         for name, change in changed.items():

@@ -11,8 +11,10 @@ from tests.ml.watch.elsewhere import CONTRACT, NOON, Elsewhere
 
 from wellkept.kernel.change import ChangeKind
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
+from wellkept.kernel.plan import Action
 from wellkept.ml.deploy.stage import deployments, promotion_plan
 from wellkept.ml.reference import SCORE
+from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.watch.attached import Attachment
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion
 
@@ -136,3 +138,18 @@ def test_a_model_that_is_served_here_cannot_be_attached(elsewhere: Elsewhere) ->
 def test_who_logs_and_was_not_attached_is_told(elsewhere: Elsewhere) -> None:
     elsewhere.live(0, 10)
     assert elsewhere.attachments.others() == {"churn": 40}
+
+
+def test_a_retraining_is_impossible_where_no_project_of_it_was_trained_here(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7")
+    handler = RetrainModel(elsewhere.registry, NoTraining())
+    span = {"start": NOON.isoformat(), "end": NOON.isoformat()}
+    with pytest.raises(InputError, match="is served elsewhere, and no project of it was ever trained here"):
+        handler.preview(Action("retrain_model", "model:churn", {"model": "churn", **span}, ""))
+
+
+class NoTraining:
+    """Nothing is trained."""
+
+    def train(self, *_: object) -> ModelVersion:
+        raise AssertionError

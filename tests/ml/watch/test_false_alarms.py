@@ -29,7 +29,7 @@ from wellkept.store.telemetry.labelfeed import LabelFeed
 from wellkept.store.telemetry.looks import LEVELS, Column, Look
 from wellkept.store.telemetry.serving import Histograms
 
-SEEDS = 300
+SEEDS = 200
 PLANS = ["basic", "plus", "pro", "rare"]
 SHARES = [0.5, 0.3, 0.19, 0.01]
 MONITORS = (

@@ -105,6 +105,8 @@ def test_each_event_is_taken_once_also_by_a_server_that_was_away(
     assert events.follow() == 1
     clock.advance(timedelta(seconds=10))
     assert events.follow() == 0
+    clock.advance(timedelta(seconds=50))
+    assert events.follow() == 0
     stores.say("wellkept.prediction", NOON + timedelta(hours=3), **dotted(id="p2", model="m", version="1", score="1"))
     clock.advance(timedelta(hours=30))
     assert SaidEvents(stores, Outcomes(stores, stores, clock), tmp_path / "said", clock).follow() == 1

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 from wellkept.kernel.errors import ActionError, InputError, TrainingError
 from wellkept.kernel.plan import Action, ActionResult, Risk
 from wellkept.kernel.verdict import Judgement
-from wellkept.spine.registry import ModelVersion, Registry
+from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
+
+MOST_JOBS = 10_000
 
 Interval = tuple[datetime, datetime]
 
@@ -61,10 +63,17 @@ class RetrainModel:
         model = str(given.get("model", ""))
         if self._registry.contract(model) is None:
             raise InputError("retrain_model.model", "must be a registered model", model)
+        champion = self._registry.alias(model, CHAMPION)
+        if champion is not None and champion.is_elsewhere and not self._is_trained_here(model):
+            rule = "is served elsewhere, and no project of it was ever trained here: train and roll it out where it is"
+            raise InputError(f"model {model}", rule)
         start, end = (_moment(name, given.get(name)) for name in ("start", "end"))
         excluded = [(_moment("excluded", a), _moment("excluded", b)) for a, b in given.get("excluded", ())]
         since = _moment("since", given["since"]) if given.get("since") else None
         return model, start, end, excluded, since
+
+    def _is_trained_here(self, model: str) -> bool:
+        return any("project" in job.details for job in self._registry.jobs(f"model:{model}", limit=MOST_JOBS))
 
 
 def _moment(name: str, value: Any) -> datetime:

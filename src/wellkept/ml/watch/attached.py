@@ -167,13 +167,15 @@ class Attachments:
             NotFoundError: there is no such model, or it is not attached.
         """
         champion, now = self._attached(model), self._clock.now()
-        seen = self._logged.versions(model, now - timedelta(days=KNOWN_DAYS), now + timedelta(seconds=AHEAD_S))
+        end = now + timedelta(seconds=AHEAD_S)
+        seen = self._logged.versions(model, now - timedelta(days=KNOWN_DAYS), end)
         counts = {one.name: one for one in seen}
+        first = {one.name: one for one in self._logged.versions(model, learned.since_of(champion), end)}
         known = [version for version in self._registry.versions(model) if version.is_elsewhere]
         return {
             "model": model,
             "version": champion.lineage.get(REPORTED, ""),
-            "reference": learned.sentence(champion, counts.get(champion.logged_as)),
+            "reference": learned.sentence(champion, first.get(champion.logged_as)),
             "versions": [_told(version, counts.get(version.logged_as), champion) for version in known],
             "unknown": {one.name: one.predictions for one in seen if one.name not in {v.logged_as for v in known}},
         }

@@ -57,6 +57,11 @@ def state_of(version: ModelVersion) -> str:
     return version.lineage.get(STATE, LEARNING)
 
 
+def since_of(version: ModelVersion) -> datetime:
+    """From when on predictions of a version are its first."""
+    return datetime.fromisoformat(version.lineage[SINCE]) if SINCE in version.lineage else version.created_at
+
+
 def sentence(version: ModelVersion, seen: LoggedVersion | None) -> str:
     """What a version is measured against, as a person reads it."""
     state, rows = state_of(version), rows_of(version)
@@ -66,7 +71,7 @@ def sentence(version: ModelVersion, seen: LoggedVersion | None) -> str:
     if state == LEARNED:
         return f"measured against its first {rows:,} predictions, {since}"
     came = seen.predictions if seen else 0
-    held = "" if came < rows else "; it waits until the findings about its data are over"
+    held = "" if came < rows else "; it is learned at the next look, or when no finding about its data is open"
     so_far = f"{min(came, rows):,} of {rows:,} {since}{held}"
     if state == PARTLY:
         return (
@@ -139,9 +144,8 @@ class Learning:
         return found if found.metrics != version.metrics else None
 
     def _rows(self, contract: ModelContract, version: ModelVersion, now: datetime) -> pa.Table:
-        since = datetime.fromisoformat(version.lineage[SINCE]) if SINCE in version.lineage else version.created_at
         end = now + timedelta(seconds=AHEAD_S)
-        return self._log.first(contract.name, version.logged_as, since, end, rows_of(version))
+        return self._log.first(contract.name, version.logged_as, since_of(version), end, rows_of(version))
 
 
 def _kept(

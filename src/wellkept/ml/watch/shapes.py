@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,11 @@ from wellkept.store.telemetry.looks import LEVELS, Column
 Floats = NDArray[np.float64]
 ALIKE = 0.1
 """Distributions are alike when their shares below any edge differ by no more than this, and what chance explains."""
+FACTORS = (100.0, 1000.0, 60.0, 3600.0, 1024.0, 86_400.0, 1e6, 10.0)
+"""Between units: hundredths, thousandths, of time, of bytes, tenths."""
+APART = 0.5
+"""Values are elsewhere when the share below some edge differs by this. Of 100 values where nothing has changed it does
+so once in 10 ** 21 times (Dvoretzky, Kiefer, Wolfowitz)."""
 WITHIN = 1.36
 """Kolmogorov's limit at 5 %, times the root of the number of values."""
 
@@ -39,7 +46,16 @@ def is_alike(column: Column, reference: Distribution, factor: float = 1.0) -> bo
     if reference.is_category or column.is_word:
         known = sum(word in reference.categories for word in column.words)
         return bool(reference.is_category and column.is_word and column.words and known >= 0.8 * len(column.words))
-    return distance(column, reference, factor) <= ALIKE + WITHIN / float(max(column.present, 1)) ** 0.5
+    return distance(column, reference, factor) <= ALIKE + WITHIN / math.sqrt(max(column.present, 1))
+
+
+def other_unit(column: Column, reference: Distribution) -> float:
+    """The factor by which values that are elsewhere as they are fit the reference; 0 where there is none."""
+    if column.is_word or len(reference.edges) < 3 or distance(column, reference) < APART:
+        return 0.0
+    both = (one for factor in FACTORS for one in (factor, 1 / factor))
+    fitting = [one for one in both if is_alike(column, reference, one)]
+    return min(fitting, key=lambda one: distance(column, reference, one), default=0.0)
 
 
 def are_alike(column: Column, other: Column) -> bool:
@@ -51,7 +67,7 @@ def are_alike(column: Column, other: Column) -> bool:
         return False
     at = other.quantiles
     apart = float(np.max(np.abs(below(column.quantiles, at) - below(other.quantiles, at))))
-    return apart <= ALIKE + WITHIN / float(min(column.present, other.present)) ** 0.5
+    return apart <= ALIKE + WITHIN / math.sqrt(min(column.present, other.present))
 
 
 def share_outside(column: Column, low: float, high: float) -> float:

@@ -7,7 +7,7 @@ from datetime import datetime
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Seen, Served
 from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
-from wellkept.ml.watch.shapes import share_outside
+from wellkept.ml.watch.shapes import other_unit, share_outside
 
 FEWEST = 100
 OUTSIDE, GRAVE, CALM = 0.01, 0.1, 0.005
@@ -76,7 +76,7 @@ def _far(served: Served, seen: Seen, name: str) -> Trouble | None:
     low, high = reference.edges[0], reference.edges[-1]
     width = FAR * (high - low)
     share = share_outside(column, low - width, high + width)
-    if share < MANY:
+    if share < MANY or other_unit(column, reference):  # of which another monitor tells
         return None
     return Trouble(
         signal=BEYOND,

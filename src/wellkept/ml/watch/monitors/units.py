@@ -7,13 +7,9 @@ from datetime import datetime
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Served
 from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
-from wellkept.ml.watch.shapes import distance, is_alike
+from wellkept.ml.watch.shapes import APART, distance, other_unit
 
-FACTORS = (100.0, 1000.0, 60.0, 3600.0, 1024.0, 86_400.0, 1e6, 10.0)
 FEWEST = 100
-APART = 0.5
-"""Values are elsewhere when the share below some edge differs by this. Of 100 values where nothing has changed it does
-so once in 10 ** 21 times (Dvoretzky, Kiefer, Wolfowitz)."""
 SIGNAL = "unit"
 
 
@@ -32,13 +28,11 @@ class Units:
             column = seen.now.columns.get(name)
             if column is None or column.present < FEWEST or reference.rows < FEWEST or len(reference.edges) < 3:
                 continue
-            apart = distance(column, reference)
-            both = (one for factor in FACTORS for one in (factor, 1 / factor))
-            fitting = [one for one in both if is_alike(column, reference, one)] if apart >= APART else []
-            if not fitting:
+            factor = other_unit(column, reference)
+            if not factor:
                 clear.add(print_of(self, served, name, SIGNAL))
                 continue
-            factor = min(fitting, key=lambda one: distance(column, reference, one))
+            apart = distance(column, reference)
             words = f"{factor:g} times as large" if factor > 1 else f"{1 / factor:g} times as small"
             trouble = Trouble(
                 signal=SIGNAL,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wellkept.ml.watch.base import Said, Served
 from wellkept.ml.watch.saying import Trouble, finding, print_of
 
 FEWEST = 20
+MANY, SOON = 10, timedelta(minutes=10)
+"""A few new names of a model that is served elsewhere are versions as soon as they have been looked at."""
 SIGNAL = "version"
 
 
@@ -20,11 +22,13 @@ class Versions:
     name = "versions"
     version = "1"
 
-    def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
+    def watch(self, served: Served, now: datetime) -> Said:
         seen = served.seen
         if seen is None:
             return Said()
         unknown = [one for one in seen.versions if one.name not in seen.known]
+        if served.champion.is_elsewhere and len(unknown) <= MANY:
+            unknown = [one for one in unknown if one.first <= now - SOON]
         count, total = sum(one.predictions for one in unknown), sum(one.predictions for one in seen.versions)
         if count < FEWEST:
             return Said(clear=frozenset({print_of(self, served, "", SIGNAL)}))
