@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellkept.ml.drift.budget import CONCEPT, INPUTS, MONTH_S, OVERLAP, PARTS, Budget, by_importance
-from wellkept.ml.drift.calibrate import chance, unlucky, usual, wobble
+from wellkept.ml.drift.calibrate import Wobble, chance, unlucky, usual, wobble
 from wellkept.ml.drift.columns import moved
 from wellkept.ml.drift.distances import divergence, jensen_shannon, ordered, psi
 from wellkept.ml.drift.importance import importance, matters
@@ -90,6 +90,12 @@ def test_a_reference_whose_own_windows_differ_makes_differences_less_unusual() -
     assert chance("divergence", value, 500, reference, told) > 10 * chance("divergence", value, 500, reference)
     assert wobble(own[:3]).windows == 0
     assert unlucky(5.0, usual("divergence", 500, reference), 0.0, 30) <= 1.0
+
+
+def test_a_constant_that_begins_to_move_is_told_and_one_odd_value_is_not() -> None:
+    reference = np.asarray([50_000.0, 0.0])
+    assert moved(np.asarray([0.0, 500.0]), reference, Wobble(), has_order=True).counts(0.1, 1e-9)
+    assert moved(np.asarray([499.0, 1.0]), reference, Wobble(), has_order=True).chance > 1e-4
 
 
 def test_the_levels_of_all_tests_add_up_to_the_budget() -> None:

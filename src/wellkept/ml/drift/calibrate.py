@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.ml.drift.distances import divergence, ordered
+from wellkept.ml.drift.distances import HALF_COUNT, divergence, ordered
 from wellkept.ml.drift.tails import gamma_tail, student_tail
 
 Floats = NDArray[np.float64]
@@ -20,6 +20,8 @@ DRAWS = 400
 SEED = 29
 GRAIN = 0.05
 """Window sizes are resampled in steps of 5 %: what lies between differs by less than the draws do."""
+LEAST_MEAN, LEAST_VARIANCE = 0.05, 0.5
+"""Of a column that was constant: one odd value is a chance of some thousandths then, and many are none."""
 DIGITS = 3
 """Shares of bins are told apart by so many digits."""
 DISTANCES: dict[str, Distance] = {"divergence": divergence, "ordered": ordered}
@@ -118,9 +120,11 @@ def _grained(rows: float) -> int:
 def _resampled(name: str, rows: int, known: int, shares: tuple[float, ...]) -> Usual:
     """Windows drawn from the bins of the reference at their real size."""
     random = np.random.default_rng(SEED)
-    share = np.asarray(shares) / sum(shares)
+    filled = np.asarray(shares) / sum(shares) * known + HALF_COUNT  # what was never seen may come all the same
+    share = filled / filled.sum()
     drawn = random.multinomial(rows, share, size=DRAWS).astype(np.float64)
     found = DISTANCES[name](drawn, share * known)
     # The reference is a draw as well. Its own chance enters like that of more rows, so that one pass suffices: a
     # window of n beside m differs from the bins themselves by 1/n, and from the reference by 1/n + 1/m.
-    return Usual(float(found.mean()) * (1 + rows / known), float(found.var()) * (1 + rows / known) ** 2)
+    wider = 1 + rows / known
+    return Usual(max(LEAST_MEAN, float(found.mean()) * wider), max(LEAST_VARIANCE, float(found.var()) * wider**2))

@@ -11,6 +11,8 @@ from wellkept.ml.drift.calibrate import Wobble, chance
 from wellkept.ml.drift.distances import divergence, jensen_shannon, ordered, psi, shares
 
 Floats = NDArray[np.float64]
+FEWEST_RARER = 5.0
+"""Rows that a window would have outside the fullest bin, from which on the mean place is nearly normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,13 @@ def moved(counts: Floats, reference: Floats, own: Wobble, *, has_order: bool) ->
     """Judge the counts int[B] of a window.
 
     The likelihood ratio sees every kind of change, the mean place a small shift of the whole; the smaller chance of
-    the two counts twice (Bonferroni). Categories have the first alone.
+    the two counts twice (Bonferroni). Categories, and columns that are nearly always the same, have the first alone.
     """
     rows = float(np.sum(counts))
     found = chance("divergence", float(divergence(counts, reference)), rows, reference, own)
-    if has_order:
+    reference = np.asarray(reference, dtype=np.float64)
+    rarer = rows * (1 - float(reference.max(initial=0.0)) / max(float(reference.sum()), 1.0))
+    if has_order and rarer >= FEWEST_RARER:
         middle = chance("ordered", float(ordered(counts, reference)), rows, reference, own)
         found = min(1.0, 2 * min(found, middle))
     now, then = shares(counts), shares(reference)
