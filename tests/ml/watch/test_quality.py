@@ -103,3 +103,16 @@ def test_a_mistake_upstream_is_told_as_what_it_is_and_as_nothing_else(mistake: s
     change, cause = MISTAKES[mistake]
     for seed in range(20):
         assert {finding.attributes.get("cause") for finding in said(seed, change)} == {cause}
+
+
+def test_what_comes_with_the_request_is_not_stale_while_some_of_it_moves() -> None:
+    def flag(look: Look, _: np.random.Generator) -> Look:
+        return replace(look, columns={**look.columns, "tenure": replace(look.columns["tenure"], moved=0)})
+
+    def all_of_it(look: Look, random: np.random.Generator) -> Look:
+        still = flag(look, random)
+        return replace(still, columns={**still.columns, "plan": replace(still.columns["plan"], pairs=0)})
+
+    assert {finding.attributes.get("cause") for finding in said(3, all_of_it)} == {"stale_source"}
+    plan = replace(served(3, 600).seen.now.columns["plan"], pairs=300, moved=200)  # type: ignore[union-attr]
+    assert said(3, lambda look, random: replace(look, columns={**flag(look, random).columns, "plan": plan})) == []

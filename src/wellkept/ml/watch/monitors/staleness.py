@@ -24,6 +24,9 @@ SIGNAL, AGE = "stale", "feature_age"
 class Staleness:
     """How often values change for the same entity, and how old predictions say that their features are, both beside
     the same of a window before.
+
+    What comes with the request is stale only where all of it stands still: a caller that sends other amounts is alive,
+    and a flag of the weekend that does not change from Tuesday to Friday is right.
     """
 
     name = "staleness"
@@ -34,11 +37,12 @@ class Staleness:
         if seen is None or seen.now.rows < FEWEST or seen.before.rows < FEWEST:
             return Said()
         findings, clear = [], set()
-        for name in served.contract.logged:
-            trouble = _still(served, seen, name)
-            if trouble is not None:
+        troubles = {name: _still(served, seen, name) for name in served.contract.logged}
+        moving = [name for name in troubles if _is_of_request(served, name) and _moves(seen, name)]
+        for name, trouble in troubles.items():
+            if trouble is not None and not (_is_of_request(served, name) and moving):
                 findings.append(finding(self, served, trouble))
-            elif name in seen.now.columns and seen.now.columns[name].moved:
+            elif trouble is None and name in seen.now.columns and seen.now.columns[name].moved:
                 clear.add(print_of(self, served, name, SIGNAL))
         for name, age in seen.now.ages.items():
             usual = seen.before.ages.get(name)
@@ -49,6 +53,15 @@ class Staleness:
             else:
                 findings.append(finding(self, served, _old(served, seen, name, (age, usual))))
         return Said(tuple(findings), frozenset(clear))
+
+
+def _is_of_request(served: Served, name: str) -> bool:
+    return served.contract.logged[name].source == "request"
+
+
+def _moves(seen: Seen, name: str) -> bool:
+    column = seen.now.columns.get(name)
+    return column is not None and column.pairs > 0 and column.moved >= MOVED * column.pairs
 
 
 def _still(served: Served, seen: Seen, name: str) -> Trouble | None:
