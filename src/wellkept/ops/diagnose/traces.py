@@ -50,6 +50,33 @@ class Spans:
         """How many traces there are."""
         return len(np.unique(self.trace))
 
+    def of_traces(self, wanted: Bools) -> Spans:
+        """The spans of some traces: a truth for each code of a trace."""
+        kept = wanted[self.trace]
+        row = np.where(kept, np.cumsum(kept) - 1, -1)
+        logged = kept[self.log_span]
+        above = np.where(self.parent >= 0, row[self.parent], -1)
+        return Spans(
+            trace=self.trace[kept],
+            parent=above[kept],
+            service=self.service[kept],
+            op=self.op[kept],
+            start=self.start[kept],
+            end=self.end[kept],
+            answers=self.answers[kept],
+            asks=self.asks[kept],
+            failed=self.failed[kept],
+            log_span=row[self.log_span[logged]],
+            log_template=self.log_template[logged],
+            ids=self.ids,
+        )
+
+    def later_half(self) -> Spans:
+        """The half of the traces that began later."""
+        began = np.full(int(self.trace.max()) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(began, self.trace, self.start)
+        return self.of_traces(began >= np.median(began[np.unique(self.trace)]))
+
     def remote(self) -> Bools:
         """Whether a span's parent is a span of another service."""
         known = self.parent >= 0

@@ -60,6 +60,9 @@ class StructureClue:
     Compared by shares of the operation's spans, so that load does not matter. A change counts only where abnormal
     spans became more per trace (else other traffic went away upstream), and only as far as no change further down
     the same traces, in another service, explains it. An operation that got rid of its errors is no suspect.
+
+    The later half of the trouble is looked at by itself, too, and counts where it says more: the alert may have come
+    before the trouble, and then the first half of it is health.
     """
 
     kind = "structure"
@@ -67,23 +70,31 @@ class StructureClue:
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         if case.traces is None:
             return {}
-        known = case.traces
-        before, during = _events(known, known.before), _events(known, known.during)
-        changes = _changed(known, before, during)
-        if len(changes.op) == 0:
-            return {}
-        shares = _unexplained(known.during, during, changes)
-        blame = _blame(known, during, changes, shares)
-        return {
-            entity: Hint(
-                strength,
-                _sentence(known, changes, during, number, entity),
-                fault=Fault.CODE,
-                pointers=_pointers(case, known, during, changes, number, entity),
-            )
-            for entity, (strength, number) in sorted(blame.items())
-            if entity in case.suspects
-        }
+        hints = _weighed(case, case.traces)
+        later = replace(case.traces, during=case.traces.during.later_half())
+        for entity, hint in _weighed(case, later).items():
+            if entity not in hints or hint.strength > hints[entity].strength:
+                hints[entity] = hint
+        return hints
+
+
+def _weighed(case: Case, known: Traces) -> dict[str, Hint]:
+    before, during = _events(known, known.before), _events(known, known.during)
+    changes = _changed(known, before, during)
+    if len(changes.op) == 0:
+        return {}
+    shares = _unexplained(known.during, during, changes)
+    blame = _blame(known, during, changes, shares)
+    return {
+        entity: Hint(
+            strength,
+            _sentence(known, changes, during, number, entity),
+            fault=Fault.CODE,
+            pointers=_pointers(case, known, during, changes, number, entity),
+        )
+        for entity, (strength, number) in sorted(blame.items())
+        if entity in case.suspects
+    }
 
 
 def _events(known: Traces, spans: Spans) -> _Events:
