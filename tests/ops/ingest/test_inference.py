@@ -68,6 +68,14 @@ def test_two_halves_are_a_prediction_whichever_comes_first(
     assert (second["score"], dict(second["categories"])) == (0.1, {"plan": "pro"})
 
 
+def test_json_under_another_content_type_is_read(log: InferenceLog) -> None:
+    model = f"kserve-{next(_numbers)}"
+    log.take(
+        [event("request", '{"instances": [[1, 2]]}', "b1", model), event("response", {"predictions": [1]}, "b1", model)]
+    )
+    assert log.settle() == 1
+
+
 def test_other_events_are_given_back(log: InferenceLog) -> None:
     other = Event("1", "ci", "com.example.deployed")
     assert log.take([other]) == [other]
@@ -117,7 +125,8 @@ def test_scores_of_a_response(case: str) -> None:
     assert answers("event", data) == scores
 
 
-MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "no JSON": ("\x89PNG", r"must be a JSON object of the inference protocol"),
     "neither": ({"rows": []}, r"must have instances \(v1\) or inputs \(v2\)"),
     "of different lengths": (
         {"inputs": [tensor("a", [1], [1]), tensor("b", [2], [1, 2])]},

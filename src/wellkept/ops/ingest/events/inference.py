@@ -95,18 +95,14 @@ class InferenceLog:
         where = f"event {event.id}"
         if not model:
             raise InputError(f"{where}.inferenceservicename", "is required: it names the model")
-        if not isinstance(event.data, dict):
-            raise InputError(
-                f"{where}.data", "must be a JSON object of the inference protocol (v1 or v2)", event.text[:80]
-            )
-        part = TYPES[event.type]
+        data, part = _object(where, event), TYPES[event.type]
         if part == REQUEST:
-            rows = instances(where, event.data, self._names_of(model))
+            rows = instances(where, data, self._names_of(model))
             features, words = self._inputs.of_records([model] * len(rows), rows)
             body = json.dumps([[given, told] for given, told in zip(features, words, strict=True)])
         else:
-            body = json.dumps(answers(where, event.data))
-        version = str(event.data.get("model_version") or event.extensions.get("endpoint") or "default")
+            body = json.dumps(answers(where, data))
+        version = str(data.get("model_version") or event.extensions.get("endpoint") or "default")
         space = event.extensions.get("namespace", "")
         return {
             "key": f"{space}/{model}/{event.id}",
@@ -117,6 +113,20 @@ class InferenceLog:
             "body": body,
             "received": now,
         }
+
+
+def _object(where: str, event: Event) -> dict[str, Any]:
+    """What the event holds; callers often send JSON under another content type, which the logger passes on."""
+    data = event.data
+    if isinstance(data, str):
+        try:
+            data = json.loads(data)
+        except ValueError:
+            data = None
+    if not isinstance(data, dict):
+        rule = "must be a JSON object of the inference protocol (v1 or v2)"
+        raise InputError(f"{where}.data", rule, event.text[:80])
+    return data
 
 
 def instances(where: str, data: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
