@@ -46,7 +46,7 @@ CALIBRATION = (-2.75, 2.2)
 class DiagnoseSettings:
     """Weights and time scales of the diagnosis. Durations in seconds."""
 
-    version: str = "2"
+    version: str = "3"
     """Moves with every change of the weights; each diagnosis carries it."""
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     step_s: float = 10.0

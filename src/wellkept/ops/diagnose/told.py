@@ -86,6 +86,13 @@ def _way(end: str, came: dict[str, str]) -> tuple[str, ...]:
     return tuple(reversed(way))
 
 
+def chance(probability: float) -> str:
+    """A probability in words; nothing is quite certain."""
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
+
+
 def story(case: Case, causes: Sequence[Cause], none: float) -> str:
     """One paragraph about the causes that are named; empty where none is."""
     if not causes:
@@ -94,7 +101,7 @@ def story(case: Case, causes: Sequence[Cause], none: float) -> str:
     what = f" ({best.fault.value})" if best.fault.value != "unknown" else ""
     since_ = f" since {best.since.astimezone(UTC):%H:%M:%S} UTC" if best.since else ""
     words = [
-        f"{bare(best.entity)}{what} is the most likely cause{since_}, with a probability of {best.probability:.0%}."
+        f"{bare(best.entity)}{what} is the most likely cause{since_}, with a probability of {chance(best.probability)}."
     ]
     words.extend(reason.sentence for reason in best.reasons[:3])
     if len(best.path) > 1:
@@ -103,7 +110,7 @@ def story(case: Case, causes: Sequence[Cause], none: float) -> str:
     if changed is not None and not any(reason.kind == "change" for reason in best.reasons[:3]):
         words.append(f"{changed.actor} had changed it at {changed.at.astimezone(UTC):%H:%M:%S} UTC: {changed.summary}.")
     if len(causes) > 1:
-        others = ", ".join(f"{bare(cause.entity)} ({cause.probability:.0%})" for cause in causes[1:])
+        others = ", ".join(f"{bare(cause.entity)} ({chance(cause.probability)})" for cause in causes[1:])
         words.append(f"Less likely: {others}.")
-    words.append(f"That it is none of the suspects has a probability of {none:.0%}.")
+    words.append(f"That it is none of the suspects has a probability of {chance(none)}.")
     return " ".join(words)
