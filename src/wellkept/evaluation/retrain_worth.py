@@ -21,7 +21,7 @@ LEAST, LEAST_RARER = 100, 20
 """A block to test on has so many rows, and so many of the rarer class."""
 ROWS = 500
 """A block is a period, and longer where a period has fewer rows."""
-LONGEST_WAIT = 8
+LONGEST_WAIT = 4
 """Periods: the pause between two back-tests doubles while nothing can be gained, up to so many."""
 RECHOSEN, CHOSEN_FOR = 1.5, 1
 """The window is chosen again where the history has become so much longer, and after so many back-tests."""
@@ -31,6 +31,8 @@ AGES = (1, 2, 4)
 """Periods by which older cut-offs are tried beside the newest, to tell how fast versions age."""
 CALM = 4
 """Ticks before a jump of the losses, at least."""
+SURE = 2.0
+"""After a jump one block alone may change the window, by so many standard errors."""
 JUMP = 6.0
 """Standard errors by which losses must have risen to be looked into at once."""
 
@@ -125,7 +127,11 @@ class ExpectedValue:
         found = {name: (theirs - mine)[np.isfinite(theirs - mine)].tolist() for name, theirs in values.items()}
         for name, seen in found.items():
             self._differences[name] = [*self._differences.get(name, []), *seen][-BLOCKS * PARTS :]
-        self._chosen = best(found if jumped is not None else self._differences, first)
+        self._chosen = best(self._differences, first)
+        if jumped is not None:
+            usual_one = self._chosen if self._chosen in values else first
+            above = {name: (theirs - values[usual_one]).tolist() for name, theirs in values.items()}
+            self._chosen = best(above, usual_one, SURE)
         self._chosen_of_s, self._choices_old = live.known_until, 0
 
     def _candidates(self, until: float, live: Live, jumped: float | None) -> list[Window]:
@@ -170,9 +176,10 @@ class ExpectedValue:
         )
 
 
-def _size(live: Live, until: float, window: Window) -> int:
-    rows, _ = window.rows(live.stream.time, until)
-    return int(rows.stop - rows.start)
+def _size(live: Live, until: float, window: Window) -> float:
+    """The rows of a window, each by its weight."""
+    rows, weights = window.rows(live.stream.time, until)
+    return float(rows.stop - rows.start if weights is None else weights.sum())
 
 
 def _moment(seconds: float) -> datetime:

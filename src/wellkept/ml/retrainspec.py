@@ -13,7 +13,7 @@ Seconds = Annotated[float, Field(gt=0)]
 PolicyName = Literal["expected_value", "schedule", "volume", "drift", "performance"]
 DAY_S = 86_400.0
 
-POINTS, SHARE = 0.005, 0.01
+POINTS, SHARE = 0.003, 0.006
 """What a retrain must gain where the contract names no cost: of a metric that is 1 at best, and of errors a share."""
 BOUNDED = frozenset({"average_precision", "roc_auc", "accuracy", "macro_f1"})
 
@@ -22,8 +22,8 @@ class Retrain(Runner):
     """When, and on what, a retrain is proposed.
 
     ``cost`` is that of one retrain, and ``value_per_point`` what one point of the primary metric is worth over the
-    horizon, in the same unit. Left out, the unit is the metric itself: a retrain must bring 0.005 on the average of
-    the horizon (of an error, 1 % of what was promised).
+    horizon, in the same unit. Left out, the unit is the metric itself: a retrain must bring 0.003 on the average of
+    the horizon (of an error, 0.6 % of what was promised).
     """
 
     policy: PolicyName = "expected_value"
@@ -42,7 +42,7 @@ class Retrain(Runner):
     cost: Annotated[float, Field(ge=0)] | None = None
     value_per_point: Annotated[float, Field(gt=0)] = 1.0
     horizon_s: Seconds = 28 * DAY_S
-    caution: Annotated[float, Field(ge=0, le=4)] = 1.0
+    caution: Annotated[float, Field(ge=0, le=4)] = 0.65
     """The risk of a change: so many standard deviations of its gain count against it."""
 
     def cost_of(self, metric: str, promised: float) -> float:

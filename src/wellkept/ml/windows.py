@@ -61,18 +61,19 @@ def usual(names: Collection[str]) -> str:
     return WEIGHTED if WEIGHTED in names else CONTRACT
 
 
-def best(differences: Mapping[str, Sequence[float]], first: str) -> str:
+def best(differences: Mapping[str, Sequence[float]], first: str, errors: float = 0.5) -> str:
     """The window whose back-tests are best on the average; the ``first`` keeps a tie.
 
     ``differences`` are what each window scored above the first on the same rows (higher is better), block by block.
-    Another window must be better by more than the error of that.
+    Another window must be better by so many standard ``errors`` of that.
     """
     found, lead = first, 0.0
     for name, seen in differences.items():
         above = np.asarray(seen, dtype=np.float64)
+        above = above[np.isfinite(above)]
         if name == first or not len(above):
             continue
         error = float(above.std(ddof=1) / np.sqrt(len(above))) if len(above) > 1 else 0.0
-        if above.mean() > max(lead, 0.5 * error):
+        if above.mean() > max(lead, errors * error):
             found, lead = name, float(above.mean())
     return found

@@ -129,7 +129,7 @@ def test_an_outage_holds_retraining_and_says_so_where_people_look(watched: Watch
     watched.life.live(0, 400)
     watched.life.live(400, 500, outage=True)
     incident = slow_feeder(watched, 395)
-    for at_s in range(420, 500, 10):
+    for at_s in range(420, 500, 20):
         loop.tick(at_s)
     (verdict,) = watched.stream.verdicts(subject="model:fraud", kind="triage", limit=1)
     assert verdict.judgement is Judgement.BROKEN_UPSTREAM
@@ -149,7 +149,7 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
     slow_feeder(watched, 195, 262)
     watched.life.live(260, 800)
     watched.life.live(800, 1200, turned=True)
-    for at_s in range(180, 1200, 10):
+    for at_s in range(180, 1200, 20):
         loop.tick(at_s)
     (start, end, excluded, since) = loop.trained[0]
     assert since is not None
@@ -167,7 +167,7 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
 def test_one_challenger_is_offered_once_and_goes_live_by_approval(watched: Watched, loop: Loop) -> None:
     watched.life.live(0, 600)
     watched.life.live(600, 1000, turned=True)
-    for at_s in range(580, 1000, 10):
+    for at_s in range(580, 1000, 20):
         loop.tick(at_s)
     (record,) = [r for r in loop.gate.plans(subject="model:fraud") if r.state is PlanState.WAITING]
     loop.gate.approve(record.plan.id, record.plan.hash, "ada", "looks right")
@@ -181,7 +181,7 @@ def test_a_refused_challenger_is_not_offered(watched: Watched) -> None:
     loop = Loop(watched, Judgement.FAIL)
     watched.life.live(0, 600)
     watched.life.live(600, 1000, turned=True)
-    for at_s in range(580, 1000, 10):
+    for at_s in range(580, 1000, 20):
         loop.tick(at_s)
     assert loop.trained
     assert all(r.plan.actions[0].name == "retrain_model" for r in loop.gate.plans(subject="model:fraud"))

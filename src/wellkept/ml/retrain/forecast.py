@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 DAY_S = 86_400.0
 AGE_S = 28 * DAY_S
 PRIOR = 0.03
@@ -27,6 +28,8 @@ FLOOR = 0.002
 FADE_S = 90 * DAY_S
 """After so long an observation counts half."""
 LEAST_POINTS = 4
+NEWEST = 3
+"""So many back-tests against the live version count, the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,8 @@ class Forecast:
 class Ageing:
     """What versions gain by newer rows (by 28 days) and by more of them (by e times as many), with its covariance."""
 
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    mean: Floats
+    covariance: Floats
 
     def of(self, age_s: float, more: float) -> tuple[float, float]:
         """The gain of a version that is so much fresher and has so many more rows, and its error."""
@@ -105,21 +108,19 @@ def forecast(
     """What a retrain would gain over the live version; ``point`` scales metrics that have no bounds.
 
     ``fallen`` (with its error) is by how much the newest performance is below what was promised; it stands for the
-    trend where it is there.
+    trend where it is there. A trend may be that of the task, and counts only where no back-test tells more. One back-test alone tells nothing of how blocks of rows differ: errors count twice then.
     """
     known = ageing(gains, stale.known_until, point)
     parts = {}
     if gains:
         mean, error = known.of(stale.age_s, stale.more)
-        parts["ageing"] = (mean, _error(error, point))
+        parts["ageing"] = (mean, _error(_doubt(gains) * error, point))
     mine = [one for one in gains if one.source == "challenger" and one.at > stale.trained_until]
     if mine:
-        newest = max(mine, key=lambda one: one.at)
-        rest = max(0.0, (stale.known_until - newest.at).total_seconds())
-        mean, error = known.of(rest, max(0.0, stale.more - newest.more))
-        parts["challenger"] = (newest.gain + mean, _error(float(np.hypot(newest.error, error)), point))
+        mean, error = _seen(sorted(mine, key=lambda one: one.at)[-NEWEST:], stale, known, point)
+        parts["challenger"] = (mean, _error(error, point))
     name, seen = ("fallen", fallen) if fallen is not None else ("trend", _fall(points, is_lower_better))
-    if seen is not None:
+    if seen is not None and (name == "fallen" or not mine):
         mean, error = seen
         parts[name] = (LEFT * mean, _error(float(np.hypot(LEFT * error, 0.5 * LEFT * mean)), point))
     if not parts:
@@ -127,6 +128,27 @@ def forecast(
     means = np.array([mean for mean, _ in parts.values()])
     weights = np.array([error**-2 for _, error in parts.values()])
     return Forecast(float((means * weights).sum() / weights.sum()), float(weights.sum() ** -0.5), parts)
+
+
+def _seen(mine: Sequence[Gain], stale: Stale, known: Ageing, point: float) -> tuple[float, float]:
+    """What back-tests against the live version say together, each carried on to what a retrain would have today."""
+    carried = []
+    for one in mine:
+        rest = max(0.0, (stale.known_until - one.at).total_seconds())
+        mean, error = known.of(rest, max(0.0, stale.more - one.more))
+        carried.append((one.gain + mean, max(float(np.hypot(one.error, error)), point * FLOOR)))
+    means, errors = (np.array(column) for column in zip(*carried, strict=True))
+    if not np.isfinite(errors).any():
+        return 0.0, float("inf")
+    weights = errors**-2.0
+    mean = float((means * weights).sum() / weights.sum())
+    scatter = float((weights * (means - mean) ** 2).sum() / max(len(mine) - 1, 1))
+    return mean, _doubt(mine) * float(np.sqrt(max(scatter, 1.0) / weights.sum()))
+
+
+def _doubt(gains: Sequence[Gain]) -> float:
+    """How much larger than measured an error is taken to be: few blocks tell little of how blocks differ."""
+    return 1 + 1 / max(len({one.at for one in gains}), 1)
 
 
 def ageing(gains: Sequence[Gain], until: datetime, point: float = 1.0) -> Ageing:
@@ -143,10 +165,19 @@ def ageing(gains: Sequence[Gain], until: datetime, point: float = 1.0) -> Ageing
     old = np.array([(until - one.at).total_seconds() for one in usable])
     error = np.maximum(np.array([one.error for one in usable]), point * FLOOR)
     weight = 0.5 ** (old / FADE_S) / error**2
-    covariance = np.linalg.inv((at * weight[:, None]).T @ at + prior)
-    mean = covariance @ (at.T @ (weight * gain))
+    mean, covariance = _fit(at, gain, weight, prior)
+    for place in (1, 0):  # neither fewer rows nor older ones are thought to help: what looks so is chance
+        if mean[place] < 0:
+            at = np.where(np.arange(2) == place, 0.0, at)
+            mean, covariance = _fit(at, gain, weight, prior)
     scatter = float((weight * (gain - at @ mean) ** 2).sum() / max(len(usable) - 2, 1))
     return Ageing(mean, np.asarray(covariance * max(scatter, 1.0), dtype=np.float64))
+
+
+def _fit(at: Floats, gain: Floats, weight: Floats, prior: Floats) -> tuple[Floats, Floats]:
+    """Weighted least squares through zero with the precision of a prior around none; mean and covariance."""
+    covariance = np.asarray(np.linalg.inv((at * weight[:, None]).T @ at + prior), dtype=np.float64)
+    return np.asarray(covariance @ (at.T @ (weight * gain)), dtype=np.float64), covariance
 
 
 def _fall(points: Sequence[Point], is_lower_better: bool) -> tuple[float, float] | None:

@@ -23,7 +23,7 @@ from wellkept.ml.retrain.casefile import policy_case, trained_until_of
 from wellkept.ml.retrain.ledger import ACTOR, Ledger
 from wellkept.ml.retrain.plans import retrain_plan
 from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
-from wellkept.ml.retrain.triage import Case, outages, triage
+from wellkept.ml.retrain.triage import Case, outages, slack_of, triage
 from wellkept.spine.gate import Gate
 from wellkept.spine.registry import ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
@@ -179,8 +179,8 @@ class RetrainRunner:
         now: datetime,
     ) -> None:
         decision = decide(self._policy_case(contract, champion, case, verdict, now))
-        bad = spoiled(case) if case is not None else []
-        self._ledger.exclude(contract.name, [one for one in bad if one.end <= now], now)
+        if case is not None:
+            self._ledger.exclude(contract.name, ended(case), now)
         plan = None
         if decision.action is Act.RETRAIN:
             plan = self._proposed(contract, champion, decision, case, verdict)
@@ -281,6 +281,16 @@ class RetrainRunner:
 def _slot(contract: ModelContract, now: datetime) -> int:
     """The number of the present part of a window."""
     return int(now.timestamp() // (contract.monitors.performance.window_s / LOOKS))
+
+
+def ended(case: Case) -> list[BadSpan]:
+    """The spans of broken data that are over: inputs without their values, labels that were not to be trusted."""
+    slack = slack_of(case)
+    return [
+        BadSpan(finding.starts_at - slack, finding.ends_at + slack, finding.sentence)
+        for finding in case.lately
+        if finding.kind is FindingKind.DATA_QUALITY and finding.ends_at is not None
+    ]
 
 
 def spoiled(case: Case) -> list[BadSpan]:

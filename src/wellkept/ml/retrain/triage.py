@@ -120,7 +120,7 @@ def outages(case: Case) -> list[tuple[datetime, datetime]]:
     explained = explanations(case, upstream_trouble(case), (*case.suspicions, *case.lately))
     wrong = [f for f in (*case.suspicions, *case.lately) if f.id in explained]
     wrong += [trouble.finding for trouble in explained.values()]
-    slack = _slack(case)
+    slack = slack_of(case)
     joined: list[tuple[datetime, datetime]] = []
     for start, end in sorted((f.starts_at - slack, (f.ends_at or case.now) + slack) for f in wrong):
         if joined and start <= joined[-1][1]:
@@ -208,7 +208,7 @@ def _overlaps(trouble: Finding, suspicion: Finding, case: Case) -> bool:
 
     A loss of performance is dated by the losses alone, and a bad patch before an outage dates it too early.
     """
-    slack, until = _slack(case), trouble.ends_at or case.now
+    slack, until = slack_of(case), trouble.ends_at or case.now
     if trouble.starts_at - slack <= suspicion.starts_at <= until + slack:
         return True
     judged = [e for e in suspicion.evidence if e.window_start is not None and e.window_end is not None]
@@ -222,7 +222,8 @@ def _meet(evidence: Evidence, start: datetime, end: datetime) -> bool:
     return evidence.window_start < end and start < evidence.window_end
 
 
-def _slack(case: Case) -> timedelta:
+def slack_of(case: Case) -> timedelta:
+    """How exactly onsets are known."""
     return timedelta(seconds=SLACK * case.contract.monitors.drift.window_s)
 
 
@@ -243,4 +244,4 @@ def _promotion(case: Case) -> Change | None:
     """A promotion of this model shortly before the onset."""
     since = case.onset - timedelta(seconds=case.contract.monitors.drift.window_s / 2)
     own = [c for c in case.changes if c.kind is ChangeKind.PROMOTION and c.entity == model_id(case.contract.name)]
-    return next((change for change in own if since <= change.at <= case.onset + _slack(case)), None)
+    return next((change for change in own if since <= change.at <= case.onset + slack_of(case)), None)
