@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,10 +57,14 @@ class Inputs(Protocol):
 
 
 class Histories:
-    """Tells how good live versions are. Keeps what it told of past cohorts, and nothing that cannot be told again."""
+    """Tells how good live versions are. Keeps what it told of past cohorts, and nothing that cannot be told again.
+
+    May be called from several threads: one tells, the others wait, and mostly find it told.
+    """
 
     def __init__(self, labels: Labels, inputs: Inputs) -> None:
         self._labels, self._inputs = labels, inputs
+        self._lock = threading.Lock()
         self._remembered: dict[str, Remembered] = {}
         self._told: dict[str, tuple[object, PerformanceHistory]] = {}
 
@@ -80,12 +85,13 @@ class Histories:
         step_s = contract.monitors.performance.window_s / WINDOW
         troubles = troubles_of(findings, contract.label.delay_s)
         key = (now.timestamp() // (step_s / FRESH), tuple(troubles), wanted)
-        last = self._told.get(version.digest)
-        if last is not None and last[0] == key:
-            return last[1]
-        found = self._read(contract, version, reference, wanted, troubles, now)
-        self._told = {version.digest: (key, found), **dict(list(self._told.items())[: VERSIONS - 1])}
-        return found
+        with self._lock:
+            last = self._told.get(version.digest)
+            if last is not None and last[0] == key:
+                return last[1]
+            found = self._read(contract, version, reference, wanted, troubles, now)
+            self._told = {version.digest: (key, found), **dict(list(self._told.items())[: VERSIONS - 1])}
+            return found
 
     def _read(
         self,

@@ -12,7 +12,7 @@ from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid, millis
 from wellkept.store.telemetry.statements import load
 
-MOST_ROWS = 2_000_000
+MOST_ROWS = 1_000_000
 """More predictions than this are sampled by the hash of their ids, one in so many."""
 DRAWN = 20_000
 """Scores that the cuts between bins are chosen by."""
