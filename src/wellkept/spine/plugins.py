@@ -51,7 +51,9 @@ TABLE: dict[str, dict[str, str]] = {
         "ray": "wellkept.ml.train.executors.ray:Ray",
     },
     "monitor": {
+        "concept": "wellkept.ml.watch.monitors.concept:Concept",
         "drift": "wellkept.ml.watch.monitors.drift:Drift",
+        "multivariate": "wellkept.ml.watch.monitors.multivariate:Multivariate",
         "nulls": "wellkept.ml.watch.monitors.nulls:Nulls",
         "schema": "wellkept.ml.watch.monitors.schema:Schema",
         "range": "wellkept.ml.watch.monitors.ranges:Ranges",
