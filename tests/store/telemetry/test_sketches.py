@@ -143,6 +143,30 @@ def test_what_is_sketched_is_not_counted_again(telemetry: Telemetry, monkeypatch
     assert [(grid.start_ms, grid.end_ms) for grid in asked] == [tuple(at(s).timestamp() * 1000 for s in (600, 900))]
 
 
+def test_what_is_due_is_counted_together_where_little_lies_between(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Grid] = []
+    count = Counting.count
+
+    def noted(self: Counting, whose: Asked, grid: Grid, edges: Yardstick, **more: Any) -> Any:
+        asked.append(grid)
+        return count(self, whose, grid, edges, **more)
+
+    monkeypatch.setattr(Counting, "count", noted)
+    month = Grid.of(at(0), at(30 * 86400), 86400)
+    write(telemetry, scene(30, 86400))
+    assert telemetry.serving.histograms("m", "v", month, EDGES).bins[SCORE].sum() == 30
+    assert len(asked) == 1
+    monkeypatch.setattr(module, "_MOST_AGAIN", 10)
+    write(telemetry, [{"id": "late", "second": day * 86400 + 1, "score": 0.1} for day in (0, 1, 20)])
+    asked.clear()
+    assert telemetry.serving.histograms("m", "v", month, EDGES).bins[SCORE].sum() == 33
+    assert len(asked) == 2
+    monkeypatch.undo()
+    assert alike(telemetry, month)
+
+
 def test_sketches_are_what_rows_are_after_a_restart(opening: Opening) -> None:
     first = opening(Telemetry)
     write(first, scene(30))

@@ -34,9 +34,9 @@ from wellkept.store.telemetry.statements import load
 
 SLOT_MS = 300_000
 """A sketch is of so long a time; a grid whose steps are made of such times is answered from sketches."""
-_DAY_SLOTS = 288
-_GAP = 6
-"""Out-of-date sketches that are no further apart are counted by one statement."""
+_MOST_SLOTS = 8640
+_MOST_AGAIN = 20_000
+"""One statement counts the slots of thirty days at most, and so many rows again that lie between those that are due."""
 _EVERYTHING = np.iinfo(np.int64).max
 _NO_TOPS: tuple[list[float], list[int]] = ([], [])
 
@@ -141,7 +141,7 @@ class Sketches:
             load("queries/sketch_stale.sql"), {**bound, "known": known.tolist()}, limit_s=LIMIT_S
         )
         due = numbers(stale["step"]).astype(np.int64)
-        for run in _runs(due):
+        for run in _runs(due, rows):
             self._count(asked, slots, run, rows, yardstick, until)
         return len(due)
 
@@ -179,11 +179,14 @@ def _bound(asked: Asked, grid: Grid, yardstick: Yardstick) -> dict[str, object]:
     return {**grid.parameters, **asked.parameters, "sliced": _sliced(asked), "columns": names, "keys": keys}
 
 
-def _runs(slots: Ints) -> Iterator[Ints]:
-    """Slots that follow one another, or nearly, and are of a day at most."""
-    if len(slots):
-        apart = (np.diff(slots) > _GAP) | (np.diff(slots // _DAY_SLOTS) > 0)
-        yield from np.split(slots, np.flatnonzero(apart) + 1)
+def _runs(due: Ints, rows: Ints) -> Iterator[Ints]:
+    """Slots that are counted together; ``rows`` are those of the sketches that there are."""
+    if len(due):
+        fresh = rows.copy()
+        fresh[due] = 0
+        between = np.diff(np.cumsum(fresh)[due])
+        apart = (between > _MOST_AGAIN) | (np.diff(due // _MOST_SLOTS) > 0)
+        yield from np.split(due, np.flatnonzero(apart) + 1)
 
 
 def _rows(counts: Counts, inside: Ints, moments: Ints, yardstick: Yardstick) -> pa.Table:
