@@ -149,7 +149,7 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
     slow_feeder(watched, 195, 262)
     watched.life.live(260, 800)
     watched.life.live(800, 1200, turned=True)
-    for at_s in range(180, 1200, 20):
+    for at_s in (*range(180, 420, 20), *range(420, 800, 100), *range(800, 1100, 25)):
         loop.tick(at_s)
     (start, end, excluded, since) = loop.trained[0]
     assert since is not None
@@ -157,7 +157,8 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
     assert start < after(200) < after(830) <= end
     (left_out,) = excluded
     assert left_out[0] <= after(200)
-    assert after(260) <= left_out[1] <= after(400)
+    # Monitors judge windows of 240 s: they say so late by that, at most, and onsets have a slack of 60 s.
+    assert after(260) <= left_out[1] <= after(560)
     promotions = [r for r in loop.gate.plans(subject="model:fraud") if r.plan.actions[0].name == "promote_model"]
     assert [record.state for record in promotions] == [PlanState.WAITING]
     assert "real shift" in promotions[0].plan.reason
