@@ -157,8 +157,8 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
     assert start < after(200) < after(830) <= end
     (left_out,) = excluded
     assert left_out[0] <= after(200)
-    # Monitors judge windows of 240 s: they say so late by that, at most, and onsets have a slack of 60 s.
-    assert after(260) <= left_out[1] <= after(560)
+    # Monitors judge windows of 240 s, looks are up to 100 s apart here, and onsets have a slack of 60 s.
+    assert after(260) <= left_out[1] <= after(660)
     promotions = [r for r in loop.gate.plans(subject="model:fraud") if r.plan.actions[0].name == "promote_model"]
     assert [record.state for record in promotions] == [PlanState.WAITING]
     assert "real shift" in promotions[0].plan.reason
