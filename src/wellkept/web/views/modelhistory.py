@@ -28,6 +28,8 @@ from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.wording import amount, duration, number, share
 
 MOST_FINDINGS, MOST_DECISIONS = 2000, 50
+SHOWN = 8
+"""So many findings about data quality are shown, the newest ones."""
 QUALITY = (FindingKind.DATA_QUALITY, FindingKind.MISSING_DATA)
 NOTHING_YET = (
     "No predictions in the time that is looked at. They come from the model server, or by POST /v1/predictions."
@@ -111,7 +113,7 @@ def history_view(deps: WebDeps, name: str, now: datetime) -> HistoryView:
         arrivals=_arrivals(history) if history else (),
         inputs=_inputs(name, spreads, open_ones),
         window=duration(contract.monitors.drift.window_s) if contract else "",
-        quality=tuple(finding_view(finding, "") for finding in quality[:20]),
+        quality=tuple(finding_view(finding, "") for finding in quality[:SHOWN]),
         decisions=decision_views(deps, name, MOST_DECISIONS),
         policy=contract.retrain.policy.replace("_", " ") if contract else "",
         tainted=_tainted(deps.registry, name, champion),
