@@ -87,7 +87,7 @@ def test_a_clock_that_is_ahead_dates_labels_into_the_future() -> None:
 
 def told(*seen: Seen, retrainings: tuple[int, ...] = (), own: float = 0.8) -> Told:
     performance = {"wellkept": own, "never": 0.7, "weekly": 0.8}
-    return Told("shop", list(seen), list(retrainings), metric="roc_auc", performance=performance, weekly=8)
+    return Told("shop", list(seen), retrainings=list(retrainings), metric="roc_auc", performance=performance, weekly=8)
 
 
 def seen(day: int, kind: str, cause: str = "", entity: str = "model:shop") -> Seen:
