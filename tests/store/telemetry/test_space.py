@@ -170,3 +170,25 @@ def test_merges_stop_where_room_is_short_and_are_proven_before_they_go_on(teleme
 )
 def test_a_full_disk_is_told_from_a_broken_one(text: str, kind: type[Exception]) -> None:
     assert type(translate("insert", RuntimeError(text))) is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "Code: 1001. DB::Exception: std::filesystem::filesystem_error: filesystem error: in rename: No data [x].",
+            "unknown error (code 1001): filesystem error: in rename: No data",
+        ),
+        (
+            "Code: 1001. DB::Exception: std::length_error: alice@example.org. (STD_EXCEPTION)",
+            "STD_EXCEPTION (code 1001): length_error",
+        ),
+        (
+            "Code: 76. DB::ErrnoException: Cannot open: , errno: 24, strerror: Too many open files. (CANNOT_OPEN_FILE)",
+            "CANNOT_OPEN_FILE (code 76): errno: 24, strerror: Too many open files",
+        ),
+        ("Code: 27. DB::Exception: Cannot parse 'alice' (CANNOT_PARSE_INPUT)", "CANNOT_PARSE_INPUT (code 27)"),
+    ],
+)
+def test_an_error_says_what_failed_about_files_and_quotes_no_rows(text: str, words: str) -> None:
+    assert str(translate("insert", RuntimeError(text))) == f"telemetry engine, insert: {words}"

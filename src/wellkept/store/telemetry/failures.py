@@ -1,4 +1,7 @@
-"""The engine's errors as ours: its code and its name for it, never its message, which may quote rows."""
+"""The engine's errors as ours: its code, its name for it, and what the operating system said of files.
+
+Never its whole message, which may quote rows.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,8 @@ _THROWN = 395
 _OF_BODIES = frozenset({"insert", "decode"})
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)\s*(?:\(version .*)?\Z")
+_OF_FILES = re.compile(r"filesystem error: in \w+: [A-Za-z' /]+[a-z]|errno: \d+, strerror: [A-Za-z' /]+[a-z]")
+_THROWN_AS = re.compile(r"DB::Exception: (?:std::(?:\w+::)*)(\w+)")
 _PARTITIONS = "Too many partitions for single INSERT"
 
 
@@ -60,18 +65,27 @@ def translate(what: str, error: RuntimeError) -> StoreError | OverloadError:
     name = found.group(1) if (found := _NAME.search(text)) else "unknown error"
     if code == _TOO_MANY_PARTS and _PARTITIONS in text:
         return BodyError("must not be of so many different days")
+    said = f"telemetry engine, {what}: {name} (code {code}){_why(code, text)}"
     is_full = code == _NO_SPACE or (code in _UNWRITTEN and _FULL.search(text) is not None)
     if what == "decode" and (code == _TOO_MANY_ROWS or (code == _MEMORY_LIMIT and _OF_QUERY in text)):
         return BodyError("holds too much to be decoded at once: send it as several requests")
     if is_full or code in (_TOO_MANY_PARTS, _MEMORY_LIMIT):
-        return OverloadError(f"telemetry engine, {what}: {name} (code {code})", retry_after_s=5)
+        return OverloadError(said, retry_after_s=5)
     if code == _TOO_SLOW:
-        return SlowError(f"telemetry engine, {what}: {name} (code {code})")
+        return SlowError(said)
     if code == _THROWN and what in _OF_BODIES:
         return NestedError("holds values inside values")
     if code in _UNDECODABLE and what in _OF_BODIES:
         return BodyError(f"cannot be decoded ({name})")
-    return StoreError(f"telemetry engine, {what}: {name} (code {code})")
+    return StoreError(said)
+
+
+def _why(code: int, text: str) -> str:
+    """What failed about files, or the kind of what was thrown: these quote no rows."""
+    found = _OF_FILES.search(text) if code in _UNWRITTEN else None
+    thrown = _THROWN_AS.search(text)
+    words = found.group(0) if found else thrown.group(1) if thrown else ""
+    return f": {words}" if words else ""
 
 
 def of_opening(folder: Path, error: RuntimeError) -> StoreError:
