@@ -10,6 +10,7 @@ import click
 from wellkept.cli import incidentdeeds, incidentreports
 from wellkept.cli.incidentreports import MOMENTS, lasted
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.kernel.diagnosis import chance
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
 
@@ -112,7 +113,7 @@ def _show_diagnosis(diagnosis: dict[str, Any]) -> None:
     reworded = (diagnosis["reworded"] or {}).get("text")
     click.echo(reworded or diagnosis["story"] or diagnosis["sentence"])
     causes = [
-        (c["entity"], f"{c['confidence']:.0%}", "; ".join(r["sentence"] for r in c["reasons"]))
+        (c["entity"], chance(c["confidence"]), "; ".join(r["sentence"] for r in c["reasons"]))
         for c in diagnosis["causes"]
     ]
     if causes:

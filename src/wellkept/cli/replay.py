@@ -13,6 +13,7 @@ import click
 from wellkept.cli import backtest
 from wellkept.cli.export import Moment
 from wellkept.cli.render import json_option, say_json, say_table
+from wellkept.kernel.diagnosis import chance
 from wellkept.kernel.finding import Severity
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def show(outcome: Outcome) -> None:
     for diagnosis in outcome.diagnoses:
         click.echo(f"\n{diagnosis.incident}: {diagnosis.sentence}")
         rows = [
-            (cause.entity, f"{cause.confidence:.0%}", " ".join(reason.sentence for reason in cause.reasons))
+            (cause.entity, chance(cause.confidence), " ".join(reason.sentence for reason in cause.reasons))
             for cause in diagnosis.causes
         ]
         if rows:

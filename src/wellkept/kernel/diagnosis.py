@@ -10,6 +10,13 @@ from enum import StrEnum
 from wellkept.kernel.verdict import Verdict
 
 
+def chance(probability: float) -> str:
+    """A probability or a confidence in words; nothing is quite certain."""
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
+
+
 class Fault(StrEnum):
     """What is wrong with the cause, as far as the evidence tells."""
 

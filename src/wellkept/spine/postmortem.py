@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.diagnosis import Diagnosis, chance
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import PlanState
@@ -121,7 +121,7 @@ def _cause(diagnosis: Diagnosis | None) -> str:
     said += [
         f"- {_text(reason.kind)}, strength {reason.strength:.0%}: {_text(reason.sentence)}" for reason in best.reasons
     ]
-    others = [f"`{cause.entity}` ({cause.confidence:.0%})" for cause in diagnosis.causes[1:4]]
+    others = [f"`{cause.entity}` ({chance(cause.confidence)})" for cause in diagnosis.causes[1:4]]
     if others:
         said += ["", f"Also considered: {', '.join(others)}."]
     said += ["", f"This is what the platform concluded. What a person found out: {LEFT_OPEN}"]

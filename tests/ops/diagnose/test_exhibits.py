@@ -54,9 +54,9 @@ class Counted:
     ("before", "since", "words"),
     [
         (0, 2, "says something new: “x”, 40 times"),
-        (3, 0, "says “x” no more; 60 times were usual"),
-        (1, 9, "says “x” more often: 180 times where 20 times were usual"),
-        (9, 1, "says “x” less often: 20 times where 180 times were usual"),
+        (3, 0, "says “x” no more, usually 60 times"),
+        (1, 9, "says “x” more often: 180 times, usually 20 times"),
+        (9, 1, "says “x” less often: 20 times, usually 180 times"),
     ],
 )
 def test_a_pattern_that_changed_is_told_with_a_line(before: int, since: int, words: str) -> None:

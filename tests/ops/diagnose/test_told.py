@@ -6,14 +6,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.ops.diagnose.tracing import START, Call, many
 from tests.ops.diagnose.tracing import case as traced_case
 
-from wellkept.kernel.diagnosis import Fault, Look
+from wellkept.kernel.diagnosis import Cause, Fault, Look, Reason, chance
 from wellkept.ops.diagnose.base import Case, DiagnoseSettings
 from wellkept.ops.diagnose.clues.gap import GapClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
-from wellkept.ops.diagnose.rank import diagnose
+from wellkept.ops.diagnose.contrast import closed, seconds
+from wellkept.ops.diagnose.rank import concluded, diagnose
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 WEB, CART = "service:web", "service:cart"
@@ -69,3 +73,46 @@ def test_the_callers_end_far_behind_the_callees_is_the_network() -> None:
 
 def test_both_ends_as_they_were_say_nothing() -> None:
     assert GapClue().weigh(ends(0.01)).get(CART) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0 ms"),
+        (0.0004, "0.4 ms"),
+        (0.012, "12 ms"),
+        (0.5, "500 ms"),
+        (1.25, "1.2 s"),
+        (15.4, "15 s"),
+        (300.0, "300 s"),
+    ],
+)
+def test_durations_are_told_as_people_write_them(value: float, words: str) -> None:
+    assert seconds(value) == words
+
+
+@given(st.floats(0.0, 1.0))
+def test_nothing_is_told_as_certain(value: float) -> None:
+    assert chance(value) not in ("0%", "100%")
+
+
+def test_what_others_wrote_ends_with_one_full_stop() -> None:
+    assert [closed(text) for text in ("mia: release 7", "mia: release 7.", "mia: why?")] == [
+        "mia: release 7.",
+        "mia: release 7.",
+        "mia: why?",
+    ]
+
+
+@given(st.floats(0.3, 1.0, exclude_max=True))
+def test_a_sentence_names_the_cause_with_less_than_certainty(strength: float) -> None:
+    case = traced_case(many(SHOP), many(SHOP))
+    cause = Cause(CART, strength, (Reason("headroom", strength, "CPU of cart went up."),))
+    said = concluded(case, [cause], DiagnoseSettings(), case.onset)
+    assert "(100%)" not in said.sentence
+
+
+def test_who_is_too_weak_is_told_as_weaker_than_what_is_asked_for() -> None:
+    case = traced_case(many(SHOP), many(SHOP))
+    said = concluded(case, [Cause(CART, 0.298, (Reason("errors", 0.298, ""),))], DiagnoseSettings(), case.onset)
+    assert "reaches only 29% where 30% is asked for" in said.sentence

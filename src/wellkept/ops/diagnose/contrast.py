@@ -67,5 +67,11 @@ def bare(entity: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration for sentences."""
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2g} s"
+    """A duration for sentences, to two digits below ten of its unit."""
+    size, unit = (value, "s") if value >= 1 else (value * 1000, "ms")
+    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.2g} {unit}"
+
+
+def closed(sentence: str) -> str:
+    """A sentence that ends with words of somebody else, with its full stop where those have none."""
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."

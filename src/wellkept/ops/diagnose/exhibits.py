@@ -98,10 +98,10 @@ def _changed(row: Mapping[str, Any], healthy: int, first: int) -> _Pattern | Non
     if weight < SURE:
         return None
     if during == 0:
-        return _Pattern(row["template"], weight, f"says {quoted} no more; {_times(usual)} were usual.", sample)
+        return _Pattern(row["template"], weight, f"says {quoted} no more, usually {_times(usual)}.", sample)
     if during > TIMES * usual or usual > TIMES * during:
         word = "more often" if during > usual else "less often"
-        told = f"says {quoted} {word}: {_times(during)} where {_times(usual)} were usual."
+        told = f"says {quoted} {word}: {_times(during)}, usually {_times(usual)}."
         return _Pattern(row["template"], weight, told, sample)
     return None
 
@@ -114,7 +114,7 @@ def _gain(seen: float, usual: float) -> float:
 
 def _times(count: float) -> str:
     rounded = round(count)
-    return "once" if rounded == 1 else f"{rounded} times"
+    return "less than once" if rounded == 0 else "once" if rounded == 1 else f"{rounded} times"
 
 
 def examples(case: Case, entity: str) -> tuple[Exhibit, ...]:

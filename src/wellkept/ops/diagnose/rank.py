@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from wellkept.kernel.diagnosis import Cause, Diagnosis, Fault, Reason
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Fault, Reason, chance
 from wellkept.ops.diagnose.base import Case, Clue, DiagnoseSettings
 from wellkept.ops.diagnose.common import noisy_or, with_common_causes
 from wellkept.ops.diagnose.contrast import bare
@@ -93,11 +93,11 @@ def _fault(reasons: Sequence[Reason]) -> Fault:
 def _sentence(case: Case, likely: Sequence[Cause], ranked: Sequence[Cause], settings: DiagnoseSettings) -> str:
     if likely:
         best = likely[0]
-        return f"Most likely cause: {bare(best.entity)} ({best.confidence:.0%}). {best.reasons[0].sentence}"
+        return f"Most likely cause: {bare(best.entity)} ({chance(best.confidence)}). {best.reasons[0].sentence}"
     looked = "1 suspect was looked at" if len(case.suspects) == 1 else f"{len(case.suspects)} suspects were looked at"
     if not ranked:
         return f"No cause found: {looked}, and no clue speaks against any of them."
     return (
         f"No cause found: {looked}, and the strongest, {bare(ranked[0].entity)}, reaches only "
-        f"{ranked[0].confidence:.0%} where {settings.floor:.0%} is asked for."
+        f"{int(100 * ranked[0].confidence)}% where {settings.floor:.0%} is asked for."
     )

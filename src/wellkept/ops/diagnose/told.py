@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from wellkept.kernel.diagnosis import Cause, Look
+from wellkept.kernel.diagnosis import Cause, Look, chance
 from wellkept.ops.diagnose.base import Case
-from wellkept.ops.diagnose.contrast import Floats, bare
+from wellkept.ops.diagnose.contrast import Floats, bare, closed
 from wellkept.store.telemetry.window import Window
 
 FARTHEST = 8
@@ -86,13 +86,6 @@ def _way(end: str, came: dict[str, str]) -> tuple[str, ...]:
     return tuple(reversed(way))
 
 
-def chance(probability: float) -> str:
-    """A probability in words; nothing is quite certain."""
-    if probability > 0.99:
-        return "over 99%"
-    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
-
-
 def story(case: Case, causes: Sequence[Cause], none: float) -> str:
     """One paragraph about the causes that are named; empty where none is."""
     if not causes:
@@ -108,7 +101,8 @@ def story(case: Case, causes: Sequence[Cause], none: float) -> str:
         words.append(f"It reaches {bare(best.path[-1])} by way of {' → '.join(bare(one) for one in best.path)}.")
     changed = {change.id: change for change in case.changes}.get(best.change)
     if changed is not None and not any(reason.kind == "change" for reason in best.reasons[:3]):
-        words.append(f"{changed.actor} had changed it at {changed.at.astimezone(UTC):%H:%M:%S} UTC: {changed.summary}.")
+        at = f"{changed.at.astimezone(UTC):%H:%M:%S} UTC"
+        words.append(closed(f"{changed.actor} had changed it at {at}: {changed.summary}"))
     if len(causes) > 1:
         others = ", ".join(f"{bare(cause.entity)} ({chance(cause.probability)})" for cause in causes[1:])
         words.append(f"Less likely: {others}.")

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from wellkept.kernel.clock import stable_id
-from wellkept.kernel.diagnosis import Cause
+from wellkept.kernel.diagnosis import Cause, chance
 from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind
@@ -116,7 +116,7 @@ class Runbook(BaseModel):
             InputError: a placeholder has no value for this cause.
         """
         names = placeholders(cause.entity)
-        reason = f"{cause.entity} is the likely cause ({cause.confidence:.0%}): {findings[0].sentence}"
+        reason = f"{cause.entity} is the likely cause ({chance(cause.confidence)}): {findings[0].sentence}"
         actions = tuple(
             Action(
                 name=step.action,

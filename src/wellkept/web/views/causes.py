@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from wellkept.kernel import diagnosis as kernel
 from wellkept.kernel.diagnosis import Cause, Diagnosis, Exhibit, Fault, Look, Pointer, Reason
 from wellkept.web.charts.line import LineChart
 from wellkept.web.deps import WebDeps
@@ -17,9 +18,6 @@ from wellkept.web.wording import bare, kind_of, share
 
 MOST_CHARTS = 2
 """Series of the likeliest cause that are drawn on the page; the others are behind their links."""
-
-
-SURE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +82,8 @@ def cause_views(diagnosis: Diagnosis | None, readings: Readings, now: datetime) 
 
 
 def chance(probability: float) -> str:
-    """A probability in words; nothing is ever certain."""
-    if probability > SURE:
-        return f"over {share(SURE)}"
-    return share(probability) if probability >= 1 - SURE else f"under {share(1 - SURE)}"
+    """A probability as the paragraph says it, with the pages' space."""
+    return kernel.chance(probability).replace("%", " %")
 
 
 def confirmed_view(deps: WebDeps, incident: str) -> ConfirmedView | None:
@@ -116,7 +112,7 @@ def _cause(rank: int, cause: Cause, drawn: Mapping[tuple[str, str], LineChart]) 
         entity=bare(cause.entity),
         kind=kind_of(cause.entity),
         confidence=cause.confidence,
-        percent=share(cause.confidence),
+        percent=chance(cause.confidence),
         reasons=tuple(_reason(reason, left) for reason in cause.reasons),
         id=cause.entity,
         fault=cause.fault.value if cause.fault is not Fault.UNKNOWN else "",

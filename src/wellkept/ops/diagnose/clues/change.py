@@ -12,7 +12,7 @@ from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.blame import Edit, Line, Trouble, blame
-from wellkept.ops.diagnose.contrast import bare
+from wellkept.ops.diagnose.contrast import bare, closed
 from wellkept.ops.diagnose.felt import indicator
 from wellkept.store.telemetry.indicators import RATE
 
@@ -49,8 +49,10 @@ class ChangeClue:
             if strength > hints.get(change.entity, Hint(0.0, "")).strength:
                 hints[change.entity] = Hint(
                     strength,
-                    f"{change.actor} made a change to {bare(change.entity)} {ahead:.0f} s before the onset: "
-                    f"{change.summary}",
+                    closed(
+                        f"{change.actor} made a change to {bare(change.entity)} {ahead:.0f} s before the onset: "
+                        f"{change.summary}"
+                    ),
                     change.id,
                     Fault.CHANGE,
                     (case.pointer(Look.CHANGE, change.id, change.entity),),

@@ -95,7 +95,7 @@ def _shares(case: Case) -> list[_Use]:
 
 
 def _share(info: SeriesInfo, before: float, now: float, spread: float) -> _Use:
-    return _use(info.entity, info.name, "memory" if "memory" in info.name else "CPU", before, now, spread)
+    return _use(info.entity, info.name, "Memory" if "memory" in info.name else "CPU", before, now, spread)
 
 
 def _use(entity: str, series: str, what: str, before: float, now: float, spread: float) -> _Use:
@@ -125,7 +125,7 @@ def _disks(case: Case) -> list[_Use]:
         low, before, high = (float(quantile(old, at)[0]) for at in (0.25, 0.5, 0.75))
         now = float(quantile(new, 0.75)[0])
         if np.isfinite([before, now]).all():
-            found.append(_use(entity, FILESYSTEM, "the disk", before, now, high - low))
+            found.append(_use(entity, FILESYSTEM, "The disk", before, now, high - low))
     return found
 
 
@@ -150,7 +150,7 @@ def _grown(case: Case) -> list[_Use]:
                     entity=entity,
                     used=1.0 - (old + floor) / (new + floor),
                     spreads=(new - old) / (float(spread[j]) + 0.05 * old + 0.01 * floor + 1e-9),
-                    words=f"memory of {bare(entity)} went from {old / 1e6:.0f} to {new / 1e6:.0f} MB",
+                    words=f"Memory of {bare(entity)} went from {old / 1e6:.0f} to {new / 1e6:.0f} MB",
                     series=MEMORY,
                 )
             )

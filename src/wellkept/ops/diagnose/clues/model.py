@@ -12,7 +12,7 @@ from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import bare
+from wellkept.ops.diagnose.contrast import bare, closed
 
 LATE_S = 60.0
 """Onsets are measured in steps, so a promotion may look this much too late."""
@@ -59,7 +59,9 @@ def _released(case: Case, finding: Finding) -> Hint | None:
         return None
     ahead = max(0.0, (finding.starts_at - promotion.at).total_seconds())
     strength = MOST * float(np.exp2(-ahead / HALF_LIFE_S)) * _unexplained(case, finding.entity)
-    sentence = f"{bare(finding.entity)} predicts worse from {ahead:.0f} s after a release on: {promotion.summary}."
+    sentence = closed(
+        f"{bare(finding.entity)} predicts worse from {ahead:.0f} s after a release on: {promotion.summary}"
+    )
     pointers = (
         case.pointer(Look.CHANGE, promotion.id, finding.entity),
         case.pointer(Look.FINDING, finding.id, finding.entity),
