@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from wellkept.kernel.change import Change
-from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.diagnosis import Diagnosis, Reworded
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.verdict import Verdict
 from wellkept.spine.findingstream import FindingStream
@@ -55,6 +55,10 @@ class Stream(FindingStream, IncidentStream):
     def diagnoses(self, incidents: Sequence[str]) -> dict[str, Diagnosis]:
         """The last diagnosis of each of the incidents that has one."""
         return self._conclusions.diagnoses(incidents)
+
+    def reword(self, incident: str, story: str, reworded: Reworded) -> bool:
+        """Keep other words for a paragraph; false where the diagnosis has another paragraph by now."""
+        return self._conclusions.reword(incident, story, reworded)
 
     def save_verdict(self, verdict: Verdict) -> None:
         self._conclusions.save_verdict(verdict)

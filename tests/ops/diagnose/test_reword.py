@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.spine.scene import NOON, Scene, open_scene
 
-from wellkept.kernel.diagnosis import Cause, Diagnosis
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Reworded
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
@@ -53,6 +53,7 @@ def test_what_says_the_same_is_shown() -> None:
         ("", "says nothing"),
         (FAIR.replace("98%", "99%"), "says 99"),
         (FAIR.replace("83%", "9%", 1).replace("(9%)", "(83%)"), "another order"),
+        (FAIR.replace("83%", "9 percent", 1).replace("(9%)", "(83 per cent)"), "another order"),
         (FAIR.replace("shop/checkout", "shop/cart"), "names shop/cart"),
         (FAIR.replace("shop/checkout", "the cart"), "names cart"),
         (FAIR + " Two hosts are affected.", "says two"),
@@ -166,14 +167,37 @@ def test_what_strays_is_kept_with_why_and_not_shown(scene: Scene, model: Model, 
     assert found.causes == told.causes
 
 
+def test_one_that_fails_keeps_none_of_the_others_back(scene: Scene, model: Model, told: Diagnosis) -> None:
+    scene.stream.save_incident(Incident("inc-0", "slow", IncidentState.OPEN, Severity.ERROR, NOON, NOON, ()))
+    scene.stream.save_diagnosis(replace(told, incident="inc-0"))
+    model.status = 500
+    with pytest.raises(InputError):
+        runner(scene, model).tick(NOON)
+    assert len(model.asked) == 2
+
+
+def test_words_for_the_paragraph_of_before_are_dropped(scene: Scene, told: Diagnosis) -> None:
+    newer = replace(told, story="Another paragraph.")
+    scene.stream.save_diagnosis(newer)
+    words = Reworded("In other words.", "small", NOON)
+    assert not scene.stream.reword("inc-1", told.story, words)
+    assert scene.stream.diagnosis("inc-1") == newer
+    assert scene.stream.reword("inc-1", newer.story, words)
+    assert scene.stream.diagnosis("inc-1") == replace(newer, reworded=words)
+    assert not scene.stream.reword("inc-2", "", words)
+
+
 def test_what_fails_is_tried_again_later_and_the_key_is_never_told(
     scene: Scene, model: Model, told: Diagnosis, caplog: pytest.LogCaptureFixture
 ) -> None:
     model.status = 500
-    asking = runner(scene, model)
-    assert [asking.tick(NOON + timedelta(seconds=after)) for after in (0, 30, 61)] == [1, 0, 1]
-    assert "answered 500" in asking.problem
-    assert "sk-very-secret" not in asking.problem + caplog.text
+    url = f"http://127.0.0.1:{model.server_address[1]}/v1/chat/completions?key=another-secret"
+    asking = runner(scene, model, url=url)
+    for after in (0, 61):
+        with pytest.raises(InputError, match="answered 500") as failed:
+            asking.tick(NOON + timedelta(seconds=after))
+        assert asking.tick(NOON + timedelta(seconds=after + 30)) == 0
+        assert "secret" not in str(failed.value) + caplog.text
     model.status, model.answer = 200, {"not": "text"}
     assert asking.tick(NOON + timedelta(seconds=130)) == 1
     assert len(model.asked) == 3
@@ -184,8 +208,8 @@ def test_addresses_of_the_own_network_are_asked_only_where_that_is_said(
     scene: Scene, model: Model, told: Diagnosis
 ) -> None:
     asking = runner(scene, model, networks=())
-    asking.tick(NOON)
-    assert "ops.diagnose.reword.networks" in asking.problem
+    with pytest.raises(InputError, match=r"ops\.diagnose\.reword\.networks"):
+        asking.tick(NOON)
     assert (model.asked, told.reworded) == ([], None)
 
 

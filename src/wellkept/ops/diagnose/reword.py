@@ -32,7 +32,7 @@ _COUNTED = frozenset(
     {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "hundred", "half", "twice"}
 )
 """Numbers in words."""
-_SHARE = re.compile(r"\d+(?:\.\d+)? ?%")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?) ?(?:%|per ?cent\b)", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:not|never|no|none|cannot|without|neither|nor|unlikely|innocent)\b|n't\b", re.IGNORECASE)
 
 
@@ -111,7 +111,7 @@ def _numbers(text: str) -> set[str]:
 
 
 def _shares(text: str) -> list[str]:
-    return [share.replace(" ", "") for share in _SHARE.findall(text)]
+    return _SHARE.findall(text)
 
 
 def _about_suspects(known: str, said: str, suspects: list[str], names: Iterable[str]) -> str:

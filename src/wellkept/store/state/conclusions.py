@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 
 from wellkept.kernel.codec import decode, encode
-from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.diagnosis import Diagnosis, Reworded
 from wellkept.kernel.verdict import Verdict
 from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
@@ -36,6 +37,15 @@ class ConclusionRows:
                 query = select(diagnoses).where(diagnoses.c.incident.in_(part))
                 found |= {row.incident: decode(Diagnosis, row.body) for row in connection.execute(query)}
         return found
+
+    def reword(self, incident: str, story: str, reworded: Reworded) -> bool:
+        """Keep other words for a paragraph; false where the diagnosis has another paragraph by now."""
+        with self._state.transaction() as connection:
+            body = connection.execute(select(diagnoses.c.body).where(diagnoses.c.incident == incident)).scalar()
+            if body is None or (found := decode(Diagnosis, body)).story != story:
+                return False
+            self.save_diagnosis(replace(found, reworded=reworded))
+        return True
 
     def save_verdict(self, verdict: Verdict) -> None:
         row = {
