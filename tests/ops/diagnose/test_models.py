@@ -16,8 +16,11 @@ from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.diagnosis import Diagnosis, Fault
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
+from wellkept.kernel.errors import StoreError
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.ops.correlate.stage import CorrelateRunner
+from wellkept.ops.diagnose.base import Case
 from wellkept.ops.diagnose.stage import DiagnoseRunner
 from wellkept.sdk.otlp import MetricsBatch, key_values
 from wellkept.spine.plugins import load
@@ -135,6 +138,36 @@ def promoted(world: World, seconds_before: float) -> Change:
 def named(found: Diagnosis) -> tuple[str, Fault]:
     assert found.best is not None, found
     return found.best.entity, found.best.fault
+
+
+def test_an_incident_that_cannot_be_diagnosed_keeps_no_other_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        made = Incident(f"inc-{number}", "slow", IncidentState.OPEN, Severity.ERROR, ONSET, ONSET, ())
+        world.stream.save_incident(made)
+    runner = DiagnoseRunner(world.telemetry, world.topology, world.stream, [])
+    usual = runner.case
+
+    def broken(incident: Incident, now: datetime) -> Case:
+        if incident.id == "inc-1":
+            raise RuntimeError("broken")
+        return usual(incident, now)
+
+    monkeypatch.setattr(runner, "case", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        runner.tick(NOW)
+    assert set(world.stream.diagnoses(["inc-1", "inc-2"])) == {"inc-2"}
+
+
+def test_a_cause_is_named_where_patterns_cannot_be_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise StoreError("the store of patterns is broken")
+
+    monkeypatch.setattr(world.telemetry.patterns, "listed", broken)
+    promoted(world, 120)
+    found = world.judged(said(MODEL, FindingKind.PERFORMANCE, "average_precision"))
+    assert named(found) == (MODEL, Fault.CHANGE)
 
 
 def test_a_caller_is_slow_because_the_model_server_is_overloaded(world: World) -> None:

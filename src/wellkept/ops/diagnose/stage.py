@@ -16,6 +16,7 @@ import pyarrow as pa
 from wellkept.kernel.change import Change
 from wellkept.kernel.diagnosis import Diagnosis
 from wellkept.kernel.entity import EdgeKind
+from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
@@ -152,9 +153,11 @@ class DiagnoseRunner:
     def tick(self, now: datetime, most_s: float = math.inf) -> list[Diagnosis]:
         """Diagnose what needs it, and return the diagnoses that were made.
 
-        After ``most_s`` seconds no other is begun: ``is_behind`` says whether some are left for the next turn.
+        After ``most_s`` seconds no other is begun: ``is_behind`` says whether some are left for the next turn. An
+        incident on which it fails keeps none of the others back: what went wrong is raised when they are done.
         """
         made: list[Diagnosis] = []
+        failed: Exception | None = None
         settings = self._weigh(self._settings)
         began = time.monotonic()
         live = {incident.id: incident for incident in self._stream.incident_heads(live=True)}
@@ -166,17 +169,35 @@ class DiagnoseRunner:
             incident = self._stream.incident_as_listed(head.id)
             if incident is None or not incident.state.is_live:
                 continue
-            before = known.get(head.id)
-            case = self.case(incident, now)
-            found = with_exhibits(diagnose(case, self._clues, settings, now), case, self._telemetry.patterns)
-            if before is not None and before.story == found.story:
-                found = replace(found, reworded=before.reworded)
-            self._stream.save_diagnosis(found)
-            if before is None or _blamed(before) != _blamed(found):
-                self._stream.save_incident(incident.note(now, ACTOR, found.sentence))
-            made.append(found)
+            try:
+                made.append(self._diagnosed(incident, known.get(head.id), settings, now))
+            except Exception as error:  # noqa: BLE001 - raised again when the others are done
+                _log.warning("incident %s was not diagnosed: %s", incident.id, error)
+                failed = error
         self.is_behind = len(made) < len(due) and bool(made)
+        if failed is not None:
+            raise failed
         return made
+
+    def _diagnosed(
+        self, incident: Incident, before: Diagnosis | None, settings: DiagnoseSettings, now: datetime
+    ) -> Diagnosis:
+        case = self.case(incident, now)
+        found = self._shown(diagnose(case, self._clues, settings, now), case)
+        if before is not None and before.story == found.story:
+            found = replace(found, reworded=before.reworded)
+        self._stream.save_diagnosis(found)
+        if before is None or _blamed(before) != _blamed(found):
+            self._stream.save_incident(incident.note(now, ACTOR, found.sentence))
+        return found
+
+    def _shown(self, found: Diagnosis, case: Case) -> Diagnosis:
+        """With what telemetry shows at the causes; without it where the store of patterns fails: nobody votes by it."""
+        try:
+            return with_exhibits(found, case, self._telemetry.patterns)
+        except (StoreError, OverloadError) as error:
+            _log.warning("nothing is shown of the causes of incident %s: %s", found.incident, error)
+            return found
 
     def evidence(self, incident: Incident, now: datetime) -> dict[str, dict[str, float]]:
         """How strongly each clue speaks against each suspect at a moment, before weighting."""
