@@ -28,6 +28,9 @@ MOST_CATEGORIES = 50
 MOST_JOINT = 20_000
 """Rows that suffice to tell how the columns hang together."""
 
+SWINGS = 0.1
+"""A column whose windows differ by this much beyond chance (divergence for each row) comes and goes by itself."""
+
 Floats = NDArray[np.float64]
 
 
@@ -65,6 +68,11 @@ class Distribution:
     @property
     def is_category(self) -> bool:
         return bool(self.categories)
+
+    @property
+    def comes_and_goes(self) -> bool:
+        """Whether it is one thing now and another later, as the hour or the day of the week is."""
+        return max(self.wobble.divergence, self.brisk.divergence) > SWINGS
 
     @property
     def bins(self) -> Floats:

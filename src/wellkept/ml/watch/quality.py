@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.watch.base import Seen
+from wellkept.ml.watch.recent import Recent, slot
 from wellkept.spine.registry import CHAMPION, AliasMove, ModelVersion, Registry
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.labelfeed import LabelFeed
@@ -24,7 +25,6 @@ AHEAD_S = 300.0
 FEED_SLICES, FEED_WINDOWS = 48, 4
 """Labels are looked at over so many windows of performance, in so many slices."""
 RHYTHM_SLICES, RHYTHM_WINDOWS = 48, 4
-REMEMBERED = 512
 LARGEST = 1e308
 """Where a contract sets no limit."""
 
@@ -61,12 +61,12 @@ class Rates(Protocol):
 
 
 class Quality:
-    """Looks at one live version after the other. What does not change within a slice of time is read once in it."""
+    """Looks at one live version after the other. What hardly changes within a slice of time is read once in it."""
 
     def __init__(self, looks: Looks, feeds: Feeds, logged: Logged, rates: Rates, registry: Registry) -> None:
         self._looks, self._feeds, self._logged, self._rates = looks, feeds, logged, rates
         self._registry = registry
-        self._kept: dict[tuple[str, str, str], tuple[float, Look | LabelFeed]] = {}
+        self._recent = Recent()
 
     def seen(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Seen:
         """What is there to be seen at ``now``."""
@@ -77,22 +77,31 @@ class Quality:
             for entry in contract.inputs
             if entry.at_least is not None or entry.at_most is not None
         }
-        newest = self._looks.look(contract.name, champion.logged_as, (now - window, end), ROWS, ranges)
+        name, digest = contract.name, champion.logged_as
+        part = slot(now.timestamp(), window.total_seconds())
+
+        def look() -> Look:
+            return self._looks.look(name, digest, (now - window, end), ROWS, ranges)
+
+        def versions() -> list[LoggedVersion]:
+            return self._logged.versions(name, now - window, end)
+
+        newest = self._recent.once((name, digest, "newest"), part, look)
         since = max((m.at for m in self._moves(champion)), default=champion.created_at)
         rhythm = self._grid(now, RHYTHM_WINDOWS * window.total_seconds(), RHYTHM_SLICES)
-        counts = self._rates.rates(contract.name, rhythm)
+        counts = self._recent.once((name, "rhythm"), rhythm.end_ms, lambda: self._rates.rates(name, rhythm))
         has_rows = newest.rows > 0 or bool(counts.any())
         return Seen(
             now=newest,
             before=self._before(contract, champion, newest, ranges),
             feed=self._feed(contract, now),
-            versions=tuple(self._logged.versions(contract.name, now - window, end)),
-            known=frozenset(version.logged_as for version in self._registry.versions(contract.name)),
+            versions=tuple(self._recent.once((name, "versions"), part, versions)),
+            known=frozenset(version.logged_as for version in self._registry.versions(name)),
             rhythm=counts,
             rhythm_s=rhythm.step_s,
             rhythm_end=rhythm.end_ms / 1000,
             live_since=since,
-            ever=has_rows or bool(self._logged.versions(contract.name, since - timedelta(days=1), end)),
+            ever=has_rows or bool(self._logged.versions(name, since - timedelta(days=1), end)),
         )
 
     def _before(
@@ -108,15 +117,12 @@ class Quality:
         window = contract.monitors.drift.window_s
         slice_s = window / 12
         last = (newest.first - window) // slice_s * slice_s
-        key = (contract.name, champion.logged_as, "before")
 
         def read() -> Look:
             span = (datetime.fromtimestamp(last - window, UTC), datetime.fromtimestamp(last, UTC))
             return self._looks.look(contract.name, champion.logged_as, span, ROWS, ranges)
 
-        found = self._once(key, last, read)
-        assert isinstance(found, Look)
-        return found
+        return self._recent.once((contract.name, champion.logged_as, "before"), last, read)
 
     def _feed(self, contract: ModelContract, now: datetime) -> LabelFeed:
         grid = self._grid(now, FEED_WINDOWS * contract.monitors.performance.window_s, FEED_SLICES)
@@ -124,16 +130,7 @@ class Quality:
         def read() -> LabelFeed:
             return self._feeds.feed(contract.name, grid, contract.label.delay_s)
 
-        found = self._once((contract.name, "", "feed"), grid.end_ms / 1000, read)
-        assert isinstance(found, LabelFeed)
-        return found
-
-    def _once(self, key: tuple[str, str, str], at: float, read: Callable[[], Look | LabelFeed]) -> Look | LabelFeed:
-        kept = self._kept.get(key)
-        if kept is None or kept[0] != at:
-            kept = (at, read())
-            self._kept = {key: kept, **dict(list(self._kept.items())[: REMEMBERED - 1])}
-        return kept[1]
+        return self._recent.once((contract.name, "feed"), grid.end_ms, read)
 
     def _moves(self, champion: ModelVersion) -> list[AliasMove]:
         moves = self._registry.alias_history(champion.model)

@@ -79,6 +79,7 @@ def origin(served: Served, column: str) -> str:
     return f"{known}, an input of {served.model} from {where},"
 
 
-def clock(seconds: float) -> str:
-    """A moment as sentences say it."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+def clock(at: datetime | float) -> str:
+    """A moment (of a number, in seconds since the epoch) as sentences say it: what began days ago needs its date."""
+    moment = at.astimezone(UTC) if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

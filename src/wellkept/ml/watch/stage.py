@@ -20,8 +20,10 @@ from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
 from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, newest
+from wellkept.ml.watch.cost import with_cost
 from wellkept.ml.watch.places import places
 from wellkept.ml.watch.quality import Quality
+from wellkept.ml.watch.recent import Recent, slot
 from wellkept.ml.watch.sampled import MOST, sample_of
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.counting import Yardstick
@@ -99,6 +101,7 @@ class WatchRunner:
         self._predictions, self._releases, self._stream, self._topology = predictions, releases, stream, topology
         self._monitors, self._skews, self._tells = tuple(monitors), skews, tells
         self._quality = quality
+        self._recent = Recent()
         self._unwatched: dict[str, str] = {}
 
     def tick(self, now: datetime) -> list[Finding]:
@@ -119,7 +122,7 @@ class WatchRunner:
         self._topology.observe(*told, now)
         served = self._served(contract, champion, now)
         answers = [self._ask(monitor, served, now) for monitor in self._monitors]
-        findings = [finding for said in answers for finding in said.findings]
+        findings = [with_cost(served, finding) for said in answers for finding in said.findings]
         over = {print_ for said in answers for print_ in said.clear} & served.open.keys()
         self._stream.close(sorted(over), now)
         return self._stream.publish(findings, now)
@@ -163,7 +166,7 @@ class WatchRunner:
             skew=self._skews(champion),
             history=self._tells(contract, champion, now),
             seen=self._quality.seen(contract, champion, now) if self._quality is not None else None,
-            sample=self._sample(contract, champion, reference, end),
+            sample=self._sample(contract, champion, reference, end, now),
             parts=self._parts(contract, champion, reference, grid),
         )
 
@@ -186,13 +189,18 @@ class WatchRunner:
         champion: ModelVersion,
         reference: Mapping[str, Distribution],
         end: datetime,
+        now: datetime,
     ) -> Sample | None:
         """Rows of the whole window; only of a version whose reference says how its inputs hang together."""
         if SCORE not in reference or reference[SCORE].joint is None:
             return None
-        since = end - timedelta(seconds=contract.monitors.drift.window_s)
-        rows = self._predictions.sample(contract.name, champion.logged_as, since, end, MOST)
-        return sample_of(rows, reference)
+        window_s, version = contract.monitors.drift.window_s, champion.logged_as
+
+        def read() -> Sample:
+            since = end - timedelta(seconds=window_s)
+            return sample_of(self._predictions.sample(contract.name, version, since, end, MOST), reference)
+
+        return self._recent.once((contract.name, version), slot(now.timestamp(), window_s), read)
 
     def _labelled(
         self, contract: ModelContract, champion: ModelVersion, now: datetime

@@ -18,6 +18,7 @@ from wellkept.ml.drift.importance import matters
 from wellkept.ml.drift.onset import onset
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.watch.base import Said, Served, newest
+from wellkept.ml.watch.saying import clock
 
 CALM = 0.7
 """A finding ends when the effect is below this share of the smallest that counts, or when chance explains it well:"""
@@ -88,7 +89,7 @@ class Drift:
         where = f", where {seen.part.replace('=', ' is ', 1)}," if seen.part else ""
         what = f"The scores of {served.model}{where}" if is_score else f"{name}, an input of {served.model},"
         sentence = (
-            f"{what} {'are' if is_score else 'is'} spread differently than in training since {starts_at:%H:%M:%S} UTC: "
+            f"{what} {'are' if is_score else 'is'} spread differently than in training since {clock(starts_at)}: "
             f"{found.now:.0%} of the values are {_range(seen.reference, found.place)}, {found.then:.0%} in training "
             f"({found.rows} predictions of version {served.champion.called}). PSI {found.psi:.2f}; where nothing has "
             f"changed, {_odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"

@@ -10,6 +10,7 @@ from wellkept.kernel.entity import feature_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.reference import SCORE
 from wellkept.ml.watch.base import Said, Served, newest
+from wellkept.ml.watch.saying import clock
 
 CALM = 0.5
 """A finding ends when the rise is below this share of the limit."""
@@ -23,7 +24,8 @@ FEWEST = 40
 class Nulls:
     """The share of nulls, and of the most common value, against the training data.
 
-    A feature store that times out gives nulls or defaults: this is what tells it from a world that changed.
+    A feature store that times out gives nulls or defaults: this is what tells it from a world that changed. An input
+    that knows the hour or the day has one value for a while, and is right: of what comes and goes, nulls alone count.
     """
 
     name = "nulls"
@@ -52,7 +54,7 @@ class Nulls:
                 onset = _onset(nulls, rows, first, reference.nulls + limit / 2)
                 words = f"has no value in {share:.0%} of the predictions, {reference.nulls:.0%} in training"
                 findings.append(self._finding(served, name, rise, words, onset, {"null_share": share}))
-            elif share < 1 and top * (1 - share) - reference.top_share >= STUCK:
+            elif not reference.comes_and_goes and share < 1 and top * (1 - share) - reference.top_share >= STUCK:
                 words = f"is {value:.4g} in {top:.0%} of the predictions; no value had {reference.top_share:.0%} before"
                 stuck = {"null_share": share, "stuck_at": value, "stuck_share": top}
                 findings.append(self._finding(served, name, top - reference.top_share, words, first, stuck))
@@ -77,7 +79,7 @@ class Nulls:
             score=round(min(1.0, rise), 6),
             score_meaning="the rise of the share of rows without a value of their own, against training",
             starts_at=starts_at,
-            sentence=(f"{name}, an input of {served.model} from {origin}, {words} (since {starts_at:%H:%M:%S} UTC)."),
+            sentence=(f"{name}, an input of {served.model} from {origin}, {words} (since {clock(starts_at)})."),
             evidence=(Evidence("feature", {"feature": name, "source": source}, values=values),),
             attributes={
                 "title": f"{name} of {served.model} is broken",

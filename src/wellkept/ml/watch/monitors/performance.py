@@ -13,6 +13,7 @@ from wellkept.ml.resample import draws, narrower, weighted
 from wellkept.ml.sample import middle
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.ml.watch.base import Floats, Said, Served
+from wellkept.ml.watch.saying import clock
 
 SEED = 11
 RARER = 10
@@ -74,8 +75,8 @@ class Performance:
             starts_at=starts_at,
             sentence=(
                 f"{name.replace('_', ' ').capitalize()} of {served.model} is {value:.3f} on the newest {count} "
-                f"labelled predictions of version {served.champion.number} (90 % interval {band[0]:.3f} to "
-                f"{band[1]:.3f}), {promised:.3f} was promised at its release; worse since {starts_at:%H:%M:%S} UTC."
+                f"labelled predictions of version {served.champion.called} (90 % interval {band[0]:.3f} to "
+                f"{band[1]:.3f}), {promised:.3f} was promised at its release; worse since {clock(starts_at)}."
             ),
             evidence=(
                 Evidence(

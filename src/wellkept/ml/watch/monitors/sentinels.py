@@ -18,7 +18,8 @@ STUCK = 0.5
 """From here on it is stuck, which is told by the monitor of missing values."""
 FEWEST = 200
 LEAST_EDGES = 4
-"""An input of two or three values has no default of its own: a flag is 0 all week and 1 on Sunday."""
+"""An input of two or three values has no default of its own: a flag is 0 all week and 1 on Sunday, and the hour is 0
+at midnight (``Distribution.comes_and_goes``)."""
 SIGNAL = "default_spike"
 
 
@@ -39,7 +40,10 @@ class Sentinels:
         findings, clear = [], set()
         for name, reference in served.reference.items():
             column = seen.now.columns.get(name)
-            if column is None or column.is_word or column.present < FEWEST or len(reference.edges) < LEAST_EDGES:
+            if reference.comes_and_goes or len(reference.edges) < LEAST_EDGES:
+                clear.add(print_of(self, served, name, SIGNAL))
+                continue
+            if column is None or column.is_word or column.present < FEWEST:
                 continue
             value, rise, share = _spike(column, reference)
             if rise < (OF_ZERO if value == 0 else RISE) or rise >= STUCK:

@@ -8,7 +8,7 @@ import numpy as np
 
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
-from wellkept.ml.watch.base import Said, Served
+from wellkept.ml.watch.base import Said, Seen, Served
 from wellkept.ml.watch.rhythm import quiet_since
 from wellkept.ml.watch.saying import Trouble, clock
 from wellkept.ml.watch.saying import finding as finding_of
@@ -28,10 +28,12 @@ NEVER = 2.0
 class Silence:
     """No prediction in the newest slices of a model that predicted in nearly all before, or none for several times as
     long as any pause before (daily batches are given their days), or none at all since it went live.
+
+    One that has paused as long before, over a weekend for one, is left to its rhythm.
     """
 
     name = "silence"
-    version = "2"
+    version = "3"
 
     def watch(self, served: Served, now: datetime) -> Said:
         print_ = fingerprint(self.name, model_id(served.model), "predictions")
@@ -44,7 +46,8 @@ class Silence:
         known = served.open.get(print_)
         if known is not None:
             return Said((known,))
-        if not was_regular:
+        quiet_s = (len(served.rates) - 1 - last) * served.step_s
+        if not was_regular or (served.seen is not None and longest_pause(served.seen) >= quiet_s):
             return self._by_rhythm(served, now)
         starts_at = datetime.fromtimestamp(float(served.slices.times[last]), UTC)
         rate = float(before.mean() / served.step_s)
@@ -58,9 +61,7 @@ class Silence:
             score=1.0,
             score_meaning="1: nothing at all was predicted",
             starts_at=starts_at,
-            sentence=(
-                f"{served.model} has predicted nothing since {starts_at:%H:%M:%S} UTC; {rate:.3g} a second before."
-            ),
+            sentence=(f"{served.model} has predicted nothing since {clock(starts_at)}; {rate:.3g} a second before."),
             evidence=(Evidence("predictions", unit="1/s", values={"usual": rate}),),
             attributes={"title": f"{served.model} is silent", "cause": CAUSE},
         )
@@ -97,3 +98,9 @@ class Silence:
             values=values,
         )
         return Said((finding_of(self, served, trouble),))
+
+
+def longest_pause(seen: Seen) -> float:
+    """The longest time without a prediction that was followed by one, in seconds, over the longer window."""
+    active = np.flatnonzero(seen.rhythm)
+    return float(np.diff(active).max() - 1) * seen.rhythm_s if len(active) > 1 else 0.0
