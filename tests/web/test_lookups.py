@@ -34,8 +34,12 @@ CHECKOUT, PAYMENTS = "service:shop/checkout", "service:shop/payments"
 SLOW = "5" * 32
 CHANGED = Change(
     CHECKOUT, ChangeKind.DEPLOY, ONSET - timedelta(seconds=45), "mia", "release <7>", "git#7",
-    {"files": "a/pay.py\nb.sql", "diff": "+DROP INDEX <x>"},
+    {"files": "a/pay.py\nb.sql", "diff": "+DROP INDEX <x>\n+password: hunter2", "api_key": "hunter3"},
 )  # fmt: skip
+OTHERS = tuple(
+    replace(CHANGED, at=CHANGED.at + timedelta(minutes=minutes), summary=f"release {minutes} min later")
+    for minutes in (-90, -2, 3, *range(4, 24))
+)
 
 
 def pointer(look: Look, name: str, entity: str = CHECKOUT, where: str = "") -> Pointer:
@@ -80,7 +84,7 @@ def traces(scene: Scene) -> None:
                 start_time_unix_nano=begins, end_time_unix_nano=begins + int(seconds * 1e9),
             )  # fmt: skip
             if is_slow:
-                made.status.code, made.status.message = Status.STATUS_CODE_ERROR, "too <late>"
+                made.status.code, made.status.message = Status.STATUS_CODE_ERROR, "too <late>, token=hunter4"
     scene.telemetry.otlp.insert(Signal.TRACES, [request.SerializeToString()], to_nanos(NOW))
 
 
@@ -92,7 +96,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         shop.metrics(made)
         shop.logs(made)
         traces(made)
-        made.deps.stream.record(CHANGED)
+        for change in (CHANGED, *OTHERS):
+            made.deps.stream.record(change)
         stories.leak_incident(made)
         known = made.deps.stream.diagnosis(incident(made).id)
         assert known is not None
@@ -171,7 +176,7 @@ def test_a_trace_marks_the_span_that_differs_and_not_those_that_wait_for_it(clie
     assert "POST /pay of shop/checkout took" not in text
     assert len(re.findall(r'class="span error marked"', text)) == 1
     assert text.count('class="span error"') == 2
-    assert "too &lt;late&gt;" in text
+    assert "too &lt;late&gt;, token=***" in text
     healthy = client.get(f"/traces/{0:032x}").text
     assert "Nowhere" in healthy
 
@@ -180,6 +185,9 @@ def test_a_change_shows_what_it_brought(client: httpx.Client) -> None:
     text = opened(client, POINTERS[2])
     for words in ("release &lt;7&gt;", "+DROP INDEX &lt;x&gt;", "a/pay.py", "45 s before the onset", "mia"):
         assert words in text
+    assert "hunter" not in text, "secrets are masked"
+    told = [minutes for minutes in (-90, -2, 3, 20, 21, 22, 23) if f"release {minutes} min later" in text]
+    assert told == [-2, 3, 20, 21], "the twenty nearest, none more than an hour away"
 
 
 @pytest.mark.parametrize(

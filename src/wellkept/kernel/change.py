@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from wellkept.kernel.clock import stable_id
@@ -38,4 +38,5 @@ class Change:
 
     @property
     def id(self) -> str:
-        return stable_id("chg", self.entity, self.kind, self.at.isoformat(), self.summary)
+        """The same in whichever zone the moment is told: the store gives it back in UTC."""
+        return stable_id("chg", self.entity, self.kind, self.at.astimezone(UTC).isoformat(), self.summary)

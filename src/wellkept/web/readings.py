@@ -30,6 +30,8 @@ T = TypeVar("T")
 KEEP_S = 4.0
 KEEP_LONG_S = 10.0
 NEWEST_S = 60.0
+MOST_SPANS = 120_000
+"""Spans that are looked at one by one for a chart, whole traces each."""
 EMPTY = Window(np.empty(0), np.empty((0, 0)), ())
 
 
@@ -62,10 +64,10 @@ class Readings:
         return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s), EMPTY)
 
     def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
-        """The time that services spent themselves."""
+        """The time that services spent themselves, of about ``MOST_SPANS`` spans."""
         first, last = _round(start, step_s), _round(end, step_s)
         key = ("exclusive", first, last, step_s)
-        return self._get(key, KEEP_S, lambda: self._telemetry.spans.exclusive(first, last, step_s), EMPTY)
+        return self._get(key, KEEP_S, lambda: self._telemetry.spans.exclusive(first, last, step_s, MOST_SPANS), EMPTY)
 
     def trace(self, trace_id: str, limit: int) -> list[dict[str, Any]]:
         """The spans of a trace by time; none where it is not known."""
@@ -163,10 +165,10 @@ class Readings:
         read = self._telemetry.metrics.window
         return self._get(("reporting", last), KEEP_LONG_S, lambda: len(read(first, last, 120.0).series), 0)
 
-    def changes(self, start: datetime, end: datetime) -> list[Change]:
-        """What was changed in [start, end)."""
+    def changes(self, start: datetime, end: datetime, change: str = "") -> list[Change]:
+        """What was changed in [start, end); with the id of one change, that one alone."""
         read = self._telemetry.changes.between
-        return self._get(("changes", start, _round(end, 5)), KEEP_S, lambda: read(start, end), [])
+        return self._get(("changes", start, _round(end, 5), change), KEEP_S, lambda: read(start, end, change), [])
 
     def _get(self, key: Hashable, for_s: float, read: Callable[[], T], otherwise: T) -> T:
         try:

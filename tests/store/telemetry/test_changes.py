@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta, timezone
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,3 +43,11 @@ def test_the_span_is_half_open_to_the_microsecond(telemetry: Telemetry) -> None:
     telemetry.changes.write(written)
     assert telemetry.changes.between(at(10), at(20)) == written[1:3]
     assert telemetry.changes.between(at(20), at(10)) == []
+
+
+def test_one_change_is_found_by_its_id_whatever_zone_it_was_told_in(telemetry: Telemetry) -> None:
+    there = at(15).astimezone(timezone(timedelta(hours=2)))
+    change = Change("service:shop", ChangeKind.DEPLOY, there, "ana", "2.2 goes live")
+    telemetry.changes.write([change, replace(change, summary="2.3 goes live")])
+    (found,) = telemetry.changes.between(at(10), at(20), change.id)
+    assert (found, found.id) == (change, change.id)

@@ -26,7 +26,7 @@ _SCHEMA = pa.schema(
 _BETWEEN = """
 SELECT entity, kind, toUnixTimestamp64Micro(at) AS micros, actor, summary, reference, attributes
 FROM changes
-WHERE at >= {start:DateTime64(6, 'UTC')} AND at < {end:DateTime64(6, 'UTC')}
+WHERE at >= {start:DateTime64(6, 'UTC')} AND at < {end:DateTime64(6, 'UTC')} AND ({id:String} = '' OR id = {id:String})
 ORDER BY at, id LIMIT 1 BY id"""
 
 
@@ -53,9 +53,9 @@ class Changes:
         ]
         self._engine.insert_arrow("changes", pa.Table.from_pylist(rows, schema=_SCHEMA))
 
-    def between(self, start: datetime, end: datetime) -> list[Change]:
-        """Changes in [start, end), by time."""
-        rows = self._engine.query(_BETWEEN, {"start": start, "end": end})
+    def between(self, start: datetime, end: datetime, change: str = "") -> list[Change]:
+        """Changes in [start, end), by time; with the id of one, that one alone."""
+        rows = self._engine.query(_BETWEEN, {"start": start, "end": end, "id": change})
         columns = ("entity", "kind", "micros", "actor", "summary", "reference")
         lists = [rows[name].to_pylist() for name in columns]
         return [

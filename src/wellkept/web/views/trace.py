@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.redact import redact
 from wellkept.web.charts.waterfall import Bar, Waterfall
 from wellkept.web.readings import Readings
 from wellkept.web.views.looks import Stretch, stretch
@@ -138,7 +139,7 @@ def _row(
         differs=differs,
         is_pointed_at=bool(asked.get("at"))
         and (asked.get("entity"), asked.get("at")) == (span["entity"], span["name"]),
-        message=span["status_message"],
+        message=redact(span["status_message"]),
     )
 
 
