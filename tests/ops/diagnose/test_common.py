@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.ops.diagnose.test_diagnosis import ONSET, SERVICES, STEPS, Trouble, case, judged, said
 
 from wellkept.checks.scenes import CHECKOUT, DISK, HOST, LEDGER, shop
-from wellkept.kernel.diagnosis import Fault
+from wellkept.kernel.diagnosis import Fault, Reason
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, DiagnoseSettings
 from wellkept.ops.diagnose.clues.errors import ErrorsClue
 from wellkept.ops.diagnose.clues.forecast import ForecastClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
-from wellkept.ops.diagnose.common import users_of
+from wellkept.ops.diagnose.common import _less, _sick, users_of
 from wellkept.ops.diagnose.rank import rank
 from wellkept.ops.diagnose.stage import _suspects
 from wellkept.store.telemetry.window import SeriesInfo, Window
@@ -78,3 +81,26 @@ def test_the_disks_of_the_hosts_of_suspects_are_suspects() -> None:
     graph = shop()
     assert DISK in _suspects(FELT, graph, 6)
     assert users_of(case(Trouble(findings=FELT)), HOST) == set(SERVICES) == users_of(case(Trouble()), DISK)
+
+
+reasons = st.lists(
+    st.builds(
+        Reason,
+        st.sampled_from(["errors", "mass", "exclusive", "headroom", "change"]),
+        st.floats(0.0, 0.95),
+        st.just(""),
+    ),
+    max_size=5,
+)
+
+
+@given(reasons, st.floats(0.0, 0.9))
+def test_as_much_is_taken_off_as_is_explained_and_a_services_own_use_is_its_own(
+    said: list[Reason], explained: float
+) -> None:
+    left = _less(said, explained)
+    assert _sick(left) == pytest.approx((1.0 - explained) * _sick(said), abs=1e-4)
+    assert all(after.strength <= before.strength + 1e-6 for before, after in zip(said, left, strict=True))
+    for before, after in zip(said, left, strict=True):
+        if before.kind in ("headroom", "change"):
+            assert after == before

@@ -6,6 +6,7 @@ is unwell: a resource that is used up under well services is no cause of theirs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ SLOWER, LEAST_S = 0.5, 0.002
 """Own work that takes half as long again is half a sign; what takes less than some milliseconds wobbles by as much."""
 EXPLAINED = 0.9
 """So much of what speaks against a service a certain common cause takes away."""
+SUREST = 0.999999
 _OF_ITS_OWN = frozenset({"headroom", "forecast", "change", "feed"})
 """What a shared resource does not bring about: a service's own use of resources, and what was done to it."""
 _SYMPTOMS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.MISSING_DATA)
@@ -122,7 +124,12 @@ def _slower(case: Case) -> dict[str, float]:
 
 
 def _less(reasons: Sequence[Reason], explained: float) -> list[Reason]:
-    """The reasons, of which together no more than what is not explained is left; a service's own use is its own."""
-    brought = [reason.strength for reason in reasons if reason.kind not in _OF_ITS_OWN]
-    left = (1.0 - explained) * _sick(reasons) / sum(brought) if explained > 0 and sum(brought) > 0 else 1.0
-    return [r if r.kind in _OF_ITS_OWN else replace(r, strength=r.strength * left) for r in reasons]
+    """The reasons, of which together as much is left as is not explained; a service's own use is its own.
+
+    All get the same exponent on how innocent they leave the service, so that little explained takes little away.
+    """
+    sick = min(_sick(reasons), SUREST)
+    left = math.log1p(-(1.0 - explained) * sick) / math.log1p(-sick) if sick > 0 else 1.0
+    return [
+        r if r.kind in _OF_ITS_OWN else replace(r, strength=round(1.0 - (1.0 - r.strength) ** left, 6)) for r in reasons
+    ]
