@@ -43,7 +43,9 @@ def at_midnight(*, is_hour: bool) -> Served:
     column = Column(False, 400, 400, 0.0, 600.0, np.quantile(share, LEVELS), pairs=10, moved=5)
     counts = np.zeros((12, len(reference.counts)), dtype=np.int64)
     counts[:, 0] = 100
-    slices = Histograms(np.arange(1, 13) * 300.0, {"tenure": counts}, {"tenure": np.zeros(12, dtype=np.int64)})
+    slices = Histograms(
+        np.arange(1, 13, dtype=np.float64) * 300.0, {"tenure": counts}, {"tenure": np.zeros(12, dtype=np.int64)}
+    )
     return replace(
         day,
         reference={"tenure": reference},
@@ -63,6 +65,17 @@ def test_the_hour_is_no_default_and_is_not_stuck() -> None:
         assert found.attributes["cause"] == "default_spike"
 
 
+def test_a_default_that_is_gone_from_the_newest_rows_is_over_and_one_that_is_stuck_is_told_once() -> None:
+    day = at_midnight(is_hour=False)
+    (found,) = Sentinels().watch(day, NOON).findings
+    assert found.starts_at.timestamp() == 300.0 - day.step_s
+    assert Sentinels().watch(replace(day, tops={"tenure": (7.0, 0.1)}), NOON).findings == ()
+    (stuck,) = Nulls().watch(day, NOON).findings
+    assert Sentinels().watch(replace(day, open={stuck.fingerprint: stuck}), NOON).findings == ()
+    later = replace(day, open={stuck.fingerprint: replace(stuck, starts_at=BEGUN)})
+    assert Nulls().watch(later, NOON).findings[0].starts_at == BEGUN
+
+
 @pytest.mark.parametrize(("has_weekends", "is_told"), [(True, False), (False, True)])
 def test_a_weekend_is_no_outage_where_there_was_one_before(has_weekends: bool, is_told: bool) -> None:
     day = served(2)
@@ -75,7 +88,7 @@ def test_a_weekend_is_no_outage_where_there_was_one_before(has_weekends: bool, i
     if has_weekends:
         rhythm[32:36] = 0
     seen = replace(day.seen, rhythm=rhythm, rhythm_s=step_s, rhythm_end=NOON.timestamp())
-    slices = Histograms(NOON.timestamp() - step_s * np.arange(11, -1, -1), {}, {})
+    slices = Histograms(NOON.timestamp() - step_s * np.arange(11, -1, -1, dtype=np.float64), {}, {})
     asked = replace(day, rates=rates, step_s=step_s, slices=slices, seen=seen)
     assert bool(Silence().watch(asked, NOON).findings) is is_told
 

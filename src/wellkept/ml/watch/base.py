@@ -21,6 +21,7 @@ from wellkept.store.telemetry.looks import Look
 from wellkept.store.telemetry.serving import Histograms
 
 Floats = NDArray[np.float64]
+SHARPEST, FEWEST = 4, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Served:
 
     ``slices`` and ``rates`` (int64[S], predictions of any version) share one grid over the drift window. ``reference``
     is what the champion was trained on. ``tops`` is each feature's most common value and its share, over the newest
-    rows that the monitors judge by. ``at`` (seconds since the epoch), ``scores`` and ``labels`` are float64[n] of the
+    rows that suffice to see a break. ``at`` (seconds since the epoch), ``scores`` and ``labels`` are float64[n] of the
     champion's predictions that are old enough for their label to be known, by time.
     """
 
@@ -126,6 +127,11 @@ class Monitor(Protocol):
     def watch(self, served: Served, now: datetime) -> Said:
         """What is wrong with the model at ``now``, and what is right."""
         ...
+
+
+def enough_for_a_break(min_rows: int) -> int:
+    """A break is sudden: a quarter of the rows that drift needs suffice to see one."""
+    return max(FEWEST, min_rows // SHARPEST)
 
 
 def newest(rows: NDArray[np.int64], enough: int) -> int:

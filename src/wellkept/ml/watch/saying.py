@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
-from wellkept.ml.watch.base import Monitor, Served
+from wellkept.ml.drift.onset import onset
+from wellkept.ml.watch.base import Monitor, Served, newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,20 @@ def finding(monitor: Monitor, served: Served, trouble: Trouble) -> Finding:
         evidence=(Evidence(trouble.signal, about, values=trouble.values, limit=trouble.limit),),
         attributes={"title": trouble.title, **cause, **trouble.notes},
     )
+
+
+def began(served: Served, column: str, otherwise: float) -> float:
+    """Since when (seconds since the epoch) a column's values are spread as they are now; a look goes further back.
+
+    ``otherwise``: of a column that is not counted, or of too few rows.
+    """
+    counts, reference = served.slices.bins.get(column), served.reference.get(column)
+    if counts is None or reference is None or len(reference.counts) < 2:
+        return otherwise
+    first = newest(counts.sum(axis=1), served.contract.monitors.drift.min_rows)
+    if first < 0:
+        return otherwise
+    return float(served.slices.times[onset(counts, reference.bins, first)]) - served.step_s
 
 
 def origin(served: Served, column: str) -> str:

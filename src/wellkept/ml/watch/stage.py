@@ -19,7 +19,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
-from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, newest
+from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, enough_for_a_break, newest
 from wellkept.ml.watch.cost import with_cost
 from wellkept.ml.watch.places import places
 from wellkept.ml.watch.quality import Quality
@@ -147,7 +147,7 @@ class WatchRunner:
         # Of one that is served elsewhere, scores may have no reference yet; how many there were counts all the same.
         edges: Yardstick = {SCORE: (), **{name: entry.categories or entry.edges for name, entry in reference.items()}}
         slices = self._predictions.histograms(contract.name, champion.logged_as, grid, edges)
-        first = max(0, newest(slices.bins[SCORE].sum(axis=1), drift.min_rows))
+        first = max(0, newest(slices.bins[SCORE].sum(axis=1), enough_for_a_break(drift.min_rows)))
         since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)
         at, scores, labels = self._labelled(contract, champion, now)
         mine = {model_id(contract.name), *(feature_id(contract.name, name) for name in contract.features)}

@@ -9,16 +9,13 @@ import numpy as np
 from wellkept.kernel.entity import feature_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.reference import SCORE
-from wellkept.ml.watch.base import Said, Served, newest
+from wellkept.ml.watch.base import Said, Served, enough_for_a_break, newest
 from wellkept.ml.watch.saying import clock
 
 CALM = 0.5
 """A finding ends when the rise is below this share of the limit."""
 STUCK = 0.5
 """A value is stuck when this much more of the rows have it than the most common value had in training."""
-SHARPEST = 4
-"""A break is sudden: a quarter of the rows that drift needs suffice."""
-FEWEST = 40
 
 
 class Nulls:
@@ -35,7 +32,7 @@ class Nulls:
         findings: list[Finding] = []
         clear: set[str] = set()
         limit = served.contract.monitors.nulls.share
-        enough = max(FEWEST, served.contract.monitors.drift.min_rows // SHARPEST)
+        enough = enough_for_a_break(served.contract.monitors.drift.min_rows)
         for name in served.contract.features:
             reference = served.reference.get(name)
             if reference is None or name == SCORE:
@@ -55,7 +52,8 @@ class Nulls:
                 words = f"has no value in {share:.0%} of the predictions, {reference.nulls:.0%} in training"
                 findings.append(self._finding(served, name, rise, words, onset, {"null_share": share}))
             elif not reference.comes_and_goes and share < 1 and top * (1 - share) - reference.top_share >= STUCK:
-                words = f"is {value:.4g} in {top:.0%} of the predictions; no value had {reference.top_share:.0%} before"
+                usual = f"its commonest value had {reference.top_share:.0%} in training"
+                words = f"is {value:.4g} in {top:.0%} of the predictions; {usual}"
                 stuck = {"null_share": share, "stuck_at": value, "stuck_share": top}
                 findings.append(self._finding(served, name, top - reference.top_share, words, first, stuck))
             else:
@@ -66,8 +64,10 @@ class Nulls:
         self, served: Served, name: str, rise: float, words: str, onset: int, values: dict[str, float]
     ) -> Finding:
         source = next(entry.source for entry in served.contract.inputs if entry.name == name)
-        starts_at = datetime.fromtimestamp(served.slices.times[onset] - served.step_s, UTC)
         entity = feature_id(served.model, name)
+        known = served.open.get(fingerprint(self.name, entity, "feature"))
+        begun = datetime.fromtimestamp(served.slices.times[onset] - served.step_s, UTC)
+        starts_at = known.starts_at if known is not None else begun
         origin = "the request" if source == "request" else source.partition(":")[2]
         return Finding(
             fingerprint=fingerprint(self.name, entity, "feature"),

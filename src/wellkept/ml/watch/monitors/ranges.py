@@ -6,7 +6,7 @@ from datetime import datetime
 
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Seen, Served
-from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.saying import Trouble, began, finding, origin, print_of
 from wellkept.ml.watch.shapes import other_unit, share_outside
 
 FEWEST = 100
@@ -85,7 +85,7 @@ def _far(served: Served, seen: Seen, name: str) -> Trouble | None:
         f"{column.present} predictions: most of it was between {low:.4g} and {high:.4g}, half of it is now above "
         f"{column.quantiles[10]:.4g}.",
         title=f"{name} of {served.model} is far out of range",
-        starts=seen.now.first,
+        starts=began(served, name, seen.now.first),
         score=share,
         meaning="the share of values that are far out of the reference",
         column=name,

@@ -8,7 +8,7 @@ import numpy as np
 
 from wellkept.ml.reference import Distribution
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.saying import Trouble, began, entity_of, finding, origin, print_of
 from wellkept.store.telemetry.looks import LEVELS, Column
 
 SENTINELS = frozenset({-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0, 1e9, 1e10, -1e9})
@@ -46,7 +46,8 @@ class Sentinels:
             if column is None or column.is_word or column.present < FEWEST:
                 continue
             value, rise, share = _spike(column, reference)
-            if rise < (OF_ZERO if value == 0 else RISE) or rise >= STUCK:
+            least = OF_ZERO if value == 0 else RISE
+            if rise < least or rise >= STUCK or _is_told(served, name) or _is_over(served, name, share - rise, least):
                 clear.add(print_of(self, served, name, SIGNAL))
                 continue
             trouble = Trouble(
@@ -55,7 +56,7 @@ class Sentinels:
                 sentence=f"{origin(served, name)} is {value:g} in {share:.0%} or more of the newest predictions, which "
                 f"{share - rise:.0%} at most were in training: it looks like a default for what is not known.",
                 title=f"{name} of {served.model} is often {value:g}",
-                starts=seen.now.first,
+                starts=began(served, name, seen.now.first),
                 score=rise,
                 meaning="by how much the share of the default has risen at least",
                 column=name,
@@ -64,6 +65,18 @@ class Sentinels:
             )
             findings.append(finding(self, served, trouble))
         return Said(tuple(findings), frozenset(clear))
+
+
+def _is_told(served: Served, name: str) -> bool:
+    """Whether it is told as stuck already."""
+    entity = entity_of(served, name)
+    return any(known.detector == "nulls" and known.entity == entity for known in served.open.values())
+
+
+def _is_over(served: Served, name: str, most: float, least: float) -> bool:
+    """Whether the newest rows that suffice have no such value any more: the look goes further back than they do."""
+    top = served.tops.get(name)
+    return top is not None and top[1] - most < least / 2
 
 
 def _spike(column: Column, reference: Distribution) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.saying import Trouble, began, finding, origin, print_of
 from wellkept.ml.watch.shapes import APART, distance, other_unit
 
 FEWEST = 100
@@ -40,7 +40,7 @@ class Units:
                 sentence=f"{origin(served, name)} is {words} as in training, and otherwise spread alike: its unit "
                 "has changed.",
                 title=f"The unit of {name} of {served.model} has changed",
-                starts=seen.now.first,
+                starts=began(served, name, seen.now.first),
                 score=apart,
                 meaning="the largest difference of the shares below an edge of the reference",
                 column=name,
