@@ -28,18 +28,18 @@ class Said(BaseModel):
 
 
 class By(BaseModel):
-    """Who does it, and why."""
+    """Who does it."""
 
     model_config = ConfigDict(extra="forbid")
 
     by: Name
-    why: Annotated[str, Field(max_length=4000)] = ""
 
 
 class Use(By):
     """A version of the weights; 0 is the shipped one."""
 
     number: Annotated[int, Field(ge=0)]
+    why: Annotated[str, Field(max_length=4000)] = ""
 
 
 class Learning(Protocol):

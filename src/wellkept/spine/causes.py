@@ -45,10 +45,7 @@ class CauseDesk:
         checked(by, why)
         if not entity.strip() or len(entity) > LONGEST_ENTITY:
             raise InputError("entity", f"must be an entity's id, such as service:cart, or {NOBODY}", entity)
-        found = self._stream.incident(incident)
-        if found is None:
-            known({}, incident)
-        assert found is not None
+        found = self._stream.known_incident(incident)
         diagnosis = self._stream.diagnosis(incident)
         said = self._said(found, diagnosis, entity.strip(), by, why, fault)
         told = said.entity or "none of the suspects"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ops.diagnose.test_diagnosis import ONSET, SERVICES, STEPS, Trouble, case, judged, said
+from tests.ops.diagnose.test_diagnosis import CLUES, NOW, ONSET, SERVICES, STEPS, Trouble, case, judged, said
 
 from wellkept.checks.scenes import CHECKOUT, DISK, HOST, LEDGER, shop
 from wellkept.kernel.diagnosis import Fault, Reason
@@ -18,8 +19,9 @@ from wellkept.ops.diagnose.clues.errors import ErrorsClue
 from wellkept.ops.diagnose.clues.forecast import ForecastClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
 from wellkept.ops.diagnose.common import _less, _sick, users_of
+from wellkept.ops.diagnose.learn import _ranked
 from wellkept.ops.diagnose.rank import rank
-from wellkept.ops.diagnose.stage import _suspects
+from wellkept.ops.diagnose.stage import DiagnoseRunner, _suspects
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 FELT = (said(CHECKOUT),)
@@ -81,6 +83,19 @@ def test_the_disks_of_the_hosts_of_suspects_are_suspects() -> None:
     graph = shop()
     assert DISK in _suspects(FELT, graph, 6)
     assert users_of(case(Trouble(findings=FELT)), HOST) == set(SERVICES) == users_of(case(Trouble()), DISK)
+
+
+@pytest.mark.parametrize("slower", [{}, dict.fromkeys(SERVICES, 0.08)])
+def test_learning_sees_what_the_ranking_sees(monkeypatch: pytest.MonkeyPatch, slower: dict[str, float]) -> None:
+    known = case(Trouble(cpu={HOST: 0.995}, own=slower, findings=FELT))
+    none: Any = None
+    runner = DiagnoseRunner(none, none, none, CLUES)
+    monkeypatch.setattr(runner, "case", lambda *_: known)
+    evidence = runner.evidence(known.incident, NOW)
+    names, sure = _ranked(evidence, DiagnoseSettings().weights)
+    told = {cause.entity: cause.confidence for cause in rank(known, CLUES, DiagnoseSettings())}
+    assert dict(zip(names, sure, strict=True)) == pytest.approx(told, abs=1e-4)
+    assert all(0.0 <= value <= 1.0 for kinds in evidence.values() for value in kinds.values())
 
 
 reasons = st.lists(

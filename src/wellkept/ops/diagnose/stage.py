@@ -24,7 +24,7 @@ from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint
 from wellkept.ops.diagnose.exhibits import PatternCounts, with_exhibits
 from wellkept.ops.diagnose.felt import by_feeling, felt
 from wellkept.ops.diagnose.onset import step_of_change
-from wellkept.ops.diagnose.rank import diagnose
+from wellkept.ops.diagnose.rank import diagnose, rank
 from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.ops.diagnose.turn import chosen
 from wellkept.ops.diagnose.unmeasured import UNMEASURED, is_unmeasured
@@ -200,13 +200,17 @@ class DiagnoseRunner:
             return found
 
     def evidence(self, incident: Incident, now: datetime) -> dict[str, dict[str, float]]:
-        """How strongly each clue speaks against each suspect at a moment, before weighting."""
-        case = self.case(incident, now)
-        found: dict[str, dict[str, float]] = {}
-        for clue in self._clues:
-            for entity, hint in clue.weigh(case).items():
-                found.setdefault(entity, {})[clue.kind] = round(min(1.0, max(0.0, hint.strength)), 6)
-        return found
+        """How strongly each clue speaks against each suspect at a moment, before weighting.
+
+        What common causes explain is taken off, as in the ranking: else learning would judge another one.
+        """
+        settings = self._weigh(self._settings)
+        return {
+            cause.entity: {
+                reason.kind: round(reason.strength / settings.weights[reason.kind], 6) for reason in cause.reasons
+            }
+            for cause in rank(self.case(incident, now), self._clues, settings)
+        }
 
     def case(self, incident: Incident, now: datetime, findings: Sequence[Finding] | None = None) -> Case:
         """Everything that the clues look at for one incident. ``findings``: its own; None: those in the stream."""
