@@ -18,8 +18,16 @@ from wellkept.kernel.errors import StoreError
 from wellkept.ml.estimate.history import Arrivals, CohortPerformance, PerformanceHistory, Told
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.watch.spread import Spread
+from wellkept.spine.registry import CHAMPION, REPORTED, WATCHED, ModelVersion
 
 DAY = timedelta(days=1)
+CONTRACT = """
+name: churn
+task: binary_classification
+owner: growth
+inputs: [{name: tenure}]
+metrics: {primary: roc_auc}
+"""
 DECISION = {
     "at": "2026-11-20T00:00:00+00:00",
     "until": None,
@@ -115,3 +123,16 @@ def test_the_pages_of_a_model_lead_to_each_other_and_one_that_is_not_known_is_sa
     assert 'href="/models/fraud/history"' in text_of(page, "/models/fraud")
     assert 'href="/models/fraud"' in text_of(page)
     assert "is not known" in text_of(page, "/models/nobody/history")
+
+
+def test_one_that_is_served_elsewhere_is_offered_nothing_that_would_be_refused(page: Scene) -> None:
+    name = "churn"
+    version = ModelVersion(name, "sha256:" + "b" * 64, NOW, "", WATCHED, "", lineage={REPORTED: "2026-11-rc1"})
+    page.deps.registry.save_contract(name, CONTRACT, "sha256:c", NOW)
+    page.deps.registry.register(version)
+    page.deps.registry.set_alias(name, CHAMPION, version.digest, expected=None, at=NOW, by="ada")
+    text = text_of(page, f"/models/{name}")
+    assert "served elsewhere as 2026-11-rc1" in text
+    assert "nothing here puts another in front" in text
+    for refused in ("models promote", "models rollback", "is decided again and again"):
+        assert refused not in text

@@ -71,6 +71,8 @@ class ModelView:
     task: str
     tone: str
     champion: str
+    is_elsewhere: bool
+    """Whether it is served elsewhere and only watched: nothing here puts a version in front, or trains one."""
     metric: str
     chosen: str
     ranges: tuple[str, ...]
@@ -135,7 +137,8 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         description=contract.description if contract else "",
         task=contract.task.replace("_", " ") if contract else "",
         tone=tone.of(worst),
-        champion=f"v{champion.number}" if champion else "",
+        champion=_called(champion) if champion else "",
+        is_elsewhere=champion is not None and champion.is_elsewhere,
         metric=metric.replace("_", " "),
         chosen=chosen,
         ranges=tuple(RANGES),
@@ -157,6 +160,10 @@ def model_view(deps: WebDeps, readings: Readings, name: str, chosen: str, now: d
         decisions=decision_views(deps, name, LATELY),
         labels=_labels(answers),
     )
+
+
+def _called(champion: ModelVersion) -> str:
+    return champion.called if champion.is_elsewhere else f"v{champion.number}"
 
 
 def _labels(answers: Answers | None) -> str:

@@ -28,6 +28,10 @@ class VersionView:
     lineage: tuple[tuple[str, str], ...]
     card: str
     """The address of the model card; empty where the version has none."""
+    is_elsewhere: bool = False
+    """Whether it is served elsewhere, and known by its predictions alone."""
+    called: str = ""
+    """What its server calls it, where it is served elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ def version_views(registry: Registry, name: str) -> tuple[VersionView, ...]:
             gate=verdict_view(version.gate) if version.gate else None,
             lineage=tuple((key.replace("_", " "), value) for key, value in version.lineage.items()),
             card=f"/api/v1/models/{name}/versions/{version.number}/card" if "card" in version.lineage else "",
+            is_elsewhere=version.is_elsewhere,
+            called=version.called if version.is_elsewhere else "",
         )
         for version in registry.versions(name)
     )
