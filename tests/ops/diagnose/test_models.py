@@ -183,6 +183,15 @@ def test_a_caller_is_slow_because_the_model_server_is_overloaded(world: World) -
     assert (pointer.where, pointer.entity, len(pointer.name)) == ("POST /infer", SERVER, 32)
 
 
+def test_a_version_that_went_live_shortly_before_is_told_where_its_server_is_slow(world: World) -> None:
+    world.serve(server_s=0.4, busy=0.97)
+    change = promoted(world, 30)
+    found = world.judged(said(SHOP, FindingKind.ANOMALY, "span.duration.p95", symptom="yes"))
+    assert found.best is not None
+    assert (found.best.entity, found.best.change) == (SERVER, change.id)
+    assert "version 3 of fraud is live" in found.story
+
+
 def test_a_model_predicts_worse_since_a_version_went_live(world: World) -> None:
     change = promoted(world, 90)
     found = world.judged(said(MODEL, FindingKind.PERFORMANCE, "average_precision"))

@@ -16,8 +16,10 @@ from wellkept.web.views.looks import Stretch, stretch
 from wellkept.web.views.patterns import STEPS
 from wellkept.web.wording import bare
 
-LIMIT, PIECES, LEAST = 100, 4, 3
-"""Lines that are shown; pieces of a pattern that are looked for, and the letters that one has at least."""
+LIMIT, LONGEST = 100, 4000
+"""Lines that are shown, and the letters of each that are looked through for secrets: far more than are shown."""
+PIECES, LEAST = 4, 3
+"""Pieces of a pattern that are looked for, and the letters that one has at least."""
 _PLACE = re.compile(r"^[A-Za-z_]+(?:#|[.][a-z]{1,4}:)\d+ ")
 _HOLES = re.compile(r"<[\w.*]*>|[#\"*]+")
 _TONES = ((21, "critical"), (17, "error"), (13, "warning"))
@@ -85,7 +87,7 @@ def _row(row: Mapping[str, Any], seen: Stretch) -> LineRow:
     tone = next((tone for least, tone in _TONES if row["severity_number"] >= least), "quiet")
     is_after = seen.onset is not None and at >= seen.onset
     return LineRow(
-        at, row["severity"].lower(), tone, redact(row["body"]), bare(row["entity"]), row["trace_id"], is_after
+        at, row["severity"].lower(), tone, redact(row["body"][:LONGEST]), bare(row["entity"]), row["trace_id"], is_after
     )
 
 

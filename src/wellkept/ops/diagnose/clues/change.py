@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
 
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.diagnosis import Fault, Look
+from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.blame import Edit, Line, Trouble, blame
@@ -26,6 +27,8 @@ _HARMLESS = frozenset({ChangeKind.NOTE, ChangeKind.REMEDY, ChangeKind.RETENTION}
 class ChangeClue:
     """A change to the entity itself, the nearer to the onset the stronger; what happened after it is innocent.
 
+    A model that is promoted is a change to whoever serves it, too: a new version may slow its server.
+
     Changes are ranked against each other and against none of them being to blame (see ``ops/diagnose/blame.py``): by
     where they went live, and by the words that they share with what fails. A change may bring ``files`` (one a line)
     and ``diff`` among its attributes. The likeliest keeps its full strength, unless somebody outside is to blame.
@@ -36,7 +39,7 @@ class ChangeClue:
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         hints: dict[str, Hint] = {}
         changes = [change for change in case.changes if _may_be(change, case)]
-        blamed = blame([_edit(change) for change in changes], _trouble(case))
+        blamed = blame([_edit(change, _changed(case, change)) for change in changes], _trouble(case))
         sure = {one.edit: one for one in blamed.suspicions}
         most = max((one.probability for one in blamed.suspicions), default=0.0)
         for change in changes:
@@ -46,30 +49,44 @@ class ChangeClue:
             fit *= 1.0 - blamed.none if blamed.why_none else 1.0
             ahead = max(0.0, (case.onset - change.at).total_seconds())
             strength = fit * float(np.exp2(-ahead / HALF_LIFE_S))
-            if strength > hints.get(change.entity, Hint(0.0, "")).strength:
-                hints[change.entity] = Hint(
-                    strength,
-                    closed(
-                        f"{change.actor} made a change to {bare(change.entity)} {ahead:.0f} s before the onset: "
-                        f"{change.summary}"
-                    ),
-                    change.id,
-                    Fault.CHANGE,
-                    (case.pointer(Look.CHANGE, change.id, change.entity),),
-                )
+            for entity in _changed(case, change):
+                if strength > hints.get(entity, Hint(0.0, "")).strength:
+                    hints[entity] = Hint(
+                        strength,
+                        _sentence(change, entity, ahead),
+                        change.id,
+                        Fault.CHANGE,
+                        (case.pointer(Look.CHANGE, change.id, change.entity),),
+                    )
         return hints
+
+
+def _sentence(change: Change, entity: str, ahead: float) -> str:
+    what = bare(change.entity) + (f", which {bare(entity)} serves," if entity != change.entity else "")
+    return closed(f"{change.actor} made a change to {what} {ahead:.0f} s before the onset: {change.summary}")
 
 
 def _may_be(change: Change, case: Case) -> bool:
     is_in_time = change.at <= case.onset + timedelta(seconds=LATE_S)
-    return is_in_time and change.entity in case.suspects and change.kind not in _HARMLESS
+    return is_in_time and change.kind not in _HARMLESS and bool(_changed(case, change))
 
 
-def _edit(change: Change) -> Edit:
-    """A change is live when it is told."""
+def _changed(case: Case, change: Change) -> list[str]:
+    """The suspects that a change changes."""
+    found = [change.entity]
+    if change.kind is ChangeKind.PROMOTION:
+        below = case.graph.dependencies(change.entity)
+        found += sorted(one for one in below if EdgeKind.SERVED_BY in case.graph.edge_kinds(change.entity, one))
+    return [entity for entity in found if entity in case.suspects]
+
+
+def _edit(change: Change, changed: Sequence[str]) -> Edit:
+    """A change is live when it is told, at all that it changes."""
     files = tuple(change.attributes.get("files", "").split())
     diff = change.attributes.get("diff", "")
-    return Edit(change.id, change.at, change.summary, files, diff, ((bare(change.entity), change.at),))
+    return Edit(
+        change.id, change.at, change.summary, files, diff, tuple((bare(entity), change.at) for entity in changed)
+    )
 
 
 def _trouble(case: Case) -> Trouble:
