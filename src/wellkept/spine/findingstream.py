@@ -81,13 +81,14 @@ class FindingStream:
         ids: Sequence[str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
-        entity: str | None = None,
+        entity: str | Collection[str] | None = None,
         limit: int = 1000,
     ) -> list[Finding]:
-        """Findings by id, or those that were open at some moment of a span, newest first."""
+        """Findings by id, or those that were open at some moment of a span, newest first; of one entity, or several."""
         if ids is not None:
             return self._findings.by_ids(ids)
-        return self._findings.between(start, end, entity, limit)
+        entities = [entity] if isinstance(entity, str) else entity
+        return self._findings.between(start, end, entities, limit)
 
     def last_seen(self, finding: str) -> datetime:
         """When a detector last said so.

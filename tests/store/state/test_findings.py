@@ -97,9 +97,9 @@ def test_a_span_of_time_holds_what_was_open_in_it(rows: FindingRows) -> None:
         [finding("over", 0, 10), finding("open", 5), finding("later", 50), finding("other", 5, entity="host:h")], at(0)
     )
 
-    def between(start: float | None, end: float | None, entity: str | None = None, limit: int = 10) -> list[str]:
+    def between(start: float | None, end: float | None, *entities: str, limit: int = 10) -> list[str]:
         first, last = (None if moment is None else at(moment) for moment in (start, end))
-        return [found.fingerprint for found in rows.between(first, last, entity, limit)]
+        return [found.fingerprint for found in rows.between(first, last, entities or None, limit)]
 
     assert between(None, None) == ["later", *sorted(["open", "other"], key=lambda n: finding(n, 5).id), "over"]
     assert set(between(20, 30)) == {"open", "other"}
@@ -107,6 +107,7 @@ def test_a_span_of_time_holds_what_was_open_in_it(rows: FindingRows) -> None:
     assert between(0, 100, "host:h") == ["other"]
     assert between(None, None, limit=1) == ["later"]
     assert between(60, None, "host:h") == ["other"]
+    assert between(0, 100, "host:h", "host:none") == ["other"]
 
 
 def test_reading_on_gives_every_change_once_and_in_order(rows: FindingRows) -> None:

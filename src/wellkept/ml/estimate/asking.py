@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -23,10 +23,13 @@ class Findings(Protocol):
     """What is read of the stream."""
 
     def findings(
-        self, *, start: datetime | None = None, end: datetime | None = None, limit: int = 1000
+        self,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        entity: Collection[str] | None = None,
+        limit: int = 1000,
     ) -> list[Finding]: ...
-
-    def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
 
 
 class Performance:
@@ -54,9 +57,8 @@ class Performance:
         grid = grid_of(contract, now)
         since = datetime.fromtimestamp(grid.start_ms / 1000, now.tzinfo)
         mine = {model_id(contract.name), *(feature_id(contract.name, entry.name) for entry in contract.inputs)}
-        past = self._stream.findings(start=since, end=now + timedelta(seconds=1), limit=MOST_FINDINGS)
-        found = {finding.id: finding for finding in [*past, *self._stream.open_findings()] if finding.entity in mine}
-        return self._histories.of(contract, version, self._releases.reference(version), found.values(), now)
+        found = self._stream.findings(start=since, end=now + timedelta(seconds=1), entity=mine, limit=MOST_FINDINGS)
+        return self._histories.of(contract, version, self._releases.reference(version), found, now)
 
     def told(self, model: str, now: datetime) -> dict[str, Any]:
         """The history as a plain JSON value.

@@ -164,15 +164,17 @@ class FindingRows:
                 found += [(row.starts_at, decode(Finding, row.body)) for row in connection.execute(query)]
         return [finding for _, finding in sorted(found, key=lambda it: it[0])]
 
-    def between(self, start: datetime | None, end: datetime | None, entity: str | None, limit: int) -> list[Finding]:
-        """Findings that were open at some moment of the span, newest first."""
+    def between(
+        self, start: datetime | None, end: datetime | None, entities: Collection[str] | None, limit: int
+    ) -> list[Finding]:
+        """Findings that were open at some moment of the span, newest first; of these entities, where they are given."""
         query = select(findings.c.body).order_by(findings.c.starts_at.desc(), findings.c.id).limit(limit)
         if start is not None:
             query = query.where((findings.c.ends_at.is_(None)) | (findings.c.ends_at >= start))
         if end is not None:
             query = query.where(findings.c.starts_at <= end)
-        if entity is not None:
-            query = query.where(findings.c.entity == entity)
+        if entities is not None:
+            query = query.where(findings.c.entity.in_(sorted(entities)))
         return self._read(query)
 
     def after(self, revision: int, limit: int = 10_000) -> tuple[list[Finding], int]:
