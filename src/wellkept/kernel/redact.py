@@ -7,7 +7,8 @@ import re
 HIDDEN = "***"
 _HINTS = (
     "pass", "pwd", "secret", "token", "api", "credential", "authoriz", "cookie", "session", "access", "private",
-    "bearer ", "basic ", "digest ", "eyj", "akia", "asia", "gh", "xox", "://",
+    "bearer ", "basic ", "digest ", "eyj", "akia", "asia", "aiza", "gh", "github_pat", "glpat", "xox", "sk-",
+    "sk_", "rk_", "://",
 )  # fmt: skip
 """Lines without any of this hold no secret that could be recognised."""
 _RULES = tuple(
@@ -24,7 +25,13 @@ _RULES = tuple(
         ),
         (r"(\w{1,20}://[^\s/:@]+:)[^\s/@]+(?=@)", rf"\1{HIDDEN}"),
         (r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?", HIDDEN),
-        (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|\bxox[abprs]-[\w-]{10,}", HIDDEN),
+        (
+            (
+                r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[\w-]{30,}|\bgh[pousr]_\w{20,}|\bgithub_pat_\w{20,}"
+                r"|\bglpat-[\w-]{16,}|\bxox[abprs]-[\w-]{10,}|\b(?:sk[-_]|rk_)[\w-]{16,}"
+            ),
+            HIDDEN,
+        ),
         (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*", HIDDEN),
     )
 )

@@ -153,3 +153,11 @@ def test_parents_are_found_in_their_own_time() -> None:
     assert (spans.trace[spans.parent[~roots]] == spans.trace[~roots]).all()
     names = np.array(known.op_names)[spans.op]
     assert set(names[spans.parent[names == "GET /stock"]]) == {"call GET /stock"}
+
+
+def test_what_is_said_is_told_without_its_secrets() -> None:
+    leaking = STOCKS.with_(says=(*STOCKS.says, "stock ERROR at login with password=hunter2"), level=17)
+    hint = StructureClue().weigh(case(many(SHOP), many(shop(ORDER.with_(calls=(leaking, MAILS))))))[STOCK]
+    said = f"{hint.sentence} {hint.pointers}"
+    assert "stock ERROR at login" in said
+    assert "hunter" not in said

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wellkept.ops.detect.patterns.bodies import content
 from wellkept.kernel.redact import redact
+from wellkept.ops.detect.patterns.bodies import content
 
 HEADERS = [
     "2026-01-05 10:20:30.123 25746 INFO shop.api.server [req-7 - - -] ",
@@ -59,6 +59,8 @@ def test_the_message_of_a_body(body: str, message: str) -> None:
     [
         "password=hunter2", 'api_key: "abcdef"', "Authorization: Bearer abcdef123456", "postgres://ann:hunter2@db/x",
         "token=eyJhbGciOiJI.eyJzdWIiOiIx.abc", "AKIAABCDEFGHIJKLMNOP", "secret='a b'",
+        "Incorrect API key provided: sk-proj-abcdefghijklmnopqrst", "glpat-abcdefghijklmnopqrst",
+        "sk_live_abcdefghijklmnopqrst", "github_pat_abcdefghijklmnopqrstuv", "AIzaSyabcdefghijklmnopqrstuvwxyz012345",
     ],
 )  # fmt: skip
 def test_secrets_are_masked(secret: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.kernel.diagnosis import Fault, Look, Pointer
+from wellkept.kernel.redact import redact
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import bare, squash
 from wellkept.ops.diagnose.traces import Bools, Ints, Spans, Traces
@@ -284,7 +285,7 @@ def _pointers(
     ]
     event = int(changes.event[number])
     if events.templates_at <= event < events.last_at:
-        found.append(case.pointer(Look.LOGS, known.templates[event - events.templates_at], entity))
+        found.append(case.pointer(Look.LOGS, redact(known.templates[event - events.templates_at]), entity))
     return tuple(found)
 
 
@@ -294,7 +295,7 @@ def _sentence(known: Traces, changes: _Changes, events: _Events, number: int, en
     if event < events.templates_at:
         what = f"calls {known.op_names[event]}"
     elif event < events.last_at:
-        what = f"says “{known.templates[event - events.templates_at][:60]}”"
+        what = f"says “{redact(known.templates[event - events.templates_at])[:60]}”"
     elif event < events.none_at:
         return f"{where} now ends with {known.op_names[event - events.last_at]}, which points at {bare(entity)}."
     else:
