@@ -88,6 +88,17 @@ def test_a_version_that_takes_over_is_registered_and_is_a_change(elsewhere: Else
     assert changes[0].at == NOON + timedelta(seconds=300)
 
 
+def test_of_two_versions_that_share_the_traffic_neither_takes_over_again_and_again(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7", learn=100)
+    for start in range(0, 400, 20):
+        elsewhere.live(start, start + 9, "7")
+        elsewhere.live(start + 9, start + 20, "8")
+        elsewhere.look(start + 20)
+    changes = elsewhere.stream.changes(NOON, NOON + timedelta(seconds=600))
+    assert sum("took over" in change.summary for change in changes) == 0
+    assert live_version(elsewhere).called == "7"
+
+
 def test_whichever_version_is_heard_of_first_is_it_where_none_was_named(elsewhere: Elsewhere) -> None:
     elsewhere.attach()
     elsewhere.live(0, 60, "2026-11-a")

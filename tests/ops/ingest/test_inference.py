@@ -140,3 +140,16 @@ def test_a_request_of_no_protocol_is_refused(log: InferenceLog, mistake: str) ->
     data, rule = MISTAKES[mistake]
     with pytest.raises(InputError, match=rule):
         log.take([event("request", data, "x", "m")])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"inputs": [{"name": "x", "shape": [1, "wide"], "data": [1]}]},
+        {"inputs": [{"name": "x", "shape": [1], "data": 5}]},
+        {"inputs": [{"name": "x", "shape": 2, "data": [1]}]},
+    ],
+)
+def test_a_shape_that_is_none_is_the_senders_mistake(log: InferenceLog, data: Any) -> None:
+    with pytest.raises(InputError, match="inference protocol"):
+        log.take([event("request", data, "z1", "m")])

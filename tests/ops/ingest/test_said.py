@@ -111,3 +111,18 @@ def test_each_event_is_taken_once_also_by_a_server_that_was_away(
     clock.advance(timedelta(hours=30))
     assert SaidEvents(stores, Outcomes(stores, stores, clock), tmp_path / "said", clock).follow() == 1
     assert [row["id"] for row in stores.written] == ["p1", "p2"]
+
+
+def test_more_events_than_are_taken_at_once_hold_nothing_up(
+    events: SaidEvents, stores: Stores, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wellkept.ops.ingest.said.AT_ONCE", 4)
+    whole = stores.since
+    monkeypatch.setattr(stores, "since", lambda after, until: whole(after, until).slice(0, 4))
+    for look in range(2):
+        for number in range(11):
+            at = NOON + timedelta(seconds=20 * look + number)
+            stores.say("wellkept.prediction", at, **dotted(id=f"p{look}-{number}", model="m", version="1", score="1"))
+        clock.advance(timedelta(seconds=20))
+        assert events.follow() == 11
+    assert len({row["id"] for row in stores.written}) == len(stores.written) == 22

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from wellkept.ml.contract import ModelContract, digest_of, parse_contract
 from wellkept.ml.releases import Releases
 from wellkept.ml.watch import learned
 from wellkept.ml.watch.learned import Learning
+from wellkept.ml.watch.recent import Recent, slot
 from wellkept.ml.watch.rows import of_frame
 from wellkept.spine.audit import Audit
 from wellkept.spine.registry import (
@@ -38,8 +40,10 @@ LEAST_NEW = 20
 """Predictions with a name that nobody knows, from which on it is a version: fewer may be a test or a mistake."""
 MOST_NEW = 10
 """New versions of a model in a day; of more names than that none is a version's."""
-TAKES_OVER = 0.5
-"""The version that makes more than this share of the newest predictions is the one that is live."""
+TAKES_OVER, BEYOND = 0.55, 1.5
+"""The version that makes this share of the newest predictions, and this times the root of their number more (three
+standard deviations of a half), is the one that is live: of two that share the traffic, neither takes over again and
+again."""
 AHEAD_S = 300.0
 """So far may clocks of senders be ahead."""
 KNOWN_DAYS = 30
@@ -94,6 +98,7 @@ class Attachments:
     ) -> None:
         self._registry, self._artifacts, self._releases = registry, artifacts, releases
         self._stream, self._audit, self._logged, self._clock = stream, audit, log, clock
+        self._recent = Recent()
 
     def attach(self, wanted: Attachment, rows: pa.Table | None = None) -> dict[str, Any]:
         """Watch a model that is served elsewhere; the same again takes the newer contract and rows.
@@ -201,8 +206,8 @@ class Attachments:
 
     def _heard(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> ModelVersion:
         """Register the versions that are new, and follow the one that took over; gives the champion."""
-        window, end = timedelta(seconds=contract.monitors.drift.window_s), now + timedelta(seconds=AHEAD_S)
-        seen = self._logged.versions(contract.name, now - window, end)
+        window = timedelta(seconds=contract.monitors.drift.window_s)
+        seen = self._versions(contract.name, window, now)
         names = {version.logged_as for version in self._registry.versions(contract.name)}
         if REPORTED not in champion.lineage and seen and seen[0].name not in names:
             champion = replace(champion, lineage={**champion.lineage, REPORTED: seen[0].name})
@@ -212,9 +217,10 @@ class Attachments:
         if len(fresh) + self._new_lately(contract.name, now) <= MOST_NEW:
             for one in fresh:
                 self._registered(contract, champion, one, now)
-        newest = self._logged.versions(contract.name, now - window / 4, end)
+        newest = self._versions(contract.name, window / 4, now)
         total = sum(one.predictions for one in newest)
-        ahead = next((one for one in newest if total >= LEAST_NEW and one.predictions > TAKES_OVER * total), None)
+        least = TAKES_OVER * total + BEYOND * math.sqrt(total)
+        ahead = next((one for one in newest if total >= LEAST_NEW and one.predictions >= least), None)
         if ahead is None or ahead.name == champion.logged_as:
             return champion
         version = next((v for v in self._registry.versions(contract.name) if v.logged_as == ahead.name), None)
@@ -222,6 +228,14 @@ class Attachments:
             return champion
         self._lead(version, champion, now, ACTOR, ahead.first)
         return version
+
+    def _versions(self, model: str, span: timedelta, now: datetime) -> list[LoggedVersion]:
+        """The versions that predictions of the newest span named, as of a moment ago."""
+        return self._recent.once(
+            (model, span),
+            slot(now.timestamp(), span.total_seconds()),
+            lambda: self._logged.versions(model, now - span, now + timedelta(seconds=AHEAD_S)),
+        )
 
     def _registered(self, contract: ModelContract, champion: ModelVersion, one: LoggedVersion, now: datetime) -> None:
         """A version that was heard of for the first time; until it has a reference of its own, the champion's holds."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.reference import FILE, SCORE, Distribution, parse_reference
@@ -105,11 +105,12 @@ class Learning:
     ) -> ModelVersion | None:
         """The version with what it lacks, where enough was logged by now; None where there is nothing new.
 
-        What is broken is no yardstick: nothing is learned while a finding about its data (``about``) is open.
+        What is broken is no yardstick: nothing is learned while a finding about its data (``about``) is open. What is
+        new and not broken, as a category is, has no cause: to learn it is what ends that finding.
         """
         state = state_of(version)
         if state in (LEARNING, PARTLY, INHERITED):
-            if any(finding.kind is FindingKind.DATA_QUALITY for finding in about):
+            if any(_is_broken(finding) for finding in about):
                 return None
             return self._first(contract, version, now)
         if state == LEARNED and contract.live_metric and contract.live_metric not in version.metrics:
@@ -146,6 +147,11 @@ class Learning:
     def _rows(self, contract: ModelContract, version: ModelVersion, now: datetime) -> pa.Table:
         end = now + timedelta(seconds=AHEAD_S)
         return self._log.first(contract.name, version.logged_as, since_of(version), end, rows_of(version))
+
+
+def _is_broken(finding: Finding) -> bool:
+    is_grave = finding.kind is FindingKind.DATA_QUALITY and finding.severity > Severity.INFO
+    return is_grave and bool(finding.attributes.get("cause"))
 
 
 def _kept(

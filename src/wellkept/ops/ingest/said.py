@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,9 @@ FIRST_LOOK = timedelta(hours=1)
 """So far back is looked where nobody knows how far it went before."""
 OVERLAP = timedelta(seconds=30)
 """Requests that were received earlier may be stored a little later: what is taken twice is the same."""
+
+PAGES = 20
+"""So many times AT_ONCE events are taken at one look; what is left of a backlog is for the next."""
 
 Key = tuple[str, datetime, str, str]
 
@@ -49,16 +52,24 @@ class SaidEvents:
         """Take in what came since the last time; gives how many events were taken."""
         now = self._clock.now()
         after = self._read() or now - FIRST_LOOK
-        found = self._said.since(after - OVERLAP, now).to_pylist()
-        rows = [row for row in found if _key(row) not in self._recent]
-        taken = 0
-        predictions = [_prediction(row) for row in rows if row["event"] == PREDICTION]
-        taken += self._put(predictions, self._outcomes.predictions)
-        taken += self._put([_label(row) for row in rows if row["event"] != PREDICTION], self._outcomes.labels)
-        reached = found[-1]["received"] if len(found) >= AT_ONCE else now
-        self._recent = {_key(row) for row in found if row["received"] >= reached - OVERLAP}
+        start, reached, taken = after - OVERLAP, now, 0
+        recent: dict[Key, datetime] = {}
+        for _ in range(PAGES):
+            found = self._said.since(start, now).to_pylist()
+            taken += self._take([row for row in found if _key(row) not in self._recent])
+            recent |= {_key(row): row["received"] for row in found}
+            is_last = len(found) < AT_ONCE
+            reached = now if is_last else found[-1]["received"]
+            if is_last:
+                break
+            start = reached
+        self._recent = {key for key, received in recent.items() if received >= reached - OVERLAP}
         self._write(max(after, reached))
         return taken
+
+    def _take(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        taken = self._put([_prediction(row) for row in rows if row["event"] == PREDICTION], self._outcomes.predictions)
+        return taken + self._put([_label(row) for row in rows if row["event"] != PREDICTION], self._outcomes.labels)
 
     def _put(self, records: list[dict[str, Any]], take: Any) -> int:
         """Take records together; where one is wrong each by itself, so that it takes nothing else with it."""

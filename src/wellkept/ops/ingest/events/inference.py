@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -25,6 +25,8 @@ TYPES = {
 MOST_ROWS = 10_000
 PREFERRED = ("score", "probability", "prediction", "value")
 """What of an answer with names is the score."""
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +98,7 @@ class InferenceLog:
         if not model:
             raise InputError(f"{where}.inferenceservicename", "is required: it names the model")
         data, part = _object(where, event), TYPES[event.type]
-        if part == REQUEST:
-            rows = instances(where, data, self._names_of(model))
-            features, words = self._inputs.of_records([model] * len(rows), rows)
-            body = json.dumps([[given, told] for given, told in zip(features, words, strict=True)])
-        else:
-            body = json.dumps(answers(where, data))
+        body = self._body(where, model, data) if part == REQUEST else json.dumps(_told(where, answers, data))
         version = str(data.get("model_version") or event.extensions.get("endpoint") or "default")
         space = event.extensions.get("namespace", "")
         return {
@@ -113,6 +110,21 @@ class InferenceLog:
             "body": body,
             "received": now,
         }
+
+    def _body(self, where: str, model: str, data: dict[str, Any]) -> str:
+        rows = _told(where, instances, data, self._names_of(model))
+        features, words = self._inputs.of_records([model] * len(rows), rows)
+        return json.dumps([[given, told] for given, told in zip(features, words, strict=True)])
+
+
+def _told(where: str, read: Callable[..., list[T]], data: dict[str, Any], *more: Any) -> list[T]:
+    """What a reader makes of a body; a shape that is no number, or data that is no list, is the sender's mistake."""
+    try:
+        return read(where, data, *more)
+    except InputError:
+        raise
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        raise InputError(f"{where}.data", f"must be of the inference protocol (v1 or v2): {error}") from error
 
 
 def _object(where: str, event: Event) -> dict[str, Any]:
