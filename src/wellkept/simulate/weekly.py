@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 from wellkept.ml.process import serve_request
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 
+_log = logging.getLogger(__name__)
 LEAST_ROWS = 200
 """Fewer rows are not trained on; the version before goes on."""
 
@@ -26,8 +28,11 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     for cut, end in zip(request["cuts"], [*request["cuts"][1:], float("inf")], strict=True):
         rows = np.flatnonzero(usable & (known_at <= cut) & (at >= cut - request["window_s"]))
         if len(rows) >= LEAST_ROWS:
-            score = fitter.score_of(fitter.fit(_frame(table, rows, request), {}))
-            trained += 1
+            try:
+                score = fitter.score_of(fitter.fit(_frame(table, rows, request), {}))
+                trained += 1
+            except Exception as error:  # noqa: BLE001 - the project's own code: the version before goes on
+                _log.warning("not trained anew: %s", error)
         wanted = np.flatnonzero(asked & (at >= cut) & (at < end))
         if score is not None and len(wanted):
             scores[wanted] = score(inputs[wanted])
