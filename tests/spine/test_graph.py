@@ -86,6 +86,14 @@ def test_a_dependent_is_a_dependency_seen_from_the_other_end(edges: list[Edge], 
     assert (target in made.dependencies(source, 6)) == (source in made.dependents(target, 6))
 
 
+@given(EDGES, st.sampled_from(NAMES), st.sampled_from(list(EdgeKind)))
+def test_ends_of_edges_of_a_kind(edges: list[Edge], name: str, kind: EdgeKind) -> None:
+    made = Graph(map(entity, NAMES), edges)
+    wanted = [one for one in edges if one.kind is kind and one.source != one.target]
+    assert made.below(name, kind) == sorted({one.target for one in wanted if one.source == name})
+    assert made.above(name, kind) == sorted({one.source for one in wanted if one.target == name})
+
+
 @given(EDGES, PAIRS, st.integers(0, 5))
 def test_a_path_is_a_shortest_walk_in_either_direction(edges: list[Edge], pair: tuple[str, str], limit: int) -> None:
     made = Graph(map(entity, NAMES), edges)

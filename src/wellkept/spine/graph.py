@@ -31,6 +31,14 @@ class Graph:
         """What depends on the entity, up to ``depth`` hops: id to hops, nearest first."""
         return _reach(self._in, entity, depth)
 
+    def below(self, entity: str, kind: EdgeKind) -> list[str]:
+        """What else the entity depends on by an edge of a kind, ordered."""
+        return _by(self._out.get(entity, {}), entity, kind)
+
+    def above(self, entity: str, kind: EdgeKind) -> list[str]:
+        """What else depends on the entity by an edge of a kind, ordered."""
+        return _by(self._in.get(entity, {}), entity, kind)
+
     def neighbours(self, entity: str) -> list[str]:
         """Both sides, ordered."""
         return sorted(self._out.get(entity, {}).keys() | self._in.get(entity, {}).keys())
@@ -62,6 +70,10 @@ class Graph:
         """Hops between two entities in either direction; None when further than ``limit``."""
         path = self.path(source, target, limit)
         return len(path) - 1 if path else None
+
+
+def _by(links: Mapping[str, set[EdgeKind]], start: str, kind: EdgeKind) -> list[str]:
+    return sorted(other for other, kinds in links.items() if kind in kinds and other != start)
 
 
 def _reach(links: Mapping[str, Mapping[str, object]], start: str, depth: int) -> dict[str, int]:

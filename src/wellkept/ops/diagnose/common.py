@@ -80,8 +80,8 @@ def users_of(case: Case, resource: str) -> set[str]:
     return {
         service
         for host in hosts
-        for service in case.graph.dependents(host)
-        if service.startswith("service:") and EdgeKind.RUNS_ON in case.graph.edge_kinds(service, host)
+        for service in case.graph.above(host, EdgeKind.RUNS_ON)
+        if service.startswith("service:")
     }
 
 

@@ -295,13 +295,9 @@ def _suspects(findings: Sequence[Finding], graph: Graph, hops: int) -> tuple[str
     for host in [entity for entity in suspects if entity.startswith("host:")]:
         suspects.update(entity for entity in graph.dependents(host) if entity.startswith("disk:"))
     services = {entity for entity in graph.entities if entity.startswith("service:")}
-    if suspects & services and not any(_calls(graph, entity) for entity in services):
+    if suspects & services and not any(graph.below(entity, EdgeKind.CALLS) for entity in services):
         suspects |= services
     return tuple(sorted(suspects))
-
-
-def _calls(graph: Graph, entity: str) -> bool:
-    return any(EdgeKind.CALLS in graph.edge_kinds(entity, other) for other in graph.dependencies(entity))
 
 
 def _blamed(diagnosis: Diagnosis) -> str:

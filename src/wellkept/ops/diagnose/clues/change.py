@@ -75,8 +75,7 @@ def _changed(case: Case, change: Change) -> list[str]:
     """The suspects that a change changes."""
     found = [change.entity]
     if change.kind is ChangeKind.PROMOTION:
-        below = case.graph.dependencies(change.entity)
-        found += sorted(one for one in below if EdgeKind.SERVED_BY in case.graph.edge_kinds(change.entity, one))
+        found += case.graph.below(change.entity, EdgeKind.SERVED_BY)
     return [entity for entity in found if entity in case.suspects]
 
 

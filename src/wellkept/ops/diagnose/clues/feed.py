@@ -29,15 +29,14 @@ class FeedClue:
         }
         fed: dict[str, list[str]] = defaultdict(list)
         for feature in sorted(sick):
-            for source in case.graph.dependencies(feature):
-                if EdgeKind.FED_BY in case.graph.edge_kinds(feature, source):
-                    fed[source].append(feature)
+            for source in case.graph.below(feature, EdgeKind.FED_BY):
+                fed[source].append(feature)
         hints: dict[str, Hint] = {}
         for source, features in sorted(fed.items()):
             broken = [feature for feature in features if sick[feature] is FindingKind.DATA_QUALITY]
             if not broken and not case.found(source):
                 continue
-            all_fed = [e for e in case.graph.dependents(source) if EdgeKind.FED_BY in case.graph.edge_kinds(e, source)]
+            all_fed = case.graph.above(source, EdgeKind.FED_BY)
             share = len(features) / max(1, len(all_fed))
             hints[source] = Hint(
                 0.4 + 0.6 * share,

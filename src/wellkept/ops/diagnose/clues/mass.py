@@ -129,9 +129,7 @@ def _below(case: Case, felt: Felt, entity: str, excesses: Mapping[str, _Excess])
     A callee that does not report the indicator might explain everything: that takes from what can be said. So it does
     where it is felt at a service of which no callee at all is known.
     """
-    callees = [
-        callee for callee in case.graph.dependencies(entity) if EdgeKind.CALLS in case.graph.edge_kinds(entity, callee)
-    ]
+    callees = case.graph.below(entity, EdgeKind.CALLS)
     known = [excesses[callee] for callee in callees if callee in excesses]
     share = len(known) / len(callees) if callees else float(entity != felt.entity)
     return max((one.mass for one in known if one.spreads > OUT_OF_BAND), default=0.0), UNKNOWN + (1 - UNKNOWN) * share

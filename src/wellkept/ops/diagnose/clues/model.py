@@ -77,25 +77,21 @@ def _promotion(case: Case, model: str, finding: Finding) -> Change | None:
 
 def _unexplained(case: Case, model: str) -> float:
     """How much of a worse model its inputs do not explain."""
-    kinds = {f.kind for feature in _read_by(case, model) for f in case.found(feature, *_INPUT)}
+    kinds = {f.kind for feature in case.graph.below(model, EdgeKind.READS) for f in case.found(feature, *_INPUT)}
     if FindingKind.DATA_QUALITY in kinds:
         return BROKEN
     return MOVED if FindingKind.DRIFT in kinds else 1.0
 
 
-def _read_by(case: Case, model: str) -> list[str]:
-    return [one for one in case.graph.dependencies(model) if EdgeKind.READS in case.graph.edge_kinds(model, one)]
-
-
 def _moved(case: Case, finding: Finding) -> Hint | None:
     """An input whose values changed by themselves; None where whoever feeds it is unwell."""
     feature = finding.entity
-    sources = [e for e in case.graph.dependencies(feature) if EdgeKind.FED_BY in case.graph.edge_kinds(feature, e)]
+    sources = case.graph.below(feature, EdgeKind.FED_BY)
     is_broken = finding.kind is FindingKind.DATA_QUALITY
     if any(_is_unwell(case, source) for source in sources) or (is_broken and sources):
         return None
     strength = min(MOST, LEAST + 0.5 * min(1.0, max(0.0, finding.score)))
-    models = [m for m in case.graph.dependents(feature) if EdgeKind.READS in case.graph.edge_kinds(m, feature)]
+    models = case.graph.above(feature, EdgeKind.READS)
     if not is_broken and any(_promotion(case, model, finding) is not None for model in models):
         strength *= RELEASED
     return Hint(
@@ -110,8 +106,7 @@ def _is_unwell(case: Case, source: str) -> bool:
     """Whether a source is in trouble itself, stands on something that is, or feeds anything broken."""
     if case.found(source) or any(case.found(below) for below in case.graph.dependencies(source, 2)):
         return True
-    fed = [e for e in case.graph.dependents(source) if EdgeKind.FED_BY in case.graph.edge_kinds(e, source)]
-    return any(case.found(feature, FindingKind.DATA_QUALITY) for feature in fed)
+    return any(case.found(feature, FindingKind.DATA_QUALITY) for feature in case.graph.above(source, EdgeKind.FED_BY))
 
 
 def _fed(sources: Sequence[str]) -> str:

@@ -103,9 +103,7 @@ def _unusual(case: Case, callee: int, caller: int, bad: NDArray[np.intp]) -> flo
 
 
 def _only_caller(case: Case, callee: str) -> str:
-    callers = [
-        caller for caller in case.graph.dependents(callee) if EdgeKind.CALLS in case.graph.edge_kinds(caller, callee)
-    ]
+    callers = case.graph.above(callee, EdgeKind.CALLS)
     return callers[0] if len(callers) == 1 else ""
 
 
