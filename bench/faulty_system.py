@@ -61,7 +61,13 @@ class System:
     points: list[Measured] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._stack = contextlib.ExitStack()
+        with contextlib.ExitStack() as begun:
+            self._stack = begun
+            self._begin()
+            self._stack = begun.pop_all()  # all of it began: from here on it ends with the context
+        return self
+
+    def _begin(self) -> None:
         self._ending = threading.Event()
         self._dice = random.Random(self.seed)
         self.ports = {name: _free_port() for services in HOSTS.values() for name in services}
@@ -80,7 +86,6 @@ class System:
             thread.start()
             self._stack.callback(thread.join, 10)
         self._stack.callback(self._ending.set)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
