@@ -42,7 +42,7 @@ def test_an_estimate_below_the_floor_is_told_while_it_is_valid(served: Served) -
     assert "estimated at 0.550" in finding.sentence
     invalid = monitor.watch(replace(served, history=history(now=replace(low, reason="x is broken"))), NOW)
     assert (invalid.findings, len(invalid.clear)) == ((), 1)
-    unsure = monitor.watch(replace(served, history=history(now=Told(0.6, 0.4, 0.82))), NOW)
+    unsure = monitor.watch(replace(served, history=history(now=Told(0.6, 0.5, 0.66))), NOW)
     assert unsure.findings == ()
     still = replace(served, open={finding.fingerprint: finding}, history=history(now=Told(0.7, 0.6, 0.81)))
     assert len(monitor.watch(still, NOW).findings) == 1

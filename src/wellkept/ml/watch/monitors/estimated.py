@@ -17,13 +17,13 @@ POINTS = 60
 class EstimatedPerformance:
     """The estimate of the newest window against the contract's floor, as long as it is to be believed.
 
-    It is told when it is below the floor and its interval leaves no doubt that it is below what was promised. An
-    estimate that is not valid says nothing, neither good nor bad: a finding that rested on one ends, and the reason is
-    shown with the history.
+    It is told when all of its interval is below the floor: it is looked at again and again, what was promised is
+    itself only known to within an interval, and labels will say more. An estimate that is not valid says nothing,
+    neither good nor bad: a finding that rested on one ends, and the reason is shown with the history.
     """
 
     name = "estimated"
-    version = "1"
+    version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:
         history = served.history
@@ -39,8 +39,7 @@ class EstimatedPerformance:
         allowed = sign * (history.floor - history.promised)
         drop = sign * (told.value - history.promised)
         least = sign * ((told.low if sign > 0 else told.high) - history.promised)
-        is_low = drop >= allowed and least > 0
-        if is_low or (print_ in served.open and drop >= CALM * allowed):
+        if least >= allowed or (print_ in served.open and drop >= CALM * allowed):
             return Said((self._finding(served, history, drop, allowed, now),))
         return Said(clear=frozenset({print_}))
 
