@@ -35,6 +35,23 @@ def test_what_is_renamed_upstream_is_told_with_its_new_name_and_ends_when_it_is_
     assert elsewhere.open() == {}
 
 
+def test_an_input_that_nobody_knows_is_information_and_is_told_only_while_it_is_new(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7", learn=1000)
+    elsewhere.live(0, 1300)
+    elsewhere.look(1300)
+    elsewhere.live(1300, 1400, region=3.0)
+    elsewhere.look(1400)
+    (found,) = elsewhere.stream.open_findings()
+    assert (found.entity, found.severity, found.attributes["cause"]) == (
+        "feature:churn/region",
+        Severity.INFO,
+        "new_input",
+    )
+    elsewhere.live(1400, 2100)
+    elsewhere.look(2100)
+    assert elsewhere.open() == {}
+
+
 def test_a_category_that_is_new_is_told_and_may_be_learned(elsewhere: Elsewhere) -> None:
     elsewhere.attach("7", learn=1000)
     elsewhere.live(0, 300)

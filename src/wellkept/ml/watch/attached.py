@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
-from wellkept.kernel.entity import feature_id, model_id
+from wellkept.kernel.entity import model_id
 from wellkept.kernel.errors import ConflictError, NotFoundError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.ml.contract import ModelContract, digest_of, parse_contract
 from wellkept.ml.releases import Releases
 from wellkept.ml.watch import learned
+from wellkept.ml.watch.base import is_about
 from wellkept.ml.watch.learned import Learning
 from wellkept.ml.watch.recent import Recent, slot
 from wellkept.ml.watch.rows import of_frame
@@ -156,7 +157,7 @@ class Attachments:
             digest = self._registry.aliases(model).get(alias)
             if digest:
                 self._registry.set_alias(model, alias, "", expected=digest, at=now, by=f"watch.detach by {by}")
-        mine = [finding.fingerprint for finding in self._stream.open_findings() if _is_about(finding, model)]
+        mine = [finding.fingerprint for finding in self._stream.open_findings() if is_about(finding, model)]
         self._stream.close(sorted(mine), now)
         self._audit.append(now, by, "watch.detached", model_id(model), {"version": champion.called})
         return {"model": model, "version": champion.called, "findings_ended": len(mine)}
@@ -270,7 +271,7 @@ class Attachments:
 
     def _learn(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> None:
         learning = Learning(self._artifacts, self._logged)
-        about = [finding for finding in self._stream.open_findings() if _is_about(finding, contract.name)]
+        about = [finding for finding in self._stream.open_findings() if is_about(finding, contract.name)]
         found = learning.learned(contract, champion, about, now)
         if found is not None:
             self._registry.update(found)
@@ -322,7 +323,3 @@ def _told(version: ModelVersion, seen: LoggedVersion | None, champion: ModelVers
         "reference": learned.state_of(version),
         "metrics": dict(version.metrics),
     }
-
-
-def _is_about(finding: Finding, model: str) -> bool:
-    return finding.entity == model_id(model) or finding.entity.startswith(feature_id(model, ""))

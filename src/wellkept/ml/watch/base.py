@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.finding import Finding
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
@@ -132,6 +133,11 @@ class Monitor(Protocol):
 def enough_for_a_break(min_rows: int) -> int:
     """A break is sudden: a quarter of the rows that drift needs suffice to see one."""
     return max(FEWEST, min_rows // SHARPEST)
+
+
+def is_about(finding: Finding, model: str) -> bool:
+    """Whether a finding is about a model or an input of it, also one that its contract does not know."""
+    return finding.entity == model_id(model) or finding.entity.startswith(feature_id(model, ""))
 
 
 def newest(rows: NDArray[np.int64], enough: int) -> int:

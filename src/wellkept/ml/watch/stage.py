@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from wellkept.kernel.entity import Edge, Entity, feature_id, model_id
+from wellkept.kernel.entity import Edge, Entity
 from wellkept.kernel.errors import NotFoundError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
@@ -19,7 +19,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
-from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, enough_for_a_break, newest
+from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, enough_for_a_break, is_about, newest
 from wellkept.ml.watch.cost import with_cost
 from wellkept.ml.watch.places import places
 from wellkept.ml.watch.quality import Quality
@@ -150,7 +150,6 @@ class WatchRunner:
         first = max(0, newest(slices.bins[SCORE].sum(axis=1), enough_for_a_break(drift.min_rows)))
         since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)
         at, scores, labels = self._labelled(contract, champion, now)
-        mine = {model_id(contract.name), *(feature_id(contract.name, name) for name in contract.features)}
         return Served(
             contract=contract,
             champion=champion,
@@ -162,7 +161,7 @@ class WatchRunner:
             at=at,
             scores=scores,
             labels=labels,
-            open={f.fingerprint: f for f in self._stream.open_findings() if f.entity in mine},
+            open={f.fingerprint: f for f in self._stream.open_findings() if is_about(f, contract.name)},
             skew=self._skews(champion),
             history=self._tells(contract, champion, now),
             seen=self._quality.seen(contract, champion, now) if self._quality is not None else None,

@@ -100,8 +100,10 @@ def history_view(deps: WebDeps, name: str, now: datetime) -> HistoryView:
     except (StoreError, WellkeptError) as error:  # the page comes up where an engine does not
         problem = str(error)
     open_ones = of_model(deps.stream.open_findings(), name)
-    past = of_model(deps.stream.findings(end=now, limit=MOST_FINDINGS), name)
-    quality = sorted((one for one in past if one.kind in QUALITY), key=lambda f: f.starts_at, reverse=True)
+    inputs = (feature_id(name, entry.name) for entry in (contract.inputs if contract else ()))
+    mine = {model_id(name), *inputs, *(finding.entity for finding in open_ones)}
+    past = deps.stream.findings(end=now, entity=mine, limit=MOST_FINDINGS)
+    quality = [one for one in past if one.kind in QUALITY]
     return HistoryView(
         name=name,
         champion=champion.called if champion else "",
@@ -212,7 +214,8 @@ def _facts(history: PerformanceHistory) -> tuple[tuple[str, str], ...]:
         facts.append(("estimates were off by", f"{number(record.mean_error)} on average, {record.count} checked"))
     trend = history.trend
     if trend is not None and trend.is_falling and trend.days is not None:
-        facts.append(("at this pace", f"below the floor in {trend.days:.0f} days"))
+        beyond = "above" if history.lower_is_better else "below"
+        facts.append(("at this pace", f"{beyond} the floor {f'in {trend.days:.0f} days' if trend.days else 'by now'}"))
     return tuple(facts)
 
 
