@@ -20,6 +20,7 @@ from wellkept.ml.watch.monitors.nulls import Nulls
 from wellkept.ml.watch.monitors.sentinels import Sentinels
 from wellkept.ml.watch.monitors.silence import Silence
 from wellkept.ml.watch.recent import Recent, slot
+from wellkept.ml.watch.saying import odds
 from wellkept.store.telemetry.looks import LEVELS, Column
 from wellkept.store.telemetry.serving import Histograms
 
@@ -140,3 +141,8 @@ def test_what_was_read_is_read_again_only_when_its_time_is_over() -> None:
     ticks = np.arange(0.0, DAY_S, 30.0)
     assert len({slot(at, DAY_S) for at in ticks}) == 288
     assert len({slot(at, 30 * DAY_S) for at in ticks}) == 288
+
+
+def test_odds_have_one_digit() -> None:
+    assert odds(1 / 374_715_585) == "a chance of about one in 400,000,000"
+    assert (odds(0.5), odds(0.0)) == ("a chance of about one in 2", "a chance of less than one in a billion")

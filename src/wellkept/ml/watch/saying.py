@@ -98,3 +98,10 @@ def clock(at: datetime | float) -> str:
     """A moment (of a number, in seconds since the epoch) as sentences say it: what began days ago needs its date."""
     moment = at.astimezone(UTC) if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def odds(chance: float) -> str:
+    """How improbable something is, in words: with one digit, as no more is known of it."""
+    if chance < 1e-9:
+        return "a chance of less than one in a billion"
+    return f"a chance of about one in {float(f'{1 / chance:.1g}'):,.0f}"

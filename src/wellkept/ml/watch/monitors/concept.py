@@ -12,7 +12,7 @@ from wellkept.ml.drift.budget import CONCEPT, Budget
 from wellkept.ml.drift.relation import Relation, Turned, since, turned
 from wellkept.ml.reference import SCORE
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import clock
+from wellkept.ml.watch.saying import clock, odds
 
 SIGNAL = "relation"
 SMALLER = 0.25
@@ -71,7 +71,7 @@ class Concept:
             sentence=(
                 f"What {served.model} is to predict has changed since {clock(starts_at)}: "
                 f"{_words(usual, found)} ({found.rows} labelled predictions of version {served.champion.called}). "
-                f"Where nothing has changed, a chance of one in {1 / max(found.chance, 1e-9):,.0f}."
+                f"Where nothing has changed, {odds(found.chance)}."
             ),
             evidence=(
                 Evidence(

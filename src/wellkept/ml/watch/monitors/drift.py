@@ -18,7 +18,7 @@ from wellkept.ml.drift.importance import matters
 from wellkept.ml.drift.onset import onset
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.watch.base import Said, Served, newest
-from wellkept.ml.watch.saying import clock
+from wellkept.ml.watch.saying import clock, odds
 
 CALM = 0.7
 """A finding ends when the effect is below this share of the smallest that counts, or when chance explains it well:"""
@@ -92,7 +92,7 @@ class Drift:
             f"{what} {'are' if is_score else 'is'} spread differently than in training since {clock(starts_at)}: "
             f"{found.now:.0%} of the values are {_range(seen.reference, found.place)}, {found.then:.0%} in training "
             f"({found.rows} predictions of version {served.champion.called}). PSI {found.psi:.2f}; where nothing has "
-            f"changed, {_odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"
+            f"changed, {odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"
         )
         return Finding(
             fingerprint=print_,
@@ -210,11 +210,6 @@ def _range(reference: Distribution, place: int) -> str:
     if place == len(edges):
         return f"above {edges[-1]:.4g}"
     return f"between {edges[place - 1]:.4g} and {edges[place]:.4g}"
-
-
-def _odds(chance: float) -> str:
-    """How improbable, in words."""
-    return "a chance of less than one in a billion" if chance < 1e-9 else f"a chance of one in {1 / chance:,.0f}"
 
 
 def _entity(served: Served, name: str) -> str:

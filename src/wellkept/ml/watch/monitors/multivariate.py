@@ -14,7 +14,7 @@ from wellkept.ml.drift.importance import matters
 from wellkept.ml.drift.joint import Apart, apart
 from wellkept.ml.reference import SCORE, ranked
 from wellkept.ml.watch.base import Said, Served, newest
-from wellkept.ml.watch.saying import clock
+from wellkept.ml.watch.saying import clock, odds
 
 LIKELY = 0.01
 """A finding ends when what is seen is more probable than this where nothing has changed."""
@@ -97,8 +97,7 @@ class Multivariate:
             sentence=(
                 f"The inputs of {served.model} hang together otherwise than in training, in the window since "
                 f"{clock(starts_at)}: {way.words}; most is told by {', '.join(most)} ({found.rows} predictions "
-                f"of version {served.champion.called}). Where nothing has changed, a chance of one in "
-                f"{1 / max(way.chance, 1e-9):,.0f}."
+                f"of version {served.champion.called}). Where nothing has changed, {odds(way.chance)}."
             ),
             evidence=(
                 Evidence(

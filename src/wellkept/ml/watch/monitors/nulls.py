@@ -26,7 +26,7 @@ class Nulls:
     """
 
     name = "nulls"
-    version = "1"
+    version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         findings: list[Finding] = []

@@ -31,7 +31,7 @@ class Sentinels:
     """
 
     name = "sentinels"
-    version = "1"
+    version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         seen = served.seen
