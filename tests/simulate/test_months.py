@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ from wellkept.kernel.errors import ConflictError, NotFoundError
 from wellkept.simulate.examples import cleared, find_examples
 from wellkept.simulate.kinds import EXAMPLES
 
+HOLDS = """
+import sys
+from pathlib import Path
+from wellkept.app.claim import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 SHOP = Path(__file__).parents[2] / "examples"
 CONTRACT = """
 name: tiny
@@ -98,3 +108,18 @@ def test_a_folder_of_something_else_is_not_cleared(tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match="not of an earlier simulation"):
         cleared(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_folder_that_is_in_use_is_not_taken_away_from_under_its_simulation(tmp_path: Path) -> None:
+    (tmp_path / "wellkept.yaml").write_text("data: x")
+    (tmp_path / "projects").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path / "data")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConflictError, match="in use by another simulation"):
+            cleared(tmp_path)
+        other.kill()
+    assert (tmp_path / "projects").is_dir()
+    assert list(cleared(tmp_path).iterdir()) == []

@@ -42,6 +42,17 @@ def url_of(listener: socket.socket, host: str) -> str:
 def claimed(data: Path, address: str) -> Iterator[None]:
     """Hold the data folder, and write who serves it, for the clients.
 
+    Raises: as :func:`held`.
+    """
+    with held(data):
+        (data / "address").write_text(address, encoding="ascii")
+        yield
+
+
+@contextlib.contextmanager
+def held(data: Path) -> Iterator[None]:
+    """Hold the data folder: no other process can serve it, or take it away, for the length of the block.
+
     The lock ends with the process, however it ends, so a folder is never left locked.
 
     Raises:
@@ -62,7 +73,6 @@ def claimed(data: Path, address: str) -> Iterator[None]:
             rule = "is in use by another server; stop that one, or choose another folder with --data"
             raise ConflictError(f"data folder {data}", rule, f"process {who}") from error
         pid.write_text(str(os.getpid()), encoding="ascii")
-        (data / "address").write_text(address, encoding="ascii")
         try:
             yield
         finally:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from wellkept.app.claim import held
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 
 OF_SOURCE = Path(__file__).parents[3] / "examples"
@@ -39,12 +40,17 @@ def cleared(folder: Path) -> Path:
     """The folder, without what an earlier simulation left there.
 
     Raises:
-        ConflictError: there is something else in it.
+        ConflictError: there is something else in it, or somebody still uses it.
     """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).is_file() or not (folder / "projects").is_dir():
             rule = "is not empty, and not of an earlier simulation; name another one with --folder"
             raise ConflictError(f"folder {folder}", rule)
-        shutil.rmtree(folder)
+        try:
+            with held(folder / "data"):
+                shutil.rmtree(folder)
+        except ConflictError as error:
+            rule = "is in use by another simulation or a server; wait for it, or name another folder with --folder"
+            raise ConflictError(f"folder {folder}", rule, error.value) from error
     folder.mkdir(parents=True, exist_ok=True)
     return folder

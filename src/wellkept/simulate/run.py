@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from wellkept.app.claim import held
 from wellkept.app.platform import Platform
 from wellkept.app.secrets import private
 from wellkept.app.settings import Ingest, Ml, Retention, Settings
@@ -36,8 +37,13 @@ def simulate(plan: Plan, say: Say) -> list[Told]:
     """Run the months.
 
     Raises:
-        WellkeptError: an example is no example, or its first version did not pass its gates.
+        WellkeptError: an example is no example, or its first version did not pass its gates; or the folder is in use.
     """
+    with held(private(plan.folder / "data")):
+        return _simulated(plan, say)
+
+
+def _simulated(plan: Plan, say: Say) -> list[Told]:
     worlds = [world_of(example, plan) for example in plan.examples]
     write_config(plan)
     clock = SettableClock(plan.start)
