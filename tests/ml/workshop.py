@@ -86,6 +86,7 @@ def logged(rows: Sequence[dict[str, Any]]) -> pa.Table:
         "time": pa.array([row["time"] for row in rows], pa.timestamp("ms", tz="UTC")),
         "version": pa.array(["v"] * len(rows), pa.string()),
         "score": pa.array([row.get("score", 0.0) for row in rows], pa.float64()),
+        "entity_key": pa.array([row.get("entity_key", "") for row in rows], pa.string()),
         "label": pa.array([row.get("label") for row in rows], pa.float64()),
         "features": pa.array(
             [list(row.get("features", {}).items()) for row in rows], pa.map_(pa.string(), pa.float64())
