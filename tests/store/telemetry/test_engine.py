@@ -69,6 +69,27 @@ def test_what_a_failed_query_had_put_out_is_not_the_next_ones_result(opening: Op
         assert engine.query("SELECT 7 AS seven").to_pydict() == {"seven": [7]}
 
 
+def test_blocks_are_all_rows_and_may_be_left_early(engine: EmbeddedEngine) -> None:
+    rows = "SELECT number AS n, toLowCardinality(toString(number % 3)) AS word FROM numbers(200000)"
+    blocks = list(engine.blocks(rows))
+    assert sum(block.num_rows for block in blocks) == 200_000
+    assert len(blocks) > 1
+    assert sum(block["n"].to_numpy().sum() for block in blocks) == 199_999 * 100_000
+    assert blocks[0]["word"].dictionary.to_pylist()[-3:] == ["0", "1", "2"]
+    assert list(engine.blocks("SELECT 1 AS n WHERE 0")) == []
+    for _ in range(5):  # more often than there are connections
+        left = engine.blocks(rows)
+        next(left)
+        left.close()
+    assert engine.query("SELECT 1 AS n")["n"].to_pylist() == [1]
+
+
+def test_blocks_that_fail_on_the_way_say_so(engine: EmbeddedEngine) -> None:
+    with pytest.raises(StoreError, match=r"FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"):
+        list(engine.blocks("SELECT throwIf(number = 900000) AS n FROM numbers(1000000)"))
+    assert engine.query("SELECT 1 AS n")["n"].to_pylist() == [1]
+
+
 def test_a_long_query_holds_up_neither_a_writer_nor_a_reader(engine: EmbeddedEngine) -> None:
     engine.command(NUMBERS)
     with ThreadPoolExecutor() as pool:

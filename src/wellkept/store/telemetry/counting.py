@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,22 +18,25 @@ from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.inputs import APART
 from wellkept.store.telemetry.statements import load
+from wellkept.store.telemetry.tally import Floats, Ints, NumberTally, Runs, WordTally
 
 SCORE = ""
 """The name under which scores stand beside the inputs."""
-AT_ONCE = 9
-"""So many edges of each input does one statement count by."""
 TOPS, TOP_ROWS = 8, 500
 """So many of the most common values of an input are kept of a step, told by about so many rows of it."""
 MOST_ROWS = 20_000
 """By about so many rows the most common value of a whole window is told."""
-_HIGHEST = float(np.finfo(np.float64).max)
 LIMIT_S = 600.0
 
 Yardstick = Mapping[str, Sequence[float] | Sequence[str]]
 """By column: the edges between its bins, or, of a column of words, the categories."""
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+_STATEMENTS = {
+    (False, False): "counted_scores",
+    (True, False): "counted_numbers",
+    (False, True): "counted_words",
+    (True, True): "counted_columns",
+}
+"""By whether there are columns of numbers, and of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,71 +102,34 @@ class Counting:
         """
         counts = Counts.empty(grid.count, yardstick)
         bound = {**grid.parameters, **asked.parameters}
-        self._scores(bound, yardstick, counts)
-        if not counts.rows.any():
-            return counts
-        plain = {
-            name: [float(edge) for edge in parts]
-            for name, parts in yardstick.items()
-            if name != SCORE and not is_words(parts)
-        }
-        if plain or with_tops:
-            for names in self._read("counted_names", bound)["names"].to_pylist():
-                if names:
-                    self._numbers(bound, names, plain, counts)
-                else:
-                    self._maps(bound, plain, counts)
-        words = {name: [str(part) for part in parts] for name, parts in yardstick.items() if is_words(parts)}
-        if words:
-            self._words(bound, words, counts)
-        if with_tops:
+        columns = _Columns(yardstick, counts)
+        statement = load(f"queries/{columns.statement}.sql")
+        with (
+            contextlib.closing(self._engine.blocks(statement, bound, limit_s=LIMIT_S)) as blocks,
+            ThreadPoolExecutor(1, "predictions") as reading,  # the next block is read while one is counted
+        ):
+            ahead = reading.submit(next, blocks, None)
+            while (block := ahead.result()) is not None:
+                ahead = reading.submit(next, blocks, None)
+                columns.add(block)
+        columns.close()
+        if columns.has_maps:
+            self._maps(bound, columns.plain, counts)
+        if with_tops and counts.rows.any():
             self._tops(bound, counts)
         return counts
 
     def tops(self, asked: Asked, grid: Grid) -> dict[str, tuple[float, float]]:
         """Each numeric input's most common value on the whole grid, and its share of the values that are there."""
-        rows = int(self._read("counted_scores", {**_whole(grid, asked), "score_edges": []})["rows"].to_numpy().sum())
-        every = [max(1, math.ceil(rows / MOST_ROWS))]
-        found = self._read("counted_tops", {**_whole(grid, asked), "every": every, "most": 1})
+        whole = _whole(grid, asked)
+        every = [max(1, math.ceil(self._read("counted", whole)["rows"][0].as_py() / MOST_ROWS))]
+        found = self._read("counted_tops", {**whole, "every": every, "most": 1})
         shares = zip(found["tops"].to_pylist(), found["top_rows"].to_pylist(), found["rows"].to_pylist(), strict=True)
         pairs = ((values[0], times[0] / known) for values, times, known in shares)
         return dict(zip(found["column"].to_pylist(), pairs, strict=True))
 
     def _read(self, name: str, bound: Mapping[str, object]) -> pa.Table:
         return self._engine.query(load(f"queries/{name}.sql"), bound, limit_s=LIMIT_S)
-
-    def _scores(self, bound: Mapping[str, object], yardstick: Yardstick, counts: Counts) -> None:
-        edges = [float(edge) for edge in yardstick.get(SCORE, ())]
-        found = self._read("counted_scores", {**bound, "score_edges": edges})
-        slots, rows = ints(found, "slot"), ints(found, "rows")
-        counts.rows[slots] = rows
-        counts.answered[slots] = ints(found, "answered")
-        if SCORE in yardstick:
-            counts.bins[SCORE][slots] = _between(rows[:, None], [wide(found, "above", len(edges))], len(edges))[:, 0]
-            counts.least[SCORE][slots] = numbers(found["least"])
-            counts.greatest[SCORE][slots] = numbers(found["greatest"])
-
-    def _numbers(
-        self, bound: Mapping[str, object], names: str, plain: Mapping[str, list[float]], counts: Counts
-    ) -> None:
-        """The rows whose inputs have these names, all inputs at once."""
-        called = names.split(APART)
-        places = [(place, name) for place, name in enumerate(called) if name in plain]
-        if not places:
-            return
-        most = max(len(plain[name]) for _, name in places)
-        above: list[Ints] = []
-        for first in range(0, max(most, 1), AT_ONCE):
-            found = self._read("counted_numbers", {**bound, "names": names, **_edges(called, plain, first)})
-            above += [wide(found, f"above_{index}", len(called)) for index in range(AT_ONCE)]
-        slots, nulls = ints(found, "slot"), wide(found, "nulls", len(called))
-        least, greatest = (wide(found, end, len(called), np.float64) for end in ("least", "greatest"))
-        known = ints(found, "rows")[:, None] - nulls
-        between = _between(known, above, most)
-        for place, name in places:
-            counts.bins[name][slots] += between[:, place, : len(plain[name]) + 1]
-            counts.nulls[name][slots] += nulls[:, place]
-            _widen(counts, name, slots, least[:, place], greatest[:, place])
 
     def _maps(self, bound: Mapping[str, object], plain: Mapping[str, list[float]], counts: Counts) -> None:
         columns = sorted(plain)
@@ -174,15 +142,6 @@ class Counting:
             np.fmin.at(counts.least[name], slots[known], numbers(mine["least"])[known].astype(np.float64))
             np.fmax.at(counts.greatest[name], slots[known], numbers(mine["greatest"])[known].astype(np.float64))
 
-    def _words(self, bound: Mapping[str, object], words: Mapping[str, list[str]], counts: Counts) -> None:
-        columns = sorted(words)
-        found = self._read("counted_words", {**bound, "columns": columns, "words": [words[name] for name in columns]})
-        for name, mine in by_column(found):
-            slots, places, rows = ints(mine, "slot"), ints(mine, "place"), ints(mine, "rows")
-            known = places >= 0
-            counts.bins[name][slots[known], (places[known] - 1) % (len(words[name]) + 1)] += rows[known]
-            counts.nulls[name][slots[~known]] += rows[~known]
-
     def _tops(self, bound: Mapping[str, object], counts: Counts) -> None:
         every = [max(1, math.ceil(rows / TOP_ROWS)) for rows in counts.rows.tolist()]
         found = self._read("counted_tops", {**bound, "every": every, "most": TOPS})
@@ -193,35 +152,79 @@ class Counting:
             counts.tops.setdefault(name, {})[slot] = (tops, rows)
 
 
+class _Columns:
+    """The columns of a yardstick, counted block by block of stored rows; ``close`` gives ``counts`` what was found."""
+
+    def __init__(self, yardstick: Yardstick, counts: Counts) -> None:
+        self._counts, self._steps = counts, len(counts.rows)
+        numbers = {name: [float(edge) for edge in parts] for name, parts in yardstick.items() if not is_words(parts)}
+        words = {name: [str(part) for part in parts] for name, parts in yardstick.items() if is_words(parts)}
+        self.plain = {name: edges for name, edges in numbers.items() if name != SCORE}
+        self.has_maps = False
+        """Whether there were rows whose numbers are stored as a map: these are not counted here."""
+        self._scores = NumberTally(self._steps, [numbers[SCORE]] if SCORE in numbers else [])
+        self._numbers = NumberTally(self._steps, list(self.plain.values()))
+        self._places = {name: place for place, name in enumerate(self.plain)}
+        self._words = WordTally(self._steps, words)
+        self._memory: Floats = np.empty(0)
+        self.statement = _STATEMENTS[bool(self.plain), bool(words)]
+
+    def add(self, block: pa.RecordBatch) -> None:
+        """Count a block with the columns of :attr:`statement`."""
+        slots = block["slot"].to_numpy().astype(np.int64)
+        if (np.diff(slots) < 0).any():
+            order = np.argsort(slots, kind="stable")
+            slots, block = slots[order], block.take(pa.array(order))
+        runs = Runs.of(slots)
+        self._counts.rows[runs.steps] += np.diff(runs.starts, append=len(slots))
+        self._counts.answered[runs.steps] += np.add.reduceat(block["is_given"].to_numpy().astype(np.int64), runs.starts)
+        if SCORE in self._counts.least:
+            self._scores.add(block["score"].to_numpy()[None, :], runs, [0])
+        if self.plain:
+            self._add_numbers(block, slots)
+        if "categories.keys" in block.schema.names:
+            self._words.add(block["categories.keys"], block["categories.values"], runs)
+
+    def _add_numbers(self, block: pa.RecordBatch, slots: Ints) -> None:
+        """The rows whose inputs are called alike at once."""
+        codes, names = block["names"].indices.to_numpy(), block["names"].dictionary
+        for code in np.unique(codes):
+            mine = codes == code
+            called = names[int(code)].as_py().split(APART)
+            if called == [""]:
+                self.has_maps = True
+                continue
+            places = [place for place, name in enumerate(called) if name in self._places]
+            lists = block["inputs"] if mine.all() else block["inputs"].filter(pa.array(mine))
+            rows = lists.flatten().to_numpy().reshape(-1, len(called)).T
+            columns = [self._places[called[place]] for place in places]
+            values = self._side_by_side(rows if len(places) == len(called) else rows[places])
+            self._numbers.add(values, Runs.of(slots[mine]), columns)
+
+    def _side_by_side(self, rows: Floats) -> Floats:
+        """A copy whose columns are whole, in memory that is used again."""
+        size = rows.size
+        if size > len(self._memory):
+            self._memory = np.empty(size)
+        values = self._memory[:size].reshape(rows.shape)
+        values[:] = rows
+        return values
+
+    def close(self) -> None:
+        """There are no more blocks."""
+        counts = self._counts
+        for tally, names in ((self._scores, [SCORE] if SCORE in counts.least else []), (self._numbers, self.plain)):
+            for at, name in enumerate(names):
+                counts.bins[name] = tally.bins[at, :, : counts.bins[name].shape[1]]
+                counts.nulls[name] = tally.bins[at, :, -1]
+                counts.least[name], counts.greatest[name] = tally.least[at], tally.greatest[at]
+        for name, bins in self._words.bins.items():
+            counts.bins[name], counts.nulls[name] = bins[:, :-1], bins[:, -1]
+
+
 def _whole(grid: Grid, asked: Asked) -> dict[str, object]:
     """One step that is the whole grid."""
     return {**grid.parameters, "step": max(1, grid.end_ms - grid.start_ms), **asked.parameters}
-
-
-def _edges(called: Sequence[str], plain: Mapping[str, list[float]], first: int) -> dict[str, list[float]]:
-    """Some edges of every input by their place; where an input has none more, nothing lies above."""
-    return {
-        f"edges_{index}": [
-            edges[first + index] if len(edges := plain.get(name, [])) > first + index else _HIGHEST for name in called
-        ]
-        for index in range(AT_ONCE)
-    }
-
-
-def _between(known: Ints, above: Sequence[Ints], edges: int) -> Ints:
-    """Bins from how many lie above each edge: [S, W, edges + 1]. A list of one holds them as [S, edges]."""
-    stacked = (
-        above[0][:, None, :] if len(above) == 1 else np.stack(list(above[:edges]) or [np.zeros_like(known)], axis=2)
-    )
-    stacked = stacked[:, :, :edges]
-    ends = np.zeros((*stacked.shape[:2], 1), dtype=np.int64)
-    whole = np.broadcast_to(known[:, :, None], ends.shape)
-    return np.asarray(-np.diff(np.concatenate([whole, stacked, ends], axis=2), axis=2))
-
-
-def _widen(counts: Counts, name: str, slots: Ints, least: Floats, greatest: Floats) -> None:
-    counts.least[name][slots] = np.fmin(counts.least[name][slots], least)
-    counts.greatest[name][slots] = np.fmax(counts.greatest[name][slots], greatest)
 
 
 def by_column(found: pa.Table) -> Iterator[tuple[str, pa.Table]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,6 +52,8 @@ LONGEST_TEXT = 32 << 20
 _BY_ROWS = f", max_block_size = 4096, format_binary_max_string_size = {LONGEST_TEXT}"
 """Of rows, so many at once as stay in the processor's cache; and no row makes room for more than a body can hold."""
 
+_AS_DICTIONARY = ", output_format_arrow_low_cardinality_as_dictionary = 1"
+
 
 class Engine(Protocol):
     """What the telemetry store needs of an engine, embedded or a server.
@@ -78,6 +81,15 @@ class Engine(Protocol):
             SlowError: it ran out of the time allowed.
             OverloadError: it ran out of memory; ``limit_bytes`` is what it may take (0: what there is).
             StoreError: the engine refused or failed.
+        """
+        ...
+
+    def blocks(
+        self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0
+    ) -> Generator[pa.RecordBatch]:
+        """Run a SELECT and give its rows block by block, so that memory does not grow with them; close it when done.
+
+        Columns of repeating texts come as numbers of a dictionary. Errors as of ``query``.
         """
         ...
 
@@ -170,6 +182,20 @@ class EmbeddedEngine:
     ) -> pa.Table:
         text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}, max_memory_usage = {int(limit_bytes)}"
         return self._read("query", text, parameters, self._writers if writing else self._readers)
+
+    def blocks(
+        self, sql: str, parameters: Parameters | None = None, *, limit_s: float = 30.0
+    ) -> Generator[pa.RecordBatch]:
+        text = f"{sql}\nSETTINGS max_execution_time = {float(limit_s)}{_AS_DICTIONARY}"
+        values = bind(parameters)
+        with self._readers.lend() as connection:
+            try:
+                with connection.send_query(text, "ArrowStream", params=values) as found:
+                    for block in found:
+                        yield from pa.ipc.open_stream(pa.py_buffer(block.bytes()))
+            except (RuntimeError, chdb.ChdbError) as error:
+                _drain(connection)
+                raise translate("query", RuntimeError(str(error))) from error
 
     def query_body(
         self,

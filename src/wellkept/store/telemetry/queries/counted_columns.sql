@@ -1,0 +1,1 @@
+-- include queries/counted_rows.sql columns=score,names,inputs,categories.keys,categories.values
