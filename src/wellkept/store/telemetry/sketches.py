@@ -21,7 +21,6 @@ from wellkept.store.telemetry.counting import (
     Asked,
     Counting,
     Counts,
-    Ints,
     Yardstick,
     by_column,
     ints,
@@ -31,6 +30,7 @@ from wellkept.store.telemetry.counting import (
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.statements import load
+from wellkept.store.telemetry.tally import Ints
 
 SLOT_MS = 300_000
 """A sketch is of so long a time; a grid whose steps are made of such times is answered from sketches."""
