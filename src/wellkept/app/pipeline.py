@@ -26,9 +26,10 @@ from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.provenance import code_of, commit_of, digest, environment, own_code, project_files
 from wellkept.ml.register.stage import draft_version, register
 from wellkept.ml.releases import Releases
+from wellkept.ml.retrain.gains import gains_told
 from wellkept.ml.signature import LINEAGE
 from wellkept.ml.train.executors.base import Executor
-from wellkept.ml.train.stage import Trained, Trainer, training_request
+from wellkept.ml.train.stage import Trained, Trainer
 from wellkept.spine.journal import OWN, Journal
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
@@ -137,7 +138,7 @@ class Pipeline:
         search = case.contract.train.search
         if search is None or is_outside(case.contract, case.journal.job):
             return {}
-        request = training_request(case.contract, case.order.since)
+        request = case.request
         asked = {name: value for name, value in request.items() if name not in OF_JUDGES}
         depends_on = {**case.depends_on, "request": asked}
         key = digest("search", depends_on, search.model_dump(mode="json"), snapshot.digest)
@@ -157,7 +158,7 @@ class Pipeline:
     def _train(self, case: Case, snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Trained, str]:
         trainer = Trainer(self._artifacts, case.executor)
         rival = case.champion.artifact if case.champion else None
-        request = training_request(case.contract, case.order.since)
+        request = case.request
         request["parameters"] = {**request["parameters"], **chosen}
         made: list[Trained] = []
 
@@ -190,6 +191,8 @@ class Pipeline:
             found = {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
             return found | ({OWN: True} if _may_pass_later(contract, verdict) else {})
 
+        told = gains_told(contract, case.champion, trained.outcome, trained.trained_on, case.order.end)
+        case.journal.note(gains=[*told, *trained.result.get("ageing", ())])
         searched = case.journal.job.details.get("search")
         key = digest("evaluate", own_code("evaluate", "register", "serve"), trained_by, searched, case.contract_text)
         judged = case.step("evaluate", key, evaluate)
@@ -226,6 +229,7 @@ class Pipeline:
             "parent": case.champion.digest if case.champion else "",
             LINEAGE: self._changes(case),
             "run": case.journal.job.id,
+            "window.choice": trained.result.get("choice", ""),
             **snapshot.lineage,
             "rows": f"{trained.trained_on} trained on, {len(trained.outcome.label)} held out",
             "seed": str(case.contract.train.seed),

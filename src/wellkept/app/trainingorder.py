@@ -15,6 +15,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.data.stage import Interval
 from wellkept.ml.oversight import Limits, Oversight
 from wellkept.ml.provenance import own_code
+from wellkept.ml.retrainspec import is_window_chosen
 from wellkept.ml.train.executors.base import Executor
 from wellkept.ml.train.stage import training_request
 from wellkept.spine.journal import Journal, Result
@@ -78,6 +79,13 @@ class Case:
         """What a worker of the run may take."""
         return self.oversight.limits
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the worker is told; a retrain looks for a better window than the contract's, where that is wanted."""
+        retrain, is_retrain = self.contract.retrain, self.journal.job.kind == "retrain"
+        wants = is_retrain and is_window_chosen(retrain, self.contract.task)
+        return training_request(self.contract, self.order.since, retrain.window_s if wants else None)
+
     def step(self, name: str, key: str, work: Callable[[], Result], *, shared: bool = True) -> Result:
         """A step of the journal, told in the run's log."""
         began = time.perf_counter()
@@ -99,7 +107,7 @@ class Case:
             "code": self.code,
             "environment": dict(self.environment),
             "executor": self.executor.name,
-            "request": training_request(self.contract, self.order.since),
+            "request": self.request,
         }
 
 

@@ -14,7 +14,7 @@ from wellkept.ml.retrain.forecast import Gain, Point
 from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
 from wellkept.ml.retrainspec import Retrain
 from wellkept.ml.tasks import LOWER_IS_BETTER
-from wellkept.ml.windows import WEIGHTED, Window, best, candidates, usual
+from wellkept.ml.windows import WEIGHTED, Window, above, best, candidates, usual
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LEAST, LEAST_RARER = 100, 20
@@ -58,24 +58,21 @@ class ExpectedValue:
         if not self._wait:
             self._looked, self._wait = live.since, period
         jumped = self._jumped(live)
-        if live.now < self._looked + self._wait and jumped is None:
+        is_due = live.now >= self._looked + self._wait or jumped is not None
+        rows = _block(live, jumped) if is_due else None
+        if rows is not None:
+            self._looked = live.now
+            self._backtest(live, rows, jumped)
+        if not self._gains:
             return None
-        rows = _block(live, jumped)
-        if rows is None:
-            return None
-        self._looked = live.now
-        self._backtest(live, rows, jumped)
         decision = decide(self._case(live))
         self.decisions.append(decision)
         if self._tell is not None:
             self._tell(decision)
         if decision.action is not Act.RETRAIN:
-            is_low = decision.numbers["expected_gain"] < decision.numbers["cost"]
-            self._wait = min(self._wait * (2 if is_low else 1), LONGEST_WAIT * period)
             return None
-        if self._choices_old:
+        if self._choices_old and rows is not None:
             self._choose(live, rows, jumped)
-        self._wait = period
         self._attempts.append(_moment(live.now))
         return self._window(live.known_until, live, jumped)
 
@@ -94,14 +91,14 @@ class ExpectedValue:
         if not np.isfinite(self._promised):
             self._promised = value(stream.metric, truth, live.model(x))
         gain, error = better_by(stream.metric, truth, fresh, live.model(x))
-        more = float(np.log(count / max(_size(live, live.until, live.window), 1)))
+        more = _more(count, _size(live, live.until, live.window))
         self._gains.append(Gain(_moment(cut), max(0.0, cut - live.until), gain, error, more, "challenger"))
         for age in AGES:
             older = cut - age * stream.period_s
             if older < stream.first_s:
                 break
             gain, error = better_by(stream.metric, truth, fresh, self._model(live, older, window)(x))
-            more = float(np.log(count / max(_size(live, older, window), 1)))
+            more = _more(count, _size(live, older, window))
             self._gains.append(Gain(_moment(cut), cut - older, gain, error, more))
 
     def _model(self, live: Live, until: float, window: Window) -> Score:
@@ -121,21 +118,19 @@ class ExpectedValue:
             truth = stream.label[places]
             values[window.name] = sign * np.array([value(stream.metric, truth[one], score[one]) for one in parts])
         first = usual(values)
-        mine = values[first]
         if first not in self._differences:
             self._differences = {}
-        found = {name: (theirs - mine)[np.isfinite(theirs - mine)].tolist() for name, theirs in values.items()}
-        for name, seen in found.items():
+        for name, seen in above(values, first).items():
             self._differences[name] = [*self._differences.get(name, []), *seen][-BLOCKS * PARTS :]
         self._chosen = best(self._differences, first)
         if jumped is not None:
             usual_one = self._chosen if self._chosen in values else first
-            above = {name: (theirs - values[usual_one]).tolist() for name, theirs in values.items()}
-            self._chosen = best(above, usual_one, SURE)
+            self._chosen = best(above(values, usual_one), usual_one, SURE)
         self._chosen_of_s, self._choices_old = live.known_until, 0
 
     def _candidates(self, until: float, live: Live, jumped: float | None) -> list[Window]:
-        since = None if jumped is None else until - jumped
+        changed = jumped or self._jump_at
+        since = until - changed if 0 < changed < until else None
         return candidates(live.stream.first_s, until - float(live.stream.time[0]), since)
 
     def _window(self, until: float, live: Live, jumped: float | None) -> Window:
@@ -168,12 +163,17 @@ class ExpectedValue:
             live_since=_moment(live.since),
             promised=self._promised,
             rows=live.known,
-            more=float(np.log(_size(live, live.known_until, ahead) / max(_size(live, live.until, live.window), 1))),
+            more=_more(_size(live, live.known_until, ahead), _size(live, live.until, live.window)),
             rows_since=live.known - int(np.searchsorted(stream.time, live.until)),
             attempts=tuple(self._attempts),
             points=tuple(_points(live)),
             gains=tuple(self._gains),
         )
+
+
+def _more(ours: float, theirs: float) -> float:
+    """The logarithm of how many times as many rows there are; fewer are chosen only where that is better."""
+    return max(0.0, float(np.log(ours / max(theirs, 1.0))))
 
 
 def _size(live: Live, until: float, window: Window) -> float:

@@ -48,7 +48,7 @@ def candidates(window_s: float, history_s: float, since_s: float | None = None) 
     found = [*sliding]
     if history_s > ENOUGH * window_s:
         found += [Window(GROWING), Window(WEIGHTED, None, window_s)]
-    if since_s is not None and since_s < window_s / 2:
+    if since_s is not None and since_s < ENOUGH * window_s:
         found.append(Window(SINCE, since_s))
     return found
 
@@ -59,6 +59,12 @@ def usual(names: Collection[str]) -> str:
     It forgets a changed world as fast as the contract's window does, and has more rows where nothing changes.
     """
     return WEIGHTED if WEIGHTED in names else CONTRACT
+
+
+def above(values: Mapping[str, Floats], first: str) -> dict[str, list[float]]:
+    """What each window scored above the ``first`` on the same parts of rows (higher is better)."""
+    found = {name: theirs - values[first] for name, theirs in values.items()}
+    return {name: one[np.isfinite(one)].tolist() for name, one in found.items()}
 
 
 def best(differences: Mapping[str, Sequence[float]], first: str, errors: float = 0.5) -> str:

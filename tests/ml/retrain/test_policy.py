@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellkept.ml.retrain.forecast import Gain, Point, Stale, ageing, forecast
+from wellkept.ml.retrain.forecast import Forecast, Gain, Point, Stale, ageing, forecast
 from wellkept.ml.retrain.policy import Act, PolicyCase, decide, wait_s
 from wellkept.ml.retrainspec import Retrain, point_of
 
@@ -61,8 +61,10 @@ def test_the_sentence_and_the_evidence_tell_the_numbers() -> None:
     decision = decide(case(gains=AGED))
     assert f"{decision.numbers['expected_gain']:.4f}" in decision.sentence
     assert "how fast its versions age" in decision.sentence
-    needed = decision.numbers["cost"] + decision.numbers["risk"]
-    assert f"{needed:.4f}" in decision.evidence
+    assert "back-test" in decision.evidence
+    dear = decide(case(gains=AGED, spec=Retrain(cost=9)))
+    assert dear.action is Act.NONE
+    assert "A gain beyond chance of" in dear.evidence
 
 
 def test_a_dear_retrain_must_gain_more() -> None:
@@ -113,7 +115,8 @@ def test_too_few_rows_a_recent_retrain_and_a_spent_budget_hold_it() -> None:
     worth = case(gains=AGED)
     few = decide(replace(worth, rows=10))
     assert (few.action, few.reason) == (Act.HOLD, "rows")
-    recent = decide(replace(worth, attempts=(NOW - DAY / 2,)))
+    slow = replace(worth, spec=Retrain(cooldown_s=20 * 86_400))
+    recent = decide(replace(slow, attempts=(NOW - 15 * DAY,)))
     assert (recent.action, recent.reason) == (Act.HOLD, "cool-down")
     spent = decide(replace(worth, attempts=tuple(NOW - day * DAY for day in range(2, 12))))
     assert (spent.action, spent.reason) == (Act.HOLD, "budget")
@@ -166,6 +169,46 @@ def test_the_forecast_is_finite_and_the_order_of_what_was_seen_does_not_matter(
     assert other.of(1e6, 0.5) == pytest.approx(ageing(seen, NOW).of(1e6, 0.5), rel=1e-6, abs=1e-9)
 
 
+def test_an_attempt_that_brought_nothing_begins_the_count_anew() -> None:
+    worth = case(gains=AGED)
+    tried = replace(worth, attempts=(NOW - DAY / 2,))
+    assert decide(tried).action is Act.NONE
+    assert decide(tried).numbers["accumulated"] < decide(worth).numbers["accumulated"] / 20
+
+
+def test_losses_at_the_pace_of_ageing_are_worth_a_retrain_when_they_reach_its_cost() -> None:
+    def due(pace: float) -> float:
+        gains = tuple(gain(weeks, pace * weeks, 0.001, back) for weeks in (1, 2, 4) for back in range(1, 12))
+        days = (
+            n for n in range(1, 400) if decide(case(gains=gains, trained_until=NOW - n * DAY)).action is Act.RETRAIN
+        )
+        return float(next(days, math.inf))
+
+    fast, slow = due(0.01), due(0.0025)
+    assert 5 <= fast <= 14
+    assert 1.5 * fast <= slow <= 3 * fast  # four times the pace, half the wait
+    assert due(0.0) == math.inf
+
+
+def test_a_step_beyond_chance_is_not_waited_for() -> None:
+    calm = tuple(gain(weeks, 0.0, 0.003, back) for weeks in (1, 2, 4) for back in range(1, 8))
+    young = case(gains=calm, trained_until=NOW - 3 * DAY)
+    assert decide(young).action is Act.NONE
+    fell = decide(replace(young, fallen=(0.2, 0.01)))
+    assert fell.action is Act.RETRAIN
+    assert fell.numbers["ahead"] > fell.numbers["accumulated"]
+    seen = Gain(NOW - DAY, 2 * 86_400.0, 0.2, 0.02, source="challenger")
+    assert decide(replace(young, gains=(*calm, seen))).action is Act.RETRAIN
+    noisy = replace(seen, gain=0.02)
+    assert decide(replace(young, gains=(*calm, noisy))).action is Act.NONE
+
+
+@given(st.floats(-1, 1), st.floats(1e-6, 1), st.floats(0, 4))
+def test_what_is_beyond_chance_is_between_nothing_and_the_gain(value: float, error: float, caution: float) -> None:
+    found = Forecast(value, error).beyond_chance(caution)
+    assert 0 <= found <= max(value, 0)
+
+
 def test_more_rows_are_told_from_newer_ones() -> None:
     random = [Gain(NOW, age * 86_400.0, 0.05 * more, 0.004, more) for age, more in [(7, 1.0), (7, 0.1), (28, 0.2)] * 4]
     known = ageing(random, NOW)
@@ -175,6 +218,6 @@ def test_more_rows_are_told_from_newer_ones() -> None:
 
 def test_errors_without_bounds_are_counted_in_shares_of_the_promise() -> None:
     assert point_of("average_precision", 0.3) == 1.0
-    assert Retrain().cost_of("mae", 50.0) == pytest.approx(0.3)
-    assert Retrain().cost_of("mae", math.nan) == pytest.approx(0.003)
+    assert Retrain().cost_of("mae", 50.0) == pytest.approx(0.1)
+    assert Retrain().cost_of("mae", math.nan) == pytest.approx(0.001)
     assert Retrain(cost=3).cost_of("mae", 50.0) == 3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
@@ -18,6 +18,7 @@ from wellkept.spine.registry import Job, ModelVersion
 
 NO_MATTER = "no"
 """``attributes["matters"]`` of drift of inputs that do next to nothing to the scores."""
+NEW_CATEGORY = "new_category"
 TWO_SIDED_90 = 2 * 1.645
 CAUSES_OF_DATA = frozenset({"label_feed", "label_storm", "label_clock", "renamed", "default_spike", "stale_source"})
 
@@ -40,7 +41,9 @@ def policy_case(
     metric = contract.live_metric or contract.metrics.primary
     is_lower = metric in LOWER_IS_BETTER
     promised = champion.metrics.get(metric, math.nan)
-    trained_until = trained_until_of(champion)
+    delay = timedelta(seconds=contract.label.delay_s)
+    # A training at a moment has the labels until the delay before; so had the champion's, and so would a new one.
+    trained_until = trained_until_of(champion) - delay
     held_by, held = what_holds(suspicions, verdict)
     drifted = [f for f in suspicions if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
     worse = [f for f in suspicions if f.kind is FindingKind.PERFORMANCE]
@@ -52,12 +55,12 @@ def policy_case(
         is_lower_better=is_lower,
         now=now,
         trained_until=trained_until,
-        known_until=max(trained_until, now - timedelta(seconds=contract.label.delay_s)),
+        known_until=max(trained_until, now - delay),
         live_since=champion.created_at,
         promised=promised,
         rows=counts[0],
         rows_since=counts[1],
-        more=_more(champion, counts[0]),
+        more=more_rows(counts[0], champion),
         attempts=tuple(job.started_at for job in retrains),
         drifted=tuple(finding.sentence for finding in drifted),
         worse=worse[0].sentence if worse else "",
@@ -78,7 +81,8 @@ def what_holds(suspicions: Iterable[Finding], verdict: Verdict | None) -> tuple[
         return "upstream", verdict.sentence
     for finding in suspicions:
         cause = str(finding.attributes.get("cause", ""))
-        if finding.kind is FindingKind.DATA_QUALITY or cause in CAUSES_OF_DATA:
+        is_broken = finding.kind is FindingKind.DATA_QUALITY and not _may_be_learned(finding)
+        if is_broken or cause in CAUSES_OF_DATA:
             word = cause or "data quality"
             return word.replace("_", " "), f"Held until the data is sound again: {finding.sentence}"
     promoted = verdict is not None and any(
@@ -87,6 +91,11 @@ def what_holds(suspicions: Iterable[Finding], verdict: Verdict | None) -> tuple[
     if verdict is not None and promoted and verdict.judgement is Judgement.UNKNOWN:
         return "promotion", verdict.sentence
     return "", ""
+
+
+def _may_be_learned(finding: Finding) -> bool:
+    """Whether a finding about the data breaks nothing: a category that is new, or what is told as information alone."""
+    return finding.severity is Severity.INFO or finding.attributes.get("quality") == NEW_CATEGORY
 
 
 def trained_until_of(version: ModelVersion) -> datetime:
@@ -146,8 +155,8 @@ def _points(history: PerformanceHistory | None, champion: ModelVersion) -> Itera
             yield Point(one.start + (one.end - one.start) / 2, one.value, (one.high - one.low) / TWO_SIDED_90)
 
 
-def _more(champion: ModelVersion, rows: int) -> float:
-    """How many times as many rows a retrain would have, as a logarithm; 0 where nobody knows what the champion had."""
+def more_rows(rows: int, champion: ModelVersion) -> float:
+    """How many times as many rows as the champion's, as a logarithm, at least 0; 0 where nobody knows what it had."""
     count = champion.lineage.get("rows", "").partition(" ")[0]
     if not count.isdigit() or int(count) == 0 or rows <= 0:
         return 0.0

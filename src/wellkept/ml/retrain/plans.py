@@ -12,6 +12,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.retrain.ledger import ACTOR
 from wellkept.ml.retrain.policy import Decision
+from wellkept.ml.retrainspec import span_s
 from wellkept.spine.registry import CHAMPION, ModelVersion
 from wellkept.store.state.retrains import BadSpan
 
@@ -29,7 +30,7 @@ def retrain_plan(
     ``since``: when the world changed, if it did: both sides of the judgement then need rows of the new one.
     """
     now = decision.at
-    start = now - timedelta(seconds=contract.retrain.window_s)
+    start = now - timedelta(seconds=span_s(contract.retrain, contract.task))
     excluded = [(max(one.start, start), min(one.end, now)) for one in bad if one.end > start and one.start < now]
     entity = model_id(contract.name)
     arguments = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from wellkept.ml.retrain.forecast import Forecast, Gain, Point, Stale, forecast
+from wellkept.ml.retrain.forecast import Forecast, Gain, Point, Stale, forecast, lost_since
 from wellkept.ml.retrainspec import Retrain, point_of
 
 MONTH = timedelta(days=30)
@@ -169,45 +169,66 @@ def _performance(case: PolicyCase) -> _Wish:
 
 
 def _expected_value(case: PolicyCase) -> _Wish:
-    """Retrain where the gain over the horizon, at its value, is above the cost and the risk of the change."""
+    """Retrain where what staleness has cost since the last training is more than a retrain costs.
+
+    The rule of the economic order quantity: at a loss that grows with age, retrains that come when the losses since the
+    last one reach the cost of one are the cheapest in the long run. Only what is beyond chance counts as a loss. What
+    is lost at a step, beyond what age explains, goes on until it is mended: it counts for the whole horizon at once.
+    """
     spec = case.spec
     point = point_of(case.metric, case.promised)
     known = forecast(case.points, case.gains, case.stale, case.is_lower_better, point, case.fallen)
-    cost, value = spec.cost_of(case.metric, case.promised), spec.value_per_point
-    gain, risk = value * known.gain, value * spec.caution * known.error
-    net = gain - cost - risk
+    cost, value, share = spec.cost_of(case.metric, case.promised), spec.value_per_point, _lasted(case)
+    lost = value * known.gain * share
+    risk = lost - value * known.beyond_chance(spec.caution) * share if known.gain > 0 else 0.0
+    ahead = value * known.surprise
+    net = lost - risk + ahead - cost
     numbers = {
-        "expected_gain": gain,
+        "expected_gain": value * known.gain,
         "gain_low": value * (known.gain - 1.645 * known.error),
         "gain_high": value * (known.gain + 1.645 * known.error),
+        "accumulated": lost,
+        "ahead": ahead,
         "cost": cost,
         "risk": risk,
         "net": net,
         "age_s": case.stale.age_s,
         **{f"from_{name}": mean for name, (mean, _) in known.parts.items()},
     }
-    return _Wish(net > 0, _said(case, known, numbers), _to_change_it(case, numbers), numbers)
+    return _Wish(net > 0, _said(case, known, numbers), _to_change_it(case, numbers, share), numbers)
+
+
+def _lasted(case: PolicyCase) -> float:
+    """How much of the horizon, at the present loss, what was lost since the last training was worth.
+
+    Losses grew with age. A retrain that brought nothing begins the count anew.
+    """
+    tried = max((at for at in case.attempts if at > case.live_since), default=case.trained_until)
+    return lost_since(case.stale.age_s, max(0.0, (case.now - tried).total_seconds())) / case.spec.horizon_s
 
 
 def _said(case: PolicyCase, known: Forecast, numbers: Mapping[str, float]) -> str:
     what = f"{_name(case)} of {case.model}"
     verb = "is worth" if numbers["net"] > 0 else "is not worth"
     told = ", ".join(f"{mean:+.4f} by {_SOURCES[name]}" for name, (mean, _) in known.parts.items()) or "nothing known"
+    step = f"; what age does not explain would cost {numbers['ahead']:.4f} more" if numbers["ahead"] > 0 else ""
     band = f"90 % interval {numbers['gain_low']:.4f} to {numbers['gain_high']:.4f}"
     return (
-        f"A retrain {verb} it: {what} would gain {numbers['expected_gain']:.4f} on the average of the next "
-        f"{_span(case.spec.horizon_s)} ({band}; {told}), against a cost of {numbers['cost']:.4f} and a risk of "
-        f"{numbers['risk']:.4f}."
+        f"A retrain {verb} it: {what} would gain {numbers['expected_gain']:.4f} now ({band}; {told}). Since the last "
+        f"training that has cost {numbers['accumulated']:.4f} on the average of {_span(case.spec.horizon_s)}, of which "
+        f"{numbers['risk']:.4f} may be chance{step}, against a cost of {numbers['cost']:.4f}."
     )
 
 
-def _to_change_it(case: PolicyCase, numbers: Mapping[str, float]) -> str:
-    needed = numbers["cost"] + numbers["risk"]
+def _to_change_it(case: PolicyCase, numbers: Mapping[str, float], share: float) -> str:
     if numbers["net"] > 0:
-        return f"A back-test on newer labels that gains less than {needed:.4f}."
+        return "A back-test on newer labels that gains less."
+    if not share:
+        return "Newer labels than those that it was trained on."
+    needed = numbers["cost"] / share
     return (
-        f"An expected gain above {needed:.4f}: a back-test on newer labels that gains as much, or a fall of "
-        f"{_name(case)} by about {2 * needed:.4f}."
+        f"A gain beyond chance of {needed:.4f} at its present age, by a back-test or by a fall of {_name(case)}; "
+        "at a greater age less is enough."
     )
 
 

@@ -31,7 +31,7 @@ def split(table: pa.Table, request: Mapping[str, Any]) -> tuple[pa.Table, pa.Tab
     else:
         cut = _cut(table, request["held_out"], request["since"])
         held_out = table.slice(cut)
-        trained = of_others(_known_by(table, cut, request["embargo_s"]), held_out, request["group_by"])
+        trained = of_others(known_by(table, cut, request["embargo_s"]), held_out, request["group_by"])
         if not trained.num_rows:
             rule = "must return rows enough to train on and to hold some out"
             if request["group_by"] and cut:
@@ -65,7 +65,7 @@ def _cut(table: pa.Table, held_out: float, since: float | None) -> int:
     return count - max(1, round(count * held_out))
 
 
-def _known_by(table: pa.Table, cut: int, embargo_s: float) -> pa.Table:
+def known_by(table: pa.Table, cut: int, embargo_s: float) -> pa.Table:
     """The rows before the cut whose truth was known when the rows after it began."""
     if not embargo_s or "time" not in table.column_names:
         return table.slice(0, cut)

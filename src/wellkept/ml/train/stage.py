@@ -138,8 +138,10 @@ def _trained(artifact: str, result: Mapping[str, Any], out: Path, scores: Path) 
     return Trained(artifact, result["manifest"], outcome, result["trained_on"], out, result, scores)
 
 
-def training_request(contract: ModelContract, since: datetime | None = None) -> dict[str, Any]:
-    """What the worker is told of a contract."""
+def training_request(
+    contract: ModelContract, since: datetime | None = None, choose_s: float | None = None
+) -> dict[str, Any]:
+    """What the worker is told of a contract; ``choose_s`` is its window, where a better one is to be looked for."""
     forecast, ranking = contract.forecast, contract.ranking
     return {
         "task": contract.task,
@@ -163,4 +165,5 @@ def training_request(contract: ModelContract, since: datetime | None = None) -> 
         "seed": contract.train.seed,
         "window_s": contract.monitors.drift.window_s,
         "parameters": dict(contract.train.starting),
+        "choose_s": choose_s,
     }

@@ -23,6 +23,7 @@ from wellkept.ml.runtime import Matrix, Scorer, Scores, load_scorer
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 from wellkept.ml.train.judged import Fitted, Rows, judged
 from wellkept.ml.train.split import seconds_of, split
+from wellkept.ml.train.window import Choice, choose, share_held_out
 
 LATENCY_ROWS = 300
 PARITY_NULL_ROWS = 50
@@ -37,10 +38,15 @@ SCORED = ("binary_classification", "regression", "forecasting")
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """Split by time, train, export, score the held-out rows with challenger and champion, time single rows."""
     out, inputs = Path(request["out"]), request["features"]
-    trained, held_out = split(pq.read_table(request["snapshot"]), request)
+    table = pq.read_table(request["snapshot"])
+    is_chosen = request.get("choose_s") is not None and "time" in table.column_names
+    trained, held_out = split(table, {**request, "held_out": share_held_out(table, request)} if is_chosen else request)
     columns: list[str] = request["columns"]
     _check_classes(trained, request)
     fitter = Fitter(request)
+    choice = _chosen(trained, held_out, request, fitter) if is_chosen else Choice(trained)
+    trained = choice.rows
+    _check_classes(trained, request)
     features = fitter.features
     rows = matrix_of_inputs(held_out, inputs)
     made = rows
@@ -52,7 +58,18 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns)
     if columns:
         (out / FILE).write_bytes(fitter.source)
-    return told_of(request, (trained, held_out), (rows, made), manifest, fitted)
+    told = told_of(request, (trained, held_out), (rows, made), manifest, fitted)
+    return {**told, "choice": choice.words, "ageing": list(choice.gains)} if is_chosen else told
+
+
+def _chosen(trained: pa.Table, held_out: pa.Table, request: dict[str, Any], fitter: Fitter) -> Choice:
+    """The window that a back-test on older rows finds best; the held-out ones have no part in it."""
+    parameters = request["parameters"]
+
+    def refit(table: pa.Table) -> Callable[[Matrix], Scores]:
+        return fitter.score_of(fitter.fit(table, parameters))
+
+    return choose(trained, float(seconds_of(held_out).max()), request, refit)
 
 
 def _check_classes(trained: pa.Table, request: dict[str, Any]) -> None:

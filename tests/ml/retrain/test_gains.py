@@ -1,0 +1,131 @@
+"""What a retrain leaves for the next decision: its window by back-test, and what it was worth, by the real stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+from tests.ml.retrain.test_policy import NOW
+from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
+
+from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ml.retrain.casefile import gains_of, trained_until_of, what_holds
+from wellkept.ml.train.window import choose
+from wellkept.ml.windows import CONTRACT as USUAL
+from wellkept.spine.registry import CHAMPION
+
+MANY = LOAD.replace("400", "12000") + LOGISTIC
+Floats = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """A champion, and a retrain an hour later over eight hours."""
+    found = Workshop(tmp_path_factory.mktemp("gains"))
+    found.known(project(found.folder / "project", MANY, CONTRACT.replace("retrain: {", "retrain: {window: chosen, ")))
+    champion = found.train("pln-1:0")
+    found.registry.set_alias("fraud", CHAMPION, champion.digest, expected=None, at=NOON, by="test")
+    found.clock.set(NOON + timedelta(hours=1))
+    now = found.clock.now()
+    found.training.train("fraud", now - timedelta(hours=8), now, [], None, "pln-2:0")
+    yield found
+    found.close()
+
+
+def test_what_a_retrain_was_worth_is_kept_and_read_by_the_next_decision(workshop: Workshop) -> None:
+    champion = workshop.registry.versions("fraud")[-1]
+    assert all(one.source == "ageing" for one in gains_of([workshop.job("pln-1:0")]))
+    mine = [one for one in gains_of([workshop.job("pln-2:0")]) if one.source == "challenger"]
+    assert len(mine) == 1
+    assert mine[0].age_s == pytest.approx(3600)
+    assert mine[0].at == NOON + timedelta(hours=1)
+    assert mine[0].at > trained_until_of(champion)
+    assert 0 < mine[0].error < 0.2
+    assert abs(mine[0].gain) < 0.2
+
+
+def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Workshop) -> None:
+    version = workshop.registry.versions("fraud")[0]
+    assert "by back-test" in version.lineage["window.choice"]
+    assert "2 x window" in version.lineage["window.choice"]
+    aged = [one for one in gains_of([workshop.job("pln-2:0")]) if one.source == "ageing"]
+    assert aged
+    assert all(one.age_s > 0 for one in aged)
+
+
+def history(turned_at: float, rows: int = 8000, hours: float = 8.0) -> pa.Table:
+    """Two inputs; the first tells the label until the turn (in hours), the second one afterwards."""
+    random = np.random.default_rng(5)
+    x, hour = random.normal(size=(rows, 2)), np.arange(rows) * hours / rows
+    told = np.where(hour < turned_at, x[:, 0], x[:, 1])
+    label = (random.random(rows) < 1 / (1 + np.exp(-3 * told))).astype(np.float64)
+    time = pa.array([NOON + timedelta(hours=float(one)) for one in hour], pa.timestamp("us", tz="UTC"))
+    return pa.table({"time": time, "a": x[:, 0], "b": x[:, 1], "label": label})
+
+
+def asked(hours: float, since: datetime | None = None) -> dict[str, Any]:
+    return {
+        "choose_s": hours * 3600,
+        "since": since.timestamp() if since else None,
+        "embargo_s": 0.0,
+        "group_by": None,
+        "features": ["a", "b"],
+        "label": "label",
+        "task": "binary_classification",
+        "primary": "roc_auc",
+    }
+
+
+def fitted(table: pa.Table) -> Callable[[Floats], Floats]:
+    """Least squares."""
+    x = np.column_stack([table["a"].to_numpy(), table["b"].to_numpy()])
+    weights = np.linalg.lstsq(x, table["label"].to_numpy() - 0.5, rcond=None)[0]
+    return lambda rows: np.asarray(rows @ weights, dtype=np.float64)
+
+
+def test_a_shorter_window_is_chosen_where_the_world_has_turned() -> None:
+    table = history(turned_at=6.0)
+    end = (NOON + timedelta(hours=8)).timestamp()
+    turned = choose(table, end, asked(4.0), fitted)
+    assert turned.name == "0.5 x window"
+    assert turned.rows.num_rows == pytest.approx(2000, abs=5)
+    assert turned.tried["0.5 x window"] > 0 > turned.tried["growing"]
+
+
+def test_a_world_that_stays_does_not_shorten_the_window_and_few_rows_choose_nothing() -> None:
+    table = history(turned_at=-1.0)
+    end = (NOON + timedelta(hours=8)).timestamp()
+    assert choose(table, end, asked(2.0), fitted).rows.num_rows >= 1900
+    few = choose(table.slice(7700), end, asked(0.2), fitted)
+    assert few.name == USUAL
+    assert "too few rows" in few.words
+
+
+def test_the_back_test_sees_no_row_of_the_block_that_it_foretells() -> None:
+    table = history(turned_at=-1.0)
+    seen: list[int] = []
+
+    def noted(rows: pa.Table) -> Callable[[Floats], Floats]:
+        seen.append(rows.num_rows)
+        assert rows["time"].to_pylist()[-1] < NOON + timedelta(hours=7.51)
+        return fitted(rows)
+
+    choose(table, (NOON + timedelta(hours=8)).timestamp(), asked(2.0), noted)
+    assert seen
+
+
+def test_new_categories_and_mere_information_hold_nothing() -> None:
+    finding = Finding(
+        "fp", "schema", "1", "feature:fraud/kind", FindingKind.DATA_QUALITY, Severity.WARNING, 1.0, "", NOW, "It is so."
+    )
+    assert what_holds([finding], None)[0] == "data quality"
+    assert what_holds([replace(finding, attributes={"quality": "new_category"})], None) == ("", "")
+    info = replace(finding, severity=Severity.INFO, attributes={"cause": "new_input"})
+    assert what_holds([info], None) == ("", "")
+    assert what_holds([replace(finding, attributes={"cause": "renamed"})], None)[0] == "renamed"
