@@ -67,7 +67,8 @@ def lines(case: Case, entity: str, patterns: PatternCounts) -> tuple[Exhibit, ..
     rows = patterns.listed(start, end, entity=entity, limit=PATTERNS).to_pylist()
     step_s = (end - start).total_seconds() / STEPS
     healthy, first = (int((at - start).total_seconds() / step_s) for at in (case.before.end, case.onset))
-    changed = [one for row in rows if (one := _changed(row, healthy, first)) is not None]
+    began = min((step for row in rows for step in row["steps"]), default=0)  # before it said anything, nothing is usual
+    changed = [one for row in rows if (one := _changed(row, healthy, first, began)) is not None]
     changed.sort(key=lambda one: (-one.weight, one.template))
     return tuple(
         Exhibit("lines", f"{bare(entity)} {one.words}", (case.pointer(Look.LOGS, one.template, entity),), one.sample)
@@ -83,12 +84,12 @@ class _Pattern:
     sample: str
 
 
-def _changed(row: Mapping[str, Any], healthy: int, first: int) -> _Pattern | None:
+def _changed(row: Mapping[str, Any], healthy: int, first: int, began: int) -> _Pattern | None:
     """What became of a pattern from the step ``first`` on, against those before ``healthy``; None: it may be chance."""
     counts = dict(zip(row["steps"], row["counts"], strict=True))
     before = float(sum(count for step, count in counts.items() if step < healthy))
     during = float(sum(count for step, count in counts.items() if step >= first))
-    usual = before * (STEPS - first) / healthy if healthy > 0 else 0.0
+    usual = before * (STEPS - first) / (healthy - began) if healthy > began else 0.0
     is_severe = row["severity"] >= 13
     weight = 2.0 * (_gain(during, usual)) * (2.0 if is_severe and during > usual else 1.0)
     quoted = f"“{row['template'][:80]}”"
