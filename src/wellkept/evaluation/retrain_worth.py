@@ -21,8 +21,7 @@ LEAST, LEAST_RARER = 100, 20
 """A block to test on has so many rows, and so many of the rarer class."""
 ROWS = 500
 """A block is a period, and longer where a period has fewer rows."""
-LONGEST_WAIT = 4
-"""Periods: the pause between two back-tests doubles while nothing can be gained, up to so many."""
+
 RECHOSEN, CHOSEN_FOR = 1.5, 1
 """The window is chosen again where the history has become so much longer, and after so many back-tests."""
 BLOCKS = 20
@@ -38,7 +37,7 @@ JUMP = 6.0
 
 
 class ExpectedValue:
-    """Back-tests now and then, more rarely while nothing can be gained, and at once when losses jump."""
+    """Back-tests once a period, and at once when losses jump; decides every tick."""
 
     def __init__(self, spec: Retrain, tell: Callable[[Decision], None] | None = None) -> None:
         self._spec, self._tell = spec, tell
