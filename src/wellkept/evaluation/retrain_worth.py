@@ -21,7 +21,6 @@ LEAST, LEAST_RARER = 100, 20
 """A block to test on has so many rows, and so many of the rarer class."""
 ROWS = 500
 """A block is a period, and longer where a period has fewer rows."""
-
 RECHOSEN, CHOSEN_FOR = 1.5, 1
 """The window is chosen again where the history has become so much longer, and after so many back-tests."""
 BLOCKS = 20
@@ -47,17 +46,16 @@ class ExpectedValue:
         self._attempts: list[datetime] = []
         self._differences: dict[str, list[float]] = {}
         self._chosen, self._chosen_of_s, self._choices_old = WEIGHTED, 0.0, 0
-        self._looked, self._wait, self._jump_at = 0.0, 0.0, 0.0
+        self._looked, self._jump_at = 0.0, 0.0
         self._promised = float("nan")
         self._tried: set[tuple[float, str]] = set()
 
     def look(self, live: Live) -> Window | None:
         """See :class:`Replayed`."""
-        period = live.stream.period_s
-        if not self._wait:
-            self._looked, self._wait = live.since, period
+        if not self._looked:
+            self._looked = live.since
         jumped = self._jumped(live)
-        is_due = live.now >= self._looked + self._wait or jumped is not None
+        is_due = live.now >= self._looked + live.stream.period_s or jumped is not None
         rows = _block(live, jumped) if is_due else None
         if rows is not None:
             self._looked = live.now
