@@ -150,7 +150,7 @@ class Replay:
         self._ingest = Ingest(self.telemetry, self.clock, quick)
         self._discovery = Discovery(self.telemetry, self.topology, step_s=settings.detect.step_s)
         chosen = detectors(settings.detect, settings.detectors)
-        patterns = Patterns(self.telemetry.patterns, settings.detect.step_s)
+        patterns = Patterns(self.telemetry.patterns, settings.detect.step_s, recorded=True)
         self._detect = DetectRunner(
             self.telemetry, self.topology, self.stream, chosen, settings.detect, patterns=patterns
         )

@@ -46,7 +46,8 @@ ALTER TABLE waiting_labels DELETE WHERE prediction_id != '' AND prediction_id IN
 SETTINGS mutations_sync = 1"""
 _OLD = "SELECT count() AS n FROM waiting_labels WHERE received < fromUnixTimestamp64Milli({before:Int64})"
 _FORGET_OLD = """
-ALTER TABLE waiting_labels DELETE WHERE received < fromUnixTimestamp64Milli({before:Int64}) SETTINGS mutations_sync = 1"""
+ALTER TABLE waiting_labels DELETE WHERE received < fromUnixTimestamp64Milli({before:Int64})
+SETTINGS mutations_sync = 1"""
 
 
 class Labels:

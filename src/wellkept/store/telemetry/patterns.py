@@ -86,13 +86,16 @@ class PatternStore:
         """Lines received until this moment (nanoseconds) are counted already; 0 where none are."""
         return max(0, int(self._engine.query(_LAST)["until"][0].as_py()))
 
-    def count(self, after: int, until: int, step_s: float, samples: int) -> pa.Table:
+    def count(self, after: int, until: int, step_s: float, samples: int, *, recorded: bool = False) -> pa.Table:
         """Lines received after ``after`` and not after ``until`` (nanoseconds), grouped in bulk.
+
+        Those of a recording, which is stored ahead of the clock, count as received when they were written.
 
         Columns ``key``, ``at`` (milliseconds, the beginning of a step), ``entity``, ``service``, ``severity`` (the
         least number of its class), ``lines``, and up to ``samples`` of their ``bodies``.
         """
         span = {"after": after, "until": until, "step": max(1, round(step_s * 1000)), "samples": samples}
+        span["recorded"] = int(recorded)
         return self._engine.query(load("queries/pattern_counts.sql"), {**_KEY, **span})
 
     def add(self, counts: pa.Table, values: pa.Table | None = None) -> None:

@@ -48,8 +48,11 @@ class Patterns:
     that a restart gives the same ids. Not for several threads at once: both are called by the loop of detection.
     """
 
-    def __init__(self, store: PatternStore, step_s: float, miner: Miner | None = None) -> None:
-        self._store, self._step_s = store, step_s
+    def __init__(
+        self, store: PatternStore, step_s: float, miner: Miner | None = None, *, recorded: bool = False
+    ) -> None:
+        """``recorded``: what is counted is a recording, and none of its lines comes late."""
+        self._store, self._step_s, self._recorded = store, step_s, recorded
         self._miner = miner or Miner()
         self._counted = 0
         self._patterns: dict[int, Pattern] = {}
@@ -69,7 +72,7 @@ class Patterns:
         until, total, chunks = to_nanos(now - LAG), 0, 0
         while self._counted < until and chunks < MOST_CHUNKS:
             end = min(until, self._counted + round(CHUNK.total_seconds() * 1e9))
-            rows = self._store.count(self._counted, end, self._step_s, SAMPLES)
+            rows = self._store.count(self._counted, end, self._step_s, SAMPLES, recorded=self._recorded)
             if rows.num_rows:
                 total += self._take(rows, end, now)
                 chunks += 1

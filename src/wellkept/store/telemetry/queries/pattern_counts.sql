@@ -1,4 +1,4 @@
--- Lines that were received in a span of time, counted by their cheap key (which is made here), step, entity and
+-- Lines that were received in a span of time (of a recording: that are of it), counted by their cheap key (which is made here), step, entity and
 -- severity, with a sample of each.
 SELECT
     cityHash64(tokens, newline > 0, class) AS key,
@@ -13,7 +13,8 @@ FROM
 -- include queries/pattern_key.sql
         Body, Timestamp, Entity, ServiceName, SeverityNumber
     FROM otel_logs
-    WHERE Received > fromUnixTimestamp64Nano({after:Int64}) AND Received <= fromUnixTimestamp64Nano({until:Int64})
+    WHERE if({recorded:UInt8} = 1, Timestamp, Received) > fromUnixTimestamp64Nano({after:Int64})
+        AND if({recorded:UInt8} = 1, Timestamp, Received) <= fromUnixTimestamp64Nano({until:Int64})
 )
 GROUP BY key, at, entity, service, severity
 ORDER BY key, at, entity, service, severity
