@@ -59,11 +59,11 @@ def run(folder: Path, tell: Callable[[str], None], amounts: Sequence[float] = AM
     worker = folder / "drift" / "worker.py"
     if not worker.is_file():
         raise InputError(f"folder {folder}", "must hold drift/worker.py")
-    venvs = Path(os.environ.get(HOME) or Path(tempfile.gettempdir()) / "wellkept-peers") / "venvs"
+    venvs = Path(os.environ.get(HOME, "")) / "venvs"
     pythons = {name: venvs / name / "bin" / "python" for name in PEERS}
     pythons = {name: python for name, python in pythons.items() if python.exists()}
     if not pythons:
-        raise InputError(HOME, f"must name a folder with venvs of {' or '.join(PEERS)}, got", str(venvs.parent))
+        raise InputError(HOME, f"must name a folder with venvs of {' or '.join(PEERS)}", os.environ.get(HOME, ""))
     found: dict[str, Any] = {name: {} for name in OURS}
     for amount in amounts:
         for name, smallest in OURS.items():

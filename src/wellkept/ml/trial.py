@@ -70,7 +70,12 @@ class NoAnswers:
 
     def window(self, model: str, start: datetime, end: datetime) -> pa.Table:  # noqa: ARG002 - the contract of a log
         pairs = pa.map_(pa.string(), pa.float64())
-        names = {"id": pa.string(), "time": pa.timestamp("ms", tz="UTC"), "version": pa.string()}
+        names = {
+            "id": pa.string(),
+            "time": pa.timestamp("ms", tz="UTC"),
+            "version": pa.string(),
+            "entity_key": pa.string(),
+        }
         kinds = {**names, "score": pa.float64(), "label": pa.float64(), "features": pairs}
         return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
 

@@ -67,7 +67,8 @@ def test_the_window_says_what_is_asked_for(tmp_path: Path) -> None:
         tmp_path,
         """
         assert window.history.name == "history.parquet"
-        assert window.predictions().column_names == ["id", "time", "version", "score", "label", "amount"]
+        names = ["id", "time", "version", "score", "label", "entity_key", "amount"]
+        assert window.predictions().column_names == names
         (start, end), = window.excluded
         return pa.table({"amount": [1.0], "label": [1], "asked": [[window.start, window.end, start, end]]})
         """,
