@@ -74,12 +74,12 @@ def served(seed: int, rows: int = 400) -> Served:
     }
     known = reference["plan"].categories
     counts = random.multinomial(rows, [*SHARES[: len(known)], 1 - sum(SHARES[: len(known)])])
-    slices = Histograms(np.arange(1, 13) * STEP, {"plan": counts[None, :].repeat(1, axis=0)}, {})
+    slices = Histograms(np.arange(1.0, 13.0) * STEP, {"plan": counts[None, :].repeat(1, axis=0)}, {})
     made = random.poisson(40, 48)
     labelled = random.binomial(made, 0.3)
     again = random.binomial(labelled, 0.03)
     feed = LabelFeed(
-        np.arange(1, 49) * STEP,
+        np.arange(1.0, 49.0) * STEP,
         labelled,
         again,
         random.binomial(again, 0.5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Stores:
     def settle(self, now: datetime) -> None:
         """Nothing waits for long here."""
 
-    def models_of(self, ids: list[str]) -> dict[str, str]:
+    def models_of(self, ids: Sequence[str]) -> dict[str, str]:
         return {}
 
 
