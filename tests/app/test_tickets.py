@@ -55,7 +55,8 @@ def test_from_an_incident_to_a_tracker_and_back(told: tuple[Victim, GitHubSite])
     until(lambda: len(ask(platform, "GET", "?state=open")["tickets"]) == 2, "it is written down")
 
     (own, other) = ask(platform, "GET", "/inc-1")["tickets"]
-    assert (own["number"], other["number"], other["calls"][-1]["status"]) == ("TCK-1", "#1", 201)
+    assert (own["number"], other["number"]) == ("TCK-1", "#1")
+    assert 201 in [call["status"] for call in other["calls"]]  # it may have been looked at since
     assert "mark" not in other
     page = platform.ask("GET", "/incidents/inc-1", headers=platform.cookie).text
     assert 'href="https://github.com/shop/web/issues/1"' in page
