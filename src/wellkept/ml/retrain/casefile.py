@@ -48,6 +48,9 @@ def policy_case(
     drifted = [f for f in suspicions if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
     worse = [f for f in suspicions if f.kind is FindingKind.PERFORMANCE]
     retrains = [job for job in jobs if job.kind == "retrain" and job.started_at > now - MONTH]
+    fallen, gains = _fallen(worse, promised, is_lower), gains_of(jobs)
+    if fallen is not None:  # what was measured before it fell says nothing of what a retrain is worth now
+        gains = [gain for gain in gains if gain.at >= min(finding.starts_at for finding in worse)]
     return PolicyCase(
         model=contract.name,
         spec=contract.retrain,
@@ -64,11 +67,11 @@ def policy_case(
         attempts=tuple(job.started_at for job in retrains),
         drifted=tuple(finding.sentence for finding in drifted),
         worse=worse[0].sentence if worse else "",
-        fallen=_fallen(worse, promised, is_lower),
+        fallen=fallen,
         held=held,
         held_by=held_by,
         points=tuple(_points(history, champion)),
-        gains=tuple(gains_of(jobs)),
+        gains=tuple(gains),
     )
 
 
