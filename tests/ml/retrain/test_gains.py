@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from tests.ml.retrain.test_policy import NOW
 from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 
-from wellkept.kernel.finding import Finding, FindingKind, Severity
-from wellkept.ml.retrain.casefile import gains_of, trained_until_of, what_holds
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
+from wellkept.ml.contract import parse_contract
+from wellkept.ml.retrain.casefile import gains_of, policy_case, trained_until_of, what_holds
 from wellkept.ml.train.window import choose
 from wellkept.ml.windows import CONTRACT as USUAL
 from wellkept.spine.registry import CHAMPION
@@ -48,6 +49,29 @@ def test_what_a_retrain_was_worth_is_kept_and_read_by_the_next_decision(workshop
     assert mine[0].at > trained_until_of(champion)
     assert 0 < mine[0].error < 0.2
     assert abs(mine[0].gain) < 0.2
+
+
+def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Workshop) -> None:
+    champion, jobs = workshop.registry.versions("fraud")[-1], [workshop.job("pln-2:0"), workshop.job("pln-1:0")]
+    contract, now = parse_contract(CONTRACT), NOON + timedelta(hours=2)
+    fell = Finding(
+        fingerprint="fell",
+        detector="performance",
+        detector_version="2",
+        entity="model:fraud",
+        kind=FindingKind.PERFORMANCE,
+        severity=Severity.ERROR,
+        score=0.8,
+        score_meaning="",
+        starts_at=NOON + timedelta(hours=1, minutes=30),
+        sentence="It predicts worse.",
+        evidence=(Evidence("metric", values={"value": 0.1}, expected=(0.0, 0.2)),),
+    )
+    calm = policy_case(contract, champion, [], None, None, jobs, (1000, 500), now)
+    assert calm.gains
+    fallen = policy_case(contract, champion, [fell], None, None, jobs, (1000, 500), now)
+    assert fallen.fallen is not None
+    assert fallen.gains == ()
 
 
 def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Workshop) -> None:
