@@ -117,7 +117,10 @@ def test_stopping_gives_up_on_a_job_that_hangs() -> None:
 
 
 def test_stopping_before_the_start_is_nothing() -> None:
-    Schedule([Loop("test", 1.0, [Job("job", lambda: None)])]).stop()
+    schedule = Schedule([Loop("test", 1.0, [Job("job", lambda: None)])])
+    schedule.stop()
+    assert schedule.failures() == {"failures": 0, "last_error": ""}
+    assert [job.runs for loop in schedule.loops for job in loop.jobs] == [0]
 
 
 def test_a_loop_that_is_woken_turns_at_once_and_no_wake_is_lost() -> None:

@@ -137,6 +137,8 @@ def test_databases_in_one_folder_do_not_see_one_another(engine: EmbeddedEngine, 
 
 def test_no_rows_are_no_statement(engine: EmbeddedEngine) -> None:
     engine.insert_arrow("there_is_no_such_table", pa.table({"n": pa.array([], pa.int64())}))
+    with pytest.raises(StoreError):  # one row is one
+        engine.insert_arrow("there_is_no_such_table", pa.table({"n": [1]}))
 
 
 def test_an_error_names_the_rule_and_never_quotes_rows(engine: EmbeddedEngine) -> None:

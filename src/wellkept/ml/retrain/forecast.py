@@ -1,10 +1,9 @@
 """What a retrain would gain: from how fast versions age, from a back-test, and from the trend of the performance.
 
 Estimates with their errors are put together by their precision, as in a Kalman step; what is left when chance is taken
-off is the gain. The loss of a stale version
-is forecast with its uncertainty, and weighed against costs, as in F. Regol et al., "When to retrain a machine learning
-model" (ICML 2025); what versions of other ages lose on the same rows is the staleness of A. Mahadevan and M.
-Mathioudakis, "Cost-effective retraining of machine learning models" (2024).
+off is the gain. The loss of a stale version is forecast with its uncertainty, and weighed against costs, as in F. Regol
+et al., "When to retrain a machine learning model" (ICML 2025); what versions of other ages lose on the same rows is the
+staleness of A. Mahadevan and M. Mathioudakis, "Cost-effective retraining of machine learning models" (2024).
 """
 
 from __future__ import annotations
