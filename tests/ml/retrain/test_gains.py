@@ -131,6 +131,15 @@ def test_a_world_that_stays_does_not_shorten_the_window_and_few_rows_choose_noth
     assert "too few rows" in few.words
 
 
+def test_a_world_that_changed_after_the_last_known_row_chooses_nothing() -> None:
+    end = NOON + timedelta(hours=8)
+    for embargo_s in (600.0, 40_000.0):
+        request = {**asked(4.0, since=end + timedelta(hours=1)), "embargo_s": embargo_s}
+        assert choose(history(turned_at=-1.0), end.timestamp(), request, fitted).name == USUAL
+    late = {**asked(4.0), "embargo_s": 40_000.0}
+    assert choose(history(turned_at=-1.0), end.timestamp(), late, fitted).name == USUAL
+
+
 def test_the_back_test_sees_no_row_of_the_block_that_it_foretells() -> None:
     table = history(turned_at=-1.0)
     seen: list[int] = []

@@ -18,7 +18,7 @@ from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.sample import Sample, value_of
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.ml.train.fitting import matrix_of_inputs
-from wellkept.ml.train.split import known_by, of_others, seconds_of
+from wellkept.ml.train.split import of_others, seconds_of
 from wellkept.ml.windows import CONTRACT, Window, above, best, candidates
 
 Floats = NDArray[np.float64]
@@ -124,9 +124,11 @@ def _blocks(trained: pa.Table, length: float, request: Mapping[str, Any]) -> lis
     for start, end in itertools.pairwise(cuts):
         first, last = np.searchsorted(time, (start, end)).tolist()
         last = len(time) if end == cuts[-1] else last
+        if last - first < LEAST_ROWS:  # the world may have changed after the last row whose truth is known
+            continue
         rows = trained.slice(first, last - first)
-        older = known_by(trained, first, request["embargo_s"]) if first else trained.slice(0, 0)
-        older = of_others(older, rows, request["group_by"])
+        known = int(np.searchsorted(time[:first], time[first] - request["embargo_s"], side="right"))
+        older = of_others(trained.slice(0, known), rows, request["group_by"])
         if min(rows.num_rows, older.num_rows) >= LEAST_ROWS:
             found.append(_Block(older, rows, start))
     return found
