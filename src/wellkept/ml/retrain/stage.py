@@ -251,7 +251,9 @@ class RetrainRunner:
         if made is not None and made.state is VersionState.REFUSED:
             why = f"Version {made.number} was trained and is not better: {made.gate.sentence if made.gate else ''}"
         elif job.state in ("failed", "cancelled"):
-            why = f"The last retrain brought nothing: {job.details.get('error', job.state)}"
+            # Of the words of a process that ended, the last line says why; all of them stand with the run.
+            lines = str(job.details.get("error", "")).strip().splitlines() or [job.state]
+            why = f"The last retrain brought nothing: {lines[-1].strip()}"
         else:
             return
         reason = f"retrain {job.id}"
