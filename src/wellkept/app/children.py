@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+KEEPER = "child-"
+"""How the names of the threads that start children begin."""
 STEADY_S = 30.0
 """A process that lived this long is taken for sound: the next pause is a short one again."""
 
@@ -39,7 +41,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped, self._lock = threading.Event(), threading.Lock()
         # The kernel sends the death signal when the *thread* that forked ends, so one thread lives as long as we do.
-        self._keeper = threading.Thread(target=self._keep, name=f"child-{name}", daemon=True)
+        self._keeper = threading.Thread(target=self._keep, name=f"{KEEPER}{name}", daemon=True)
 
     @property
     def pid(self) -> int | None:

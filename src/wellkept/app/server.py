@@ -58,6 +58,7 @@ from wellkept.app.children import Child
 from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
 from wellkept.app.modelserver import model_servers
 from wellkept.app.platform import Platform, log_folder
+from wellkept.app.priority import stand_behind
 from wellkept.app.secrets import private, token_of
 from wellkept.app.settings import Settings
 from wellkept.kernel.errors import ForbiddenError
@@ -112,6 +113,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for child in self._children:
             child.start()
+        if self._platform.settings.ml.enabled and self._platform.settings.ml.serve:
+            stand_behind()
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wellkept.store.telemetry.background import MERGING, NICENESS
+from wellkept.store.telemetry.background import MERGING, NICER
 from wellkept.store.telemetry.engine import EmbeddedEngine
 from wellkept.store.telemetry.watch import Watch
 
@@ -19,7 +19,7 @@ def test_threads_that_merge_are_nice_and_others_are_as_they_were(engine: Embedde
     own = os.getpriority(os.PRIO_PROCESS, 0)
     Watch(engine).look()
     after = niceness()
-    assert {nice for name, nice in after.values() if name == MERGING} == {NICENESS}
+    assert {nice for name, nice in after.values() if name == MERGING} == {own + NICER}
     assert after[os.getpid()][1] == own
 
 

@@ -21,6 +21,8 @@ from wellkept.ml.serve.served import Served
 Column = NDArray[np.float64]
 ROWS = 10_000
 """Rows that are scored in one go: few enough that their memory is used again, and that no core is done long before."""
+AHEAD = 8
+"""So many parts a thread are taken in before they are written: nobody idles while a row group is."""
 GROUP_PARTS = 20
 """So many parts are a row group of the file that is written."""
 
@@ -73,7 +75,7 @@ def _scored(served: Served, file: pq.ParquetFile, rows: Path, threads: int) -> I
             for batch in file.iter_batches(ROWS):
                 ahead.append(pool.submit(_part, served, pa.Table.from_batches([batch]), rows, first))
                 first += batch.num_rows
-                if len(ahead) > 2 * threads:
+                if len(ahead) > AHEAD * threads:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

@@ -8,12 +8,17 @@ from pathlib import Path
 
 MERGING = "MergeMutate"
 """What the engine calls its threads that merge and mutate parts; they are there soon after the first connection."""
-NICENESS = 5
+NICER = 5
 """About a third of the share of a thread that answers somebody. Less could leave parts unmerged on a busy machine."""
 _TASKS = Path("/proc/self/task")
 
 
-def step_back(niceness: int = NICENESS) -> int:
+def niceness() -> int:
+    """How nice merging threads are to be: more so than the thread that asks."""
+    return os.getpriority(os.PRIO_PROCESS, 0) + NICER
+
+
+def step_back(niceness: int) -> int:
     """Make this process's merging threads so nice; how many there are. Where the system does not tell threads, none."""
     found = 0
     for task in _TASKS.glob("*/comm"):

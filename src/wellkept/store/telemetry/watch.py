@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import time
 
-from wellkept.store.telemetry.background import step_back
+from wellkept.store.telemetry.background import niceness, step_back
 from wellkept.store.telemetry.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Watch:
         self._read_back_at = time.monotonic()
         self.is_short = False
         """Whether merges are stopped."""
-        self._is_behind = False
+        self._behind: int | None = None
 
     def look(self) -> None:
         """Stop merges while there is less room than twice the floor, and prove what there is before they go on.
@@ -34,7 +34,9 @@ class Watch:
         Raises:
             StoreError, OverloadError: the engine failed; the next look tries again.
         """
-        self._is_behind = self._is_behind or step_back() > 0
+        behind = niceness()
+        if behind != self._behind and step_back(behind):
+            self._behind = behind
         lowest = self._space.lowest()
         is_short = self._space.look() < 2 * self._space.floor
         if is_short and not self.is_short:
