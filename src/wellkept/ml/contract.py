@@ -108,6 +108,8 @@ class ModelContract(Part):
     owner: str
     description: str = ""
     entity_keys: tuple[str, ...] = ()
+    served_by: Annotated[str, Field(pattern=r"^service:.+$")] | None = None
+    """The service that answers (``service:shop/scoring``), where the model is served elsewhere and only watched."""
     inputs: tuple[Input, ...] = Field(min_length=1)
     columns: tuple[Column, ...] = ()
     """What ``features`` of model.py makes of the inputs; empty where the model takes the inputs as they are."""

@@ -10,6 +10,7 @@ import pytest
 from tests.ml.watch.elsewhere import CONTRACT, NOON, Elsewhere
 
 from wellkept.kernel.change import ChangeKind
+from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.plan import Action
 from wellkept.ml.deploy.stage import deployments, promotion_plan
@@ -52,6 +53,17 @@ def test_until_enough_was_logged_it_says_what_it_waits_for_and_then_it_measures(
     elsewhere.look(60)
     assert set(elsewhere.releases.reference(live_version(elsewhere))) == {"tenure", "spend", "plan", SCORE}
     assert "its first 200 predictions" in elsewhere.attachments.show("churn")["reference"]
+
+
+def test_what_serves_it_is_in_the_topology_once_the_contract_tells(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7")
+    elsewhere.look(0)
+    model, service = "model:churn", "service:shop/scoring"
+    assert not elsewhere.topology.graph().edge_kinds(model, service)
+    elsewhere.contract += f"served_by: {service}\n"
+    elsewhere.attach("7")
+    elsewhere.look(10)
+    assert EdgeKind.SERVED_BY in elsewhere.topology.graph().edge_kinds(model, service)
 
 
 def test_rows_that_are_given_are_the_reference_and_tell_how_good_it_is(elsewhere: Elsewhere) -> None:

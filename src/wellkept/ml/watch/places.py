@@ -14,11 +14,12 @@ MODEL_SERVER = service_id(SERVICE, NAMESPACE)
 def places(
     contract: ModelContract, version: int | str, at: datetime, *, is_elsewhere: bool = False
 ) -> tuple[list[Entity], list[Edge]]:
-    """The entities of a live model, and what it depends on; who serves one elsewhere is not known."""
+    """The entities of a live model, and what it depends on; who serves one elsewhere is told by its contract."""
     model = model_id(contract.name)
     about = {"task": contract.task, "version": str(version), "description": contract.description}
     entities = [Entity(EntityKind.MODEL, model, contract.name, about, contract.owner)]
-    edges = [] if is_elsewhere else [Edge(model, MODEL_SERVER, EdgeKind.SERVED_BY, at)]
+    server = contract.served_by if is_elsewhere else MODEL_SERVER
+    edges = [Edge(model, server, EdgeKind.SERVED_BY, at)] if server else []
     for entry in contract.inputs:
         feature = feature_id(contract.name, entry.name)
         entities.append(Entity(EntityKind.FEATURE, feature, entry.name, {"source": entry.source}, contract.owner))
