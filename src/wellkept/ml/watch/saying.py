@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.drift.onset import onset
-from wellkept.ml.watch.base import Monitor, Served, newest
+from wellkept.ml.watch.base import Monitor, Said, Served, newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,23 @@ def finding(monitor: Monitor, served: Served, trouble: Trouble) -> Finding:
         evidence=(Evidence(trouble.signal, about, values=trouble.values, limit=trouble.limit),),
         attributes={"title": trouble.title, **cause, **trouble.notes},
     )
+
+
+Looked = tuple[str, str, Trouble | None]
+"""A column (empty: the model), a signal, and what is wrong with it; None: nothing is."""
+
+
+def judged(monitor: Monitor, served: Served, looks: Iterable[Looked]) -> Said:
+    """What a monitor says that has looked: a finding for each trouble, and the end of what is none. Of what it could
+    not look at it says nothing.
+    """
+    findings, clear = [], set()
+    for column, signal, trouble in looks:
+        if trouble is None:
+            clear.add(print_of(monitor, served, column, signal))
+        else:
+            findings.append(finding(monitor, served, trouble))
+    return Said(tuple(findings), frozenset(clear))
 
 
 def began(served: Served, column: str, otherwise: float) -> float:

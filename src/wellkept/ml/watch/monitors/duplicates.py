@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, finding, print_of
+from wellkept.ml.watch.saying import Trouble, judged
 from wellkept.ml.watch.shapes import z_of
 
 FEWEST = 100
@@ -26,9 +26,8 @@ class Duplicates:
         if seen is None or seen.now.rows < FEWEST or seen.before.rows < FEWEST or not seen.now.columns:
             return Said()
         share, usual = seen.now.repeated / seen.now.rows, seen.before.repeated / seen.before.rows
-        print_ = print_of(self, served, "", SIGNAL)
         if share - usual < RISE or z_of(share, seen.now.rows, usual, seen.before.rows) < SURE:
-            return Said(clear=frozenset({print_}))
+            return judged(self, served, [("", SIGNAL, None)])
         trouble = Trouble(
             signal=SIGNAL,
             cause="duplicates",
@@ -41,4 +40,4 @@ class Duplicates:
             values={"share": share, "usual": usual},
             limit=usual + RISE,
         )
-        return Said((finding(self, served, trouble),))
+        return judged(self, served, [("", SIGNAL, trouble)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, clock, finding, print_of
+from wellkept.ml.watch.saying import Trouble, clock, judged
 
 SHARE, FEWEST = 0.05, 20
 """From this share and number of labels on. Where clocks are right there are none (a minute is allowed for)."""
@@ -27,13 +27,13 @@ class LabelClock:
         seen = served.seen
         if seen is None:
             return Said()
-        feed, print_ = seen.feed, print_of(self, served, "", SIGNAL)
+        feed = seen.feed
         labels, early, ahead = (int(counts[-NEWEST:].sum()) for counts in (feed.labels, feed.early, feed.ahead))
         if not labels:
             return Said()
         share = (early + ahead) / labels
         if (early + ahead) * feed.part < FEWEST or share < SHARE:
-            return Said(clear=frozenset({print_}))
+            return judged(self, served, [("", SIGNAL, None)])
         wrong = (feed.early + feed.ahead)[-NEWEST:]
         first = len(feed.times) - len(wrong) + int((wrong > 0).argmax())
         starts = float(feed.times[first] - (feed.times[1] - feed.times[0]))
@@ -51,4 +51,4 @@ class LabelClock:
             values={"early": early / labels, "ahead": ahead / labels},
             limit=SHARE,
         )
-        return Said((finding(self, served, trouble),))
+        return judged(self, served, [("", SIGNAL, trouble)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, clock, finding, print_of
+from wellkept.ml.watch.saying import Trouble, clock, judged
 from wellkept.ml.watch.shapes import z_of
 
 SHARE, FEWEST = 0.05, 20
@@ -30,7 +30,7 @@ class LabelConflict:
         seen = served.seen
         if seen is None:
             return Said()
-        feed, print_ = seen.feed, print_of(self, served, "", SIGNAL)
+        feed = seen.feed
         labels, wrong, again = (int(counts[-NEWEST:].sum()) for counts in (feed.labels, feed.contradictory, feed.again))
         older, wrong_before = int(feed.labels[:-NEWEST].sum()), int(feed.contradictory[:-NEWEST].sum())
         if not labels:
@@ -38,7 +38,7 @@ class LabelConflict:
         share, usual = wrong / labels, wrong_before / max(older, 1)
         is_sure = z_of(share, labels, usual, max(older, labels)) >= SURE
         if wrong * feed.part < FEWEST or share - usual < SHARE or not is_sure or again >= RELABELLED * labels:
-            return Said(clear=frozenset({print_}))
+            return judged(self, served, [("", SIGNAL, None)])
         starts = float(feed.times[-NEWEST])
         trouble = Trouble(
             signal=SIGNAL,
@@ -52,4 +52,4 @@ class LabelConflict:
             values={"share": share, "usual": usual, "labels": float(labels)},
             limit=usual + SHARE,
         )
-        return Said((finding(self, served, trouble),))
+        return judged(self, served, [("", SIGNAL, trouble)])

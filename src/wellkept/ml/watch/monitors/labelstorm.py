@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from wellkept.ml.watch.base import Said, Seen, Served
-from wellkept.ml.watch.saying import Trouble, clock, finding, print_of
+from wellkept.ml.watch.saying import Trouble, clock, judged
 
 TIMES = 5.0
 """A slice is a storm at so many times the most that any slice before had. Counts by chance never come near."""
@@ -27,14 +27,11 @@ class LabelStorm:
     version = "1"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
-        seen = served.seen
-        if seen is None:
+        if served.seen is None:
             return Said()
-        print_ = print_of(self, served, "", SIGNAL)
-        storms = _storms(seen)
-        if not len(storms):
-            return Said(clear=frozenset({print_}))
-        return Said((finding(self, served, _trouble(served, seen, int(storms[0]))),))
+        storms = _storms(served.seen)
+        trouble = _trouble(served, served.seen, int(storms[0])) if len(storms) else None
+        return judged(self, served, [("", SIGNAL, trouble)])
 
 
 def _storms(seen: Seen) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.base import Said, Seen, Served
+from wellkept.ml.watch.saying import Looked, Trouble, judged, origin
 from wellkept.ml.watch.shapes import z_of
 
 SHARE = 0.05
@@ -27,36 +28,34 @@ class NewCategories:
     version = "1"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
-        seen = served.seen
-        if seen is None:
-            return Said()
-        findings, clear = [], set()
-        for name, reference in served.reference.items():
-            bins, column = served.slices.bins.get(name), seen.now.columns.get(name)
-            if not reference.is_category or bins is None or column is None or bins.sum() < FEWEST:
-                continue
-            rows = float(bins.sum())
-            share, before = float(bins[:, -1].sum()) / rows, reference.counts[-1] / max(reference.rows, 1)
-            entry = served.contract.logged.get(name)
-            known = {*reference.categories, *(entry.values if entry is not None else ())}
-            new = [word for word in column.words if word not in known]
-            if share - before < SHARE or z_of(share, rows, before, reference.rows) < SURE or not new:
-                clear.add(print_of(self, served, name, SIGNAL))
-                continue
-            shown = ", ".join(repr(word) for word in new[:5])
-            trouble = Trouble(
-                signal=SIGNAL,
-                cause="",
-                sentence=f"{origin(served, name)} has categories in {share:.0%} of the predictions that training did "
-                f"not know, {before:.0%} were so there: {shown}.",
-                title=f"{name} of {served.model} has new categories",
-                starts=seen.now.first,
-                score=share,
-                meaning="the share of predictions with a category that the reference does not tell apart",
-                column=name,
-                values={"share": share, "before": before, "new": float(len(new))},
-                limit=SHARE,
-                notes={"quality": SIGNAL, "categories": ", ".join(new[:20])},
-            )
-            findings.append(finding(self, served, trouble))
-        return Said(tuple(findings), frozenset(clear))
+        return judged(self, served, _looks(served, served.seen)) if served.seen is not None else Said()
+
+
+def _looks(served: Served, seen: Seen) -> Iterator[Looked]:
+    for name, reference in served.reference.items():
+        bins, column = served.slices.bins.get(name), seen.now.columns.get(name)
+        if not reference.is_category or bins is None or column is None or bins.sum() < FEWEST:
+            continue
+        rows = float(bins.sum())
+        share, before = float(bins[:, -1].sum()) / rows, reference.counts[-1] / max(reference.rows, 1)
+        entry = served.contract.logged.get(name)
+        known = {*reference.categories, *(entry.values if entry is not None else ())}
+        new = [word for word in column.words if word not in known]
+        if share - before < SHARE or z_of(share, rows, before, reference.rows) < SURE or not new:
+            yield name, SIGNAL, None
+            continue
+        trouble = Trouble(
+            signal=SIGNAL,
+            cause="",
+            sentence=f"{origin(served, name)} has categories in {share:.0%} of the predictions that training did "
+            f"not know, {before:.0%} were so there: {', '.join(repr(word) for word in new[:5])}.",
+            title=f"{name} of {served.model} has new categories",
+            starts=seen.now.first,
+            score=share,
+            meaning="the share of predictions with a category that the reference does not tell apart",
+            column=name,
+            values={"share": share, "before": before, "new": float(len(new))},
+            limit=SHARE,
+            notes={"quality": SIGNAL, "categories": ", ".join(new[:20])},
+        )
+        yield name, SIGNAL, trouble

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Seen, Served
-from wellkept.ml.watch.saying import Trouble, began, finding, origin, print_of
+from wellkept.ml.watch.saying import Looked, Trouble, began, judged, origin
 from wellkept.ml.watch.shapes import other_unit, share_outside
 
 FEWEST = 100
@@ -31,19 +32,14 @@ class Ranges:
     version = "1"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
-        seen = served.seen
-        if seen is None:
-            return Said()
-        findings, clear = [], set()
-        for name, column in seen.now.columns.items():
-            if column.is_word or name not in served.contract.logged or column.present < FEWEST:
-                continue
-            for trouble, signal in ((_forbidden(served, seen, name), SIGNAL), (_far(served, seen, name), BEYOND)):
-                if trouble is not None:
-                    findings.append(finding(self, served, trouble))
-                else:
-                    clear.add(print_of(self, served, name, signal))
-        return Said(tuple(findings), frozenset(clear))
+        return judged(self, served, _looks(served, served.seen)) if served.seen is not None else Said()
+
+
+def _looks(served: Served, seen: Seen) -> Iterator[Looked]:
+    for name, column in seen.now.columns.items():
+        if not column.is_word and name in served.contract.logged and column.present >= FEWEST:
+            yield name, SIGNAL, _forbidden(served, seen, name)
+            yield name, BEYOND, _far(served, seen, name)
 
 
 def _forbidden(served: Served, seen: Seen, name: str) -> Trouble | None:

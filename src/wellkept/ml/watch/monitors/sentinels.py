@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import numpy as np
 
 from wellkept.ml.reference import Distribution
-from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, began, entity_of, finding, origin, print_of
+from wellkept.ml.watch.base import Said, Seen, Served
+from wellkept.ml.watch.saying import Looked, Trouble, began, entity_of, judged, origin
 from wellkept.store.telemetry.looks import LEVELS, Column
 
 SENTINELS = frozenset({-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0, 1e9, 1e10, -1e9})
@@ -34,37 +35,36 @@ class Sentinels:
     version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
-        seen = served.seen
-        if seen is None:
-            return Said()
-        findings, clear = [], set()
-        for name, reference in served.reference.items():
-            column = seen.now.columns.get(name)
-            if reference.comes_and_goes or len(reference.edges) < LEAST_EDGES:
-                clear.add(print_of(self, served, name, SIGNAL))
-                continue
-            if column is None or column.is_word or column.present < FEWEST:
-                continue
-            value, rise, share = _spike(column, reference)
-            least = OF_ZERO if value == 0 else RISE
-            if rise < least or rise >= STUCK or _is_told(served, name) or _is_over(served, name, share - rise, least):
-                clear.add(print_of(self, served, name, SIGNAL))
-                continue
-            trouble = Trouble(
-                signal=SIGNAL,
-                cause="default_spike",
-                sentence=f"{origin(served, name)} is {value:g} in {share:.0%} or more of the newest predictions, which "
-                f"{share - rise:.0%} at most were in training: it looks like a default for what is not known.",
-                title=f"{name} of {served.model} is often {value:g}",
-                starts=began(served, name, seen.now.first),
-                score=rise,
-                meaning="by how much the share of the default has risen at least",
-                column=name,
-                values={"value": value, "share": share, "rise": rise},
-                limit=RISE,
-            )
-            findings.append(finding(self, served, trouble))
-        return Said(tuple(findings), frozenset(clear))
+        return judged(self, served, _looks(served, served.seen)) if served.seen is not None else Said()
+
+
+def _looks(served: Served, seen: Seen) -> Iterator[Looked]:
+    for name, reference in served.reference.items():
+        column = seen.now.columns.get(name)
+        if reference.comes_and_goes or len(reference.edges) < LEAST_EDGES:
+            yield name, SIGNAL, None
+            continue
+        if column is None or column.is_word or column.present < FEWEST:
+            continue
+        value, rise, share = _spike(column, reference)
+        least = OF_ZERO if value == 0 else RISE
+        if rise < least or rise >= STUCK or _is_told(served, name) or _is_over(served, name, share - rise, least):
+            yield name, SIGNAL, None
+            continue
+        trouble = Trouble(
+            signal=SIGNAL,
+            cause="default_spike",
+            sentence=f"{origin(served, name)} is {value:g} in {share:.0%} or more of the newest predictions, which "
+            f"{share - rise:.0%} at most were in training: it looks like a default for what is not known.",
+            title=f"{name} of {served.model} is often {value:g}",
+            starts=began(served, name, seen.now.first),
+            score=rise,
+            meaning="by how much the share of the default has risen at least",
+            column=name,
+            values={"value": value, "share": share, "rise": rise},
+            limit=RISE,
+        )
+        yield name, SIGNAL, trouble
 
 
 def _is_told(served: Served, name: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from wellkept.kernel.finding import Severity
 from wellkept.ml.watch.base import Said, Seen, Served
-from wellkept.ml.watch.saying import Trouble, finding, origin, print_of
+from wellkept.ml.watch.saying import Looked, Trouble, judged, origin
 from wellkept.ml.watch.shapes import z_of
 
 FEWEST = 100
@@ -36,23 +37,27 @@ class Staleness:
         seen = served.seen
         if seen is None or seen.now.rows < FEWEST or seen.before.rows < FEWEST:
             return Said()
-        findings, clear = [], set()
-        troubles = {name: _still(served, seen, name) for name in served.contract.logged}
-        moving = [name for name in troubles if _is_of_request(served, name) and _moves(seen, name)]
-        for name, trouble in troubles.items():
-            if trouble is not None and not (_is_of_request(served, name) and moving):
-                findings.append(finding(self, served, trouble))
-            elif trouble is None and name in seen.now.columns and seen.now.columns[name].moved:
-                clear.add(print_of(self, served, name, SIGNAL))
-        for name, age in seen.now.ages.items():
-            usual = seen.before.ages.get(name)
-            if usual is None or (name and name not in served.contract.logged):
-                continue
-            if age < OLDER * usual or age < usual + OLDER_S:
-                clear.add(print_of(self, served, name, AGE))
-            else:
-                findings.append(finding(self, served, _old(served, seen, name, (age, usual))))
-        return Said(tuple(findings), frozenset(clear))
+        return judged(self, served, [*_values(served, seen), *_ages(served, seen)])
+
+
+def _values(served: Served, seen: Seen) -> Iterator[Looked]:
+    """Whether values change as often as is usual."""
+    troubles = {name: _still(served, seen, name) for name in served.contract.logged}
+    moving = [name for name in troubles if _is_of_request(served, name) and _moves(seen, name)]
+    for name, trouble in troubles.items():
+        if trouble is not None and not (_is_of_request(served, name) and moving):
+            yield name, SIGNAL, trouble
+        elif trouble is None and name in seen.now.columns and seen.now.columns[name].moved:
+            yield name, SIGNAL, None
+
+
+def _ages(served: Served, seen: Seen) -> Iterator[Looked]:
+    """Whether features are as old as is usual, as predictions themselves tell."""
+    for name, age in seen.now.ages.items():
+        usual = seen.before.ages.get(name)
+        if usual is not None and (not name or name in served.contract.logged):
+            is_fresh = age < OLDER * usual or age < usual + OLDER_S
+            yield name, AGE, None if is_fresh else _old(served, seen, name, (age, usual))
 
 
 def _is_of_request(served: Served, name: str) -> bool:

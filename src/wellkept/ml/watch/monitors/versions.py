@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from wellkept.ml.watch.base import Said, Served
-from wellkept.ml.watch.saying import Trouble, finding, print_of
+from wellkept.ml.watch.saying import Trouble, judged
 
 FEWEST = 20
 MANY, SOON = 10, timedelta(minutes=10)
@@ -31,7 +31,7 @@ class Versions:
             unknown = [one for one in unknown if one.first <= now - SOON]
         count, total = sum(one.predictions for one in unknown), sum(one.predictions for one in seen.versions)
         if count < FEWEST:
-            return Said(clear=frozenset({print_of(self, served, "", SIGNAL)}))
+            return judged(self, served, [("", SIGNAL, None)])
         shown = ", ".join(repr(one.name) for one in unknown[:3])
         hint = (
             "so many new ones look like ids of requests; log the name of the model's version"
@@ -49,4 +49,4 @@ class Versions:
             meaning="the share of predictions with an unknown version",
             values={"predictions": float(count), "versions": float(len(unknown))},
         )
-        return Said((finding(self, served, trouble),))
+        return judged(self, served, [("", SIGNAL, trouble)])
