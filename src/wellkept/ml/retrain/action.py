@@ -41,7 +41,7 @@ class RetrainModel:
 
     def preview(self, action: Action) -> str:
         model, start, end, excluded, _ = self._resolve(action)
-        left_out = ", ".join(f"{a:%H:%M:%S} to {b:%H:%M:%S}" for a, b in excluded)
+        left_out = ", ".join(f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in excluded)
         return (
             f"train {model} on {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
             f"{f', leaving out {left_out}' if excluded else ''}; the result is judged and waits to be promoted"
