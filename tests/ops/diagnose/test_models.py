@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.store.fixtures import state_in, telemetry_in
 
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import to_nanos
@@ -105,7 +106,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    telemetry, state = Telemetry.open(tmp_path / "telemetry"), State.open(tmp_path / "state")
+    telemetry, state = telemetry_in(tmp_path / "telemetry"), state_in(tmp_path / "state")
     yield World(telemetry, state)
     telemetry.close()
     state.close()
@@ -183,13 +184,35 @@ def test_a_caller_is_slow_because_the_model_server_is_overloaded(world: World) -
     assert (pointer.where, pointer.entity, len(pointer.name)) == ("POST /infer", SERVER, 32)
 
 
-def test_a_version_that_went_live_shortly_before_is_told_where_its_server_is_slow(world: World) -> None:
+def test_a_version_that_went_live_right_before_its_server_is_slow_is_the_cause(world: World) -> None:
     world.serve(server_s=0.4, busy=0.97)
     change = promoted(world, 30)
     found = world.judged(said(SHOP, FindingKind.ANOMALY, "span.duration.p95", symptom="yes"))
+    assert named(found) == (MODEL, Fault.CHANGE)
+    assert found.best is not None
+    assert (found.best.change, found.best.path) == (change.id, (MODEL, SERVER, SHOP))
+    assert "version 3 of fraud is live" in found.story
+    assert [cause.entity for cause in found.causes[1:]] == [SERVER]
+
+
+def test_a_version_that_went_live_long_before_its_server_is_slow_is_told_and_no_more(world: World) -> None:
+    world.serve(server_s=0.4, busy=0.97)
+    change = promoted(world, 1800)
+    found = world.judged(said(SHOP, FindingKind.ANOMALY, "span.duration.p95", symptom="yes"))
+    assert named(found) == (SERVER, Fault.CPU)
+    assert found.best is not None
+    assert found.best.change == change.id
+
+
+def test_a_server_that_was_changed_itself_right_before_it_is_slow_is_the_cause(world: World) -> None:
+    world.serve(server_s=0.4, busy=0.97)
+    promoted(world, 1200)
+    at = ONSET - timedelta(seconds=20)
+    change = Change(SERVER, ChangeKind.DEPLOY, at, "ci", "a new image of the server", "run-7")
+    world.stream.record(change)
+    found = world.judged(said(SHOP, FindingKind.ANOMALY, "span.duration.p95", symptom="yes"))
     assert found.best is not None
     assert (found.best.entity, found.best.change) == (SERVER, change.id)
-    assert "version 3 of fraud is live" in found.story
 
 
 def test_a_model_predicts_worse_since_a_version_went_live(world: World) -> None:

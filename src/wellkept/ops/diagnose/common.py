@@ -61,7 +61,7 @@ def with_common_causes(case: Case, reasons: Mapping[str, Sequence[Reason]]) -> R
         ]
         certain = noisy_or([reason for reason in found[resource] if reason.kind == "headroom"])
         for victim in _victims(case, users, sick):
-            found[victim] = _less(found[victim], EXPLAINED * certain)
+            found[victim] = less(found[victim], EXPLAINED * certain)
     return found
 
 
@@ -123,13 +123,11 @@ def _slower(case: Case) -> dict[str, float]:
     return {info.entity: squash(float(more), SLOWER) for info, more in zip(case.exclusive.series, grown, strict=True)}
 
 
-def _less(reasons: Sequence[Reason], explained: float) -> list[Reason]:
-    """The reasons, of which together as much is left as is not explained; a service's own use is its own.
+def less(reasons: Sequence[Reason], explained: float, own: frozenset[str] = _OF_ITS_OWN) -> list[Reason]:
+    """The reasons, of which together as much is left as is not explained; those of the kinds ``own`` stay.
 
     All get the same exponent on how innocent they leave the service, so that little explained takes little away.
     """
-    sick = min(_sick(reasons), SUREST)
+    sick = min(noisy_or([reason for reason in reasons if reason.kind not in own]), SUREST)
     left = math.log1p(-(1.0 - explained) * sick) / math.log1p(-sick) if sick > 0 else 1.0
-    return [
-        r if r.kind in _OF_ITS_OWN else replace(r, strength=round(1.0 - (1.0 - r.strength) ** left, 6)) for r in reasons
-    ]
+    return [r if r.kind in own else replace(r, strength=round(1.0 - (1.0 - r.strength) ** left, 6)) for r in reasons]

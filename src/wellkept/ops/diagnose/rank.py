@@ -13,6 +13,7 @@ from wellkept.ops.diagnose.common import noisy_or, with_common_causes
 from wellkept.ops.diagnose.contrast import bare
 from wellkept.ops.diagnose.probability import probabilities
 from wellkept.ops.diagnose.told import path, since, story
+from wellkept.ops.diagnose.versions import with_versions
 
 LEAST, WORTH_A_SENTENCE = 0.01, 0.05
 """Weighted clues weaker than the one do not count, those weaker than the other are not told of who is named."""
@@ -52,7 +53,7 @@ def rank(case: Case, clues: Sequence[Clue], settings: DiagnoseSettings) -> list[
             if strength >= LEAST:
                 reasons[entity].append(Reason(clue.kind, strength, hint.sentence, hint.fault, hint.pointers))
                 blamed[entity] = hint.change or blamed.get(entity, "")
-    weighed = with_common_causes(case, reasons)
+    weighed = with_versions(case, with_common_causes(case, reasons), blamed, settings.weights)
     causes = [
         Cause(
             entity=entity,

@@ -285,7 +285,7 @@ def _onset(findings: Sequence[Finding], incident: Incident) -> datetime:
 
 
 def _suspects(findings: Sequence[Finding], graph: Graph, hops: int) -> tuple[str, ...]:
-    """The entities of the incident and what they depend on, with the disks of its hosts.
+    """The entities of the incident and what they depend on, with the disks of its hosts and the models of its servers.
 
     Where nothing is known of what any service depends on (metrics alone, no traces), every service may be the cause.
     """
@@ -294,6 +294,7 @@ def _suspects(findings: Sequence[Finding], graph: Graph, hops: int) -> tuple[str
         suspects.update(graph.dependencies(entity, hops))
     for host in [entity for entity in suspects if entity.startswith("host:")]:
         suspects.update(entity for entity in graph.dependents(host) if entity.startswith("disk:"))
+    suspects.update(model for entity in tuple(suspects) for model in graph.above(entity, EdgeKind.SERVED_BY))
     services = {entity for entity in graph.entities if entity.startswith("service:")}
     if suspects & services and not any(graph.below(entity, EdgeKind.CALLS) for entity in services):
         suspects |= services

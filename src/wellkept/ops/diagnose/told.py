@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from wellkept.kernel.diagnosis import Cause, Look, chance
+from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Case
 from wellkept.ops.diagnose.contrast import Floats, bare, closed
 from wellkept.store.telemetry.window import Window
@@ -72,7 +73,9 @@ def path(case: Case, cause: str) -> tuple[str, ...]:
         if entity in ends:
             return _way(entity, came)
         if hops < FARTHEST:
-            for other in sorted(case.graph.dependents(entity)):
+            # A version reaches those who call its server, although the model is who depends on the server.
+            servers = case.graph.below(entity, EdgeKind.SERVED_BY)
+            for other in sorted({*case.graph.dependents(entity), *servers}):
                 if other not in came:
                     came[other] = entity
                     todo.append((other, hops + 1))
