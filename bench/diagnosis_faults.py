@@ -194,8 +194,10 @@ def main(repeats: int, seed: int, keep: Path | None, kept: Sequence[Path]) -> No
     if keep is not None:
         keep.write_text(json.dumps(runs[0]), encoding="utf-8")
     found = []
-    with tempfile.TemporaryDirectory(prefix="wellkept-bench-") as folder:
-        stands = Stands(Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="wellkept-bench-") as folder,
+        contextlib.closing(Stands(Path(folder))) as stands,
+    ):
         for run in runs:
             found += judged(stands, run, print)
     report(found)

@@ -11,6 +11,7 @@ CPU time, since other work beside it counts towards the one only.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import resource
 import tempfile
@@ -150,7 +151,11 @@ def main(services: int, traces: float, again: int) -> None:
     onset = END - timedelta(seconds=FAULT_S)
     alert = Finding("slow", "bench", "1", "service:s0", FindingKind.EXTERNAL, Severity.ERROR, 1.0, "", onset,
                     "the front is slow", attributes={"symptom": "true"})  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="wellkept-bench-") as folder, Stands(Path(folder)).of(recording) as stand:
+    with (
+        tempfile.TemporaryDirectory(prefix="wellkept-bench-") as folder,
+        contextlib.closing(Stands(Path(folder))) as stands,
+        stands.of(recording) as stand,
+    ):
         stand.look_around(END)
         entities = len(stand.run.topology.graph(END).entities)
         print(f"{entities} entities, {len(spans.at):,} spans, {len(logs.at):,} lines, {len(points.at):,} points")

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from wellkept.app.detectors import detectors
 from wellkept.app.rules import Rules
@@ -122,27 +122,46 @@ def at_step(settings: Ops, step_s: float) -> Ops:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where a replay keeps what it takes in."""
+
+    telemetry: Telemetry
+    state: State
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Fresh ones.
+
+        Raises:
+            ConflictError: the folder holds something already.
+        """
+        if (folder / "state").exists():
+            raise ConflictError(f"data folder {folder}", "must be empty, because a replay needs a fresh store")
+        return cls(Telemetry.open(folder / "telemetry"), State.open(folder / "state"))
+
+    def emptied(self) -> Self:
+        """The same ones with nothing in them, nor in what they remembered: faster than to open others."""
+        self.state.empty()
+        return replace(self, telemetry=self.telemetry.emptied())
+
+    def close(self) -> None:
+        """Let go of them."""
+        self.telemetry.close()
+        self.state.close()
+
+
 class Replay:
-    """One recording, one fresh store, one pass.
+    """One recording, one fresh store, one pass. ``stores`` are to be empty.
 
     Raises:
         ConflictError: the folder for the store holds something already.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        folder: Path,
-        settings: Ops,
-        *,
-        telemetry: Path | None = None,
-        database: str = "wellkept",
-    ) -> None:
-        if (folder / "state").exists():
-            raise ConflictError(f"data folder {folder}", "must be empty, because a replay needs a fresh store")
+    def __init__(self, recording: Recording, stores: Path | Stores, settings: Ops) -> None:
         self.recording, self.settings = recording, settings
-        self.telemetry = Telemetry.open(telemetry or folder / "telemetry", database=database)
-        self.state = State.open(folder / "state")
+        opened = Stores.open(stores) if isinstance(stores, Path) else stores
+        self.telemetry, self.state, self._stores = opened.telemetry, opened.state, opened
         self.topology = Topology(self.state)
         self.stream = Stream(self.state, self.telemetry.changes)
         self.clock = SettableClock(from_nanos(recording.first_ns))
@@ -264,9 +283,12 @@ class Replay:
 
     def close(self) -> None:
         """Let go of the store."""
+        self.finish()
+        self._stores.close()
+
+    def finish(self) -> None:
+        """End the intake, and leave the stores open."""
         self._ingest.close()
-        self.telemetry.close()
-        self.state.close()
 
 
 @dataclass(slots=True)

@@ -157,9 +157,24 @@ def diagnose(data: Path, peers: Path | None, split: str, cases: int, healthy: in
     )
     if as_json:
         return say_json(found)
-    for one in found.get("folders", {found.get("folder"): found}).values():
+    folders = found.get("folders", {found.get("folder"): found})
+    for one in folders.values():
         _show_causes(one)
+    if len(folders) > 1:
+        _show_beside_peers(folders)
     return None
+
+
+def _show_beside_peers(folders: dict[str, dict[str, Any]]) -> None:
+    """One table of all folders: ours, and each peer."""
+    names = ("cases", "done", "ac1", "ac3", "avg5", "ac1_kind", "ac1_plus60", "ac1_minus60", "ac1_first_minute",
+             "specificity", "lift", "seconds_per_case")  # fmt: skip
+    rows = [
+        (folder, who, *(_figure(row.get(key)) for key in names))
+        for folder, found in folders.items()
+        for who, row in {"wellkept": found, **found["peers"]}.items()
+    ]
+    say_table("Beside the peers", ("", "", *names), rows, "Nothing was measured.")
 
 
 def _show_causes(found: dict[str, Any]) -> None:

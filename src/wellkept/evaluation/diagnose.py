@@ -8,6 +8,7 @@ is not part of it. Nothing is learned from the folder, and what is true is looke
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,20 @@ def evaluate(
     if not parts:
         raise InputError(f"folder {folder}", "must hold recorded faults that a layout fits, or folders of such")
     found = {}
-    for part in parts:
-        tell(f"{part.name}: {_kind(part)}")
-        found[part.name] = _one(part, split, cases, healthy, peers, tell)
+    with ThreadPoolExecutor(1) as beside:
+        theirs = {part: beside.submit(_peers, part, peers) for part in parts if peers is not None}
+        try:
+            for part in parts:
+                tell(f"{part.name}: {_kind(part)}")
+                found[part.name] = _one(part, split, cases, healthy, tell)
+            for part, measured in theirs.items():
+                tell(f"{part.name}: the peers")
+                found[part.name] |= measured.result()
+        finally:
+            beside.shutdown(wait=False, cancel_futures=True)
+    if split == "all" and cases == 0:
+        for said in found.values():
+            said["peers_better"] = diagnose_peers.better(said, said["peers"])
     return found[folder.name] if parts == [folder] else {"folder": folder.resolve().name, "folders": found}
 
 
@@ -59,28 +71,24 @@ def _kind(folder: Path) -> str:
     return layout.stem if layout is not None else ""
 
 
-def _one(
-    folder: Path, split: str, cases: int, healthy: int, peers: Path | None, tell: Callable[[str], None]
-) -> dict[str, Any]:
+def _one(folder: Path, split: str, cases: int, healthy: int, tell: Callable[[str], None]) -> dict[str, Any]:
     about = {"folder": folder.resolve().name, "split": split, "version": DiagnoseSettings().version}
+    bare: dict[str, Any] = {"peers": {}, "peers_better": []}
     if diagnose_changes.is_changes(folder):
-        return {**about, "layout": "changes", **diagnose_changes.evaluate(folder, split, tell)}
+        return {**about, "layout": "changes", **diagnose_changes.evaluate(folder, split, tell), **bare}
     layout = layout_of(folder, LAYOUTS)
     results, moments = Cases(find(folder, layout, keep=True)).run(split, cases, healthy, tell)
     if not results:
         raise InputError("split", "must leave at least one of the cases", split)
-    said = {
-        **about,
-        "layout": layout.stem if layout else "",
-        **summary(results, moments),
-    }
-    said["peers"], said["peers_better"] = {}, []
-    if peers is not None and layout is not None:
-        tell("the peers")
-        try:
-            said["peers"] = diagnose_peers.run(peers, folder, layout.stem)
-        except StoreError as error:  # ours was measured, and other folders may follow
-            said["peers_failed"] = str(error)
-        if split == "all" and cases == 0:
-            said["peers_better"] = diagnose_peers.better(said, said["peers"])
-    return said
+    return {**about, "layout": layout.stem if layout else "", **summary(results, moments), **bare}
+
+
+def _peers(folder: Path, peers: Path) -> dict[str, Any]:
+    """The figures of the peers on a folder, or why there are none: ours are measured, and other folders follow."""
+    layout = layout_of(folder, LAYOUTS)
+    if layout is None:
+        return {}
+    try:
+        return {"peers": diagnose_peers.run(peers, folder, layout.stem)}
+    except StoreError as error:
+        return {"peers_failed": str(error)}

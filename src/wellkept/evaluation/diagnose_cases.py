@@ -101,8 +101,10 @@ class Cases:
         """Judge the cases of a half (or ``all``), at most so many, and so many moments at which nothing was wrong."""
         names = [name for name in sorted(self.rows) if half in ("all", half_of(name))][: most or None]
         results = []
-        with tempfile.TemporaryDirectory(prefix="wellkept-eval-") as folder:
-            stands = Stands(Path(folder))
+        with (
+            tempfile.TemporaryDirectory(prefix="wellkept-eval-") as folder,
+            contextlib.closing(Stands(Path(folder))) as stands,
+        ):
             for number, name in enumerate(names, start=1):
                 results.append(self._judge(stands, name))
                 tell(f"  {number} of {len(names)}: {_words(results[-1])}")

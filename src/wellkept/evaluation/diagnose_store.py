@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from wellkept.app.replay import Replay, at_step, step_for
+from wellkept.app.replay import Replay, Stores, at_step, step_for
 from wellkept.app.settings import Ops
 from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.diagnosis import Cause, Diagnosis
@@ -83,21 +81,23 @@ class Stand:
 
 
 class Stands:
-    """Makes stands, each in a database of its own within one telemetry store."""
+    """Makes stands, one at a time, in the same two stores: opening stores takes longer than most cases do."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._numbers = folder, itertools.count()
+        self._stores = Stores.open(folder)
         self._clues: list[Clue] = [clue() for clue in load("clue").values()]
 
     @contextmanager
     def of(self, recording: Recording) -> Iterator[Stand]:
         """A stand with a recording in it, which is gone afterwards."""
-        number = next(self._numbers)
-        place = self._folder / f"case-{number}"
         settings = at_step(Ops(), step_for(recording, Ops()))
-        run = Replay(recording, place, settings, telemetry=self._folder / "telemetry", database=f"case_{number}")
+        run = Replay(recording, self._stores, settings)
         try:
             yield Stand(run, self._clues)
         finally:
-            run.close()
-            shutil.rmtree(place, ignore_errors=True)
+            run.finish()
+            self._stores = self._stores.emptied()
+
+    def close(self) -> None:
+        """Let go of the stores."""
+        self._stores.close()

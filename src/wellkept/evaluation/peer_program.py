@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,13 @@ from wellkept.kernel.errors import InputError, StoreError
 
 
 def measured(
-    program: Path, data: Path, called: str, arguments: Sequence[str], within_s: float | None = None
+    program: Path,
+    data: Path,
+    called: str,
+    arguments: Sequence[str],
+    within_s: float | None = None,
+    *,
+    when_quiet: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """What a program measured of each peer, by its name.
 
@@ -24,6 +31,7 @@ def measured(
         called: what it calls such a folder.
         arguments: more of its command line.
         within_s: after so many seconds it is ended; None: it limits its methods itself.
+        when_quiet: it waits for a quiet machine, where its times matter.
 
     Raises:
         InputError: there is no such program.
@@ -33,9 +41,12 @@ def measured(
         raise InputError(f"folder {program.parent.parent}", f"must hold {program.parent.name}/{program.name}")
     with tempfile.TemporaryDirectory(prefix="wellkept-peers-") as home:
         (Path(home) / called).symlink_to(data.resolve())
+        environment = {**os.environ, **({} if when_quiet else {"PEERS_QUIET_WAIT": "0"})}
         command = [sys.executable, str(program), "--data", home, *arguments]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=within_s)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=within_s, env=environment
+            )
         except subprocess.TimeoutExpired as gone:
             raise StoreError(f"the peers' program took longer than {within_s:g} s") from gone
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

@@ -37,6 +37,7 @@ from wellkept.store.telemetry.said import SaidOutcomes
 from wellkept.store.telemetry.samples import Samples
 from wellkept.store.telemetry.serving import Serving
 from wellkept.store.telemetry.spans import Spans
+from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.stored import Stored
 from wellkept.store.telemetry.tiers import Tiers
 
@@ -101,6 +102,15 @@ class Telemetry:
             engine.close()
             raise
         return cls(engine, limits)
+
+    def emptied(self) -> Self:
+        """The same store after every row of telemetry is deleted; for replays, which need a fresh store.
+
+        What this one remembers is of rows that are gone: it is not to be used any more.
+        """
+        for table in self.engine.query(load("queries/filled_tables.sql"))["name"].to_pylist():
+            self.engine.command(f"TRUNCATE TABLE {table}")
+        return type(self)(self.engine)
 
     def close(self) -> None:
         """Let go of the folder. What was acknowledged is on disk already."""

@@ -1,5 +1,5 @@
-        -- What is read of spans to tell who called whom, each span once; of every so manieth trace.
-        TraceId, SpanId, ParentSpanId, ServiceEntity, SpanKind, StatusCode, Duration,
+        -- What is read of spans that may have called somebody, each once; of every so manieth trace.
+        cityHash64(TraceId, SpanId) AS id, ServiceEntity, SpanKind = 'Client' AS is_client, StatusCode, Duration,
         SpanAttributes['service.peer.name'] AS new_peer,
         if(new_peer = '', SpanAttributes['peer.service'], new_peer) AS peer,
         if(
@@ -10,4 +10,4 @@
     FROM otel_traces
     WHERE Timestamp >= fromUnixTimestamp64Milli({start:Int64}) AND Timestamp < fromUnixTimestamp64Milli({end:Int64})
         AND ServiceEntity != '' AND cityHash64(TraceId) % {every:UInt32} = 0
-    LIMIT 1 BY TraceId, SpanId
+    LIMIT 1 BY id

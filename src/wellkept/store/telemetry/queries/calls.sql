@@ -1,10 +1,14 @@
 -- Calls between services by step, as the caller saw them: one row for each caller and callee, its steps as arrays.
 -- Of each caller only so many callees stand by themselves, those with the most calls.
-WITH spans AS
+WITH callers AS
 (
     SELECT
         toInt64(intDiv(toUnixTimestamp64Milli(Timestamp) - {start:Int64}, {step:Int64})) AS step,
 -- include queries/calling_spans.sql
+),
+callees AS
+(
+-- include queries/called_spans.sql
 )
 SELECT
     entity,
@@ -27,14 +31,13 @@ FROM
         SELECT
             caller.ServiceEntity AS source,
             caller.step AS step,
-            callee.SpanId != '' AS is_answered,
-            caller.SpanKind = 'Client' AS is_client,
+            callee.parent != 0 AS is_answered,
+            caller.is_client AS is_client,
             if(is_answered, callee.ServiceEntity, caller.named) AS target,
             if(is_client, caller.StatusCode, callee.StatusCode) = 'Error' AS is_error,
             toInt64(if(is_client, caller.Duration, callee.Duration)) AS taken
-        FROM spans AS caller
-        LEFT JOIN (SELECT * FROM spans WHERE SpanKind IN ('Server', 'Consumer') AND ParentSpanId != '') AS callee
-            ON callee.TraceId = caller.TraceId AND callee.ParentSpanId = caller.SpanId
+        FROM callers AS caller
+        LEFT JOIN callees AS callee ON callee.parent = caller.id
         WHERE is_answered OR is_client
     )
     WHERE target != '' AND target != source

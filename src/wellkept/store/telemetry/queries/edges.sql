@@ -1,9 +1,13 @@
 -- Which service called which: a span whose child is a span of another service. A call that nobody answered has no
 -- child; it counts towards the service that the caller named (peer.service), in the caller's namespace.
-WITH spans AS
+WITH callers AS
 (
     SELECT
 -- include queries/calling_spans.sql
+),
+callees AS
+(
+-- include queries/called_spans.sql
 )
 SELECT
     source,
@@ -16,15 +20,14 @@ FROM
 (
     SELECT
         caller.ServiceEntity AS source,
-        callee.SpanId != '' AS is_answered,
-        caller.SpanKind = 'Client' AS is_client,
+        callee.parent != 0 AS is_answered,
+        caller.is_client AS is_client,
         if(is_answered, callee.ServiceEntity, caller.named) AS target,
         if(is_client, caller.StatusCode, callee.StatusCode) = 'Error' AS is_error,
         toInt64(if(is_client, caller.Duration, callee.Duration)) AS taken,
         toInt64(callee.Duration) AS answered
-    FROM spans AS caller
-    LEFT JOIN (SELECT * FROM spans WHERE SpanKind IN ('Server', 'Consumer') AND ParentSpanId != '') AS callee
-        ON callee.TraceId = caller.TraceId AND callee.ParentSpanId = caller.SpanId
+    FROM callers AS caller
+    LEFT JOIN callees AS callee ON callee.parent = caller.id
     WHERE is_answered OR is_client
 )
 WHERE target != '' AND target != source
