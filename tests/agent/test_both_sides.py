@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from tests.agent.test_agent_process import WITHIN_S, AgentProcess
+from tests.store.fixtures import state_in
 
 from wellkept.api import agents, errors
 from wellkept.kernel.errors import InputError
@@ -23,7 +24,6 @@ from wellkept.kernel.plan import Action
 from wellkept.ops.remediate.actions.delete_old_logs import DeleteOldLogs
 from wellkept.ops.remediate.actions.run_command import RunCommand
 from wellkept.spine.agents import AgentDoor
-from wellkept.store.state.state import State
 
 
 class SystemClock:
@@ -37,7 +37,7 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.logs = folder / "data"
         self.logs.mkdir()
-        self._state = State.open(folder / "store")
+        self._state = state_in(folder / "store")
         self.door = AgentDoor(self._state, SystemClock())
         app = FastAPI()
         errors.install(app)

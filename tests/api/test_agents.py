@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from tests.store.fixtures import state_in
 
 from wellkept.api import agents, errors
 from wellkept.kernel.clock import SettableClock
 from wellkept.spine.agents import AgentDoor
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 WAITING = 100
@@ -23,7 +23,7 @@ WAITING = 100
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[AgentDoor]:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     made = AgentDoor(state, SettableClock(NOON))
     yield made
     made.close()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.ops.ingest.outside import NOON
+from tests.store.fixtures import state_in
 from tests.store.telemetry.scenes import at, put_metric
 
 from wellkept.api import detectors, errors
@@ -27,7 +28,6 @@ from wellkept.spine.audit import Audit
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
 
 SETTINGS = DetectSettings(window_s=600.0, min_points=8, long_days=0)
@@ -67,7 +67,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, telemetry: Telemetry) -> Iterator[World]:
-    state, clock = State.open(tmp_path / "state"), SettableClock(NOON)
+    state, clock = state_in(tmp_path / "state"), SettableClock(NOON)
     stream, audit = Stream(state, telemetry.changes), Audit(state)
     desk = FeedbackDesk(state, stream, audit, clock)
     chosen = (Anomaly(SETTINGS), RobustAnomaly(SETTINGS))

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.store.fixtures import state_in, telemetry_in
 
 from wellkept.app.housekeeping import ENTITY, Housekeeping
 from wellkept.app.settings import Retention
 from wellkept.kernel.change import ChangeKind
 from wellkept.kernel.clock import SettableClock
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
@@ -24,8 +24,8 @@ SELECT toDateTime64('2026-11-17 12:00:00', 3, 'UTC'), randomString(100) FROM num
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Iterator[tuple[Telemetry, Stream]]:
-    telemetry = Telemetry.open(tmp_path / "telemetry")
-    state = State.open(tmp_path / "state")
+    telemetry = telemetry_in(tmp_path / "telemetry")
+    state = state_in(tmp_path / "state")
     yield telemetry, Stream(state, telemetry.changes)
     telemetry.close()
     state.close()

@@ -15,6 +15,7 @@ import pytest
 from tests.app.running import Running, running, until
 from tests.ml.importing import models
 from tests.ml.workshop import NOON
+from tests.store.fixtures import state_in
 
 from wellkept.app.modelimport import ModelImports
 from wellkept.app.projects import project_of
@@ -26,7 +27,6 @@ from wellkept.ml.importing.wanted import Wanted
 from wellkept.spine.audit import Audit
 from wellkept.spine.registry import Job, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
-from wellkept.store.state.state import State
 
 
 class Scene:
@@ -34,7 +34,7 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.clock = folder, SettableClock(NOON)
-        self.state = State.open(folder / "state")
+        self.state = state_in(folder / "state")
         self.registry, self.artifacts = Registry(self.state), Artifacts(str(folder / "artifacts"))
         self.begun: list[Job] = []
 
@@ -88,7 +88,7 @@ def test_rows_without_what_the_model_takes_are_refused_before_a_training(tmp_pat
 
 
 def test_a_judged_import_does_not_take_the_place_of_the_code_that_a_model_is_trained_by(tmp_path: Path) -> None:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     registry = Registry(state)
     assert project_of(registry, "fraud") is None
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.app.running import until
 from tests.ml.workshop import CONTRACT, NOON
+from tests.store.fixtures import state_in
 
 from wellkept.app.skew import SkewRuns
 from wellkept.kernel.clock import SettableClock
@@ -21,7 +22,6 @@ from wellkept.ml.data.skewcheck import SkewCheck
 from wellkept.ml.releases import Releases
 from wellkept.spine.registry import CHAMPION, Job, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
-from wellkept.store.state.state import State
 
 DIGEST = "sha256:" + "a" * 64
 REPORT = {"verdict": "ok", "rows": 10, "limit": 0.01, "features": [{"feature": "risk", "share": 0.0}]}
@@ -66,7 +66,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    state, clock, answer = State.open(tmp_path / "state"), SettableClock(NOON), Answer()
+    state, clock, answer = state_in(tmp_path / "state"), SettableClock(NOON), Answer()
     registry, artifacts = Registry(state), Artifacts(str(tmp_path / "artifacts"))
     contract = artifacts.put_bytes((CONTRACT + HOURLY).encode())
     version = ModelVersion("fraud", DIGEST, NOON, DIGEST, "onnx", DIGEST, lineage={"contract": contract})

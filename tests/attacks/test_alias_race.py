@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ConflictError, WellkeptError
@@ -23,7 +24,6 @@ from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ class Scene:
     """A registry with three versions, and a gate in front of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.state, self.clock = State.open(folder / "state"), SettableClock(NOON)
+        self.state, self.clock = state_in(folder / "state"), SettableClock(NOON)
         self.registry, stream = Registry(self.state), Stream(self.state, Changes())
         self.promote = PromoteModel(self.registry, stream, self.clock)
         self.gate = Gate(self.state, stream, Audit(self.state), Actions({self.promote.name: self.promote}),

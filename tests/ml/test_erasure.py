@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from tests.ml.workshop import NOON
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError
 from wellkept.ml.erasure import Forgetting
 from wellkept.spine.audit import Audit
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.erasure import Erased
 
 
@@ -29,7 +29,7 @@ class Shelf:
 
 
 def test_who_was_forgotten_is_told_by_a_digest(tmp_path: Path) -> None:
-    state, shelf = State.open(tmp_path), Shelf()
+    state, shelf = state_in(tmp_path), Shelf()
     audit, made = Audit(state), f"sha256:{hashlib.sha256(b'card-1').hexdigest()}"
     erasure: Any = shelf
 
@@ -44,7 +44,7 @@ def test_who_was_forgotten_is_told_by_a_digest(tmp_path: Path) -> None:
 
 
 def test_no_key_is_refused(tmp_path: Path) -> None:
-    state, shelf = State.open(tmp_path), Shelf()
+    state, shelf = state_in(tmp_path), Shelf()
     erasure: Any = shelf
 
     with pytest.raises(InputError, match="entity: must be the entity_key"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from tests.store.fixtures import state_in
 
 from wellkept.app.pipeline import Pipeline
 from wellkept.app.training import TrainingRuns
@@ -24,7 +25,6 @@ from wellkept.spine.registry import Job, ModelVersion, Registry
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.artifacts.artifacts import Artifacts
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CONTRACT = """
@@ -125,7 +125,7 @@ class Workshop:
 
     def __init__(self, folder: Path, timeout_s: float = 120.0, memory_mb: float | None = None) -> None:
         self.folder, self.clock, self.shelf, self.changes = folder, SettableClock(NOON), Shelf(), Changes()
-        self.state = State.open(folder / "state")
+        self.state = state_in(folder / "state")
         self.artifacts = Artifacts(str(folder / "artifacts"))
         self.registry, self.audit = Registry(self.state), Audit(self.state)
         self.stream, self.topology = Stream(self.state, self.changes), Topology(self.state)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.spine.scene import Scene, open_scene
+from tests.store.fixtures import state_in
 
 from wellkept.store.state.state import State
 
@@ -20,6 +21,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[State]:
-    opened = State.open(tmp_path / "state")
+    opened = state_in(tmp_path / "state")
     yield opened
     opened.close()

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.store.fixtures import state_in
+
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
@@ -132,7 +134,7 @@ class Scene:
 
 
 def open_scene(folder: Path, policy: Policy | None = None) -> Scene:
-    return Scene(State.open(folder / "state"), policy or Policy())
+    return Scene(state_in(folder / "state"), policy or Policy())
 
 
 def finding(signal: str) -> Finding:

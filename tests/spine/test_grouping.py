@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
@@ -32,7 +33,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     yield Scene(state)
     state.close()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store.fixtures import state_in
 
 from wellkept.spine import journal
 from wellkept.spine.journal import Journal
 from wellkept.spine.registry import Job, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ class Desk:
     """Jobs of one model, and how often work was done."""
 
     def __init__(self, folder: Path) -> None:
-        self.state = State.open(folder / "state")
+        self.state = state_in(folder / "state")
         self.registry, self.artifacts = Registry(self.state), Artifacts(str(folder / "artifacts"))
         self.done = 0
 

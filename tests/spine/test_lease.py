@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
+from tests.store.fixtures import state_in
 from tests.store.postgres import database
 from tests.store.telemetry.scenes import NOON
 
@@ -168,7 +169,7 @@ def test_one_that_cannot_begin_lets_the_other(side: Callable[..., Side]) -> None
 
 
 def test_a_store_on_sqlite_knows_leases_too(tmp_path: Path) -> None:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     lease = Lease(state, "a", "left", LONG_S)
     lease.start(lambda _: None, lambda: None)
     until(lambda: lease.leads)

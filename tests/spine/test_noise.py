@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.ops.correlate.noise.scenes import alert, at
 from tests.ops.correlate.noise.test_keeper import NoChanges
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
@@ -38,7 +39,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     yield Scene(state)
     state.close()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.spine.run_process import SystemClock, gate_on, lines
 from tests.spine.scene import Changes, finding, plan
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.plan import Plan, PlanState, Risk
 from wellkept.spine.agents import AgentDoor
@@ -100,7 +101,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, State.open(tmp_path / "state"))
+    made = World(tmp_path, state_in(tmp_path / "state"))
     yield made
     if made.process is not None:
         made.end(signal.SIGKILL)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tests.store.fixtures import state_in, telemetry_in
+
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.plan import Action, ActionResult, Risk
 from wellkept.ops.detect.base import DetectSettings
@@ -80,7 +82,7 @@ class Scene:
 
 def empty(folder: Path, now: datetime, *, ops: bool = True, ml: bool = True) -> Scene:
     """A platform that has seen nothing yet."""
-    telemetry, state = Telemetry.open(folder / "telemetry"), State.open(folder / "state")
+    telemetry, state = telemetry_in(folder / "telemetry"), state_in(folder / "state")
     clock = SettableClock(now)
     stream, audit, registry = Stream(state, telemetry.changes), Audit(state), Registry(state)
     handlers = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.ml.deploy.arms import EDGES, Side
 from tests.ml.workshop import NOON, Changes
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.plan import Plan, PlanState
@@ -32,7 +33,6 @@ from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, 
 from wellkept.spine.rollouts import Rollout, Rollouts
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.arms import Agreement, Asked
 
 CONTRACT = """
@@ -127,7 +127,7 @@ class Hall:
 
     def __init__(self, folder: Path, *, is_new: bool = True, clock: SettableClock | None = None) -> None:
         self.folder, self.clock, self.changes = folder, clock or SettableClock(NOON), Changes()
-        self.state, self.seen, self.server = State.open(folder), Seen(), OneServer()
+        self.state, self.seen, self.server = state_in(folder), Seen(), OneServer()
         self.registry, self.stream = Registry(self.state), Stream(self.state, self.changes)
         self.topology, self.audit = Topology(self.state), Audit(self.state)
         self.rollouts = Rollouts(self.state)

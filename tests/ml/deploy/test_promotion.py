@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.ml.workshop import NOON, Changes
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import ChangeKind
 from wellkept.kernel.clock import SettableClock
@@ -21,7 +22,6 @@ from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 
 
 class Runs:
@@ -40,7 +40,7 @@ class Desk:
     """A registry with versions 1 to 3, and a gate in front of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.state, self.clock, self.changes = State.open(folder), SettableClock(NOON), Changes()
+        self.state, self.clock, self.changes = state_in(folder), SettableClock(NOON), Changes()
         self.registry, self.stream = Registry(self.state), Stream(self.state, self.changes)
         self.registry.save_contract("fraud", "name: fraud", "sha256:0", NOON)
         self.versions = [self._version(number) for number in (1, 2, 3)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.ml.importing import models
 from tests.ml.workshop import NOON
 from tests.mlflow_server import FakeMlflow, fake_mlflow
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.ml.contract import ModelContract
@@ -23,7 +24,6 @@ from wellkept.ml.importing.source import Source
 from wellkept.ml.importing.wanted import Wanted
 from wellkept.spine.registry import Registry
 from wellkept.store.mlflow.client import MlflowClient, Upstream
-from wellkept.store.state.state import State
 
 NATIVE = b"flavors: {lightgbm: {data: model.lgb}}"
 PICKLED = b"flavors: {sklearn: {pickled_model: model.pkl}}"
@@ -45,7 +45,7 @@ class Imports:
 class Scene:
     def __init__(self, folder: Path, mlflow: FakeMlflow) -> None:
         self.mlflow, self.imports = mlflow, Imports()
-        self.state, self.client = State.open(folder), MlflowClient(mlflow.upstream)
+        self.state, self.client = state_in(folder), MlflowClient(mlflow.upstream)
         self.registry = Registry(self.state)
         self.follower = Follower(self.client, self.registry, self.imports, SettableClock(NOON))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.ml.workshop import NOON, Changes
 from tests.mlflow_server import FakeMlflow
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.plan import PlanState
@@ -18,7 +19,6 @@ from wellkept.spine.policy import Policy
 from wellkept.spine.stream import Stream
 from wellkept.store.mlflow.client import MlflowClient
 from wellkept.store.state.plans import PlanRecord
-from wellkept.store.state.state import State
 
 GUARDED = ("champion", "challenger")
 
@@ -38,7 +38,7 @@ class Scene:
     mlflow: FakeMlflow
 
     def __post_init__(self) -> None:
-        self.state, self.clock = State.open(self.folder / "state"), SettableClock(NOON)
+        self.state, self.clock = state_in(self.folder / "state"), SettableClock(NOON)
         self.client = MlflowClient(self.mlflow.upstream)
         self.desk = MlflowDesk(self.client, self.clock, GUARDED)
         handler = ChangeMlflow(self.client)

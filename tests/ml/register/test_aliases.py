@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.ml.workshop import NOON, Changes
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import ActionError, ConflictError, InputError
@@ -19,7 +20,6 @@ from wellkept.spine.gate import Gate
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 
 
 class Executor:
@@ -31,7 +31,7 @@ class Executor:
 
 class Scene:
     def __init__(self, folder: Path) -> None:
-        self.state, clock = State.open(folder), SettableClock(NOON)
+        self.state, clock = state_in(folder), SettableClock(NOON)
         self.registry = Registry(self.state)
         self.handler = MoveAlias(self.registry, clock)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from tests.ml.workshop import NOON
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.ml.register.stage import draft_version, register, version_digest
 from wellkept.spine.registry import ModelVersion, Registry, VersionState
-from wellkept.store.state.state import State
 
 ARTIFACT, SNAPSHOT = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 MANIFEST: dict[str, Any] = {
@@ -25,7 +25,7 @@ MANIFEST: dict[str, Any] = {
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     yield Registry(state)
     state.close()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
@@ -23,7 +24,6 @@ from wellkept.ops.correlate.life import TOLD
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 CHAIN = tuple(f"service:shop/{name}" for name in ("a", "b", "c", "d", "e"))
@@ -83,7 +83,7 @@ class Silence:
 
 @pytest.fixture
 def stream(tmp_path: Path) -> Iterator[Stream]:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     yield Stream(state, NoChanges())
     state.close()
 
@@ -131,7 +131,7 @@ def test_restarts_change_nothing(
 ) -> None:
     seen = []
     for dies in (frozenset[int](), restarts):
-        state = State.open(tmp_path_factory.mktemp("state") / "state")
+        state = state_in(tmp_path_factory.mktemp("state") / "state")
         stream, run = Stream(state, NoChanges()), None
         for number, chosen in enumerate(order):
             if run is None or number in dies:

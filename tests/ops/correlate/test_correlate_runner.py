@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
@@ -19,7 +20,6 @@ from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 CHAIN = tuple(f"service:shop/{name}" for name in ("a", "b", "c", "d", "e"))
@@ -48,7 +48,7 @@ class Chain:
 
 @pytest.fixture
 def stream(tmp_path: Path) -> Iterator[Stream]:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     yield Stream(state, Changes())
     state.close()
 
@@ -200,7 +200,7 @@ FINDINGS = [finding(entity, n * 40.0) for n, entity in enumerate((*CHAIN, LONELY
 def test_arrival_order_and_batches_do_not_change_the_incidents(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], batch: int
 ) -> None:
-    state = State.open(tmp_path_factory.mktemp("state") / "state")
+    state = state_in(tmp_path_factory.mktemp("state") / "state")
     stream = Stream(state, Changes())
     run = CorrelateRunner(stream, Chain(), SETTINGS)
     for tick, chosen in enumerate(_batched(order, batch)):

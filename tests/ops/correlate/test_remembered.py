@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 from tests.ops.correlate.test_correlate_goes_on import FINDINGS, SETTINGS, Chain, NoChanges, at
+from tests.store.fixtures import state_in
 
 from wellkept.ops.correlate.remembered import Remembered
 from wellkept.ops.correlate.stage import TIDY_S, CorrelateRunner
 from wellkept.spine.stream import Stream
 from wellkept.store.state.learned import LearnedRows
-from wellkept.store.state.state import State
 
 LATER_S = 300 + SETTINGS.onset_s + TIDY_S
 
 
 def test_what_was_learned_is_known_after_a_restart_and_learned_once(tmp_path: Path) -> None:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     stream, kept = Stream(state, NoChanges()), LearnedRows(state, "correlate")
     first = CorrelateRunner(stream, Chain(), SETTINGS, learned=kept)
     first.tick(at(0))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.store.fixtures import state_in
 
 from wellkept.checks.scenes import CHECKOUT, PAYMENTS, Scene, Story
 from wellkept.kernel.change import Change
@@ -21,7 +22,6 @@ from wellkept.ops.detect.detectors.robust import RobustAnomaly
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.following import Shard
 from wellkept.store.telemetry.window import Window
 
@@ -102,7 +102,7 @@ class NoChanges:
 
 @pytest.fixture
 def stream(tmp_path: Path) -> Iterator[Stream]:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     yield Stream(state, NoChanges())
     state.close()
 
@@ -150,7 +150,7 @@ def test_trouble_longer_than_the_window_is_one_finding(stream: Stream) -> None:
 
 
 def test_a_restart_of_the_platform_changes_nothing(stream: Stream, tmp_path: Path) -> None:
-    other_state = State.open(tmp_path / "other")
+    other_state = state_in(tmp_path / "other")
     other = Stream(other_state, NoChanges())
     straight = play(slow_from_to(200, 260), stream, 100, 290)
     restarted = play(slow_from_to(200, 260), other, 100, 290, restart_at=230)

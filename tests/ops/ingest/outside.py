@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.store.fixtures import state_in
+
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.entity import Entity, EntityKind
@@ -95,7 +97,7 @@ class Outside:
 
 
 def outside(folder: Path) -> Outside:
-    state, clock, changes = State.open(folder / "state"), SettableClock(NOON), Changes()
+    state, clock, changes = state_in(folder / "state"), SettableClock(NOON), Changes()
     topology = Topology(state)
     topology.observe(KNOWN, (), NOON)
     stream = Stream(state, changes)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store.fixtures import state_in
 from tests.store.telemetry.scenes import at, put_metric, put_span
 from tests.store.telemetry.test_resources import report
 
 from wellkept.kernel.entity import EdgeKind, EntityKind
 from wellkept.ops.ingest.discovery import Discovery, of_resource
 from wellkept.spine.topology import Topology
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
 
 HOST, PROCESS = "host:h1", "process:h1:7"
@@ -22,7 +22,7 @@ CHECKOUT, PAYMENTS = "service:shop/checkout", "service:shop/payments"
 
 @pytest.fixture
 def topology(tmp_path: Path) -> Iterator[Topology]:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     yield Topology(state)
     state.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.ops.remediate.cases import NOON
 from tests.ops.remediate.test_remediate_runner import HELLO
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError, NotFoundError
@@ -17,7 +18,6 @@ from wellkept.ops.remediate.actions.delete_old_logs import DeleteOldLogs
 from wellkept.ops.remediate.actions.restart_service import RestartService
 from wellkept.ops.remediate.actions.run_command import RunCommand
 from wellkept.spine.agents import AgentDoor
-from wellkept.store.state.state import State
 
 DONE = ActionResult(True, True, "done")
 
@@ -34,7 +34,7 @@ class Door(AgentDoor):
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[Door]:
-    state = State.open(tmp_path / "state")
+    state = state_in(tmp_path / "state")
     made = Door(state, SettableClock(NOON))
     made.asked = []
     made.hello("agent-1", HELLO)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.ops.remediate.cases import CAUSE, NOON, finding, incident, runbook
 from tests.spine.scene import Changes, Executor
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.diagnosis import Diagnosis
@@ -89,7 +90,7 @@ class Loop:
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[State]:
-    opened = State.open(tmp_path / "state")
+    opened = state_in(tmp_path / "state")
     yield opened
     opened.close()
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, Board
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.noise import Digest
 from wellkept.store.state.state import State
@@ -398,9 +397,9 @@ STEPS = st.lists(st.tuples(STATES, st.sampled_from(["warning", "error", "critica
 @given(steps=STEPS)
 @settings(max_examples=15, deadline=None)
 def test_whatever_happens_a_receiver_ends_with_the_newest_state_and_never_hears_contradictions(
-    tmp_path_factory: pytest.TempPathFactory, fresh: Callable[[Path], State], steps: list[tuple[str, str, bool]]
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, bool]]
 ) -> None:
-    state = fresh(tmp_path_factory.mktemp("board"))
+    state = state_in(tmp_path_factory.mktemp("board"))
     board = Board(state, BOTH)
     bot, is_over = board.channels["bot"], False
     for phase, severity, is_up in steps:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
-import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from tests.spine.scene import Changes
@@ -122,18 +119,3 @@ def settings_of(site: Any, **more: Any) -> dict[str, Any]:
     """A configuration with one tracker, called ``there``."""
     tracker = {"name": "there", "url": site.address, **site.kind, **more.pop("tracker", {})}
     return {"trackers": [tracker], "networks": ["127.0.0.0/8"], "every_s": 0, **more}
-
-
-def state_in(folder: Path) -> State:
-    """A store of its own; its tables are copied from one that was made before."""
-    made = folder / "state"
-    made.mkdir(parents=True, exist_ok=True)
-    (made / "state.sqlite").write_bytes(_empty())
-    return State.open(made)
-
-
-@functools.cache
-def _empty() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        State.open(folder).close()
-        return (Path(folder) / "state.sqlite").read_bytes()

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.spine.scene import plan as plan_of
 from tests.spine.tickets.contract import played
-from tests.spine.tickets.desk import NOON, Desk, finding_of, settings_of, state_in
+from tests.spine.tickets.desk import NOON, Desk, finding_of, settings_of
 from tests.spine.tickets.sites import GitHubSite
+from tests.store.fixtures import state_in
 from tests.store.postgres import database
 
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError

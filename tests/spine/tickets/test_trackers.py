@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from tests.spine.tickets.contract import load, misfit, played
-from tests.spine.tickets.desk import Desk, settings_of, state_in
+from tests.spine.tickets.desk import Desk, settings_of
 from tests.spine.tickets.sites import SITES
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.finding import Severity
 from wellkept.store.state.tickets import CLOSED, LEFT, LET_GO, OPEN

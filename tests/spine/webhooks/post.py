@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.store.fixtures import state_in
+
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.webhooks import key_of, verified
 from wellkept.spine.audit import Audit
@@ -20,7 +22,6 @@ from wellkept.spine.webhooks.settings import WebhookSettings
 from wellkept.spine.webhooks.sources import sources
 from wellkept.store.state.findings import FindingRows
 from wellkept.store.state.incidents import IncidentRows
-from wellkept.store.state.state import State
 from wellkept.store.state.webhooks import OutboxRows
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -48,7 +49,7 @@ class Post:
     """The state, an outbox on it, and the endpoint at the other side."""
 
     def __init__(self, folder: Path, *send: dict[str, Any], seal: Seal = lambda body: body, **more: Any) -> None:
-        self.clock, self.state, self.played = SettableClock(NOON), State.open(folder / "state"), Played()
+        self.clock, self.state, self.played = SettableClock(NOON), state_in(folder / "state"), Played()
         self.audit, self.registry = Audit(self.state), Registry(self.state)
         self.findings, self.incidents = FindingRows(self.state), IncidentRows(self.state)
         self.settings = WebhookSettings.model_validate({"send": send or (EVERYTHING,), **more})

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.store.fixtures import state_in
 from tests.store.postgres import database
 
 from wellkept.store.state.state import State
@@ -20,6 +21,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str | Path
 @pytest.fixture
 def state(store: str | Path) -> Iterator[State]:
     """An empty state store."""
-    opened = State.open(store)
+    opened = state_in(store) if isinstance(store, Path) else State.open(store)
     yield opened
     opened.close()

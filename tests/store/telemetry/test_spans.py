@@ -131,6 +131,13 @@ def test_a_sample_of_calls_holds_whole_traces_and_stands_for_all(telemetry: Tele
     assert edge["gap_p50_s"] == pytest.approx(0.1)
     own = columns(telemetry.spans.exclusive(at(0), at(100), 100, limit=30))
     assert own == {(PAYMENTS, "span.exclusive.p90"): [pytest.approx(0.2)]}
+    red = columns(telemetry.spans.red(at(0), at(100), 100, limit=30))
+    assert red[PAYMENTS, "span.rate"] == [pytest.approx(edge["calls"] / 100)], "the same traces"
+    assert red[PAYMENTS, "span.duration.p50"] == [pytest.approx(0.2)]
+    asked = (at(0), at(100), [PAYMENTS], [SPAN_NAME])
+    (sampled,) = TracePages(telemetry.engine).usual(*asked, limit=30).to_pylist()
+    (whole,) = TracePages(telemetry.engine).usual(*asked).to_pylist()
+    assert (sampled["spans"], whole["spans"]) == (edge["calls"], 60)
 
 
 @pytest.mark.parametrize("label", ["service_peer_name", "peer_service"])

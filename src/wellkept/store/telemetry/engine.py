@@ -29,14 +29,14 @@ _INSERT = re.compile(r"(?:\s*--[^\n]*\n)*\s*INSERT\b")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 _SESSION = (
-    "SET output_format_arrow_compression_method = 'none'",
-    "SET output_format_arrow_string_as_string = 1",
-    "SET schema_inference_use_cache_for_file = 0",
-    "SET max_partitions_per_insert_block = 500",
-    "SET optimize_on_insert = 0",
-    "SET materialize_ttl_after_modify = 0",
-    "SET max_threads = 2",
-    "SET enable_time_series_aggregate_functions = 1",
+    "SET output_format_arrow_compression_method = 'none'"
+    ", output_format_arrow_string_as_string = 1"
+    ", schema_inference_use_cache_for_file = 0"
+    ", max_partitions_per_insert_block = 500"
+    ", optimize_on_insert = 0"
+    ", materialize_ttl_after_modify = 0"
+    ", max_threads = 2"
+    ", enable_time_series_aggregate_functions = 1"
 )
 """What every connection is set to. Two threads a query: one query must not starve the others of a small machine."""
 
@@ -168,8 +168,7 @@ class EmbeddedEngine:
         pool.add(connection)
         connection.query(f"CREATE DATABASE IF NOT EXISTS {self.database}")
         connection.query(f"USE {self.database}")
-        for setting in _SESSION:
-            connection.query(setting)
+        connection.query(_SESSION)
 
     def query(
         self,

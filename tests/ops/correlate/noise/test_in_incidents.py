@@ -10,6 +10,7 @@ import pytest
 from tests.ops.correlate.noise.scenes import NOON, alert, at, matchers, over
 from tests.ops.correlate.noise.test_effects import chain
 from tests.ops.correlate.noise.test_keeper import NIGHT, Scene
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.kernel.grouping import GroupRule, Require
@@ -17,7 +18,6 @@ from wellkept.kernel.incident import Incident, Tie
 from wellkept.kernel.noise import HoldReason, reason_of
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.spine.graph import Graph
-from wellkept.store.state.state import State
 
 
 class Places:
@@ -46,7 +46,7 @@ class World(Scene):
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     yield World(state)
     state.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.ops.correlate.noise.scenes import NOON, alert, at, matchers, over
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import SettableClock
@@ -48,7 +49,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    state = State.open(tmp_path)
+    state = state_in(tmp_path)
     yield Scene(state)
     state.close()
 

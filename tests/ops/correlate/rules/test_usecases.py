@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.ops.correlate.noise.scenes import alert
 from tests.ops.correlate.noise.test_keeper import NoChanges
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError
@@ -22,7 +23,6 @@ from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.regrouping import RegroupingDesk
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
-from wellkept.store.state.state import State
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 RULE = GroupRule("rack", (Matcher.of('alertname=~"Backup.*"'),), by=("rack",))
@@ -37,7 +37,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    state, clock = State.open(tmp_path), SettableClock(NOON + timedelta(minutes=5))
+    state, clock = state_in(tmp_path), SettableClock(NOON + timedelta(minutes=5))
     stream, audit = Stream(state, NoChanges()), Audit(state)
     grouping = GroupingDesk(state, audit, clock)
     yield Scene(

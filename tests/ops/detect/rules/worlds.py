@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.store.fixtures import state_in
+
 from wellkept.app.backtest import answers_of, counting_of
 from wellkept.app.rules import Rules
 from wellkept.kernel.clock import SettableClock
@@ -13,7 +15,6 @@ from wellkept.ops.detect.rules.history import Trial
 from wellkept.ops.ingest.identity import Identity
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
-from wellkept.store.state.state import State
 from wellkept.store.telemetry.remote.encoded import request_of
 from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -33,7 +34,7 @@ class World:
     def __init__(self, telemetry: Telemetry, folder: Path, documents: Mapping[str, str] | None = None) -> None:
         self.telemetry, self.folder = telemetry, folder / "rules"
         self.folder.mkdir(exist_ok=True)
-        self.state = State.open(folder / "state")
+        self.state = state_in(folder / "state")
         self.clock = SettableClock(moment(0))
         self.stream = Stream(self.state, telemetry.changes)
         self.topology = Topology(self.state)

@@ -39,6 +39,8 @@ _TOLD = """
 SELECT metric, toString(type) AS type, toString(unit) AS unit, help FROM prometheus_metadata FINAL
 WHERE {metric:String} = '' OR metric = {metric:String} ORDER BY metric LIMIT {limit:UInt64}"""
 
+_MISSING = "SELECT series FROM metric_series WHERE series NOT IN (SELECT series FROM prometheus_series) LIMIT 1"
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -147,12 +149,13 @@ class Catalogue:
 
 
 def mend(engine: Engine) -> None:
-    """Let prometheus_series have every series that there is.
+    """Let prometheus_series have every series that there is. It costs two passes over ids at every opening.
 
     A row of it is written beside that of metric_series; a sudden end between the two leaves it out, until the series is
     noted again, which one that has ended is not.
     """
-    engine.command(load("promql/mended.sql"))
+    if engine.query(_MISSING).num_rows:
+        engine.command(load("promql/mended.sql"))
 
 
 def _family(name: str, kind: str) -> str:

@@ -1,4 +1,4 @@
--- Series that a sudden end kept from following metric_series. It costs two passes over ids at every opening.
+-- Series that a sudden end kept from following metric_series.
 INSERT INTO prometheus_series
 SELECT *
 FROM
