@@ -125,6 +125,20 @@ def scene(count: int = 60, every_s: int = 60, **more: Any) -> list[Row]:
     ]
 
 
+SPANS = st.tuples(st.integers(0, 8), st.integers(1, 8)).map(lambda part: (part[0] * 300, (part[0] + part[1]) * 300))
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(ROWS, SPANS, SPANS), min_size=2, max_size=4))
+def test_windows_that_move_miss_nothing(
+    telemetry: Telemetry, turns: list[tuple[list[Row], tuple[int, int], tuple[int, int]]]
+) -> None:
+    for rows, *spans in turns:
+        write(telemetry, rows)
+        for start, end in spans:
+            assert alike(telemetry, Grid.of(at(start), at(end), 300))
+
+
 def test_what_is_sketched_is_not_counted_again(telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch) -> None:
     write(telemetry, scene())
     before = telemetry.serving.histograms("m", "v", HOUR, EDGES)

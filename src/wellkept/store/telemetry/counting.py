@@ -122,8 +122,8 @@ class Counting:
     def tops(self, asked: Asked, grid: Grid) -> dict[str, tuple[float, float]]:
         """Each numeric input's most common value on the whole grid, and its share of the values that are there."""
         whole = _whole(grid, asked)
-        every = [max(1, math.ceil(self._read("counted", whole)["rows"][0].as_py() / MOST_ROWS))]
-        found = self._read("counted_tops", {**whole, "every": every, "most": 1})
+        rows = self._read("counted", whole)["rows"][0].as_py()
+        found = self._read("counted_tops", {**whole, **_drawn(np.array([rows]), MOST_ROWS), "most": 1})
         shares = zip(found["tops"].to_pylist(), found["top_rows"].to_pylist(), found["rows"].to_pylist(), strict=True)
         pairs = ((values[0], times[0] / known) for values, times, known in shares)
         return dict(zip(found["column"].to_pylist(), pairs, strict=True))
@@ -143,8 +143,7 @@ class Counting:
             np.fmax.at(counts.greatest[name], slots[known], numbers(mine["greatest"])[known].astype(np.float64))
 
     def _tops(self, bound: Mapping[str, object], counts: Counts) -> None:
-        every = [max(1, math.ceil(rows / TOP_ROWS)) for rows in counts.rows.tolist()]
-        found = self._read("counted_tops", {**bound, "every": every, "most": TOPS})
+        found = self._read("counted_tops", {**bound, **_drawn(counts.rows, TOP_ROWS), "most": TOPS})
         columns, slots = found["column"].to_pylist(), found["slot"].to_pylist()
         for name, slot, tops, rows in zip(
             columns, slots, found["tops"].to_pylist(), found["top_rows"].to_pylist(), strict=True
@@ -220,6 +219,12 @@ class _Columns:
                 counts.least[name], counts.greatest[name] = tally.least[at], tally.greatest[at]
         for name, bins in self._words.bins.items():
             counts.bins[name], counts.nulls[name] = bins[:, :-1], bins[:, -1]
+
+
+def _drawn(rows: Ints, most: int) -> dict[str, object]:
+    """The steps of which not all rows are looked at, and one in how many of them is."""
+    steps = np.flatnonzero(rows > most)
+    return {"steps": [0, *steps.tolist()], "drawn": [max(1, math.ceil(n / most)) for n in rows[[0, *steps]].tolist()]}
 
 
 def _whole(grid: Grid, asked: Asked) -> dict[str, object]:

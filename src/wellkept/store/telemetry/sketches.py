@@ -9,7 +9,8 @@ twice counts once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -39,10 +40,11 @@ _MOST_AGAIN = 20_000
 """One statement counts the slots of thirty days at most, and so many rows again that lie between those that are due."""
 _EVERYTHING = np.iinfo(np.int64).max
 _NO_TOPS: tuple[list[float], list[int]] = ([], [])
+_MOST_KNOWN = 4096
 
 _NEWEST = """
-SELECT max(max_block_number) AS block FROM system.parts
-WHERE database = currentDatabase() AND table = 'predictions' AND active"""
+SELECT max(max_block_number) AS block, maxIf(data_version, data_version > max_block_number) AS mutation
+FROM system.parts WHERE database = currentDatabase() AND table = 'predictions' AND active"""
 _AGAIN = """
 INSERT INTO prediction_sketches
 SELECT * REPLACE ({until:UInt64} AS until) FROM prediction_sketches FINAL
@@ -81,7 +83,27 @@ def mend(engine: Engine) -> None:
 
 
 def _newest_block(engine: Engine) -> int:
-    return int(engine.query(_NEWEST)["block"][0].as_py() or 0)
+    return _newest(engine)[0]
+
+
+def _newest(engine: Engine) -> tuple[int, int]:
+    """The newest block of predictions, and the newest mutation of them that no newer block hides."""
+    found = engine.query(_NEWEST)
+    return int(found["block"][0].as_py() or 0), int(found["mutation"][0].as_py() or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Up to which block all predictions of some time are in sketches, and the mutation that was the newest then."""
+
+    block: int
+    mutation: int
+    start_ms: int
+    end_ms: int
+
+    def reaches(self, slots: Grid, mutation: int) -> bool:
+        """Whether of a grid only what came since, or lies behind the end, can be missing."""
+        return self.mutation == mutation and self.start_ms <= slots.start_ms < self.end_ms
 
 
 class Sketches:
@@ -89,6 +111,8 @@ class Sketches:
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._counting = engine, Counting(engine)
+        self._known: dict[tuple[Asked, tuple[tuple[str, int], ...]], _Known] = {}
+        """What was found to be whole since the start, so that it is not gone through again."""
 
     def counts(self, asked: Asked, grid: Grid, yardstick: Yardstick) -> Counts:
         """The same as ``Counting.count`` gives on a grid that sketches fit.
@@ -130,20 +154,39 @@ class Sketches:
         ``yardstick`` has to name the scores.
         """
         slots = Grid(grid.start_ms, grid.end_ms, SLOT_MS)
-        until = _newest_block(self._engine)
+        until, mutation = _newest(self._engine)
         bound = _bound(asked, slots, yardstick)
-        state = self._engine.query(load("queries/sketch_states.sql"), bound)
-        known, rows = np.full(slots.count, -1), np.zeros(slots.count, dtype=np.int64)
-        places, whole = numbers(state["step"]).astype(np.int64), numbers(state["columns"]) == len(yardstick)
-        known[places[whole]] = _EVERYTHING if only_missing else numbers(state["until"])[whole]
-        rows[places[whole]] = numbers(state["rows"])[whole]
-        stale = self._engine.query(
-            load("queries/sketch_stale.sql"), {**bound, "known": known.tolist()}, limit_s=LIMIT_S
-        )
-        due = numbers(stale["step"]).astype(np.int64)
+        key = (asked, tuple(sorted((name, key_of(parts)) for name, parts in yardstick.items())))
+        known = self._known.get(key)
+        if known is None or not known.reaches(slots, mutation):
+            blocks, rows = self._states(bound, slots, len(yardstick))
+            if only_missing:
+                blocks[blocks >= 0] = _EVERYTHING
+            due = self._slots("sketch_stale", {**bound, "known": blocks.tolist()})
+        elif known.end_ms >= slots.end_ms and (only_missing or known.block == until):
+            return 0
+        else:
+            due = self._slots("sketch_newer", {**bound, "block": known.block, "until": known.end_ms})
+            rows = self._states(bound, slots, len(yardstick))[1] if len(due) else due
         for run in _runs(due, rows):
             self._count(asked, slots, run, rows, yardstick, until)
+        if not only_missing:
+            self._known = self._known if len(self._known) < _MOST_KNOWN else {}
+            self._known[key] = _Known(until, mutation, slots.start_ms, slots.end_ms)
         return len(due)
+
+    def _states(self, bound: Mapping[str, object], slots: Grid, columns: int) -> tuple[Ints, Ints]:
+        """Up to which block each slot's sketches know (-1: there is not one of each column), and their rows."""
+        state = self._engine.query(load("queries/sketch_states.sql"), bound)
+        blocks, rows = np.full(slots.count, -1), np.zeros(slots.count, dtype=np.int64)
+        places, whole = numbers(state["step"]).astype(np.int64), numbers(state["columns"]) == columns
+        blocks[places[whole]] = numbers(state["until"])[whole]
+        rows[places[whole]] = numbers(state["rows"])[whole]
+        return blocks, rows
+
+    def _slots(self, name: str, bound: Mapping[str, object]) -> Ints:
+        found = self._engine.query(load(f"queries/{name}.sql"), bound, limit_s=LIMIT_S)
+        return numbers(found["step"]).astype(np.int64)
 
     def _count(self, asked: Asked, slots: Grid, run: Ints, before: Ints, yardstick: Yardstick, until: int) -> None:
         """Count a run of slots and keep what is counted.

@@ -14,7 +14,7 @@ FROM
     (
         SELECT
             toUInt32(intDiv(toUnixTimestamp64Milli(time) - {start:Int64}, {step:Int64})) AS slot,
-            {every:Array(UInt64)}[slot + 1] AS every,
+            transform(slot, {steps:Array(UInt32)}, {drawn:Array(UInt64)}, toUInt64(1)) AS every,
             if(names = '', mapKeys(all_features), splitByChar('\x1f', toString(names))) AS called,
             if(names = '', arrayMap(v -> ifNull(v, nan), mapValues(all_features)), inputs) AS given
         FROM predictions FINAL
