@@ -30,8 +30,9 @@ T = TypeVar("T")
 KEEP_S = 4.0
 KEEP_LONG_S = 10.0
 NEWEST_S = 60.0
-MOST_SPANS = 120_000
-"""Spans that are looked at one by one for a chart, whole traces each."""
+MOST_SPANS, MOST_ANSWERS = 120_000, 500_000
+"""About so many spans, whole traces each, are looked at for a chart or a table; the second where each counts by itself
+and none is put beside the others of its trace."""
 EMPTY = Window(np.empty(0), np.empty((0, 0)), ())
 
 
@@ -58,10 +59,13 @@ class Readings:
         return self._get(key, KEEP_S, lambda: read(first, last, step_s, names=names, entities=entities), EMPTY)
 
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:
-        """Rate, errors and duration of the services; the step that has only begun is left out."""
+        """Rate, errors and duration of the services, of about ``MOST_ANSWERS`` spans.
+
+        The step that has only begun is left out.
+        """
         first, last = _round(start, step_s), _round(end, step_s)
         key = ("red", first, last, step_s)
-        return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s), EMPTY)
+        return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), EMPTY)
 
     def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
         """The time that services spent themselves, of about ``MOST_SPANS`` spans."""
@@ -78,10 +82,15 @@ class Readings:
     def usual(
         self, start: datetime, end: datetime, entities: Sequence[str], names: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """How operations of services went; see ``TracePages.usual``."""
-        pages = TracePages(self._telemetry.engine)
+        """How operations of services went, of about ``MOST_ANSWERS`` spans; see ``TracePages.usual``."""
+        read = TracePages(self._telemetry.engine).usual
         key = ("usual", start, end, tuple(entities), tuple(names))
-        return self._get(key, KEEP_LONG_S, lambda: pages.usual(start, end, entities, names).to_pylist(), [])
+        return self._get(
+            key,
+            KEEP_LONG_S,
+            lambda: read(start, end, entities, names, MOST_ANSWERS).to_pylist(),
+            list[dict[str, Any]](),
+        )
 
     def lines(self, wanted: LogsWanted, limit: int) -> list[dict[str, Any]]:
         """Log records, newest first; see ``LogPages.page``.

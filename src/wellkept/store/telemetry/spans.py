@@ -21,15 +21,17 @@ class Spans:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def red(self, start: datetime, end: datetime, step_s: float) -> Window:
+    def red(self, start: datetime, end: datetime, step_s: float, limit: int = 0) -> Window:
         """What services answered, by when the answer began.
 
         Series ``span.rate`` (requests per second), ``span.errors`` (failed requests per second),
         ``span.duration.p50`` and ``span.duration.p95`` (seconds) of each service entity, over its spans of kind
-        Server and Consumer. A step without a request is NaN in all four.
+        Server and Consumer. A step without a request is NaN in all four. ``limit``: whole traces of about so many spans
+        at most are looked at, and rates are estimates; 0: all.
         """
         grid = Grid.of(start, end, step_s)
-        rows = self._engine.query(load("queries/red.sql"), grid.parameters)
+        every = self.every(start, end, limit)
+        rows = self._engine.query(load("queries/red.sql"), {**grid.parameters, "every": every})
         kinds = (
             Derived("calls", "span.rate", "1/s", grid.step_s),
             Derived("errors", "span.errors", "1/s", grid.step_s),
@@ -46,7 +48,7 @@ class Spans:
         ``limit``: whole traces of about so many spans at most are looked at; 0: all.
         """
         grid = Grid.of(start, end, step_s)
-        every = self._every(start, end, limit)
+        every = self.every(start, end, limit)
         rows = self._engine.query(load("queries/exclusive.sql"), {**grid.parameters, "every": every})
         return by_entity(rows, grid, (Derived("p90s", "span.exclusive.p90", "s"),))
 
@@ -88,9 +90,9 @@ class Spans:
         ``limit``: whole traces of about so many spans at most are looked at, and counts are estimates; 0: all.
         """
         span = {"start": millis(start), "end": millis(end)}
-        return self._engine.query(load("queries/edges.sql"), {**span, "every": self._every(start, end, limit)})
+        return self._engine.query(load("queries/edges.sql"), {**span, "every": self.every(start, end, limit)})
 
-    def _every(self, start: datetime, end: datetime, limit: int) -> int:
+    def every(self, start: datetime, end: datetime, limit: int) -> int:
         """One trace in how many to look at, so that no more than about so many spans are."""
         if limit <= 0:
             return 1

@@ -12,6 +12,7 @@ from wellkept.kernel.clock import to_nanos
 from wellkept.store.telemetry.cursors import Page, read, written
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import millis
+from wellkept.store.telemetry.spans import Spans
 from wellkept.store.telemetry.statements import load
 
 SECONDS = 20.0
@@ -78,12 +79,17 @@ class TracePages:
         parameters = {"trace_id": trace_id.lower(), "limit": limit}
         return self._engine.query(load("queries/trace_spans.sql"), parameters, limit_s=SECONDS)
 
-    def usual(self, start: datetime, end: datetime, entities: Sequence[str], names: Sequence[str]) -> pa.Table:
+    def usual(
+        self, start: datetime, end: datetime, entities: Sequence[str], names: Sequence[str], limit: int = 0
+    ) -> pa.Table:
         """How operations went in [start, end), by ``entity`` and ``name``: ``spans``, ``p50_s``, ``p95_s``, ``errors``.
+
+        ``limit``: whole traces of about so many spans at most are looked at, and counts are estimates; 0: all.
 
         Raises:
             SlowError: it took too long.
         """
-        parameters: dict[str, object] = {"start": millis(start), "end": millis(end)}
+        every = Spans(self._engine).every(start, end, limit)
+        parameters: dict[str, object] = {"start": millis(start), "end": millis(end), "every": every}
         parameters |= {"entities": list(entities), "names": list(names)}
         return self._engine.query(load("queries/trace_usual.sql"), parameters, limit_s=SECONDS)
