@@ -6,6 +6,9 @@ MLFLOW := .venv-mlflow
 STAMP := $(VENV)/.installed
 ARGS ?=
 
+# Where nothing compiled is kept, each process that a test or the demo starts compiles all of the code: most of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup mlflow demo up test check bench docs lock format clean
 

@@ -94,6 +94,7 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
             grpc = platform.grpc.address if platform.grpc is not None else None
             ready = functools.partial(_say_ready, address, grpc, token, as_json)
             gc.freeze()  # what is there now stays until the end: it need not be gone through again and again
+            gc.enable()
             _Server(config, platform, _children(settings, address, data), ready).run(sockets=[listener])
         finally:
             platform.close()

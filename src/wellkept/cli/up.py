@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Say that it is ready as one JSON line.")
 def command(config: Path | None, data: Path | None, port: int | None, no_agent: bool, as_json: bool) -> None:
     """Start the server, watch this machine, and print the page's address with its token."""
+    gc.disable()  # until all is loaded, which stays: to look through it for rubbish is a seventh of the start
     from wellkept.app.server import serve
     from wellkept.app.settings import load_settings, resumed_demo
 

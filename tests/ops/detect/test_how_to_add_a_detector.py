@@ -67,9 +67,9 @@ def test_its_tests_pass(added: Path) -> None:
 def test_a_replay_finds_it(added: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = added / "record.py"
     script.write_text(files()["record.py"])
-    monkeypatch.setattr(sys, "argv", ["record.py", str(added / "hour")])
+    monkeypatch.setattr(sys, "argv", ["record.py", str(added / "falls")])
     runpy.run_path(str(script))
-    outcome = replay(Wish(added / "hour"), Ops())
+    outcome = replay(Wish(added / "falls"), Ops())
     (finding,) = (finding for finding in outcome.findings if finding.detector == "flapping")
     assert finding.sentence.startswith("Checkout went down 3 times in")
     assert outcome.incidents
