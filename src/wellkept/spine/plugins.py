@@ -40,6 +40,7 @@ TABLE: dict[str, dict[str, str]] = {
         "model": "wellkept.ops.diagnose.clues.model:ModelClue",
         "change": "wellkept.ops.diagnose.clues.change:ChangeClue",
         "deepest": "wellkept.ops.diagnose.clues.deepest:DeepestClue",
+        "unusual": "wellkept.ops.diagnose.clues.unusual:UnusualClue",
     },
     "action": {
         "delete_old_logs": "wellkept.ops.remediate.actions.delete_old_logs:DeleteOldLogs",

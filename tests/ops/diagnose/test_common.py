@@ -18,7 +18,7 @@ from wellkept.ops.diagnose.base import Case, DiagnoseSettings
 from wellkept.ops.diagnose.clues.errors import ErrorsClue
 from wellkept.ops.diagnose.clues.forecast import ForecastClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
-from wellkept.ops.diagnose.common import _less, _sick, users_of
+from wellkept.ops.diagnose.common import _sick, less, users_of
 from wellkept.ops.diagnose.learn import _ranked
 from wellkept.ops.diagnose.rank import rank
 from wellkept.ops.diagnose.stage import DiagnoseRunner, _suspects
@@ -113,7 +113,7 @@ reasons = st.lists(
 def test_as_much_is_taken_off_as_is_explained_and_a_services_own_use_is_its_own(
     said: list[Reason], explained: float
 ) -> None:
-    left = _less(said, explained)
+    left = less(said, explained)
     assert _sick(left) == pytest.approx((1.0 - explained) * _sick(said), abs=1e-4)
     assert all(after.strength <= before.strength + 1e-6 for before, after in zip(said, left, strict=True))
     for before, after in zip(said, left, strict=True):

@@ -31,13 +31,14 @@ from wellkept.ops.diagnose.clues.missing import MissingClue
 from wellkept.ops.diagnose.clues.model import ModelClue
 from wellkept.ops.diagnose.clues.starved import StarvedClue
 from wellkept.ops.diagnose.clues.structure import StructureClue
+from wellkept.ops.diagnose.clues.unusual import UnusualClue
 from wellkept.ops.diagnose.rank import diagnose
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 CLUES: tuple[Clue, ...] = (
     HeadroomClue(), GapClue(), ErrorsClue(), ExclusiveClue(), ForecastClue(), MissingClue(), StarvedClue(),
-    FeedClue(), ChangeClue(), DeepestClue(), MassClue(), StructureClue(),
+    FeedClue(), ChangeClue(), DeepestClue(), MassClue(), StructureClue(), UnusualClue(),
     ModelClue(),
 )  # fmt: skip
 SERVICES = (CHECKOUT, PAYMENTS, FEATURES, LEDGER)

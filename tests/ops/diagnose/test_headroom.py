@@ -9,8 +9,9 @@ import numpy as np
 from tests.ops.diagnose.test_reported import LATENCY, NOTHING, ONSET, RATES, SEARCH, SITE, TABLE, steady, told
 
 from wellkept.kernel.entity import Entity, EntityKind
-from wellkept.ops.diagnose.base import Case
+from wellkept.ops.diagnose.base import WEIGHTS, Case, DiagnoseSettings
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
+from wellkept.ops.diagnose.clues.unusual import UnusualClue
 from wellkept.ops.diagnose.stage import _suspects
 from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import SeriesInfo, Window
@@ -61,3 +62,12 @@ def test_where_nothing_is_known_of_who_calls_whom_every_service_is_a_suspect() -
 
     assert _suspects(case.findings, alone, 6) == tuple(sorted(RATES))
     assert _suspects(case.findings, case.graph, 1) != tuple(sorted(RATES))
+
+
+def test_use_that_is_otherwise_puts_suspects_into_an_order_up_or_down_and_names_nobody() -> None:
+    usual = dict.fromkeys(RATES, 0.2)
+    case = using("process.cpu.utilization", usual, {**dict.fromkeys(RATES, 0.25), SEARCH: 0.1})
+    found = UnusualClue().weigh(case)
+    assert max(found, key=lambda entity: found[entity].strength) == SEARCH, "all others moved alike"
+    assert all(hint.strength < 0.1 for entity, hint in found.items() if entity != SEARCH)
+    assert WEIGHTS["unusual"] < DiagnoseSettings().floor

@@ -12,7 +12,7 @@ from tests.ops.diagnose.test_diagnosis import said
 
 from wellkept.checks.scenes import CHECKOUT
 from wellkept.kernel.finding import Evidence, Finding
-from wellkept.ops.diagnose.onset import step_of_change
+from wellkept.ops.diagnose.onset import busy, step_of_change
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 STEPS, MARGIN = 80, 3
@@ -62,3 +62,28 @@ def test_without_a_symptom_that_was_measured_it_is_as_told() -> None:
     assert step_of_change([], window(np.ones(STEPS)), 60, MARGIN) == 60
     elsewhere = replace(SYMPTOM, entity="service:other")
     assert step_of_change([elsewhere], window(np.ones(STEPS)), 60, MARGIN) == 60
+
+
+def faint(seed: int) -> NDArray[np.float64]:
+    """What users feel becomes a little worse at step 40, by less than it wobbles."""
+    values = 0.1 + 0.05 * np.random.default_rng(seed).random(STEPS)
+    values[40:] += 0.03
+    return np.asarray(values, dtype=np.float64)
+
+
+def used(seed: int, began: int) -> list[NDArray[np.float64]]:
+    idle = 0.8 - 0.1 * np.random.default_rng(seed).random(STEPS)
+    idle[began:] -= 0.6
+    info = SeriesInfo(1, "system.cpu.utilization", "1", "gauge", "host:h1", {"cpu.mode": "idle"})
+    return busy(replace(window(idle), series=(info,)))
+
+
+def test_a_host_that_became_busy_says_when_what_is_felt_faintly_began() -> None:
+    for seed in range(5):
+        assert step_of_change([SYMPTOM], window(faint(seed)), 76, MARGIN) == 76, "too little to say by itself"
+        assert step_of_change([SYMPTOM], window(faint(seed)), 76, MARGIN, used(seed, 40)) == 40
+
+
+def test_a_host_that_became_busy_when_nobody_felt_it_says_nothing() -> None:
+    flat = 0.1 + 0.05 * np.random.default_rng(4).random(STEPS)
+    assert step_of_change([SYMPTOM], window(flat), 76, MARGIN, used(1, 40)) == 76

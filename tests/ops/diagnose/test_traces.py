@@ -8,6 +8,7 @@ from tests.ops.diagnose.tracing import Call, case, many, mixed, sample
 
 from wellkept.ops.diagnose.clues.exclusive import ExclusiveClue
 from wellkept.ops.diagnose.clues.gap import GapClue
+from wellkept.ops.diagnose.clues.mass import _waited
 from wellkept.ops.diagnose.clues.structure import StructureClue
 from wellkept.ops.diagnose.traces import traces
 
@@ -161,3 +162,14 @@ def test_what_is_said_is_told_without_its_secrets() -> None:
     said = f"{hint.sentence} {hint.pointers}"
     assert "stock ERROR at login" in said
     assert "hunter" not in said
+
+
+@pytest.mark.parametrize(("own_ms", "late_ms", "explained"), [(25.0, 0.5, 1.0), (5.0, 20.5, 1 / 3)])
+def test_what_all_callees_took_longer_is_not_the_callers_own_but_a_late_reading_of_all_may_be(
+    own_ms: float, late_ms: float, explained: float
+) -> None:
+    def request(own: float, late: float) -> Call:
+        return Call("service:front", "GET /", calls=[Call(f"service:{n}", n, own, late) for n in ("a", "b", "c")])
+
+    known = case(many(request(5.0, 0.5)), many(request(own_ms, late_ms)))
+    assert _waited(known) == {"service:front": pytest.approx(explained, abs=0.01)}

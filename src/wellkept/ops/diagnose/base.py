@@ -32,6 +32,7 @@ WEIGHTS: Mapping[str, float] = {
     "feed": 0.6,
     "change": 0.5,
     "deepest": 0.35,
+    "unusual": 0.2,
 }
 """How much each kind of clue may say at most. Nearly equal on purpose: with few labelled cases, learned weights
 overfit, while hand weights anywhere between 0.6 and 1 gave the same ranking on recorded incidents."""
@@ -46,7 +47,7 @@ CALIBRATION = (-2.75, 2.2)
 class DiagnoseSettings:
     """Weights and time scales of the diagnosis. Durations in seconds."""
 
-    version: str = "3"
+    version: str = "4"
     """Moves with every change of the weights; each diagnosis carries it."""
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     step_s: float = 10.0

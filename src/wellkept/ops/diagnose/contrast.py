@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +43,14 @@ def by_entity(window: Window, name: str) -> dict[str, int]:
         if info.name == name and info.entity:
             found[info.entity] = column
     return found
+
+
+_MODES = ("cpu.mode", "system.cpu.state", "state")
+
+
+def is_idle(attributes: Mapping[str, str]) -> bool:
+    """Whether a series of CPU time is of the time in which nothing was done."""
+    return any(attributes.get(mode) == "idle" for mode in _MODES)
 
 
 def squash(value: float, half: float) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from wellkept.kernel.finding import Finding
+from wellkept.ops.diagnose.contrast import is_idle
 from wellkept.ops.diagnose.felt import ENOUGH, FAILING, Floats, Steps, indicator, indicators_of
 from wellkept.store.telemetry.window import Window
 
@@ -22,10 +23,17 @@ LEAST = 2
 """Steps after a change, at the least."""
 _FLOOR = {FAILING: 0.01}
 _FLOOR_S = 0.0004
+_BUSY = 0.05
+"""What is used of a host wobbles by so much of all of it."""
 
 
-def step_of_change(symptoms: Sequence[Finding], red: Window, told: int, margin: int) -> int:
+def step_of_change(
+    symptoms: Sequence[Finding], red: Window, told: int, margin: int, hosts: Sequence[Floats] = ()
+) -> int:
     """The step at which the first symptom that was measured changed for the worse; ``told`` where nothing says so.
+
+    A busy host slows those on it by little, and an alert about that comes late. So a plain and large change of what is
+    used of one of ``hosts`` is a moment to look at, too: there a single step comes into question.
 
     The split of all steps into before and after whose rank sums differ most, over the indicators that the symptom may
     be about. Ranks, because single steps that stray must not move it. ``told`` and the answer are rows of ``red``.
@@ -35,8 +43,31 @@ def step_of_change(symptoms: Sequence[Finding], red: Window, told: int, margin: 
         measured = {name: values for name, values in known.items() if values is not None}
         if measured:
             found = [_change(values, told, margin, _FLOOR.get(name, _FLOOR_S)) for name, values in measured.items()]
-            return max([one for one in found if one is not None], default=(0.0, told))[1]
+            likely = [one for one in found if one is not None] or [_with_host(measured.values(), hosts, told, margin)]
+            return max(likely)[1]
     return told
+
+
+def busy(metrics: Window) -> list[Floats]:
+    """The share of the CPU of each host that is used, of those that tell how much is idle."""
+    return [
+        1.0 - metrics.values[:, column]
+        for column, info in enumerate(metrics.series)
+        if info.name == "system.cpu.utilization" and is_idle(info.attributes)
+    ]
+
+
+def _with_host(measured: Iterable[Floats], hosts: Sequence[Floats], told: int, margin: int) -> tuple[float, int]:
+    """The likeliest step before the told one at which a host became busy and a symptom worse."""
+    found = (0.0, told)
+    splits = [dict(zip(*_splits(values), strict=True)) for values in measured]
+    for used in hosts:
+        change = _change(used, told, margin, _BUSY)
+        if change is not None and change[0] >= FAR and change[1] < told:
+            sure = max(split.get(change[1], 0.0) for split in splits)
+            if sure >= NEAR:
+                found = max(found, (float(sure), change[1]))
+    return found
 
 
 def _change(values: Floats, told: int, margin: int, floor: float) -> tuple[float, int] | None:

@@ -23,7 +23,7 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.diagnose.base import Calls, Case, Clue, DiagnoseSettings, Hint, Period
 from wellkept.ops.diagnose.exhibits import PatternCounts, with_exhibits
 from wellkept.ops.diagnose.felt import by_feeling, felt
-from wellkept.ops.diagnose.onset import step_of_change
+from wellkept.ops.diagnose.onset import busy, step_of_change
 from wellkept.ops.diagnose.rank import diagnose, rank
 from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.ops.diagnose.turn import chosen
@@ -231,7 +231,7 @@ class DiagnoseRunner:
         red = with_reported(telemetry.spans.red(*span), metrics)
         symptoms = by_feeling(findings, graph)
         told = int(np.searchsorted(red.times, onset.timestamp(), side="right"))
-        began = step_of_change(symptoms, red, told, settings.margin_steps)
+        began = step_of_change(symptoms, red, told, settings.margin_steps, busy(metrics))
         onset += (began - told) * step
         healthy = _floor(onset, settings.step_s) - settings.margin_steps * step
         before = self._period(telemetry, first, healthy, metrics)

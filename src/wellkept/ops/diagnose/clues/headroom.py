@@ -10,14 +10,12 @@ import numpy as np
 
 from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Case, Hint
-from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, level, quantile
+from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, is_idle, level, quantile
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 MEMORY, MEMORY_LIMIT, MEMORY_SHARE = "process.memory.usage", "process.memory.limit", "process.memory.utilization"
 FILESYSTEM = "system.filesystem.usage"
 _STATES = ("system.filesystem.state", "state")
-_IDLE = frozenset({"idle"})
-_MODES = ("cpu.mode", "system.cpu.state", "state")
 
 
 LEAST_ROOM = 0.05
@@ -82,7 +80,7 @@ def _shares(case: Case) -> list[_Use]:
         if info.name == MEMORY and info.entity in limits:
             limit = _last(window, limits[info.entity])
             values = (values[0] / limit, values[1] / limit, values[2] / limit)
-        elif info.name == "system.cpu.utilization" and _is_idle(info.attributes):
+        elif info.name == "system.cpu.utilization" and is_idle(info.attributes):
             low_idle = float(level(window, case, during=True, quantile=0.25)[column])
             values = (1.0 - values[0], 1.0 - low_idle, values[2])
         elif info.name == "system.memory.utilization" and info.attributes.get("system.memory.state") == "used":
@@ -160,10 +158,6 @@ def _grown(case: Case) -> list[_Use]:
 def _spread(case: Case) -> Floats:
     low, high = (level(case.metrics, case, during=False, quantile=q) for q in (0.25, 0.75))
     return high - low
-
-
-def _is_idle(attributes: Mapping[str, str]) -> bool:
-    return any(attributes.get(mode) in _IDLE for mode in _MODES)
 
 
 def _last(window: Window, column: int) -> float:

@@ -24,8 +24,8 @@ ONCE, STRIKING = 0.4, 10.0
 """What was bad in a single step happens by itself now and then, unless it was this many usual spreads away."""
 FULL = 1.5
 """Who makes up half of what is felt is less than half as likely the cause as who makes up all of it."""
-TAIL = 30
-"""That many values of before say how rare a level is."""
+TAIL = 20
+"""That many values of before say how rare a level is: of fewer, never would not be rare enough."""
 UNKNOWN = 0.25
 """What can be said of a service none of whose callees is known."""
 LEAST_S = 0.0004
@@ -136,21 +136,34 @@ def _below(case: Case, felt: Felt, entity: str, excesses: Mapping[str, _Excess])
 
 
 def _waited(case: Case) -> dict[str, float]:
-    """Of each service, the largest share of its extra time that it spent waiting for one callee, where traces tell."""
+    """Of each service, the share of its extra time that is not its own, where traces tell.
+
+    The largest that it spent waiting for one callee, or what all its callees together took longer to answer: a little
+    more of each is not the caller's doing either. Waiting for all of them is no such sign, since a starved caller
+    reads every answer late.
+    """
     if case.traces is None:
         return {}
-    before, during = (_times(spans, case.traces) for spans in (case.traces.before, case.traces.during))
+    both = (case.traces.before, case.traces.during)
+    (waited, now), (worked, now_worked) = (
+        [_times(spans, case.traces, as_seen=as_seen) for spans in both] for as_seen in (True, False)
+    )
     found: dict[str, float] = {}
-    for (source, target), waits in during.items():
-        total = during[source, source] - before.get((source, source), 0.0)
+    added: dict[str, float] = {}
+    for (source, target), waits in now.items():
+        total = now[source, source] - waited.get((source, source), 0.0)
         if source != target and total > 0:
-            share = (waits - before.get((source, target), 0.0)) / total
-            found[source] = max(found.get(source, 0.0), share)
-    return found
+            found[source] = max(found.get(source, 0.0), (waits - waited.get((source, target), 0.0)) / total)
+            more = now_worked.get((source, target), 0.0) - worked.get((source, target), 0.0)
+            added[source] = added.get(source, 0.0) + more / total
+    return {source: max(share, added[source]) for source, share in found.items()}
 
 
-def _times(spans: Spans, known: Traces) -> dict[tuple[str, str], float]:
-    """Seconds per request of each service: in all under (service, service), waiting for a callee under the two."""
+def _times(spans: Spans, known: Traces, *, as_seen: bool) -> dict[tuple[str, str], float]:
+    """Seconds per request of each service: in all under (service, service), with a callee under the two.
+
+    ``as_seen``: by the caller, as long as it waited; else as long as the callee worked.
+    """
     took = (spans.end - spans.start) / 1e9
     services = len(known.services)
     entry = spans.remote() | (spans.parent < 0)
@@ -158,7 +171,7 @@ def _times(spans: Spans, known: Traces) -> dict[tuple[str, str], float]:
     total = np.bincount(spans.service[entry], weights=took[entry], minlength=services)
     calls = np.flatnonzero(spans.remote())
     above = spans.parent[calls]
-    waited = np.where(spans.asks[above], took[above], took[calls])
+    waited = np.where(spans.asks[above], took[above], took[calls]) if as_seen else took[calls]
     pairs = spans.service[above] * services + spans.service[calls]
     sums = np.bincount(pairs, weights=waited, minlength=services * services)
     found = {}
