@@ -6,7 +6,7 @@ MLFLOW := .venv-mlflow
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-# Where nothing compiled is kept, each process that a test or the demo starts compiles all of the code: most of its start.
+# Where nothing compiled is kept, each process that a test or the demo starts compiles all of the code.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

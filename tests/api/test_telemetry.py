@@ -13,7 +13,18 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.store.telemetry.scenes import CUMULATIVE, NOON, at, attributes, nanos, put_log, put_metric, put_span
+from tests.store.telemetry.scenes import (
+    CUMULATIVE,
+    NOON,
+    at,
+    attributes,
+    nanos,
+    put_log,
+    put_metric,
+    put_span,
+    put_spans,
+    span_body,
+)
 
 from wellkept.api import errors
 from wellkept.api.telemetry import ARROW, router
@@ -192,9 +203,11 @@ def test_traces_are_found_by_any_span_of_which_all_is_true(telemetry: Store, rea
 
 
 def test_pages_of_traces_hold_every_trace_once(telemetry: Store, reading: Reading) -> None:
-    for trace in range(1, 12):
-        put_span(telemetry, "web", trace // 3, 0.1, trace=trace, span=1)
-        put_span(telemetry, "web", trace // 3 + 60, 0.1, trace=trace, span=2, parent=1)
+    for span, later_s in ((1, 0), (2, 60)):
+        told = {"span": span, "parent": span - 1}
+        put_spans(
+            telemetry, [span_body("web", trace // 3 + later_s, 0.1, trace=trace, **told) for trace in range(1, 12)]
+        )
 
     pages = reading.pages("/traces", "traces", limit=3)
 

@@ -141,8 +141,7 @@ def test_what_is_meant_for_others_is_not_passed_on() -> None:
 
 def test_a_server_that_cannot_start_is_told_at_once_with_its_words(layout: Layout) -> None:
     with socket.socket() as taken, keeping(layout) as settings:
-        taken.bind(("127.0.0.1", settings.ports["server"]))
-        taken.listen()
+        taken.bind(("127.0.0.1", settings.ports["server"]))  # it answers nobody, so that nothing waits for its answer
         ask(settings, "start", "server")
         with pytest.raises(WellkeptError, match=r"server ended with code \d+; it said: .*cannot be used"):
             wait_for_server(layout, Client(layout.address, settings.token))

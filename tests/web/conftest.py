@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from tests.web.furniture import furnish
 from tests.web.scene import TOKEN, Scene
 
 from wellkept.api.auth import Authentication
+from wellkept.kernel.clock import SettableClock
 from wellkept.web import pages, session
 
 NOW = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
@@ -75,3 +76,16 @@ def client(address: str) -> Iterator[httpx.Client]:
 def stranger(address: str) -> Iterator[httpx.Client]:
     with browsing(address, signed_in=False) as found:
         yield found
+
+
+def pass_by(scene: Scene) -> None:
+    """Two seconds go by: pages are kept for one."""
+    clock = scene.deps.clock
+    assert isinstance(clock, SettableClock)
+    clock.advance(timedelta(seconds=2))
+
+
+@pytest.fixture
+def later(scene: Scene) -> None:
+    """The test comes when no page of the one before is kept any more."""
+    pass_by(scene)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.web import scene as scenes
-from tests.web.conftest import NOW, served
-from tests.web.furniture import furnish
+from tests.web.conftest import pass_by
 from tests.web.scene import TOKEN, Scene
 
-from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.plan import PlanState
 
 CHROMIUM = next(
@@ -22,22 +18,6 @@ CHROMIUM = next(
 )
 pytestmark = pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="no Chromium on this machine")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    made = scenes.empty(tmp_path_factory.mktemp("browser"), NOW)
-    try:
-        furnish(made)
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def address(scene: Scene) -> Iterator[str]:
-    with served(scene) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +41,6 @@ def visitor(browser: Browser, address: str, scheme: str = "light", width: int = 
     page.on("request", lambda request: None if request.url.startswith(address) else complaints.append(request.url))
     page.goto(f"{address}/?token={TOKEN}")
     return page, complaints
-
-
-def pass_by(scene: Scene) -> None:
-    """Pages are kept for a second."""
-    clock = scene.deps.clock
-    assert isinstance(clock, SettableClock)
-    clock.advance(timedelta(seconds=2))
 
 
 def test_signing_in_by_hand(browser: Browser, address: str) -> None:

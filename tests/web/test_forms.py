@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import httpx
 import pytest
 from tests.web import scene as scenes
 from tests.web import shop, stories
-from tests.web.conftest import NOW
+from tests.web.conftest import NOW, pass_by
 from tests.web.scene import TOKEN, Scene
 
-from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.plan import PlanState
 from wellkept.spine.registry import CHAMPION
 from wellkept.web import session
+
+pytestmark = pytest.mark.usefixtures("later")
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +31,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
     finally:
         made.close()
-
-
-@pytest.fixture(autouse=True)
-def later(scene: Scene) -> None:
-    """Pages are kept for a second: each test comes after that."""
-    pass_by(scene)
-
-
-def pass_by(scene: Scene) -> None:
-    clock = scene.deps.clock
-    assert isinstance(clock, SettableClock)
-    clock.advance(timedelta(seconds=2))
 
 
 def hidden(text: str, name: str) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 
 import httpx
 import pytest
 from tests.web import scene as scenes
 from tests.web import shop, stories
-from tests.web.conftest import NOW, browsing, served
+from tests.web.conftest import NOW
 from tests.web.scene import Scene
 
-from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.finding import Evidence, FindingKind, Severity
 from wellkept.kernel.incident import Incident
+
+pytestmark = pytest.mark.usefixtures("later")
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +34,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
     finally:
         made.close()
-
-
-@pytest.fixture(scope="module")
-def client(scene: Scene) -> Iterator[httpx.Client]:
-    with served(scene) as address, browsing(address) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def later(scene: Scene) -> None:
-    """Pages are kept for a second: each test comes after that."""
-    clock = scene.deps.clock
-    assert isinstance(clock, SettableClock)
-    clock.advance(timedelta(seconds=2))
 
 
 def slow(scene: Scene) -> Incident:

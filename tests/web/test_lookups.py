@@ -14,11 +14,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.web import scene as scenes
 from tests.web import shop, stories
-from tests.web.conftest import NOW, browsing, served
+from tests.web.conftest import NOW
 from tests.web.scene import Scene
 
 from wellkept.kernel.change import Change, ChangeKind
-from wellkept.kernel.clock import SettableClock, to_nanos
+from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.diagnosis import Cause, Exhibit, Look, Pointer, Reason, Reworded
 from wellkept.kernel.incident import Incident
 from wellkept.sdk.otlp import key_values
@@ -28,6 +28,8 @@ from wellkept.web.recent import Recent
 from wellkept.web.views.incident import incident_view
 from wellkept.web.views.lines import words_of
 from wellkept.web.views.pointers import pointed
+
+pytestmark = pytest.mark.usefixtures("later")
 
 START, ONSET = NOW - timedelta(minutes=30), NOW - timedelta(minutes=10)
 CHECKOUT, PAYMENTS = "service:shop/checkout", "service:shop/payments"
@@ -109,20 +111,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield made
     finally:
         made.close()
-
-
-@pytest.fixture(scope="module")
-def client(scene: Scene) -> Iterator[httpx.Client]:
-    with served(scene) as address, browsing(address) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def later(scene: Scene) -> None:
-    """Pages are kept for a second: each test comes after that."""
-    clock = scene.deps.clock
-    assert isinstance(clock, SettableClock)
-    clock.advance(timedelta(seconds=2))
 
 
 def incident(scene: Scene) -> Incident:

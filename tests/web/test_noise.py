@@ -11,10 +11,9 @@ import httpx
 import pytest
 from tests.ops.correlate.noise.scenes import alert
 from tests.web import scene as scenes
-from tests.web.conftest import NOW, browsing, served
+from tests.web.conftest import NOW, browsing, pass_by, served
 from tests.web.scene import Scene
 
-from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.grouping import DecisionKind
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.noise import Digest, Held, HeldFinding, HoldReason
@@ -52,12 +51,6 @@ def send(client: httpx.Client, page: str, **fields: str) -> httpx.Response:
     return client.post(page, data={"form_token": token[1], "by": "ann", **fields})
 
 
-def later(scene: Scene) -> None:
-    clock = scene.deps.clock
-    assert isinstance(clock, SettableClock)
-    clock.advance(timedelta(seconds=2))
-
-
 def test_empty_pages_say_how_to_fill_them(browser: httpx.Client) -> None:
     texts = [browser.get(page).text for page in PAGES]
     assert "Nothing is held: all that is found is told." in texts[0]
@@ -80,7 +73,7 @@ def test_a_silence_is_previewed_made_and_ended(browser: httpx.Client, scene: Sce
     assert send(browser, "/noise", match="team=shop", lasts="2h", comment="known", do="add").status_code == 303
     (made,) = scene.deps.noise.desk.silences()
     assert (made.by, made.ends_at - made.starts_at) == ("ann", timedelta(hours=2))
-    later(scene)
+    pass_by(scene)
     assert "team=&#34;shop&#34;" in browser.get("/noise").text
 
 
@@ -88,7 +81,7 @@ def test_a_silence_is_ended_from_the_page(browser: httpx.Client, scene: Scene) -
     send(browser, "/noise", match="team=shop", lasts="2h", comment="known", do="add")
     assert scene.deps.noise is not None
     (made,) = scene.deps.noise.desk.silences()
-    later(scene)
+    pass_by(scene)
     token = re.search(r'name="form_token" value="([^"]*)"', browser.get("/noise").text)
     assert token is not None
     assert browser.post(f"/noise/silences/{made.id}/end", data={"form_token": token[1]}).status_code == 303
@@ -126,7 +119,7 @@ def test_a_window_is_previewed_and_added(browser: httpx.Client, scene: Scene) ->
     assert send(browser, "/maintenance", **fields, do="add").status_code == 303
     weekly = {"name": "backup", "entities": "service:db", "begins": "02:00", "ends": "03:00", "weekdays": "sat sun"}
     assert send(browser, "/maintenance", **weekly, do="add").status_code == 303
-    later(scene)
+    pass_by(scene)
     text = browser.get("/maintenance").text
     assert "02:00 to 03:00 UTC, sat, sun" in text
     assert text.count(">End</button>") == 2
@@ -151,7 +144,7 @@ def test_a_rule_is_tried_and_saved_before_anything_matches(browser: httpx.Client
     assert send(browser, "/grouping", text=text, days="30", do="save").status_code == 303
     (stored,) = scene.deps.grouping.desk.rules()
     assert (stored.rule.name, stored.version, stored.by) == ("shop", 1, "ann")
-    later(scene)
+    pass_by(scene)
     assert "version 1 by ann" in browser.get("/grouping").text
 
 
@@ -166,7 +159,7 @@ def merged_twice(scene: Scene, *names: str) -> None:
             member = Member(one.id, "", NOW, "first")
             stream.save_incident(Incident(f"inc-{one.id}", "x", IncidentState.OPEN, one.severity, NOW, NOW, (member,)))
         if cluster != "c3":
-            later(scene)
+            pass_by(scene)
             desk.decide(DecisionKind.MERGE, [moved[0]], [moved[1]], "ann")
 
 
@@ -179,14 +172,14 @@ def test_a_suggestion_becomes_a_rule(browser: httpx.Client, scene: Scene) -> Non
     assert document is not None
     kept = document[1].replace("&#39;", "'").replace("&#34;", '"')
     assert send(browser, "/grouping", text=kept, do="save").status_code == 303
-    later(scene)
+    pass_by(scene)
     assert "Make it a rule" not in browser.get("/grouping").text
 
 
 def test_a_suggestion_that_nobody_wants_is_not_made_again(browser: httpx.Client, scene: Scene) -> None:
     assert scene.deps.grouping is not None
     merged_twice(scene, "Late", "Lost")
-    later(scene)
+    pass_by(scene)
     use = scene.deps.grouping
     (name,) = (one.rule.name for one, _ in use.suggestions() if "Late" in one.sentence)
     page = browser.get("/grouping").text
@@ -194,7 +187,7 @@ def test_a_suggestion_that_nobody_wants_is_not_made_again(browser: httpx.Client,
     token = re.search(r'name="form_token" value="([^"]*)"', page)
     assert token is not None
     assert browser.post(f"/grouping/{name}/dismiss", data={"form_token": token[1]}).status_code == 303
-    later(scene)
+    pass_by(scene)
     assert name not in browser.get("/grouping").text
     assert name not in [one.rule.name for one, _ in use.suggestions()] + [one.rule.name for one in use.desk.rules()]
     entry = scene.deps.audit.entries(1)[0]

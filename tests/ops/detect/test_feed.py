@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.store.telemetry.scenes import CUMULATIVE, DELTA, GAUGE, NOON, at, put_log, put_metric, put_span
+from tests.store.telemetry.scenes import CUMULATIVE, DELTA, GAUGE, NOON, at, put_log, put_metric, put_spans, span_body
 
 from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.base import DetectSettings
@@ -69,15 +69,20 @@ def assert_same(fed: Fed, whole: Fed) -> None:
 
 
 def put(telemetry: Telemetry, points: Sequence[tuple[float, str]]) -> None:
+    for name, kind in KINDS.items():
+        values = [(seconds, seconds % 90) for seconds, what in points if what == name]
+        if values:
+            put_metric(telemetry, values, kind=kind, name=name)
+    spans = []
     for number, (seconds, what) in enumerate(points):
-        if what in KINDS:
-            put_metric(telemetry, [(seconds, seconds % 90)], kind=KINDS[what], name=what)
-        elif what == "span":
+        if what == "span":
             trace = round(seconds * 8) + number + 1000
-            put_span(telemetry, "shop/pay", seconds, 0.5, trace=trace, span=1)
-            put_span(telemetry, "shop/pay", seconds + 0.1, 0.2, kind="Client", trace=trace, span=2, parent=1)
-        else:
+            spans.append(span_body("shop/pay", seconds, 0.5, trace=trace, span=1))
+            spans.append(span_body("shop/pay", seconds + 0.1, 0.2, kind="Client", trace=trace, span=2, parent=1))
+        elif what == "log":
             put_log(telemetry, f"line {seconds}", seconds, severity=17)
+    if spans:
+        put_spans(telemetry, spans)
 
 
 points = st.lists(
@@ -180,12 +185,14 @@ def test_while_nothing_new_is_sent_of_the_series_nothing_is_made_anew(telemetry:
 
 
 def test_the_parts_of_all_series_are_all_and_an_entity_is_in_one(telemetry: Telemetry) -> None:
+    spans = []
     for number in range(12):
         service = f"shop/s{number}"
         put_metric(telemetry, [(5, 1.0), (15, 2.0)], service=service.partition("/")[2])
         put_metric(telemetry, [(5, 1.0)], name="limit", service=service.partition("/")[2])
-        put_span(telemetry, service, 5, 0.2, trace=number + 1)
+        spans.append(span_body(service, 5, 0.2, trace=number + 1))
         put_log(telemetry, "line", 6, service=service.partition("/")[2])
+    put_spans(telemetry, spans)
     whole = looked(Feed(telemetry, SETTINGS), 3)
     parts = [
         looked(Feed(telemetry, DetectSettings(step_s=STEP_S, window_s=420.0, shard_index=index, shard_count=3)), 3)

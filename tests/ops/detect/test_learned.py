@@ -83,7 +83,7 @@ def test_killed_between_checkpoints_it_says_what_it_would_have_said(telemetry: T
     straight = sight_of(telemetry, tmp_path / "straight.npz")
     killed = sight_of(telemetry, tmp_path / "killed.npz")
     put(telemetry, 0, 300)
-    for step in range(150, 301):
+    for step in range(228, 301):
         look(straight, step)
         if step <= 267:
             look(killed, step)

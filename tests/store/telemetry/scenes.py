@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,6 +85,17 @@ _FIELDS = frozenset(field.name for field in fields(Span))
 
 def put_span(telemetry: Telemetry, service: str, began: float, took_s: float, **more: Any) -> None:
     """Store one span, ``times`` times; what is no field of ``Span`` is an attribute of it."""
+    body = span_body(service, began, took_s, **more)
+    telemetry.otlp.insert(Signal.TRACES, [body] * more.get("times", 1), nanos(began))
+
+
+def put_spans(telemetry: Telemetry, bodies: Iterable[bytes]) -> None:
+    """Store many spans at once, as the intake does: to store one costs as much as to store a hundred."""
+    telemetry.otlp.insert(Signal.TRACES, list(bodies), nanos(0))
+
+
+def span_body(service: str, began: float, took_s: float, **more: Any) -> bytes:
+    """The request that one span comes with; see ``put_span``."""
     spec = Span(**{name: value for name, value in more.items() if name in _FIELDS})
     request = ExportTraceServiceRequest()
     block = request.resource_spans.add()
@@ -101,7 +112,7 @@ def put_span(telemetry: Telemetry, service: str, began: float, took_s: float, **
     )
     made.status.code = STATUSES[spec.status]  # type: ignore[assignment]
     made.attributes.extend(attributes(**{name: value for name, value in more.items() if name not in _FIELDS}))
-    telemetry.otlp.insert(Signal.TRACES, [request.SerializeToString()] * spec.times, nanos(began))
+    return request.SerializeToString()
 
 
 def _id(number: int, length: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.store.telemetry.scenes import at, put_span
+from tests.store.telemetry.scenes import at, put_span, put_spans, span_body
 
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.trace_pages import TracePages
@@ -70,8 +70,11 @@ def test_the_grid_is_what_brute_force_gives(
     telemetry: Telemetry, spans: list[tuple[int, int, str]], length: int, step: float
 ) -> None:
     telemetry.engine.command("TRUNCATE TABLE otel_traces")
-    for number, (began, took, status) in enumerate(spans, 1):
-        put_span(telemetry, "shop/checkout", began / 10, took / 1000, status=status, span=number)
+    bodies = [
+        span_body("shop/checkout", began / 10, took / 1000, status=status, span=number)
+        for number, (began, took, status) in enumerate(spans, 1)
+    ]
+    put_spans(telemetry, bodies)
     found = columns(telemetry.spans.red(at(0), at(length / 10), step))
     for index in range(math.ceil(length / 10 / step)):
         low, high = index * step, min((index + 1) * step, length / 10)
@@ -123,9 +126,12 @@ def test_a_call_is_told_by_the_caller_and_the_callee(telemetry: Telemetry) -> No
 
 
 def test_a_sample_of_calls_holds_whole_traces_and_stands_for_all(telemetry: Telemetry) -> None:
+    bodies = []
     for number in range(60):
-        put_span(telemetry, "shop/checkout", 1 + number / 10, 0.3, kind="Client", trace=number + 1, span=2, parent=1)
-        put_span(telemetry, "shop/payments", 1 + number / 10, 0.2, trace=number + 1, span=3, parent=2)
+        began, trace = 1 + number / 10, number + 1
+        bodies.append(span_body("shop/checkout", began, 0.3, kind="Client", trace=trace, span=2, parent=1))
+        bodies.append(span_body("shop/payments", began, 0.2, trace=trace, span=3, parent=2))
+    put_spans(telemetry, bodies)
     (edge,) = telemetry.spans.edges(at(0), at(100), limit=30).to_pylist()
     assert edge["calls"] % 4 == 0  # one trace in four
     assert 20 < edge["calls"] < 120
@@ -226,9 +232,11 @@ def test_endpoints_by_their_route_with_their_own_time(telemetry: Telemetry) -> N
 
 
 def test_many_endpoints_are_bounded_and_ids_make_none(telemetry: Telemetry) -> None:
-    for number in range(12):
-        put_span(telemetry, "shop/checkout", 1, 0.1, trace=number + 1, http_route=f"/{'abcdefghijkl'[number]}")
-    put_span(telemetry, "shop/checkout", 2, 0.1, trace=20, http_route="/a")
+    bodies = [
+        span_body("shop/checkout", 1, 0.1, trace=number, http_route=f"/{letter}")
+        for number, letter in enumerate("abcdefghijkl", 1)
+    ]
+    put_spans(telemetry, [*bodies, span_body("shop/checkout", 2, 0.1, trace=20, http_route="/a")])
     found = parts(telemetry.spans.endpoints(at(0), at(10), 10, most=3), "endpoint.rate", "span.endpoint")
     assert found == {(CHECKOUT, name): pytest.approx([rate]) for name, rate in
                      {"/a": 0.2, "/b": 0.1, "/c": 0.1, "other": 0.9}.items()}  # fmt: skip

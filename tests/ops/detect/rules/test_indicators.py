@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from tests.ops.detect.rules.worlds import World
-from tests.store.telemetry.scenes import NOON, put_metric, put_span
+from tests.store.telemetry.scenes import NOON, put_metric, put_spans, span_body
 
 from wellkept.kernel.clock import to_nanos
 from wellkept.ops.detect.rules.base import Threshold
@@ -23,17 +23,16 @@ MINUTES = Steps(NOON_MS + 60_000, 60_000, 5)
 
 def spans(world: World) -> None:
     """Checkout answers ten requests in each of three minutes: in the second two fail, in the third four are slow."""
-    number = 0
+    number, bodies = 0, []
     for minute in range(3):
         for index in range(10):
             number += 1
             status = "Error" if minute == 1 and index < 2 else "Ok"
             took = 2.0 if minute == 2 and index < 4 else 0.1
-            put_span(
-                world.telemetry, "shop/checkout", minute * 60 + index * 5 + 1, took,
-                trace=number, span=number, kind="Server", status=status, name="POST /pay" if index % 2 else "GET /",
-            )  # fmt: skip
-    put_span(world.telemetry, "shop/payments", 30, 0.1, trace=999, span=999, kind="Server")
+            name = "POST /pay" if index % 2 else "GET /"
+            began = minute * 60 + index * 5 + 1
+            bodies.append(span_body("shop/checkout", began, took, trace=number, span=number, status=status, name=name))
+    put_spans(world.telemetry, [*bodies, span_body("shop/payments", 30, 0.1, trace=999, span=999)])
 
 
 def asked(
