@@ -110,6 +110,14 @@ def test_no_fault_may_lead_to_a_retraining(fault: str) -> None:
     assert any(words in one for one in broken_expectations(plan(fault), after))
 
 
+def test_the_clock_may_retrain_after_a_fault_but_not_while_it_lasts() -> None:
+    words, storm = "because of a fault", plan("label_storm")
+    for days, is_wrong in (((33,), True), ((40,), False)):
+        by_clock = told(retrainings=days)
+        by_clock.decisions = [{"policy": "schedule"}]
+        assert is_wrong == any(words in one for one in broken_expectations(storm, by_clock))
+
+
 def test_a_change_must_lead_to_one_and_it_must_help() -> None:
     drift = seen(35, "performance")
     assert not broken_expectations(plan("drift"), told(drift, retrainings=(36,)))

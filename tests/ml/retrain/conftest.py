@@ -1,5 +1,5 @@
 """The watched model, for the decisions about it."""
 
-from tests.ml.watch.conftest import telemetry_folder, watched
+from tests.ml.watch.conftest import watched
 
-__all__ = ["telemetry_folder", "watched"]
+__all__ = ["watched"]

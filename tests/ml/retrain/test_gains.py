@@ -16,10 +16,11 @@ from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.ml.contract import parse_contract
-from wellkept.ml.retrain.casefile import gains_of, policy_case, trained_until_of, what_holds
+from wellkept.ml.retrain.casefile import Known, gains_of, policy_case, trained_until_of, what_holds
 from wellkept.ml.train.window import choose
 from wellkept.ml.windows import CONTRACT as USUAL
 from wellkept.spine.registry import CHAMPION
+from wellkept.store.state.retrains import BadSpan
 
 MANY = LOAD.replace("400", "12000") + LOGISTIC
 Floats = NDArray[np.float64]
@@ -67,11 +68,36 @@ def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Works
         sentence="It predicts worse.",
         evidence=(Evidence("metric", values={"value": 0.1}, expected=(0.0, 0.2)),),
     )
-    calm = policy_case(contract, champion, [], None, None, jobs, (1000, 500), now)
+    calm = policy_case(contract, champion, [], None, Known(None, jobs, 1000, 500), now)
     assert calm.gains
-    fallen = policy_case(contract, champion, [fell], None, None, jobs, (1000, 500), now)
+    fallen = policy_case(contract, champion, [fell], None, Known(None, jobs, 1000, 500), now)
     assert fallen.fallen is not None
     assert fallen.gains == ()
+
+
+def test_a_loss_of_the_time_in_which_data_was_bad_holds_and_is_no_reason(workshop: Workshop) -> None:
+    champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
+    start, end = NOON, NOON + timedelta(hours=2)
+    judged = Evidence("metric", window_start=start, window_end=end, values={"value": 0.1}, expected=(0.0, 0.2))
+    fell = Finding(
+        fingerprint="fell",
+        detector="performance",
+        detector_version="2",
+        entity="model:fraud",
+        kind=FindingKind.PERFORMANCE,
+        severity=Severity.ERROR,
+        score=0.8,
+        score_meaning="",
+        starts_at=NOON + timedelta(minutes=30),
+        sentence="It predicts worse.",
+        evidence=(judged,),
+    )
+    for minutes, word in ((20, ""), (60, "bad data")):
+        bad = (BadSpan(start, start + timedelta(minutes=minutes), "amount was 0"),)
+        found = policy_case(contract, champion, [fell], None, Known(None, (), 1000, 500, bad), end)
+        assert found.held_by == word
+        assert bool(found.held) == (found.fallen is None) == bool(word)
+        assert ("amount was 0" in found.held) == bool(word)
 
 
 def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Workshop) -> None:

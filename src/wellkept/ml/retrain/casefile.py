@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,16 +12,33 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
+from wellkept.ml.retrain.exclusions import share_bad
 from wellkept.ml.retrain.forecast import Gain, Point
 from wellkept.ml.retrain.policy import MONTH, PolicyCase
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.spine.registry import Job, ModelVersion
+from wellkept.store.state.retrains import BadSpan
 
 NO_MATTER = "no"
 """``attributes["matters"]`` of drift of inputs that do next to nothing to the scores."""
 NEW_CATEGORY = "new_category"
 TWO_SIDED_90 = 2 * 1.645
 CAUSES_OF_DATA = frozenset({"label_feed", "label_storm", "label_clock", "renamed", "default_spike", "stale_source"})
+SPOILED = 0.25
+"""What is judged on predictions of which so large a part was made while data was bad tells of that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a model besides what is suspicious: its performance so far, its trainings (newest first), the
+    labelled rows that a retrain could use and those since the champion's training, and when its data was bad.
+    """
+
+    history: PerformanceHistory | None
+    jobs: Sequence[Job]
+    rows: int
+    rows_since: int
+    bad: Sequence[BadSpan] = ()
 
 
 def policy_case(
@@ -28,27 +46,22 @@ def policy_case(
     champion: ModelVersion,
     suspicions: Sequence[Finding],
     verdict: Verdict | None,
-    history: PerformanceHistory | None,
-    jobs: Sequence[Job],
-    counts: tuple[int, int],
+    known: Known,
     now: datetime,
 ) -> PolicyCase:
-    """The case of one model.
-
-    ``suspicions`` are the open findings about it, ``jobs`` its trainings, newest first, ``counts`` the labelled rows
-    that a retrain could use and those since the champion's training.
-    """
+    """The case of one model; ``suspicions`` are the open findings about it."""
     metric = contract.live_metric or contract.metrics.primary
     is_lower = metric in LOWER_IS_BETTER
     promised = champion.metrics.get(metric, math.nan)
     delay = timedelta(seconds=contract.label.delay_s)
     # A training at a moment has the labels until the delay before; so had the champion's, and so would a new one.
     trained_until = trained_until_of(champion) - delay
-    held_by, held = what_holds(suspicions, verdict)
-    drifted = [f for f in suspicions if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
-    worse = [f for f in suspicions if f.kind is FindingKind.PERFORMANCE]
-    retrains = [job for job in jobs if job.kind == "retrain" and job.started_at > now - MONTH]
-    fallen, gains = _fallen(worse, promised, is_lower), gains_of(jobs)
+    held_by, held = what_holds(suspicions, verdict, known.bad)
+    sound = [f for f in suspicions if _spoiled_by(f, known.bad) is None]
+    drifted = [f for f in sound if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
+    worse = [f for f in sound if f.kind is FindingKind.PERFORMANCE]
+    retrains = [job for job in known.jobs if job.kind == "retrain" and job.started_at > now - MONTH]
+    fallen, gains = _fallen(worse, promised, is_lower), gains_of(known.jobs)
     if fallen is not None:  # what was measured before it fell says nothing of what a retrain is worth now
         gains = [gain for gain in gains if gain.at >= min(finding.starts_at for finding in worse)]
     return PolicyCase(
@@ -61,24 +74,25 @@ def policy_case(
         known_until=max(trained_until, now - delay),
         live_since=champion.created_at,
         promised=promised,
-        rows=counts[0],
-        rows_since=counts[1],
-        more=more_rows(counts[0], champion),
+        rows=known.rows,
+        rows_since=known.rows_since,
+        more=more_rows(known.rows, champion),
         attempts=tuple(job.started_at for job in retrains),
         drifted=tuple(finding.sentence for finding in drifted),
         worse=worse[0].sentence if worse else "",
         fallen=fallen,
         held=held,
         held_by=held_by,
-        points=tuple(_points(history, champion)),
+        points=tuple(_points(known, champion)),
         gains=tuple(gains),
     )
 
 
-def what_holds(suspicions: Iterable[Finding], verdict: Verdict | None) -> tuple[str, str]:
+def what_holds(suspicions: Sequence[Finding], verdict: Verdict | None, bad: Sequence[BadSpan] = ()) -> tuple[str, str]:
     """Why nothing may be trained now, in a word and in a sentence: the data is not to be trusted, or a promotion is.
 
-    Broken inputs and broken label feeds spoil what a retrain would learn and what it would be judged by.
+    Broken inputs and broken label feeds spoil what a retrain would learn and what it would be judged by. When they are
+    sound again, what is judged on predictions of that time is no reason either.
     """
     if verdict is not None and verdict.judgement is Judgement.BROKEN_UPSTREAM:
         return "upstream", verdict.sentence
@@ -93,7 +107,21 @@ def what_holds(suspicions: Iterable[Finding], verdict: Verdict | None) -> tuple[
     )
     if verdict is not None and promoted and verdict.judgement is Judgement.UNKNOWN:
         return "promotion", verdict.sentence
+    for finding in suspicions:
+        span = _spoiled_by(finding, bad)
+        if span is not None:
+            told = f"from {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC"
+            return "bad data", f"Held until newer predictions tell: {finding.sentence} Data was bad {told}: {span.why}"
     return "", ""
+
+
+def _spoiled_by(finding: Finding, bad: Sequence[BadSpan]) -> BadSpan | None:
+    """The span of bad data in which too large a part of what a finding is judged on was predicted."""
+    for evidence in finding.evidence:
+        start, end = evidence.window_start, evidence.window_end
+        if start is not None and end is not None and share_bad(start, end, bad) >= SPOILED:
+            return max(bad, key=lambda span: min(span.end, end) - max(span.start, start))
+    return None
 
 
 def _may_be_learned(finding: Finding) -> bool:
@@ -145,13 +173,12 @@ def _fallen(worse: Sequence[Finding], promised: float, is_lower: bool) -> tuple[
     return None
 
 
-def _points(history: PerformanceHistory | None, champion: ModelVersion) -> Iterable[Point]:
-    """The mature cohorts of the live version."""
-    if history is None:
-        return
-    for one in history.cohorts:
-        known = one.value is not None and one.low is not None and one.high is not None
-        if known and one.is_mature and one.start >= champion.created_at:
+def _points(known: Known, champion: ModelVersion) -> Iterable[Point]:
+    """The mature cohorts of the live version, but for those of bad data."""
+    for one in known.history.cohorts if known.history is not None else ():
+        is_told = one.value is not None and one.low is not None and one.high is not None
+        is_sound = share_bad(one.start, one.end, known.bad) < SPOILED
+        if is_told and is_sound and one.is_mature and one.start >= champion.created_at:
             assert one.value is not None
             assert one.low is not None
             assert one.high is not None

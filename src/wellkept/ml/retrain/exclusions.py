@@ -36,6 +36,13 @@ def version_of(model: str, spans: Iterable[BadSpan], at: datetime) -> Exclusions
     return Exclusions(model, f"sha256:{hashlib.sha256(told).hexdigest()}", at, kept)
 
 
+def share_bad(start: datetime, end: datetime, spans: Iterable[BadSpan]) -> float:
+    """Which share of a time is in the spans; 0 of none."""
+    length = (end - start).total_seconds()
+    inside = sum(max(0.0, (min(one.end, end) - max(one.start, start)).total_seconds()) for one in joined(spans))
+    return inside / length if length > 0 else 0.0
+
+
 def taint(version: ModelVersion, spans: Sequence[BadSpan]) -> str:
     """What of a version's training data was found bad and was not left out; empty where (nearly) nothing was."""
     window = _span(version.lineage.get("window", ""))

@@ -19,7 +19,7 @@ from wellkept.kernel.verdict import Verdict
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.releases import Releases
-from wellkept.ml.retrain.casefile import policy_case, trained_until_of
+from wellkept.ml.retrain.casefile import Known, policy_case, trained_until_of
 from wellkept.ml.retrain.ledger import ACTOR, Ledger
 from wellkept.ml.retrain.plans import retrain_plan
 from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
@@ -178,9 +178,9 @@ class RetrainRunner:
         verdict: Verdict | None,
         now: datetime,
     ) -> None:
-        decision = decide(self._policy_case(contract, champion, case, verdict, now))
         if case is not None:
             self._ledger.exclude(contract.name, ended(case), now)
+        decision = decide(self._policy_case(contract, champion, case, verdict, now))
         plan = None
         if decision.action is Act.RETRAIN:
             plan = self._proposed(contract, champion, decision, case, verdict)
@@ -195,16 +195,14 @@ class RetrainRunner:
         now: datetime,
     ) -> PolicyCase:
         rows, fresh = self._rows(contract, champion, now)
-        return policy_case(
-            contract,
-            champion,
-            tuple(case.suspicions) if case is not None else (),
-            verdict,
-            self._seen.history(contract, champion, now) if self._seen.history else None,
-            self._registry.jobs(model_id(contract.name), limit=MOST_JOBS, kinds=KINDS),
-            (case.labelled if case is not None and case.is_shift else rows, fresh),
-            now,
+        known = Known(
+            history=self._seen.history(contract, champion, now) if self._seen.history else None,
+            jobs=self._registry.jobs(model_id(contract.name), limit=MOST_JOBS, kinds=KINDS),
+            rows=case.labelled if case is not None and case.is_shift else rows,
+            rows_since=fresh,
+            bad=self._ledger.excluded(contract.name),
         )
+        return policy_case(contract, champion, tuple(case.suspicions) if case else (), verdict, known, now)
 
     def _rows(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> tuple[int, int]:
         """Labelled rows of the window, and those since the champion's training; counted some times in a window."""
