@@ -5,8 +5,9 @@
 
 Breaks the small system of ``bench/faulty_system.py`` again and again (as root: it makes control groups and mounts a
 volume), keeps what was measured, and has each fault diagnosed from its spans and metrics alone, with one alert at the
-front service: when the fault began, in the middle of it, and shortly before its end. ``--from`` judges what an earlier
-run kept. A repetition takes seven minutes. Recorded onset is not told: of a late alert the time before is half fault.
+front service: when the fault began, in the middle of it, and shortly before its end. A service that is slow is
+judged twice: as it is, and ("version") with the news that a version of a model that it serves went live when that
+began. ``--from`` judges what an earlier run kept. A repetition takes seven minutes. Recorded onset is not told: of a late alert the time before is half fault.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ from bench.faulty_service import SERVER
 from bench.faulty_system import MOUNTED, Measured, System, end, resource_of
 
 from wellkept.evaluation.diagnose_store import Stand, Stands, Told
+from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import from_nanos
+from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.ingest.recording.recording import Recording
 from wellkept.ops.ingest.recording.rows import Interned, Points, SeriesKey, SpanRows
@@ -41,6 +44,7 @@ LATE = {"at once": 0.0, "late": 0.5, "last": 0.85}
 """When the alert comes, as a share of the fault."""
 HOST, DISK, STOCK = "host:host-b", f"disk:host-c:{MOUNTED}", "service:stock"
 PRICES, PAGES = "service:prices", "service:pages"
+MODEL = "model:stock"
 TRUTHS: dict[str, tuple[tuple[str, str], ...]] = {
     "host": ((HOST, "cpu"),),
     "disk": ((DISK, "disk"),),
@@ -49,7 +53,10 @@ TRUTHS: dict[str, tuple[tuple[str, str], ...]] = {
     "host and service": ((HOST, "cpu"), (PAGES, "errors")),
     "disk and service": ((DISK, "disk"), (PRICES, "latency")),
     "nothing": (),
+    "version": ((MODEL, "change"),),
 }
+TOLD = {"service": "version"}
+"""What is made once, and judged again with a change that is told."""
 Spans = list[tuple[str, list[Any]]]
 
 
@@ -88,7 +95,7 @@ def broken(system: System, name: str) -> Iterator[None]:
 
 def ran(repeats: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Break the system so many times in each way, in an order by lot; what was measured, and what was broken when."""
-    order = [name for name in TRUTHS for _ in range(repeats)]
+    order = [name for name in TRUTHS if name not in TOLD.values() for _ in range(repeats)]
     random.Random(seed).shuffle(order)
     faults = []
     with tempfile.TemporaryDirectory(prefix="wellkept-bench-") as folder, System(Path(folder), seed) as system:
@@ -144,15 +151,26 @@ def _ids(numbers: np.ndarray, size: int) -> np.ndarray:
 def judged(stands: Stands, known: dict[str, Any], tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """For each fault and each time of the alert: the places of the true causes, and who was named."""
     found = []
-    for fault in (Fault(**one) for one in known["faults"]):
+    faults = [Fault(**one) for one in known["faults"]]
+    for fault in [*faults, *(replace(one, name=TOLD[one.name]) for one in faults if one.name in TOLD)]:
         with stands.of(recording(known, fault)) as stand:
             stand.look_around(stand.last)
+            if fault.name == "version":
+                release(stand, from_nanos(fault.start))
             for when, share in LATE.items():
                 at = from_nanos(fault.start) + timedelta(seconds=share * FAULT_S)
                 told = stand.diagnose(alert(stand), at, stand.last)
                 found.append({"fault": fault.name, "when": when, **_places(told, TRUTHS[fault.name])})
                 tell(f"  {found[-1]}")
     return found
+
+
+def release(stand: Stand, at: datetime) -> None:
+    """Tell that a version of a model went live, which the slow service serves."""
+    known = [Entity(EntityKind(name.partition(":")[0]), name, name.partition(":")[2]) for name in (MODEL, STOCK)]
+    stand.run.topology.observe(known, [Edge(MODEL, STOCK, EdgeKind.SERVED_BY, at)], stand.last)
+    change = Change(MODEL, ChangeKind.PROMOTION, at, "bench", "version 2 of stock is live", "bench-2")
+    stand.run.stream.record(change)
 
 
 def alert(stand: Stand) -> Finding:

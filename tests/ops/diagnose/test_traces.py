@@ -8,7 +8,7 @@ from tests.ops.diagnose.tracing import Call, case, many, mixed, sample
 
 from wellkept.ops.diagnose.clues.exclusive import ExclusiveClue
 from wellkept.ops.diagnose.clues.gap import GapClue
-from wellkept.ops.diagnose.clues.mass import _waited
+from wellkept.ops.diagnose.clues.mass import _slower, _waited
 from wellkept.ops.diagnose.clues.structure import StructureClue
 from wellkept.ops.diagnose.traces import traces
 
@@ -173,3 +173,10 @@ def test_what_all_callees_took_longer_is_not_the_callers_own_but_a_late_reading_
 
     known = case(many(request(5.0, 0.5)), many(request(own_ms, late_ms)))
     assert _waited(known) == {"service:front": pytest.approx(explained, abs=0.01)}
+
+
+def test_a_service_is_slower_where_its_requests_are_on_the_average() -> None:
+    usual = many(Call("service:front", "GET /", 20.0))
+    assert _slower(case(usual, usual)) == {"service:front": 0.0}
+    assert _slower(case(usual, many(Call("service:front", "GET /", 30.0)))) == {"service:front": 1.0}
+    assert _slower(case(usual, usual[:3])) == {}, "too few to say"

@@ -29,6 +29,8 @@ TAIL = 20
 UNKNOWN = 0.25
 """What can be said of a service none of whose callees is known."""
 LEAST_S = 0.0004
+CERTAIN = 2.0
+"""An average that is so many standard errors higher is higher."""
 FEW = 2.0
 """So many failed requests in a step happen by chance; of many requests that is a small share."""
 LEAST_SHARES = (0.001, 0.01)
@@ -65,6 +67,7 @@ class MassClue:
         if here is None or here.mass <= 0:
             return {}
         waited = _waited(case) if felt.indicator != FAILING else {}
+        slower = _slower(case) if felt.indicator != FAILING else {}
         hints: dict[str, Hint] = {}
         for entity, one in excesses.items():
             if entity not in case.suspects or one.mass <= 0:
@@ -73,6 +76,7 @@ class MassClue:
             explained = min(1.0, max(below / one.mass, waited.get(entity, 0.0)))
             share = min(1.0, one.mass / here.mass)
             strength = share**FULL * (1.0 - explained) * one.gate * (0.3 + 0.7 * here.gate) * known
+            strength *= slower.get(entity, 1.0)
             if strength > 0:
                 fault = Fault.ERRORS if felt.indicator == FAILING else Fault.LATENCY
                 series = ERRORS if fault is Fault.ERRORS else felt.indicator
@@ -157,6 +161,33 @@ def _waited(case: Case) -> dict[str, float]:
             more = now_worked.get((source, target), 0.0) - worked.get((source, target), 0.0)
             added[source] = added.get(source, 0.0) + more / total
     return {source: max(share, added[source]) for source, share in found.items()}
+
+
+def _slower(case: Case) -> dict[str, float]:
+    """How sure it is of each service that its requests take longer on the average, where traces tell: 0 to 1.
+
+    Of many steps some are bad in health, too; what is felt in them makes up for nothing if all requests together took
+    no longer than before.
+    """
+    if case.traces is None:
+        return {}
+    (count0, mean0, error0), (count1, mean1, error1) = (
+        _averages(spans, len(case.traces.services)) for spans in (case.traces.before, case.traces.during)
+    )
+    sure = np.clip((mean1 - mean0) / np.sqrt(error0 + error1 + 1e-18) / CERTAIN, 0.0, 1.0)
+    both = np.minimum(count0, count1) >= ENOUGH
+    return {name: float(sure[j]) for j, name in enumerate(case.traces.services) if both[j]}
+
+
+def _averages(spans: Spans, services: int) -> tuple[Floats, Floats, Floats]:
+    """Of each service: its requests, the seconds of one on the average, and the square of that average's error."""
+    entry = spans.remote() | (spans.parent < 0)
+    service, took = spans.service[entry], (spans.end - spans.start)[entry] / 1e9
+    count = np.bincount(service, minlength=services).astype(np.float64)
+    many = np.maximum(count, 1.0)
+    mean = np.bincount(service, weights=took, minlength=services) / many
+    spread = np.bincount(service, weights=took**2, minlength=services) / many - mean**2
+    return count, mean, np.maximum(spread, 0.0) / many
 
 
 def _times(spans: Spans, known: Traces, *, as_seen: bool) -> dict[tuple[str, str], float]:
