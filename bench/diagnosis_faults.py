@@ -5,9 +5,10 @@
 
 Breaks the small system of ``bench/faulty_system.py`` again and again (as root: it makes control groups and mounts a
 volume), keeps what was measured, and has each fault diagnosed from its spans and metrics alone, with one alert at the
-front service: when the fault began, in the middle of it, and shortly before its end. A service that is slow is
-judged twice: as it is, and ("version") with the news that a version of a model that it serves went live when that
-began. ``--from`` judges what an earlier run kept. A repetition takes seven minutes. Recorded onset is not told: of a late alert the time before is half fault.
+front service: when the fault began, in the middle of it, and shortly before its end. A service that is slow is judged
+twice: as it is, and ("version") with the news that a version of a model that it serves went live when that began.
+``--from`` judges what an earlier run kept. A repetition takes seven minutes. Recorded onset is not told: of a late
+alert the time before is half fault.
 """
 
 from __future__ import annotations
