@@ -6,6 +6,7 @@ import re
 
 from wellkept.kernel.errors import InputError
 
+_WORDS = (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0))
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WHOLE = re.compile(r"(?:\d+[smhdw])+")
 _PART = re.compile(r"(\d+)([smhdw])")
@@ -23,3 +24,11 @@ def seconds_of(text: str, name: str = "duration") -> float:
     if not found:
         raise InputError(name, "must be longer than nothing", text)
     return found
+
+
+def in_words(seconds: float) -> str:
+    """``3.5 days``, ``20 hours``, ``90 seconds``: in the largest unit of which there are two."""
+    for unit, size in _WORDS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} seconds"

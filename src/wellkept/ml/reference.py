@@ -60,6 +60,8 @@ class Distribution:
     """Of the scores alone: how they are spread in each slice, by ``COLUMN=VALUE``."""
     joint: Joint | None = None
     """Of the scores alone, which stand for the model as a whole: how its inputs hang together."""
+    steady_s: float | None = None
+    """For how long a column of numbers had one and the same value at most (None: not known)."""
 
     @property
     def rows(self) -> int:
@@ -208,7 +210,17 @@ def distribution(values: Floats, at: Floats | None = None, window_s: float = 360
         float(repeats.max() / len(known)),
         wobble=whole,
         brisk=parts,
+        steady_s=None if at is None else steady(known, at[is_known]),
     )
+
+
+def steady(values: Floats, at: Floats) -> float:
+    """For how many seconds the values were one and the same at most: from its first row to the next other one."""
+    order = np.argsort(at, kind="stable")
+    values, at = values[order], at[order]
+    begins = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1])
+    ends = np.append(at[begins[1:]], at[-1])
+    return float((ends - at[begins]).max())
 
 
 def categories(values: Sequence[str | None], at: Floats | None = None, window_s: float = 3600.0) -> Distribution:
@@ -281,6 +293,7 @@ def _parsed(entry: Mapping[str, Any]) -> Distribution:
         Relation(**_tuples(related)) if related else None,
         {key: _parsed(one) for key, one in entry.get("slices", {}).items()},
         Joint(**_tuples(held_together)) if held_together else None,
+        entry.get("steady_s"),
     )
 
 

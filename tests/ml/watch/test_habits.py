@@ -66,6 +66,22 @@ def test_the_hour_is_no_default_and_is_not_stuck() -> None:
         assert found.attributes["cause"] == "default_spike"
 
 
+def test_what_comes_and_goes_is_stuck_once_it_stands_still_for_much_longer_than_ever() -> None:
+    """The hour is 7 for two hours, and then for five, of which three suffice."""
+    day = at_midnight(is_hour=True)
+    counts = np.zeros((12, len(day.reference["tenure"].counts)), dtype=np.int64)
+    counts[:, 3] = 100
+    none, ends = {"tenure": np.zeros(12, dtype=np.int64)}, np.arange(1, 13) * 1800.0
+    assert day.reference["tenure"].steady_s == 3600.0
+    for hours, is_told in ((2, False), (5, True)):
+        values = {"tenure": np.where(np.arange(12) < 12 - 2 * hours, 3.0, 7.0)}
+        slices = Histograms(ends, {"tenure": counts}, none, values, values)
+        findings = Nulls().watch(replace(day, slices=slices, step_s=1800.0), NOON).findings
+        assert [found.attributes["cause"] for found in findings] == ["default_spike"] * is_told
+        assert all("has been 7 for 5 hours" in found.sentence for found in findings)
+        assert all(found.starts_at.timestamp() == (12 - 2 * hours) * 1800.0 for found in findings)
+
+
 def test_a_default_that_is_gone_from_the_newest_rows_is_over_and_one_that_is_stuck_is_told_once() -> None:
     day = at_midnight(is_hour=False)
     (found,) = Sentinels().watch(day, NOON).findings

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from wellkept.kernel.durations import in_words
 from wellkept.ml.retrain.forecast import Forecast, Gain, Point, Stale, forecast, lost_since
 from wellkept.ml.retrainspec import Retrain, point_of
 
@@ -215,8 +216,8 @@ def _said(case: PolicyCase, known: Forecast, numbers: Mapping[str, float]) -> st
     band = f"90 % interval {numbers['gain_low']:.4f} to {numbers['gain_high']:.4f}"
     return (
         f"A retrain {verb} it: {what} would gain {numbers['expected_gain']:.4f} now ({band}; {told}). Since the last "
-        f"training that has cost {numbers['accumulated']:.4f} on the average of {_span(case.spec.horizon_s)}, of which "
-        f"{numbers['risk']:.4f} may be chance{step}, against a cost of {numbers['cost']:.4f}."
+        f"training that has cost {numbers['accumulated']:.4f} on the average of {in_words(case.spec.horizon_s)}, of "
+        f"which {numbers['risk']:.4f} may be chance{step}, against a cost of {numbers['cost']:.4f}."
     )
 
 
@@ -234,13 +235,6 @@ def _to_change_it(case: PolicyCase, numbers: Mapping[str, float], share: float) 
 
 def _name(case: PolicyCase) -> str:
     return case.metric.replace("_", " ")
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} seconds"
 
 
 _SOURCES = {

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from wellkept.kernel.durations import in_words
 from wellkept.kernel.entity import feature_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.reference import SCORE
@@ -16,17 +17,20 @@ CALM = 0.5
 """A finding ends when the rise is below this share of the limit."""
 STUCK = 0.5
 """A value is stuck when this much more of the rows have it than the most common value had in training."""
+STILL = 3.0
+"""What comes and goes by itself is stuck when it has had one value for so many times as long as ever in training."""
 
 
 class Nulls:
     """The share of nulls, and of the most common value, against the training data.
 
     A feature store that times out gives nulls or defaults: this is what tells it from a world that changed. An input
-    that knows the hour or the day has one value for a while, and is right: of what comes and goes, nulls alone count.
+    that knows the hour or the day has one value for a while, and is right: what comes and goes must stand still for
+    much longer than it ever did.
     """
 
     name = "nulls"
-    version = "2"
+    version = "3"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         findings: list[Finding] = []
@@ -56,6 +60,12 @@ class Nulls:
                 words = f"is {value:.4g} in {top:.0%} of the predictions; {usual}"
                 stuck = {"null_share": share, "stuck_at": value, "stuck_share": top}
                 findings.append(self._finding(served, name, top - reference.top_share, words, first, stuck))
+            elif reference.comes_and_goes and (still := _still(served, name, enough)) is not None:
+                value, onset, seconds = still
+                longest = in_words(reference.steady_s or 0.0)
+                words = f"has been {value:.4g} for {in_words(seconds)}, for {longest} at most in training"
+                stuck = {"null_share": share, "stuck_at": value, "stuck_share": 1.0}
+                findings.append(self._finding(served, name, 1.0, words, onset, stuck))
             else:
                 clear.add(print_)
         return Said(tuple(findings), frozenset(clear))
@@ -86,6 +96,22 @@ class Nulls:
                 "cause": "default_spike" if "stuck_at" in values else "missing",
             },
         )
+
+
+def _still(served: Served, name: str, enough: int) -> tuple[float, int, float] | None:
+    """The one value that a column has had for much too long now, since which slice, and for how many seconds."""
+    least, greatest = served.slices.least.get(name), served.slices.greatest.get(name)
+    there = np.flatnonzero(np.isfinite(least)) if least is not None else np.empty(0, dtype=np.int64)
+    steady_s = served.reference[name].steady_s
+    if least is None or greatest is None or steady_s is None or not len(there):
+        return None
+    value = float(least[there[-1]])
+    others = np.flatnonzero((least[there] != value) | (greatest[there] != value))
+    run = there[others[-1] + 1 :] if len(others) else there
+    if not len(run) or served.slices.bins[name][run].sum() < enough:
+        return None
+    seconds = float(served.slices.times[run[-1]] - served.slices.times[run[0]]) + served.step_s
+    return (value, int(run[0]), seconds) if seconds >= STILL * max(steady_s, served.step_s) else None
 
 
 def _onset(nulls: np.ndarray, rows: np.ndarray, first: int, level: float) -> int:
