@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from tests.api.serving import served
 from tests.api.test_otlp import JSON, PROTOBUF, SETTINGS
 from tests.api.test_otlp_grpc import TOKEN, Sender
+from tests.store.fixtures import telemetry_in
 from tests.store.telemetry.scenes import NOON, nanos
 
 from wellkept.api.otlp import routes
@@ -38,7 +39,7 @@ REASON = f"metric 'load' has {ROOM} active series, and may have {ROOM} (ingest.m
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Telemetry]:
     """A store with room for three series of each metric."""
-    opened = Telemetry.open(tmp_path / "telemetry", limits=PointLimits(series_of_metric=ROOM))
+    opened = telemetry_in(tmp_path / "telemetry", limits=PointLimits(series_of_metric=ROOM))
     yield opened
     opened.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import os
 import signal
@@ -17,7 +18,9 @@ from typing import Any, TypeVar
 
 import httpx
 import psutil
+import pytest
 
+from wellkept.cli.main import main
 from wellkept.sdk.client import Client
 
 T = TypeVar("T")
@@ -66,6 +69,24 @@ def wellkept(
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, *arguments: str, **changes: str) -> tuple[int, str]:
+    """Run a command that is to fail, in this process, which has loaded what another would have to; its code and words.
+
+    For a start that is refused before anything of a platform is made.
+    """
+    said = io.StringIO()
+    with monkeypatch.context() as patch, contextlib.redirect_stderr(said):
+        for name in [name for name in os.environ if name.startswith("WELLKEPT_")]:
+            patch.delenv(name)
+        for name, value in {**QUIET, **changes}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["wellkept", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, said.getvalue()
 
 
 @dataclass

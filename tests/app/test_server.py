@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.app.running import Running, running, start, until, wellkept
+from tests.app.running import Running, refused, running, start, until, wellkept
 
 from wellkept.app.server import _say_ready
 
@@ -77,13 +77,13 @@ def test_a_folder_that_another_server_has_is_refused_and_left_as_it_was(server: 
     assert int(server.data.joinpath("server.pid").read_text("ascii")) == server.process.pid
 
 
-def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        done = wellkept("up", "--data", str(tmp_path / "data"), "--port", str(port), "--no-agent")
+        code, said = refused(monkeypatch, "up", "--data", str(tmp_path / "data"), "--port", str(port), "--no-agent")
 
-    assert done.returncode == 5
-    assert f"address 127.0.0.1:{port}: cannot be used: Address already in use; try --port" in done.stderr
+    assert code == 5
+    assert f"address 127.0.0.1:{port}: cannot be used: Address already in use; try --port" in said
     assert not tmp_path.joinpath("data").exists()
 
 
@@ -97,11 +97,11 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
-def test_an_address_beyond_loopback_must_be_meant(host: str, tmp_path: Path) -> None:
-    done = wellkept("up", "--data", str(tmp_path / "data"), "--port", "0", WELLKEPT_SERVER__HOST=host)
+def test_an_address_beyond_loopback_must_be_meant(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = refused(monkeypatch, "up", "--data", str(tmp_path / "data"), "--port", "0", WELLKEPT_SERVER__HOST=host)
 
-    assert done.returncode == 3
-    assert f"server.host {host} is not loopback; set server.allow_remote to mean it" in done.stderr
+    assert code == 3
+    assert f"server.host {host} is not loopback; set server.allow_remote to mean it" in said
     assert not tmp_path.joinpath("data").exists()
 
 

@@ -19,11 +19,13 @@ RESOURCE = {"service.name": "till", "service.instance.id": "1"}
 def told(server: Running) -> None:
     """A queue that grows for ten minutes, and two records."""
     now = time.time_ns()
+    points = b""  # requests of this protocol one behind the other are one request
+    for step in range(41):
+        batch = MetricsBatch("test", now - (40 - step) * 15 * 10**9)
+        batch.gauge(RESOURCE, "queue.length", "{item}", float(step), {})
+        points += batch.request.SerializeToString()
     with server.http(**{"Content-Type": "application/x-protobuf"}) as http:
-        for step in range(41):
-            batch = MetricsBatch("test", now - (40 - step) * 15 * 10**9)
-            batch.gauge(RESOURCE, "queue.length", "{item}", float(step), {})
-            assert http.post("/v1/metrics", content=batch.request.SerializeToString()).status_code == 200
+        assert http.post("/v1/metrics", content=points).status_code == 200
         lines = [LogLine(now - 10**9, "card refused by bank", "ERROR", {}), LogLine(now, "card taken", "INFO", {})]
         request = logs_request("test", {tuple(RESOURCE.items()): lines})
         assert http.post("/v1/logs", content=request.SerializeToString()).status_code == 200

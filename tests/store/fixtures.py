@@ -41,8 +41,9 @@ def state_in(folder: Path) -> State:
 
 
 def telemetry_in(folder: Path, **options: Any) -> Telemetry:
-    """A new telemetry store in a folder that is not there yet; no other may be open in this process."""
-    shutil.copytree(_migrated(Telemetry), folder, symlinks=True)
+    """The telemetry store in a folder, a new one where there is none; no other may be open in this process."""
+    if not folder.exists():
+        shutil.copytree(_migrated(Telemetry), folder, symlinks=True)
     return Telemetry.open(folder, **options)
 
 

@@ -21,7 +21,14 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Say that it is ready as one JSON line.")
 def command(config: Path | None, data: Path | None, port: int | None, no_agent: bool, as_json: bool) -> None:
     """Start the server, watch this machine, and print the page's address with its token."""
-    gc.disable()  # until all is loaded, which stays: to look through it for rubbish is a seventh of the start
+    gc.disable()  # until the server is ready: what is loaded stays; looking through it for rubbish is a seventh of that
+    try:
+        _serve(config, data, port, no_agent=no_agent, as_json=as_json)
+    finally:
+        gc.enable()
+
+
+def _serve(config: Path | None, data: Path | None, port: int | None, *, no_agent: bool, as_json: bool) -> None:
     from wellkept.app.server import serve
     from wellkept.app.settings import load_settings, resumed_demo
 

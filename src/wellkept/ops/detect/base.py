@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,17 @@ _RULES = {
     "shard_count": "must be at least 1",
     "shard_index": "must be at least 0 and below shard_count",
 }
+
+
+def check_above_zero(detector: str, parameters: Any) -> None:
+    """That every parameter (a dataclass) of a detector is more than 0.
+
+    Raises:
+        InputError: one is not.
+    """
+    for one in fields(parameters):
+        if getattr(parameters, one.name) <= 0:
+            raise InputError(f"{detector}.{one.name}", "must be more than 0", getattr(parameters, one.name))
 
 
 @dataclass(frozen=True, slots=True)

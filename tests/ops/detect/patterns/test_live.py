@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.patterns.cheap import cheap_key
@@ -28,7 +29,7 @@ _PARTS = st.one_of(
 
 @pytest.fixture
 def telemetry(tmp_path: Path) -> object:
-    made = Telemetry.open(tmp_path / "telemetry")
+    made = telemetry_in(tmp_path / "telemetry")
     yield made
     made.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from tests.store.fixtures import telemetry_in
 from tests.store.telemetry.remote.messages import Labels, Samples, request1, request2
 
 from wellkept.kernel.errors import InputError, StoreError
@@ -35,7 +36,7 @@ def limited(tmp_path: Path) -> Iterator[Opening]:
     def make(**limits: float) -> Telemetry:
         for one in opened:
             one.close()
-        opened[:] = [Telemetry.open(tmp_path / "telemetry", limits=PointLimits(**limits))]  # type: ignore[arg-type]
+        opened[:] = [telemetry_in(tmp_path / "telemetry", limits=PointLimits(**limits))]  # type: ignore[arg-type]
         return opened[0]
 
     yield make

@@ -7,9 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.judged import columns_of
 from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, peaks, share
 
@@ -26,9 +25,7 @@ class AnomalyParameters:
     """What no user feels is told so often a day at most, by chance and over all series: of more series, each less."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "most_at_once", "most_per_day"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"anomaly.{name}", "must be more than 0", getattr(self, name))
+        check_above_zero("anomaly", self)
 
 
 class Anomaly:

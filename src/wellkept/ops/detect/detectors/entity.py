@@ -9,9 +9,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.baseline.base import EntityScores
 from wellkept.ops.detect.baseline.entities import QUIET_S, TOP
 from wellkept.ops.detect.together import DETECTOR
@@ -40,9 +39,7 @@ class EntityParameters:
     """Of all entities, so many are told of a day by chance: where there are more, each must be more unusual."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "together", "contributes", "lasts", "blamed", "most_at_once", "most_per_day"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"entity.{name}", "must be more than 0", getattr(self, name))
+        check_above_zero("entity", self)
 
 
 class EntityAnomaly:

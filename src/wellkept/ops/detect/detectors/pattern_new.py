@@ -7,9 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.loglines import ERROR, WARN, Line, Lines
 from wellkept.ops.detect.words import capital, named
 
@@ -36,18 +35,7 @@ class NewPatternParameters:
     """So many patterns of one entity are told of at once: the most frequent."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "learn_steps",
-            "learned_s",
-            "told_steps",
-            "quiet_steps",
-            "lines",
-            "flood_lines",
-            "flood_share",
-            "most_at_once",
-        ):
-            if getattr(self, name) <= 0:
-                raise InputError(f"pattern_new.{name}", "must be more than 0", getattr(self, name))
+        check_above_zero("pattern_new", self)
 
 
 class NewPattern:

@@ -8,9 +8,8 @@ from datetime import datetime
 
 import numpy as np
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.loglines import PARAMETER, PATTERN, SHOWN, Floats
 from wellkept.ops.detect.signals import moment
 from wellkept.ops.detect.words import capital, named
@@ -38,10 +37,7 @@ class PatternParameterParameters:
     """So many parameters are told of in one look: the most different."""
 
     def __post_init__(self) -> None:
-        names = ("newest_steps", "newest", "older", "distance", "surprise", "beyond", "worse", "most_at_once")
-        for name in names:
-            if getattr(self, name) <= 0:
-                raise InputError(f"pattern_parameter.{name}", "must be more than 0", getattr(self, name))
+        check_above_zero("pattern_parameter", self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

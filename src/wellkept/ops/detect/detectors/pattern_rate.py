@@ -8,9 +8,8 @@ from datetime import datetime
 
 import numpy as np
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.loglines import WARN, Floats, Line, Lines
 from wellkept.ops.detect.words import capital, named
 
@@ -33,9 +32,7 @@ class PatternRateParameters:
     """So many patterns of one entity are told of at once: the most unusual."""
 
     def __post_init__(self) -> None:
-        for name in ("surprise", "times", "times_plain", "lines", "above_most", "most_at_once"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"pattern_rate.{name}", "must be more than 0", getattr(self, name))
+        check_above_zero("pattern_rate", self)
 
 
 @dataclass(frozen=True, slots=True)

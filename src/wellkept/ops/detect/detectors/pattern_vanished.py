@@ -7,9 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
-from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.loglines import WARN, Line, Lines
 from wellkept.ops.detect.words import capital, named
@@ -31,9 +30,7 @@ class VanishedPatternParameters:
     """So many patterns of one entity are told of at once: the most frequent."""
 
     def __post_init__(self) -> None:
-        for name in ("beats", "irregular", "longer", "speaking", "most_at_once"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"pattern_vanished.{name}", "must be more than 0", getattr(self, name))
+        check_above_zero("pattern_vanished", self)
 
 
 class VanishedPattern:
