@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from wellkept.kernel.change import Change, ChangeKind
-from wellkept.kernel.diagnosis import Fault, Look, Reason
+from wellkept.kernel.change import ChangeKind
+from wellkept.kernel.diagnosis import Fault, Reason
 from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.diagnose.base import Case
-from wellkept.ops.diagnose.common import EXPLAINED, Reasons, less, noisy_or
-from wellkept.ops.diagnose.contrast import bare, closed
+from wellkept.ops.diagnose.common import EXPLAINED, Reasons, less
 
 
 def with_versions(
@@ -37,18 +36,10 @@ def with_versions(
         for server in case.graph.below(model, EdgeKind.SERVED_BY):
             signs = [reason for reason in found.get(server, ()) if reason.kind != "change"]
             if certain and signs and blamed.get(server) == change.id:
-                found[model].append(_moved(case, change, server, signs, weights.get("model", 0.0) * certain))
+                found[model] += [_moved(reason, certain) for reason in signs]
                 found[server] = less(found[server], EXPLAINED * certain, own=frozenset({"change"}))
     return found
 
 
-def _moved(case: Case, change: Change, server: str, signs: Sequence[Reason], most: float) -> Reason:
-    plainest = max(signs, key=lambda reason: reason.strength)
-    return replace(
-        plainest,
-        kind="model",
-        strength=round(most * noisy_or(signs), 6),
-        sentence=closed(f"{bare(server)}, which serves {bare(change.entity)}, is unwell since: {change.summary}"),
-        fault=Fault.CHANGE,
-        pointers=(case.pointer(Look.CHANGE, change.id, change.entity), *plainest.pointers),
-    )
+def _moved(reason: Reason, certain: float) -> Reason:
+    return replace(reason, strength=round(reason.strength * certain, 6), fault=Fault.CHANGE)
