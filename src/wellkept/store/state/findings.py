@@ -18,6 +18,20 @@ from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import findings
 
+_KNOWN = select(findings.c.id).where(findings.c.id.in_(bindparam("ids", expanding=True)))
+_AGAIN = (
+    update(findings)
+    .where(findings.c.id == bindparam("finding"))
+    .values(said=findings.c.said + bindparam("more"), last_seen=bindparam("seen"), until=bindparam("held"))
+)
+_MARKS = (
+    select(findings.c.id, findings.c.entity, findings.c.revision)
+    .where(findings.c.revision > bindparam("after"))
+    .order_by(findings.c.revision)
+    .limit(bindparam("most"))
+)
+"""Statements of every commit of a storm, made once: to make one costs more than to run it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -93,10 +107,10 @@ class FindingRows:
             if changed:
                 self._write(connection, [one.finding for one in changed], now, until, said)
             if repeated:
-                again = update(findings).where(findings.c.id == bindparam("finding"))
-                again = again.values(said=findings.c.said + bindparam("more"), last_seen=now, until=bindparam("held"))
-                rows = [{"finding": one.finding.id, "more": one.said, "held": one.until} for one in repeated]
-                connection.execute(again, rows)
+                rows = [
+                    {"finding": one.finding.id, "more": one.said, "seen": now, "held": one.until} for one in repeated
+                ]
+                connection.execute(_AGAIN, rows)
 
     def held_until(self, ids: Sequence[str]) -> dict[str, datetime]:
         """Until when the last word about findings holds, where their sender has said so."""
@@ -113,7 +127,7 @@ class FindingRows:
         found: set[str] = set()
         with self._state.reading() as connection:
             for part in chunks(ids):
-                found.update(connection.execute(select(findings.c.id).where(findings.c.id.in_(part))).scalars())
+                found.update(connection.execute(_KNOWN, {"ids": part}).scalars())
         return found
 
     def times_said(self, ids: Sequence[str]) -> dict[str, int]:
@@ -186,10 +200,8 @@ class FindingRows:
 
     def marks(self, revision: int, limit: int) -> tuple[list[Mark], int]:
         """The ids and entities of findings that changed after ``revision``, and the revision to go on from."""
-        columns = findings.c
-        query = select(columns.id, columns.entity, columns.revision).where(columns.revision > revision)
         with self._state.reading() as connection:
-            rows = connection.execute(query.order_by(columns.revision).limit(limit)).all()
+            rows = connection.execute(_MARKS, {"after": revision, "most": limit}).all()
         return [Mark(row.id, row.entity, row.revision) for row in rows], rows[-1].revision if rows else revision
 
     def last_revision(self) -> int:

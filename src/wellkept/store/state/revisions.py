@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from wellkept.store.state.tables import revisions
 
 FINDINGS, INCIDENTS = "findings", "incidents"
+_VALUE = select(revisions.c.value).where(revisions.c.name == bindparam("of"))
+_TAKE = (
+    update(revisions)
+    .where(revisions.c.name == bindparam("of"))
+    .values(value=revisions.c.value + bindparam("more"))
+    .returning(revisions.c.value)
+)
 
 
 def reserve(connection: Connection, name: str, count: int) -> int:
@@ -15,10 +22,9 @@ def reserve(connection: Connection, name: str, count: int) -> int:
     The row stays locked until the transaction ends. So those who write one after the other also become visible in that
     order, and a reader that has seen a revision has seen all below it.
     """
-    taken = update(revisions).where(revisions.c.name == name).values(value=revisions.c.value + count)
-    return int(connection.execute(taken.returning(revisions.c.value)).scalar_one()) - count
+    return int(connection.execute(_TAKE, {"of": name, "more": count}).scalar_one()) - count
 
 
 def newest(connection: Connection, name: str) -> int:
     """The last revision that was taken."""
-    return int(connection.execute(select(revisions.c.value).where(revisions.c.name == name)).scalar_one())
+    return int(connection.execute(_VALUE, {"of": name}).scalar_one())
