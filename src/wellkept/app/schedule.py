@@ -39,8 +39,8 @@ class Job:
 class Loop:
     """Jobs that run one after the other, every ``every_s`` seconds, or as soon as something wakes them.
 
-    A loop that is woken rests for ``rest_s`` between two turns, and for as long as the last one took, up to
-    ``longest_rest_s``: however often it is woken, it leaves half of its time to others.
+    A loop that is woken rests for ``rest_s`` between two turns, and ``rests`` times as long as the last one took, up to
+    ``longest_rest_s``: however often it is woken, it leaves time to others, and has more to do at once.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Loop:
     jobs: Sequence[Job] = field(default_factory=tuple)
     wake: threading.Event | None = None
     rest_s: float = 0.0
+    rests: float = 1.0
     longest_rest_s: float = 1.0
 
 
@@ -103,7 +104,7 @@ class Schedule:
             took_s = time.monotonic() - began
             if loop.wake is None:
                 self._stopped.wait(max(0.0, loop.every_s - took_s))
-            elif not self._stopped.wait(max(loop.rest_s, min(took_s, loop.longest_rest_s))):
+            elif not self._stopped.wait(max(loop.rest_s, min(loop.rests * took_s, loop.longest_rest_s))):
                 loop.wake.wait(max(0.0, loop.every_s - (time.monotonic() - began)))
 
 

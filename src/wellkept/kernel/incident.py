@@ -5,7 +5,7 @@ A resolved incident never swallows new findings: trouble that comes back opens a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,8 +172,14 @@ class Incident:
         self, at: datetime, actor: str, what: str, reference: str = "", kind: StoryKind = StoryKind.NOTE
     ) -> Incident:
         """The same incident with one more line in its story."""
-        entry = TimelineEntry(at, actor, what, reference, kind)
-        return replace(self, timeline=(*self.timeline, entry), updated_at=max(self.updated_at, at))
+        return self.told([TimelineEntry(at, actor, what, reference, kind)])
+
+    def told(self, lines: Sequence[TimelineEntry]) -> Incident:
+        """The same incident with more lines in its story."""
+        if not lines:
+            return self
+        last = max(self.updated_at, *(line.at for line in lines))
+        return replace(self, timeline=(*self.timeline, *lines), updated_at=last)
 
     def move(self, to: IncidentState, at: datetime, actor: str, why: str) -> Incident:
         """The incident in its next state.

@@ -104,6 +104,9 @@ def test_every_save_is_news_once_and_in_order(rows: IncidentRows) -> None:
     assert rows.since(revision, 10) == ([], revision)
     _, half = rows.since(start, 1)
     assert [one.id for one in rows.since(half, 10)[0]] == ["inc-1"]
+    heads, last = rows.heads_since(start, 10)
+    assert [(one.id, one.count, one.members) for one in heads] == [(one.id, one.count, ()) for one in found]
+    assert (last, rows.heads_since(last, 10)) == (revision, ([], revision))
 
 
 def test_it_grows_by_what_is_new_and_knows_how_large_it_is(rows: IncidentRows) -> None:

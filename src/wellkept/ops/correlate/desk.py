@@ -68,6 +68,8 @@ class Desk:
     def settle(self) -> None:
         """Resolve and close what has been over for long enough."""
         for live in self._live:
+            if live.ended_at is None:
+                continue
             before = self._part(live)
             after = settle(before, live.ended_at, self._now, self._settings)
             if after is not before:
@@ -117,7 +119,7 @@ class Desk:
         if part.severity_by:
             worth = replace(worth, severity=part.severity, why=part.severity_why)
         onset = min(finding.starts_at for finding in told)
-        held = self._quiet(group, replace(part, severity=worth.severity))
+        held = self._quiet(group, part if part.severity is worth.severity else replace(part, severity=worth.severity))
         is_same = (worth.title, worth.severity, onset, held) == (part.title, part.severity, part.opened_at, part.held)
         if part is before and is_same:
             return

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.finding import Finding, FindingKind, Severity
-from wellkept.kernel.incident import Departure, Incident, IncidentState, Member, StoryKind
+from wellkept.kernel.incident import Departure, Incident, IncidentState, Member, StoryKind, TimelineEntry
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.correlate.links import MODEL_SIDE, Why, bare, kind_of
 
@@ -123,7 +123,7 @@ def grown(
 ) -> Incident:
     """The incident, which has ``count`` members so far, with more; ``held`` says which are kept quiet, and why."""
     went = {departure.finding: departure.at for departure in incident.left}
-    members = []
+    members, lines = list[Member](), list[TimelineEntry]()
     for place, finding in enumerate(new, count):
         reason = why[finding.id]
         joined = max(now, went[finding.id] + timedelta(microseconds=1)) if finding.id in went else now
@@ -133,18 +133,23 @@ def grown(
         )
         if place < TOLD:
             story = f"{finding.sentence} ({reason.sentence})" + (f"; kept quiet: {said}" if said else "")
-            incident = incident.note(now, finding.detector, story, finding.id, StoryKind.FINDING)
+            lines.append(TimelineEntry(now, finding.detector, story, finding.id, StoryKind.FINDING))
     total = count + len(members)
     if total > TOLD and total.bit_length() > max(count, TOLD).bit_length():
-        incident = incident.note(now, ACTOR, f"{total} findings belong to it by now", kind=StoryKind.FINDING)
+        said = f"{total} findings belong to it by now"
+        lines.append(TimelineEntry(now, ACTOR, said, kind=StoryKind.FINDING))
+    incident = incident.told(lines)
     return replace(incident, members=(*incident.members, *members), updated_at=max(incident.updated_at, now))
 
 
 def ended(incident: Incident, over: Iterable[Finding], now: datetime) -> Incident:
     """The incident with a line for each finding that is over."""
-    for finding in over:
-        incident = incident.note(now, finding.detector, f"over: {short_title(finding)}", finding.id, StoryKind.FINDING)
-    return incident
+    return incident.told(
+        [
+            TimelineEntry(now, finding.detector, f"over: {short_title(finding)}", finding.id, StoryKind.FINDING)
+            for finding in over
+        ]
+    )
 
 
 def settle(incident: Incident, over: datetime | None, now: datetime, settings: CorrelateSettings) -> Incident:

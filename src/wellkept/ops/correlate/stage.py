@@ -297,7 +297,7 @@ class CorrelateRunner:
         """Learn what people and other stages did with incidents."""
         changed: dict[str, Incident] = {}
         while True:
-            found, self._seen = self._stream.incidents_since(self._seen)
+            found, self._seen = self._stream.incident_heads_since(self._seen)
             changed |= {incident.id: incident for incident in found}
             if not found:
                 break
@@ -307,7 +307,7 @@ class CorrelateRunner:
         moved = [incident for incident in live if self._is_moved(incident)]
         members = self._stream.member_ids([incident.id for incident in moved])
         for incident in live:
-            self._live.keep(replace(incident, members=(), timeline=()))
+            self._live.keep(incident)
         self._rehouse({incident.id: set(members.get(incident.id, ())) for incident in moved})
         for incident in changed.values():
             if not incident.state.is_live:

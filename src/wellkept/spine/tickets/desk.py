@@ -55,7 +55,7 @@ class TicketDesk:
         if position is None:
             self._parts.rows.want([], self._parts.stream.last_revision())
             return 0
-        incidents, revision = self._parts.stream.incidents_since(position)
+        incidents, revision = self._parts.stream.incident_heads_since(position)
         rows = [row for incident in incidents for row in self._wanted(incident, revision)]
         if revision != position:
             self._parts.rows.want(rows, revision)

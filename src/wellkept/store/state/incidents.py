@@ -141,6 +141,13 @@ class IncidentRows:
             last = max([revision, *connection.execute(query.with_only_columns(columns.revision)).scalars()])
         return self._listed(query.where(columns.revision <= last)), last
 
+    def heads_since(self, revision: int, limit: int) -> tuple[list[Incident], int]:
+        """The same without members and story, much cheaper."""
+        query = select(incidents).where(incidents.c.revision > revision).order_by(incidents.c.revision).limit(limit)
+        with self._state.reading() as connection:
+            rows = connection.execute(query).all()
+        return [head_of(row) for row in rows], rows[-1].revision if rows else revision
+
     def last_revision(self) -> int:
         with self._state.reading() as connection:
             return newest(connection, INCIDENTS)
