@@ -13,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.ops.ingest.outside import NOON, Outside
 
+from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.errors import InputError, OverloadError, StoreError
-from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.kernel.matching import Matcher
 from wellkept.ops.ingest.alerts import intake
-from wellkept.ops.ingest.alerts.base import ENDED_BY, AlertSettings, Word
+from wellkept.ops.ingest.alerts.base import ENDED_BY, AlertSettings, Firing, Word
 from wellkept.ops.ingest.alerts.gettable import Wanted, fnv, gettable, labels_of
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
+from wellkept.spine.topology import Topology
 from wellkept.store.state.findings import Kept
 
 LABELS = {"alertname": "HighLatency", "service": "checkout", "severity": "critical"}
@@ -48,6 +50,13 @@ def notify(world: Outside, status: str = "firing", **fields: Any) -> list[str]:
     read = world.reader.webhook(document, world.now)
     world.alerts.take(read.words)
     return [str(mistake) for mistake in read.mistakes]
+
+
+def told(world: Outside, document: dict[str, Any]) -> Finding:
+    """The finding of the one alert of a notification, as it is read."""
+    (word,) = world.reader.webhook(document, world.now).words
+    assert isinstance(word, Firing)
+    return word.finding
 
 
 def test_a_firing_alert_is_an_open_finding_about_its_entity(world: Outside) -> None:
@@ -96,6 +105,47 @@ def test_the_same_alert_by_both_ways_is_one(world: Outside) -> None:
     notify(world)
     assert post(world, alert(endsAt=iso(NOON + timedelta(minutes=4)))) == []
     assert world.only().is_open
+
+
+def test_what_one_way_alone_tells_stays_so_that_an_alert_by_both_ways_is_no_news_each_time(world: Outside) -> None:
+    end = iso(NOON + timedelta(minutes=4))
+    notify(world)
+    cursor = world.stream.last_finding_revision()
+    post(world, alert(endsAt=end))
+    notify(world)
+
+    assert world.only().attributes["receiver"] == "all"
+    assert world.stream.last_finding_revision() == cursor
+    assert world.stream.times_said([world.only().id]) == {world.only().id: 3}
+
+
+def test_an_alert_that_is_repeated_word_by_word_is_read_once(world: Outside) -> None:
+    document = {"version": "4", "receiver": "all", "alerts": [{"status": "firing", **alert()}]}
+    first, again = (told(world, document) for _ in range(2))
+    assert again is first
+    assert told(world, {**document, "receiver": "some"}).attributes["receiver"] == "some"
+
+    without = {"alerts": [{"status": "firing", "labels": LABELS}]}
+    before = told(world, without)
+    world.later(minutes=1)
+    assert told(world, without).starts_at > before.starts_at, "what does not say when it began began now"
+
+
+def test_what_was_read_is_read_anew_when_other_entities_are_known(world: Outside) -> None:
+    document = {"alerts": [{"status": "firing", **alert(labels={"alertname": "Down", "instance": "box:9100"})}]}
+    before = told(world, document)
+    known = Entity(EntityKind.HOST, "host:m-1", "box", {"host.name": "box"})
+    Topology(world.state).observe([known], (), world.now)
+    world.later(minutes=1)
+    assert (before.entity, told(world, document).entity) == ("host:box", "host:m-1")
+
+
+def test_what_is_nested_too_deeply_is_no_alert(world: Outside) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    (mistake,) = post(world, alert(labels={"alertname": deep}))
+    assert "labels.alertname: must be a text" in mistake
 
 
 def test_a_resolved_alert_ends_its_finding_when_it_says(world: Outside) -> None:

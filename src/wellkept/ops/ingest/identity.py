@@ -84,6 +84,13 @@ class Identity:
         self._services: dict[str, set[str]] = {}
         self._models: frozenset[str] = frozenset()
         self._found: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+        self._changes = 0
+
+    @property
+    def changes(self) -> int:
+        """How often what is known was another: what was found by it before may be found otherwise now."""
+        self._refresh()
+        return self._changes
 
     def entity_of(self, labels: Mapping[str, str]) -> str:
         """The id of the entity; empty where nothing identifies one."""
@@ -179,6 +186,7 @@ class Identity:
         self._read_at = now
         if (hosts, services, models) != (self._hosts, self._services, self._models):
             self._hosts, self._services, self._models, self._found = hosts, services, models, {}
+            self._changes += 1
 
 
 @functools.lru_cache(maxsize=65_536)

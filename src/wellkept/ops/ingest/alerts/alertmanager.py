@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.kernel.severities import severity_of
 from wellkept.ops.ingest.alerts.base import (
     LONGEST_SENTENCE,
     LONGEST_TITLE,
+    RECEIVER,
     SCORE_MEANING,
+    SENDER,
     AlertSettings,
     Firing,
     Over,
@@ -32,8 +36,10 @@ from wellkept.ops.ingest.identity import Identity
 from wellkept.ops.ingest.moments import rfc3339
 
 WEBHOOK_VERSION = "4"
-RECEIVER, GENERATOR, SENDER = "receiver", "generator_url", "sender_url"
-"""Attributes of a finding: the receiver that an Alertmanager chose, who found it, and which Alertmanager said so."""
+GENERATOR = "generator_url"
+"""Attribute of a finding: who found it."""
+MOST_REMEMBERED, LONGEST_REMEMBERED = 10_000, 4_000
+"""So many alerts are remembered as they were read, each of at most so many bytes."""
 _NO_LINK = ("summary", "description", "message")
 
 
@@ -56,11 +62,25 @@ class Read:
     mistakes: tuple[InputError, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An alert as it was read, and the finding that it is by what was said around it, where it says when it began."""
+
+    alert: Posted
+    fingerprint: str
+    findings: dict[tuple[str, ...], Finding]
+
+
+Memory = dict[bytes, Heard]
+"""Alerts by their text."""
+
+
 class Reader:
-    """Reads the documents of both ways."""
+    """Reads the documents of both ways. Who repeats an alert mostly repeats it word by word: that is read once."""
 
     def __init__(self, identity: Identity, settings: AlertSettings) -> None:
         self._identity, self._settings = identity, settings
+        self._memory, self._identified = Memory(), 0
 
     def webhook(self, document: Any, now: datetime) -> Read:
         """The words of a notification. A firing alert's end is Go's zero time, and holds until it is repeated.
@@ -81,7 +101,12 @@ class Reader:
             )
         about = {RECEIVER: document.get("receiver"), SENDER: document.get("externalURL")}
         known = {name: value[:LONGEST_TITLE] for name, value in about.items() if isinstance(value, str) and value}
-        return _each(f"{where}.alerts", alerts, lambda place, alert: self._told(place, alert, known, now))
+        memory = self._remembered()
+        return _each(
+            f"{where}.alerts",
+            alerts,
+            lambda place, item: self._told(_heard(place, item, memory), place, item, known, now),
+        )
 
     def posted(self, document: Any, now: datetime) -> Read:
         """The words of a list of alerts. One without an end is over when nobody repeats it for ``resolve_timeout_s``.
@@ -91,33 +116,52 @@ class Reader:
         """
         if not isinstance(document, list):
             raise InputError("alerts", "must be a list", document)
-        return _each("alerts", document, lambda place, alert: self._posted(place, alert, now))
+        memory = self._remembered()
+        return _each(
+            "alerts", document, lambda place, item: self._posted(_heard(place, item, memory), place, item, now)
+        )
 
-    def _told(self, where: str, item: Any, about: Mapping[str, str], now: datetime) -> Word:
-        alert = _alert(where, item)
+    def _remembered(self) -> Memory:
+        """What was read already; where other entities are known by now, nothing. Who still reads keeps the old one."""
+        identified = self._identity.changes
+        if identified != self._identified or len(self._memory) >= MOST_REMEMBERED:
+            self._memory, self._identified = Memory(), identified
+        return self._memory
+
+    def _told(self, heard: Heard, where: str, item: Any, about: Mapping[str, str], now: datetime) -> Word:
         status = item.get("status")
         if status not in ("firing", "resolved"):
             raise InputError(f"{where}.status", "must be firing or resolved", status)
         if status == "resolved":
-            return Over(identity_of(alert.labels), alert.ends_at or now)
-        return self._firing(alert, now, now + timedelta(seconds=self._settings.repeat_timeout_s), about)
+            return Over(heard.fingerprint, heard.alert.ends_at or now)
+        return self._firing(heard, now, now + timedelta(seconds=self._settings.repeat_timeout_s), about)
 
-    def _posted(self, where: str, item: Any, now: datetime) -> Word:
-        alert = _alert(where, item)
+    def _posted(self, heard: Heard, where: str, item: Any, now: datetime) -> Word:
+        alert = heard.alert
         if alert.starts_at is not None and alert.ends_at is not None and alert.ends_at < alert.starts_at:
             raise InputError(f"{where}.endsAt", f"must not be before startsAt {item['startsAt']}", item["endsAt"])
         if alert.ends_at is not None and alert.ends_at <= now:
-            return Over(identity_of(alert.labels), alert.ends_at)
+            return Over(heard.fingerprint, alert.ends_at)
         until = alert.ends_at or now + timedelta(seconds=self._settings.resolve_timeout_s)
-        return self._firing(alert, now, until, {})
+        return self._firing(heard, now, until, {})
 
-    def _firing(self, alert: Posted, now: datetime, until: datetime, about: Mapping[str, str]) -> Firing:
+    def _firing(self, heard: Heard, now: datetime, until: datetime, about: Mapping[str, str]) -> Firing:
+        around = tuple(part for pair in about.items() for part in pair)
+        finding = heard.findings.get(around)
+        if finding is None:
+            finding = self._finding(heard, now, about)
+            if heard.alert.starts_at is not None:
+                heard.findings[around] = finding
+        return Firing(finding, until)
+
+    def _finding(self, heard: Heard, now: datetime, about: Mapping[str, str]) -> Finding:
+        alert = heard.alert
         labels, annotations = alert.labels, alert.annotations
         severity = severity_of(labels.get("severity") or labels.get("priority") or labels.get("level") or "")
         title, sentence = _said(labels, annotations)
         links = web_addresses([alert.generator, *(v for k, v in annotations.items() if k not in _NO_LINK)])
-        finding = Finding(
-            fingerprint=identity_of(labels),
+        return Finding(
+            fingerprint=heard.fingerprint,
             detector=ALERTMANAGER,
             detector_version=WEBHOOK_VERSION,
             entity=self._identity.entity_of(labels),
@@ -136,7 +180,6 @@ class Reader:
                 **annotated(annotations),
             },
         )
-        return Firing(finding, until)
 
 
 def identity_of(labels: Mapping[str, str]) -> str:
@@ -169,6 +212,21 @@ def _each(where: str, items: list[Any], read: Callable[[str, Any], Word]) -> Rea
         except InputError as error:
             mistakes.append(error)
     return Read(tuple(words), tuple(mistakes))
+
+
+def _heard(where: str, item: Any, memory: Memory) -> Heard:
+    """An alert that was sent, read or remembered."""
+    try:
+        text = orjson.dumps(item)
+    except TypeError:  # nested too deeply; so it is no alert
+        text = b""
+    heard = memory.get(text)
+    if heard is None:
+        alert = _alert(where, item)
+        heard = Heard(alert, identity_of(alert.labels), {})
+        if 0 < len(text) <= LONGEST_REMEMBERED:
+            memory[text] = heard
+    return heard
 
 
 def _alert(where: str, item: Any) -> Posted:

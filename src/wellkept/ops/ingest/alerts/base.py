@@ -11,6 +11,8 @@ from wellkept.kernel.finding import Finding, Severity
 
 UNTIL, ACKNOWLEDGED, ENDED_BY = "until", "acknowledged_at", "ended_by"
 """Attributes of a finding: until when its sender's word holds, when somebody there took it, and what ended it."""
+RECEIVER, SENDER = "receiver", "sender_url"
+"""The receiver that an Alertmanager chose, and which Alertmanager said so."""
 ANNOTATION = "annotation."
 """Begins the attributes that hold what an alert's sender says about it beside its labels."""
 SCORE_MEANING = "how bad its sender says that it is, from 0.25 (information) to 1 (critical)"

@@ -15,7 +15,17 @@ from typing import Protocol
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
 from wellkept.kernel.finding import Finding
-from wellkept.ops.ingest.alerts.base import ACKNOWLEDGED, ENDED_BY, UNTIL, AlertSettings, Firing, Over, Word
+from wellkept.ops.ingest.alerts.base import (
+    ACKNOWLEDGED,
+    ENDED_BY,
+    RECEIVER,
+    SENDER,
+    UNTIL,
+    AlertSettings,
+    Firing,
+    Over,
+    Word,
+)
 from wellkept.store.state.findings import Kept
 
 _log = logging.getLogger(__name__)
@@ -23,6 +33,8 @@ _log = logging.getLogger(__name__)
 ALERTMANAGER, PAGERDUTY = "alertmanager", "pagerduty"
 SENDERS = (ALERTMANAGER, PAGERDUTY)
 """The names under which the doors speak, as detectors of their findings."""
+STAYS = (ACKNOWLEDGED, RECEIVER, SENDER)
+"""Attributes that stay when the next word does not tell them: an alert may come by two ways, and one tells more."""
 _AT_ONCE = 2000
 """So many findings are saved by one transaction."""
 MOST_WAITING = 20_000
@@ -207,9 +219,11 @@ class Alerts:
                     self.counts.opened += 1
                     return Held(_begun(finding, past, now), until, now)
                 self.counts.repeated += 1
-                taken = before.finding.attributes.get(ACKNOWLEDGED)
-                attributes = {**finding.attributes, ACKNOWLEDGED: taken} if taken else finding.attributes
-                same = replace(finding, starts_at=before.finding.starts_at, attributes=attributes)
+                same = _at(finding, before.finding.starts_at)
+                known = before.finding.attributes
+                stays = {name: known[name] for name in STAYS if name in known and name not in finding.attributes}
+                if stays:
+                    same = replace(same, attributes={**finding.attributes, **stays})
                 return Held(before.finding if same == before.finding else same, until, now)
             case Over(_, at) if before is not None:
                 self.counts.resolved += 1
@@ -304,7 +318,7 @@ def _begun(finding: Finding, past: Collection[str], now: datetime) -> Finding:
 
 
 def _at(finding: Finding, moment: datetime) -> Finding:
-    return replace(finding, starts_at=moment)
+    return finding if finding.starts_at == moment else replace(finding, starts_at=moment)
 
 
 def _ended(finding: Finding, at: datetime, by: str) -> Finding:
