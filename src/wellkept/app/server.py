@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 import uvicorn
@@ -180,10 +181,11 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))
     app.router.routes.extend(pages.routes(_shown(platform, token)))
-    app.add_middleware(shortcut.Shortcut, routes=list(app.router.routes), paths=doors.OF_STORMS)
     app.add_middleware(limits.BodyLimit)
-    scoped = platform.tokens.opens
-    app.add_middleware(auth.Authentication, token=token, is_session=session.is_valid, is_scoped=scoped)
+    guarded: dict[str, Any] = {"token": token, "is_session": session.is_valid, "is_scoped": platform.tokens.opens}
+    app.add_middleware(auth.Authentication, **guarded)
+    guard = functools.partial(auth.Authentication, **guarded)
+    app.middleware_stack = shortcut.Shortcut(app.build_middleware_stack(), app.router.routes, doors.OF_STORMS, guard)
     return app
 
 
