@@ -86,6 +86,14 @@ def test_a_steady_fall_of_the_cohorts_is_worth_it() -> None:
     assert decide(case(points=level)).action is Act.NONE
 
 
+def test_a_trend_that_is_all_that_is_known_must_be_beyond_chance() -> None:
+    wide = tuple(Point(NOW - (20 - day) * DAY, 0.7 - 0.003 * day, 0.055) for day in range(20))
+    found = forecast(wide, (), case().stale, False)
+    assert found.error / 1.645 < found.gain < found.error
+    assert found.beyond_chance() == 0
+    assert decide(case(points=wide)).action is Act.NONE
+
+
 def test_of_an_error_less_is_better() -> None:
     rising = tuple(Point(NOW - (20 - day) * DAY, 10 + 0.3 * day, 0.1) for day in range(20))
     worse = case(metric="mae", is_lower_better=True, promised=10.0, points=rising)

@@ -146,8 +146,9 @@ def forecast(
     """What a retrain would gain over the live version; ``point`` scales metrics that have no bounds.
 
     ``fallen`` (with its error) is by how much the newest performance is below what was promised; it stands for the
-    trend where it is there. A trend may be that of the task, and counts only where no back-test tells more. One
-    back-test alone tells nothing of how blocks of rows differ: errors count twice then.
+    trend where it is there. A trend may be that of the task: it counts only where no back-test tells more, and where
+    it is all that is known it has to be beyond chance with 95 % certainty. One back-test alone tells nothing of how
+    blocks of rows differ: errors count twice then.
     """
     known = ageing(gains, stale.known_until, point)
     parts = {}
@@ -163,7 +164,8 @@ def forecast(
     name, seen = ("fallen", fallen) if fallen is not None else ("trend", _fall(points, is_lower_better))
     if seen is not None and (name == "fallen" or not mine):
         mean, error = seen
-        parts[name] = (LEFT * mean, _error(float(np.hypot(LEFT * error, 0.5 * LEFT * mean)), point))
+        doubt = SURE if name == "trend" and not parts else 1.0
+        parts[name] = (LEFT * mean, doubt * _error(float(np.hypot(LEFT * error, 0.5 * LEFT * mean)), point))
     if not parts:
         return Forecast(0.0, point * PRIOR)
     return _together(parts, known.between * aged(stale.age_s) ** 2)
