@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.api.serving import served
-from tests.ml.watch.conftest import Watched, after, telemetry_folder, watched
+from tests.ml.watch.conftest import Watched, after, watched
 
 from wellkept.api import decisions, errors, performance
 from wellkept.kernel.clock import SettableClock
@@ -18,7 +18,7 @@ from wellkept.ml.retrain.ledger import Ledger
 from wellkept.spine.audit import Audit
 from wellkept.store.state.retrains import KeptDecision, RetrainRows
 
-__all__ = ["telemetry_folder", "watched"]
+__all__ = ["watched"]
 
 READINGS = ("performance", "labels", "decisions")
 

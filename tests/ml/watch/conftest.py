@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.ml.watch.elsewhere import Elsewhere
 from tests.ml.watch.life import NOON, Life
+from tests.store.fixtures import state_in, telemetry_in
 
 from wellkept.kernel.finding import Finding
 from wellkept.ml.releases import Releases
@@ -23,8 +23,6 @@ from wellkept.spine.topology import Topology
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
-
-_numbers = itertools.count()
 
 
 @dataclass
@@ -55,15 +53,10 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-@pytest.fixture(scope="session")
-def telemetry_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("watched")
-
-
 @pytest.fixture
-def elsewhere(telemetry_folder: Path, tmp_path: Path) -> Iterator[Elsewhere]:
-    telemetry = Telemetry.open(telemetry_folder, database=f"elsewhere_{next(_numbers)}")
-    state = State.open(tmp_path / "state")
+def elsewhere(tmp_path: Path) -> Iterator[Elsewhere]:
+    telemetry = telemetry_in(tmp_path / "telemetry")
+    state = state_in(tmp_path / "state")
     try:
         yield Elsewhere(telemetry, state, tmp_path)
     finally:
@@ -72,9 +65,9 @@ def elsewhere(telemetry_folder: Path, tmp_path: Path) -> Iterator[Elsewhere]:
 
 
 @pytest.fixture
-def watched(telemetry_folder: Path, tmp_path: Path) -> Iterator[Watched]:
-    telemetry = Telemetry.open(telemetry_folder, database=f"watched_{next(_numbers)}")
-    state = State.open(tmp_path / "state")
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    telemetry = telemetry_in(tmp_path / "telemetry")
+    state = state_in(tmp_path / "state")
     registry, topology, stream = Registry(state), Topology(state), Stream(state, telemetry.changes)
     life = Life(telemetry, registry)
     artifacts = Artifacts(str(tmp_path / "artifacts"))
