@@ -71,7 +71,7 @@ def test_what_comes_and_goes_is_stuck_once_it_stands_still_for_much_longer_than_
     day = at_midnight(is_hour=True)
     counts = np.zeros((12, len(day.reference["tenure"].counts)), dtype=np.int64)
     counts[:, 3] = 100
-    none, ends = {"tenure": np.zeros(12, dtype=np.int64)}, np.arange(1, 13) * 1800.0
+    none, ends = {"tenure": np.zeros(12, dtype=np.int64)}, np.arange(1, 13, dtype=np.float64) * 1800.0
     assert day.reference["tenure"].steady_s == 3600.0
     for hours, is_told in ((2, False), (5, True)):
         values = {"tenure": np.where(np.arange(12) < 12 - 2 * hours, 3.0, 7.0)}
