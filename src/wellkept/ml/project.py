@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,6 +74,13 @@ def function_of(project: Path, name: str) -> Callable[..., Any]:
     return function_in(project / "model.py", name)
 
 
+class _Plain(SourceFileLoader):
+    """Leaves nothing compiled behind: the module may lie in what becomes an artifact, whose files are what they are."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Write nothing."""
+
+
 def function_in(file: Path, name: str) -> Callable[..., Any]:
     """A function of a project's module, wherever it lies.
 
@@ -87,15 +95,15 @@ def function_in(file: Path, name: str) -> Callable[..., Any]:
 
 def optional_function(file: Path, name: str) -> Callable[..., Any] | None:
     """The same where it may be missing; the file's folder is searched for what it imports."""
-    specification = importlib.util.spec_from_file_location("model", file)
+    loader = _Plain("model", str(file))
+    specification = importlib.util.spec_from_loader("model", loader)
     assert specification is not None
-    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     sys.modules["model"] = module  # dataclasses, among others, look their module up by its name
     folder = str(file.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    specification.loader.exec_module(module)
+    loader.exec_module(module)
     found = getattr(module, name, None)
     return found if callable(found) else None
 
