@@ -16,7 +16,8 @@ from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.ml.contract import parse_contract
-from wellkept.ml.retrain.casefile import Known, gains_of, policy_case, trained_until_of, what_holds
+from wellkept.ml.retrain.casefile import Known, gains_of, policy_case, since_the_fall, trained_until_of, what_holds
+from wellkept.ml.retrain.forecast import Gain
 from wellkept.ml.train.window import choose
 from wellkept.ml.windows import CONTRACT as USUAL
 from wellkept.spine.registry import CHAMPION
@@ -73,6 +74,13 @@ def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Works
     fallen = policy_case(contract, champion, [fell], None, Known(None, jobs, 1000, 500), now)
     assert fallen.fallen is not None
     assert fallen.gains == ()
+
+
+def test_an_attempt_on_the_first_rows_after_a_fall_counts_until_twice_as_much_is_known() -> None:
+    began, tried = NOON, Gain(NOON + timedelta(hours=3), 3600.0, -0.1, 0.01, source="challenger")
+    for hours, counts in ((4, True), (6, True), (7, False)):
+        assert (since_the_fall([tried], began, NOON + timedelta(hours=hours)) == [tried]) == counts
+    assert since_the_fall([tried], NOON + timedelta(hours=4), NOON + timedelta(hours=3)) == []
 
 
 def test_a_loss_of_the_time_in_which_data_was_bad_holds_and_is_no_reason(workshop: Workshop) -> None:

@@ -62,8 +62,9 @@ def policy_case(
     worse = [f for f in sound if f.kind is FindingKind.PERFORMANCE]
     retrains = [job for job in known.jobs if job.kind == "retrain" and job.started_at > now - MONTH]
     fallen, gains = _fallen(worse, promised, is_lower), gains_of(known.jobs)
-    if fallen is not None:  # what was measured before it fell says nothing of what a retrain is worth now
-        gains = [gain for gain in gains if gain.at >= min(finding.starts_at for finding in worse)]
+    known_until = max(trained_until, now - delay)
+    if fallen is not None:
+        gains = since_the_fall(gains, min(finding.starts_at for finding in worse), known_until)
     return PolicyCase(
         model=contract.name,
         spec=contract.retrain,
@@ -71,7 +72,7 @@ def policy_case(
         is_lower_better=is_lower,
         now=now,
         trained_until=trained_until,
-        known_until=max(trained_until, now - delay),
+        known_until=known_until,
         live_since=champion.created_at,
         promised=promised,
         rows=known.rows,
@@ -147,6 +148,16 @@ def gains_of(jobs: Iterable[Job]) -> list[Gain]:
             if gain is not None:
                 found.append(gain)
     return found
+
+
+def since_the_fall(gains: Iterable[Gain], began: datetime, known_until: datetime) -> list[Gain]:
+    """What was measured with at least half of what is known since it fell.
+
+    Before, the world was another one; and an attempt on the few rows of the first days says little of one on twice as
+    many. So what was refused is tried again, each time when twice as much is known.
+    """
+    half = began + max(known_until - began, timedelta()) / 2
+    return [gain for gain in gains if gain.at >= half]
 
 
 def _gain(told: Mapping[str, Any]) -> Gain | None:
