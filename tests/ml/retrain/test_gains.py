@@ -53,10 +53,8 @@ def test_what_a_retrain_was_worth_is_kept_and_read_by_the_next_decision(workshop
     assert abs(mine[0].gain) < 0.2
 
 
-def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Workshop) -> None:
-    champion, jobs = workshop.registry.versions("fraud")[-1], [workshop.job("pln-2:0"), workshop.job("pln-1:0")]
-    contract, now = parse_contract(CONTRACT), NOON + timedelta(hours=2)
-    fell = Finding(
+def fallen_since(minutes: int, judged: Evidence) -> Finding:
+    return Finding(
         fingerprint="fell",
         detector="performance",
         detector_version="2",
@@ -65,10 +63,16 @@ def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Works
         severity=Severity.ERROR,
         score=0.8,
         score_meaning="",
-        starts_at=NOON + timedelta(hours=1, minutes=30),
+        starts_at=NOON + timedelta(minutes=minutes),
         sentence="It predicts worse.",
-        evidence=(Evidence("metric", values={"value": 0.1}, expected=(0.0, 0.2)),),
+        evidence=(judged,),
     )
+
+
+def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Workshop) -> None:
+    champion, jobs = workshop.registry.versions("fraud")[-1], [workshop.job("pln-2:0"), workshop.job("pln-1:0")]
+    contract, now = parse_contract(CONTRACT), NOON + timedelta(hours=2)
+    fell = fallen_since(90, Evidence("metric", values={"value": 0.1}, expected=(0.0, 0.2)))
     calm = policy_case(contract, champion, [], None, Known(None, jobs, 1000, 500), now)
     assert calm.gains
     fallen = policy_case(contract, champion, [fell], None, Known(None, jobs, 1000, 500), now)
@@ -87,19 +91,7 @@ def test_a_loss_of_the_time_in_which_data_was_bad_holds_and_is_no_reason(worksho
     champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
     start, end = NOON, NOON + timedelta(hours=2)
     judged = Evidence("metric", window_start=start, window_end=end, values={"value": 0.1}, expected=(0.0, 0.2))
-    fell = Finding(
-        fingerprint="fell",
-        detector="performance",
-        detector_version="2",
-        entity="model:fraud",
-        kind=FindingKind.PERFORMANCE,
-        severity=Severity.ERROR,
-        score=0.8,
-        score_meaning="",
-        starts_at=NOON + timedelta(minutes=30),
-        sentence="It predicts worse.",
-        evidence=(judged,),
-    )
+    fell = fallen_since(30, judged)
     for minutes, word in ((20, ""), (60, "bad data")):
         bad = (BadSpan(start, start + timedelta(minutes=minutes), "amount was 0"),)
         found = policy_case(contract, champion, [fell], None, Known(None, (), 1000, 500, bad), end)
