@@ -41,6 +41,7 @@ _MOST_AGAIN = 20_000
 _EVERYTHING = np.iinfo(np.int64).max
 _NO_TOPS: tuple[list[float], list[int]] = ([], [])
 _MOST_KNOWN = 4096
+"""Of so many versions, slices and yardsticks it is remembered what is whole; then it is looked at anew."""
 
 _NEWEST = """
 SELECT max(max_block_number) AS block, maxIf(data_version, data_version > max_block_number) AS mutation
@@ -76,14 +77,10 @@ def mend(engine: Engine) -> None:
     Where the newest predictions were removed, numbers that sketches know will be given again; these sketches are told
     that they know less.
     """
-    block = {"block": _newest_block(engine)}
+    block = {"block": _newest(engine)[0]}
     if engine.query(_TOO_NEW, block)["n"][0].as_py():
         engine.command(_OLDER, block)
         engine.command(_LET_GO, block)
-
-
-def _newest_block(engine: Engine) -> int:
-    return _newest(engine)[0]
 
 
 def _newest(engine: Engine) -> tuple[int, int]:

@@ -1,5 +1,5 @@
--- How long some operations of some services took in a span of time, and how many failed, of every so manieth trace. A span that came twice counts
--- twice, which moves no median.
+-- How long some operations of some services took in a span of time, and how many failed, told by one trace of every so
+-- many. A span that came twice counts twice, which moves no median.
 SELECT
     toString(ServiceEntity) AS entity, toString(SpanName) AS name, count() * {every:UInt32} AS spans,
     quantile(0.5)(Duration) / 1e9 AS p50_s, quantile(0.95)(Duration) / 1e9 AS p95_s,
