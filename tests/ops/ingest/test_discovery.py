@@ -55,6 +55,18 @@ def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> Non
     assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) in edges(topology)
 
 
+def test_a_call_that_came_soon_after_a_look_is_seen_by_the_next_one(telemetry: Telemetry, topology: Topology) -> None:
+    """Spans are looked at every ten seconds, other things at each turn."""
+    discovery = Discovery(telemetry, topology, step_s=10)
+    discovery.tick(at(60))
+    put_span(telemetry, "shop/checkout", 61, 0.3, kind="Client", span=2)
+    put_span(telemetry, "shop/payments", 61, 0.2, span=3, parent=2)
+    discovery.tick(at(64))
+    assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) not in edges(topology)
+    discovery.tick(at(70))
+    assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) in edges(topology)
+
+
 def test_disks_from_their_filesystem(telemetry: Telemetry, topology: Topology) -> None:
     put_metric(telemetry, [(50, 1)], name="system.filesystem.usage", labels={"system_filesystem_mountpoint": "/data"})
     discovery = Discovery(telemetry, topology, step_s=10)
