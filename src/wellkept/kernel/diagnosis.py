@@ -35,6 +35,11 @@ class Fault(StrEnum):
     CHANGE = "change"
     UNKNOWN = "unknown"
 
+    @property
+    def is_exhaustion(self) -> bool:
+        """A resource that is used up, or will be."""
+        return self in (Fault.CPU, Fault.MEMORY, Fault.DISK)
+
 
 class Look(StrEnum):
     """What kind of thing a pointer leads to."""

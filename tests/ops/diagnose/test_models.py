@@ -215,6 +215,19 @@ def test_a_server_that_was_changed_itself_right_before_it_is_slow_is_the_cause(w
     assert (found.best.entity, found.best.change) == (SERVER, change.id)
 
 
+def test_a_version_that_went_live_is_no_cause_of_the_memory_that_its_caller_uses_up(world: World) -> None:
+    promoted(world, 30)
+    found = world.judged(said(SHOP, FindingKind.FORECAST, "process.memory.usage"))
+    assert named(found) == (SHOP, Fault.MEMORY)
+    assert [cause.entity for cause in found.causes] == [SHOP]
+
+
+def test_a_version_that_went_live_is_a_cause_of_the_memory_that_its_server_uses_up(world: World) -> None:
+    promoted(world, 30)
+    found = world.judged(said(SERVER, FindingKind.FORECAST, "process.memory.usage"))
+    assert named(found) == (MODEL, Fault.CHANGE)
+
+
 def test_a_model_predicts_worse_since_a_version_went_live(world: World) -> None:
     change = promoted(world, 90)
     found = world.judged(said(MODEL, FindingKind.PERFORMANCE, "average_precision"))

@@ -73,7 +73,6 @@ def _worth_telling(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
 
 USED_UP = 0.25
 """Evidence of this strength that a resource is used up says what is wrong, whatever follows from it."""
-_USED_UP = frozenset({Fault.CPU, Fault.MEMORY, Fault.DISK})
 _FELT = frozenset({Fault.LATENCY, Fault.ERRORS})
 
 
@@ -84,7 +83,7 @@ def _fault(reasons: Sequence[Reason]) -> Fault:
         said[reason.fault] = 1.0 - (1.0 - said.get(reason.fault, 0.0)) * (1.0 - reason.strength)
     known = {fault: value for fault, value in said.items() if fault not in (Fault.UNKNOWN, Fault.CHANGE)} or said
     # What has run out explains why answers are late or fail.
-    known = {fault: value for fault, value in known.items() if fault in _USED_UP and value >= USED_UP} or known
+    known = {fault: value for fault, value in known.items() if fault.is_exhaustion and value >= USED_UP} or known
     # That answers are late or fail is felt; that requests go another way, or answers get lost, says why.
     if any(value >= USED_UP for fault, value in known.items() if fault is Fault.CODE):
         known = {fault: value for fault, value in known.items() if fault not in _FELT} or known

@@ -10,9 +10,11 @@ import numpy as np
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.entity import EdgeKind
-from wellkept.kernel.finding import FindingKind
+from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.blame import Edit, Line, Trouble, blame
+from wellkept.ops.diagnose.clues.forecast import fault_of
+from wellkept.ops.diagnose.common import users_of
 from wellkept.ops.diagnose.contrast import bare, closed
 from wellkept.ops.diagnose.felt import indicator
 from wellkept.store.telemetry.indicators import RATE
@@ -27,7 +29,8 @@ _HARMLESS = frozenset({ChangeKind.NOTE, ChangeKind.REMEDY, ChangeKind.RETENTION}
 class ChangeClue:
     """A change to the entity itself, the nearer to the onset the stronger; what happened after it is innocent.
 
-    A model that is promoted is a change to whoever serves it, too: a new version may slow its server.
+    A model that is promoted is a change to whoever serves it, too: a new version may slow its server. Where a service
+    uses up what is its own and nobody feels it, nothing that was done to those whom it calls is a cause.
 
     Changes are ranked against each other and against none of them being to blame (see ``ops/diagnose/blame.py``): by
     where they went live, and by the words that they share with what fails. A change may bring ``files`` (one a line)
@@ -38,8 +41,10 @@ class ChangeClue:
 
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         hints: dict[str, Hint] = {}
-        changes = [change for change in case.changes if _may_be(change, case)]
-        blamed = blame([_edit(change, _changed(case, change)) for change in changes], _trouble(case))
+        able = _able(case)
+        touched = {change.id: _changed(case, change, able) for change in case.changes if _may_be(change, case)}
+        changes = [change for change in case.changes if touched.get(change.id)]
+        blamed = blame([_edit(change, touched[change.id]) for change in changes], _trouble(case))
         sure = {one.edit: one for one in blamed.suspicions}
         most = max((one.probability for one in blamed.suspicions), default=0.0)
         for change in changes:
@@ -49,7 +54,7 @@ class ChangeClue:
             fit *= 1.0 - blamed.none if blamed.why_none else 1.0
             ahead = max(0.0, (case.onset - change.at).total_seconds())
             strength = fit * float(np.exp2(-ahead / HALF_LIFE_S))
-            for entity in _changed(case, change):
+            for entity in touched[change.id]:
                 if strength > hints.get(entity, Hint(0.0, "")).strength:
                     hints[entity] = Hint(
                         strength,
@@ -68,15 +73,36 @@ def _sentence(change: Change, entity: str, ahead: float) -> str:
 
 def _may_be(change: Change, case: Case) -> bool:
     is_in_time = change.at <= case.onset + timedelta(seconds=LATE_S)
-    return is_in_time and change.kind not in _HARMLESS and bool(_changed(case, change))
+    return is_in_time and change.kind not in _HARMLESS
 
 
-def _changed(case: Case, change: Change) -> list[str]:
-    """The suspects that a change changes."""
+def _able(case: Case) -> frozenset[str]:
+    """The suspects that can bring about what was found: all, unless all of it is a resource that somebody uses up.
+
+    Waiting, failing and bad data come up along calls. Memory that leaks is the doing of who leaks it, of a model that
+    it serves or of what it runs on, and a disk that fills that of the disk or of those who may write to it.
+    """
+    found = {finding.entity for finding in case.findings if _is_exhaustion(finding)}
+    if not found or not all(map(_is_exhaustion, case.findings)):
+        return frozenset(case.suspects)
+    for entity in tuple(found):
+        if entity.startswith(("host:", "disk:")):
+            found |= users_of(case, entity)
+        else:
+            found.update(case.graph.below(entity, EdgeKind.RUNS_ON), case.graph.above(entity, EdgeKind.SERVED_BY))
+    return frozenset(found & set(case.suspects))
+
+
+def _is_exhaustion(finding: Finding) -> bool:
+    return finding.kind in (FindingKind.FORECAST, FindingKind.THRESHOLD) and fault_of(finding).is_exhaustion
+
+
+def _changed(case: Case, change: Change, able: frozenset[str]) -> list[str]:
+    """Those that a change changes, of the ones who can bring about what was found."""
     found = [change.entity]
     if change.kind is ChangeKind.PROMOTION:
         found += case.graph.below(change.entity, EdgeKind.SERVED_BY)
-    return [entity for entity in found if entity in case.suspects]
+    return [entity for entity in found if entity in able]
 
 
 def _edit(change: Change, changed: Sequence[str]) -> Edit:

@@ -31,11 +31,11 @@ class ForecastClue:
             strength = 0.5 + 0.5 * min(1.0, max(0.0, finding.score))
             if strength > hints.get(finding.entity, Hint(0.0, "")).strength:
                 pointer = case.pointer(Look.FINDING, finding.id, finding.entity)
-                hints[finding.entity] = Hint(strength, finding.sentence, fault=_fault(finding), pointers=(pointer,))
+                hints[finding.entity] = Hint(strength, finding.sentence, fault=fault_of(finding), pointers=(pointer,))
         return hints
 
 
-def _fault(finding: Finding) -> Fault:
+def fault_of(finding: Finding) -> Fault:
     """By the name of the series: a resource that runs out is named in it."""
     signal = finding.evidence[0].signal if finding.evidence else ""
     return next((fault for word, fault in _NAMED.items() if word in signal), Fault.UNKNOWN)
