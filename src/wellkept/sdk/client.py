@@ -160,6 +160,9 @@ class Client:
         except httpx.TransportError as error:
             message = f"the server at {self.url} does not answer ({type(error).__name__}); start it with `wellkept up`"
             raise WellkeptError(message) from error
+        answer.stream = httpx.ByteStream(
+            b""
+        )  # else both hold each other, and the body that was sent, until a collection
         if answer.is_success:
             return answer
         raise error_of(f"{method} {path}", answer.status_code, answer.headers, answer.content)

@@ -8,7 +8,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -68,6 +68,24 @@ class MetricsBatch:
         total.is_monotonic = True
         total.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
         point = total.data_points.add(time_unix_nano=self._at, as_double=value)
+        point.attributes.extend(key_values(attributes))
+
+    def histogram(
+        self,
+        resource: Attributes,
+        name: str,
+        unit: str,
+        bounds: Sequence[float],
+        counts: Sequence[int],
+        total: float,
+        attributes: Attributes,
+    ) -> None:
+        """Add a point of a cumulative histogram: ``counts`` between the upper ``bounds`` and beyond the last."""
+        metric = self._metric(resource, name, unit).histogram
+        metric.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+        point = metric.data_points.add(time_unix_nano=self._at, count=sum(counts), sum=total)
+        point.explicit_bounds.extend(bounds)
+        point.bucket_counts.extend(counts)
         point.attributes.extend(key_values(attributes))
 
     def _metric(self, resource: Attributes, name: str, unit: str) -> Metric:

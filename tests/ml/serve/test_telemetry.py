@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -12,7 +13,8 @@ from tests.app.running import until
 from tests.ml.serve.doors import served
 
 from wellkept.ml.serve import telemetry as module
-from wellkept.ml.serve.caller import Caller
+from wellkept.ml.serve.caller import Caller, caller_of
+from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.telemetry import Instrument
 from wellkept.sdk.otlp import Sender
 
@@ -47,7 +49,7 @@ def stop() -> threading.Event:
 def test_a_request_is_a_server_span_below_the_callers(stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVERY_S", 0.01)
     sender = Kept()
-    instrument = Instrument(cast("Sender", sender), stop, "host-1")
+    instrument = Instrument(cast("Sender", sender), stop, "host-1", Meters())
 
     instrument.record(served(), Caller("a", ("",), TRACE, SPAN), 0.25, rows=3)
     instrument.record(served(), Caller("b"), 0.1, rows=1)
@@ -55,7 +57,7 @@ def test_a_request_is_a_server_span_below_the_callers(stop: threading.Event, mon
     until(lambda: len(sender.spans()) == 3, "all are sent")
     stop.set()
 
-    known, alone, failed = sender.spans()
+    known, failed, alone = sender.spans()
     assert (known.trace_id.hex(), known.parent_span_id.hex()) == (TRACE, SPAN)
     assert (known.kind, known.name) == (Span.SPAN_KIND_SERVER, "infer fraud")
     assert known.end_time_unix_nano - known.start_time_unix_nano == 250_000_000
@@ -79,10 +81,65 @@ def test_a_request_is_a_server_span_below_the_callers(stop: threading.Event, mon
 def test_spans_that_cannot_be_sent_in_time_are_bounded(stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LIMIT", 3)
     monkeypatch.setattr(module, "EVERY_S", 3600.0)
-    instrument = Instrument(cast("Sender", Kept()), stop, "host-1")
+    instrument = Instrument(cast("Sender", Kept()), stop, "host-1", Meters())
 
     for _ in range(10):
         instrument.record(served(), Caller("b"), 0.1, rows=1)
 
-    assert (len(instrument._spans), instrument.dropped) == (3, 7)
+    assert (len(instrument._untraced), instrument.dropped) == (3, 7)
+    stop.set()
+
+
+@pytest.fixture
+def idle(stop: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instrument]:
+    """One that sends nothing by itself."""
+    monkeypatch.setattr(module, "EVERY_S", 3600.0)
+    yield Instrument(cast("Sender", Kept()), stop, "host-1", Meters())
+    stop.set()
+
+
+def spans_of(request: bytes) -> list[Span]:
+    blocks = ExportTraceServiceRequest.FromString(request).resource_spans
+    return [span for block in blocks for scope in block.scope_spans for span in scope.spans]
+
+
+def test_of_very_many_requests_that_nobody_traces_an_even_part_are_spans(idle: Instrument) -> None:
+    for number in range(1000):
+        idle.record(served(), Caller("a"), number / 1000, rows=1)
+    idle.record(served(), Caller("b", ("",), TRACE, SPAN), 0.1, rows=1)
+    idle.record(served(), Caller("c"), 0.1, 1, arm=("challenger", 17))
+
+    traced, arm, *others = spans_of(idle.request())
+
+    assert traced.trace_id.hex() == TRACE
+    assert "arm" in {pair.key for pair in arm.attributes}
+    assert len(others) == 100
+    taken = [(span.end_time_unix_nano - span.start_time_unix_nano) / 1e9 for span in others]
+    assert sum(taken) / len(taken) == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_the_caller_does_not_trace_is_no_span(idle: Instrument) -> None:
+    idle.record(served(), caller_of(f"00-{TRACE}-{SPAN}-00", None, 1), 0.1, rows=1)
+    assert idle.request() == b""
+    idle.record(served(), caller_of(f"00-{TRACE}-{SPAN}-01", None, 1), 0.1, rows=1)
+    assert [span.trace_id.hex() for span in spans_of(idle.request())] == [TRACE]
+
+
+def test_all_requests_are_counted_whether_they_are_spans_or_not(stop: threading.Event) -> None:
+    meters = Meters()
+    instrument = Instrument(cast("Sender", Kept()), stop, "host-1", meters)
+    for taken_s in (0.0004, 0.003, 20.0):
+        meters.answered("fraud", "7", 1, taken_s)
+    meters.failed("fraud", "7", 503)
+
+    (scope,) = instrument.metrics().resource_metrics[0].scope_metrics
+    (metric,) = scope.metrics
+    answered, failed = metric.histogram.data_points
+
+    assert (metric.name, metric.unit) == ("http.server.request.duration", "s")
+    assert answered.count == 3
+    assert answered.sum == pytest.approx(20.0034)
+    assert len(answered.bucket_counts) == len(answered.explicit_bounds) + 1
+    assert failed.count == 1
+    assert {pair.key: pair.value.string_value for pair in failed.attributes}["http.response.status_code"] == "503"
     stop.set()

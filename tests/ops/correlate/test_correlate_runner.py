@@ -237,3 +237,25 @@ def test_information_of_a_detector_opens_nothing_and_keeps_nothing_open(stream: 
     stream.close([real.fingerprint], at(660))
     changed = runner.tick(at(760)).changed
     assert not changed[-1].state.is_live
+
+
+def test_inputs_of_a_model_that_has_just_gone_live_are_one_incident_from_the_start(stream: Stream) -> None:
+    inputs = [f"feature:fraud/f{number}" for number in range(5)]
+    topology = Growing()
+    runner = CorrelateRunner(stream, topology, SETTINGS)
+    runner.tick(at(0))
+    topology.inputs = inputs
+    stream.publish([finding(name, 1, kind=FindingKind.DATA_QUALITY) for name in inputs], at(1))
+    runner.tick(at(2))
+    (incident,) = stream.incidents()
+    assert len(incident.members) == len(inputs)
+
+
+class Growing:
+    """A model goes live in it."""
+
+    inputs: Sequence[str] = ()
+
+    def graph(self, at: datetime | None = None) -> Graph:
+        entities = [Entity(EntityKind.FEATURE, name, name) for name in self.inputs]
+        return Graph(entities, [Edge("model:fraud", name, EdgeKind.READS, NOON) for name in self.inputs])

@@ -183,6 +183,31 @@ def test_the_more_depend_on_one_thing_the_closer_together_they_must_fail_to_be_o
     assert {why.tie for why in list(part.why.values())[1:]} == {Tie.SHARED_DEPENDENCY}
 
 
+def test_inputs_that_come_with_the_requests_of_one_model_break_as_one() -> None:
+    inputs = [f"feature:fraud/f{number}" for number in range(30)]
+    fed, stranger = "feature:fraud/fed", "feature:churn/age"
+    edges = [Edge("model:fraud", name, EdgeKind.READS, NOON) for name in (*inputs, fed)]
+    edges += [Edge(fed, FEATURES, EdgeKind.FED_BY, NOON), Edge("model:churn", stranger, EdgeKind.READS, NOON)]
+    graph = Graph([], edges)
+    broken = [finding(name, 60.0 * (number % 7), kind=FindingKind.DRIFT) for number, name in enumerate(inputs)]
+
+    parts = group([*broken, finding(fed), finding(stranger)], graph, SETTINGS)
+
+    one = max(parts, key=lambda part: len(part.findings))
+    assert {f.entity for f in one.findings} == set(inputs)
+    assert sorted(f.entity for part in parts if part is not one for f in part.findings) == [stranger, fed]
+    assert "both come with the requests of fraud" in one.why[one.findings[1].id].sentence
+    late = finding(inputs[0], SETTINGS.model_onset_s + 60.0, kind=FindingKind.DRIFT)
+    assert len(group([finding(inputs[1], lasts_s=60.0), late], graph, SETTINGS)) == 2
+
+
+def test_inputs_that_one_source_feeds_are_judged_on_the_windows_of_models() -> None:
+    inputs = [f"feature:fraud/f{number}" for number in range(2)]
+    graph = Graph([], [Edge(name, FEATURES, EdgeKind.FED_BY, NOON) for name in inputs])
+    (part,) = group([finding(inputs[0]), finding(inputs[1], 1800.0)], graph, SETTINGS)
+    assert part.why[part.findings[1].id].tie is Tie.SHARED_DEPENDENCY
+
+
 def test_the_same_signals_anew_are_another_outbreak() -> None:
     once = [finding(CHECKOUT, 0, signal=name, lasts_s=5) for name in "abcd"]
     again = [finding(CHECKOUT, 200, signal=name, lasts_s=5) for name in "abcd"]

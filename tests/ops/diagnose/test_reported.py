@@ -34,6 +34,8 @@ NOTHING = Window(TIMES, np.empty((STEPS, 0)), ())
 BAD = np.array([52, 55, 57, 59])
 """The trouble comes and goes."""
 
+P95 = "span.duration.p95"
+
 
 def steady(value: float, seed: int) -> Floats:
     return np.asarray(value * (1 + 0.03 * np.random.default_rng(seed).standard_normal(STEPS)), dtype=np.float64)
@@ -171,6 +173,20 @@ def test_spans_win_where_they_tell_more() -> None:
 
     assert with_reported(traced, reported).values[0, 0] == 3.0
     assert with_reported(NOTHING, reported).values[0, 0] == 1.0
+
+
+def test_of_requests_of_which_only_some_are_traced_spans_tell_the_times_and_reports_the_counts() -> None:
+    series = tuple(SeriesInfo(n, name, "", "derived", SITE) for n, name in enumerate(("span.rate", "span.errors", P95)))
+    traced = Window(NOTHING.times, np.tile([10.0, 0.5, 0.2], (STEPS, 1)), series)
+    counted = Window(NOTHING.times, np.full((STEPS, 1), 200.0), (SeriesInfo(9, "service.requests", "", "sum", SITE),))
+    counted.values[3] = np.nan
+
+    red = with_reported(traced, counted)
+
+    assert [info.name for info in red.series] == ["span.rate", "span.errors", P95]
+    assert red.values[0].tolist() == [200.0, 10.0, 0.2]
+    assert red.values[3].tolist() == [200.0, 10.0, 0.2]
+    assert with_reported(traced, replace(counted, values=counted.values / 20.0)).values[0].tolist() == [10.0, 0.5, 0.2]
 
 
 def test_failures_are_unknown_where_no_span_ever_failed() -> None:

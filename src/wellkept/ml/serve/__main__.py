@@ -41,6 +41,9 @@ REFRESH_EVERY_S = 0.5
 TIMEOUT_S = 10.0
 SWITCH_S = 0.0002
 """What a thread that packs predictions or loads a version may take before requests have their turn again."""
+COLLECT_AT = 50_000
+"""So many more objects than before are looked through for rubbish, which holds requests up: the answers that wait to be
+sent are fewer."""
 GRACE_S = 2
 """What open connections get at the end; together with the log's last word it must be less than the server gives us."""
 
@@ -62,7 +65,8 @@ def main() -> None:
     door, budget = Client(options.url, token, TIMEOUT_S), options.log_mib << 20
     predictions = PredictionLog(door, _journal(options.cache, options.worker), budget)
     left_over = [PredictionLog(door, folder, budget) for folder in _left_over(options)]
-    instrument, meters = Instrument(Sender(options.url, token, stop), stop, own_host_id()), Meters()
+    meters = Meters()
+    instrument = Instrument(Sender(options.url, token, stop), stop, own_host_id(), meters)
     shadows = Shadows(predictions, meters, instrument)
 
     @contextlib.asynccontextmanager
@@ -93,15 +97,23 @@ def main() -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     sys.setswitchinterval(SWITCH_S)
-    gc.freeze()  # what is there now stays until the end: it need not be gone through again and again
+    gc.set_threshold(COLLECT_AT)
     uvicorn.Server(config).run(sockets=[listener])
 
 
 def _follow(models: Models, stop: threading.Event) -> None:
-    """Keep serving what the platform wants. A surprise is logged here, because this thread must outlive it."""
+    """Keep serving what the platform wants. A surprise is logged here, because this thread must outlive it.
+
+    What is there once a version is loaded stays: it need not be looked through for rubbish again and again.
+    """
+    known: set[str] | None = None
     while not stop.is_set():
         try:
             models.refresh()
+            if (live := {served.digest for deployed in models.all() for served in deployed.versions}) != known:
+                known = live
+                gc.collect()
+                gc.freeze()
         except Exception:
             log.exception("the platform's wishes could not be followed; the models stay as they are")
         stop.wait(REFRESH_EVERY_S)

@@ -11,7 +11,8 @@ from typing import Any
 
 from wellkept.kernel.errors import InputError
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+_SAMPLED = 0x01
 _NONE = ("",)
 _PROCESS, _NUMBERS = os.urandom(10).hex(), itertools.count()
 
@@ -20,7 +21,8 @@ _PROCESS, _NUMBERS = os.urandom(10).hex(), itertools.count()
 class Caller:
     """``prediction`` is the id of one row's prediction; of several, row ``n`` has it with ``-n`` behind.
 
-    ``entity_keys`` is one for all rows, or one a row. ``explain``: wants to know why.
+    ``entity_keys`` is one for all rows, or one a row. ``explain``: wants to know why. ``is_sampled``: its trace is
+    kept, as far as the caller says.
     """
 
     prediction: str
@@ -28,6 +30,7 @@ class Caller:
     trace_id: str = ""
     span_id: str = ""
     explain: bool = False
+    is_sampled: bool = True
 
 
 def caller_of(traceparent: str, parameters: Any, rows: int) -> Caller:
@@ -42,14 +45,15 @@ def caller_of(traceparent: str, parameters: Any, rows: int) -> Caller:
     if parameters is not None and not isinstance(parameters, dict):
         raise InputError("parameters", "must be an object", parameters)
     found = _TRACEPARENT.fullmatch(traceparent.strip()) if traceparent else None
-    trace_id, span_id = found.groups() if found else ("", "")
+    trace_id, span_id, flags = found.groups() if found else ("", "", "01")
+    is_sampled = bool(int(flags, 16) & _SAMPLED)
     if not parameters:
-        return Caller(_new(), _NONE, trace_id, span_id)
+        return Caller(_new(), _NONE, trace_id, span_id, is_sampled=is_sampled)
     prediction = _text(parameters, "prediction_id") or _new()
     explain = parameters.get("explain", False)
     if not isinstance(explain, bool):
         raise InputError("parameters.explain", "must be true or false", explain)
-    return Caller(prediction, _keys(parameters, rows), trace_id, span_id, explain)
+    return Caller(prediction, _keys(parameters, rows), trace_id, span_id, explain, is_sampled)
 
 
 def _new() -> str:

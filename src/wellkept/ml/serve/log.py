@@ -21,8 +21,9 @@ MEDIA = "application/vnd.apache.arrow.stream"
 BATCH_BYTES = 2 << 20
 EVERY_S, LONGEST_PAUSE_S = 1.0, 5.0
 """An insert costs the platform the same for one prediction as for a thousand."""
-PACKED_ANSWERS, PACKING_PAUSE_S = 128, 0.001
-"""Answers are packed so many at a time, with a pause behind: what is packed in one go holds requests up for as long."""
+PACKED_BYTES, PACKING_PAUSE_S = 32 << 10, 0.001
+"""Answers are read and packed so many bytes at a time, with a pause behind: what is done in one go holds up requests
+for as long."""
 LAST_WORD_S = 2.0
 """How long :meth:`PredictionLog.close` waits for the platform to take what waits."""
 BUDGET = 1 << 30
@@ -41,7 +42,7 @@ class Door(Protocol):
 class Batch:
     """Answers that are sent together, and what the journal is told when they have arrived."""
 
-    answers: list[Unpacked]
+    tables: list[pa.Table]
     rows: int
     segment: int
     offset: int
@@ -131,7 +132,7 @@ class PredictionLog:
         """
         end = self._journal.end()
         while (self._segment, self._offset) < end and (batch := self._next()):
-            if batch.answers and not self._deliver(self._packed(batch.answers)):
+            if batch.tables and not self._deliver(pa.concat_tables(batch.tables)):
                 return False
             self._segment, self._offset = batch.segment, batch.offset
             self._journal.acknowledge(batch.segment, batch.offset)
@@ -140,10 +141,17 @@ class PredictionLog:
         return True
 
     def _next(self) -> Batch | None:
-        frames = self._journal.read(self._segment, self._offset, BATCH_BYTES)
-        if frames:
-            rows = sum(frame.rows for frame in frames)
-            return Batch(self._answers(frames), rows, self._segment, frames[-1].after)
+        tables, rows, offset = list[pa.Table](), 0, self._offset
+        while offset < self._offset + BATCH_BYTES:
+            if not (frames := self._journal.read(self._segment, offset, PACKED_BYTES)):
+                break
+            if answers := self._answers(frames):
+                tables.append(table_of(answers, self._sources))
+            rows += sum(frame.rows for frame in frames)
+            offset = frames[-1].after
+            time.sleep(PACKING_PAUSE_S)
+        if offset > self._offset:
+            return Batch(tables, rows, self._segment, offset)
         following = self._journal.following(self._segment)
         if following is None or not self._journal.is_done(self._segment, self._offset):
             return None
@@ -156,9 +164,7 @@ class PredictionLog:
     def _answers(self, frames: list[Frame]) -> list[Unpacked]:
         """What frames hold. An answer whose version is not known (damage) is dropped, and counted."""
         found = []
-        for number, frame in enumerate(frames, 1):
-            if number % PACKED_ANSWERS == 0:
-                time.sleep(PACKING_PAUSE_S)
+        for frame in frames:
             if not frame.rows:
                 digest, source = opened(frame.payload)
                 self._sources[digest] = source
@@ -169,13 +175,6 @@ class PredictionLog:
             else:
                 self.dropped += frame.rows
         return found
-
-    def _packed(self, answers: list[Unpacked]) -> pa.Table:
-        tables = []
-        for first in range(0, len(answers), PACKED_ANSWERS):
-            tables.append(table_of(answers[first : first + PACKED_ANSWERS], self._sources))
-            time.sleep(PACKING_PAUSE_S)
-        return pa.concat_tables(tables)
 
     def _deliver(self, table: pa.Table) -> bool:
         """Send a table; False when the platform does not take it now.

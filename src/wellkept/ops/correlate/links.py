@@ -92,12 +92,14 @@ def beside(a: tuple[Finding, Moment], b: tuple[Finding, Moment], hub: Hub, setti
     """The link between findings of two entities that depend on one thing, which may be sick and says nothing.
 
     The more depend on it, the closer together two of them must fail to have failed because of it. Where nobody tells
-    what depends on what, the same holds for all services there are.
+    what depends on what, the same holds for all services there are. Inputs of models are judged on longer windows, and
+    what comes with the requests of one model is asked by the same callers, however many inputs there are.
     """
     if not may_spread(a[0], b[0]):
         return None
-    few = 3.0 if hub.entity else _FEW
-    limit = settings.beside_s * min(1.0, few / max(hub.dependents, 1))
+    few = math.inf if kind_of(hub.entity) == "model" else 3.0 if hub.entity else _FEW
+    are_models = {kind_of(a[0].entity), kind_of(b[0].entity)} <= MODEL_SIDE
+    limit = (settings.model_onset_s if are_models else settings.beside_s) * min(1.0, few / max(hub.dependents, 1))
     return _timed(
         Tie.SHARED_DEPENDENCY if hub.entity else Tie.SAME_TIME, abs(a[1].start - b[1].start), limit, False, hub.entity
     )
@@ -141,7 +143,8 @@ def explain(finding: Finding, other: Finding, link: Link, relation: Relation | N
                 values["resource"] = finding.attributes.get("resource", "")
             return Why(link.tie, sentence, values | {"path": " > ".join(relation.path)})
         case Tie.SHARED_DEPENDENCY:
-            sentence = f"both depend on {bare(link.what)} and began {link.lag_s:.0f} s apart"
+            what = f"come with the requests of {bare(link.what)}" if kind_of(link.what) == "model" else ""
+            sentence = f"both {what or f'depend on {bare(link.what)}'} and began {link.lag_s:.0f} s apart"
             return Why(link.tie, sentence, values | {"shared": link.what})
         case Tie.SAME_TIME:
             return Why(link.tie, f"nobody tells what depends on what here, and {when}", values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wellkept.kernel.entity import EdgeKind
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.spine.graph import Graph
 
@@ -30,7 +31,8 @@ BLIND_AT = 5
 class Hub(NamedTuple):
     """Something that several entities depend on, and how many.
 
-    Where nobody tells what depends on what, ``entity`` is empty: any service may have to do with any other.
+    Where nobody tells what depends on what, ``entity`` is empty: any service may have to do with any other. Inputs that
+    come with the requests of a model have the model in its place: one caller fills in all of them.
     """
 
     entity: str
@@ -76,6 +78,9 @@ class Neighbourhood:
             found = tuple(Hub(target, len(self._graph.dependents(target))) for target in direct)
             if self.unlinked and kind_of(entity) == "service":
                 found = (*found, Hub("", self.unlinked))
+            if kind_of(entity) == "feature" and not self._graph.below(entity, EdgeKind.FED_BY):
+                models = self._graph.above(entity, EdgeKind.READS)
+                found += tuple(Hub(model, len(self._graph.below(model, EdgeKind.READS))) for model in models)
             self._hubs[entity] = found
         return found
 

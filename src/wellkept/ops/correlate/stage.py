@@ -20,6 +20,7 @@ from wellkept.ops.correlate.grouper import Grouper
 from wellkept.ops.correlate.judged import Judged
 from wellkept.ops.correlate.life import Worth, parted, title_of
 from wellkept.ops.correlate.live import LiveIncidents
+from wellkept.ops.correlate.near import MODEL_SIDE, kind_of
 from wellkept.ops.correlate.remembered import Kept, Remembered
 from wellkept.ops.correlate.waiting import Waiting
 from wellkept.spine.graph import Graph
@@ -151,7 +152,7 @@ class CorrelateRunner:
         is_elsewhere = self._judged.heed_rules(self._grouper, self._findings.values())
         self._findings.update((finding.id, finding) for finding in found)
         self._judged.put(self._grouper, found)
-        is_elsewhere = self._look_around(now) or is_elsewhere
+        is_elsewhere = self._look_around(now, at_once=any(map(self._is_new_to_us, found))) or is_elsewhere
         self._grouper.touch(turned)
         touched = self._grouper.groups() if found or turned or is_elsewhere else []
         self._remembered.count(self._grouper.learn(now - timedelta(seconds=self._settings.onset_s)))
@@ -281,9 +282,14 @@ class CorrelateRunner:
         taken = self._stream.incidents_holding(unknown) if unknown else {}
         return [*mine, *(finding for finding in others if finding.id not in taken)]
 
-    def _look_around(self, now: datetime) -> bool:
+    def _is_new_to_us(self, finding: Finding) -> bool:
+        """Whether it is about a model that went live since the topology was read: many such findings come at once."""
+        return kind_of(finding.entity) in MODEL_SIDE and finding.entity not in self._graph.entities
+
+    def _look_around(self, now: datetime, *, at_once: bool) -> bool:
         """Take the topology as it is now; whether it is another one than it was."""
-        if self._graph_at is not None and abs((now - self._graph_at).total_seconds()) < GRAPH_S:
+        is_recent = self._graph_at is not None and abs((now - self._graph_at).total_seconds()) < GRAPH_S
+        if is_recent and not at_once:
             return False
         graph, self._graph_at = self._topology.graph(now), now
         if graph.is_like(self._graph):

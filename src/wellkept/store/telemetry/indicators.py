@@ -9,7 +9,7 @@ second) or ``service.request.availability`` (a share), and ``service.request.dur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ REPORTED = "reported"
 """The kind of these series. Where one has no value, nothing was reported; where one of spans has none, nothing came."""
 RATE, ERRORS = "span.rate", "span.errors"
 DURATIONS = {"mean": "span.duration.mean", "p50": "span.duration.p50", "p95": "span.duration.p95"}
+SAMPLED = 1.2
+"""A service that reports so many times the requests that were traced traces only some of them."""
 UNITS = {RATE: "1/s", ERRORS: "1/s", **dict.fromkeys(DURATIONS.values(), "s")}
 
 HISTOGRAMS = (
@@ -40,27 +42,36 @@ _STATUS = ("http.response.status_code", "http.status_code", "rpc.grpc.status_cod
 def with_reported(red: Window, metrics: Window) -> Window:
     """The windows of spans (see ``Spans.red``) and what services report by themselves, as one.
 
-    Both windows share one grid. A service that has both is told by whichever was seen in more steps: where only some
-    requests are traced, or only at times, its own figures are nearer the truth.
+    Both windows share one grid. A service that has both is told by whichever was seen in more steps, and where it
+    reports more requests than were traced, by its own counts: only some are traced then, and spans tell how long
+    answers take.
     """
     reported = _reported(metrics)
     if not reported:
         return red
-    traced = _coverage((info.entity, red.values[:, j]) for j, info in enumerate(red.series) if info.name == RATE)
-    chosen = {
-        entity: columns
-        for entity, columns in reported.items()
-        if np.isfinite(columns.get(RATE, np.array([np.nan]))).sum() > traced.get(entity, 0)
-    }
-    kept = [j for j, info in enumerate(red.series) if info.entity not in chosen]
-    series = [red.series[j] for j in kept]
-    values = [red.values[:, j] for j in kept]
-    for entity in sorted(chosen):
-        for name, column in sorted(chosen[entity].items()):
+    traced = {info.entity: red.values[:, j] for j, info in enumerate(red.series) if info.name == RATE}
+    more = {entity: _times_as_many(columns[RATE], traced.get(entity)) for entity, columns in reported.items()}
+    series, values = list[SeriesInfo](), list[Floats]()
+    for j, info in enumerate(red.series):
+        times = more.get(info.entity, 1.0)
+        if np.isfinite(times):
+            column = red.values[:, j]
+            if times > 1.0 and info.name in (RATE, ERRORS):
+                column = _of_all(column, reported[info.entity].get(info.name), times)
+            series.append(info)
+            values.append(column)
+    for entity in sorted(entity for entity, times in more.items() if np.isinf(times)):
+        for name, column in sorted(reported[entity].items()):
             series.append(SeriesInfo(derived_id(name, entity), name, UNITS[name], REPORTED, entity))
             values.append(column)
     grid = np.stack(values, axis=1) if values else np.empty((len(red.times), 0))
     return Window(red.times, grid, tuple(series))
+
+
+def _of_all(traced: Floats, reported: Floats | None, times: float) -> Floats:
+    """A column of spans that stand for so many requests each, by what is reported where it is."""
+    every = traced * times
+    return every if reported is None else np.where(np.isfinite(reported), reported, every)
 
 
 def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
@@ -134,5 +145,11 @@ def _over(block: Floats, reduce: Callable[..., Floats]) -> Floats:
     return result
 
 
-def _coverage(columns: Iterable[tuple[str, Floats]]) -> dict[str, int]:
-    return {entity: int(np.isfinite(column).sum()) for entity, column in columns}
+def _times_as_many(reported: Floats, traced: Floats | None) -> float:
+    """How many times as many requests are reported as were traced: inf where less is known by spans, 1 where all is."""
+    if traced is None or np.isfinite(reported).sum() > np.isfinite(traced).sum():
+        return np.inf
+    both = np.isfinite(reported) & np.isfinite(traced)
+    of_spans = float(traced[both].sum())
+    times = float(reported[both].sum()) / of_spans if of_spans > 0 else 1.0
+    return times if times > SAMPLED else 1.0
