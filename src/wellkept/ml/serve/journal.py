@@ -14,7 +14,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +47,9 @@ class Journal:
         self._sizes = {int(path.stem): path.stat().st_size for path in folder.glob("*.seg") if path.stem.isdigit()}
         self._total = sum(self._sizes.values())
         self._read_at = self._left_off()
-        for number in [number for number in self._sizes if number < self._read_at[0]]:
-            self._remove(number)
+        old = [number for number in self._sizes if number < self._read_at[0]]
+        self._forget(old)
+        self._remove(old)
         self._last = max(self._sizes, default=self._read_at[0])
         self._opened: set[str] = set()
         self._file, self._complaint = -1, ""
@@ -124,13 +125,15 @@ class Journal:
         """Note that everything before is not needed any more; whole segments of it are removed."""
         with self._lock:
             self._read_at = (segment, offset)
-            for number in [number for number in self._sizes if number < segment]:
-                self._remove(number)
+            gone = [number for number in self._sizes if number < segment]
             is_all = segment in self._sizes and offset >= self._sizes[segment]
             if is_all and self._file >= 0 and segment == self._last and offset >= self._segment_bytes:
                 os.close(self._file)
                 self._file = -1
-                self._remove(segment)
+                gone.append(segment)
+            self._forget(gone)
+        # The system takes its time over a large file, and whoever appends meanwhile need not wait.
+        self._remove(gone)
         partial = self._folder / f"{CURSOR}.partial"
         partial.write_text(f"{segment} {offset}", encoding="ascii")
         partial.replace(self._folder / CURSOR)
@@ -153,7 +156,8 @@ class Journal:
                 self._file = -1
             segment, offset = self._read_at
             if list(self._sizes) == [segment] and offset >= self._sizes[segment]:
-                self._remove(segment)
+                self._forget([segment])
+                self._remove([segment])
 
     def _roll(self) -> None:
         if self._file >= 0:
@@ -186,9 +190,12 @@ class Journal:
             log.warning("the journal in %s takes nothing: %s", self._folder, complaint)
         self._complaint = complaint
 
-    def _remove(self, number: int) -> None:
-        self._path(number).unlink(missing_ok=True)
-        self._total -= self._sizes.pop(number, 0)
+    def _forget(self, numbers: Iterable[int]) -> None:
+        self._total -= sum(self._sizes.pop(number, 0) for number in numbers)
+
+    def _remove(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._path(number).unlink(missing_ok=True)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012}.seg"
