@@ -21,9 +21,11 @@ MEDIA = "application/vnd.apache.arrow.stream"
 BATCH_BYTES = 2 << 20
 EVERY_S, LONGEST_PAUSE_S = 1.0, 5.0
 """An insert costs the platform the same for one prediction as for a thousand."""
-PACKED_BYTES, PACKING_PAUSE_S = 32 << 10, 0.001
-"""Answers are read and packed so many bytes at a time, with a pause behind: what is done in one go holds up requests
-for as long."""
+PACKED_BYTES, PACKING_PAUSE_S = 32 << 10, 0.004
+"""Answers are read and packed so many bytes at a time, with a pause behind: requests wait while it is done, and must
+have caught up before it goes on."""
+CROWDED, CROWDED_PAUSE_S = 20_000, 0.001
+"""From so many answers that wait on, the pause is shorter: to be sent is more urgent then."""
 LAST_WORD_S = 2.0
 """How long :meth:`PredictionLog.close` waits for the platform to take what waits."""
 BUDGET = 1 << 30
@@ -149,7 +151,7 @@ class PredictionLog:
                 tables.append(table_of(answers, self._sources))
             rows += sum(frame.rows for frame in frames)
             offset = frames[-1].after
-            time.sleep(PACKING_PAUSE_S)
+            time.sleep(PACKING_PAUSE_S if self.backlog < CROWDED else CROWDED_PAUSE_S)
         if offset > self._offset:
             return Batch(tables, rows, self._segment, offset)
         following = self._journal.following(self._segment)
