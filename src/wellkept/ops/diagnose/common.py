@@ -14,7 +14,7 @@ import numpy as np
 
 from wellkept.kernel.diagnosis import Fault, Reason
 from wellkept.kernel.entity import EdgeKind
-from wellkept.kernel.finding import FindingKind
+from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ops.diagnose.base import Case
 from wellkept.ops.diagnose.contrast import level, squash
 
@@ -27,6 +27,14 @@ EXPLAINED = 0.9
 SUREST = 0.999999
 _OF_ITS_OWN = frozenset({"headroom", "forecast", "change", "feed"})
 """What a shared resource does not bring about: a service's own use of resources, and what was done to it."""
+_NAMED = {
+    "memory": Fault.MEMORY,
+    "filesystem": Fault.DISK,
+    "disk": Fault.DISK,
+    "cpu": Fault.CPU,
+    "error": Fault.ERRORS,
+    "duration": Fault.LATENCY,
+}
 _SYMPTOMS = (FindingKind.ANOMALY, FindingKind.SLO_BURN, FindingKind.MISSING_DATA)
 
 Reasons = dict[str, list[Reason]]
@@ -131,3 +139,9 @@ def less(reasons: Sequence[Reason], explained: float, own: frozenset[str] = _OF_
     sick = min(noisy_or([reason for reason in reasons if reason.kind not in own]), SUREST)
     left = math.log1p(-(1.0 - explained) * sick) / math.log1p(-sick) if sick > 0 else 1.0
     return [r if r.kind in own else replace(r, strength=round(1.0 - (1.0 - r.strength) ** left, 6)) for r in reasons]
+
+
+def fault_of(finding: Finding) -> Fault:
+    """By the name of the series: a resource that runs out is named in it."""
+    signal = finding.evidence[0].signal if finding.evidence else ""
+    return next((fault for word, fault in _NAMED.items() if word in signal), Fault.UNKNOWN)

@@ -13,8 +13,7 @@ from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.blame import Edit, Line, Trouble, blame
-from wellkept.ops.diagnose.clues.forecast import fault_of
-from wellkept.ops.diagnose.common import users_of
+from wellkept.ops.diagnose.common import fault_of, users_of
 from wellkept.ops.diagnose.contrast import bare, closed
 from wellkept.ops.diagnose.felt import indicator
 from wellkept.store.telemetry.indicators import RATE

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wellkept.kernel.diagnosis import Fault, Look
-from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.kernel.diagnosis import Look
+from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
-
-_NAMED = {
-    "memory": Fault.MEMORY,
-    "filesystem": Fault.DISK,
-    "disk": Fault.DISK,
-    "cpu": Fault.CPU,
-    "error": Fault.ERRORS,
-    "duration": Fault.LATENCY,
-}
+from wellkept.ops.diagnose.common import fault_of
 
 
 class ForecastClue:
@@ -33,9 +25,3 @@ class ForecastClue:
                 pointer = case.pointer(Look.FINDING, finding.id, finding.entity)
                 hints[finding.entity] = Hint(strength, finding.sentence, fault=fault_of(finding), pointers=(pointer,))
         return hints
-
-
-def fault_of(finding: Finding) -> Fault:
-    """By the name of the series: a resource that runs out is named in it."""
-    signal = finding.evidence[0].signal if finding.evidence else ""
-    return next((fault for word, fault in _NAMED.items() if word in signal), Fault.UNKNOWN)
