@@ -152,7 +152,10 @@ class CorrelateRunner:
         is_elsewhere = self._judged.heed_rules(self._grouper, self._findings.values())
         self._findings.update((finding.id, finding) for finding in found)
         self._judged.put(self._grouper, found)
-        is_elsewhere = self._look_around(now, at_once=any(map(self._is_new_to_us, found))) or is_elsewhere
+        is_elsewhere = (
+            self._look_around(now, at_once=any(_is_new_model(finding, self._graph) for finding in found))
+            or is_elsewhere
+        )
         self._grouper.touch(turned)
         touched = self._grouper.groups() if found or turned or is_elsewhere else []
         self._remembered.count(self._grouper.learn(now - timedelta(seconds=self._settings.onset_s)))
@@ -282,10 +285,6 @@ class CorrelateRunner:
         taken = self._stream.incidents_holding(unknown) if unknown else {}
         return [*mine, *(finding for finding in others if finding.id not in taken)]
 
-    def _is_new_to_us(self, finding: Finding) -> bool:
-        """Whether it is about a model that went live since the topology was read: many such findings come at once."""
-        return kind_of(finding.entity) in MODEL_SIDE and finding.entity not in self._graph.entities
-
     def _look_around(self, now: datetime, *, at_once: bool) -> bool:
         """Take the topology as it is now; whether it is another one than it was."""
         is_recent = self._graph_at is not None and abs((now - self._graph_at).total_seconds()) < GRAPH_S
@@ -382,6 +381,11 @@ class CorrelateRunner:
             old += newer[:too_many]
         self._waiting.forget(old)
         self._let_go(old)
+
+
+def _is_new_model(finding: Finding, graph: Graph) -> bool:
+    """Whether it is about a model that went live since the topology was read: many such findings come at once."""
+    return kind_of(finding.entity) in MODEL_SIDE and finding.entity not in graph.entities
 
 
 def _is_only_told(finding: Finding) -> bool:
