@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import os
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+SO_ATTACH_REUSEPORT_CBPF, RETURN_CONSTANT = 51, 0x06
+"""Of Linux: a program that chooses among those that listen on one port, and its instruction that returns a number."""
 QUIET = ("/health", "/admin")
 """Below these paths requests are not the service's business, and make no spans."""
 
@@ -86,11 +91,26 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            _take_over(listener)
         if self._beside is not None:
             self._task = asyncio.ensure_future(self._beside())
         partial = self._pid_file.with_suffix(".partial")
         partial.write_text(str(os.getpid()), encoding="ascii")
         partial.replace(self._pid_file)
+
+
+def _take_over(listener: socket.socket) -> None:
+    """Have new connections come to the second of those that listen, which is this one where there is another.
+
+    Else some would wait at the predecessor when it closes, and be reset. Where there is no second the system's own
+    choice holds; where it knows no such choice (it is Linux's), nothing is changed.
+    """
+    second = struct.pack("HBBI", RETURN_CONSTANT, 0, 0, 1)
+    program = ctypes.create_string_buffer(second, len(second))
+    with contextlib.suppress(OSError):
+        option = struct.pack("HP", 1, ctypes.addressof(program))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, option)
 
 
 async def _healthy(_: Body) -> Body:
