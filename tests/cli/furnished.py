@@ -29,7 +29,7 @@ from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
 
 INCIDENT = "inc-1"
-PLANS = tuple(f"pln-{number}" for number in range(1, 7))
+PLANS = tuple(f"pln-{number}" for number in range(1, 8))
 
 
 def furnish(data: Path) -> None:

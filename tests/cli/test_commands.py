@@ -70,6 +70,13 @@ def test_approve_and_reject_answer_with_the_decision(
     assert decision["why"] == ("approved on the command line" if approved else "rejected on the command line")
 
 
+def test_a_plan_that_is_decided_says_so_instead_of_asking(program: Program) -> None:
+    program("approve", PLANS[6], "--reject", "--yes")
+    said = program("approve", PLANS[6])
+    assert said.code != 0
+    assert "does not wait for a decision: it is rejected" in said.err
+
+
 def test_reject_says_so(program: Program) -> None:
     assert f"rejected: Promote version 1 ({PLANS[3]})" in program("approve", PLANS[3], "--reject", "--yes").out
 

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.kernel.errors import ConflictError
+from wellkept.kernel.plan import PlanState
 
 
 @click.command(name="approve")
@@ -28,6 +30,9 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     read = api.get(f"/api/v1/plans/{plan}")
     if not as_json:
         _show(read)
+    if read["state"] != PlanState.WAITING:
+        came = "".join(f" {result['sentence']}" for result in read["results"])
+        raise ConflictError(f"plan {plan}", f"does not wait for a decision: it is {read['state']}.{came}")
     verb, done = ("reject", "rejected") if reject else ("approve", "approved")
     if not yes:
         click.confirm(f"{verb} exactly this plan?", abort=True, err=True)

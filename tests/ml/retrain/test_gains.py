@@ -100,6 +100,17 @@ def test_a_loss_of_the_time_in_which_data_was_bad_holds_and_is_no_reason(worksho
         assert ("amount was 0" in found.held) == bool(word)
 
 
+def test_what_nobody_asks_any_more_is_not_trained_again(workshop: Workshop) -> None:
+    champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
+    silent = Finding(
+        "fp", "silence", "1", "model:fraud", FindingKind.MISSING_DATA, Severity.ERROR, 1.0, "", NOON, "It is silent."
+    )
+    asked, now = Known(None, (), 1000, 500), NOON + timedelta(days=40)
+    assert policy_case(contract, champion, [], None, asked, now).held == ""
+    found = policy_case(contract, champion, [], None, replace(asked, silence=silent), now)
+    assert (found.held_by, found.held) == ("no traffic", "Held until it is asked again: It is silent.")
+
+
 def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Workshop) -> None:
     version = workshop.registry.versions("fraud")[0]
     assert "by back-test" in version.lineage["window.choice"]

@@ -156,12 +156,22 @@ def test_a_mistake_is_named_and_nothing_is_logged(mistake: str, asked: Asked) ->
     assert asked.log.records == []
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"inputs": NaN}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"inputs": NaN', b"\xff"])
 def test_a_body_that_is_no_json_is_refused(content: bytes, asked: Asked) -> None:
     answer = asked.send(INFER, content, "application/json")
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("body: must be JSON")
+
+
+@pytest.mark.parametrize("written", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused_with_its_place(written: str, asked: Asked) -> None:
+    body = f'{{"inputs": [{{"name": "amount", "shape": [2], "datatype": "FP64", "data": [1, {written}]}}]}}'
+
+    answer = asked.send(INFER, body.encode(), "application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(f"inputs[0].data[1] ({written}): must be a finite number")
 
 
 @pytest.mark.parametrize("value", [0, 1, True, False])

@@ -178,5 +178,12 @@ def test_its_address_names_no_model_so_exactly_one_must_be_live(names: list[str]
     answer = asked.post("/invocations", {"instances": [ROW]})
 
     assert answer.status_code == 404
-    assert "needs exactly one live model; use /v2/models/NAME/infer" in answer.json()["error"]
+    assert "needs exactly one live model; use /models/NAME/invocations" in answer.json()["error"]
     assert asked.get("/ping").status_code == (200 if names else 404)
+
+
+def test_each_of_several_models_has_an_address_of_its_own(asked: Asked) -> None:
+    assert asked.post("/models/fraud/invocations", {"instances": [ROW]}).json() == {"predictions": [3.5]}
+    assert asked.post("/models/churn/invocations", {"instances": [ROW]}).status_code == 404
+    assert asked.post("/models/a/b/invocations", {"instances": [ROW]}).status_code == 404
+    assert asked.get("/models/fraud/invocations").status_code == 405

@@ -143,3 +143,12 @@ def test_a_model_that_fails_is_counted_against_its_version(asked: Asked) -> None
 
     assert 'failure_total{model="fraud",version="7",status="500"} 1' in asked.get("/metrics").text
     assert asked.instrument.failures == ["no such operator"]
+
+
+def test_a_model_of_which_no_version_can_be_served_is_told_as_not_ready(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked.models, "troubles", lambda: {"churn": {"1": "its process ended"}})
+    assert (asked.get("/v2/health/ready").status_code, asked.get("/v2/health/live").status_code) == (503, 200)
+    monkeypatch.setattr(asked.models, "troubles", lambda: {"fraud": {"9": "its process ended"}})
+    assert asked.get("/v2/health/ready").json()["ready"] is True

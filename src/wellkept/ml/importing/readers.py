@@ -59,6 +59,9 @@ def look(kind: str, data: bytes) -> Found:
         found = reader(data)
     except InputError:
         raise
+    except ModuleNotFoundError as error:
+        rule = f"needs {error.name}, which is not installed where wellkept runs: pip install {error.name}"
+        raise InputError(f"the {kind} model", rule) from error
     except Exception as error:
         raise InputError(f"the {kind} model", f"cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
     if not 0 < found.width <= WIDEST:

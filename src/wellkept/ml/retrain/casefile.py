@@ -31,7 +31,8 @@ SPOILED = 0.25
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a model besides what is suspicious: its performance so far, its trainings (newest first), the
-    labelled rows that a retrain could use and those since the champion's training, and when its data was bad.
+    labelled rows that a retrain could use and those since the champion's training, when its data was bad, and whether
+    nobody asks it any more.
     """
 
     history: PerformanceHistory | None
@@ -39,6 +40,7 @@ class Known:
     rows: int
     rows_since: int
     bad: Sequence[BadSpan] = ()
+    silence: Finding | None = None
 
 
 def policy_case(
@@ -57,6 +59,8 @@ def policy_case(
     # A training at a moment has the labels until the delay before; so had the champion's, and so would a new one.
     trained_until = trained_until_of(champion) - delay
     held_by, held = what_holds(suspicions, verdict, known.bad)
+    if not held and known.silence is not None:
+        held_by, held = "no traffic", f"Held until it is asked again: {known.silence.sentence}"
     sound = [f for f in suspicions if _spoiled_by(f, known.bad) is None]
     drifted = [f for f in sound if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
     worse = [f for f in sound if f.kind is FindingKind.PERFORMANCE]

@@ -195,12 +195,14 @@ class RetrainRunner:
         now: datetime,
     ) -> PolicyCase:
         rows, fresh = self._rows(contract, champion, now)
+        silences = (f for f in self._stream.open_findings() if f.kind is FindingKind.MISSING_DATA)
         known = Known(
             history=self._seen.history(contract, champion, now) if self._seen.history else None,
             jobs=self._registry.jobs(model_id(contract.name), limit=MOST_JOBS, kinds=KINDS),
             rows=case.labelled if case is not None and case.is_shift else rows,
             rows_since=fresh,
             bad=self._ledger.excluded(contract.name),
+            silence=next((finding for finding in silences if finding.entity == model_id(contract.name)), None),
         )
         return policy_case(contract, champion, tuple(case.suspicions) if case else (), verdict, known, now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -55,7 +56,37 @@ def parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if (place := _no_number(body)) is not None:
+            rule = "must be a finite number; JSON says null for a value that is missing"
+            raise InputError(place, rule) from error
         raise InputError("body", f"must be JSON: {error.msg} at character {error.pos}") from error
+
+
+def _no_number(body: bytes) -> str | None:
+    """Where the first NaN or infinity of a body stands that is JSON but for those; None where that is not so.
+
+    Some languages write them so. Nobody waits for this but who sent it, and it is bounded by the size of a body.
+    """
+    try:
+        value = json.loads(body, parse_constant=_NoNumber)
+    except (ValueError, RecursionError):
+        return None
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        place, one = waiting.pop()
+        if isinstance(one, _NoNumber):
+            return f"{place or 'body'} ({one})"
+        if isinstance(one, dict):
+            waiting += [(f"{place}.{name}".lstrip("."), below) for name, below in reversed(one.items())]
+        elif isinstance(one, list):
+            waiting += [(f"{place}[{index}]", below) for index, below in reversed(list(enumerate(one)))]
+    return None
+
+
+class _NoNumber(str):
+    """A NaN or an infinity, as it was written."""
+
+    __slots__ = ()
 
 
 async def _rest(message: Message, receive: Receive) -> bytes:

@@ -29,18 +29,20 @@ log = logging.getLogger(__name__)
 
 Send = Callable[[Message], Awaitable[None]]
 PREFIX, INFER = "/v2/models/", "/infer"
+OWN, ALONE = "/models/", "/invocations"
 JSON = (b"content-type", b"application/json")
 CSV = "text/csv"
 
 
 class Address(NamedTuple):
-    """Whom an inference request is for; no model is that of /invocations."""
+    """Whom an inference request is for, and in which form it comes; no model is the only one that is live."""
 
     model: str | None
     version: str | None
+    is_invocation: bool = False
 
 
-INVOCATIONS = Address(None, None)
+INVOCATIONS = Address(None, None, is_invocation=True)
 
 
 class Reply(NamedTuple):
@@ -79,7 +81,7 @@ class Doors:
                 *(Route(path, self.model) for path in (model, version)),
                 *(Route(f"{path}/ready", self.model_ready) for path in (model, version)),
                 *(Route(f"{path}/infer", self.wrong_method, methods=["POST"]) for path in (model, version)),
-                Route("/invocations", self.wrong_method, methods=["POST"]),
+                *(Route(path, self.wrong_method, methods=["POST"]) for path in (ALONE, f"{OWN}{{model}}{ALONE}")),
                 Route("/ping", self.ping),
                 Route("/health", self.ping),
                 Route("/metrics", self.metrics),
@@ -128,11 +130,12 @@ class Doors:
         """How a request at an address is read, and of which model it asks."""
         self._guests.check(headers)
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
-        if where.model is not None:
-            return lambda body: infer_ask(body, traceparent), self._models.get(where.model)
+        deployed = self._only() if where.model is None else self._models.get(where.model)
+        if not where.is_invocation:
+            return lambda body: infer_ask(body, traceparent), deployed
         if _kind(headers.get(b"content-type", b"").decode("latin-1")) == CSV:
-            return lambda body: csv_ask(body, traceparent), self._only()
-        return lambda body: invocation_ask(body, traceparent), self._only()
+            return lambda body: csv_ask(body, traceparent), deployed
+        return lambda body: invocation_ask(body, traceparent), deployed
 
     def _refusal(self, error: Exception, where: Address, path: str) -> Reply:
         """An error as the protocols want it; this is the edge at which a model's own errors are logged."""
@@ -154,8 +157,10 @@ class Doors:
         models = {deployed.champion.name: deployed.champion.version for deployed in live}
         versions = {one.champion.name: [served.version for served in one.versions] for one in live}
         counts = {"backlog": self._log.backlog, "dropped": self._log.dropped}
-        told = {"models": models, "versions": versions, "troubles": self._models.troubles()}
-        return _json({"ready": True, "live": True, **told, **counts})
+        troubles = self._models.troubles()
+        is_ready = troubles.keys() <= models.keys()
+        told = {"models": models, "versions": versions, "troubles": troubles}
+        return _json({"ready": is_ready, "live": True, **told, **counts}, 200 if is_ready else 503)
 
     async def ping(self, _: Request) -> Response:
         return Response("\n", 200 if self._models.all() else 404)
@@ -199,7 +204,7 @@ class Doors:
         """The model of /invocations, whose address names none."""
         live = self._models.all()
         if len(live) != 1:
-            raise NotFoundError("/invocations", "needs exactly one live model; use /v2/models/NAME/infer", len(live))
+            raise NotFoundError("/invocations", "needs exactly one live model; use /models/NAME/invocations", len(live))
         return live[0]
 
 
@@ -254,8 +259,11 @@ def _refused(error: Exception, status: int) -> bytes:
 
 def _address(path: str) -> Address | None:
     """The model and version that an address names; None where it is not one for inference."""
-    if path == "/invocations":
+    if path == ALONE:
         return INVOCATIONS
+    if path.startswith(OWN) and path.endswith(ALONE):
+        name = path[len(OWN) : -len(ALONE)]
+        return Address(name, None, is_invocation=True) if name and "/" not in name else None
     if not (path.endswith(INFER) and path.startswith(PREFIX)):
         return None
     name, named, version = path[len(PREFIX) : -len(INFER)].partition("/versions/")
