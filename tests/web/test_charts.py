@@ -51,6 +51,13 @@ def test_a_line_says_what_it_shows() -> None:
     assert {"shade", "mark", "limit", "series"} <= classes
 
 
+def test_no_two_lines_of_a_grid_have_one_label() -> None:
+    root = parsed(line_chart(LineChart("AP", "", [0.0, 60.0], [0.924, 0.937])))
+    labels = [element.text for element in root.iter("text") if element.get("class") == "tick end"]
+    assert len(labels) > 2
+    assert len(set(labels)) == len(labels)
+
+
 def test_nothing_known_is_said() -> None:
     assert "No points" in line_chart(LineChart("x", "", [0, 1], [math.nan, math.nan]))
     empty = line_chart(LineChart("x", "", [], [], empty="Send <labels>."))

@@ -117,10 +117,13 @@ def _shades(chart: LineChart, x: Scale) -> Iterator[Markup]:
 
 
 def _grid(chart: LineChart, x: Scale, y: Scale) -> Iterator[Markup]:
-    for value in ticks(y.low, y.high):
+    values = ticks(y.low, y.high)
+    labels = [amount(value, chart.unit) if value else "0" for value in values]
+    if len(set(labels)) < len(labels) and not chart.unit:
+        labels = [f"{value:.6g}" for value in values]
+    for value, label in zip(values, labels, strict=True):
         at = place(y(value))
         yield element("line", cls="grid", x1=place(LEFT), x2=place(chart.width - RIGHT), y1=at, y2=at)
-        label = amount(value, chart.unit) if value else "0"
         yield element("text", label, cls="tick end", x=place(LEFT - 7), y=place(y(value) + 3.5))
     for moment in time_ticks(chart.times[0], chart.times[-1]):
         text = datetime.fromtimestamp(moment, UTC).strftime("%H:%M" if moment % 60 == 0 else "%H:%M:%S")
