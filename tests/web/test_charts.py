@@ -52,7 +52,7 @@ def test_a_line_says_what_it_shows() -> None:
 
 
 def test_no_two_lines_of_a_grid_have_one_label() -> None:
-    root = parsed(line_chart(LineChart("AP", "", [0.0, 60.0], [0.924, 0.937])))
+    root = parsed(line_chart(LineChart("AP", "", [0.0, 60.0], [0.9246, 0.9344])))
     labels = [element.text for element in root.iter("text") if element.get("class") == "tick end"]
     assert len(labels) > 2
     assert len(set(labels)) == len(labels)
