@@ -20,12 +20,12 @@ from wellkept.ml.data.files import files_in
 from wellkept.ml.data.stage import Snapshot, Snapshots
 from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.served.stage import tried_as_served
-from wellkept.ml.evaluate.stage import judge, measure
+from wellkept.ml.evaluate.stage import judge, measure, promise_error
 from wellkept.ml.gates import BudgetGate, ParityGate
 from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.provenance import code_of, commit_of, digest, environment, own_code, project_files
 from wellkept.ml.register.stage import draft_version, register
-from wellkept.ml.releases import Releases
+from wellkept.ml.releases import PROMISE_ERROR, Releases
 from wellkept.ml.retrain.gains import gains_told
 from wellkept.ml.signature import LINEAGE
 from wellkept.ml.train.executors.base import Executor
@@ -189,6 +189,7 @@ class Pipeline:
             card = self._artifacts.put_files(card_files(page))
             metrics = measure(contract, outcome)
             found = {"verdict": encode(verdict), "metrics": metrics, "card": card, "artifacts": [card]}
+            found["promise_error"] = promise_error(contract, outcome)
             return found | ({OWN: True} if _may_pass_later(contract, verdict) else {})
 
         told = gains_told(contract, case.champion, trained.outcome, trained.trained_on, case.order.end)
@@ -200,7 +201,8 @@ class Pipeline:
         def add() -> dict[str, Any]:
             verdict = decode(Verdict, judged["verdict"])
             verdict = replace(verdict, id=f"gate-{draft.digest.removeprefix('sha256:')[:12]}", subject=draft.digest)
-            carded = replace(draft, lineage={**draft.lineage, CARD: judged["card"]})
+            known = {CARD: judged["card"], PROMISE_ERROR: f"{judged['promise_error']:.4g}"}
+            carded = replace(draft, lineage={**draft.lineage, **known})
             version = register(self._registry, carded, verdict, judged["metrics"], trained.manifest)
             return {"digest": version.digest}
 

@@ -10,6 +10,8 @@ from wellkept.spine.registry import CHAMPION, ModelVersion, Registry
 from wellkept.store.artifacts.artifacts import Artifacts
 
 REMEMBERED = 64
+PROMISE_ERROR = "promise.standard_error"
+"""The place in a version's lineage of how unsure the live metric was that its gate saw."""
 
 
 class Releases:

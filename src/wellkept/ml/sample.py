@@ -19,6 +19,8 @@ from wellkept.ml.tasks import at_k
 Rows = NDArray[np.int64]
 
 LOW, HIGH = 0.05, 0.95
+TWO_SIDED_90 = 2 * 1.645
+"""A 90 % interval is so many standard errors wide."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,11 @@ def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Works
     fallen = policy_case(contract, champion, [fell], None, Known(None, jobs, 1000, 500), now)
     assert fallen.fallen is not None
     assert fallen.gains == ()
+    values = {"value": 0.1, "promised_error": 0.5}
+    unsure = fallen_since(90, Evidence("metric", values=values, expected=(0.0, 0.2)))
+    less_sure = policy_case(contract, champion, [unsure], None, Known(None, jobs, 1000, 500), now).fallen
+    assert less_sure is not None
+    assert less_sure[1] > 0.5 > fallen.fallen[1]
 
 
 def test_an_attempt_on_the_first_rows_after_a_fall_counts_until_twice_as_much_is_known() -> None:
@@ -114,6 +119,7 @@ def test_what_nobody_asks_any_more_is_not_trained_again(workshop: Workshop) -> N
 def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Workshop) -> None:
     version = workshop.registry.versions("fraud")[0]
     assert "by back-test" in version.lineage["window.choice"]
+    assert 0.0 < float(version.lineage["promise.standard_error"]) < 0.2
     assert "2 x window" in version.lineage["window.choice"]
     aged = [one for one in gains_of([workshop.job("pln-2:0")]) if one.source == "ageing"]
     assert aged

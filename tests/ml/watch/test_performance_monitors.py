@@ -15,6 +15,7 @@ from wellkept.ml.estimate.asking import Performance
 from wellkept.ml.estimate.history import Arrivals, PerformanceHistory, Told
 from wellkept.ml.estimate.reading import Histories
 from wellkept.ml.estimate.trend import Trend, trend
+from wellkept.ml.releases import PROMISE_ERROR
 from wellkept.ml.watch.base import Served
 from wellkept.ml.watch.monitors.estimated import EstimatedPerformance
 from wellkept.ml.watch.monitors.performance import Performance as Realised
@@ -68,7 +69,7 @@ def test_slow_loss_says_when_the_floor_is_met(served: Served) -> None:
     assert SlowLoss().watch(replace(served, history=fallen), NOW).findings == ()
 
 
-def test_positives_that_are_still_to_come_are_allowed_for(served: Served) -> None:
+def test_positives_that_are_still_to_come_and_chance_in_the_promise_are_allowed_for(served: Served) -> None:
     random = np.random.default_rng(9)
     score = random.beta(1, 3, 6000)
     label = (random.random(6000) < score).astype(float)
@@ -79,7 +80,10 @@ def test_positives_that_are_still_to_come_are_allowed_for(served: Served) -> Non
     seen = replace(served, at=at[here], scores=score[here], labels=label[here], history=history())
     promised = {"average_precision": 0.52}
     seen = replace(seen, champion=replace(served.champion, metrics=promised))
-    assert Realised().watch(seen, NOW).findings
+    (fallen,) = Realised().watch(seen, NOW).findings
+    assert fallen.evidence[0].values["promised_error"] == 0.0
+    unsure = replace(seen, champion=replace(seen.champion, lineage={PROMISE_ERROR: "0.2"}))
+    assert Realised().watch(unsure, NOW).findings == ()
     allowed = replace(seen, history=history(arrivals=Arrivals(ages, shares, 1.0)))
     assert Realised().watch(allowed, NOW).findings == ()
 

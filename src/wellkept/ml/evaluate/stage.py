@@ -20,6 +20,7 @@ from wellkept.ml.evaluate.checks import (
     served,
     slices,
 )
+from wellkept.ml.evaluate.checks.measured import SEED
 from wellkept.ml.gates import (
     AloneGate,
     BacktestGate,
@@ -39,7 +40,7 @@ from wellkept.ml.gates import (
     SliceGate,
 )
 from wellkept.ml.outcome import Outcome
-from wellkept.ml.sample import value_of
+from wellkept.ml.sample import TWO_SIDED_90, interval_of, value_of
 from wellkept.ml.tasks import CUSTOM, is_own
 
 STAGE = Stage(
@@ -62,6 +63,15 @@ def measure(contract: ModelContract, outcome: Outcome) -> dict[str, float]:
         for name in names
     }
     return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def promise_error(contract: ModelContract, outcome: Outcome) -> float:
+    """The standard error of the live metric on the held-out rows; 0 where it has none, and nothing is known."""
+    name = contract.live_metric
+    if not name or is_own(name):
+        return 0.0
+    low, high = interval_of(name, outcome.sample, SEED)
+    return (high - low) / TWO_SIDED_90 if np.isfinite(high - low) else 0.0
 
 
 CHECKS: dict[type[GatePart], Callable[..., Check]] = {

@@ -15,6 +15,7 @@ from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.retrain.exclusions import share_bad
 from wellkept.ml.retrain.forecast import Gain, Point
 from wellkept.ml.retrain.policy import MONTH, PolicyCase
+from wellkept.ml.sample import TWO_SIDED_90
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.spine.registry import Job, ModelVersion
 from wellkept.store.state.retrains import BadSpan
@@ -22,7 +23,6 @@ from wellkept.store.state.retrains import BadSpan
 NO_MATTER = "no"
 """``attributes["matters"]`` of drift of inputs that do next to nothing to the scores."""
 NEW_CATEGORY = "new_category"
-TWO_SIDED_90 = 2 * 1.645
 CAUSES_OF_DATA = frozenset({"label_feed", "label_storm", "label_clock", "renamed", "default_spike", "stale_source"})
 SPOILED = 0.25
 """What is judged on predictions of which so large a part was made while data was bad tells of that time."""
@@ -184,7 +184,8 @@ def _fallen(worse: Sequence[Finding], promised: float, is_lower: bool) -> tuple[
             if value is None or evidence.expected is None or not math.isfinite(promised):
                 continue
             low, high = evidence.expected
-            return (value - promised if is_lower else promised - value), abs(high - low) / TWO_SIDED_90
+            error = math.hypot((high - low) / TWO_SIDED_90, evidence.values.get("promised_error", 0.0))
+            return (value - promised if is_lower else promised - value), error
     return None
 
 

@@ -9,11 +9,10 @@ from typing import Any
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.retrain.casefile import more_rows, trained_until_of
-from wellkept.ml.sample import paired_interval_of, value_of
+from wellkept.ml.sample import TWO_SIDED_90, paired_interval_of, value_of
 from wellkept.ml.tasks import LOWER_IS_BETTER, is_own
 from wellkept.spine.registry import ModelVersion
 
-TWO_SIDED_90 = 2 * 1.645
 SEED = 1
 LEAST_ROWS = 50
 

@@ -9,8 +9,9 @@ import numpy as np
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ml.metrics import METRICS, interval
+from wellkept.ml.releases import PROMISE_ERROR
 from wellkept.ml.resample import draws, narrower, weighted
-from wellkept.ml.sample import middle
+from wellkept.ml.sample import TWO_SIDED_90, middle
 from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.ml.watch.base import Floats, Said, Served
 from wellkept.ml.watch.saying import clock
@@ -32,12 +33,13 @@ class Performance:
     Of a forecast it is the WAPE; a ranking has none, since a choice says nothing of the one answer before it.
     Only predictions old enough to have their label count, so that missing labels are not taken for mistakes. Where a
     class is later than the contract says, each of its labels stands for those of its age still to come. A drop
-    counts when it is as large as the contract says and the bootstrap interval leaves no doubt that there is one.
+    counts when it is as large as the contract says and beyond what chance makes of both, of the newest labels (a
+    bootstrap interval of 90 %) and of the rows that the promise was measured on.
     The onset is where the running sum of the losses, less their mean, turns upwards (CUSUM).
     """
 
     name = "performance"
-    version = "2"
+    version = "3"
 
     def watch(self, served: Served, now: datetime) -> Said:
         wanted, name = served.contract.monitors.performance, served.contract.live_metric
@@ -49,8 +51,8 @@ class Performance:
         value, (low, high) = _measured(served, first, now)
         print_ = fingerprint(self.name, model_id(served.model), name)
         drop = sign * (promised - value)
-        best_case = sign * (promised - (high if sign > 0 else low))
-        if drop >= wanted.drop and best_case > 0:
+        chance = float(np.hypot((high if sign > 0 else low) - value, 0.5 * TWO_SIDED_90 * promise_error(served)))
+        if drop >= wanted.drop and drop > chance:
             return Said((self._finding(served, value, (low, high), drop, first),))
         if print_ in served.open and drop >= CALM * wanted.drop:
             return Said((self._finding(served, value, (low, high), drop, first),))
@@ -83,12 +85,25 @@ class Performance:
                     name,
                     window_start=datetime.fromtimestamp(float(served.at[first]), UTC),
                     window_end=datetime.fromtimestamp(float(served.at[-1]), UTC),
-                    values={"value": value, "promised": promised, "labels": float(count)},
+                    values={
+                        "value": value,
+                        "promised": promised,
+                        "promised_error": promise_error(served),
+                        "labels": float(count),
+                    },
                     expected=band,
                 ),
             ),
             attributes={"title": f"{served.model} predicts worse"},
         )
+
+
+def promise_error(served: Served) -> float:
+    """The standard error of what was promised; 0 where nobody told it."""
+    try:
+        return float(served.champion.lineage.get(PROMISE_ERROR, 0.0))
+    except ValueError:
+        return 0.0
 
 
 def _measured(served: Served, first: int, now: datetime) -> tuple[float, tuple[float, float]]:
