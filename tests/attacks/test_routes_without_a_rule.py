@@ -95,7 +95,7 @@ def test_the_model_server_has_doors_for_asking_alone(asked: Asked) -> None:
     for route in routes:
         assert isinstance(route, Route)
         methods = (route.methods or set()) - {"HEAD"}
-        asks = route.path.endswith("/infer") or route.path == "/invocations"
+        asks = route.path.endswith(("/infer", "/invocations"))
         assert methods == ({"POST"} if asks else {"GET"}), route.path
     for path in ("/v2/repository/index", "/v2/repository/models/x/unload", "/v2/models/fraud/load", "/api/jobs/",
                  "/v2/models/fraud/unload", "/shutdown", "/admin", "/docs", "/openapi.json", "/log"):  # fmt: skip

@@ -74,7 +74,7 @@ def test_a_plan_that_is_decided_says_so_instead_of_asking(program: Program) -> N
     program("approve", PLANS[6], "--reject", "--yes")
     said = program("approve", PLANS[6])
     assert said.code != 0
-    assert "does not wait for a decision: it is rejected" in said.err
+    assert "does not wait for a decision, got 'rejected'" in said.err
 
 
 def test_reject_says_so(program: Program) -> None:

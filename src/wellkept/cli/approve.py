@@ -31,8 +31,7 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     if not as_json:
         _show(read)
     if read["state"] != PlanState.WAITING:
-        came = "".join(f" {result['sentence']}" for result in read["results"])
-        raise ConflictError(f"plan {plan}", f"does not wait for a decision: it is {read['state']}.{came}")
+        raise ConflictError(f"plan {plan}", "does not wait for a decision", read["state"])
     verb, done = ("reject", "rejected") if reject else ("approve", "approved")
     if not yes:
         click.confirm(f"{verb} exactly this plan?", abort=True, err=True)
@@ -61,4 +60,6 @@ def _show(read: dict[str, Any]) -> None:
         click.echo(f"  {action['name']} {action['target']}: {would}")
         if action["undo"]:
             click.echo(f"    to take it back: {action['undo']}")
+    for result in read["results"]:
+        click.echo(f"it is {read['state']}: {result['sentence']}")
     click.echo(f"hash {read['hash']}")
