@@ -82,7 +82,8 @@ def test_a_gap_breaks_the_line() -> None:
 
 @given(VALUES)
 def test_any_sparkline_is_well_formed(values: list[float]) -> None:
-    parsed(sparkline(Spark(NASTY, "1/s", [float(i) for i in range(len(values))], values)))
+    root = parsed(sparkline(Spark(NASTY, "1/s", [float(i) for i in range(len(values))], values)))
+    assert all(math.isfinite(number) for number in numbers(root))
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.001, 1e6))

@@ -160,9 +160,8 @@ class Client:
         except httpx.TransportError as error:
             message = f"the server at {self.url} does not answer ({type(error).__name__}); start it with `wellkept up`"
             raise WellkeptError(message) from error
-        answer.stream = httpx.ByteStream(
-            b""
-        )  # else both hold each other, and the body that was sent, until a collection
+        # An answer and its stream hold each other, and with them the body that was sent, until a collection.
+        answer.stream = httpx.ByteStream(b"")
         if answer.is_success:
             return answer
         raise error_of(f"{method} {path}", answer.status_code, answer.headers, answer.content)

@@ -26,7 +26,7 @@ WANTED: dict[str, tuple[str, Callable[[Seen], bool]]] = {
 SPARING = {"none": 4, "drift": 2}
 """How many times fewer retrainings than weekly ones there may be, where a model is retrained for what it is worth."""
 BY_THE_CLOCK = frozenset({"schedule", "volume"})
-"""Policies that retrain whatever it is worth; all that a fault can do is to hold them, once it is known."""
+"""Policies that retrain whatever it is worth; all that a fault can do is to hold them."""
 WORSE = 0.01
 """By how much the realised performance may fall short of weekly retraining where nothing changes."""
 FALSE_A_MONTH = 1.0
@@ -53,10 +53,7 @@ def broken_expectations(plan: Plan, told: Told) -> list[str]:
     if plan.fault in WANTED and right_finding(plan, told) is None:
         broken.append(f"nothing said that there was {WANTED[plan.fault][0]}")
     is_by_clock = any(one["policy"] in BY_THE_CLOCK for one in told.decisions)
-    since = [day for day in told.retrainings if day > plan.begins]
-    if is_by_clock and plan.fault not in SPARING:
-        known = right_finding(plan, told)
-        since = [day for day in since if is_on(plan, day - 1) and known is not None and day > known.day]
+    since = [day for day in told.retrainings if (is_on(plan, day - 1) if is_by_clock else day > plan.begins)]
     if plan.fault == "drift" and not since:
         broken.append("it was never retrained after the world had changed")
     if plan.fault not in SPARING and since:
