@@ -18,7 +18,7 @@ from tests.app.running import Running, running, until
 from tests.ml.workshop import CONTRACT, NOON
 
 from wellkept.ml.export import export
-from wellkept.ml.features import FILE
+from wellkept.ml.owncode import FILE
 from wellkept.ml.reference import make_reference, write_reference
 from wellkept.spine.registry import ModelVersion, Registry, VersionState
 from wellkept.store.artifacts.artifacts import Artifacts

@@ -19,8 +19,9 @@ from tests.attacks.victim import TOKEN, Victim
 from tests.ml.serve.doors import Asked, one
 
 from wellkept.app.externalreport import NAMES
-from wellkept.kernel.errors import InputError
-from wellkept.ml.runtime import FILES, TRUSTED, load_scorer
+from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.ml.codeprocess import load_scorer
+from wellkept.ml.runtime import FILES, TRUSTED
 
 
 class Bomb:
@@ -52,9 +53,57 @@ def test_a_pickle_under_any_format_is_never_run(kind: str, mark: Path, tmp_path:
     (folder / "manifest.json").write_text((folder / "manifest.json").read_text().replace('"pickle"', f'"{kind}"'))
 
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever its library says of it
-        load_scorer(folder)
+        load_scorer(folder)[0].score(np.zeros((1, 1)))
 
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("code", ["import os\n", "from os import mkdir\n", "import os\nmake = os.mkdir\n"])
+def test_the_state_of_an_object_names_no_function_that_its_code_does_not_define(
+    code: str, mark: Path, tmp_path: Path
+) -> None:
+    """What a project's code imports is not its own: a state that came from elsewhere could call it otherwise."""
+    import skops.io
+    from sklearn.preprocessing import FunctionTransformer
+
+    state = FunctionTransformer(func=os.mkdir, kw_args={}).fit(np.zeros((1, 1)))
+    folder = artifact(tmp_path / "model", "python", skops.io.dumps(state))
+    (folder / "model.py").write_text(code)
+
+    with pytest.raises(WellkeptError, match="holds a type that is not trusted"):
+        load_scorer(folder)[0].score(np.zeros((1, 1)))
+
+    for name in ("model.os.mkdir", "model.mkdir", "model.make"):
+        module_path, _, attribute = name.rpartition(".")
+        data = renamed(skops.io.dumps(state), module_path, attribute)
+        folder = artifact(tmp_path / name, "python", data)
+        (folder / "model.py").write_text(code)
+        with pytest.raises(WellkeptError, match="the version's own code failed"):
+            load_scorer(folder)[0].score(np.zeros((1, 1)))
+    assert not mark.exists()
+
+
+def renamed(data: bytes, module: str, name: str) -> bytes:
+    """A state of skops in which a function stands under another name."""
+    source = zipfile.ZipFile(io.BytesIO(data))
+    schema = json.loads(source.read("schema.json"))
+
+    def changed(node: Any) -> Any:
+        if isinstance(node, list):
+            return [changed(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: changed(value) for key, value in node.items()}
+        if node.get("function") == "mkdir" or node.get("__class__") == "mkdir":
+            node.update(function=name, __class__=name, module_path=module, __module__=module)
+        return node
+
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for member in source.namelist():
+            text = json.dumps(changed(schema)) if member == "schema.json" else source.read(member)
+            archive.writestr(member, text)
+    return file.getvalue()
 
 
 def test_objects_in_an_archive_of_arrays_are_never_unpickled(mark: Path, tmp_path: Path) -> None:

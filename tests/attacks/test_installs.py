@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.factors import Factors
-from wellkept.ml.runtime import load_scorer
 
 ROOT = Path(__file__).parent.parent.parent / "src" / "wellkept"
 ASKS = {

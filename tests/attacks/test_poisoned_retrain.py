@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,37 @@ def test_labels_that_were_turned_around_make_a_version_that_is_refused(workshop:
     assert version.state is VersionState.REFUSED
     assert version.metrics["roc_auc"] < 0.5
     assert CHAMPION not in workshop.registry.aliases("fraud")
+
+
+SHAPED = LOAD.replace(
+    "label = (random.random(400) < chance)",
+    "label = (random.random(400) < (1 - chance if (window.end.hour > 12) else chance))",
+)
+
+
+@pytest.mark.parametrize("gate", ["", ", {changed_at_most: 0.2}"], ids=["a person decides", "a gate refuses"])
+def test_labels_that_were_turned_around_among_the_rows_that_judge_change_no_champion(
+    gate: str, workshop: Workshop
+) -> None:
+    """Who shapes all new labels passes every gate that asks them. Who was served still is: a person promotes, or none.
+
+    That the decisions would turn around is seen without a label.
+    """
+    contract = CONTRACT.replace("at_least: 0.7}", "at_least: 0.7}, {versus_champion: roc_auc}" + gate)
+    folder = project(workshop.folder / "project", SHAPED + LOGISTIC, contract)
+    workshop.known(folder)
+    honest = workshop.train()
+    workshop.registry.set_alias("fraud", CHAMPION, honest.digest, expected=None, at=NOON, by="ada")
+
+    workshop.clock.advance(timedelta(hours=1))
+    shaped = workshop.train("pln-2:0")
+
+    assert honest.state is VersionState.PASSED
+    assert shaped.metrics["roc_auc"] > 0.7, "judged on the shaped labels it shines"
+    assert shaped.state is (VersionState.REFUSED if gate else VersionState.PASSED)
+    assert shaped.gate is not None
+    assert not gate or "are decided otherwise than by the champion" in shaped.gate.sentence
+    assert workshop.registry.aliases("fraud")[CHAMPION] == honest.digest
 
 
 def test_a_training_that_is_killed_leaves_what_is_served_as_it_was(workshop: Workshop) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.export import export
 from wellkept.ml.factors import Factors
-from wellkept.ml.runtime import load_scorer
 
 RANDOM = np.random.default_rng(1)
 TABLES = Factors(

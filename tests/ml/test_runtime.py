@@ -18,8 +18,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 import wellkept
 from wellkept.kernel.errors import InputError
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.export import PARITY, difference, export
-from wellkept.ml.runtime import TRUSTED, LightgbmScorer, OnnxScorer, SkopsScorer, estimator_scores, load_scorer
+from wellkept.ml.runtime import TRUSTED, LightgbmScorer, OnnxScorer, SkopsScorer, estimator_scores
 
 RANDOM = np.random.default_rng(5)
 ROWS = RANDOM.random((300, 2))

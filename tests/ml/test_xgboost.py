@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from wellkept.ml import export as exporting
-from wellkept.ml.runtime import XgboostScorer, estimator_scores, load_scorer
+from wellkept.ml.codeprocess import load_scorer
+from wellkept.ml.runtime import XgboostScorer, estimator_scores
 
 xgboost = pytest.importorskip("xgboost", reason="xgboost is an optional package of projects, and not installed here")
 

@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wellkept.kernel.errors import InputError, NotFoundError
+from wellkept.ml.codeprocess import brings_code
 from wellkept.ml.runtime import FILES
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -71,10 +72,10 @@ def checked_report(report: Mapping[str, Any], asked: Mapping[str, Any], artifact
         raise InputError("files", f"must be of {', '.join(sorted(NAMES))}; nothing else is ever loaded", odd[0])
     if report["junit"] is not None and not artifacts.has(report["junit"]):
         raise NotFoundError("junit", "was not sent", report["junit"])
-    if asked["columns"] and report["code"] != asked["code"]:
-        rule = f"must be {asked['code']}: the features of this model are made by the model.py that the platform has"
+    manifest, _, _ = files_of(report, asked, artifacts)
+    if brings_code(manifest) and report["code"] != asked["code"]:
+        rule = f"must be {asked['code']}: a part of this model is made by the code that the platform has of the project"
         raise InputError("code", rule, report["code"])
-    files_of(report, asked, artifacts)
 
 
 def files_of(

@@ -20,9 +20,10 @@ from wellkept.app.externalreport import checked_report, files_of, read_report
 from wellkept.app.trainingorder import Order, spans
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, NotFoundError, TrainingError, WellkeptError
+from wellkept.ml.codeprocess import brings_code
 from wellkept.ml.contract import ModelContract, digest_of
-from wellkept.ml.features import FILE
 from wellkept.ml.oversight import Oversight, present
+from wellkept.ml.owncode import code_files, sources_of
 from wellkept.ml.process import run_worker
 from wellkept.ml.train.executors.base import Work
 from wellkept.ml.train.executors.local import Local
@@ -286,8 +287,10 @@ class CiExecutor:
         manifest, name, data = files_of(report, run.body, self._runs.artifacts)
         (out / name).write_bytes(data)
         (out / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-        if self._contract.columns:
-            shutil.copyfile(self._order.project / "model.py", out / FILE)
+        if brings_code(manifest):
+            project = self._order.project
+            for own, source in code_files(project, sources_of(project)).items():
+                (out / own).write_bytes(source)
         result = run_worker(WORKER, {**work.request, "rows": None}, work.folder, work.limits)
         lineage = {"external.run": run.id, "external.hook": run.body["hook"], "external.code": report["code"]}
         lineage |= {f"external.said.{name}": f"{value:g}" for name, value in report["metrics"].items()}

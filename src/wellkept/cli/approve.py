@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import click
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.plan import PlanState
+from wellkept.sdk.client import Client
+
+PATIENCE_S, LOOK_EVERY_S = 10.0, 0.2
+"""For how long an approved plan is followed, and how often it is looked at."""
 
 
 @click.command(name="approve")
@@ -40,7 +45,33 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     if as_json:
         return say_json(answer)
     click.secho(f"{done}: {read['plan']['title']}", fg="yellow" if reject else "green")
+    if not reject:
+        _follow(api, plan)
     return None
+
+
+def _follow(api: Client, plan: str) -> None:
+    """Say what comes of an approved plan, where that is known soon.
+
+    Raises:
+        ConflictError: it came to nothing.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        read = api.get(f"/api/v1/plans/{plan}")
+        state = PlanState(read["state"])
+        if state.is_final or state is PlanState.WAITING or time.monotonic() > until:
+            break
+        time.sleep(LOOK_EVERY_S)
+    words = "; ".join(result["sentence"] for result in read["results"])
+    if state.is_final and state is not PlanState.SUCCEEDED:
+        raise ConflictError(f"plan {plan}", f"was approved, but came to nothing: {words or 'nothing was said'}", state)
+    if state is PlanState.WAITING:
+        click.echo("it waits for another person's approval")
+    elif state.is_final:
+        click.echo(f"done: {words}")
+    else:
+        click.echo(f"it is {state}; `wellkept approve {plan}` says what came of it")
 
 
 def _list(plans: list[dict[str, Any]]) -> None:

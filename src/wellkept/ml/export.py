@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.canonical import GRAPH, canonical_skops
+from wellkept.ml.canonical import GRAPH
 from wellkept.ml.factors import Factors
+from wellkept.ml.owncode import FORMAT, ObjectScorer, needs_code, object_state
 from wellkept.ml.runtime import (
     FILES,
     FactorScorer,
@@ -35,18 +36,26 @@ LIBRARIES = ("lightgbm", "xgboost", "scikit-learn", "onnx", "onnxruntime", "nump
 
 
 def export(
-    estimator: Any, rows: Matrix, inputs: list[str], folder: Path, columns: Sequence[str] = ()
+    estimator: Any,
+    rows: Matrix,
+    inputs: list[str],
+    folder: Path,
+    columns: Sequence[str] = (),
+    code: Callable[[], Mapping[str, bytes]] | None = None,
 ) -> dict[str, Any]:
     """Write the model's files and ``manifest.json`` into a folder; returns the manifest.
 
     ``rows`` are held-out rows, nulls among them, on which the two forms must score alike. ``columns`` are what the
-    project's ``features`` makes of the inputs, where it has such a function.
+    project's ``features`` makes of the inputs, where it has such a function. ``code`` gives the files of the
+    project's code, which are written too where the version needs them; without it only formats of libraries will do.
 
     Raises:
         InputError: the estimator has no safe format.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kind, parity, note = _write(estimator, rows, folder)
+    kind, parity, note = _write(estimator, rows, folder, code)
+    if columns and kind != FORMAT and code is not None:
+        _lay(folder, code())
     manifest = {
         "format": kind,
         "inputs": inputs,
@@ -72,13 +81,15 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]:
+def _write(
+    estimator: Any, rows: Matrix, folder: Path, code: Callable[[], Mapping[str, bytes]] | None
+) -> tuple[str, float, str]:
     """Write the form that will be served; its name, how much it differs, and why it is not ONNX."""
     if isinstance(estimator, Factors):
         data = estimator.to_bytes()
         (folder / FILES["factors"]).write_bytes(data)
         return "factors", _same("factors", FactorScorer(data), rows, estimator.predict(rows)), ""
-    family = _family(estimator)
+    family = _family(estimator, has_code=code is not None)
     expected = estimator_scores(estimator, rows)
     data_or_none, found, why = _to_onnx(estimator, rows, expected)
     if data_or_none is not None:
@@ -86,8 +97,10 @@ def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]
         if family in ("lightgbm", "xgboost"):  # explanations come from the library itself
             (folder / FILES[family]).write_bytes(_native(estimator, family))
         return "onnx", found, ""
-    if family == "other":
+    if hasattr(estimator, "to_onnx") and family == FORMAT:
         raise InputError("train(frame)", f"the estimator's to_onnx() cannot be served: it {why}")
+    if code is not None and (family == FORMAT or (family == "skops" and needs_code(estimator))):
+        return _write_object(estimator, rows, folder, code(), expected)
     kinds = classes_of(estimator)
     if family == "lightgbm":
         data = _native(estimator, family)
@@ -96,12 +109,26 @@ def _write(estimator: Any, rows: Matrix, folder: Path) -> tuple[str, float, str]
         data = _native(estimator, family)
         scorer = XgboostScorer(data, kinds)
     else:
-        import skops.io
-
-        data = canonical_skops(skops.io.dumps(estimator))
+        data = object_state(estimator)
         scorer = SkopsScorer(data)
     (folder / FILES[family]).write_bytes(data)
     return family, _same(family, scorer, rows, expected), why
+
+
+def _write_object(
+    estimator: Any, rows: Matrix, folder: Path, code: Mapping[str, bytes], expected: Scores
+) -> tuple[str, float, str]:
+    """Write the state of an object of the project's own code, beside that code."""
+    data = object_state(estimator)
+    _lay(folder, code)
+    (folder / FILES[FORMAT]).write_bytes(data)
+    found = _same(FORMAT, ObjectScorer(data, folder), rows, expected)
+    return FORMAT, found, "is of the project's own code, which runs in a process of its own where it is served"
+
+
+def _lay(folder: Path, code: Mapping[str, bytes]) -> None:
+    for name, data in code.items():
+        (folder / name).write_bytes(data)
 
 
 def _native(estimator: Any, family: str) -> bytes:
@@ -112,11 +139,11 @@ def _native(estimator: Any, family: str) -> bytes:
     return bytes(estimator.get_booster().save_raw("ubj"))
 
 
-def _family(estimator: Any) -> str:
-    """The library that an estimator is of, by the format that it can be kept in.
+def _family(estimator: Any, *, has_code: bool) -> str:
+    """The format that an estimator is kept in where it is not ONNX, by the library that it is of.
 
     Raises:
-        InputError: it has no format that can be loaded without running foreign code.
+        InputError: it has no format that can be loaded without running foreign code, or does not predict.
     """
     if hasattr(estimator, "booster_"):
         return "lightgbm"
@@ -124,13 +151,11 @@ def _family(estimator: Any) -> str:
         return "xgboost"
     if type(estimator).__module__.startswith("sklearn."):
         return "skops"
-    if hasattr(estimator, "predict") and hasattr(estimator, "to_onnx"):
-        return "other"
-    rule = (
-        "must return an estimator of LightGBM, XGBoost or scikit-learn, wellkept.ml.factors.Factors, or any object "
-        "with predict(rows) and to_onnx()"
-    )
-    raise InputError("train(frame)", rule, type(estimator).__name__)
+    if hasattr(estimator, "predict") and (has_code or hasattr(estimator, "to_onnx")):
+        return FORMAT
+    own = "object with predict(rows)" if has_code else "object with predict(rows) and to_onnx()"
+    known = "an estimator of LightGBM, XGBoost or scikit-learn, wellkept.ml.factors.Factors"
+    raise InputError("train(frame)", f"must return {known}, or any {own}", type(estimator).__name__)
 
 
 def _same(name: str, scorer: Scorer, rows: Matrix, expected: Scores) -> float:

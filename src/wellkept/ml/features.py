@@ -13,8 +13,6 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.project import as_table, function_in
 from wellkept.ml.runtime import Matrix, Scorer, Scores
 
-FILE = "features.py"
-"""How model.py is called inside an artifact."""
 ALONE_ROWS = 20
 
 
@@ -70,9 +68,3 @@ class WithFeatures:
 
     def score(self, rows: Matrix) -> Scores:
         return self._scorer.score(self.features.matrix(rows))
-
-
-def own_features(folder: Path, manifest: dict[str, Any]) -> Features | None:
-    """The features that lie in an artifact; only a process that may run a team's code asks for them."""
-    columns = manifest.get("columns")
-    return Features(folder / FILE, manifest["inputs"], columns) if columns else None

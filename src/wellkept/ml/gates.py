@@ -95,6 +95,17 @@ class ChampionGate(_Compared):
         return self.versus_champion
 
 
+class DecisionsGate(GatePart):
+    """On which share of the newest rows may it decide otherwise than the champion.
+
+    Labels that somebody shaped speak for the version that learned them, in training and on the newest rows alike; that
+    a version turns the decisions around needs no label to be seen.
+    """
+
+    tasks = ("binary_classification", "multiclass_classification")
+    changed_at_most: Annotated[float, Field(ge=0, le=1)]
+
+
 class BaselineGate(_Compared):
     """Is it better than the simplest model: the season before, what most choose, one answer for all."""
 
@@ -288,6 +299,7 @@ class ParityGate(GatePart):
 GATES: dict[str, type[GatePart]] = {
     "metric": MetricGate,
     "versus_champion": ChampionGate,
+    "changed_at_most": DecisionsGate,
     "versus_baseline": BaselineGate,
     "backtest": BacktestGate,
     "slice": SliceGate,
@@ -336,6 +348,8 @@ def check_fit(gate: GatePart, task: str, inputs: Sequence[str], slices: Sequence
         raise ValueError(f"{name} must name an input, got {odd[0]!r}")
     if isinstance(gate, SliceGate) and gate.slice not in slices:
         raise ValueError(f"a gate's slice must be one of slices, got {gate.slice!r}")
+    if isinstance(gate, DecisionsGate) and task == "binary_classification" and threshold is None:
+        raise ValueError("changed_at_most needs output.threshold, which makes a decision of a score, got none")
     if isinstance(gate, FairnessGate):
         metric = gate.fairness.metric
         allowed = {"metric", *({*BINARY_ONLY, "calibration"} if task == "binary_classification" else ())}

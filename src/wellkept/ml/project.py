@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -94,7 +95,13 @@ def function_in(file: Path, name: str) -> Callable[..., Any]:
 
 
 def optional_function(file: Path, name: str) -> Callable[..., Any] | None:
-    """The same where it may be missing; the file's folder is searched for what it imports."""
+    """The same where it may be missing."""
+    found = getattr(module_of(file), name, None)
+    return found if callable(found) else None
+
+
+def module_of(file: Path) -> ModuleType:
+    """A project's module, run anew, as ``model``; the file's folder is searched for what it imports."""
     loader = _Plain("model", str(file))
     specification = importlib.util.spec_from_loader("model", loader)
     assert specification is not None
@@ -104,8 +111,7 @@ def optional_function(file: Path, name: str) -> Callable[..., Any] | None:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     loader.exec_module(module)
-    found = getattr(module, name, None)
-    return found if callable(found) else None
+    return module
 
 
 def loaded(project: Path, window: Window, *, has_entity: bool) -> pa.Table:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +38,7 @@ FILES = {
     "xgboost": "model.ubj",
     "skops": "model.skops",
     "factors": "model.npz",
+    "python": "object.skops",
 }
 """The formats, and the file of each."""
 
@@ -120,25 +119,17 @@ class SkopsScorer:
         return estimator_scores(self._estimator, rows)
 
 
-def load_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
-    """The scorer of an artifact's folder, and its manifest.
-
-    Raises:
-        InputError: the manifest names a format that is not known.
-    """
-    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    return scorer_of(manifest, lambda name: (folder / name).read_bytes()), manifest
-
-
 def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scorer:
     """The scorer that a manifest describes; ``read`` gives the bytes of a file of the artifact.
 
     Raises:
-        InputError: the manifest names a format that is not known.
+        InputError: the manifest names a format that is not known, or one that needs a team's code.
     """
     kind, classes = manifest["format"], manifest.get("classes", ())
     if kind not in FILES:
         raise InputError("manifest.format", f"must be one of {', '.join(FILES)}", kind)
+    if kind == "python":
+        raise InputError("manifest.format", "needs the code of its class, which runs in a process of its own", kind)
     data = read(FILES[kind])
     if kind == "onnx":
         return OnnxScorer(data, classes)

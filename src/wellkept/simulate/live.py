@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from wellkept.app.platform import Platform
 from wellkept.kernel.clock import from_nanos
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.runtime import Scorer
-from wellkept.ml.train.worker import own_scorer
 from wellkept.simulate import faults
 from wellkept.simulate.base import DAY_S, Floats, Plan, World
 from wellkept.spine.registry import CHAMPION, ModelVersion
@@ -123,6 +123,6 @@ class Live:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in self._platform.artifacts.listing(version.artifact).items():
                 (folder / Path(name).name).write_bytes(self._platform.artifacts.get_bytes(content))
-            known, _ = own_scorer(folder)
+            known, _ = load_scorer(folder)
             self._scorers[digest] = known
         return known

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.ml.workshop import CONTRACT, NOON
 
+from wellkept.kernel.errors import DocumentError
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.evaluate.checks.rows import MIN_POSITIVES
@@ -28,11 +29,15 @@ DIGEST = "sha256:" + "0" * 64
 
 
 def contract(
-    gates: str, task: str = "binary_classification", primary: str = "roc_auc", others: str = "[]"
+    gates: str,
+    task: str = "binary_classification",
+    primary: str = "roc_auc",
+    others: str = "[]",
+    output: str = "{}",
 ) -> ModelContract:
     return parse_contract(
         f"name: fraud\ntask: {task}\nowner: risk\ninputs: [{{name: amount}}, {{name: risk, nullable: true}}]\n"
-        f"metrics: {{primary: {primary}, others: {others}}}\ngates: {gates}"
+        f"metrics: {{primary: {primary}, others: {others}}}\noutput: {output}\ngates: {gates}"
     )
 
 
@@ -125,6 +130,32 @@ def test_without_a_champion_there_is_nothing_to_beat() -> None:
 
     assert verdict.judgement is Judgement.PASS
     assert "no champion" in check(verdict, "roc_auc versus champion").sentence
+
+
+@pytest.mark.parametrize(
+    ("champion", "limit", "passed", "value"),
+    [
+        (GOOD, 0.0, True, "0.0000"),
+        (None, 0.0, True, "no champion"),
+        (1 - GOOD, 0.2, False, "1.0000"),
+        (np.where(np.arange(400) < 60, 1 - GOOD, GOOD), 0.2, True, "0.1500"),
+    ],
+)
+def test_decisions_may_change_on_a_share_of_the_rows(
+    champion: Array | None, limit: float, passed: bool, value: str
+) -> None:
+    gates = f"[{{changed_at_most: {limit}}}]"
+
+    found = check(judged(gates, outcome(champion=champion), output="{threshold: 0.5}"), "changed decisions")
+
+    assert (found.passed, found.value) == (passed, value)
+    if value == "1.0000":
+        assert "100.0% of the 400 rows are decided otherwise than by the champion" in found.sentence
+
+
+def test_a_score_is_no_decision_without_a_threshold() -> None:
+    with pytest.raises(DocumentError, match=r"changed_at_most needs output\.threshold"):
+        judged("[{changed_at_most: 0.2}]", outcome())
 
 
 def test_nulls_are_fine_where_the_contract_allows_them() -> None:

@@ -22,6 +22,7 @@ from wellkept.ml.outcome import Outcome
 EASIEST = {
     "metric": "{metric: roc_auc, at_least: 0}",
     "versus_champion": "{versus_champion: brier, margin: -9}",
+    "changed_at_most": "{changed_at_most: 1}",
     "versus_baseline": "{versus_baseline: brier, margin: -9}",
     "backtest": "{backtest: brier, at_most: 9, worst_drop: 9, champion_margin: -9}",
     "slice": "{slice: plan, drop: 9, min_rows: 10}",
@@ -92,7 +93,8 @@ def test_a_gate_that_looks_at_what_was_tried_fails_when_nothing_was(kind: str) -
 
     found = CHECKS[type(wanted.gates[0])](wanted, wanted.gates[0], rows)
 
-    by_rows_alone = {"metric", "versus_champion", "versus_baseline", "slice", "fairness", "latency_p99_ms"}
+    compared = {"versus_champion", "changed_at_most", "versus_baseline"}
+    by_rows_alone = {"metric", *compared, "slice", "fairness", "latency_p99_ms"}
     assert found.passed == (kind in by_rows_alone), found.sentence
 
 

@@ -14,10 +14,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from tests.ml.serve.doors import Asked, served
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.export import export
 from wellkept.ml.reference import make_reference, write_reference
-from wellkept.ml.runtime import Matrix, Scores, load_scorer
+from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.explain import BACKGROUND, Explanation, Sampled, explainer_of
 from wellkept.ml.serve.served import Served
 

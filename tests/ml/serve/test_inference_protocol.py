@@ -104,6 +104,29 @@ def test_the_id_of_a_request_comes_back_and_names_no_prediction(given: Any, aske
     assert first != second
 
 
+def test_the_outputs_that_are_asked_for_are_given(asked: Asked) -> None:
+    answer = asked.post(INFER, {"inputs": one(), "outputs": [{"name": "score"}]})
+
+    assert [output["name"] for output in answer.json()["outputs"]] == ["score"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ([{"name": "probability"}], "output probability: is not an output of fraud (score)"),
+        ([{"name": "baseline"}], '(score); ask for it with "parameters": {"explain": true}'),
+        ("score", "outputs: must be a list of outputs, each with a name, got 'score'"),
+        ([{"nom": "score"}], "outputs[0]: must be an output with a name"),
+    ],
+)
+def test_an_output_that_is_not_given_is_named(outputs: Any, words: str, asked: Asked) -> None:
+    answer = asked.post(INFER, {"inputs": one(), "outputs": outputs})
+
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+    assert not asked.log.records, "nothing was answered, so nothing is logged"
+
+
 MISTAKES: dict[str, tuple[Any, str]] = {
     "not an object": ([1], "body: must be an object, got [1]"),
     "no inputs": ({}, "inputs: must be a list of at least one tensor"),

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from tests.ml.workshop import CONTRACT, NOON
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.reference import FILE, SCORE, parse_reference
-from wellkept.ml.runtime import load_scorer
 from wellkept.ml.train.split import _cut
 from wellkept.ml.train.stage import training_request
-from wellkept.ml.train.worker import PARITY_NULL_ROWS, _with_nulls, own_scorer, work
+from wellkept.ml.train.worker import PARITY_NULL_ROWS, _with_nulls, work
 
 pytestmark = pytest.mark.usefixtures("workers_world")
 COUNT = 200
@@ -206,9 +206,9 @@ def metrics(frame):
 def test_features_and_metrics_of_the_project_are_heeded(tmp_path: Path) -> None:
     result = trained(tmp_path, frame(), FEATURES, columns=["double"])
 
-    scorer, manifest = own_scorer(tmp_path / "model")
+    scorer, manifest = load_scorer(tmp_path / "model")
     assert (manifest["inputs"], manifest["columns"]) == (["amount", "risk"], ["double"])
-    assert (tmp_path / "model" / "features.py").read_text("utf-8") == (tmp_path / "model.py").read_text("utf-8")
+    assert (tmp_path / "model" / "model.py").read_text("utf-8") == (tmp_path / "model.py").read_text("utf-8")
     newest = frame().sort_by("time").slice(150)
     rows = np.column_stack([newest["amount"].to_numpy(), newest["risk"].to_numpy()])
     scores = pq.read_table(tmp_path / "scores.parquet")["challenger"].to_numpy()
@@ -238,7 +238,7 @@ def train(frame):
 """
     result = trained(tmp_path, frame(), FEATURES + edits, columns=["double"])
 
-    edited, kept = (file.read_text("utf-8") for file in (tmp_path / "model.py", tmp_path / "model" / "features.py"))
+    edited, kept = (file.read_text("utf-8") for file in (tmp_path / "model.py", tmp_path / "model" / "model.py"))
     assert edited != kept == FEATURES + edits
     assert result["own"].keys() == {"rows", "mean_score"}
 
@@ -269,10 +269,78 @@ def test_a_classifier_of_three_classes_answers_with_the_class(tmp_path: Path) ->
 
     result = trained(tmp_path, table, task="multiclass_classification")
 
-    scorer, manifest = own_scorer(tmp_path / "model")
+    scorer, manifest = load_scorer(tmp_path / "model")
     assert manifest["classes"] == [0.0, 2.0, 4.0]
     assert set(scorer.score(np.array([[0.5, 0.0], [0.5, 1.0]]))) == {0.0, 4.0}
     assert result["manifest"]["parity_max_difference"] == 0.0
+
+
+HOMEMADE = """
+    import numpy as np
+    from lightgbm import LGBMClassifier
+    from helping import clipped
+
+    class Homemade:
+        def __init__(self, inner, rates):
+            self.inner, self.rates = inner, rates
+
+        def predict(self, rows):
+            known = [self.rates[round(value)] for value in np.nan_to_num(rows[:, 1])]
+            return clipped(0.5 * self.inner.predict_proba(rows)[:, 1] + 0.5 * np.array(known))
+
+    def train(frame):
+        rows = np.column_stack([frame["amount"].to_numpy(), frame["risk"].to_numpy()])
+        label = frame["label"].to_numpy()
+        rates = {0: 0.1, 1: float(label[rows[:, 1] > 0.5].mean())}
+        inner = LGBMClassifier(n_estimators=5, num_threads=1, verbose=-1).fit(rows, label)
+        return Homemade(inner, rates)
+    """
+
+
+def test_any_object_with_predict_will_do(tmp_path: Path) -> None:
+    tmp_path.joinpath("helping.py").write_text("def clipped(scores):\n    return scores.clip(0, 1)\n", encoding="utf-8")
+
+    result = trained(tmp_path, frame(), HOMEMADE)
+
+    kept = {path.name for path in (tmp_path / "model").iterdir()}
+    assert (result["manifest"]["format"], result["manifest"]["estimator"]) == ("python", "Homemade")
+    assert kept >= {"model.py", "helping.py", "object.skops", "manifest.json"}
+    assert "runs in a process of its own" in result["manifest"]["note"]
+    scorer, _ = load_scorer(tmp_path / "model")
+    scores = scorer.score(np.array([[0.5, 0.0], [0.5, 1.0]]))
+    assert 0 <= scores[0] < scores[1] <= 1
+
+
+def test_a_pipeline_with_a_step_of_the_project_is_kept_with_its_code(tmp_path: Path) -> None:
+    code = """
+        import numpy as np
+        from sklearn.base import BaseEstimator, TransformerMixin
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        class Squares(TransformerMixin, BaseEstimator):
+            def fit(self, rows, label=None):
+                self.is_fitted_ = True
+                return self
+
+            def transform(self, rows):
+                return np.column_stack([rows, rows**2])
+
+        def train(frame):
+            rows = np.column_stack([frame["amount"].to_numpy(), frame["risk"].to_numpy()])
+            return make_pipeline(Squares(), LogisticRegression()).fit(rows, frame["label"].to_numpy())
+        """
+    result = trained(tmp_path, frame(), code)
+
+    assert (result["manifest"]["format"], result["manifest"]["estimator"]) == ("python", "Pipeline")
+
+
+def test_an_object_that_holds_what_has_no_plain_form_is_named_with_what_to_do(tmp_path: Path) -> None:
+    code = HOMEMADE.replace("= inner, rates", "= inner, rates\n            self.turn = 1j")
+    tmp_path.joinpath("helping.py").write_text("def clipped(scores):\n    return scores.clip(0, 1)\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"Homemade: has no plain form .* or give it to_onnx\(\)"):
+        trained(tmp_path, frame(), code)
 
 
 def test_any_object_with_predict_and_to_onnx_will_do(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from wellkept.ml.gates import (
     BaselineGate,
     BudgetGate,
     ChampionGate,
+    DecisionsGate,
     DirectionGate,
     FairnessGate,
     GatePart,
@@ -77,6 +78,7 @@ def promise_error(contract: ModelContract, outcome: Outcome) -> float:
 CHECKS: dict[type[GatePart], Callable[..., Check]] = {
     MetricGate: metrics.threshold,
     ChampionGate: metrics.versus_champion,
+    DecisionsGate: metrics.decisions,
     BaselineGate: metrics.versus_baseline,
     BacktestGate: backtest.backtest,
     SliceGate: slices.by_slice,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import orjson
 
-from wellkept.kernel.errors import TooLargeError, WellkeptError
+from wellkept.kernel.errors import InputError, TooLargeError, WellkeptError
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.answered import Answered
 from wellkept.ml.serve.body import parsed
@@ -23,7 +23,7 @@ from wellkept.ml.serve.log import PredictionLog
 from wellkept.ml.serve.lookup import Lookup
 from wellkept.ml.serve.meters import Meters
 from wellkept.ml.serve.models import Deployed
-from wellkept.ml.serve.protocols import rows_of_infer, rows_of_invocation
+from wellkept.ml.serve.protocols import outputs_of, rows_of_infer, rows_of_invocation
 from wellkept.ml.serve.rules import Rows
 from wellkept.ml.serve.served import Served
 from wellkept.ml.serve.shadows import Shadows, Trial
@@ -32,16 +32,22 @@ from wellkept.ml.serve.traffic import Choice
 
 LARGE_BYTES = 128 << 10
 """From here on a body is read and its answer written on a thread, so that it does not hold up the others."""
+CONTRIBUTIONS, BASELINE = EXPLAINED = ("contributions", "baseline")
+"""The outputs of an answer that is explained, beside the score."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request wants, whatever the protocol. ``answer`` writes what it is given."""
+    """What a request wants, whatever the protocol. ``answer`` writes what it is given.
+
+    ``outputs`` are the names of those that are wanted; none are named: all.
+    """
 
     rows: Rows
     caller: Caller
     answer: Callable[[Caller, Served, list[float], Explanation | None], bytes]
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Answering:
             return None
         began = time.perf_counter()
         ask = read()
-        choice = _choice(deployed, version, ask.caller)
+        choice = _choice(deployed, version, ask)
         served = choice.answers
         takes_long = ask.caller.explain or self._lookup.wants(served, ask.rows)
         if takes_long or not served.lane.is_quick(len(ask.rows)):
@@ -95,7 +101,7 @@ class Answering:
         """The answer to any request; ``size`` is that of its body."""
         began = time.perf_counter()
         ask = await _apart(size, read)
-        choice = _choice(deployed, version, ask.caller)
+        choice = _choice(deployed, version, ask)
         served, marks = choice.answers, dict[str, str]()
         if self._lookup.wants(served, ask.rows):
             rows, marks = await self._lookup.completed(served, ask.rows, ask.caller)
@@ -165,10 +171,9 @@ def infer_ask(body: bytes, traceparent: str) -> Ask:
     asked = parsed(body)
     rows = rows_of_infer(asked)
     caller = caller_of(traceparent, asked.get("parameters"), len(rows))
-    if "id" in asked:
-        name = asked["id"]
-        return Ask(rows, caller, lambda *given: orjson.dumps({**_inferred(*given), "id": name}))
-    return Ask(rows, caller, lambda *given: orjson.dumps(_inferred(*given)))
+    wanted = outputs_of(asked["outputs"]) if "outputs" in asked else ()
+    more = {"id": asked["id"]} if "id" in asked else {}
+    return Ask(rows, caller, lambda *given: orjson.dumps({**_inferred(wanted, *given), **more}), wanted)
 
 
 def invocation_ask(body: bytes, traceparent: str) -> Ask:
@@ -186,15 +191,19 @@ def _invocation(rows: Rows, traceparent: str) -> Ask:
     return Ask(rows, caller, lambda _caller, _served, scores, _: orjson.dumps({"predictions": scores}))
 
 
-def _inferred(caller: Caller, served: Served, scores: list[float], explanation: Explanation | None) -> dict[str, Any]:
+def _inferred(
+    wanted: tuple[str, ...], caller: Caller, served: Served, scores: list[float], explanation: Explanation | None
+) -> dict[str, Any]:
     name = served.contract.output.name
     outputs: list[dict[str, Any]] = [{"name": name, "shape": [len(scores)], "datatype": "FP64", "data": scores}]
     if explanation is not None:
         told = {"method": explanation.method, "space": explanation.space, "inputs": ",".join(explanation.names)}
         parts, baseline = explanation.contributions, explanation.baseline.tolist()
         flat = {"shape": list(parts.shape), "datatype": "FP64", "data": parts.ravel().tolist(), "parameters": told}
-        outputs.append({"name": "contributions", **flat})
-        outputs.append({"name": "baseline", "shape": [len(baseline)], "datatype": "FP64", "data": baseline})
+        outputs.append({"name": CONTRIBUTIONS, **flat})
+        outputs.append({"name": BASELINE, "shape": [len(baseline)], "datatype": "FP64", "data": baseline})
+    if wanted:
+        outputs = [one for one in outputs if one["name"] in wanted]
     return {
         "model_name": served.name,
         "model_version": served.label,
@@ -203,11 +212,31 @@ def _inferred(caller: Caller, served: Served, scores: list[float], explanation: 
     }
 
 
-def _choice(deployed: Deployed, version: str | None, caller: Caller) -> Choice:
-    """Who answers: the version that the address names, or else whom the traffic goes to."""
+def _choice(deployed: Deployed, version: str | None, ask: Ask) -> Choice:
+    """Who answers: the version that the address names, or else whom the traffic goes to.
+
+    Raises:
+        NotFoundError: that version is not loaded.
+        InputError: an output is asked for that the version does not give.
+    """
+    caller = ask.caller
     if version is not None:
-        return Choice(deployed.version(version))
-    return deployed.traffic.choose(caller.entity_keys[0], caller.prediction)
+        choice = Choice(deployed.version(version))
+    else:
+        choice = deployed.traffic.choose(caller.entity_keys[0], caller.prediction)
+    if ask.outputs:
+        _check_outputs(ask, choice.answers)
+    return choice
+
+
+def _check_outputs(ask: Ask, served: Served) -> None:
+    known = (served.contract.output.name, *(EXPLAINED if ask.caller.explain else ()))
+    for name in ask.outputs:
+        if name not in known:
+            rule = f"is not an output of {served.name} ({', '.join(known)})"
+            if name in EXPLAINED:
+                rule = f'{rule}; ask for it with "parameters": {{"explain": true}}'
+            raise InputError(f"output {name}", rule)
 
 
 def _checked(served: Served, scores: Scores) -> Scores:

@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 
 from wellkept.kernel.errors import NotFoundError, WellkeptError
+from wellkept.ml.codeprocess import brings_code, scorer_with_code
 from wellkept.ml.contract import parse_contract
-from wellkept.ml.features import WithFeatures
 from wellkept.ml.inputspec import Input
-from wellkept.ml.runtime import scorer_of
-from wellkept.ml.serve.featurework import FeatureProcess
-from wellkept.ml.serve.fetch import Artifact, Blobs, write_whole
+from wellkept.ml.serve.fetch import Blobs, write_whole
 from wellkept.ml.serve.served import CHAMPION, Served
 from wellkept.ml.serve.traffic import Traffic, traffic_of
 from wellkept.sdk.client import Client
@@ -28,6 +26,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """A version that cannot be served is tried again after growing pauses."""
+CODE_PATIENCE_S = 10.0
+"""What a version's own code may take over one request."""
 WARM_ROWS = 64
 """A version is tried on one row and on so many before it answers, which also tells what they cost."""
 Listing = Mapping[str, Any]
@@ -191,9 +191,9 @@ class Models:
         """
         artifact = self._blobs.artifact(entry["artifact"])
         manifest: dict[str, Any] = json.loads(artifact.read("manifest.json"))
-        scorer = scorer_of(manifest, artifact.read)
-        if manifest.get("columns"):
-            scorer = WithFeatures(_process(artifact, manifest), scorer)
+        if brings_code(manifest):
+            artifact.lay_out()
+        scorer = scorer_with_code(artifact.folder, manifest, artifact.read, CODE_PATIENCE_S)
         contract = parse_contract(entry["contract"])
         declared = {one.name: one for one in contract.inputs}
         inputs = tuple(declared.get(name, Input(name=name)) for name in manifest["inputs"])
@@ -224,9 +224,3 @@ class Models:
             log.warning("%s is damaged; nothing is served until the platform answers", self._known)
             return []
         return found
-
-
-def _process(artifact: Artifact, manifest: Mapping[str, Any]) -> FeatureProcess:
-    """The project's features in a process of their own, which reads the file itself."""
-    artifact.lay_out()
-    return FeatureProcess(artifact.folder, manifest["inputs"], manifest["columns"])

@@ -45,6 +45,20 @@ def rows_of_infer(body: Any) -> Rows:
     return Rows(tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
+def outputs_of(value: Any) -> tuple[str, ...]:
+    """The names of the outputs that an inference request asks for.
+
+    Raises:
+        InputError: it is no list of outputs.
+    """
+    if not isinstance(value, list):
+        raise InputError("outputs", "must be a list of outputs, each with a name", value)
+    for index, output in enumerate(value):
+        if not isinstance(output, dict) or not isinstance(output.get("name"), str):
+            raise InputError(f"outputs[{index}]", "must be an output with a name", output)
+    return tuple(output["name"] for output in value)
+
+
 def rows_of_invocation(body: Any) -> Rows:
     """The rows of an /invocations request.
 

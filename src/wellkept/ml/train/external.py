@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.features import FILE, Features
+from wellkept.ml.codeprocess import load_scorer
+from wellkept.ml.features import Features
+from wellkept.ml.owncode import code_file
 from wellkept.ml.process import serve_request
 from wellkept.ml.project import optional_function
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.ml.train.judged import Fitted
 from wellkept.ml.train.split import split
-from wellkept.ml.train.worker import own_scorer, told_of
+from wellkept.ml.train.worker import told_of
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -33,10 +35,10 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     rows = matrix_of_inputs(held_out, inputs)
     made = rows
     if columns:
-        features = Features(out / FILE, inputs, columns)
+        features = Features(code_file(out), inputs, columns)
         made = features.matrix(rows)
         features.check_alone(rows, made)
-    scorer, manifest = own_scorer(out)
+    scorer, manifest = load_scorer(out)
     metrics = optional_function(Path(request["project"]) / "model.py", "metrics")
     fitted = Fitted(None, scorer.score, _nobody, metrics)
     return told_of(request, (trained, held_out), (rows, made), manifest, fitted)

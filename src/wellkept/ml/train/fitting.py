@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.features import Features
+from wellkept.ml.owncode import code_files, sources_of
 from wellkept.ml.project import function_of, optional_function
 from wellkept.ml.provenance import changed_code
 from wellkept.ml.runtime import Matrix, Scores, estimator_scores
@@ -30,7 +31,7 @@ class Fitter:
         self._request = request
         project = Path(request["project"])
         file = project / "model.py"
-        self.source = file.read_bytes()
+        self._sources = sources_of(project)
         self.inputs, self.columns = list(request["features"]), list(request["columns"])
         self.metrics = optional_function(file, "metrics")
         self.features = Features(file, self.inputs, self.columns) if self.columns else None
@@ -40,6 +41,14 @@ class Fitter:
         if changed is not None:
             rule = "was changed while the run was under way, before this step read it; start the training again"
             raise InputError(changed, rule)
+
+    def code(self) -> dict[str, bytes]:
+        """The code that goes with a version which needs it.
+
+        Raises:
+            InputError: a part of it cannot go with a version.
+        """
+        return code_files(Path(self._request["project"]), self._sources)
 
     def fit(self, table: pa.Table, parameters: Mapping[str, Any]) -> Any:
         """A fitted estimator.

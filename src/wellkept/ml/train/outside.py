@@ -23,7 +23,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     estimator = fitter.fit(table, request["parameters"])
     rows = matrix_of_inputs(table.slice(max(0, table.num_rows - PARITY_ROWS)), inputs)
     made = rows if fitter.features is None else fitter.features.matrix(rows)
-    manifest = export(estimator, np.asarray(made), inputs, Path(request["out"]), columns)
+    manifest = export(estimator, np.asarray(made), inputs, Path(request["out"]), columns, fitter.code)
     return {"manifest": manifest, "rows": table.num_rows}
 
 

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.export import export
-from wellkept.ml.features import FILE, WithFeatures, own_features
 from wellkept.ml.process import serve_request
 from wellkept.ml.reference import Held, make_reference, write_reference
-from wellkept.ml.runtime import Matrix, Scorer, Scores, load_scorer
+from wellkept.ml.runtime import Matrix, Scorer, Scores
 from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
 from wellkept.ml.train.judged import Fitted, Rows, judged
 from wellkept.ml.train.split import seconds_of, split
@@ -55,9 +55,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         features.check_alone(rows, made)
     fitted = _fit(request, fitter, trained)
     may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
-    manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns)
-    if columns:
-        (out / FILE).write_bytes(fitter.source)
+    manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns, fitter.code)
     told = told_of(request, (trained, held_out), (rows, made), manifest, fitted)
     return {**told, "choice": choice.words, "ageing": list(choice.gains)} if is_chosen else told
 
@@ -96,10 +94,10 @@ def told_of(
     out, inputs = Path(request["out"]), request["features"]
     (trained, held_out), (rows, made) = parts, matrices
     manifest = _dated(manifest, trained, out)
-    challenger, _ = own_scorer(out)
+    challenger, _ = load_scorer(out)
     champion, champion_rows = None, rows
     if request["champion"]:
-        champion, champion_manifest = own_scorer(Path(request["champion"]))
+        champion, champion_manifest = load_scorer(Path(request["champion"]))
         champion_rows = matrix_of_inputs(held_out, _known(champion_manifest["inputs"], held_out))
     whole = Rows(trained, held_out, rows, made, champion_rows)
     scores, told = judged(whole, challenger, champion, request, fitted)
@@ -141,13 +139,6 @@ def _dated(manifest: dict[str, Any], trained: pa.Table, out: Path) -> dict[str, 
     dated = {**manifest, "trained_until": until}
     (out / "manifest.json").write_text(json.dumps(dated, indent=1, sort_keys=True), encoding="utf-8")
     return dated
-
-
-def own_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
-    """The scorer of an artifact, behind the features that lie beside it; this process may run a team's code."""
-    scorer, manifest = load_scorer(folder)
-    features = own_features(folder, manifest)
-    return (scorer if features is None else WithFeatures(features, scorer)), manifest
 
 
 def _moments(table: pa.Table) -> NDArray[np.float64] | None:

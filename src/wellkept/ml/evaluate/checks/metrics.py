@@ -7,12 +7,13 @@ import numpy as np
 from wellkept.kernel.verdict import Check
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.checks.measured import SEED
-from wellkept.ml.gates import BaselineGate, ChampionGate, MetricGate
+from wellkept.ml.gates import BaselineGate, ChampionGate, DecisionsGate, MetricGate
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import Sample, interval_of, paired_interval_of, value_of
 from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, is_own
 
+DECISIONS = "changed decisions"
 FAIR = 0.5
 """When the champion was trained on some of the rows, they are left out as long as such a share is left."""
 
@@ -59,6 +60,27 @@ def versus_champion(_: ModelContract, gate: ChampionGate, outcome: Outcome) -> C
         return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample, words)
     words = f"; {seen} more are left out, as the champion was trained on them"
     return _versus(gate, "champion", "the champion's", outcome.champion[unseen], outcome.sample.where(unseen), words)
+
+
+def decisions(contract: ModelContract, gate: DecisionsGate, outcome: Outcome) -> Check:
+    """The share of the rows on which challenger and champion do not decide alike."""
+    limit = f"<= {gate.changed_at_most:g} of rows"
+    if outcome.champion is None:
+        return Check(DECISIONS, True, "no champion", limit, "there is no champion whose decisions could change")
+    if not len(outcome.label):
+        return Check(DECISIONS, False, "no rows", limit, "there are no rows to decide on")
+    ours, theirs = (_decided(contract, scores) for scores in (outcome.challenger, outcome.champion))
+    changed = float((ours != theirs).mean())
+    up, down = int((ours > theirs).sum()), int((ours < theirs).sum())
+    sentence = f"{changed:.1%} of the {len(ours)} rows are decided otherwise than by the champion"
+    sentence += f" ({up} up, {down} down)"
+    return Check(DECISIONS, changed <= gate.changed_at_most, f"{changed:.4f}", limit, sentence)
+
+
+def _decided(contract: ModelContract, scores: Array) -> Array:
+    """The class of each row, or whether its score reaches the threshold."""
+    threshold = contract.output.threshold
+    return scores if threshold is None else (scores >= threshold).astype(float)
 
 
 def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcome) -> Check:

@@ -29,7 +29,7 @@ def features(frame: pa.Table) -> pa.Table:
 
 
 def train(frame: pa.Table) -> Any:
-    """A fitted estimator: LightGBM, XGBoost, scikit-learn, or anything with predict(rows) and to_onnx()."""
+    """A fitted estimator: LightGBM, XGBoost, scikit-learn, or any object with predict(rows)."""
     from sklearn.ensemble import RandomForestRegressor
 
     rows = np.column_stack([frame[name].to_numpy(zero_copy_only=False) for name in COLUMNS])

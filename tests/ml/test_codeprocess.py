@@ -1,7 +1,8 @@
-"""A project's features at serving: in a process of its own, the same as in training, and never in the server's way."""
+"""The code that a version brings along: in a process of its own, the same as in training, never in the server's way."""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from wellkept.kernel.errors import InputError, WellkeptError
-from wellkept.ml.features import FILE, Features, WithFeatures, own_features
-from wellkept.ml.runtime import Matrix, Scores
-from wellkept.ml.serve.featurework import FeatureProcess
+from wellkept.ml.codeprocess import CodeProcess, brings_code, load_scorer
+from wellkept.ml.features import Features, WithFeatures
+from wellkept.ml.owncode import FILE, OLD_FILE, object_state
+from wellkept.ml.project import module_of
+from wellkept.ml.runtime import FILES, Matrix, Scores, scorer_of
 
 pytestmark = pytest.mark.usefixtures("workers_world")
 ROWS = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
@@ -25,19 +28,21 @@ SUM = """
     """
 
 
-def artifact(folder: Path, code: str) -> Path:
+def artifact(folder: Path, code: str, columns: tuple[str, ...] = ("total",), kind: str = "onnx") -> Path:
     folder.joinpath(FILE).write_text(textwrap.dedent(code), encoding="utf-8")
+    manifest = {"format": kind, "inputs": ["a", "b"], "columns": list(columns)}
+    folder.joinpath("manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Iterator[FeatureProcess]:
-    found = FeatureProcess(artifact(tmp_path, SUM), ["a", "b"], ["total", "a"])
+def process(tmp_path: Path) -> Iterator[CodeProcess]:
+    found = CodeProcess(artifact(tmp_path, SUM, ("total", "a")), 10.0)
     yield found
     found.close()
 
 
-def test_the_process_makes_what_training_made(process: FeatureProcess, tmp_path: Path) -> None:
+def test_the_process_makes_what_training_made(process: CodeProcess, tmp_path: Path) -> None:
     expected = Features(tmp_path / FILE, ["a", "b"], ["total", "a"]).matrix(ROWS)
 
     assert np.array_equal(process.matrix(ROWS), expected, equal_nan=True)
@@ -45,7 +50,7 @@ def test_the_process_makes_what_training_made(process: FeatureProcess, tmp_path:
     assert process.matrix(ROWS[:1]).tolist() == [[3.0, 1.0]], "it answers again and again"
 
 
-def test_a_scorer_behind_features_takes_the_inputs(process: FeatureProcess) -> None:
+def test_a_scorer_behind_features_takes_the_inputs(process: CodeProcess) -> None:
     class First:
         def score(self, rows: Matrix) -> Scores:
             return rows[:, 0]
@@ -67,7 +72,7 @@ def test_what_goes_wrong_is_said_and_the_next_request_is_answered(body: str, wor
         f"calls = []\n\ndef features(frame):\n    calls.append(1)\n    if len(calls) > 1:\n        {{}}\n    {body}\n"
     )
     again = "return frame.append_column('total', frame['a'])"
-    process = FeatureProcess(artifact(tmp_path, code.format(again)), ["a", "b"], ["total"])
+    process = CodeProcess(artifact(tmp_path, code.format(again)), 10.0)
     try:
         with pytest.raises(WellkeptError, match=words):
             process.matrix(ROWS)
@@ -85,7 +90,7 @@ def test_a_process_that_dies_is_replaced_at_the_next_request(tmp_path: Path) -> 
                 os._exit(3)
             return frame.append_column("total", frame["a"])
         """
-    process = FeatureProcess(artifact(tmp_path, code), ["a", "b"], ["total"])
+    process = CodeProcess(artifact(tmp_path, code), 10.0)
     try:
         with pytest.raises(WellkeptError, match="its process ended"):
             process.matrix(-ROWS)
@@ -94,9 +99,8 @@ def test_a_process_that_dies_is_replaced_at_the_next_request(tmp_path: Path) -> 
         process.close()
 
 
-def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wellkept.ml.serve.featurework.PATIENCE_S", 0.2)
-    process = FeatureProcess(artifact(tmp_path, "import threading\nthreading.Event().wait()\n"), ["a", "b"], ["total"])
+def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
+    process = CodeProcess(artifact(tmp_path, "import threading\nthreading.Event().wait()\n"), 0.2)
 
     with pytest.raises(WellkeptError, match=r"its process ended or took over 0\.2 s"):
         process.matrix(ROWS)
@@ -112,7 +116,7 @@ def test_the_process_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.Monk
             found = sum(name.startswith("WELLKEPT") for name in os.environ)
             return frame.append_column("total", pa.array([float(found)] * frame.num_rows))
         """
-    process = FeatureProcess(artifact(tmp_path, code), ["a", "b"], ["total"])
+    process = CodeProcess(artifact(tmp_path, code), 10.0)
     try:
         assert process.matrix(ROWS)[0, 0] == 0.0
     finally:
@@ -134,5 +138,62 @@ def test_features_that_look_at_other_rows_are_named(tmp_path: Path) -> None:
         features.check_alone(ROWS, features.matrix(ROWS))
 
 
-def test_an_artifact_without_columns_has_no_features(tmp_path: Path) -> None:
-    assert own_features(tmp_path, {"inputs": ["a"]}) is None
+def test_a_version_of_an_older_release_has_its_code_under_another_name(tmp_path: Path) -> None:
+    artifact(tmp_path, SUM).joinpath(FILE).rename(tmp_path / OLD_FILE)
+    process = CodeProcess(tmp_path, 10.0)
+    try:
+        assert process.matrix(ROWS[:1]).tolist() == [[3.0]]
+    finally:
+        process.close()
+
+
+def test_versions_that_are_their_file_alone_bring_no_code(tmp_path: Path) -> None:
+    assert not brings_code({"format": "onnx"})
+    assert not brings_code({"format": "skops", "columns": []})
+    assert brings_code({"format": "onnx", "columns": ["total"]})
+    assert brings_code({"format": "python"})
+
+
+BLEND = """
+    import numpy as np
+    from shares import SHARES
+
+    class Blend:
+        def __init__(self, weights):
+            self.weights = weights
+
+        def predict(self, rows):
+            return rows @ self.weights * SHARES["all"]
+    """
+
+
+def kept(folder: Path, columns: tuple[str, ...] = ()) -> Path:
+    (folder / "shares.py").write_text('SHARES = {"all": 2.0}\n', encoding="utf-8")
+    artifact(folder, BLEND + (SUM if columns else ""), columns, "python")
+    blend = module_of(folder / FILE).Blend(np.array([1.0, 10.0]))
+    (folder / FILES["python"]).write_bytes(object_state(blend))
+    return folder
+
+
+def test_an_object_answers_from_its_process_by_its_class_and_its_state(tmp_path: Path) -> None:
+    scorer, manifest = load_scorer(kept(tmp_path))
+
+    assert scorer.score(np.array([[1.0, 2.0], [3.0, 4.0]])).tolist() == [42.0, 86.0]
+    assert brings_code(manifest)
+    assert not list(tmp_path.rglob("*.pyc")), "what is an artifact stays as it is"
+    with pytest.raises(InputError, match="needs the code of its class, which runs in a process of its own"):
+        scorer_of(manifest, lambda name: (tmp_path / name).read_bytes())
+
+
+def test_an_object_stands_behind_the_features_of_its_code(tmp_path: Path) -> None:
+    scorer, _ = load_scorer(kept(tmp_path, ("total", "a")))
+
+    assert scorer.score(np.array([[1.0, 2.0]])).tolist() == [26.0], "(3 + 10 * 1) * 2"
+
+
+def test_an_object_that_fails_says_so_and_goes_on(tmp_path: Path) -> None:
+    scorer, _ = load_scorer(kept(tmp_path))
+
+    with pytest.raises(WellkeptError, match="the version's own code failed: ValueError"):
+        scorer.score(np.ones((1, 5)))
+    assert scorer.score(np.array([[1.0, 0.0]])).tolist() == [2.0]

@@ -1,0 +1,191 @@
+"""The code that a version brings along, in a process of its own: none of it runs in the server.
+
+That code is a project's ``features``, and objects of the project's own classes. The process has no token and no
+descriptor of ours. It is asked over its pipes: a header of two integers (rows, inputs), then the rows as float64; it
+answers the same way. A text in place of rows (columns 0) says what went wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.ml.features import Features, WithFeatures
+from wellkept.ml.owncode import FORMAT, ObjectScorer, code_file
+from wellkept.ml.runtime import FILES, Matrix, Scorer, Scores, scorer_of
+
+HEADER = struct.Struct("<qq")
+SHOWN = 500
+
+
+def scorer_with_code(
+    folder: Path, manifest: Mapping[str, Any], read: Callable[[str], bytes], patience_s: float | None = None
+) -> Scorer:
+    """The scorer of a version whose files lie in a folder, the code that it brings along in a process of its own.
+
+    Args:
+        folder: where the version's files lie, all of them if it brings code along.
+        manifest: what the version says of itself.
+        read: gives the bytes of a file.
+        patience_s: for how long the code may take over one request; None is for ever.
+    """
+    if manifest["format"] == FORMAT:
+        return _ObjectProcess(CodeProcess(folder, patience_s))
+    scorer = scorer_of(manifest, read)
+    return WithFeatures(CodeProcess(folder, patience_s), scorer) if manifest.get("columns") else scorer
+
+
+def load_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
+    """The scorer of the version in a folder as a model server has it, and its manifest.
+
+    Raises:
+        InputError: the manifest names a format that is not known.
+    """
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return scorer_with_code(folder, manifest, lambda name: (folder / name).read_bytes()), manifest
+
+
+def brings_code(manifest: Mapping[str, Any]) -> bool:
+    """Whether a version cannot be scored by without running its team's code."""
+    return manifest["format"] == FORMAT or bool(manifest.get("columns"))
+
+
+class CodeProcess:
+    """Asks the process of one version; a process that has ended or hangs is replaced by a new one, once a request."""
+
+    def __init__(self, folder: Path, patience_s: float | None) -> None:
+        self._command, self._patience_s = [sys.executable, "-m", __name__, str(folder)], patience_s
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def matrix(self, rows: Matrix) -> Matrix:
+        """float64[n, inputs] to what the code makes of them, float64[n, columns]; of an object, to float64[n, 1].
+
+        Raises:
+            WellkeptError: the project's code failed; nothing is answered in its place.
+        """
+        with self._lock:
+            process = self._running()
+            timer = threading.Timer(self._patience_s, process.kill) if self._patience_s else None
+            if timer is not None:
+                timer.start()
+            try:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                _send(process.stdin, rows)
+                found: Matrix = _receive(process.stdout)
+                return found
+            except (OSError, EOFError) as error:
+                self.close()
+                late = f" or took over {self._patience_s:g} s" if self._patience_s else ""
+                raise WellkeptError(f"the version's own code: its process ended{late}") from error
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+            self._process = None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**plain, "OMP_NUM_THREADS": "1"}
+            )
+        return self._process
+
+    def __del__(self) -> None:
+        """A version that is not served any more needs no process."""
+        self.close()
+
+
+class _ObjectProcess:
+    """The scores of an object in a process."""
+
+    def __init__(self, process: CodeProcess) -> None:
+        self._process = process
+
+    def score(self, rows: Matrix) -> Scores:
+        return self._process.matrix(rows)[:, 0]
+
+
+def serve(folder: Path, asked: IO[bytes], answer: IO[bytes]) -> None:
+    """The process's side: until there is nothing more to read. What the code prints goes elsewhere."""
+    made: Callable[[Matrix], Matrix] | None = None
+    while True:
+        try:
+            rows = _receive(asked)
+        except EOFError:
+            return
+        try:
+            made = made or _code_of(folder)
+            _send(answer, made(rows))
+        except Exception as error:  # noqa: BLE001 - the edge of a team's code: what it raised is the answer
+            _fail(answer, str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}")
+
+
+def _code_of(folder: Path) -> Callable[[Matrix], Matrix]:
+    """What the code in a version's folder makes of rows: the model's columns, or an object's scores as one column."""
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+    columns = manifest.get("columns")
+    features = Features(code_file(folder), manifest["inputs"], columns) if columns else None
+    if manifest["format"] != FORMAT:
+        assert features is not None
+        return features.matrix
+    scorer: Scorer = ObjectScorer((folder / FILES[FORMAT]).read_bytes(), folder)
+    if features is not None:
+        scorer = WithFeatures(features, scorer)
+    return lambda rows: scorer.score(rows)[:, None]
+
+
+def _send(pipe: IO[bytes], rows: Matrix) -> None:
+    pipe.write(HEADER.pack(*rows.shape) + np.ascontiguousarray(rows, dtype="<f8").tobytes())
+    pipe.flush()
+
+
+def _fail(pipe: IO[bytes], words: str) -> None:
+    said = words[:SHOWN].encode()
+    pipe.write(HEADER.pack(len(said), 0) + said)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> Any:
+    count, width = HEADER.unpack(_exactly(pipe, HEADER.size))
+    if width == 0:
+        raise WellkeptError(f"the version's own code failed: {_exactly(pipe, count).decode(errors='replace')}")
+    data = _exactly(pipe, count * width * 8)
+    return np.frombuffer(data, dtype="<f8").reshape(count, width).astype(np.float64)
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) != size:
+        raise EOFError
+    return data
+
+
+if __name__ == "__main__":
+    own = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.dont_write_bytecode = True  # the folder is an artifact, whose files are what they are
+    serve(Path(sys.argv[1]), sys.stdin.buffer, own)
