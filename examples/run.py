@@ -98,7 +98,11 @@ def _prepared(project: Path, data: Path | None) -> None:
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    module.prepare(project, data)
+    try:
+        module.prepare(project, data)
+    except FileNotFoundError as error:
+        told = f"{error}: no such file; examples/{project.name}/README.md says which rows the example takes"
+        raise click.ClickException(told) from error
 
 
 def _started(server: Path) -> subprocess.Popen[bytes]:

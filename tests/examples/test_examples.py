@@ -92,6 +92,16 @@ def test_a_folder_of_other_rows_is_taken_and_passes_the_same_gates(name: str, tm
     assert report.passed, report.text()
 
 
+def test_a_folder_in_another_form_is_named_with_where_to_read_on(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "run.py"), "demand", "--data", str(tmp_path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+    assert done.returncode == 1
+    assert "visits.parquet: no such file; examples/demand/README.md says which rows" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_same_seed_makes_the_same_rows(tmp_path: Path) -> None:
     for name in NAMES:
         source = module(EXAMPLES / name / "prepare.py")
