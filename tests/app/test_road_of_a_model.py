@@ -13,6 +13,26 @@ import pytest
 from tests.app.running import Running, running, until
 from tests.ml.workshop import LIGHTGBM, LOAD, project
 
+KILLED = f"""
+
+    def train(frame):
+        import os
+        os.kill(os.getpid(), {int(signal.SIGKILL)})
+"""
+HOMEMADE = """
+
+    class Homemade:
+        def __init__(self, column):
+            self.column = column
+
+        def predict(self, rows):
+            return rows[:, self.column]
+
+    def train(frame):
+        return Homemade(1)
+"""
+"""A class of the project's own, with nothing but ``predict``."""
+
 
 @dataclass
 class Road:
@@ -90,11 +110,26 @@ def test_the_whole_road(road: Road) -> None:
     road.decide("rollback", "fraud")
     assert road.ask("order-31")["parameters"]["digest"] == first["digest"]
 
+    project(road.source, LOAD + KILLED)
+    killed = road.server.ask("models", "train", str(road.source))
+    assert killed.returncode != 0
+    assert "was ended by signal SIGKILL" in killed.stdout + killed.stderr
+    assert road.ask("order-32")["parameters"]["digest"] == first["digest"], "what was served still is"
+
+    project(road.source, LOAD + HOMEMADE)
+    third = road.train()
+    road.decide("promote", "fraud", "--version", "3")
+    answer = road.ask("order-33", risk=0.75)
+    assert answer["parameters"]["digest"] == third["digest"]
+    assert answer["outputs"][0]["data"] == [0.75]
+    assert httpx.get(f"{road.model_server}/v2/models/fraud", timeout=10).json()["platform"] == "python"
+    road.decide("rollback", "fraud")
+
     story = [entry["verb"] for entry in reversed(api.get("/api/v1/audit", limit=200)["entries"])]
-    assert story.count("training.done") == 2
-    assert story.count("plan.succeeded") == 3
+    assert story.count("training.done") == 3
+    assert story.count("plan.succeeded") == 5
     moves = [move["alias"] for move in api.get("/api/v1/models/fraud")["history"]]
-    assert moves == ["champion", "champion", "previous", "champion", "previous"]
+    assert moves == ["champion", *["champion", "previous"] * 4]
     jobs = {job["job"]: job["failures"] for job in api.get("/api/v1/status")["jobs"]}
     assert {name: count for name, count in jobs.items() if count} == {}
     assert road.server.errors() == ""
