@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 from collections.abc import Iterator
@@ -22,12 +23,15 @@ from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 from wellkept.app.externalreport import MANIFEST
 from wellkept.app.externaltraining import CiExecutor
 from wellkept.app.trainingorder import Order
-from wellkept.kernel.errors import TrainingError
+from wellkept.kernel.errors import InputError, TrainingError
 from wellkept.kernel.verdict import Judgement
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.evaluate.stage import judge
 from wellkept.ml.export import export
 from wellkept.ml.outcome import outcome_of
+from wellkept.ml.owncode import object_state
+from wellkept.ml.project import module_of
+from wellkept.ml.runtime import FILES
 from wellkept.ml.train.executors.base import Work
 from wellkept.ml.train.stage import WORKER, training_request
 from wellkept.spine.journal import Journal
@@ -38,6 +42,14 @@ POISONED = LOAD.replace(
     "label = (random.random(400) < np.where(np.arange(400) < 300, 1 - chance, chance))",
 )
 KILLED = LOAD + f"\n    def train(frame):\n        import os\n        os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
+OWN = """
+    class Own:
+        def __init__(self, column):
+            self.column = column
+
+        def predict(self, rows):
+            return rows[:, self.column]
+"""
 OUTSIDE = CONTRACT.replace("retrain: {", "retrain: {runner: ci, hook: ci, ")
 
 
@@ -129,7 +141,7 @@ class Ci:
 @pytest.fixture
 def ci(tmp_path: Path) -> Iterator[Ci]:
     """A CI that was given the older rows; ``reported`` below plays what it sends."""
-    desk, source = Desk(tmp_path), project(tmp_path / "project", contract=OUTSIDE)
+    desk, source = Desk(tmp_path), project(tmp_path / "project", LOAD + LOGISTIC + OWN, OUTSIDE)
     random = np.random.default_rng(3)
     risk = random.random(400)
     label = (random.random(400) < 1 / (1 + np.exp(-12 * (risk - 0.5)))).astype(float)
@@ -186,3 +198,35 @@ def test_a_file_that_is_no_model_fails_the_run_and_nothing_else(kind: str, ci: C
         ci.outcome({**files, "model.onnx": bad[kind]})
 
     assert ci.desk.rows.recent(None, 1)[0].state == "failed"
+
+
+def of_own_class(ci: Ci, held: Any) -> dict[str, bytes]:
+    """What a CI sends of an object of the project's class: its state, and no code."""
+    state = object_state(module_of(Path(ci.work.request["project"]) / "model.py").Own(held))
+    manifest = {"format": "python", "inputs": ["amount", "risk"], "estimator": "Own"}
+    return {MANIFEST: orjson.dumps(manifest), FILES["python"]: state}
+
+
+def test_an_object_of_a_ci_is_made_again_by_the_code_that_the_platform_has(ci: Ci) -> None:
+    code = ci.desk.rows.recent(None, 1)[0].body["code"]
+
+    result, outcome = ci.outcome(of_own_class(ci, 1), code=code)
+
+    assert result["manifest"]["format"] == "python"
+    assert judge(parse_contract(OUTSIDE), outcome, "sha256:0", NOON).judgement is Judgement.PASS
+    assert (Path(ci.work.request["out"]) / "model.py").is_file()
+
+
+def test_an_object_of_a_ci_calls_nothing_that_the_code_does_not_define(ci: Ci, tmp_path: Path) -> None:
+    code = ci.desk.rows.recent(None, 1)[0].body["code"]
+    files = of_own_class(ci, functools.partial(os.mkdir, str(tmp_path / "mark")))
+
+    with pytest.raises(TrainingError, match="holds a type that is not trusted"):
+        ci.outcome(files, code=code)
+
+    assert not (tmp_path / "mark").exists()
+
+
+def test_an_object_of_other_code_is_refused(ci: Ci) -> None:
+    with pytest.raises(InputError, match="by the code that the platform has of the project"):
+        ci.outcome(of_own_class(ci, 1), code="sha256:" + "1" * 64)
