@@ -126,3 +126,14 @@ def test_models_that_say_the_same_differ_by_nothing(seed: int) -> None:
 
     for name in ("wape", "mase", "mae"):
         assert paired_interval_of(name, sample, sample.score, seed) == (0.0, 0.0)
+
+
+def test_the_area_of_a_ranking_is_the_mean_share_of_offers_below_what_each_user_chose() -> None:
+    sample = Sample(np.ones(3), np.array([1.0, 3.0, 7.0]), np.array([4, 4, 9]), offered=np.array([5.0, 5.0, 6.0]))
+
+    assert value_of("roc_auc", sample) == pytest.approx(((1.0 + 0.5) / 2 + 0.0) / 2)
+    assert value_of("roc_auc", sample.where(np.array([0, 1]))) == pytest.approx(0.75)
+    better = np.array([1.0, 1.0, 1.0])
+    low, high = paired_interval_of("roc_auc", sample.scored(better), sample.score, seed=1)
+    assert 0.0 < low <= 1 - value_of("roc_auc", sample) <= high
+    assert math.isnan(value_of("mae", sample))

@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -38,6 +39,7 @@ from wellkept.ml.retrain.ledger import Ledger
 from wellkept.ml.retrain.stage import RetrainRunner, Seen
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.attached import Attachments
+from wellkept.ml.watch.promised import Promises
 from wellkept.ml.watch.quality import Quality
 from wellkept.ml.watch.spread import Spreads
 from wellkept.ml.watch.stage import WatchRunner
@@ -106,6 +108,7 @@ class ModelLoop:
             platform.clock,
         )
         self.decisions = Ledger(RetrainRows(platform.state), platform.registry, platform.audit)
+        self._promises = self._promises_of(platform)
         self._retrain: RetrainRunner | None = None
         self.imports = ModelImports(
             platform.registry,
@@ -120,6 +123,15 @@ class ModelLoop:
         if self.mlflow is not None:
             self.follower = Follower(self.mlflow.client, platform.registry, self.imports, platform.clock)
             self.imports.fetch = self.follower.source
+
+    def _promises_of(self, platform: Platform) -> Promises:
+        """What learns promises from answers, never from spans that are left out of training."""
+
+        def bad(model: str) -> list[tuple[datetime, datetime]]:
+            return [(span.start, span.end) for span in self.decisions.excluded(model)]
+
+        store = platform.telemetry.serving
+        return Promises(platform.registry, self._releases, store, platform.stream, platform.audit, bad)
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""
@@ -161,6 +173,7 @@ class ModelLoop:
             Job("inference", self._platform.inference.settle, led=True),
             Job("labels", self._platform.outcomes.settle, led=True),
             Job("attached", lambda: self.attachments.follow(clock.now()), led=True),
+            Job("promises", lambda: self._promises.follow(clock.now()), led=True),
             Job("watch", lambda: self._watch.tick(clock.now()), led=True),
             Job("retrain", lambda: retrain.tick(clock.now()), led=True),
         ]

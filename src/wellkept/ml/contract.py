@@ -18,7 +18,7 @@ from wellkept.ml.metrics import METRICS
 from wellkept.ml.part import Part
 from wellkept.ml.retrainspec import Retrain
 from wellkept.ml.rollout import Rollout
-from wellkept.ml.tasks import Metric, belongs, is_own, metrics_of
+from wellkept.ml.tasks import LIVE, Metric, belongs, is_own, metrics_of
 from wellkept.ml.trainspec import Train
 from wellkept.spine.documents import load_document, read_document
 
@@ -234,10 +234,16 @@ class ModelContract(Part):
 
     @property
     def live_metric(self) -> str:
-        """The metric that can be told of labelled answers one by one; empty where there is none."""
-        if self.metrics.primary in METRICS:
-            return self.metrics.primary
-        return "wape" if self.task == "forecasting" else ""
+        """The metric that can be told of labelled answers one by one.
+
+        Of a ranking it is the chance that what was chosen had a higher score than what was offered and not chosen.
+        """
+        return self.metrics.primary if self.metrics.primary in METRICS else LIVE[self.task]
+
+    @property
+    def promises_at_gate(self) -> bool:
+        """Whether held-out rows tell what the live metric will be; a ranking's are choices alone, and do not."""
+        return self.ranking is None
 
     @property
     def needs_time(self) -> bool:

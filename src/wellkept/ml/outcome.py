@@ -37,6 +37,8 @@ class Outcome:
     """When each row was, in seconds since the epoch; None where the data do not say."""
     scale: Array | None = None
     scale_squared: Array | None = None
+    offered: Array | None = None
+    """Of each held-out choice of a ranking, how many items could be offered to its user."""
     slices: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     missing: Mapping[str, Array] = field(default_factory=dict)
     """The challenger's scores when one nullable input is missing in every row."""
@@ -59,7 +61,7 @@ class Outcome:
     @property
     def sample(self) -> Sample:
         """The challenger's rows."""
-        return Sample(self.label, self.challenger, self.group, self.scale, self.scale_squared)
+        return Sample(self.label, self.challenger, self.group, self.scale, self.scale_squared, self.offered)
 
     @property
     def unseen(self) -> NDArray[np.bool_]:
@@ -93,6 +95,7 @@ def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
         at=column("at"),
         scale=column("scale"),
         scale_squared=column("scale_squared"),
+        offered=column("offered"),
         slices={name: np.array(values.to_pylist(), dtype=np.str_) for name, values in starting[SLICE].items()},
         missing={name: values.to_numpy() for name, values in starting[MISSING].items()},
         alone=result["alone"],

@@ -29,7 +29,8 @@ class Sample:
 
     A forecast knows its item (``group``, int64[n]) and the item's scales in training: ``scale`` is the mean absolute
     difference over one season, ``scale_squared`` that of the squares. In a ranking a row is one held-out choice,
-    ``group`` its user, and ``score`` the place (from 1) that the model gave it among all that could be offered.
+    ``group`` its user, ``score`` the place (from 1) that the model gave it among all that could be offered, and
+    ``offered`` how many these were.
     """
 
     label: Array
@@ -37,6 +38,7 @@ class Sample:
     group: Rows | None = None
     scale: Array | None = None
     scale_squared: Array | None = None
+    offered: Array | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -53,12 +55,13 @@ class Sample:
             None if self.group is None else self.group[rows],
             None if self.scale is None else self.scale[rows],
             None if self.scale_squared is None else self.scale_squared[rows],
+            None if self.offered is None else self.offered[rows],
         )
 
 
 def value_of(name: str, sample: Sample) -> float:
     """A metric on a sample; NaN where it has no meaning there."""
-    if name in METRICS:
+    if _is_of_rows(name, sample):
         return METRICS[name](sample.label, sample.score)
     parts = _per_group(name, sample)
     return float(parts.mean()) if len(parts) else float("nan")
@@ -66,7 +69,7 @@ def value_of(name: str, sample: Sample) -> float:
 
 def interval_of(name: str, sample: Sample, seed: int) -> tuple[float, float]:
     """The 90 % bootstrap interval of a metric; NaN without rows."""
-    if name not in METRICS:
+    if not _is_of_rows(name, sample):
         return _of_means(_per_group(name, sample), seed)
     if len(sample) == 0:
         return float("nan"), float("nan")
@@ -77,7 +80,7 @@ def interval_of(name: str, sample: Sample, seed: int) -> tuple[float, float]:
 def paired_interval_of(name: str, ours: Sample, theirs: Array, seed: int) -> tuple[float, float]:
     """The 90 % interval of how much two models differ, both on the same resampled rows."""
     other = ours.scored(theirs)
-    if name not in METRICS:
+    if not _is_of_rows(name, ours):
         return _of_means(_per_group(name, ours) - _per_group(name, other), seed)
     if len(ours) == 0:
         return float("nan"), float("nan")
@@ -88,7 +91,7 @@ def paired_interval_of(name: str, ours: Sample, theirs: Array, seed: int) -> tup
 
 def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> list[float]:
     """The standard error of how much each part of the rows differs from all of them in a metric; NaN where unknown."""
-    if name not in METRICS:
+    if not _is_of_rows(name, sample):
         whole = _per_group(name, sample)
         return [float(np.hypot(_error_of(_per_group(name, sample.where(rows))), _error_of(whole))) for rows in parts]
     metrics = [weighted(name, sample.label, sample.score)]
@@ -96,6 +99,11 @@ def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> l
     whole, *of_parts = draws(metrics, len(sample), sample.group, seed)
     factor = narrower(len(sample), sample.group)
     return [_spread(found - whole) * factor for found in of_parts]
+
+
+def _is_of_rows(name: str, sample: Sample) -> bool:
+    """Whether a metric is computed of all rows at once, and not of every group; of places there is none."""
+    return name in METRICS and sample.offered is None
 
 
 def _spread(found: Array) -> float:
@@ -137,6 +145,8 @@ def _per_group(name: str, sample: Sample) -> Array:
     ranked = at_k(name)
     if ranked is not None:
         return _ranked(*ranked, sample.score, code, count)
+    if sample.offered is not None:
+        return _areas(sample.score, sample.offered, code, count) if name == "roc_auc" else np.empty(0)
     error = np.abs(sample.label - sample.score)
     if name == "mase" and sample.scale is not None:
         found = np.bincount(code, error / sample.scale) / count
@@ -145,6 +155,12 @@ def _per_group(name: str, sample: Sample) -> Array:
     else:
         return np.empty(0)
     return np.asarray(found[np.isfinite(found)], dtype=np.float64)
+
+
+def _areas(place: Array, offered: Array, code: Rows, count: Array) -> Array:
+    """Of every user, the chance that what was chosen stands above another offer: the area under their ROC curve."""
+    above = np.clip((offered - place) / np.maximum(offered - 1, 1.0), 0.0, 1.0)
+    return np.asarray(np.bincount(code, above) / count, dtype=np.float64)
 
 
 def _ranked(kind: str, depth: int, place: Array, code: Rows, count: Array) -> Array:

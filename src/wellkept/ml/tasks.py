@@ -15,6 +15,10 @@ ROW_METRICS = {
     "ranking": (),
 }
 """Metrics by their names. Those of ranking carry their depth: ``recall@10``."""
+LIVE = {"forecasting": "wape", "ranking": "roc_auc"}
+"""What labelled answers tell one by one, of tasks whose own metrics need to know what else was there."""
+TWO_CLASSES = frozenset({"binary_classification", "ranking"})
+"""Tasks whose label is yes or no: in a ranking, whether what was scored was chosen."""
 AT_K = ("recall", "ndcg", "map")
 LOWER_IS_BETTER = frozenset(
     {"brier", "log_loss", "calibration_error", "mae", "rmse", "wape", "mase", "rmsse"}

@@ -13,8 +13,6 @@ from wellkept.simulate.live import Live
 
 WEEK_S = 7 * DAY_S
 WEEKLY_S = 1800.0
-OF_RANKINGS = "roc_auc"
-"""A choice says nothing of one answer; whether what was chosen of all that was offered stood higher, this does."""
 
 
 def compare(live: Live, plan: Plan) -> tuple[dict[str, float], str, int]:
@@ -24,7 +22,7 @@ def compare(live: Live, plan: Plan) -> tuple[dict[str, float], str, int]:
         TrainingError: the project's code failed on a week's rows.
     """
     world = live.world
-    metric = world.contract.live_metric or OF_RANKINGS
+    metric = world.contract.live_metric
     cuts = [plan.start.timestamp() + week * WEEK_S for week in range(1, plan.days // 7 + 1)]
     weekly = _weekly(live, plan, cuts)
     scores = {"wellkept": live.scores, "never": live.never, "weekly": np.where(np.isnan(weekly), live.never, weekly)}

@@ -43,8 +43,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 
 def test_what_a_retrain_was_worth_is_kept_and_read_by_the_next_decision(workshop: Workshop) -> None:
     champion = workshop.registry.versions("fraud")[-1]
-    assert all(one.source == "ageing" for one in gains_of([workshop.job("pln-1:0")]))
-    mine = [one for one in gains_of([workshop.job("pln-2:0")]) if one.source == "challenger"]
+    assert all(one.source == "ageing" for one in gains_of([workshop.job("pln-1:0")], "roc_auc"))
+    mine = [one for one in gains_of([workshop.job("pln-2:0")], "roc_auc") if one.source == "challenger"]
     assert len(mine) == 1
     assert mine[0].age_s == pytest.approx(3600)
     assert mine[0].at == NOON + timedelta(hours=1)
@@ -85,6 +85,12 @@ def test_what_was_measured_before_a_fall_does_not_count_after_it(workshop: Works
     assert less_sure[1] > 0.5 > fallen.fallen[1]
 
 
+def test_gains_by_another_metric_than_what_is_told_while_it_is_live_do_not_count(workshop: Workshop) -> None:
+    jobs = [workshop.job("pln-2:0"), workshop.job("pln-1:0")]
+    assert gains_of(jobs, "roc_auc")
+    assert gains_of(jobs, "average_precision") == []
+
+
 def test_an_attempt_on_the_first_rows_after_a_fall_counts_until_twice_as_much_is_known() -> None:
     began, tried = NOON, Gain(NOON + timedelta(hours=3), 3600.0, -0.1, 0.01, source="challenger")
     for hours, counts in ((4, True), (6, True), (7, False)):
@@ -121,7 +127,7 @@ def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Works
     assert "by back-test" in version.lineage["window.choice"]
     assert 0.0 < float(version.lineage["promise.standard_error"]) < 0.2
     assert "2 x window" in version.lineage["window.choice"]
-    aged = [one for one in gains_of([workshop.job("pln-2:0")]) if one.source == "ageing"]
+    aged = [one for one in gains_of([workshop.job("pln-2:0")], "roc_auc") if one.source == "ageing"]
     assert aged
     assert all(one.age_s > 0 for one in aged)
 

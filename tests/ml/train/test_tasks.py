@@ -121,6 +121,7 @@ def test_a_model_that_says_the_same_of_everything_is_in_the_middle() -> None:
     what = choices(picks([1] * 2 + [2] * 9, [1, 2, *range(1, 10)]), picks([1], [5]), RANKING)
 
     assert places(lambda rows: np.zeros(len(rows)), what).tolist() == [4.0]
+    assert what.offered.tolist() == [7.0]
 
 
 def test_a_choice_that_was_made_before_is_none_to_foretell() -> None:

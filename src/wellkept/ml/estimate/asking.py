@@ -40,7 +40,7 @@ class Performance:
         self._histories, self._stream = histories, stream
 
     def of(self, model: str, now: datetime) -> PerformanceHistory | None:
-        """The history of a model's champion; None where it has none, or no metric that single answers can tell.
+        """The history of a model's champion; None where it has none.
 
         Raises:
             NotFoundError: there is no such model.
@@ -50,10 +50,8 @@ class Performance:
         champion = self._registry.alias(model, CHAMPION)
         return None if champion is None else self.of_version(self._releases.contract(champion), champion, now)
 
-    def of_version(self, contract: ModelContract, version: ModelVersion, now: datetime) -> PerformanceHistory | None:
-        """The same of a version that is live; None where its contract has no such metric."""
-        if not contract.live_metric:
-            return None
+    def of_version(self, contract: ModelContract, version: ModelVersion, now: datetime) -> PerformanceHistory:
+        """The same of a version that is live."""
         grid = grid_of(contract, now)
         since = datetime.fromtimestamp(grid.start_ms / 1000, now.tzinfo)
         mine = {model_id(contract.name), *(feature_id(contract.name, entry.name) for entry in contract.inputs)}
@@ -84,8 +82,7 @@ class Performance:
     def _known(self, model: str, now: datetime) -> PerformanceHistory:
         history = self.of(model, now)
         if history is None:
-            rule = "has no champion yet, or no metric that can be told of single answers"
-            raise NotFoundError(f"performance of {model}", rule)
+            raise NotFoundError(f"performance of {model}", "has no champion yet")
         return history
 
 

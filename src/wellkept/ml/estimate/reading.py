@@ -19,7 +19,7 @@ from wellkept.ml.estimate.history import PerformanceHistory, Trouble, Wanted
 from wellkept.ml.estimate.inputs import FEWEST, broken, is_lasting, without_habits
 from wellkept.ml.estimate.telling import Remembered, Teller
 from wellkept.ml.reference import SCORE, Distribution
-from wellkept.ml.tasks import LOWER_IS_BETTER
+from wellkept.ml.tasks import LOWER_IS_BETTER, TWO_CLASSES
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.labels import Asked
@@ -35,7 +35,7 @@ FRESH = 8
 VERSIONS = 64
 HARMLESS = frozenset({"duplicates", "unknown_version", "new_input"})
 """Causes that leave what the model is asked, and what it answers, as they should be."""
-KINDS = {"binary_classification": "positive", "multiclass_classification": "class"}
+KINDS = {**dict.fromkeys(TWO_CLASSES, "positive"), "multiclass_classification": "class"}
 
 
 class Labels(Protocol):

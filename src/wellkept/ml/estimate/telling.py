@@ -17,6 +17,7 @@ from wellkept.ml.estimate.ledger import LEAST, MATURE, ledger, weights
 from wellkept.ml.estimate.realised import realised
 from wellkept.ml.estimate.record import NO_RECORD, TrackRecord, record
 from wellkept.ml.estimate.trend import Trend, trend
+from wellkept.ml.tasks import TWO_CLASSES
 
 Array = NDArray[np.float64]
 
@@ -140,7 +141,7 @@ class Teller:
         if count < self._wanted.min_labels:
             return f"too few matured labels: {count} of {self._wanted.min_labels}"
         rarer = round(float(known.counts.sum(axis=0).min()))
-        if self._wanted.task == "binary_classification" and rarer < RARER:
+        if self._wanted.task in TWO_CLASSES and rarer < RARER:
             return f"too few matured labels: {rarer} of the rarer class, {RARER} are needed"
         return ""
 
@@ -216,7 +217,7 @@ class Teller:
         if self._cohorts.live.arrived.sum() == 0:
             return Arrivals()
         finite = np.isfinite(self._book.ages)
-        names = ("negative", "positive") if self._wanted.task == "binary_classification" else None
+        names = ("negative", "positive") if self._wanted.task in TWO_CLASSES else None
         came = self._cohorts.live.arrived.sum(axis=(0, 1, 3))
         shares = {
             names[k] if names else ("all" if len(came) == 1 else str(k)): tuple(round(float(s), 4) for s in row[finite])

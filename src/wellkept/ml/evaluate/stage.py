@@ -55,7 +55,7 @@ STAGE = Stage(
 def measure(contract: ModelContract, outcome: Outcome) -> dict[str, float]:
     """The contract's metrics of the challenger; one that has no meaning on these rows is left out."""
     names = dict.fromkeys((contract.metrics.primary, *contract.metrics.others))
-    if contract.live_metric:
+    if contract.promises_at_gate:
         names.setdefault(contract.live_metric)
     values = {
         name: outcome.own.get(name.removeprefix(CUSTOM), float("nan"))
@@ -67,11 +67,10 @@ def measure(contract: ModelContract, outcome: Outcome) -> dict[str, float]:
 
 
 def promise_error(contract: ModelContract, outcome: Outcome) -> float:
-    """The standard error of the live metric on the held-out rows; 0 where it has none, and nothing is known."""
-    name = contract.live_metric
-    if not name or is_own(name):
+    """The standard error of the live metric on the held-out rows; 0 where they do not tell it."""
+    if not contract.promises_at_gate:
         return 0.0
-    low, high = interval_of(name, outcome.sample, SEED)
+    low, high = interval_of(contract.live_metric, outcome.sample, SEED)
     return (high - low) / TWO_SIDED_90 if np.isfinite(high - low) else 0.0
 
 

@@ -52,7 +52,7 @@ def policy_case(
     now: datetime,
 ) -> PolicyCase:
     """The case of one model; ``suspicions`` are the open findings about it."""
-    metric = contract.live_metric or contract.metrics.primary
+    metric = contract.live_metric
     is_lower = metric in LOWER_IS_BETTER
     promised = champion.metrics.get(metric, math.nan)
     delay = timedelta(seconds=contract.label.delay_s)
@@ -65,7 +65,7 @@ def policy_case(
     drifted = [f for f in sound if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
     worse = [f for f in sound if f.kind is FindingKind.PERFORMANCE]
     retrains = [job for job in known.jobs if job.kind == "retrain" and job.started_at > now - MONTH]
-    fallen, gains = _fallen(worse, promised, is_lower), gains_of(known.jobs)
+    fallen, gains = _fallen(worse, promised, is_lower), gains_of(known.jobs, metric)
     known_until = max(trained_until, now - delay)
     if fallen is not None:
         gains = since_the_fall(gains, min(finding.starts_at for finding in worse), known_until)
@@ -143,12 +143,15 @@ def trained_until_of(version: ModelVersion) -> datetime:
         return version.created_at
 
 
-def gains_of(jobs: Iterable[Job]) -> list[Gain]:
-    """What past trainings of the model gained, as their back-tests and their comparison with the champion told."""
+def gains_of(jobs: Iterable[Job], metric: str) -> list[Gain]:
+    """What past trainings of the model gained, as their back-tests and their comparison with the champion told.
+
+    What was measured by another metric is left out.
+    """
     found = []
     for job in jobs:
         for one in job.details.get("gains", ()):
-            gain = _gain(one)
+            gain = _gain(one) if one.get("metric", metric) == metric else None
             if gain is not None:
                 found.append(gain)
     return found

@@ -10,7 +10,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.retrain.casefile import more_rows, trained_until_of
 from wellkept.ml.sample import TWO_SIDED_90, paired_interval_of, value_of
-from wellkept.ml.tasks import LOWER_IS_BETTER, is_own
+from wellkept.ml.tasks import LOWER_IS_BETTER
 from wellkept.spine.registry import ModelVersion
 
 SEED = 1
@@ -25,8 +25,8 @@ def gains_told(
     ``end`` is that of the challenger's data, ``trained_on`` the number of its rows. Empty without a champion, without
     enough rows that it was not trained on, and where the metric has no interval.
     """
-    metric = contract.live_metric or contract.metrics.primary
-    if champion is None or outcome.champion is None or is_own(metric):
+    metric = contract.live_metric
+    if champion is None or outcome.champion is None:
         return []
     unseen = outcome.unseen
     if unseen.sum() < LEAST_ROWS:

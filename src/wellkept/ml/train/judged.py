@@ -100,6 +100,7 @@ def _ranked(
 ) -> tuple[pa.Table, dict[str, Any]]:
     what = choices(rows.trained, rows.held_out, request)
     found = {"label": np.ones(len(what.user)), "challenger": places(challenger.score, what), "group": what.user}
+    found["offered"] = what.offered
     if champion is not None:
         found["champion"] = places(champion.score, what)
     found["baseline"] = popularity(what)

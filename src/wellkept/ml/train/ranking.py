@@ -32,6 +32,14 @@ class Choices:
     popular: NDArray[np.float64]
     """How often each of them was chosen."""
 
+    @property
+    def offered(self) -> NDArray[np.float64]:
+        """How many items could be offered to the user of each choice: float64[n]."""
+        found = np.empty(len(self.user))
+        for user, rows in _by_user(self.user):
+            found[rows] = len(self.catalogue) - len(self.seen[user])
+        return found
+
 
 def choices(trained: pa.Table, held_out: pa.Table, request: Mapping[str, Any]) -> Choices:
     """What was held out, of at most :data:`MOST_USERS` users; a choice that was made before is none to foretell."""

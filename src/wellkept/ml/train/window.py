@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.sample import Sample, value_of
-from wellkept.ml.tasks import LOWER_IS_BETTER
+from wellkept.ml.tasks import LIVE, LOWER_IS_BETTER
 from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.ml.train.split import of_others, seconds_of
 from wellkept.ml.windows import CONTRACT, Window, above, best, candidates
@@ -31,8 +31,6 @@ SURE = 1.645
 """The contract's window stays unless another is better by so many standard errors: with 95 % certainty."""
 LEAST_ROWS = 200
 """A block with fewer rows tells nothing, nor does a training on fewer."""
-METRIC_OF = {"binary_classification": "average_precision", "multiclass_classification": "accuracy"}
-"""Where the contract's primary metric is not one of single rows; of numbers the mean absolute error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ def _version(block: _Block, window: Window, refit: Refit) -> _Version | None:
 
 def _metric(request: Mapping[str, Any]) -> str:
     primary: str = request["primary"]
-    return primary if primary in METRICS else METRIC_OF.get(request["task"], "mae")
+    return primary if primary in METRICS else LIVE[request["task"]]
 
 
 def _values(rows: pa.Table, version: _Version | None, request: Mapping[str, Any]) -> Floats:
@@ -175,5 +173,6 @@ def _gain(rows: pa.Table, newer: _Version, older: _Version, request: Mapping[str
         "gain": float(known.mean()) if enough else None,
         "error": float(known.std(ddof=1) / np.sqrt(len(known))) if enough else None,
         "more": max(0.0, float(np.log(newer.rows / older.rows))),
+        "metric": _metric(request),
         "source": "ageing",
     }

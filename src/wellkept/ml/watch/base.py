@@ -95,7 +95,7 @@ class Served:
     """The scores of each slice that the reference knows, by ``COLUMN=VALUE``, on the grid of ``slices``."""
 
     history: PerformanceHistory | None = None
-    """Its performance by when predictions were made; None where it has no metric that single answers can tell."""
+    """Its performance by when predictions were made; None where that was not read."""
 
     seen: Seen | None = None
     """How its inputs, its labels and its versions came in; None where that was not looked at."""

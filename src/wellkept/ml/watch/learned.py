@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ml.contract import ModelContract
-from wellkept.ml.metrics import METRICS
 from wellkept.ml.reference import FILE, SCORE, Distribution, parse_reference
+from wellkept.ml.releases import PROMISE_ERROR
+from wellkept.ml.sample import TWO_SIDED_90, Sample, interval_of, value_of
 from wellkept.ml.watch.rows import Columns, of_log, reference_of, written
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.artifacts.artifacts import Artifacts
@@ -24,6 +25,7 @@ LEARNING, GIVEN, PARTLY, LEARNED, INHERITED = "learning", "given", "inputs given
 TIMES = 4
 """So many times the rows of a window make a reference."""
 AHEAD_S = 300.0
+SEED = 3
 
 
 class First(Protocol):
@@ -110,10 +112,10 @@ class Learning:
         """
         state = state_of(version)
         if state in (LEARNING, PARTLY, INHERITED):
-            if any(_is_broken(finding) for finding in about):
+            if any(is_broken(finding) for finding in about):
                 return None
             return self._first(contract, version, now)
-        if state == LEARNED and contract.live_metric and contract.live_metric not in version.metrics:
+        if state == LEARNED and contract.live_metric not in version.metrics:
             return self._labels(contract, version, now)
         return None
 
@@ -149,7 +151,7 @@ class Learning:
         return self._log.first(contract.name, version.logged_as, since_of(version), end, rows_of(version))
 
 
-def _is_broken(finding: Finding) -> bool:
+def is_broken(finding: Finding) -> bool:
     is_grave = finding.kind is FindingKind.DATA_QUALITY and finding.severity > Severity.INFO
     return is_grave and bool(finding.attributes.get("cause"))
 
@@ -163,14 +165,23 @@ def _kept(
 
 def _measured(version: ModelVersion, columns: Columns, contract: ModelContract, of: str) -> ModelVersion:
     """With the contract's metric, where enough rows have score and label."""
-    name, labels, scores = contract.live_metric, columns.labels, columns.scores
-    if not name or labels is None or scores is None:
+    labels, scores = columns.labels, columns.scores
+    if labels is None or scores is None:
         return version
     known = np.isfinite(labels) & np.isfinite(scores)
     if known.sum() < contract.monitors.performance.min_labels:
         return version
-    value = METRICS[name](labels[known], scores[known])
-    if not np.isfinite(value):
+    return promised(version, contract.live_metric, Sample(labels[known], scores[known]), of)
+
+
+def promised(version: ModelVersion, name: str, sample: Sample, of: str) -> ModelVersion:
+    """With what a metric is on some rows as its promise, and its standard error; as it was where they do not tell.
+
+    ``of`` says in words which rows these are.
+    """
+    value, (low, high) = value_of(name, sample), interval_of(name, sample, SEED)
+    if not np.isfinite([value, low, high]).all():
         return version
-    lineage = {**version.lineage, MEASURED: f"{int(known.sum()):,} {of}"}
-    return replace(version, metrics={**version.metrics, name: round(value, 6)}, lineage=lineage)
+    notes = {MEASURED: f"{len(sample):,} {of}", PROMISE_ERROR: f"{(high - low) / TWO_SIDED_90:.4g}"}
+    metrics = {**version.metrics, name: round(value, 6)}
+    return replace(version, metrics=metrics, lineage={**version.lineage, **notes})

@@ -12,7 +12,7 @@ from wellkept.ml.metrics import METRICS, interval
 from wellkept.ml.releases import PROMISE_ERROR
 from wellkept.ml.resample import draws, narrower, weighted
 from wellkept.ml.sample import TWO_SIDED_90, middle
-from wellkept.ml.tasks import LOWER_IS_BETTER
+from wellkept.ml.tasks import LOWER_IS_BETTER, TWO_CLASSES
 from wellkept.ml.watch.base import Floats, Said, Served
 from wellkept.ml.watch.saying import clock
 
@@ -30,7 +30,7 @@ CALM = 0.5
 class Performance:
     """The contract's primary metric over the newest matured labels, against what the gate promised.
 
-    Of a forecast it is the WAPE; a ranking has none, since a choice says nothing of the one answer before it.
+    Of a forecast it is the WAPE, and of a ranking the ROC AUC of what was chosen among all that has a label.
     Only predictions old enough to have their label count, so that missing labels are not taken for mistakes. Where a
     class is later than the contract says, each of its labels stands for those of its age still to come. A drop
     counts when it is as large as the contract says and beyond what chance makes of both, of the newest labels (a
@@ -61,7 +61,8 @@ class Performance:
     def _finding(self, served: Served, value: float, band: tuple[float, float], drop: float, first: int) -> Finding:
         name = served.contract.live_metric
         promised, count = served.champion.metrics[name], len(served.at) - first
-        starts_at = datetime.fromtimestamp(onset(served.at, losses(served.labels, served.scores)), UTC)
+        scores = ranks(served.scores) if served.contract.ranking is not None else served.scores
+        starts_at = datetime.fromtimestamp(onset(served.at, losses(served.labels, scores)), UTC)
         known = served.open.get(fingerprint(self.name, model_id(served.model), name))
         starts_at = known.starts_at if known else starts_at
         limit = served.contract.monitors.performance.drop
@@ -138,13 +139,18 @@ def _newest(served: Served, enough: int) -> int:
     """The row from which on there are enough labels, and enough of the rarer class; -1 where there are too few."""
     if len(served.labels) < enough:
         return -1
-    if served.contract.task != "binary_classification":
+    if served.contract.task not in TWO_CLASSES:
         return len(served.labels) - enough
     positive = np.cumsum(served.labels[::-1] > 0)
     rarer = np.minimum(positive, np.arange(1, len(positive) + 1) - positive)
     if rarer[-1] < RARER:
         return -1
     return len(served.labels) - max(enough, int(np.searchsorted(rarer, RARER)) + 1)
+
+
+def ranks(scores: Floats) -> Floats:
+    """The share of the scores that are not above each: in (0, 1], and all that a score of a ranking means."""
+    return np.asarray(np.searchsorted(np.sort(scores), scores, side="right") / len(scores), dtype=np.float64)
 
 
 def losses(labels: Floats, scores: Floats) -> Floats:
