@@ -39,6 +39,7 @@ from wellkept.ml.retrain.ledger import Ledger
 from wellkept.ml.retrain.stage import RetrainRunner, Seen
 from wellkept.ml.usecases import ModelUseCases
 from wellkept.ml.watch.attached import Attachments
+from wellkept.ml.watch.distrust import Mistrust
 from wellkept.ml.watch.promised import Promises
 from wellkept.ml.watch.quality import Quality
 from wellkept.ml.watch.spread import Spreads
@@ -108,6 +109,7 @@ class ModelLoop:
             platform.clock,
         )
         self.decisions = Ledger(RetrainRows(platform.state), platform.registry, platform.audit)
+        self._mistrust = Mistrust(platform.stream, platform.telemetry.distrusted)
         self._promises = self._promises_of(platform)
         self._retrain: RetrainRunner | None = None
         self.imports = ModelImports(
@@ -166,7 +168,7 @@ class ModelLoop:
     def loops(self) -> list[Loop]:
         """What watching found is triaged within the same turn; rollouts are judged in a loop of their own."""
         assert self._retrain is not None
-        retrain, clock = self._retrain, self._platform.clock
+        retrain, platform, clock = self._retrain, self._platform, self._platform.clock
         jobs = [
             Job("skew", lambda: self.skew.tick(clock.now()), led=True),
             Job("said", self._platform.said.follow, led=True),
@@ -175,6 +177,7 @@ class ModelLoop:
             Job("attached", lambda: self.attachments.follow(clock.now()), led=True),
             Job("promises", lambda: self._promises.follow(clock.now()), led=True),
             Job("watch", lambda: self._watch.tick(clock.now()), led=True),
+            Job("mistrust", lambda: self._mistrust.follow(platform.registry.models(), clock.now()), led=True),
             Job("retrain", lambda: retrain.tick(clock.now()), led=True),
         ]
         loops = [Loop("ml", self._settings.watch_every_s, jobs), self.rollouts.loop()]

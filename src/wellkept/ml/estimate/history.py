@@ -77,7 +77,8 @@ class CohortPerformance:
 
     ``share`` is the share of predictions with a label, ``expected`` the share of all labels that come to cohorts of
     this age (the class that is furthest behind), None where nobody can say. ``value`` (with its 90 % interval) weighs
-    each label by how many of its class are still to come; None where there are too few.
+    each label by how many of its class are still to come; None where there are too few. ``is_sound``: nothing is known
+    that was wrong with its inputs or its labels.
     """
 
     start: datetime
@@ -90,6 +91,7 @@ class CohortPerformance:
     low: float | None
     high: float | None
     estimate: Told
+    is_sound: bool = True
 
     @property
     def is_mature(self) -> bool:

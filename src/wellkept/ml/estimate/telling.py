@@ -202,6 +202,7 @@ class Teller:
             low=_number(true.low),
             high=_number(true.high),
             estimate=told,
+            is_sound=not self._hidden[k],
         )
 
     def _trend(self, values: Sequence[Estimated], told: Sequence[Told], true: Sequence[Estimated]) -> Trend | None:

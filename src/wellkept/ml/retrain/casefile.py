@@ -193,10 +193,10 @@ def _fallen(worse: Sequence[Finding], promised: float, is_lower: bool) -> tuple[
 
 
 def _points(known: Known, champion: ModelVersion) -> Iterable[Point]:
-    """The mature cohorts of the live version, but for those of bad data."""
+    """The mature cohorts of the live version, but for those of bad data or bad labels."""
     for one in known.history.cohorts if known.history is not None else ():
         is_told = one.value is not None and one.low is not None and one.high is not None
-        is_sound = share_bad(one.start, one.end, known.bad) < SPOILED
+        is_sound = one.is_sound and share_bad(one.start, one.end, known.bad) < SPOILED
         if is_told and is_sound and one.is_mature and one.start >= champion.created_at:
             assert one.value is not None
             assert one.low is not None

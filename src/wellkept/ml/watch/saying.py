@@ -16,8 +16,8 @@ from wellkept.ml.watch.base import Monitor, Said, Served, newest
 class Trouble:
     """What is wrong with an input (a column that is logged; empty: with the model as a whole).
 
-    ``cause`` is a word that machines read: what has one is broken, and no reason to train again. ``starts`` is in
-    seconds since the epoch.
+    ``cause`` is a word that machines read: what has one is broken, and no reason to train again. ``starts`` and
+    ``until`` are in seconds since the epoch; ``until`` is when it was seen last, where that is known.
     """
 
     signal: str
@@ -32,6 +32,7 @@ class Trouble:
     kind: FindingKind = FindingKind.DATA_QUALITY
     values: Mapping[str, float] = field(default_factory=dict)
     limit: float | None = None
+    until: float | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -55,6 +56,8 @@ def finding(monitor: Monitor, served: Served, trouble: Trouble) -> Finding:
     entry = served.contract.logged.get(trouble.column)
     about = {"feature": trouble.column, "source": entry.source if entry else ""} if trouble.column else {}
     cause = {"cause": trouble.cause} if trouble.cause else {}
+    starts_at = known.starts_at if known is not None else _moment(trouble.starts)
+    span = (None, None) if trouble.until is None else (starts_at, _moment(trouble.until))
     return Finding(
         fingerprint=print_,
         detector=monitor.name,
@@ -64,11 +67,24 @@ def finding(monitor: Monitor, served: Served, trouble: Trouble) -> Finding:
         severity=trouble.severity,
         score=round(min(1.0, max(0.0, trouble.score)), 6),
         score_meaning=trouble.meaning,
-        starts_at=known.starts_at if known is not None else datetime.fromtimestamp(trouble.starts, UTC),
+        starts_at=starts_at,
         sentence=trouble.sentence,
-        evidence=(Evidence(trouble.signal, about, values=trouble.values, limit=trouble.limit),),
+        evidence=(
+            Evidence(
+                trouble.signal,
+                about,
+                window_start=span[0],
+                window_end=span[1],
+                values=trouble.values,
+                limit=trouble.limit,
+            ),
+        ),
         attributes={"title": trouble.title, **cause, **trouble.notes},
     )
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 Looked = tuple[str, str, Trouble | None]

@@ -10,6 +10,7 @@ from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry import sketches
 from wellkept.store.telemetry.arms import Arms
 from wellkept.store.telemetry.changes import Changes
+from wellkept.store.telemetry.distrusted import DistrustedLabels
 from wellkept.store.telemetry.engine import EmbeddedEngine, Engine
 from wellkept.store.telemetry.erasure import Erasure
 from wellkept.store.telemetry.inferenceparts import InferenceParts
@@ -68,6 +69,7 @@ class Telemetry:
         self.said = SaidOutcomes(engine)
         self.feeds = LabelFeeds(engine)
         self.arrivals = Arrivals(engine)
+        self.distrusted = DistrustedLabels(engine)
         self.erasure = Erasure(engine)
         self.serving = Serving(engine)
         self.arms = Arms(engine)

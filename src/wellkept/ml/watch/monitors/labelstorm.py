@@ -24,13 +24,13 @@ class LabelStorm:
     """Labels that came in each slice, against all slices before it."""
 
     name = "labelstorm"
-    version = "1"
+    version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         if served.seen is None:
             return Said()
         storms = _storms(served.seen)
-        trouble = _trouble(served, served.seen, int(storms[0])) if len(storms) else None
+        trouble = _trouble(served, served.seen, storms) if len(storms) else None
         return judged(self, served, [("", SIGNAL, trouble)])
 
 
@@ -50,8 +50,8 @@ def _storms(seen: Seen) -> np.ndarray:
     return np.asarray([place for place in found if place >= len(labels) - REMEMBERED], dtype=np.int64)
 
 
-def _trouble(served: Served, seen: Seen, place: int) -> Trouble:
-    feed = seen.feed
+def _trouble(served: Served, seen: Seen, storms: np.ndarray) -> Trouble:
+    feed, place, last = seen.feed, int(storms[0]), int(storms[-1])
     before = feed.labels[:place][feed.labels[:place] > 0]
     count, usual = float(feed.labels[place:].max()) * feed.part, float(np.median(before)) * feed.part
     share = float(feed.again[place:].sum()) / max(float(feed.labels[place:].sum()), 1.0)
@@ -69,4 +69,5 @@ def _trouble(served: Served, seen: Seen, place: int) -> Trouble:
         meaning="what the usual number of labels lacks to that of the storm, as a part of it",
         values={"labels": count, "usual": usual, "again": share},
         limit=TIMES * usual,
+        until=float(feed.times[last]),
     )

@@ -28,7 +28,7 @@ FROM
 LEFT JOIN
 (
     SELECT prediction_id, argMax(value, time) AS value
-    FROM labels
+    FROM sound_labels
     WHERE model = {model:String} AND time >= fromUnixTimestamp64Milli({start:Int64})
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.of

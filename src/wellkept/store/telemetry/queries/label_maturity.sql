@@ -31,7 +31,7 @@ FROM
 LEFT JOIN
 (
     SELECT prediction_id, argMax(value, time) AS value, toUnixTimestamp64Milli(min(time)) AS first, 1 AS known
-    FROM labels
+    FROM sound_labels
     WHERE model = {model:String} AND time < fromUnixTimestamp64Milli({known_by:Int64})
         AND time >= fromUnixTimestamp64Milli({start:Int64})
         AND cityHash64(prediction_id) % {one_in:UInt64} = 0

@@ -19,7 +19,7 @@ FROM
 LEFT JOIN
 (
     SELECT prediction_id, argMax(value, time) AS value, max(time) AS known_at
-    FROM labels
+    FROM sound_labels
     WHERE model = {model:String} AND time < fromUnixTimestamp64Milli({known_by:Int64})
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.id

@@ -25,7 +25,7 @@ FROM
 LEFT JOIN
 (
     SELECT prediction_id, argMax(value, time) AS value, max(time) AS known_at
-    FROM labels
+    FROM sound_labels
     WHERE model = {model:String}
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.id

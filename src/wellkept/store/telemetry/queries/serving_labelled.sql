@@ -11,7 +11,7 @@ FROM
 INNER JOIN
 (
     SELECT prediction_id, argMax(value, time) AS label
-    FROM labels
+    FROM sound_labels
     WHERE model = {model:String} AND time < fromUnixTimestamp64Milli({known_by:Int64})
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.id

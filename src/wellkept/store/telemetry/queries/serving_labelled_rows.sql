@@ -10,6 +10,6 @@ FROM
 INNER JOIN
 (
     SELECT DISTINCT prediction_id
-    FROM labels
+    FROM sound_labels
     WHERE model = {model:String} AND time < fromUnixTimestamp64Milli({known_by:Int64})
 ) AS l ON l.prediction_id = p.id
