@@ -119,7 +119,7 @@ def _write_object(
     estimator: Any, rows: Matrix, folder: Path, code: Mapping[str, bytes], expected: Scores
 ) -> tuple[str, float, str]:
     """Write the state of an object of the project's own code, beside that code."""
-    data = object_state(estimator)
+    data = object_state(estimator, {Path(name).stem for name in code})
     _lay(folder, code)
     (folder / FILES[FORMAT]).write_bytes(data)
     found = _same(FORMAT, ObjectScorer(data, folder), rows, expected)

@@ -11,12 +11,13 @@ import ast
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.canonical import canonical_skops
+from wellkept.ml.ownstate import restored, stood_in
 from wellkept.ml.project import module_of
 from wellkept.ml.runtime import TRUSTED, Matrix, Scores, estimator_scores
 
@@ -41,6 +42,7 @@ STATES = (
     "random.Random",
     "scipy.sparse._csr.csr_array",
     "scipy.sparse._csr.csr_matrix",
+    "wellkept.ml.ownstate.Stand",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRanker",
@@ -48,7 +50,7 @@ STATES = (
 )
 """Types that an object may hold beside those of its own code and skops' own. The platform's list, never the file's."""
 PLAIN = (
-    "keep numbers, texts, lists, sets, arrays, dicts by text or number, fitted estimators and objects of the project's "
+    "keep numbers, texts, lists, sets, dicts, arrays, frames, fitted estimators and objects of the project's "
     "classes in its attributes (or give the class __getstate__ and __setstate__ that do), or give it to_onnx()"
 )
 
@@ -99,8 +101,8 @@ def code_file(folder: Path) -> Path:
     return folder / FILE if (folder / FILE).is_file() else folder / OLD_FILE
 
 
-def object_state(estimator: Any) -> bytes:
-    """The state of an object, in skops' format.
+def object_state(estimator: Any, own: Collection[str] = ()) -> bytes:
+    """The state of an object, in skops' format; ``own`` names the modules of the team's code.
 
     Raises:
         InputError: it holds what has no plain form.
@@ -109,7 +111,7 @@ def object_state(estimator: Any) -> bytes:
 
     name = type(estimator).__name__
     try:
-        return canonical_skops(skops.io.dumps(estimator))
+        return canonical_skops(skops.io.dumps(stood_in(estimator, own)))
     except RecursionError as error:
         raise InputError(f"train(frame): {name}", f"holds itself, or is nested too deeply; {PLAIN}") from error
     except Exception as error:
@@ -141,7 +143,8 @@ class ObjectScorer:
             if name not in STATES and not _is_own(name, own):
                 raise InputError("the object's state", f"holds a type that is not trusted; {PLAIN}", name)
         try:
-            self._estimator = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+            found = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+            self._estimator = restored(found, own)
         except Exception as error:
             raise InputError("the object's state", f"does not become the object again ({error}); {PLAIN}") from error
 

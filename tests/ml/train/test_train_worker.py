@@ -336,7 +336,7 @@ def test_a_pipeline_with_a_step_of_the_project_is_kept_with_its_code(tmp_path: P
 
 
 def test_an_object_that_holds_what_has_no_plain_form_is_named_with_what_to_do(tmp_path: Path) -> None:
-    code = HOMEMADE.replace("= inner, rates", "= inner, rates\n            self.turn = 1j")
+    code = HOMEMADE.replace("= inner, rates", "= inner, rates\n            self.turn = (n for n in ())")
     tmp_path.joinpath("helping.py").write_text("def clipped(scores):\n    return scores.clip(0, 1)\n", encoding="utf-8")
 
     with pytest.raises(InputError, match=r"Homemade: has no plain form .* or give it to_onnx\(\)"):
