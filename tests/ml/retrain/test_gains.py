@@ -112,6 +112,19 @@ def test_a_loss_of_the_time_in_which_data_was_bad_holds_and_is_no_reason(worksho
         assert ("amount was 0" in found.held) == bool(word)
 
 
+def test_cohorts_whose_labels_were_not_to_be_believed_are_no_trend(workshop: Workshop) -> None:
+    champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
+    start, hour = champion.created_at, timedelta(hours=1)
+    sound = [
+        CohortPerformance(start + k * hour, start + (k + 1) * hour, 500, 500, 1.0, 1.0, 0.7, 0.6, 0.8, Told())
+        for k in range(6)
+    ]
+    cohorts = [replace(one, is_sound=k != 3) for k, one in enumerate(sound)]
+    past = PerformanceHistory("fraud", 1, "roc_auc", False, 0.8, 0.7, start + 6 * hour, 3600.0, cohorts=cohorts)
+    found = policy_case(contract, champion, [], None, Known(past, (), 1000, 500), start + 6 * hour)
+    assert [one.at - start for one in found.points] == [(k + 0.5) * hour for k in range(6) if k != 3]
+
+
 def test_what_nobody_asks_any_more_is_not_trained_again(workshop: Workshop) -> None:
     champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
     silent = Finding(

@@ -138,7 +138,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def test_a_ranking_promises_what_its_first_window_was_worth(shop: Shop) -> None:
     labels, scores = shop.live(0, 600)
-    shop.look(500)
+    shop.look(490)
     assert "roc_auc" not in shop.champion.metrics
     shop.live(600, 700)
     shop.look(700)
@@ -245,6 +245,9 @@ def test_too_few_labels_or_of_one_kind_alone_promise_nothing() -> None:
     found = first_of(rows(2000, 100), FILMS, ())
     assert found is not None
     assert len(found) == pytest.approx(2000 * 600 / 700, abs=2)
+    many = first_of(rows(200_000, 100_000), FILMS, ())
+    assert many is not None
+    assert 40_000 < len(many) <= 50_000
 
 
 def test_a_rank_is_the_share_of_scores_that_are_not_above() -> None:

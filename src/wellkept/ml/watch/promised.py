@@ -20,7 +20,7 @@ from wellkept.ml.sample import Sample
 from wellkept.ml.tasks import TWO_CLASSES
 from wellkept.ml.watch.base import is_about
 from wellkept.ml.watch.learned import MEASURED, is_broken, promised
-from wellkept.ml.watch.recent import Recent, slot
+from wellkept.ml.watch.recent import Recent
 from wellkept.spine.audit import Audit
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion, Registry
 
@@ -30,6 +30,13 @@ PROMISED_BY = "promise.of_version"
 OF = "of its first labelled predictions"
 RARER = 50
 """Labels of the rarer class that a promise is made of, at least."""
+READ = (2, 8)
+"""So many windows are read for it: where the first few do not suffice, some more; of a version that is live for longer,
+the newest ones."""
+LOOKS = 12
+"""So many times in a window it is looked for."""
+MOST = 50_000
+"""Of more rows, one in so many is taken."""
 Spans = Sequence[tuple[datetime, datetime]]
 
 
@@ -87,7 +94,7 @@ class Promises:
             is_own = contract.live_metric in champion.metrics and PROMISED_BY not in champion.lineage
             if champion.is_elsewhere or is_own:
                 continue
-            part = slot(now.timestamp(), contract.monitors.performance.window_s)
+            part = now.timestamp() // (contract.monitors.performance.window_s / LOOKS)
             self._recent.once(champion.digest, part, partial(self._learn, contract, champion, now))
 
     def _learn(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> None:
@@ -107,13 +114,17 @@ class Promises:
     def _first(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> Sample | None:
         """The first answers of a version that are labelled; None of too few, and while something is wrong."""
         about = [finding for finding in self._stream.open_findings() if is_about(finding, contract.name)]
-        start, end = self._since(champion), now - timedelta(seconds=contract.label.delay_s)
+        window = timedelta(seconds=contract.monitors.performance.window_s)
+        end = now - timedelta(seconds=contract.label.delay_s)
+        start = max(self._since(champion), end - READ[-1] * window)
         if end <= start or any(is_broken(one) or one.kind is FindingKind.PERFORMANCE for one in about):
             return None
         past = self._stream.findings(start=start, end=now, entity={model_id(contract.name)})
         lost = [(one.starts_at, one.ends_at or now) for one in past if one.kind is FindingKind.PERFORMANCE]
-        rows = self._labels.labelled(contract.name, champion.logged_as, start, end, now)
-        return first_of(rows, contract, [*self._bad(contract.name), *lost])
+        bad, read = [*self._bad(contract.name), *lost], self._labels.labelled
+        looks = (min(end, start + windows * window) for windows in READ)
+        found = (first_of(read(contract.name, champion.logged_as, start, until, now), contract, bad) for until in looks)
+        return next((sample for sample in found if sample is not None), None)
 
     def _since(self, champion: ModelVersion) -> datetime:
         """When a version went live."""
@@ -140,7 +151,8 @@ def first_of(rows: pa.Table, contract: ModelContract, bad: Spans) -> Sample | No
         if rarer[-1] < RARER:
             return None
         count = max(count, int(np.searchsorted(rarer, RARER)) + 1)
-    return Sample(label[:count], score[:count])
+    step = -(-count // MOST)
+    return Sample(label[:count:step], score[:count:step])
 
 
 def _inherited(version: ModelVersion, before: ModelVersion, name: str) -> ModelVersion:
