@@ -159,7 +159,7 @@ class ModelLoop:
             self._releases,
             platform.stream,
             platform.topology,
-            Seen(platform.telemetry.serving, self.performance.of_version),
+            Seen(platform.telemetry.serving, self.performance.of_version, platform.telemetry.feeds),
             gate,
             self.decisions,
             self.promotions.offer,

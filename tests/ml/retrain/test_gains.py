@@ -16,7 +16,7 @@ from tests.ml.workshop import CONTRACT, LOAD, LOGISTIC, NOON, Workshop, project
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.ml.contract import parse_contract
-from wellkept.ml.estimate.history import Arrivals, CohortPerformance, PerformanceHistory, Told
+from wellkept.ml.estimate.history import CohortPerformance, PerformanceHistory, Told
 from wellkept.ml.retrain.casefile import Known, gains_of, policy_case, since_the_fall, trained_until_of, what_holds
 from wellkept.ml.retrain.forecast import Gain
 from wellkept.ml.train.window import choose
@@ -134,37 +134,6 @@ def test_what_nobody_asks_any_more_is_not_trained_again(workshop: Workshop) -> N
     assert policy_case(contract, champion, [], None, asked, now).held == ""
     found = policy_case(contract, champion, [], None, replace(asked, silence=silent), now)
     assert (found.held_by, found.held) == ("no traffic", "Held until it is asked again: It is silent.")
-
-
-@pytest.mark.parametrize(
-    ("labels", "made", "expected", "held"),
-    [
-        ((900, 900, 0), 1000, 0.95, True),
-        ((900, 0, 0), 1000, 0.95, True),
-        ((900, 0, 1), 1000, 0.95, False),
-        ((900, 900, 0), 10, 0.95, False),
-        ((900, 900, 0), 1000, 0.5, False),
-        ((900, 900, 0), 1000, None, False),
-    ],
-    ids=["the newest are due", "for longer", "they come again", "so few are due", "none is due yet", "nobody knows"],
-)
-def test_a_retrain_waits_for_labels_that_are_due(
-    labels: tuple[int, ...], made: int, expected: float | None, held: bool, workshop: Workshop
-) -> None:
-    champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
-    days = [NOON + timedelta(days=day) for day in range(len(labels))]
-    cohorts = tuple(
-        CohortPerformance(day, day + timedelta(days=1), made, count, count / made, expected, None, None, None, Told())
-        for day, count in zip(days, labels, strict=True)
-    )
-    told = PerformanceHistory(
-        "fraud", 1, "roc_auc", False, 0.8, 0.7, NOON, 86_400.0, cohorts, arrivals=Arrivals(ever=0.9)
-    )
-
-    found = policy_case(contract, champion, [], None, Known(told, (), 1000, 500), NOON + timedelta(days=40))
-
-    assert found.held_by == ("labels late" if held else "")
-    assert ("none has come of what was predicted since" in found.held) == held
 
 
 def test_the_window_of_a_retrain_is_chosen_by_back_test_and_told(workshop: Workshop) -> None:

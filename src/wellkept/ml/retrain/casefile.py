@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ NO_MATTER = "no"
 """``attributes["matters"]`` of drift of inputs that do next to nothing to the scores."""
 NEW_CATEGORY = "new_category"
 CAUSES_OF_DATA = frozenset({"label_feed", "label_storm", "label_clock", "renamed", "default_spike", "stale_source"})
-LEAST_DUE = 20
-"""Labels that would have come by now, going by how they came before, when not one has."""
 SPOILED = 0.25
 """What is judged on predictions of which so large a part was made while data was bad tells of that time."""
 
@@ -64,8 +61,6 @@ def policy_case(
     held_by, held = what_holds(suspicions, verdict, known.bad)
     if not held and known.silence is not None:
         held_by, held = "no traffic", f"Held until it is asked again: {known.silence.sentence}"
-    if not held and known.history is not None and (late := _late(known.history)):
-        held_by, held = "labels late", late
     sound = [f for f in suspicions if _spoiled_by(f, known.bad) is None]
     drifted = [f for f in sound if f.kind is FindingKind.DRIFT and f.attributes.get("matters") != NO_MATTER]
     worse = [f for f in sound if f.kind is FindingKind.PERFORMANCE]
@@ -123,22 +118,6 @@ def what_holds(suspicions: Sequence[Finding], verdict: Verdict | None, bad: Sequ
             told = f"from {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC"
             return "bad data", f"Held until newer predictions tell: {finding.sentence} Data was bad {told}: {span.why}"
     return "", ""
-
-
-def _late(history: PerformanceHistory) -> str:
-    """That labels are due and not one has come, before it has lasted long enough to be told as broken; else empty.
-
-    Nothing is lost by waiting for them, and a training would lack just the newest ones.
-    """
-    due = [one for one in history.cohorts if one.is_mature and one.predictions]
-    empty = list(itertools.takewhile(lambda one: not one.labels, reversed(due)))
-    expected = sum(one.predictions * (one.expected or 0.0) for one in empty) * (history.arrivals.ever or 0.0)
-    if expected < LEAST_DUE:
-        return ""
-    told = f"{empty[-1].start:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"Held until labels come again: none has come of what was predicted since {told}, about {expected:.0f} are due."
-    )
 
 
 def _spoiled_by(finding: Finding, bad: Sequence[BadSpan]) -> BadSpan | None:

@@ -20,6 +20,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.casefile import Known, policy_case, trained_until_of
+from wellkept.ml.retrain.late import grid_of, late
 from wellkept.ml.retrain.ledger import ACTOR, Ledger
 from wellkept.ml.retrain.plans import retrain_plan
 from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
@@ -29,6 +30,8 @@ from wellkept.spine.registry import ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.state.retrains import BadSpan
+from wellkept.store.telemetry.grid import Grid
+from wellkept.store.telemetry.labelfeed import LabelFeed
 
 STAGE = Stage(
     name="ml.retrain",
@@ -58,6 +61,12 @@ class Labels(Protocol):
     def labelled_rows(self, model: str, start: datetime, end: datetime, known_by: datetime) -> int: ...
 
 
+class Feeds(Protocol):
+    """How labels come in."""
+
+    def feed(self, model: str, grid: Grid, delay_s: float) -> LabelFeed: ...
+
+
 class Histories(Protocol):
     """Tells the performance so far of a live version; None where nothing can be told."""
 
@@ -66,10 +75,11 @@ class Histories(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is read of the telemetry: labelled predictions, and the performance so far."""
+    """What is read of the telemetry: labelled predictions, the performance so far, and how labels come."""
 
     labels: Labels
     history: Histories | None = None
+    feeds: Feeds | None = None
 
 
 class RetrainRunner:
@@ -180,7 +190,10 @@ class RetrainRunner:
     ) -> None:
         if case is not None:
             self._ledger.exclude(contract.name, ended(case), now)
-        decision = decide(self._policy_case(contract, champion, case, verdict, now))
+        asked = self._policy_case(contract, champion, case, verdict, now)
+        decision = decide(asked)
+        if decision.action is Act.RETRAIN and (why := self._late(contract, now)):
+            decision = decide(replace(asked, held=why, held_by="labels late"))
         plan = None
         if decision.action is Act.RETRAIN:
             plan = self._proposed(contract, champion, decision, case, verdict)
@@ -205,6 +218,13 @@ class RetrainRunner:
             silence=next((finding for finding in silences if finding.entity == model_id(contract.name)), None),
         )
         return policy_case(contract, champion, tuple(case.suspicions) if case else (), verdict, known, now)
+
+    def _late(self, contract: ModelContract, now: datetime) -> str:
+        """Why a retrain that is wanted should wait for labels; empty where it need not."""
+        if self._seen.feeds is None:
+            return ""
+        grid = grid_of(contract.monitors.performance.window_s, now)
+        return late(self._seen.feeds.feed(contract.name, grid, contract.label.delay_s))
 
     def _rows(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> tuple[int, int]:
         """Labelled rows of the window, and those since the champion's training; counted some times in a window."""
