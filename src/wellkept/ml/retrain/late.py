@@ -12,7 +12,7 @@ import numpy as np
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.labelfeed import LabelFeed
 
-SLICES, WINDOWS = 48, 4
+SLICES, WINDOWS = 192, 4
 """Labels are looked at over so many windows of performance, in so many slices."""
 FEW = 6
 """Of a feed that came in fewer slices nobody knows how it usually comes."""
