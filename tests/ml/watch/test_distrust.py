@@ -1,9 +1,10 @@
-"""Labels of an unwell feed are left out for as long as they came from it, and no longer."""
+"""Labels of a storm are left out, and no others."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tests.ml.watch.conftest import after
 from tests.ml.watch.elsewhere import Elsewhere
 from tests.ml.watch.test_label_feeds import ids
@@ -58,16 +59,16 @@ def found(cause: str) -> Finding:
     )
 
 
-def test_a_feed_is_not_believed_while_it_is_unwell_and_what_came_then_never() -> None:
-    conflict = found("label_conflict")
-    assert is_unsound(conflict)
-    assert span_of("churn", conflict).end == ENDLESS
-    over = replace(conflict, ends_at=after(600))
+def test_a_feed_is_not_believed_while_it_storms_and_what_came_then_never() -> None:
+    storm = found("label_storm")
+    assert is_unsound(storm)
+    assert span_of("churn", storm).end == ENDLESS
+    over = replace(storm, ends_at=after(600))
     assert span_of("churn", over).end == after(600)
     seen = replace(over, evidence=(Evidence("label_storm", window_start=after(0), window_end=after(50)),))
     assert span_of("churn", seen).end == after(50)
 
 
-def test_labels_that_do_not_come_say_nothing_of_those_that_do() -> None:
-    assert not is_unsound(found("label_feed"))
-    assert not is_unsound(found("renamed"))
+@pytest.mark.parametrize("cause", ["label_feed", "label_conflict", "label_clock", "renamed"])
+def test_what_says_nothing_against_most_labels_leaves_them_alone(cause: str) -> None:
+    assert not is_unsound(found(cause))

@@ -1,4 +1,4 @@
-"""Labels that came while their feed was unwell are not believed, until the same predictions are told anew."""
+"""Labels that came in a storm are not believed, until the same predictions are told anew."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.store.telemetry.distrusted import ENDLESS, Distrust
 
-CAUSES = frozenset({"label_storm", "label_conflict", "label_clock"})
-"""What makes labels that came untrue. Where labels do not come (``label_feed``), those that do are as good as ever."""
+CAUSES = frozenset({"label_storm"})
+"""What makes all labels that came doubtful.
+
+Where some contradict others, most are right; where a clock is wrong, only their time is; where labels do not come,
+those that do are as good as ever.
+"""
 BACK = timedelta(days=30)
 """Findings that ended longer ago are not looked at again; their spans stay."""
 
@@ -36,8 +40,10 @@ class Spans(Protocol):
 
 
 class Mistrust:
-    """Follows the findings about feeds of labels. While one is open, nothing that comes is believed; when it has ended,
-    what came in the span that its evidence names, or else until it ended, stays left out.
+    """Follows the findings about storms of labels.
+
+    While one is open, nothing that comes is believed; when it has ended, what came in the span that its evidence names,
+    or else until it ended, stays left out.
     """
 
     def __init__(self, stream: Findings, spans: Spans) -> None:

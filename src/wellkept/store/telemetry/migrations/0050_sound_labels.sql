@@ -1,4 +1,4 @@
--- When the labels of a model came in a way that is not to be believed: a storm, contradictions, a wrong clock. What came
+-- When the labels of a model came in a way that is not to be believed: in a storm. What came
 -- then is left out of all that is judged and trained by; the labels themselves stay, and count again when the span does not.
 -- Without any such time the condition is a constant, and reading costs what it would without it.
 CREATE TABLE IF NOT EXISTS distrusted_labels
