@@ -20,7 +20,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
 from wellkept.ml.releases import Releases
 from wellkept.ml.retrain.casefile import Known, policy_case, trained_until_of
-from wellkept.ml.retrain.late import grid_of, late
+from wellkept.ml.retrain.feed import doubt, grid_of
 from wellkept.ml.retrain.ledger import ACTOR, Ledger
 from wellkept.ml.retrain.plans import retrain_plan
 from wellkept.ml.retrain.policy import Act, Decision, PolicyCase, decide
@@ -192,8 +192,9 @@ class RetrainRunner:
             self._ledger.exclude(contract.name, ended(case), now)
         asked = self._policy_case(contract, champion, case, verdict, now)
         decision = decide(asked)
-        if decision.action is Act.RETRAIN and (why := self._late(contract, now)):
-            decision = decide(replace(asked, held=why, held_by="labels late"))
+        if decision.action is Act.RETRAIN:
+            word, why = self._doubt(contract, now)
+            decision = decide(replace(asked, held=why, held_by=word)) if why else decision
         plan = None
         if decision.action is Act.RETRAIN:
             plan = self._proposed(contract, champion, decision, case, verdict)
@@ -219,12 +220,12 @@ class RetrainRunner:
         )
         return policy_case(contract, champion, tuple(case.suspicions) if case else (), verdict, known, now)
 
-    def _late(self, contract: ModelContract, now: datetime) -> str:
-        """Why a retrain that is wanted should wait for labels; empty where it need not."""
+    def _doubt(self, contract: ModelContract, now: datetime) -> tuple[str, str]:
+        """Why a retrain that is wanted should wait for labels, in a word and in a sentence; empty where it need not."""
         if self._seen.feeds is None:
-            return ""
+            return "", ""
         grid = grid_of(contract.monitors.performance.window_s, now)
-        return late(self._seen.feeds.feed(contract.name, grid, contract.label.delay_s))
+        return doubt(self._seen.feeds.feed(contract.name, grid, contract.label.delay_s))
 
     def _rows(self, contract: ModelContract, champion: ModelVersion, now: datetime) -> tuple[int, int]:
         """Labelled rows of the window, and those since the champion's training; counted some times in a window."""
