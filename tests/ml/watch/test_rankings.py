@@ -166,6 +166,7 @@ def test_a_ranking_whose_users_want_other_things_has_lost_and_is_worth_a_retrain
     shop.look(1500)
     (lost,) = [one for one in shop.stream.open_findings() if one.detector == "performance"]
     assert lost.sentence.startswith("Roc auc of films is 0.")
+    assert "labelled predictions; worse since" in lost.sentence, "its own first ones are the measure"
     assert lost.starts_at == pytest.approx(after(1200), abs=timedelta(seconds=60))
     history = shop.performance.of("films", after(1500))
     assert history is not None

@@ -14,6 +14,7 @@ from wellkept.ml.resample import draws, narrower, weighted
 from wellkept.ml.sample import TWO_SIDED_90, middle
 from wellkept.ml.tasks import LOWER_IS_BETTER, TWO_CLASSES
 from wellkept.ml.watch.base import Floats, Said, Served
+from wellkept.ml.watch.learned import MEASURED
 from wellkept.ml.watch.saying import clock
 
 SEED = 11
@@ -79,7 +80,7 @@ class Performance:
             sentence=(
                 f"{name.replace('_', ' ').capitalize()} of {served.model} is {value:.3f} on the newest {count} "
                 f"labelled predictions of version {served.champion.called} (90 % interval {band[0]:.3f} to "
-                f"{band[1]:.3f}), {promised:.3f} was promised at its release; worse since {clock(starts_at)}."
+                f"{band[1]:.3f}), {promised:.3f} {_promised(served)}; worse since {clock(starts_at)}."
             ),
             evidence=(
                 Evidence(
@@ -97,6 +98,12 @@ class Performance:
             ),
             attributes={"title": f"{served.model} predicts worse"},
         )
+
+
+def _promised(served: Served) -> str:
+    """Where a promise comes from, in words."""
+    measured = served.champion.lineage.get(MEASURED)
+    return f"was measured on {measured}" if measured else "was promised at its release"
 
 
 def promise_error(served: Served) -> float:
