@@ -75,13 +75,6 @@ def function_of(project: Path, name: str) -> Callable[..., Any]:
     return function_in(project / "model.py", name)
 
 
-class _Plain(SourceFileLoader):
-    """Leaves nothing compiled behind: the module may lie in what becomes an artifact, whose files are what they are."""
-
-    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
-        """Write nothing."""
-
-
 def function_in(file: Path, name: str) -> Callable[..., Any]:
     """A function of a project's module, wherever it lies.
 
@@ -101,8 +94,11 @@ def optional_function(file: Path, name: str) -> Callable[..., Any] | None:
 
 
 def module_of(file: Path) -> ModuleType:
-    """A project's module, run anew, as ``model``; the file's folder is searched for what it imports."""
-    loader = _Plain("model", str(file))
+    """A project's module, run anew, as ``model``; the file's folder is searched for what it imports.
+
+    Nothing compiled is left behind, of what it imports neither: the folder may become an artifact.
+    """
+    loader = SourceFileLoader("model", str(file))
     specification = importlib.util.spec_from_loader("model", loader)
     assert specification is not None
     module = importlib.util.module_from_spec(specification)
@@ -110,7 +106,11 @@ def module_of(file: Path) -> ModuleType:
     folder = str(file.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    loader.exec_module(module)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
     return module
 
 
