@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Finding, FindingKind
+from wellkept.ml.estimate.asking import Findings
 from wellkept.store.telemetry.distrusted import ENDLESS, Distrust
 
 CAUSES = frozenset({"label_storm"})
@@ -18,19 +19,6 @@ those that do are as good as ever.
 """
 BACK = timedelta(days=30)
 """Findings that ended longer ago are not looked at again; their spans stay."""
-
-
-class Findings(Protocol):
-    """What is read of the stream."""
-
-    def findings(
-        self,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        entity: Collection[str] | None = None,
-        limit: int = 1000,
-    ) -> list[Finding]: ...
 
 
 class Spans(Protocol):

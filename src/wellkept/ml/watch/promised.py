@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.entity import model_id
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.asking import Findings as Past
 from wellkept.ml.releases import PROMISE_ERROR, Releases
 from wellkept.ml.sample import Sample
 from wellkept.ml.tasks import TWO_CLASSES
@@ -46,19 +47,10 @@ class Labels(Protocol):
     def labelled(self, model: str, version: str, start: datetime, end: datetime, known_by: datetime) -> pa.Table: ...
 
 
-class Findings(Protocol):
+class Findings(Past, Protocol):
     """What is needed of the stream."""
 
     def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
-
-    def findings(
-        self,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        entity: Collection[str] | None = None,
-        limit: int = 1000,
-    ) -> list[Finding]: ...
 
 
 class Promises:
