@@ -22,8 +22,8 @@ import numpy as np
 
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ml.features import Features, WithFeatures
-from wellkept.ml.owncode import FORMAT, ObjectScorer, code_file
-from wellkept.ml.runtime import FILES, Matrix, Scorer, Scores, scorer_of
+from wellkept.ml.owncode import ObjectScorer, code_file
+from wellkept.ml.runtime import FILES, OWN, Matrix, Scorer, Scores, scorer_of
 
 HEADER = struct.Struct("<qq")
 SHOWN = 500
@@ -40,7 +40,7 @@ def scorer_with_code(
         read: gives the bytes of a file.
         patience_s: for how long the code may take over one request; None is for ever.
     """
-    if manifest["format"] == FORMAT:
+    if manifest["format"] == OWN:
         return _ObjectProcess(CodeProcess(folder, patience_s))
     scorer = scorer_of(manifest, read)
     return WithFeatures(CodeProcess(folder, patience_s), scorer) if manifest.get("columns") else scorer
@@ -58,7 +58,7 @@ def load_scorer(folder: Path) -> tuple[Scorer, dict[str, Any]]:
 
 def brings_code(manifest: Mapping[str, Any]) -> bool:
     """Whether a version cannot be scored by without running its team's code."""
-    return manifest["format"] == FORMAT or bool(manifest.get("columns"))
+    return manifest["format"] == OWN or bool(manifest.get("columns"))
 
 
 class CodeProcess:
@@ -149,10 +149,10 @@ def _code_of(folder: Path) -> Callable[[Matrix], Matrix]:
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
     columns = manifest.get("columns")
     features = Features(code_file(folder), manifest["inputs"], columns) if columns else None
-    if manifest["format"] != FORMAT:
+    if manifest["format"] != OWN:
         assert features is not None
         return features.matrix
-    scorer: Scorer = ObjectScorer((folder / FILES[FORMAT]).read_bytes(), folder)
+    scorer: Scorer = ObjectScorer((folder / FILES[OWN]).read_bytes(), folder)
     if features is not None:
         scorer = WithFeatures(features, scorer)
     return lambda rows: scorer.score(rows)[:, None]

@@ -14,9 +14,10 @@ import numpy as np
 from wellkept.kernel.errors import InputError
 from wellkept.ml.canonical import GRAPH
 from wellkept.ml.factors import Factors
-from wellkept.ml.owncode import FORMAT, ObjectScorer, needs_code, object_state
+from wellkept.ml.owncode import ObjectScorer, needs_code, object_state
 from wellkept.ml.runtime import (
     FILES,
+    OWN,
     FactorScorer,
     LightgbmScorer,
     Matrix,
@@ -54,7 +55,7 @@ def export(
     """
     folder.mkdir(parents=True, exist_ok=True)
     kind, parity, note = _write(estimator, rows, folder, code)
-    if columns and kind != FORMAT and code is not None:
+    if columns and kind != OWN and code is not None:
         _lay(folder, code())
     manifest = {
         "format": kind,
@@ -97,9 +98,10 @@ def _write(
         if family in ("lightgbm", "xgboost"):  # explanations come from the library itself
             (folder / FILES[family]).write_bytes(_native(estimator, family))
         return "onnx", found, ""
-    if hasattr(estimator, "to_onnx") and family == FORMAT:
+    if hasattr(estimator, "to_onnx") and family == OWN:
         raise InputError("train(frame)", f"the estimator's to_onnx() cannot be served: it {why}")
-    if code is not None and (family == FORMAT or (family == "skops" and needs_code(estimator))):
+    data = object_state(estimator) if family == "skops" else b""
+    if code is not None and (family == OWN or (data and needs_code(data))):
         return _write_object(estimator, rows, folder, code(), expected)
     kinds = classes_of(estimator)
     if family == "lightgbm":
@@ -109,7 +111,6 @@ def _write(
         data = _native(estimator, family)
         scorer = XgboostScorer(data, kinds)
     else:
-        data = object_state(estimator)
         scorer = SkopsScorer(data)
     (folder / FILES[family]).write_bytes(data)
     return family, _same(family, scorer, rows, expected), why
@@ -121,9 +122,9 @@ def _write_object(
     """Write the state of an object of the project's own code, beside that code."""
     data = object_state(estimator, {Path(name).stem for name in code})
     _lay(folder, code)
-    (folder / FILES[FORMAT]).write_bytes(data)
-    found = _same(FORMAT, ObjectScorer(data, folder), rows, expected)
-    return FORMAT, found, "is of the project's own code, which runs in a process of its own where it is served"
+    (folder / FILES[OWN]).write_bytes(data)
+    found = _same(OWN, ObjectScorer(data, folder), rows, expected)
+    return OWN, found, "is of the project's own code, which runs in a process of its own where it is served"
 
 
 def _lay(folder: Path, code: Mapping[str, bytes]) -> None:
@@ -152,7 +153,7 @@ def _family(estimator: Any, *, has_code: bool) -> str:
     if type(estimator).__module__.startswith("sklearn."):
         return "skops"
     if hasattr(estimator, "predict") and (has_code or hasattr(estimator, "to_onnx")):
-        return FORMAT
+        return OWN
     own = "object with predict(rows)" if has_code else "object with predict(rows) and to_onnx()"
     known = "an estimator of LightGBM, XGBoost or scikit-learn, wellkept.ml.factors.Factors"
     raise InputError("train(frame)", f"must return {known}, or any {own}", type(estimator).__name__)

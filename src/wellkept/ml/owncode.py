@@ -24,7 +24,6 @@ from wellkept.ml.runtime import TRUSTED, Matrix, Scores, estimator_scores
 FILE = "model.py"
 OLD_FILE = "features.py"
 """How model.py was called inside the versions of older releases."""
-FORMAT = "python"
 STATES = (
     *TRUSTED,
     "builtins.frozenset",
@@ -118,11 +117,11 @@ def object_state(estimator: Any, own: Collection[str] = ()) -> bytes:
         raise InputError(f"train(frame): {name}", f"has no plain form ({error}); {PLAIN}") from error
 
 
-def needs_code(estimator: Any) -> bool:
-    """Whether an estimator of a library holds what a project's code defines: a step of a pipeline, say."""
+def needs_code(state: bytes) -> bool:
+    """Whether the state of a library's estimator holds what a project's code defines: a step of a pipeline, say."""
     import skops.io
 
-    return not set(skops.io.get_untrusted_types(data=object_state(estimator))) <= set(TRUSTED)
+    return not set(skops.io.get_untrusted_types(data=state)) <= set(TRUSTED)
 
 
 class ObjectScorer:
@@ -139,11 +138,12 @@ class ObjectScorer:
         file = code_file(folder)
         module_of(file)
         own = {"model", *(path.stem for path in folder.glob("*.py") if path != file)}
-        for name in skops.io.get_untrusted_types(data=data):
+        types = skops.io.get_untrusted_types(data=data)
+        for name in types:
             if name not in STATES and not _is_own(name, own):
                 raise InputError("the object's state", f"holds a type that is not trusted; {PLAIN}", name)
         try:
-            found = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+            found = skops.io.loads(data, trusted=types)
             self._estimator = restored(found, own)
         except Exception as error:
             raise InputError("the object's state", f"does not become the object again ({error}); {PLAIN}") from error

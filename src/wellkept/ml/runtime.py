@@ -32,13 +32,15 @@ TRUSTED = (
 """Types that skops may rebuild beside its own; the platform owns this list, never the artifact."""
 
 
+OWN = "python"
+"""The format of an object that the code of its project makes again from its state."""
 FILES = {
     "onnx": "model.onnx",
     "lightgbm": "model.txt",
     "xgboost": "model.ubj",
     "skops": "model.skops",
     "factors": "model.npz",
-    "python": "object.skops",
+    OWN: "object.skops",
 }
 """The formats, and the file of each."""
 
@@ -128,7 +130,7 @@ def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scor
     kind, classes = manifest["format"], manifest.get("classes", ())
     if kind not in FILES:
         raise InputError("manifest.format", f"must be one of {', '.join(FILES)}", kind)
-    if kind == "python":
+    if kind == OWN:
         raise InputError("manifest.format", "needs the code of its class, which runs in a process of its own", kind)
     data = read(FILES[kind])
     if kind == "onnx":

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from wellkept.ml.storms import AGAIN, FEWEST, SELDOM, TIMES
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.labelfeed import LabelFeed
 
@@ -19,10 +20,6 @@ FEW = 6
 """Of a feed that came in fewer slices nobody knows how it usually comes."""
 NEWEST = 5
 """So many slices are judged by those before them."""
-TIMES, FEWEST = 5.0, 100
-"""A storm has so many times the labels of any slice before, and so many at least."""
-AGAIN, SELDOM = 0.5, 0.1
-"""Or this share of them are of predictions that have several labels, and it was seldom so before."""
 
 
 def grid_of(window_s: float, now: datetime) -> Grid:

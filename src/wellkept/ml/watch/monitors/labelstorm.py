@@ -6,14 +6,10 @@ from datetime import datetime
 
 import numpy as np
 
+from wellkept.ml.storms import AGAIN, FEWEST, SELDOM, TIMES
 from wellkept.ml.watch.base import Said, Seen, Served
 from wellkept.ml.watch.saying import Trouble, clock, judged
 
-TIMES = 5.0
-"""A slice is a storm at so many times the most that any slice before had. Counts by chance never come near."""
-FEWEST = 100
-AGAIN, SELDOM = 0.5, 0.1
-"""Or when this share of its labels are of predictions that have several, and it was seldom so before."""
 REMEMBERED = 12
 """Slices (one window of performance) for which a storm is told: so long its labels are what is judged by."""
 BEFORE = 6
