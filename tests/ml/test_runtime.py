@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,23 @@ def test_lightgbm_becomes_onnx_with_nulls_scored_the_same(tmp_path: Path) -> Non
 
     scorer, _ = load_scorer(tmp_path)
     assert difference(estimator_scores(model, rows), scorer.score(rows)) <= PARITY
+
+
+def test_a_row_alone_is_scored_as_among_others_and_by_several_threads(tmp_path: Path) -> None:
+    """Rows that come alone have memory of their own, which requests that run side by side must not share."""
+    exported(lightgbm.LGBMClassifier(n_estimators=10, num_threads=1, verbose=-1).fit(ROWS, LABEL), tmp_path)
+    scorer, _ = load_scorer(tmp_path)
+    rows = np.random.default_rng(5).normal(size=(400, ROWS.shape[1]))
+    rows[::7, 0] = np.nan
+    among = scorer.score(rows)
+
+    with ThreadPoolExecutor(4) as pool:
+        alone = list(pool.map(lambda index: scorer.score(rows[index : index + 1]), range(len(rows))))
+
+    assert np.array_equal(np.concatenate(alone), among)
+    assert len({id(scores.base if scores.base is not None else scores) for scores in alone}) == len(alone)
+    with pytest.raises(Exception, match=r"(?i)dimension"):
+        scorer.score(rows[:1, :1])
 
 
 def test_a_regression_is_scored_by_its_prediction(tmp_path: Path) -> None:

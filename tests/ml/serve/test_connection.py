@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.app.running import until
 from tests.ml.serve.doors import Asked, one, served
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve import body as bodies
@@ -159,6 +160,114 @@ def test_however_a_request_comes_in_it_is_answered_alike(
         assert scores(found) == [3.5]
         if close or old:
             assert is_over(line)
+
+
+def valued(value: float, padding: int) -> bytes:
+    """A body whose row sums up to 2.5 and a value; as long as one likes."""
+    return json.dumps({"inputs": one(amount=float(value))}).encode() + b" " * padding
+
+
+KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (INFER, ()),
+    (INFER, ("X-Length: Content-Length: 9",)),
+    (f"{INFER}?trace=1", ()),
+    ("/v2/models/nobody/infer", ()),
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    asked=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 99), st.integers(0, 300)), min_size=3, max_size=9),
+    cuts=st.lists(st.integers(0, 4000), max_size=3),
+)
+def test_requests_of_a_known_head_are_answered_as_those_of_an_unknown_one(
+    asked: list[tuple[tuple[str, tuple[str, ...]], int, int]], cuts: list[int], running: Running
+) -> None:
+    """Each by itself on a connection that knows heads already, then all at once, cut anywhere."""
+    sent = [request(valued(value, padding), path, *headers) for (path, headers), value, padding in asked]
+    wanted = []
+    for one_request in sent:
+        with running.connect() as line:
+            line.sendall(one_request)
+            wanted += answers(line, 1)
+    statuses = [status for status, _, _ in wanted]
+    right = [2.5 + value for (_, value, _), status in zip(asked, statuses, strict=True) if status == 200]
+    assert scores([found for found in wanted if found[0] == 200]) == right
+
+    with running.connect() as line:
+        found = []
+        for one_request in sent:
+            line.sendall(one_request)
+            found += answers(line, 1)
+        whole = b"".join(sent)
+        places = sorted({min(cut, len(whole)) for cut in cuts})
+        for start, end in zip([0, *places], [*places, len(whole)], strict=True):
+            line.sendall(whole[start:end])
+        found += answers(line, len(sent))
+
+    assert [status for status, _, _ in found] == statuses * 2
+    assert scores([answer for answer in found if answer[0] == 200]) == right * 2
+
+
+def test_a_head_that_came_before_is_not_parsed_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+    usual = HttpToolsProtocol.data_received
+
+    def counting(self: HttpToolsProtocol, data: bytes) -> None:
+        parsed.append(len(data))
+        usual(self, data)
+
+    monkeypatch.setattr(HttpToolsProtocol, "data_received", counting)
+    with running.connect() as line:
+        for value in range(12):
+            line.sendall(request(valued(value, value * 20)))
+            assert scores(answers(line, 1)) == [2.5 + value]
+
+    assert len(parsed) == 2, "the first request, and the one whose head was kept"
+
+
+def test_after_a_known_head_a_request_that_never_ends_is_ended(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.5)
+    with running.connect() as line:
+        for _ in range(3):
+            line.sendall(request())
+            assert scores(answers(line, 1)) == [3.5]
+        line.sendall(request()[:-10])
+        assert is_over(line)
+
+
+def test_after_a_known_head_a_stranger_is_refused_and_the_connection_ends(running: Running) -> None:
+    with running.connect() as line:
+        for _ in range(3):
+            line.sendall(request())
+            assert scores(answers(line, 1)) == [3.5]
+        line.sendall(request(BODY, INFER, "Origin: http://elsewhere.example"))
+        ((status, headers, _),) = answers(line, 1)
+        assert (status, headers["connection"]) == (403, "close")
+        assert is_over(line)
+
+
+def test_what_follows_a_refusal_that_ends_the_connection_is_not_answered(running: Running) -> None:
+    with running.connect() as line:
+        line.sendall(request(BODY, INFER, "Origin: http://elsewhere.example") + request())
+        with line.makefile("rb") as file:
+            found = file.read()
+
+    assert [part[:3] for part in found.split(b"HTTP/1.1 ")[1:]] == [b"403"]
+
+
+def test_after_a_known_head_what_follows_a_body_is_the_next_request(running: Running) -> None:
+    with running.connect() as line:
+        for _ in range(3):
+            line.sendall(request())
+            assert scores(answers(line, 1)) == [3.5]
+        line.sendall(request() + b"no request\r\n\r\n")
+        with line.makefile("rb") as file:
+            found = file.read()
+
+    assert [part[:3] for part in found.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
 
 
 @pytest.mark.parametrize(

@@ -51,29 +51,29 @@ def score_file(served: Served, rows: Path, out: Path, threads: int | None = None
     partial, count = out.with_name(f"{out.name}.partial"), 0
     try:
         with pq.ParquetWriter(partial, schema, compression="snappy", use_dictionary=texts) as writer:
-            group: list[pa.Table] = []
-            for table in _scored(served, file, rows, threads or os.cpu_count() or 1):
-                group.append(table)
-                count += table.num_rows
+            group: list[pa.RecordBatch] = []
+            for part in _scored(served, file, rows, threads or os.cpu_count() or 1):
+                group.append(part)
+                count += part.num_rows
                 if len(group) == GROUP_PARTS:
-                    writer.write_table(pa.concat_tables(group))
+                    writer.write_table(pa.Table.from_batches(group))
                     group = []
             if group or not count:
-                writer.write_table(pa.concat_tables(group) if group else schema.empty_table())
+                writer.write_table(pa.Table.from_batches(group, schema))
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
     return count
 
 
-def _scored(served: Served, file: pq.ParquetFile, rows: Path, threads: int) -> Iterator[pa.Table]:
+def _scored(served: Served, file: pq.ParquetFile, rows: Path, threads: int) -> Iterator[pa.RecordBatch]:
     """The parts of a file with their scores, in order."""
-    ahead: deque[Future[pa.Table]] = deque()
+    ahead: deque[Future[pa.RecordBatch]] = deque()
     first = 0
     with ThreadPoolExecutor(threads, thread_name_prefix="score") as pool:
         try:
             for batch in file.iter_batches(ROWS):
-                ahead.append(pool.submit(_part, served, pa.Table.from_batches([batch]), rows, first))
+                ahead.append(pool.submit(_part, served, batch, rows, first))
                 first += batch.num_rows
                 if len(ahead) > AHEAD * threads:
                     yield ahead.popleft().result()
@@ -84,12 +84,14 @@ def _scored(served: Served, file: pq.ParquetFile, rows: Path, threads: int) -> I
                 future.cancel()
 
 
-def _part(served: Served, table: pa.Table, rows: Path, first: int) -> pa.Table:
-    scores = served.scorer.score(_matrix(served, table, rows, first))
+def _part(served: Served, batch: pa.RecordBatch, rows: Path, first: int) -> pa.RecordBatch:
+    scores = np.ascontiguousarray(served.scorer.score(_matrix(served, batch, rows, first)), np.float64)
     if not np.isfinite(scores).all():
         bad = first + int(np.flatnonzero(~np.isfinite(scores))[0])
         raise WellkeptError(f"model {served.name}: the score of row {bad} is not a finite number")
-    return table.append_column(pa.field(served.contract.output.name, pa.float64()), pa.array(scores, pa.float64()))
+    # What Arrow makes of an array by itself it makes with pandas, which takes as long to load as many rows to score.
+    column = pa.Array.from_buffers(pa.float64(), len(scores), [None, pa.py_buffer(scores)])
+    return batch.append_column(pa.field(served.contract.output.name, pa.float64()), column)
 
 
 def _opened(rows: Path) -> pq.ParquetFile:
@@ -99,17 +101,18 @@ def _opened(rows: Path) -> pq.ParquetFile:
         raise InputError(str(rows), f"must be a Parquet file: {error}") from error
 
 
-def _matrix(served: Served, table: pa.Table, rows: Path, first: int) -> Matrix:
+def _matrix(served: Served, batch: pa.RecordBatch, rows: Path, first: int) -> Matrix:
     """The inputs of a part: float64[n, inputs], by the same rules as those of a request."""
-    columns = np.empty((len(served.inputs), table.num_rows))
+    columns = np.empty((len(served.inputs), batch.num_rows))
     for index, entry in enumerate(served.inputs):
         try:
-            columns[index] = table[entry.name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+            values = batch.column(entry.name).cast(pa.float64())
         except pa.ArrowInvalid as error:
             raise InputError(f"{rows}: {entry.name}", f"must be a column of numbers: {error}") from error
         except pa.ArrowNotImplementedError as error:
-            kind = str(table[entry.name].type)
+            kind = str(batch.column(entry.name).type)
             raise InputError(f"{rows}: {entry.name}", "must be a column of numbers", kind) from error
+        columns[index] = values.to_numpy(zero_copy_only=False) if values.null_count else np.from_dlpack(values)
     if not np.isfinite(columns).all():
         for entry, values in zip(served.inputs, columns, strict=True):
             _check_finite(entry, values, rows, first)

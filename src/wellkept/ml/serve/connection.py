@@ -1,15 +1,20 @@
 """One HTTP connection: uvicorn's, with a short way for small inference requests and an end for those that dawdle.
 
 An ASGI call costs a task, a scope and two messages, several times what it takes to score a row. A small POST is
-therefore offered to the doors first, whole; what they cannot answer at once goes the usual way.
+therefore offered to the doors first, whole; what they cannot answer at once goes the usual way. A client sends the same
+head with each request of a connection, but for the length of the body: one that was parsed once is known again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from wellkept.ml.serve.server import CLOSING
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -22,6 +27,39 @@ PATIENCE_S = 30.0
 """How long a request may take to come in, from its first byte to its last."""
 IDLE_S = 65.0
 """How long a connection is kept that asks nothing: longer than the usual proxies keep theirs."""
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a request that was parsed: what it said, and its bytes before and after the length of the body."""
+
+    url: str
+    headers: dict[bytes, bytes]
+    before: bytes
+    after: bytes
+
+    def body_of(self, data: bytes) -> bytes | None:
+        """The body where ``data`` is one whole request with this head, whatever its length; else None."""
+        if not data.startswith(self.before):
+            return None
+        start = len(self.before)
+        end = data.find(b"\r", start, start + 8)
+        length = data[start:end]
+        if end < 0 or not length.isdigit() or not data.startswith(self.after, end):
+            return None
+        body = data[end + len(self.after) :]
+        return body if len(body) == int(length) <= SMALL_BYTES else None
+
+
+def _head(data: bytes, body: bytes, url: str, headers: dict[bytes, bytes]) -> Head | None:
+    """The head of ``data``, where that is one whole request with this body and nothing else."""
+    raw = data.removesuffix(body)
+    lengths = list(_LENGTH.finditer(raw))
+    if len(lengths) != 1 or raw.find(b"\r\n\r\n") != len(raw) - 4:
+        return None
+    start, end = lengths[0].span(1)
+    return Head(url, headers, raw[:start], raw[end:])
 
 
 class Connection(HttpToolsProtocol):
@@ -38,6 +76,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._doors = doors
         self._body: bytearray | None = None
+        self._begun_with, self._head = b"", cast("Head | None", None)
         self._moved_at, self._is_coming = 0.0, False
         self._watch: asyncio.TimerHandle | None = None
 
@@ -50,6 +89,16 @@ class Connection(HttpToolsProtocol):
         if self._watch is not None:
             self._watch.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is not None and self._is_free():
+            body = self._head.body_of(data)
+            if body is not None and self._answered(self._head.url, self._head.headers, body):
+                self._unset_keepalive_if_required()
+                return
+            self._head = None
+        self._begun_with = b"" if self._is_coming else data
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -73,16 +122,32 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
             return
         body, self._body = bytes(self._body), None
-        url = self.url.decode("latin-1")
-        reply = self._doors.at_once(url, dict(self.headers), body) if "%" not in url else None
-        if reply is not None:
-            self.transport.write(self._written(reply))
-            self.server_state.total_requests += 1
-            self._moved_at = self.loop.time()
+        if self.transport.is_closing():
+            return
+        url, headers = self.url.decode("latin-1"), dict(self.headers)
+        if "%" not in url and self._answered(url, headers, body):
+            self._head = _head(self._begun_with, body, url, headers)
             return
         super().on_headers_complete()
         super().on_body(body)
         super().on_message_complete()
+
+    def _answered(self, url: str, headers: dict[bytes, bytes], body: bytes) -> bool:
+        """Whether a request could be answered at once; it is, then."""
+        reply = self._doors.at_once(url, headers, body)
+        if reply is None:
+            return False
+        self.transport.write(self._written(reply))
+        if CLOSING in reply.headers:
+            self.transport.close()
+        self.server_state.total_requests += 1
+        self._moved_at = self.loop.time()
+        return True
+
+    def _is_free(self) -> bool:
+        """Whether nothing is under way: no request that comes in, and none that is not answered yet."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and not self._is_coming and not self.flow.write_paused
 
     def _is_small(self) -> bool:
         """Whether a request is a plain small POST, with nothing before it that is not answered yet."""

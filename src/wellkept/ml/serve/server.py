@@ -31,6 +31,7 @@ Send = Callable[[Message], Awaitable[None]]
 PREFIX, INFER = "/v2/models/", "/infer"
 OWN, ALONE = "/models/", "/invocations"
 JSON = (b"content-type", b"application/json")
+CLOSING = (b"connection", b"close")
 CSV = "text/csv"
 
 
@@ -241,7 +242,7 @@ def _status(error: Exception) -> int:
 def _also(status: int) -> tuple[tuple[bytes, bytes], ...]:
     """Headers of a refusal. What was not read to its end cannot be followed by another request."""
     if status in (403, 408, 413):
-        return ((b"connection", b"close"),)
+        return (CLOSING,)
     return ((b"retry-after", b"1"),) if status == 503 else ()
 
 
