@@ -9,8 +9,8 @@ from tests.ops.diagnose.tracing import Call, case, many, mixed, sample
 from wellkept.ops.diagnose.clues.exclusive import ExclusiveClue
 from wellkept.ops.diagnose.clues.gap import GapClue
 from wellkept.ops.diagnose.clues.mass import _slower, _waited
-from wellkept.ops.diagnose.clues.structure import StructureClue
-from wellkept.ops.diagnose.traces import traces
+from wellkept.ops.diagnose.clues.structure import MOST_LINES, StructureClue, _Events, _events, _together
+from wellkept.ops.diagnose.traces import Spans, traces
 
 FRONT, ORDERS, STOCK, MAIL = "service:front", "service:orders", "service:stock", "service:mail"
 QUERY = Call(STOCK, "SELECT stock", own_ms=2)
@@ -83,6 +83,48 @@ def test_an_operation_that_got_rid_of_its_errors_is_no_suspect() -> None:
     found = accused(StructureClue(), mixed((shop(failing), 30), (SHOP, 30)), many(SHOP))
 
     assert found.get(ORDERS, 0.0) == 0.0
+
+
+def test_a_line_that_came_with_another_is_missed_even_where_errors_went_away() -> None:
+    """Before, half of the orders failed for another reason, and said neither line."""
+    failing = ORDER.with_(says=("order ERROR",), level=17)
+    half = ORDER.with_(says=("order begins",))
+    before = mixed((shop(failing), 20), (SHOP, 20))
+
+    hints = StructureClue().weigh(case(before, many(shop(half), 40)))
+
+    assert worst({entity: hint.strength for entity, hint in hints.items()}) == ORDERS
+    assert hints[ORDERS].strength > 0.5
+    assert hints[ORDERS].sentence == (
+        "POST /order of orders still says “order begins”, but no longer says “order is done”."
+    )
+    names = {pointer.name for pointer in hints[ORDERS].pointers}
+    assert "order is done" in names
+    assert accused(StructureClue(), before, many(SHOP, 40)).get(ORDERS, 0.0) == 0.0
+
+
+def test_a_line_that_is_missing_behind_a_call_that_ended_the_request_points_at_the_callee() -> None:
+    ended = ORDER.with_(calls=(STOCKS,), says=("order begins",))
+
+    found = accused(StructureClue(), many(SHOP), many(shop(ended)))
+
+    assert worst(found) == STOCK
+
+
+def test_spans_that_say_very_much_are_not_compared_line_by_line() -> None:
+    talkative = ORDER.with_(says=tuple(f"line {number}" for number in range(MOST_LINES + 1)))
+    silent = talkative.with_(says=talkative.says[:1])
+
+    _, _, pairs, _ = _together(*_of(many(shop(talkative))))
+
+    assert len(pairs) == 2, "those of the stock's two lines"
+    assert worst(accused(StructureClue(), many(shop(talkative)), many(shop(silent)))) == ORDERS
+
+
+def _of(requests: list[Call]) -> tuple[Spans, _Events]:
+    known = traces(sample(requests), sample(requests))
+    assert known is not None
+    return known.before, _events(known, known.before)
 
 
 def test_calls_that_went_away_upstream_leave_the_odd_ones_no_more_frequent() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ HALF = 1.5
 SURE = 8.0
 """The least likelihood ratio (its double logarithm) of a change that is looked at."""
 LEAST_SPANS = 5
+MOST_LINES = 50
+"""What is logged within a span that says more is not compared pair by pair."""
 MILD = 0.4
 """What appeared without a word of warning counts for this much."""
 LAST_CALLEE, LAST_CALLER = 0.8, 0.4
@@ -34,12 +36,16 @@ EXPLAINS = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Changes:
-    """Events whose share of the spans of an operation changed. ``score``: before anything is explained away."""
+    """Events whose share of the spans of an operation changed. ``score``: before anything is explained away.
+
+    ``given``: the share is that of the spans in which this event happens; -1: of all.
+    """
 
     op: Ints
     event: Ints
     vanished: Bools
     score: Floats
+    given: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +66,8 @@ class StructureClue:
 
     Compared by shares of the operation's spans, so that load does not matter. A change counts only where abnormal
     spans became more per trace (else other traffic went away upstream), and only as far as no change further down
-    the same traces, in another service, explains it. An operation that got rid of its errors is no suspect.
+    the same traces, in another service, explains it. An operation that got rid of its errors is no suspect. A line that
+    always came with another one is looked for where that other one is, whatever became more or less besides.
 
     The later half of the trouble is looked at by itself, too, and counts where it says more: the alert may have come
     before the trouble, and then the first half of it is health.
@@ -81,7 +88,7 @@ class StructureClue:
 
 def _weighed(case: Case, known: Traces) -> dict[str, Hint]:
     before, during = _events(known, known.before), _events(known, known.during)
-    changes = _changed(known, before, during)
+    changes = _both(_changed(known, before, during), _parted(known, before, during))
     if len(changes.op) == 0:
         return {}
     shares = _unexplained(known.during, during, changes)
@@ -144,7 +151,68 @@ def _changed(known: Traces, before: _Events, during: _Events) -> _Changes:
     healed = np.unique(op[vanished & loud & (ratio >= SURE)])
     keep = ~np.isin(op, healed) & (ratio >= SURE) & (n0[op] >= LEAST_SPANS) & (n1[op] >= LEAST_SPANS)
     keep &= _is_worth_it(known, before, during, op, event, vanished)
-    return _Changes(op[keep], event[keep], vanished[keep], score[keep])
+    return _Changes(op[keep], event[keep], vanished[keep], score[keep], np.full(int(keep.sum()), -1))
+
+
+def _parted(known: Traces, before: _Events, during: _Events) -> _Changes:
+    """Lines that came with another one whenever that was there, and now do not always.
+
+    Of several that a line came with, the one that says most.
+    """
+    kinds = before.last_at
+    (alone0, many0, pairs0, together0), (alone1, many1, pairs1, together1) = (
+        _together(spans, events) for spans, events in ((known.before, before), (known.during, during))
+    )
+    n0, n1 = _count(alone0, many0, pairs0 // kinds), _count(alone1, many1, pairs0 // kinds)
+    always = (together0 == n0) & (np.minimum(n0, n1) >= LEAST_SPANS)
+    pairs, n0, n1 = pairs0[always], n0[always].astype(float), n1[always].astype(float)
+    k1 = _count(pairs1, together1, pairs).astype(float)
+    one, event = np.divmod(pairs, kinds)
+    op, given = np.divmod(one, kinds)
+    ratio = 2.0 * _binomial(n0, n0, k1, n1)
+    change = (n0 + 0.5) / (n0 + 1) - (k1 + 0.5) / (n1 + 1)
+    rise = 2.0 * _poisson(np.zeros(len(n0)), known.before.traces, n1 - k1, known.during.traces)
+    score = change * np.sqrt(ratio * np.clip(rise / SURE, 0.15, 1.0))
+    order = np.lexsort((given, -score, event, op))
+    order = order[ratio[order] >= SURE]
+    _, first = np.unique(op[order] * kinds + event[order], return_index=True)
+    keep = order[first]
+    return _Changes(op[keep], event[keep], np.ones(len(keep), dtype=bool), score[keep], given[keep])
+
+
+def _together(spans: Spans, events: _Events) -> tuple[Ints, Ints, Ints, Ints]:
+    """In how many spans of an operation a line is, and a line beside another: keys and counts of both.
+
+    A key is (operation, line[, the other line]), to the base of all events below the calls that come last.
+    """
+    is_line = (events.event >= events.templates_at) & (events.event < events.last_at)
+    span, line = events.span[is_line], events.event[is_line]  # ordered by span
+    _, of_span, lines = np.unique(span, return_inverse=True, return_counts=True)
+    few = lines[of_span] <= MOST_LINES
+    span, line = span[few], line[few]
+    _, first, of_span, lines = np.unique(span, return_index=True, return_inverse=True, return_counts=True)
+    first, lines = first[of_span], lines[of_span]
+    left = np.repeat(np.arange(len(span)), lines)
+    turn = np.arange(len(left)) - np.repeat(np.cumsum(lines) - lines, lines)
+    right = first[left] + turn
+    apart = left != right
+    alone = spans.op[span] * events.last_at + line
+    pairs = alone[left[apart]] * events.last_at + line[right[apart]]
+    return (*np.unique(alone, return_counts=True), *np.unique(pairs, return_counts=True))
+
+
+def _count(keys: Ints, counts: Ints, wanted: Ints) -> Ints:
+    """The count of each wanted key; 0 where it is none."""
+    if len(keys) == 0:
+        return np.zeros(len(wanted), dtype=np.int64)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, counts[at], 0)
+
+
+def _both(one: _Changes, other: _Changes) -> _Changes:
+    return _Changes(
+        *(np.concatenate([getattr(one, each.name), getattr(other, each.name)]) for each in fields(_Changes))
+    )
 
 
 def _is_worth_it(known: Traces, before: _Events, during: _Events, op: Ints, event: Ints, vanished: Bools) -> Bools:
@@ -186,7 +254,7 @@ def _unexplained(spans: Spans, events: _Events, changes: _Changes) -> Floats:
         if len(rows) == 0:
             continue
         explained = below[rows] >= EXPLAINS * changes.score[number]
-        if changes.vanished[number] and changes.event[number] < events.templates_at:
+        if changes.vanished[number] and changes.event[number] < events.last_at:
             explained |= cut_short[rows]
         shares[number] = 1.0 - float(explained.mean())
     return shares
@@ -207,7 +275,10 @@ def _abnormal(spans: Spans, events: _Events, changes: _Changes, number: int) -> 
     having: Ints = events.span[wanted]
     if not changes.vanished[number]:
         return having
-    return np.setdiff1d(np.flatnonzero(spans.op == changes.op[number]), having)
+    of_op = spans.op == changes.op[number]
+    if (given := changes.given[number]) >= 0:
+        return np.setdiff1d(events.span[(events.event == given) & of_op[events.span]], having)
+    return np.setdiff1d(np.flatnonzero(of_op), having)
 
 
 def _blame(known: Traces, events: _Events, changes: _Changes, shares: Floats) -> dict[str, tuple[float, int]]:
@@ -300,4 +371,8 @@ def _sentence(known: Traces, changes: _Changes, events: _Events, number: int, en
         return f"{where} now ends with {known.op_names[event - events.last_at]}, which points at {bare(entity)}."
     else:
         return f"{where} now calls nothing."
+    if (given := int(changes.given[number])) >= 0:
+        return (
+            f"{where} still says “{redact(known.templates[given - events.templates_at])[:60]}”, but no longer {what}."
+        )
     return f"{where} {'no longer' if changes.vanished[number] else 'now'} {what}."
