@@ -10,7 +10,7 @@ from prepare import EXTRAS, made_up, numbers
 
 HISTORY_DAYS = 90
 """Known before the model goes live, but for the newest, who may still leave."""
-A_DAY = 150
+A_DAY = 250
 """So many customers are looked at each day."""
 DEARER = 1.2
 MOMENT = pa.timestamp("us", tz="UTC")

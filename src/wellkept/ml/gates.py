@@ -53,11 +53,18 @@ class MetricGate(GatePart):
     at_most: float | None = None
     confident: bool = False
     """Whether the whole 90 % interval must pass, not the value alone."""
+    yields_to_better: bool = False
+    """Whether the limit yields where the champion misses it, too, and the challenger is surely better than that on the
+    same rows (the paired 90 % interval): after the world has changed, nothing may reach it."""
 
     @model_validator(mode="after")
     def _has_one_limit(self) -> Self:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("metric needs exactly one of at_least, at_most")
+        if self.yields_to_better and is_own(self.metric):
+            raise ValueError(
+                f"a metric of the project's own is not known of the champion and cannot yield, got {self.metric!r}"
+            )
         return self
 
     @property
@@ -121,7 +128,8 @@ class BacktestGate(GatePart):
 
     ``at_least`` and ``at_most`` are of the mean of the windows, ``worst_drop`` is how much worse than that mean the
     worst window may be, ``champion_margin`` how much better than the champion the mean must be, over the windows that
-    the champion has not seen in training.
+    the champion has not seen in training. ``yields_to_better``: the worst window is no fault where the champion, which
+    had not seen it either, was as bad.
     """
 
     backtest: Metric
@@ -130,6 +138,7 @@ class BacktestGate(GatePart):
     at_most: float | None = None
     worst_drop: Positive | None = None
     champion_margin: float | None = None
+    yields_to_better: bool = False
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:

@@ -12,6 +12,7 @@ from wellkept.ml.evaluate.checks.measured import Z90, surely, worse
 from wellkept.ml.evidence import COMPARED, NONE, Window
 from wellkept.ml.gates import BacktestGate
 from wellkept.ml.outcome import Outcome
+from wellkept.ml.tasks import LOWER_IS_BETTER
 
 LEAST_WINDOWS = 2
 
@@ -63,7 +64,20 @@ def _worst(gate: BacktestGate, windows: Sequence[Window], mean: float) -> Part |
     words = f"the worst window is worse than the mean by {lost:.3f}, may be by {gate.worst_drop:g}"
     if lost > gate.worst_drop and not failed:
         words += f" (its interval {worst.low:.3f} to {worst.high:.3f} is so wide that chance explains it)"
+    if failed and gate.yields_to_better and _was_as_bad(gate, worst):
+        failed, words = (
+            False,
+            f"{words}, which yields: the champion had {worst.champion:.3f} there, and had not seen it",
+        )
     return not failed, limit, words
+
+
+def _was_as_bad(gate: BacktestGate, window: Window) -> bool:
+    """Whether the champion was not surely better on a window that it had not seen in training."""
+    if window.champion_is != COMPARED or window.difference_low is None or window.difference_high is None:
+        return False
+    best = -window.difference_low if gate.backtest in LOWER_IS_BETTER else window.difference_high
+    return bool(np.isfinite(best) and best >= 0)
 
 
 def _champion(gate: BacktestGate, windows: Sequence[Window]) -> Part | None:

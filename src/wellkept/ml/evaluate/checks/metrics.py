@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wellkept.kernel.verdict import Check
 from wellkept.ml.contract import ModelContract
@@ -27,7 +28,21 @@ def threshold(_: ModelContract, gate: MetricGate, outcome: Outcome) -> Check:
     passed, limit = _within(gate, worst if gate.confident else value)
     sure = " in the whole interval" if gate.confident else ""
     sentence = f"{gate.metric} is {value:.3f} (90 % interval {low:.3f} to {high:.3f}), must be {limit}{sure}"
+    if not passed and gate.yields_to_better and outcome.champion is not None:
+        passed, words = _yields(gate, outcome, outcome.champion)
+        sentence += words
     return Check(gate.metric, passed, f"{value:.4f}", limit, sentence)
+
+
+def _yields(gate: MetricGate, outcome: Outcome, champion: Array) -> tuple[bool, str]:
+    """Whether the champion misses the limit as well, and the challenger is surely better than it."""
+    fair = _fair(outcome)
+    ours, rival = outcome.sample.where(fair), champion[fair]
+    theirs, (low, high) = value_of(gate.metric, ours.scored(rival)), paired_interval_of(gate.metric, ours, rival, SEED)
+    better_by = -high if gate.metric in LOWER_IS_BETTER else low
+    yields = not _within(gate, theirs)[0] and better_by > 0
+    words = f"; the champion has {theirs:.3f} on the same rows (difference {low:+.3f} to {high:+.3f})"
+    return yields, f"{words}, and the limit yields to what is surely better" if yields else words
 
 
 def _own(gate: MetricGate, outcome: Outcome) -> Check:
@@ -55,11 +70,22 @@ def versus_champion(_: ModelContract, gate: ChampionGate, outcome: Outcome) -> C
     seen = int((~unseen).sum())
     if not seen:
         return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample)
-    if unseen.sum() < FAIR * len(unseen):
+    if not _has_fair(unseen):
         words = f"; the champion was trained on {seen} of them, which speaks for it"
         return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample, words)
     words = f"; {seen} more are left out, as the champion was trained on them"
     return _versus(gate, "champion", "the champion's", outcome.champion[unseen], outcome.sample.where(unseen), words)
+
+
+def _has_fair(unseen: NDArray[np.bool_]) -> bool:
+    """Whether enough of the rows are left without those that the champion was trained on."""
+    return bool(unseen.sum() >= FAIR * len(unseen))
+
+
+def _fair(outcome: Outcome) -> NDArray[np.bool_]:
+    """The rows on which the champion is compared: those it was not trained on, or all, which speaks for it."""
+    unseen = outcome.unseen
+    return unseen if _has_fair(unseen) else np.ones(len(unseen), dtype=np.bool_)
 
 
 def decisions(contract: ModelContract, gate: DecisionsGate, outcome: Outcome) -> Check:
