@@ -19,6 +19,7 @@ from wellkept.ml.releases import PROMISE_ERROR
 from wellkept.ml.watch.base import Served
 from wellkept.ml.watch.monitors.estimated import EstimatedPerformance
 from wellkept.ml.watch.monitors.performance import Performance as Realised
+from wellkept.ml.watch.monitors.performance import errors
 from wellkept.ml.watch.monitors.slowloss import SlowLoss
 
 NOW = NOON + timedelta(seconds=900)
@@ -73,12 +74,12 @@ def test_positives_that_are_still_to_come_and_chance_in_the_promise_are_allowed_
     random = np.random.default_rng(9)
     score = random.beta(1, 3, 6000)
     label = (random.random(6000) < score).astype(float)
-    at = np.linspace(NOW.timestamp() - 600, NOW.timestamp() - 30, 6000)
+    at = np.linspace(NOW.timestamp() - 900 * 86_400.0, NOW.timestamp() - 30, 6000)  # those that count: of a month
     here = (label == 0) | (random.random(6000) < 0.3)
     ages = tuple(float(age) for age in range(0, 700, 50))
     shares = {"negative": (1.0,) * len(ages), "positive": (0.0, *(0.3,) * (len(ages) - 1))}
     seen = replace(served, at=at[here], scores=score[here], labels=label[here], history=history())
-    promised = {"average_precision": 0.52}
+    promised = {"average_precision": 0.56}
     seen = replace(seen, champion=replace(served.champion, metrics=promised))
     (fallen,) = Realised().watch(seen, NOW).findings
     assert fallen.evidence[0].values["promised_error"] == 0.0
@@ -86,6 +87,23 @@ def test_positives_that_are_still_to_come_and_chance_in_the_promise_are_allowed_
     assert Realised().watch(unsure, NOW).findings == ()
     allowed = replace(seen, history=history(arrivals=Arrivals(ages, shares, 1.0)))
     assert Realised().watch(allowed, NOW).findings == ()
+
+
+@pytest.mark.parametrize(("days", "looks_a_day"), [(0.5, 8), (2, 1), (5, 1), (15, 1), (30, 1), (60, 1)])
+def test_chance_passes_for_a_drop_in_one_month_of_ten_at_most(days: float, looks_a_day: int) -> None:
+    """Windows that move over a month of labels of a model that keeps its promise, in their standard errors."""
+    random, span = np.random.default_rng(3), round(days * looks_a_day)
+    noise = random.normal(size=(4000, 30 * looks_a_day + span))
+    sums = np.cumsum(np.pad(noise, ((0, 0), (1, 0))), axis=1)
+    windows = (sums[:, span:] - sums[:, :-span]) / np.sqrt(span)
+
+    alarmed = (windows[:, 1:] > errors(days * 86_400.0)).any(axis=1).mean()
+
+    assert 0.03 < alarmed < 0.115
+
+
+def test_a_drop_of_few_labels_a_month_is_believed_sooner_than_one_of_many_windows() -> None:
+    assert [round(errors(days * 86_400.0), 1) for days in (0.0, 1, 10, 30, 90)] == [3.6, 3.2, 2.5, 2.1, 2.1]
 
 
 def test_the_history_of_a_live_model_from_the_store(watched: Watched) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from statistics import NormalDist
 
 import numpy as np
 
@@ -24,6 +25,9 @@ UNEVEN = 0.02
 """Classes whose labels have come to shares this close are taken as they are."""
 LEAST_SHARE = 0.2
 """A label stands for at most the inverse of this."""
+BUDGET = 0.1
+"""False alarms a month of a model whose performance is as promised."""
+LOOKS, MONTH_S, MOST_WINDOWS = 5, 30 * 86_400.0, 120.0
 CALM = 0.5
 """A finding ends when the drop is below this share of the limit."""
 
@@ -40,7 +44,7 @@ class Performance:
     """
 
     name = "performance"
-    version = "3"
+    version = "4"
 
     def watch(self, served: Served, now: datetime) -> Said:
         wanted, name = served.contract.monitors.performance, served.contract.live_metric
@@ -53,6 +57,7 @@ class Performance:
         print_ = fingerprint(self.name, model_id(served.model), name)
         drop = sign * (promised - value)
         chance = float(np.hypot((high if sign > 0 else low) - value, 0.5 * TWO_SIDED_90 * promise_error(served)))
+        chance *= errors(float(served.at[-1] - served.at[first])) / (0.5 * TWO_SIDED_90)
         if drop >= wanted.drop and drop > chance:
             return Said((self._finding(served, value, (low, high), drop, first),))
         if print_ in served.open and drop >= CALM * wanted.drop:
@@ -98,6 +103,16 @@ class Performance:
             ),
             attributes={"title": f"{served.model} predicts worse"},
         )
+
+
+def errors(window_s: float) -> float:
+    """How many standard errors a drop must be, where the newest labels cover so many seconds.
+
+    In a month there are as many windows that share no label as fit into it, and one that moves with each look has as
+    many chances as LOOKS of those (by simulation: chance then passes in 4 to 10 of 100 months, whatever the window).
+    """
+    windows = float(np.clip(MONTH_S / max(window_s, 1.0), 1.0, MOST_WINDOWS))
+    return NormalDist().inv_cdf(1 - BUDGET / (LOOKS * windows))
 
 
 def _promised(served: Served) -> str:
