@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wellkept.evaluation.retrain import evaluate, policies_of
-from wellkept.evaluation.retrain_models import Bank, better_by
+from wellkept.evaluation.retrain_models import Bank, _logistic, better_by
 from wellkept.evaluation.retrain_replay import Live, Never, Weekly, live
 from wellkept.evaluation.retrain_streams import DAY_S, WEEK_S, LiveStream
 from wellkept.kernel.errors import InputError
@@ -95,3 +95,16 @@ def test_better_is_positive_whatever_the_metric() -> None:
 def test_a_folder_that_is_not_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="recognised"):
         evaluate(tmp_path)
+
+
+def test_a_column_of_which_nothing_is_known_tells_nothing() -> None:
+    """Training rows of a time in which the pipe of one input was broken, without a warning."""
+    random = np.random.default_rng(5)
+    x = random.normal(size=(300, 2))
+    label = (x[:, 0] > 0).astype(np.float64)
+    broken = np.column_stack([x[:, 0], np.full(300, np.nan)])
+
+    score = _logistic(broken, label, None)
+
+    assert np.allclose(score(broken), score(x))
+    assert ((score(x) > 0.5) == (label > 0)).mean() > 0.95

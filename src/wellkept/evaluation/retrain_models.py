@@ -61,10 +61,11 @@ def _classifier(x: Floats, label: Floats, weights: Floats | None) -> Score:
 
 
 def _logistic(x: Floats, label: Floats, weights: Floats | None) -> Score:
-    """A logistic regression on standardised columns; an unknown value counts as the mean."""
+    """A logistic regression on standardised columns; an unknown value counts as the mean, an unknown column as 0."""
     from sklearn.linear_model import LogisticRegression
 
-    middle, spread = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+    known = np.where(np.isnan(x).all(axis=0), 0.0, x)
+    middle, spread = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
     spread[~(spread > 0)] = 1.0
 
     def made(rows: Floats) -> Floats:
