@@ -10,7 +10,7 @@ from prepare import EXTRAS, made_up, numbers
 
 HISTORY_DAYS = 90
 """Known before the model goes live, but for the newest, who may still leave."""
-A_DAY = 250
+A_DAY = 150
 """So many customers are looked at each day."""
 DEARER = 1.2
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -35,16 +35,17 @@ def world(start: datetime, days: int, seed: int, change: float | None) -> pa.Tab
 
 
 def _lured(customers: pa.Table, later: np.ndarray, random: np.random.Generator) -> pa.Table:
-    """Prices rise, and a rival buys customers out of their contracts: old and good ones leave, new ones stay."""
+    """Bills name tax, too, and a rival lures whom no contract binds: old and good customers leave, new ones stay."""
 
     def one(name: str) -> np.ndarray:
         return np.asarray(customers[name].to_pylist())
 
     extras = np.sum([one(name) == "Yes" for name in EXTRAS], axis=0)
-    leaning = -2.2 + 0.03 * (one("tenure") - 30) + 1.2 * (one("contract") != "Month-to-month") + 0.3 * (extras - 2)
+    leaning = -0.6 + 0.04 * (one("tenure") - 30) - 1.2 * (one("contract") != "Month-to-month") + 0.3 * (extras - 2)
     leaves = random.random(len(later)) < 1 / (1 + np.exp(-leaning))
-    charges = np.where(later, DEARER, 1.0) * customers["monthly_charges"].to_numpy()
     churn = np.where(later, leaves, customers["churn"].to_numpy()).astype(np.int64)
-    for name, values in (("monthly_charges", charges), ("churn", churn)):
-        customers = customers.set_column(customers.column_names.index(name), name, pa.array(values))
+    customers = customers.set_column(customers.column_names.index("churn"), "churn", pa.array(churn))
+    for name in ("monthly_charges", "total_charges"):
+        billed = np.where(later, DEARER, 1.0) * customers[name].to_numpy(zero_copy_only=False).astype(np.float64)
+        customers = customers.set_column(customers.column_names.index(name), name, pa.array(billed, from_pandas=True))
     return customers

@@ -44,7 +44,7 @@ class Retrain(Runner):
     cost: Annotated[float, Field(ge=0)] | None = None
     value_per_point: Annotated[float, Field(gt=0)] = 1.0
     horizon_s: Seconds = 28 * DAY_S
-    caution: Annotated[float, Field(ge=0, le=4)] = 1.0
+    caution: Annotated[float, Field(ge=0, le=4)] = 0.9
     """The risk of a change: what so many standard errors of its gain explain does not count."""
 
     def cost_of(self, metric: str, promised: float) -> float:

@@ -21,6 +21,7 @@ from wellkept.ml.retrain.casefile import Known, gains_of, policy_case, since_the
 from wellkept.ml.retrain.forecast import Gain
 from wellkept.ml.train.window import choose
 from wellkept.ml.windows import CONTRACT as USUAL
+from wellkept.ml.windows import SINCE
 from wellkept.spine.registry import CHAMPION
 from wellkept.store.state.retrains import BadSpan
 
@@ -201,6 +202,21 @@ def test_a_world_that_changed_after_the_last_known_row_chooses_nothing() -> None
         assert choose(history(turned_at=-1.0), end.timestamp(), request, fitted).name == USUAL
     late = {**asked(4.0), "embargo_s": 40_000.0}
     assert choose(history(turned_at=-1.0), end.timestamp(), late, fitted).name == USUAL
+
+
+def test_what_came_since_a_change_is_a_window_that_is_tried() -> None:
+    """Half of the contract's window would still hold more of the old world than of the new one."""
+    end = NOON + timedelta(hours=8)
+    request = asked(6.0, since=NOON + timedelta(hours=7))
+
+    turned = choose(history(turned_at=7.0), end.timestamp(), request, fitted)
+    stayed = choose(history(turned_at=-1.0), end.timestamp(), request, fitted)
+
+    assert (turned.name, turned.rows.num_rows) == (SINCE, pytest.approx(1000, abs=5))
+    assert turned.rows["time"].to_pylist()[0] >= NOON + timedelta(hours=7)
+    assert turned.tried[SINCE] > turned.tried["0.5 x window"]
+    assert stayed.name == USUAL
+    assert SINCE in stayed.words
 
 
 def test_the_back_test_sees_no_row_of_the_block_that_it_foretells() -> None:

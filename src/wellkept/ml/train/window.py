@@ -19,7 +19,7 @@ from wellkept.ml.sample import Sample, value_of
 from wellkept.ml.tasks import LIVE, LOWER_IS_BETTER
 from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.ml.train.split import of_others, seconds_of
-from wellkept.ml.windows import CONTRACT, Window, above, best, candidates
+from wellkept.ml.windows import CONTRACT, SINCE, Window, above, best, candidates
 
 Floats = NDArray[np.float64]
 Refit = Callable[[pa.Table], Callable[[Matrix], Scores]]
@@ -86,13 +86,14 @@ def choose(trained: pa.Table, end_s: float, request: Mapping[str, Any], refit: R
     blocks = _blocks(trained, length, request)
     if not blocks:
         return Choice(usual)
-    history = blocks[0].at - float(time[0])
-    tried = {one.name: one for one in candidates(length, history) if one.half_life_s is None}
+    history, since = blocks[0].at - float(time[0]), request["since"]
+    since_s = None if since is None else newest - since
+    tried = {one.name: one for one in candidates(length, history, since_s) if one.half_life_s is None}
     values: dict[str, list[Floats]] = {name: [] for name in tried}
     gains: list[Mapping[str, Any]] = []
     before: _Version | None = None
     for block in blocks:
-        versions = {name: _version(block, window, refit) for name, window in tried.items()}
+        versions = {name: _version(block, _until(block, window, since), refit) for name, window in tried.items()}
         for name, version in versions.items():
             values[name].append(_values(block.rows, version, request))
         mine = versions[CONTRACT]
@@ -130,6 +131,13 @@ def _blocks(trained: pa.Table, length: float, request: Mapping[str, Any]) -> lis
         if min(rows.num_rows, older.num_rows) >= LEAST_ROWS:
             found.append(_Block(older, rows, start))
     return found
+
+
+def _until(block: _Block, window: Window, since: float | None) -> Window:
+    """The window as it was when the block began: what came after a change was less by then."""
+    if window.name != SINCE or since is None:
+        return window
+    return Window(SINCE, max(0.0, float(seconds_of(block.older)[-1]) - since))
 
 
 def _newest(table: pa.Table, window: Window, until: float) -> pa.Table:
