@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -76,7 +76,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._doors = doors
         self._body: bytearray | None = None
-        self._begun_with, self._head = b"", cast("Head | None", None)
+        self._begun_with = b""
+        self._head: Head | None = None
         self._moved_at, self._is_coming = 0.0, False
         self._watch: asyncio.TimerHandle | None = None
 

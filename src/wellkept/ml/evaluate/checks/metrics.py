@@ -66,26 +66,18 @@ def versus_champion(_: ModelContract, gate: ChampionGate, outcome: Outcome) -> C
     name = gate.versus_champion
     if outcome.champion is None:
         return Check(f"{name} versus champion", True, "no champion", "", "there is no champion to be compared with")
-    unseen = outcome.unseen
-    seen = int((~unseen).sum())
-    if not seen:
-        return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample)
-    if not _has_fair(unseen):
-        words = f"; the champion was trained on {seen} of them, which speaks for it"
-        return _versus(gate, "champion", "the champion's", outcome.champion, outcome.sample, words)
-    words = f"; {seen} more are left out, as the champion was trained on them"
-    return _versus(gate, "champion", "the champion's", outcome.champion[unseen], outcome.sample.where(unseen), words)
-
-
-def _has_fair(unseen: NDArray[np.bool_]) -> bool:
-    """Whether enough of the rows are left without those that the champion was trained on."""
-    return bool(unseen.sum() >= FAIR * len(unseen))
+    fair, seen, words = _fair(outcome), int((~outcome.unseen).sum()), ""
+    if seen:
+        words = f"; {seen} more are left out, as the champion was trained on them"
+        if fair.all():
+            words = f"; the champion was trained on {seen} of them, which speaks for it"
+    return _versus(gate, "champion", "the champion's", outcome.champion[fair], outcome.sample.where(fair), words)
 
 
 def _fair(outcome: Outcome) -> NDArray[np.bool_]:
-    """The rows on which the champion is compared: those it was not trained on, or all, which speaks for it."""
+    """The rows to compare with the champion on: those it was not trained on, or all where those are too few."""
     unseen = outcome.unseen
-    return unseen if _has_fair(unseen) else np.ones(len(unseen), dtype=np.bool_)
+    return unseen if unseen.sum() >= FAIR * len(unseen) else np.ones(len(unseen), dtype=np.bool_)
 
 
 def decisions(contract: ModelContract, gate: DecisionsGate, outcome: Outcome) -> Check:
