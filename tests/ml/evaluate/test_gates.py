@@ -17,7 +17,7 @@ from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ml.evaluate.checks.rows import MIN_POSITIVES
 from wellkept.ml.evaluate.stage import judge, measure
-from wellkept.ml.evidence import COMPARED, NONE, Shared, Window
+from wellkept.ml.evidence import Shared
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
 
@@ -25,7 +25,6 @@ RANDOM = np.random.default_rng(4)
 LABEL = (RANDOM.random(400) < 0.25).astype(np.float64)
 GOOD = np.clip(LABEL * 0.6 + RANDOM.random(400) * 0.4, 0, 1)
 POOR = np.clip(LABEL * 0.1 + RANDOM.random(400) * 0.9, 0, 1)
-FAIR = np.clip(LABEL * 0.4 + RANDOM.random(400) * 0.6, 0, 1)
 DIGEST = "sha256:" + "0" * 64
 
 
@@ -120,81 +119,6 @@ def test_the_champion_is_beaten_in_the_metrics_own_direction(metric: str) -> Non
     assert better.value.startswith("better by 0.")
     assert worse.value.startswith("better by -0.")
     assert better.limit == ">= 0.01"
-
-
-YIELDING = "[{metric: roc_auc, at_least: 0.995, yields_to_better: true}]"
-
-
-def test_a_limit_yields_to_who_is_surely_better_than_a_champion_that_misses_it_too() -> None:
-    found = check(judged(YIELDING, outcome(challenger=FAIR, champion=POOR)), "roc_auc")
-
-    assert found.passed
-    assert "; the champion has 0.6" in found.sentence
-    assert found.sentence.endswith("and the limit yields to what is surely better")
-
-
-@pytest.mark.parametrize(
-    ("challenger", "champion", "why"),
-    [
-        (FAIR, None, "there is no champion"),
-        (FAIR, LABEL, "the champion reaches the limit"),
-        (POOR, FAIR, "the champion is better"),
-        (FAIR, FAIR, "nobody is better"),
-    ],
-)
-def test_a_limit_yields_to_nothing_else(challenger: Array, champion: Array | None, why: str) -> None:
-    assert not check(judged(YIELDING, outcome(challenger=challenger, champion=champion)), "roc_auc").passed, why
-
-
-def test_a_limit_yields_only_where_the_contract_says_so() -> None:
-    gates = "[{metric: roc_auc, at_least: 0.995}]"
-
-    assert not check(judged(gates, outcome(challenger=FAIR, champion=POOR)), "roc_auc").passed
-
-
-def test_a_limit_does_not_yield_on_rows_that_the_champion_was_trained_on() -> None:
-    """On the older rows, which the champion knows, it is poor; on the others, which count, it is as good."""
-    newer = np.arange(400) >= 150
-    champion = np.where(newer, FAIR, POOR)
-    given = replace(outcome(challenger=FAIR, champion=champion), at=np.arange(400.0), champion_until=149.0)
-
-    assert not check(judged(YIELDING, given), "roc_auc").passed
-    assert check(judged(YIELDING, replace(given, champion_until=None)), "roc_auc").passed
-
-
-def test_a_metric_of_the_projects_own_cannot_yield() -> None:
-    with pytest.raises(DocumentError, match="not known of the champion and cannot yield"):
-        contract("[{metric: custom.saved, at_least: 1.0, yields_to_better: true}]")
-
-
-def back_test(last: float, champion: float | None, low: float = -0.1, high: float = 0.1) -> Outcome:
-    """Three good windows, and a last one on which the champion had so much."""
-    windows = [Window("brier", float(day), day + 1.0, 200, 400, 0.1, 0.09, 0.11) for day in range(3)]
-    of_last = Window(
-        "brier", 3.0, 4.0, 200, 400, last, last - 0.01, last + 0.01,
-        NONE if champion is None else COMPARED, champion, low, high,
-    )  # fmt: skip
-    return replace(outcome(), backtest=(*windows, of_last))
-
-
-@pytest.mark.parametrize(
-    ("given", "passes"),
-    [
-        (back_test(0.4, 0.41), True),
-        (back_test(0.4, 0.2, low=0.15, high=0.25), False),
-        (back_test(0.4, None), False),
-        (back_test(0.1, 0.1), True),
-    ],
-)
-def test_the_worst_window_is_no_fault_where_the_champion_was_as_bad(given: Outcome, passes: bool) -> None:
-    gate = "{backtest: brier, windows: 4, worst_drop: 0.1, yields_to_better: true}"
-
-    found = check(judged(f"[{gate}]", given), "back-test of brier")
-    strict = check(judged(f"[{gate.replace(', yields_to_better: true', '')}]", given), "back-test of brier")
-
-    assert found.passed is passes
-    assert strict.passed is (given.backtest[-1].value < 0.2)
-    assert ("which yields: the champion had 0.410 there" in found.sentence) is (found.passed and not strict.passed)
 
 
 def test_as_good_as_the_champion_is_enough_without_a_margin() -> None:
