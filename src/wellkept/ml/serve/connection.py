@@ -92,7 +92,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._head is not None and self._is_free():
+        if self._head is not None and not self._is_coming and self._is_free():
             body = self._head.body_of(data)
             if body is not None and self._answered(self._head.url, self._head.headers, body):
                 self._unset_keepalive_if_required()
@@ -146,15 +146,12 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _is_free(self) -> bool:
-        """Whether nothing is under way: no request that comes in, and none that is not answered yet."""
-        is_answered = self.cycle is None or self.cycle.response_complete
-        return is_answered and not self._is_coming and not self.flow.write_paused
+        """Whether all that was asked before is answered, and the client reads its answers."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.flow.write_paused
 
     def _is_small(self) -> bool:
         """Whether a request is a plain small POST, with nothing before it that is not answered yet."""
-        if self.parser.get_method() != b"POST" or self.expect_100_continue or self.flow.write_paused:
-            return False
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.parser.get_method() != b"POST" or self.expect_100_continue or not self._is_free():
             return False
         if self.parser.get_http_version() != "1.1" or not self.parser.should_keep_alive():
             return False

@@ -65,10 +65,8 @@ def _worst(gate: BacktestGate, windows: Sequence[Window], mean: float) -> Part |
     if lost > gate.worst_drop and not failed:
         words += f" (its interval {worst.low:.3f} to {worst.high:.3f} is so wide that chance explains it)"
     if failed and gate.yields_to_better and _was_as_bad(gate, worst):
-        failed, words = (
-            False,
-            f"{words}, which yields: the champion had {worst.champion:.3f} there, and had not seen it",
-        )
+        failed = False
+        words += f", which yields: the champion had {worst.champion:.3f} there, and had not seen it"
     return not failed, limit, words
 
 
