@@ -63,7 +63,15 @@ def failures(folder: Path) -> Path:
                  "caller": None, "host": None, "name": name, "state": "up"}
             )  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows), folder / "alerts.parquet")
-    known = [{"system": "shop", "incident_id": f"f{number}"} for number in range(6)]
+    known = [
+        {
+            "system": "shop",
+            "incident_id": f"f{number}",
+            "failure_type": "cpu",
+            "root_cause_instance": f"svc-{number % 3}",
+        }
+        for number in range(6)
+    ]
     pq.write_table(pa.Table.from_pylist(known), folder / "incidents.parquet")
     edges = [{"system": "shop", "incident_id": "f0", "source": "svc-0", "target": "svc-1"}]
     pq.write_table(pa.Table.from_pylist(edges), folder / "topology.parquet")
@@ -113,6 +121,26 @@ def test_the_command_tells_all_figures(tmp_path: Path) -> None:
     assert found["folders"]["two"]["pairwise_f1"] == 1.0
     assert found["folders"]["two"]["noise"]["groups"] == 1
     assert found["baselines"].keys() == {"random", "time_window_only"}
+
+
+def test_who_knows_what_each_failure_shows_parts_two_at_once_and_time_alone_does_not(tmp_path: Path) -> None:
+    """Failures of eight instances, each twice: by the history of its kind each alert finds its own."""
+    failed = [(f"f{number}", f"svc-{number % 8}") for number in range(16)]
+    rows = [
+        {"system": "shop", "incident_id": failure, "seq": seq, "source": "metric", "instance": instance,
+         "caller": None, "host": None, "name": f"m{seq}", "state": "up"}
+        for failure, instance in failed
+        for seq in range(20)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "alerts.parquet")
+    known = [
+        {"system": "shop", "incident_id": failure, "failure_type": "cpu", "root_cause_instance": instance}
+        for failure, instance in failed
+    ]
+    pq.write_table(pa.Table.from_pylist(known), tmp_path / "incidents.parquet")
+    ceiling = evaluate(tmp_path)["ceiling"]
+    assert ceiling["all_known_but_whose"]["pairwise_f1"] == 1.0
+    assert ceiling["onsets_known"]["pairwise_f1"] < 0.9
 
 
 def test_a_folder_with_nothing_to_evaluate_says_so(tmp_path: Path) -> None:

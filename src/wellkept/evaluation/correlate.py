@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from wellkept.evaluation import correlate_alerts, correlate_cases, correlate_stream
+from wellkept.evaluation import correlate_alerts, correlate_cases, correlate_ceiling, correlate_stream
 from wellkept.evaluation.correlate_scores import Placed, of_half, scores
 from wellkept.kernel.errors import InputError
 from wellkept.ops.correlate.base import CorrelateSettings
@@ -71,12 +71,14 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
     placed: list[Placed] = []
     chance: list[Placed] = []
     windows: list[Placed] = []
-    alike: list[Placed] = []
-    onsets: list[Placed] = []
+    ceilings = {"all_known_but_alike": correlate_ceiling.alike, "onsets_known": correlate_ceiling.by_onset}
+    streams = correlate_alerts.read(folder)
+    if all(stream.kinds for stream in streams):
+        ceilings["all_known_but_whose"] = correlate_ceiling.by_kind
+    known: dict[str, list[Placed]] = {name: [] for name in ceilings}
     noise: list[list[Placed]] = []
     took = 0.0
     systems: dict[str, Any] = {}
-    streams = correlate_alerts.read(folder)
     for stream in streams:
         mine, seconds = correlate_stream.grouped(stream, settings)
         took += seconds
@@ -85,8 +87,8 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
         groups = len({one.group for one in mine})
         chance += correlate_stream.at_random(stream, groups)
         windows += correlate_stream.by_window(stream)
-        alike += correlate_stream.alike(stream)
-        onsets += correlate_stream.by_onset(stream)
+        for name, told_of in ceilings.items():
+            known[name] += correlate_stream.placed(stream, told_of(stream))
         said = systems[stream.system] = scores(mine)
         told = f"{said['alerts']:,} alerts, {groups:,} groups, pairwise F1 {said['pairwise_f1']}"
         tell(f"  {stream.system}: {told}, {seconds:.1f} s")
@@ -98,7 +100,7 @@ def _alerts(folder: Path, settings: CorrelateSettings, tell: Callable[[str], Non
         "alerts_per_s": round(said["alerts"] / took) if took else None,
         "findings_per_s": round(findings / took) if took else None,
         "baselines": {"random": scores(chance), "time_window_only": scores(windows)},
-        "ceiling": {"all_known_but_alike": scores(alike), "onsets_known": scores(onsets)},
+        "ceiling": {name: scores(told) for name, told in known.items()},
         "halves": {half: scores(of_half(placed, half)) for half in ("tune", "report")},
         "noise": _noise(noise),
         "systems": systems,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Stream:
     shape: str
     alerts: list[Alert]
     graph: Graph
+    kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each fault its type and where its cause was, where that is known."""
 
 
 def is_alerts(folder: Path) -> bool:
@@ -79,9 +81,10 @@ def _failures(folder: Path, rows: list[dict[str, Any]]) -> Iterator[Stream]:
     by_failure: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_failure[row["system"], row["incident_id"]].append(row)
-    order: dict[str, list[str]] = defaultdict(list)
-    for row in pq.read_table(folder / "incidents.parquet", columns=["system", "incident_id"]).to_pylist():
-        order[row["system"]].append(row["incident_id"])
+    order: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for row in pq.read_table(folder / "incidents.parquet").to_pylist():
+        kind = (row.get("failure_type"), row.get("root_cause_instance"))
+        order[row["system"]][row["incident_id"]] = tuple(part for part in kind if part is not None)
     random = np.random.default_rng(SEED)
     for system, failures in order.items():
         begins = np.cumsum(random.exponential(GAP_S, len(failures)))
@@ -92,7 +95,8 @@ def _failures(folder: Path, rows: list[dict[str, Any]]) -> Iterator[Stream]:
                 at = _BEGIN + timedelta(seconds=begin + place * SPREAD_S / len(told))
                 alerts.append(Alert(_of_failure(system, row, at), {failure: 1}))
         alerts.sort(key=lambda alert: (alert.finding.starts_at, alert.finding.id))
-        yield Stream(system, "failures", alerts, _topology(folder, system))
+        kinds = {failure: kind for failure, kind in failures.items() if kind}
+        yield Stream(system, "failures", alerts, _topology(folder, system), kinds)
 
 
 def _of_failure(system: str, row: dict[str, Any], at: datetime) -> Finding:

@@ -65,44 +65,23 @@ def grouped(stream: Stream, settings: CorrelateSettings) -> tuple[list[Placed], 
             run.let_go(old)
             took += time.process_time() - started
     run.let_go({alert.finding.id for alert in alerts} - run.final.keys())
-    return _placed(stream, [run.final[alert.finding.id] for alert in alerts]), took
+    return placed(stream, [run.final[alert.finding.id] for alert in alerts]), took
 
 
 def by_window(stream: Stream) -> list[Placed]:
     """A baseline: everything of one system within fixed windows of 120 s is one group."""
     names = [f"{stream.system}/{int(a.finding.starts_at.timestamp() // WINDOW_S)}" for a in stream.alerts]
-    return _placed(stream, names)
+    return placed(stream, names)
 
 
 def at_random(stream: Stream, groups: int) -> list[Placed]:
     """A baseline: as many groups as the grouper made, and every alert into any of them."""
     dice = random.Random(SEED)
-    return _placed(stream, [f"{stream.system}/{dice.randrange(max(groups, 1))}" for _ in stream.alerts])
+    return placed(stream, [f"{stream.system}/{dice.randrange(max(groups, 1))}" for _ in stream.alerts])
 
 
-def alike(stream: Stream) -> list[Placed]:
-    """A ceiling: all is known, but not which of several alerts of one signal in one second is whose."""
-    taken: dict[tuple[str, int], str] = {}
-    names = []
-    for alert in stream.alerts:
-        fault = max(alert.faults, key=lambda name: alert.faults[name])
-        names.append(taken.setdefault((alert.finding.fingerprint, int(alert.finding.starts_at.timestamp())), fault))
-    return _placed(stream, names)
-
-
-def by_onset(stream: Stream) -> list[Placed]:
-    """A bound of what time alone can tell: it is known when each fault begins, and the newest takes every alert."""
-    names, newest, seen = [], "", set[str]()
-    for alert in stream.alerts:
-        for fault in alert.faults:
-            if fault and fault not in seen:
-                seen.add(fault)
-                newest = fault
-        names.append(newest)
-    return _placed(stream, names)
-
-
-def _placed(stream: Stream, names: list[str]) -> list[Placed]:
+def placed(stream: Stream, names: list[str]) -> list[Placed]:
+    """Every alert of a stream in the group of that name."""
     return [
         Placed(fault, name, alert.finding.starts_at.timestamp(), count)
         for alert, name in zip(stream.alerts, names, strict=True)

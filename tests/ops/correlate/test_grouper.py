@@ -149,6 +149,16 @@ def test_an_entry_that_feels_it_first_joins_its_cause_and_no_other() -> None:
     assert [[f.entity for f in part.findings] for part in groups] == [[gateway, orders], [search]]
 
 
+def test_an_entry_joins_a_cause_told_right_after_it_rather_than_one_that_has_been_sick_for_long() -> None:
+    """A user's alert comes before the detector's step is over: what it waits for is told after it."""
+    gateway, orders, search = "service:edge/gateway", "service:shop/orders", "service:shop/search"
+    graph = Graph([], [Edge(gateway, name, EdgeKind.CALLS, NOON) for name in (orders, search)])
+    found = [finding(orders, 0), finding(gateway, 200), finding(search, 230)]
+    for arrived in (found, found[::-1]):
+        groups = group(arrived, graph, SETTINGS)
+        assert [[f.entity for f in part.findings] for part in groups] == [[orders], [gateway, search]]
+
+
 def test_what_begins_at_the_very_same_moment_has_no_order() -> None:
     """Detectors judge step by step: a cause may be told after its effect without being later than that."""
     gateway, orders, search = "service:edge/gateway", "service:shop/orders", "service:shop/search"

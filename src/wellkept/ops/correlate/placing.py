@@ -57,10 +57,12 @@ class Entry:
     keys: tuple[Key, ...] = ()
     options: tuple[Option, ...] = ()
     ways: tuple[Option, ...] = ()
-    """The options that speak for hanging together rather than for beginning by itself, the best first.
+    """The options that speak for hanging together rather than for beginning by itself, the best first."""
+    explained_s: float = math.inf
+    """How long before it the nearest thing began that explains it: 0 within ``beside_s``, infinite where nothing does.
 
-    A cause that was noticed later counts only for a finding that nothing before it explains: else two findings would
-    explain one another, and nothing the two.
+    A cause that was noticed later counts only where it is nearer: else two findings would explain one another, and
+    nothing the two.
     """
     partners: tuple[str, ...] = ()
     alone: float = 0.0
@@ -70,11 +72,6 @@ class Entry:
 
     def __post_init__(self) -> None:
         self.id = self.order[2]
-
-    @property
-    def is_explained(self) -> bool:
-        """Whether something that began before it explains it: then causes that were noticed later do not count."""
-        return bool(self.ways) and not self.ways[0].is_late
 
 
 def entry_of(finding: Finding, keys: tuple[Key, ...]) -> Entry:
@@ -120,9 +117,10 @@ class Places:
         options = [self._option(entry, other, link) for other, link in self._nearest_links(entry)]
         entry.alone = self._memory.alone(entry.signs)
         entry.weighed = entry.alone + sum(option.likelihood for option in options)
-        if all(option.score <= 0.0 for option in options):
-            options += [self._option(entry, other, link) for other, link in self._later(entry)]
-        self._keep(entry, options)
+        entry.options = tuple(sorted(options, key=_best_first)[:_OPTIONS])
+        entry.explained_s = self._explained_s(entry.options)
+        late = self._later(entry) if entry.explained_s else ()
+        self._keep(entry, [self._option(entry, other, link) for other, link in late])
 
     def offer(self, entry: Entry, cause: Entry) -> bool:
         """Whether a cause that began after the entry is a new option of it; the others stay as they are."""
@@ -130,7 +128,7 @@ class Places:
         if link is None or any(option.other == cause.id for option in entry.options):
             return False
         before = entry.ways
-        self._keep(entry, (*entry.options, self._option(entry, cause, link)))
+        self._keep(entry, [self._option(entry, cause, link)])
         return entry.ways != before
 
     def is_last(self, entry: Entry) -> bool:
@@ -160,7 +158,7 @@ class Places:
     def earlier_seekers(self, entry: Entry) -> Iterator[Entry]:
         """The entries before this one that it may be the cause of: their next on its entity is this one.
 
-        Those that something before them explains look at nothing later.
+        Those that something nearer before them explains do not look at it.
         """
         entity = entry.finding.entity
         if not entity:
@@ -171,7 +169,7 @@ class Places:
         for place in self._active_above(entity):
             for order in self._at.between(place, low, entry.order):
                 effect = self.entries[order[2]]
-                if not effect.is_explained:
+                if entry.moment.start - effect.moment.start < effect.explained_s:
                     yield effect
 
     def unrelated_before(self, entry: Entry, line: Iterable[Order]) -> Iterator[Signs]:
@@ -276,13 +274,17 @@ class Places:
         score = (1.0 - trust) * guess + trust * learned
         return Option(score, other.id, link, likelihood, is_late)
 
-    def _keep(self, entry: Entry, options: Iterable[Option]) -> None:
-        """Keep the best options: some before the entry, and the best cause that was noticed after it."""
-        best = sorted(options, key=lambda o: (-o.score, o.link.lag_s, o.other))
-        late = [option for option in best if option.is_late][:1]
-        entry.options = (*[option for option in best if not option.is_late][:_OPTIONS], *late)
-        ways = tuple(option for option in entry.options if option.score > 0.0)
-        entry.ways = tuple(option for option in ways if not option.is_late) or ways
+    def _keep(self, entry: Entry, late: Iterable[Option]) -> None:
+        """Take the best of causes that were noticed after an entry beside its options."""
+        nearer = (option for option in late if option.link.lag_s < entry.explained_s)
+        best = sorted((*entry.options, *nearer), key=_best_first)
+        first = next((option for option in best if option.is_late), None)
+        entry.options = tuple(option for option in best if not option.is_late or option is first)
+        entry.ways = tuple(option for option in entry.options if option.score > 0.0)
+
+    def _explained_s(self, before: Iterable[Option]) -> float:
+        nearest = min((option.link.lag_s for option in before if option.score > 0.0), default=math.inf)
+        return nearest if nearest > self._settings.beside_s else 0.0
 
     def _nearest(self, lines: Lines, key: str, entry: Entry, count: int) -> Iterator[Entry]:
         return (self.entries[order[2]] for order in lines.before(key, entry.order, count))
@@ -301,6 +303,10 @@ class Places:
         high = after[0] if after else (math.inf, 0, "")
         for order in self._seekers.between(entry.signs.what, entry.order, (high[0], high[1], high[2] + "\0")):
             yield self.entries[order[2]]
+
+
+def _best_first(option: Option) -> tuple[float, float, str]:
+    return (-option.score, option.link.lag_s, option.other)
 
 
 def shares(entry: Entry, entries: Mapping[str, Entry]) -> list[tuple[Signs, float, float]]:
