@@ -20,7 +20,7 @@ from wellkept.ml.watch.base import Served
 from wellkept.ml.watch.monitors.estimated import EstimatedPerformance
 from wellkept.ml.watch.monitors.performance import Performance as Realised
 from wellkept.ml.watch.monitors.performance import errors
-from wellkept.ml.watch.monitors.slowloss import SlowLoss
+from wellkept.ml.watch.monitors.slowloss import SlowLoss, is_told
 
 NOW = NOON + timedelta(seconds=900)
 
@@ -56,6 +56,13 @@ def falling(days: int, slope: float) -> Trend | None:
     at = np.arange(days, dtype=np.float64) * 86_400.0
     noise = np.random.default_rng(4).normal(0, 0.003, days)
     return trend(at, 0.8 - slope * np.arange(days) + noise, 0.65, lower_is_better=False)
+
+
+@pytest.mark.parametrize(("latest", "told"), [(60.0, True), (2732.0, False), (None, False)])
+def test_a_date_that_may_as_well_be_years_away_is_not_told_and_ends_nothing(latest: float | None, told: bool) -> None:
+    slow = Trend(-0.004, -0.007, -0.0001, 0.75, 0.6, 37.5, 25.0, latest, 40, is_falling=True)
+    assert is_told(slow, 0.8, 40.0, is_open=False) is told
+    assert is_told(slow, 0.8, 40.0, is_open=True)
 
 
 def test_slow_loss_says_when_the_floor_is_met(served: Served) -> None:

@@ -14,6 +14,8 @@ LEAST_LOSS = 0.25
 """The loss along the trend must be this share of what lies between promise and floor: less is no loss yet."""
 CALM = 2.0
 """A finding ends when the floor is this many times further away than would begin one."""
+VAGUE = 3.0
+"""A floor that may be so many times as far ahead as was looked back, by the slow end of the interval, is no date."""
 DAY_S = 86_400.0
 
 
@@ -21,8 +23,9 @@ class SlowLoss:
     """The trend of realised performance, and of valid estimates where labels are still on their way.
 
     Told when the trend's interval leaves no doubt that it falls, and it meets the floor within as much time as the
-    trend was watched for: nobody can look further ahead than back. What is below the floor already is a loss that has
-    come, and told as such by others.
+    trend was watched for: nobody can look further ahead than back. By the slow end of the interval that must not be
+    much later: between 25 days and seven years says nothing. What is below the floor already is a loss that has come,
+    and told as such by others.
     """
 
     name = "slowloss"
@@ -86,7 +89,8 @@ def is_told(trend: Trend, promised: float, span_days: float, *, is_open: bool) -
     reach = span_days * (CALM if is_open else 1.0)
     is_soon = trend.days is not None and 0 < trend.days <= reach
     is_large = abs(trend.slope) * span_days >= LEAST_LOSS * abs(promised - trend.floor)
-    return is_soon and trend.is_falling and is_large
+    is_dated = is_open or (trend.latest is not None and trend.latest <= VAGUE * span_days)
+    return is_soon and is_dated and trend.is_falling and is_large
 
 
 def _span_days(history: PerformanceHistory, trend: Trend) -> float:
