@@ -54,6 +54,28 @@ def test_a_limit_does_not_yield_on_rows_that_the_champion_was_trained_on() -> No
     assert check(judged(YIELDING, replace(given, champion_until=None)), "roc_auc").passed
 
 
+VERSUS_NOTHING = "[{versus_baseline: brier, confident: true, yields_to_better: true}]"
+WORSE, WORST = np.clip(0.3 - LABEL * 0.2, 0, 1), np.clip(0.9 - LABEL * 0.8, 0, 1)
+"""Both foretell less than one answer for all."""
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "passes"),
+    [(WORSE, WORST, True), (WORSE, LABEL, False), (WORST, WORSE, False), (WORSE, WORSE, False), (WORSE, None, False)],
+)
+def test_the_simplest_model_may_be_missed_by_who_is_surely_better_than_a_champion_that_misses_it_too(
+    challenger: Array, champion: Array | None, passes: bool
+) -> None:
+    given = replace(outcome(challenger=challenger, champion=champion), baseline=np.full(400, LABEL.mean()))
+    strict = check(judged(VERSUS_NOTHING.replace(", yields_to_better: true", ""), given), "brier versus baseline")
+
+    found = check(judged(VERSUS_NOTHING, given), "brier versus baseline")
+
+    assert not strict.passed
+    assert found.passed is passes
+    assert found.sentence.endswith("the limit yields to what is surely better") is passes
+
+
 def test_a_metric_of_the_projects_own_cannot_yield() -> None:
     with pytest.raises(DocumentError, match="not known of the champion and cannot yield"):
         contract("[{metric: custom.saved, at_least: 1.0, yields_to_better: true}]")
@@ -87,3 +109,36 @@ def test_the_worst_window_is_no_fault_where_the_champion_was_as_bad(given: Outco
     assert found.passed is passes
     assert strict.passed is (given.backtest[-1].value < 0.2)
     assert ("which yields: the champion had 0.410 there" in found.sentence) is (found.passed and not strict.passed)
+
+
+def whole_back_test(values: list[float], champions: list[float | None]) -> Outcome:
+    windows = [
+        Window("brier", float(day), day + 1.0, 200, 400, value, value - 0.01, value + 0.01,
+               NONE if champion is None else COMPARED, champion, -0.1, 0.1)
+        for day, (value, champion) in enumerate(zip(values, champions, strict=True))
+    ]  # fmt: skip
+    return replace(outcome(), backtest=tuple(windows))
+
+
+@pytest.mark.parametrize(
+    ("values", "champions", "passes"),
+    [
+        ([0.30, 0.25, 0.20], [None, 0.30, 0.40], True),
+        ([0.30, 0.25, 0.20], [None, None, 0.40], False),  # one window is no comparison
+        ([0.30, 0.25, 0.20], [None, 0.10, 0.12], False),  # the champion keeps within the limit
+        ([0.30, 0.35, 0.40], [None, 0.30, 0.32], False),  # the champion is better
+        ([0.10, 0.12, 0.11], [None, 0.30, 0.40], True),
+    ],
+)
+def test_the_mean_of_a_back_test_yields_where_the_champion_misses_its_limit_by_more(
+    values: list[float], champions: list[float | None], passes: bool
+) -> None:
+    gate = "{backtest: brier, windows: 3, at_most: 0.15, yields_to_better: true}"
+    given = whole_back_test(values, champions)
+
+    found = check(judged(f"[{gate}]", given), "back-test of brier")
+    strict = check(judged(f"[{gate.replace(', yields_to_better: true', '')}]", given), "back-test of brier")
+
+    assert found.passed is passes
+    assert strict.passed is (sum(values) < 3 * 0.15)
+    assert ("and the limit yields to what is better" in found.sentence) is (found.passed and not strict.passed)

@@ -32,7 +32,7 @@ def backtest(_: ModelContract, gate: BacktestGate, outcome: Outcome) -> Check:
     mean = float(np.mean([window.value for window in windows]))
     values = ", ".join(f"{window.value:.3f}" for window in windows)
     said = f"{gate.backtest} of {len(windows)} earlier windows, the oldest first: {values}; mean {mean:.3f}"
-    parts = [_limit(gate, mean), _worst(gate, windows, mean), _champion(gate, windows)]
+    parts = [_limit(gate, windows, mean), _worst(gate, windows, mean), _champion(gate, windows)]
     asked = [part for part in parts if part is not None]
     judged = [part for part in asked if part[0] is not None]
     passed = bool(judged) and all(part[0] for part in judged)
@@ -44,12 +44,29 @@ Part = tuple[bool | None, str, str]
 """Whether it is so (None: it could not be told), the limit, and words."""
 
 
-def _limit(gate: BacktestGate, mean: float) -> Part | None:
-    if gate.at_least is not None:
-        return mean >= gate.at_least, f">= {gate.at_least:g}", f"the mean must be >= {gate.at_least:g}"
-    if gate.at_most is not None:
-        return mean <= gate.at_most, f"<= {gate.at_most:g}", f"the mean must be <= {gate.at_most:g}"
-    return None
+def _limit(gate: BacktestGate, windows: Sequence[Window], mean: float) -> Part | None:
+    if gate.at_least is None and gate.at_most is None:
+        return None
+    limit = f">= {gate.at_least:g}" if gate.at_least is not None else f"<= {gate.at_most:g}"
+    passed, words = _within(gate, mean), f"the mean must be {limit}"
+    rivals = _rivals(windows)
+    if not passed and gate.yields_to_better and len(rivals) >= LEAST_WINDOWS:
+        ours, theirs = (float(np.mean(values)) for values in zip(*rivals, strict=True))
+        passed = not _within(gate, theirs) and worse(gate.backtest, ours, theirs) > 0
+        words += f"; the champion has {theirs:.3f} over {len(rivals)} of them that it had not seen, against {ours:.3f}"
+        words += ", and the limit yields to what is better" if passed else ""
+    return passed, limit, words
+
+
+def _within(gate: BacktestGate, mean: float) -> bool:
+    is_low = gate.at_least is not None and mean < gate.at_least
+    return not is_low and not (gate.at_most is not None and mean > gate.at_most)
+
+
+def _rivals(windows: Sequence[Window]) -> list[tuple[float, float]]:
+    """Challenger and champion on the windows that the champion has not seen in training."""
+    told = [(window.value, window.champion) for window in windows if window.champion_is == COMPARED]
+    return [(ours, theirs) for ours, theirs in told if theirs is not None and np.isfinite(theirs)]
 
 
 def _worst(gate: BacktestGate, windows: Sequence[Window], mean: float) -> Part | None:
@@ -82,8 +99,7 @@ def _champion(gate: BacktestGate, windows: Sequence[Window]) -> Part | None:
     if gate.champion_margin is None:
         return None
     limit = f"champion + {gate.champion_margin:g}"
-    rivals = [(window.value, window.champion) for window in windows if window.champion_is == COMPARED]
-    gaps = [-worse(gate.backtest, rival, value) for value, rival in rivals if rival is not None and np.isfinite(rival)]
+    gaps = [-worse(gate.backtest, rival, value) for value, rival in _rivals(windows)]
     if gaps:
         better = float(np.mean(gaps))
         words = f"better than the champion by {better:.3f} over {len(gaps)} windows that it has not seen in training"

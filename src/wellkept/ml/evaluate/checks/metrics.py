@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.kernel.verdict import Check
 from wellkept.ml.contract import ModelContract
-from wellkept.ml.evaluate.checks.measured import SEED
+from wellkept.ml.evaluate.checks.measured import SEED, worse
 from wellkept.ml.gates import BaselineGate, ChampionGate, DecisionsGate, MetricGate
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
@@ -29,18 +32,23 @@ def threshold(_: ModelContract, gate: MetricGate, outcome: Outcome) -> Check:
     sure = " in the whole interval" if gate.confident else ""
     sentence = f"{gate.metric} is {value:.3f} (90 % interval {low:.3f} to {high:.3f}), must be {limit}{sure}"
     if not passed and gate.yields_to_better and outcome.champion is not None:
-        passed, words = _yields(gate, outcome, outcome.champion)
+        passed, words = _yields(gate.metric, outcome, outcome.champion, lambda theirs, _: not _within(gate, theirs)[0])
         sentence += words
     return Check(gate.metric, passed, f"{value:.4f}", limit, sentence)
 
 
-def _yields(gate: MetricGate, outcome: Outcome, champion: Array) -> tuple[bool, str]:
-    """Whether the champion misses the limit as well, and the challenger is surely better than it."""
+def _yields(
+    metric: str, outcome: Outcome, champion: Array, is_missed: Callable[[float, NDArray[np.bool_]], bool]
+) -> tuple[bool, str]:
+    """Whether the champion misses a limit as well, and the challenger is surely better than it, with words.
+
+    ``is_missed`` says so of the champion's value on the rows [bool[n]] that the two are compared on.
+    """
     fair = _fair(outcome)
     ours, rival = outcome.sample.where(fair), champion[fair]
-    theirs, (low, high) = value_of(gate.metric, ours.scored(rival)), paired_interval_of(gate.metric, ours, rival, SEED)
-    better_by = -high if gate.metric in LOWER_IS_BETTER else low
-    yields = not _within(gate, theirs)[0] and better_by > 0
+    theirs, (low, high) = value_of(metric, ours.scored(rival)), paired_interval_of(metric, ours, rival, SEED)
+    better_by = -high if metric in LOWER_IS_BETTER else low
+    yields = is_missed(theirs, fair) and better_by > 0
     words = f"; the champion has {theirs:.3f} on the same rows (difference {low:+.3f} to {high:+.3f})"
     return yields, f"{words}, and the limit yields to what is surely better" if yields else words
 
@@ -108,7 +116,17 @@ def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcom
         return Check(f"{name} versus baseline", False, "unknown", f">= {gate.margin:g}", "there is no baseline")
     whose = {"forecasting": "the season before's", "ranking": "that of what most choose"}
     words = whose.get(contract.task, "that of one answer for all")
-    return _versus(gate, "baseline", words, outcome.baseline, outcome.sample)
+    found = _versus(gate, "baseline", words, outcome.baseline, outcome.sample)
+    if found.passed or not gate.yields_to_better or outcome.champion is None:
+        return found
+    baseline = outcome.baseline
+
+    def is_missed(theirs: float, rows: NDArray[np.bool_]) -> bool:
+        simplest = value_of(name, outcome.sample.where(rows).scored(baseline[rows]))
+        return -worse(name, simplest, theirs) < gate.margin
+
+    passed, more = _yields(name, outcome, outcome.champion, is_missed)
+    return replace(found, passed=passed, sentence=found.sentence + more)
 
 
 def _versus(
