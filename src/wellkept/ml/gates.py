@@ -131,8 +131,8 @@ class BacktestGate(GatePart):
 
     ``at_least`` and ``at_most`` are of the mean of the windows, ``worst_drop`` is how much worse than that mean the
     worst window may be, ``champion_margin`` how much better than the champion the mean must be, over the windows that
-    the champion has not seen in training. ``yields_to_better``: the mean is no fault where the champion misses its limit
-    by more, over two windows or more that it has not seen either; nor is the worst window where the champion was as bad.
+    the champion has not seen in training. ``yields_to_better``: the mean is no fault where the champion misses its
+    limit by more, over two windows or more that it has not seen either; nor is the worst window where that was as bad.
     """
 
     backtest: Metric
