@@ -69,6 +69,21 @@ def test_what_came_together_before_is_one_problem_though_nothing_else_ties_it() 
     assert part.why[part.findings[1].id].tie is Tie.CO_OCCURRENCE
 
 
+def test_what_flaps_beside_something_else_has_come_together_with_it_once() -> None:
+    """Also when all is placed anew by what was learned meanwhile, as after a restart."""
+    memory, flapping = CoOccurrence(), [finding(CHECKOUT, 10 + 20 * n, lasts_s=5) for n in range(8)]
+    grouper = Grouper(SETTINGS, shop(), memory=memory)
+    found = [finding(OTHER), *flapping, finding(FEATURES, 7200)]
+    grouper.put(found)
+    before = {frozenset(f.id for f in part.findings) for part in grouper.groups()}
+    grouper.learn(NOON + timedelta(hours=3))
+    again = Grouper(SETTINGS, shop(), memory=memory)
+    again.put(found)
+    assert frozenset([found[0].id]) in before
+    assert frozenset([found[0].id]) in {frozenset(f.id for f in part.findings) for part in again.groups()}
+    assert memory.partners(Signs.of(flapping[0])) == ()
+
+
 def test_each_finding_is_learned_once() -> None:
     grouper = Grouper(SETTINGS, shop())
     grouper.put([finding(CHECKOUT), finding(PAYMENTS, 10)])

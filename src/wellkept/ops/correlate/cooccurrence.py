@@ -28,6 +28,8 @@ _TAIL = 0.1
 _HALVE_AT = 50_000.0
 _LEAST = 0.6
 _PARTNERS_AT = 3.0
+_OCCASION_S = 600.0
+"""A signal that comes again within this time has come once, as far as it counts what came with it."""
 _NONE: dict[str, float] = {}
 
 
@@ -54,6 +56,7 @@ class CoOccurrence:
         self._total, self._span_s = 0.0, 0.0
         self._lag_s, self._lags = _LAG_S * _LAGS, _LAGS
         self._newest = -math.inf
+        self._last: dict[str, float] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -85,7 +88,10 @@ class CoOccurrence:
         return (1.0 - _TAIL) * rate * math.exp(-rate * lag_s) + tail
 
     def partners(self, signs: Signs) -> tuple[str, ...]:
-        """Signals that came shortly before this one more often than by chance, though nothing else ties them."""
+        """Signals that came shortly before this one more often than by chance, though nothing else ties them.
+
+        Occasions are counted: what flaps beside something else for an hour has come together with it once.
+        """
         pairs = self._pairs.get(signs.what)
         if not pairs:
             return ()
@@ -94,7 +100,8 @@ class CoOccurrence:
         for other, count in pairs.items():
             theirs = self._seen.get(other, 0.0)
             by_chance = mine * theirs * 60.0 / span
-            if count >= _PARTNERS_AT and count >= 0.5 * min(mine, theirs) and count >= 3.0 * by_chance:
+            times = min(count, mine, theirs)
+            if times >= _PARTNERS_AT and times >= 0.5 * min(mine, theirs) and times >= 3.0 * by_chance:
                 found.append(other)
         return tuple(sorted(found))
 
@@ -119,11 +126,13 @@ class CoOccurrence:
             self._lag_s += share * lag_s
             self._lags += share
         self._alone[signs.who] += alone
-        for other in near:
-            row = self._pairs.setdefault(signs.what, {})
-            row[other.what] = row.get(other.what, 0.0) + 1.0
-        for key in signs:
-            self._seen[key] += 1.0
+        if at - self._last.get(signs.what, -math.inf) >= _OCCASION_S:
+            for other in {other.what for other in near}:
+                row = self._pairs.setdefault(signs.what, {})
+                row[other] = row.get(other, 0.0) + 1.0
+            self._seen[signs.what] += 1.0
+        self._last[signs.what] = at
+        self._seen[signs.who] += 1.0
         self._total += 1.0
         if self._newest > -math.inf:
             self._span_s += max(at - self._newest, 0.0)
@@ -137,6 +146,7 @@ class CoOccurrence:
             "tables": [dict(self._seen), dict(self._alone), dict(self._given)],
             "rows": [self._then, self._pairs],
             "sums": [self._total, self._span_s, self._lag_s, self._lags, max(self._newest, 0.0)],
+            "last": dict(self._last),
         }
 
     @classmethod
@@ -148,6 +158,7 @@ class CoOccurrence:
         made._then, made._pairs = ({key: dict(row) for key, row in rows.items()} for rows in kept["rows"])
         made._total, made._span_s, made._lag_s, made._lags, newest = kept["sums"]
         made._newest = newest or -math.inf
+        made._last.update(kept.get("last", {}))
         return made
 
     def _share(self, before: str, after: str, guess: float) -> float:
@@ -166,5 +177,6 @@ class CoOccurrence:
                 rows[key] = {other: count / 2 for other, count in rows[key].items() if count / 2 >= _LEAST}
                 if not rows[key]:
                     del rows[key]
+        self._last = {signal: at for signal, at in self._last.items() if signal in self._seen}
         self._total, self._span_s = self._total / 2, self._span_s / 2
         self._lag_s, self._lags = self._lag_s / 2, self._lags / 2
