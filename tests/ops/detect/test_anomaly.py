@@ -20,6 +20,7 @@ from wellkept.ops.detect.baseline.base import EntityScores, Scores
 from wellkept.ops.detect.blind import Blind, Cause
 from wellkept.ops.detect.detectors.anomaly import Anomaly, AnomalyParameters
 from wellkept.ops.detect.detectors.entity import EntityAnomaly, EntityParameters
+from wellkept.ops.detect.detectors.traffic import Traffic
 from wellkept.ops.detect.feed import Fed
 from wellkept.ops.detect.learned import Learned
 from wellkept.ops.detect.together import EntityMemory
@@ -49,7 +50,7 @@ def learned_view(scene: Scene, budget: float = 1.0) -> View:
     )  # fmt: skip
 
 
-def scored(view: View, strengths: Mapping[int, float], threshold: float = 5.0, band: Band = (90.0, 110.0)) -> View:
+def scored(view: View, strengths: Mapping[int, float], threshold: float = 5.0, band: Band = (40.0, 60.0)) -> View:
     """The same view where the newest step of some columns of its metrics has these scores."""
     shape = (3, len(view.metrics.series))
     sudden = np.zeros(shape, np.float32)
@@ -92,13 +93,81 @@ def test_a_jump_of_a_metric_that_nobody_has_named_is_information() -> None:
     (finding,) = look(learned_view(story.scene()))
     assert (finding.entity, finding.severity) == ("service:shop/worker", Severity.INFO)
     assert finding.sentence.startswith("queue_length of shop/worker is 5")
-    assert "was expected by its own past at this time of day, since 10:13:00 UTC" in finding.sentence
+    assert " is usual by its own past, since 10:13:00 UTC" in finding.sentence
     assert "by chance that happens less often than once in" in finding.sentence
     evidence = finding.evidence[0]
     assert evidence.expected is not None
     assert evidence.expected[1] < 130 < evidence.values["level"]
     assert evidence.values["score"] > evidence.values["threshold"]
     assert evidence.points[-1][1] == pytest.approx(500.0, abs=30.0)
+
+
+def steps_of(change: dict[int, float], *, of_traffic: bool = False) -> Scene:
+    """A queue around 100 that is so much longer from some steps on, or so many more requests than 20 a second."""
+    story = Story(steps=900)
+    more = np.zeros(900)
+    for step, by in change.items():
+        more[step:] = by
+    if of_traffic:
+        story.span(CHECKOUT, "span.rate", story.noise(20.0, 1.0) + more, "1/s")
+    else:
+        story.metric("service:shop/worker", "queue_length", story.noise(100.0, 3.0) + more)
+    return story.scene()
+
+
+def live(scene: Scene, first: int, last: int, detector: Anomaly | Traffic) -> list[list[Finding]]:
+    """What a detector says at each step, with a baseline that learns on the way and what is open carried on."""
+    learned, open_ones, told = Learned(STEP_S), dict[str, Finding](), []
+    for end in range(first, last):
+        part = scene.between(end - WINDOW, end)
+        fed = Fed(part.metrics, part.red, part.exclusive, part.logs, WINDOW if end == first else 1)
+        learned.learn(fed)
+        view = View(
+            part.metrics, part.red, part.exclusive, part.logs, STEP_S, scene.graph, open=open_ones,
+            scores=learned.scores(fed), thresholds=learned.thresholds(fed, 1.0),
+        )  # fmt: skip
+        told.append(list(detector.detect(view, datetime.fromtimestamp(float(part.metrics.times[-1]), UTC))))
+        open_ones = {finding.fingerprint: finding for finding in told[-1]}
+    return told
+
+
+def test_what_is_usual_is_where_most_healthy_values_lie() -> None:
+    told = live(steps_of({880: 400.0}), 700, 884, Anomaly())
+    (finding,) = told[-1]
+    low, high = finding.evidence[0].expected or (0.0, 0.0)
+    assert (90 < low < 97, 103 < high < 110) == (True, True)
+
+
+def test_an_open_finding_says_what_it_was_when_it_was_most_unusual_and_since_when() -> None:
+    """A spike of a minute: what follows it is still unusual for a while, and no less likely than it was."""
+    told = [found for found in live(steps_of({800: 400.0, 806: 0.0}), 600, 830, Anomaly()) if found]
+    assert len(told) > 8
+    assert {one.sentence for (one,) in told[5:]} == {told[5][0].sentence}
+    assert {one.starts_at for (one,) in told} == {told[0][0].starts_at}
+    assert told[-1][0].sentence.startswith("queue_length of shop/worker is 4")
+    assert told[-1][0].evidence[0].points[-1][1] < 120
+
+
+def test_what_goes_on_is_told_until_it_comes_back_to_the_usual_which_is_no_news() -> None:
+    told = live(steps_of({700: 90.0, 790: 0.0}), 601, 801, Anomaly())
+    assert [step for step, found in enumerate(told, start=600) if found] == list(range(700, 790))
+
+
+def test_what_lasts_for_an_hour_is_the_new_usual() -> None:
+    scene = steps_of({300: 90.0})
+    told = live(scene, 250, 800, Anomaly())
+    lasted = [step for step, found in enumerate(told) if found]
+    assert lasted == list(range(lasted[0], lasted[-1] + 1))
+    assert lasted[-1] - lasted[0] == pytest.approx(359, abs=3)
+
+
+def test_traffic_steps_up_and_down_after_the_baseline_is_ready() -> None:
+    """Its usual must not be what the newest steps have had."""
+    for by, word in ((70.0, "rose to 89"), (-18.0, "fell to 1.")):
+        told = [found for found in live(steps_of({700: by}, of_traffic=True), 600, 720, Traffic()) if found]
+        assert word in told[0][0].sentence, by
+        assert "is usual by its own past" in told[0][0].sentence
+        assert len(told) > 15
 
 
 def test_a_number_that_nobody_has_named_is_no_share() -> None:
@@ -137,9 +206,12 @@ def test_a_finding_stays_while_what_lasts_is_unlike_the_usual() -> None:
     scores = replace(calm.scores["metrics"], unusual=np.full((3, 1), 7.0, np.float32))
     lasting = replace(calm, scores={"metrics": scores})
     assert look(lasting) == []
-    (still,) = look(replace(lasting, open={finding.fingerprint: finding}))
+    within = replace(finding, evidence=(replace(finding.evidence[0], expected=(0.0, 200.0)),))
+    (still,) = look(replace(lasting, open={finding.fingerprint: within}))
     assert still.fingerprint == finding.fingerprint
-    assert look(replace(calm, open={finding.fingerprint: finding})) == []
+    assert look(replace(calm, open={finding.fingerprint: within})) == []
+    (out,) = look(replace(calm, open={finding.fingerprint: finding}))
+    assert out.sentence == finding.sentence
 
 
 def test_what_users_feel_is_a_warning_and_only_when_it_gets_worse() -> None:

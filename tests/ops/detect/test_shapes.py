@@ -146,7 +146,7 @@ def test_what_the_baseline_expects_is_no_spike() -> None:
     assert Traffic().detect(expected, EPOCH) == []
     unexpected = replace(view, scores={"red": told(10.0, 30.0, 6.0)})
     (finding,) = Traffic().detect(unexpected, EPOCH)
-    assert "usual at this time" in finding.sentence
+    assert "usual by its own past" in finding.sentence
 
 
 def test_a_shift_of_level_within_hours() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.finding import Evidence
+from wellkept.kernel.finding import Evidence, Finding
 from wellkept.ops.detect.base import View
 from wellkept.ops.detect.baseline.base import Scores
 from wellkept.ops.detect.catalogue import BY_NAME, amount
@@ -67,13 +67,20 @@ class Unusual:
     """One series of the peaks of a window, in words and numbers."""
 
     def __init__(self, found: Peaks, column: int) -> None:
+        self.column = column
         self.info: SeriesInfo = found.window.series[column]
         self.strength, self.threshold = float(found.strength[column]), float(found.threshold[column])
         values = found.window.values[:, column]
+        told = np.flatnonzero(np.isfinite(values))
+        self.newest = float(values[told[-1]]) if len(told) else float("nan")
+        """Its newest value, and when that was."""
+        self.seen_at: datetime = moment(found.window.times[told[-1] if len(told) else 0])
         place = len(values) - 1 - int(found.row[column])
         seen = np.flatnonzero(np.isfinite(values[: place + 1]))
         place = int(seen[-1]) if len(seen) else place
         self.value = float(values[place])
+        self.before = float(values[seen[-2]]) if len(seen) > 1 else None
+        """The value before that one."""
         back = int(found.row[column]) + 1
         blame = found.scores.blame
         self.blame = self.strength if blame is None else float(blame[-back, column])
@@ -92,6 +99,19 @@ class Unusual:
     @property
     def excess(self) -> float:
         return self.strength - self.threshold
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether the value itself is within what is usual: then it is the step to it that is not."""
+        return self.band is not None and self.band[0] <= self.value <= self.band[1]
+
+    @property
+    def is_return(self) -> bool:
+        """Whether it stepped towards the middle of what is usual, and is within it."""
+        if self.band is None or self.before is None or not self.is_usual:
+            return False
+        middle = 0.5 * (self.band[0] + self.band[1])
+        return abs(self.value - middle) < abs(self.before - middle)
 
     @property
     def is_felt(self) -> bool:
@@ -123,13 +143,16 @@ class Unusual:
         return "" if self.info.unit == "1" else self.info.unit
 
     def level(self) -> str:
-        """Its value, and what was usual."""
+        """Its value, and what is usual."""
         unit = self._unit
         if self.band is None:
             return amount(self.value, unit)
         low, high = (amount(edge, unit) for edge in self.band)
         usual = low if low == high else f"{low} to {high}"
-        return f"{amount(self.value, unit)}, where {usual} was expected"
+        if self.is_usual and self.before is not None:
+            before = amount(self.before, unit)
+            return f"{amount(self.value, unit)} after {before}, a sudden step though {usual} is usual"
+        return f"{amount(self.value, unit)}, where {usual} is usual"
 
     def title(self) -> str:
         return f"{self.subject} is unusual"
@@ -152,6 +175,17 @@ class Unusual:
         )
 
 
+def kept(known: Finding, now: Iterable[Unusual]) -> Finding:
+    """An open finding as it was when it was most unusual, with the pictures of now."""
+    fresh = {(one.info.name, tuple(sorted(one.info.attributes.items()))): one.evidence() for one in now}
+    return replace(known, evidence=tuple(_pictured(old, fresh) for old in known.evidence))
+
+
+def _pictured(old: Evidence, fresh: Mapping[tuple[str, tuple[tuple[str, str], ...]], Evidence]) -> Evidence:
+    new = fresh.get((old.signal, tuple(sorted(old.attributes.items()))), old)
+    return replace(old, points=new.points, window_start=new.window_start, window_end=new.window_end)
+
+
 def share(excess: float) -> float:
     """How far above its threshold a score is, between 0 and 1."""
     return round(excess / (excess + HALF), 6) if excess > 0 else 0.0
@@ -166,7 +200,7 @@ def how_often(strength: float, step_s: float) -> str:
         count = seconds / length
         if count >= 0.95:
             return f"once in {count:.0f} {name}s" if count >= 1.5 else f"once a {name}" if name != "hour" else "hourly"
-    return f"every {seconds / 60:.0f} minutes"
+    return f"every {seconds / 60:.0f} minutes" if seconds >= 90 else "every minute"
 
 
 def after_deploy(view: View, entity: str, starts_at: datetime) -> str:

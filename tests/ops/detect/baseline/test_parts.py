@@ -73,7 +73,7 @@ def test_what_was_seen_at_this_time_yesterday_is_no_surprise_and_its_size_may_be
     times = minutes(3)
     values = column((1e9 + 1e6 * np.sin(times / DAY_S * 2 * np.pi)).tolist()) - np.float32(1e9)
 
-    out = season.Season().distance(fresh(season.LAYOUT, 1), times, values)[:, 0]
+    out = season.Season().distance(fresh(season.LAYOUT, 1), times, values)[0][:, 0]
 
     assert np.isnan(out[:280]).all()
     assert np.abs(out[300:]).max() < 2e4
@@ -84,7 +84,7 @@ def test_the_nearer_of_yesterday_and_last_week_counts() -> None:
     day = (times - times[0]) // DAY_S
     values = column(np.where((day == 0) | (day == 7), 50.0, 10.0).tolist())
 
-    out = season.Season().distance(fresh(season.LAYOUT, 1), times, values)[:, 0]
+    out = season.Season().distance(fresh(season.LAYOUT, 1), times, values)[0][:, 0]
 
     assert (out[day == 1][5:-5] == -40).all()
     assert not out[day == 7][20:-20].any()
@@ -96,14 +96,14 @@ def test_a_series_that_leaves_the_range_of_half_precision_is_coded_anew() -> Non
         np.where(times < times[0] + DAY_S, np.arange(len(times)) % 3, 1e7 + np.arange(len(times)) % 3).tolist()
     )
 
-    out = season.Season().distance(fresh(season.LAYOUT, 1), times, values)[:, 0]
+    out = season.Season().distance(fresh(season.LAYOUT, 1), times, values)[0][:, 0]
 
     assert np.abs(out[2 * 288 + 5 :]).max() < 2e4
 
 
 def test_a_gap_of_weeks_forgets_the_days() -> None:
     times = np.concatenate((minutes(2), minutes(1) + 40 * DAY_S))
-    out = season.Season().distance(fresh(season.LAYOUT, 1), times, column([1.0] * len(times)))[:, 0]
+    out = season.Season().distance(fresh(season.LAYOUT, 1), times, column([1.0] * len(times)))[0][:, 0]
 
     assert np.isnan(out[2 * 288 : -3]).all()  # midnight is a neighbour of the last bin
 

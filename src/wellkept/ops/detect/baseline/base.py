@@ -17,8 +17,9 @@ class Scores:
     ``sudden`` and ``unusual`` are -log10 of a calibrated tail probability: 3 means that this series, when it is well,
     shows a step like this one in a thousand. ``sudden`` answers within a step to what has just changed; ``unusual``
     to what lasts and stays unlike what was usual at this time of day. 0 where nothing is known yet or the step holds
-    no value. ``low`` and ``high``: the band that was expected, in the unit of the series. ``ready``: bool[S], whether
-    the series was seen for long enough that its scores mean something.
+    no value. ``low`` and ``high``: what is usual, in the unit of the series: what was seen around this time yesterday
+    and a week ago, or, before a day is known, what lies around its level so far. ``ready``: bool[S], whether the series
+    was seen for long enough that its scores mean something.
     """
 
     sudden: Floats

@@ -83,7 +83,7 @@ class Baseline:
         state = self._state
         shifted, elapsed = self._shifted(times, values)
         found = residuals.recent(state, shifted)
-        found["season"] = self._season.distance(state, times, shifted)
+        found["season"], found["low"], found["high"] = self._season.distance(state, times, shifted)
         pieces = []
         start = 0
         while start < len(times):
@@ -94,8 +94,9 @@ class Baseline:
             if self._step % CHUNK == 0:
                 self._settle()
             start = stop
-        sudden, unusual, standard, alarm, blame = (np.concatenate([piece[i] for piece in pieces]) for i in range(5))
-        low, high = ((found[name] + state["origin"]).astype(np.float32) for name in ("low", "high"))
+        said = [np.concatenate([piece[i] for piece in pieces]) for i in range(7)]
+        sudden, unusual, low, high, standard, alarm, blame = said
+        low, high = ((edge + state["origin"]).astype(np.float32) for edge in (low, high))
         return Scores(sudden, unusual, low, high, state["count"] >= self.parameters.warm_up, standard, alarm, blame)
 
     def _shifted(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Floats, Floats]:
@@ -116,6 +117,7 @@ class Baseline:
         state, pairs = self._state, len(residuals.SUDDEN)
         found["record_long"], found["record_short"] = records.records(state, values, elapsed, self._scales)
         seen = np.isfinite(values)
+        begun = np.logical_or.accumulate(seen, axis=0) | (state["count"] + state["rows"] > 0)
         state["rows"] += seen.sum(axis=0)
         state["seconds"] += np.minimum(elapsed, 3600).sum(axis=0)
         signed = np.stack([found[name] for name in residuals.SUDDEN])
@@ -128,9 +130,12 @@ class Baseline:
         sudden = self._channels.sudden(excess[: 2 * pairs], ready)
         unusual, alarm = self._channels.unusual(state, excess[2 * pairs :], elapsed, ready)
         np.maximum(state["peak"], sudden.max(axis=0), out=state["peak"])
+        low, high = (np.where(begun, edge, np.nan) for edge in levels.usual(state))
         return (
             sudden,
             unusual,
+            np.where(np.isnan(found["low"]), low, found["low"]),
+            np.where(np.isnan(found["high"]), high, found["high"]),
             np.where(ready, levels.standard(state, found["difference"], values), 0).astype(np.float32),
             alarm,
             np.where(ready, blame, 0).astype(np.float32),

@@ -12,6 +12,8 @@ Floats = NDArray[np.float32]
 TINY = np.float32(1e-30)
 MOST = np.float32(1000)
 """A deviation counts as this many times the usual one at most: a metric that never moved before has no usual one."""
+SPREADS = np.float32(2)
+"""What is usual lies within so many usual distances of the level."""
 LAYOUT: Layout = {
     "squares": Slot((2,)),
     "square_sums": Slot((2,)),
@@ -33,6 +35,12 @@ def standard(state: State, difference: Floats, values: Floats) -> Floats:
     floor = np.maximum(0.15 * state["mean_step"], 0.003 * width(state))
     usual = np.maximum(np.maximum(np.sqrt(state["squares"]), floor), TINY)
     return np.asarray(np.minimum(size / usual[0], MOST) + np.minimum(away / usual[1], MOST), dtype=np.float32)
+
+
+def usual(state: State) -> tuple[Floats, Floats]:
+    """Within what a series usually is around its level of the last days: lowest and highest, [S] each."""
+    reach = SPREADS * np.sqrt(state["squares"][1])
+    return state["record_mean"][0] - reach, state["record_mean"][0] + reach
 
 
 def settle(state: State, share: Floats, rows: Floats) -> None:

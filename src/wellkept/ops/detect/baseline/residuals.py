@@ -33,8 +33,7 @@ def outside(values: Floats, low: Floats, high: Floats) -> Floats:
 def recent(state: State, values: Floats) -> dict[str, Floats]:
     """The residuals that need no clock, of values [B, S] that may be NaN; remembers the last 20 values of each series.
 
-    NaN where there are too few values before, or where there is no value. Also ``low`` and ``high``, the range of the 3
-    values before.
+    NaN where there are too few values before, or where there is no value.
     """
     seen = np.isfinite(values)
     if seen.all():
@@ -66,8 +65,6 @@ def _compact(state: State, values: Floats, counts: NDArray[np.intp] | None = Non
         "stayed": np.where(this > 0, np.minimum(this, np.maximum(last, 0)), np.maximum(this, np.minimum(last, 0))),
         "range20": outside(values, *(edge[-size:] for edge in _range_before(line, 20))),
         "blocks": _blocks(line, size),
-        "low": low,
-        "high": high,
     }
 
 

@@ -48,23 +48,27 @@ class Season:
         """To be called when columns of the state came or went."""
         self._bands = [None] * len(CYCLES)
 
-    def distance(self, state: State, times: NDArray[np.float64], values: Floats) -> Floats:
-        """Signed distance of values [B, S] outside what was seen at this time, the nearer of yesterday and a week ago.
+    def distance(self, state: State, times: NDArray[np.float64], values: Floats) -> tuple[Floats, Floats, Floats]:
+        """Signed distance of values [B, S] outside what was seen at this time, the nearer of yesterday and a week ago;
+        and the lowest and the highest of both.
 
         NaN where there is no memory. Learns the values. ``times`` [B] never decrease.
         """
-        found = np.empty(values.shape, dtype=np.float32)
+        found, low, high = (np.empty(values.shape, dtype=np.float32) for _ in range(3))
         edges = (np.flatnonzero(np.diff(times // CYCLES[0].bin_s)) + 1).tolist()
         for start, stop in zip([0, *edges], [*edges, len(times)], strict=True):
             part = values[start:stop]
-            day, week = (outside(part, *self._band(state, i, float(times[start]))) for i in range(len(CYCLES)))
+            bands = [self._band(state, i, float(times[start])) for i in range(len(CYCLES))]
+            low[start:stop] = np.fmin(bands[0][0], bands[1][0])
+            high[start:stop] = np.fmax(bands[0][1], bands[1][1])
+            day, week = (outside(part, *band) for band in bands)
             found[start:stop] = np.where((np.abs(week) < np.abs(day)) | np.isnan(day), week, day)
             lowest, highest = np.fmin.reduce(part, axis=0), np.fmax.reduce(part, axis=0)
             for cycle in CYCLES:
                 now = state[cycle.now]
                 np.fmin(now[0], lowest, out=now[0])
                 np.fmax(now[1], highest, out=now[1])
-        return found
+        return found, low, high
 
     def _band(self, state: State, index: int, time: float) -> Floats:
         """Go to the bin of ``time`` and give the band around it a cycle ago, [2, S].

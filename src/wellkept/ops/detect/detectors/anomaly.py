@@ -10,7 +10,7 @@ import numpy as np
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.judged import columns_of
-from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, peaks, share
+from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, kept, peaks, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class AnomalyParameters:
     """Of what is unusual in one look, so much is told: the most unusual of it."""
     most_per_day: float = 200.0
     """What no user feels is told so often a day at most, by chance and over all series: of more series, each less."""
+    lasts_s: float = 3600.0
+    """What stays outside of what was usual when it was told goes on for so long; then it is the new usual."""
 
     def __post_init__(self) -> None:
         check_above_zero("anomaly", self)
@@ -34,7 +36,8 @@ class Anomaly:
     It goes by the scores of the baseline, which knows every series by its own days and weeks. A series is worth a word
     when the score of a sudden change reaches a threshold that lets through as many findings as the budget allows while
     nothing is wrong, moved by what people said of its findings; and the finding stays while what lasts is unlike the
-    usual as much.
+    usual as much or, for an hour, outside of it, and says what it was when it was most unusual. What comes back to the
+    usual is no news.
     What users feel (latency, errors, traffic by the catalogue) is a warning, all else information, for which the
     budget of all series together counts too. What another detector has a finding of is not said again.
 
@@ -59,7 +62,7 @@ class Anomaly:
         spare = self._spare(view)
         found: dict[str, tuple[tuple[bool, float], Unusual]] = {}
         for part in peaks(view, self.parameters.steps):
-            for one in self._worth_a_word(part, spare, mine):
+            for one in self._worth_a_word(view, part, spare, mine):
                 if (one.info.entity, one.info.name) in known or view.blind.hides(one.info.entity, one.info.name):
                     continue
                 key = self._fingerprint(one)
@@ -75,7 +78,7 @@ class Anomaly:
         per_day = ready * self._settings.budget_per_series_week / 7
         return max(0.0, float(np.log10(max(per_day, 1e-9) / self.parameters.most_per_day)))
 
-    def _worth_a_word(self, part: Peaks, spare: float, mine: set[tuple[str, str]]) -> list[Unusual]:
+    def _worth_a_word(self, view: View, part: Peaks, spare: float, mine: set[tuple[str, str]]) -> list[Unusual]:
         """Those above their threshold: what is open, and twice as many as are told at most, the most unusual first."""
         excess = part.strength - part.threshold
         columns = np.flatnonzero(excess >= 0)
@@ -83,22 +86,39 @@ class Anomaly:
         columns = columns[np.lexsort((ids, -excess[columns]))] if len(columns) else columns
         known = columns_of(part.window.series)[0] if mine else {}
         lasts = part.lasting >= part.threshold
-        found = [part.one(j) for key in mine for j in known.get(key, ()) if excess[j] >= 0 or lasts[j]]
+        open_ones = [part.one(j) for key in mine for j in known.get(key, ()) if np.isfinite(part.threshold[j])]
+        found = [
+            one
+            for one in open_ones
+            if (one.excess >= 0 and not one.is_return) or lasts[one.column] or self._is_still_out(view, one)
+        ]
         most = len(found) + 2 * self.parameters.most_at_once
         for column in columns.tolist():
             one = part.one(column)
-            if one.excess >= spare or one.is_felt:
+            if (one.excess >= spare or one.is_felt) and not one.is_return:
                 found.append(one)
             if len(found) >= most:
                 break
         return found
+
+    def _is_still_out(self, view: View, one: Unusual) -> bool:
+        """Whether an open finding's newest value is outside of what was usual then, and it did not last for long."""
+        known = view.open.get(self._fingerprint(one))
+        band = known.evidence[0].expected if known is not None else None
+        if known is None or band is None or band[0] <= one.newest <= band[1]:
+            return False
+        return (one.seen_at - known.starts_at).total_seconds() < self.parameters.lasts_s
 
     def _fingerprint(self, one: Unusual) -> str:
         own = (f"{name}={value}" for name, value in sorted(one.info.attributes.items()))
         return fingerprint(self.name, one.info.entity, one.info.name, *own)
 
     def _finding(self, view: View, key: str, one: Unusual) -> Finding:
-        deploy = after_deploy(view, one.info.entity, one.starts_at)
+        known = view.open.get(key)
+        if known is not None and (one.is_return or one.strength <= known.evidence[0].values["score"]):
+            return kept(known, [one])
+        starts_at = known.starts_at if known is not None else one.starts_at
+        deploy = after_deploy(view, one.info.entity, starts_at)
         return Finding(
             fingerprint=key,
             detector=self.name,
@@ -108,10 +128,10 @@ class Anomaly:
             severity=Severity.WARNING if one.is_felt else Severity.INFO,
             score=share(one.excess),
             score_meaning="how far above its threshold the -log10 of the probability is: 0 at it, 0.5 at 10 above",
-            starts_at=one.starts_at,
+            starts_at=starts_at,
             sentence=(
-                f"{one.subject} is {one.level()} by its own past at this time of day, since "
-                f"{one.starts_at:%H:%M:%S} UTC{deploy}; by chance that happens {how_often(one.strength, view.step_s)}."
+                f"{one.subject} is {one.level()} by its own past, since {starts_at:%H:%M:%S} UTC{deploy}; "
+                f"by chance that happens {how_often(one.strength, view.step_s)}."
             ),
             evidence=(one.evidence(),),
             attributes={

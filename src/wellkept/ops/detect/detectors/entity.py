@@ -14,7 +14,7 @@ from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.baseline.base import EntityScores
 from wellkept.ops.detect.baseline.entities import QUIET_S, TOP
 from wellkept.ops.detect.together import DETECTOR
-from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, peaks, share
+from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, kept, peaks, share
 from wellkept.ops.detect.words import capital, named
 from wellkept.store.telemetry.window import SeriesInfo, of_series
 
@@ -125,18 +125,22 @@ class EntityAnomaly:
     def _finding(self, view: View, entity: str, metrics: list[Unusual], score: tuple[float, float]) -> Finding:
         """``score``: the rarity, and what it had to reach."""
         blamed, (rarity, threshold) = metrics[: self.parameters.blamed], (float(score[0]), float(score[1]))
-        starts_at = min(one.starts_at for one in blamed)
+        key = fingerprint(self.name, entity, "together")
+        known, score_now = view.open.get(key), share(rarity - threshold)
+        if known is not None and score_now <= known.score:
+            return kept(known, metrics)
+        starts_at = known.starts_at if known is not None else min(one.starts_at for one in blamed)
         is_felt = any(one.is_felt for one in blamed)
         told = [f"{_what(one)} ({one.level()})" for one in blamed[:3]]
         deploy = after_deploy(view, entity, starts_at)
         return Finding(
-            fingerprint=fingerprint(self.name, entity, "together"),
+            fingerprint=key,
             detector=self.name,
             detector_version=self.version,
             entity=entity,
             kind=FindingKind.ANOMALY,
             severity=Severity.WARNING if is_felt else Severity.INFO,
-            score=share(rarity - threshold),
+            score=score_now,
             score_meaning="how far above its threshold the -log10 of the probability is: 0 at it, 0.5 at 10 above",
             starts_at=starts_at,
             sentence=(

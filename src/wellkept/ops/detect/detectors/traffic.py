@@ -29,7 +29,7 @@ SURE = 4.0
 class Traffic:
     """Says that requests come much more, or much less, often than usual for several steps in a row.
 
-    Usual is the band that the baseline expects at this time of day and week where it is ready, else what the older
+    Usual is what the baseline knows as such (of this time of day and week where that was seen), else what the older
     part of the window had. An open finding keeps the band that it was opened with. A spike is information, for more
     users are no trouble by themselves; a drop to less than a third is a warning. Abstains below 30 expected requests
     and on what telemetry is blind to.
@@ -57,7 +57,7 @@ class Traffic:
         low, high, unlikely, known = self._expected(view, columns, low, high)
         with np.errstate(invalid="ignore"):
             usual = np.where(known, 0.5 * (low + high), usual)
-            self._keep_open(view, columns, (low, usual, high))
+            unlikely |= self._keep_open(view, columns, (low, usual, high))
             spike = (newest > high).all(axis=0) & (newest.min(axis=0) >= np.maximum(SPIKE * usual, LEAST_RATE))
             drop = (newest < low).all(axis=0) & (newest.max(axis=0) <= DROP * usual)
             drop &= usual * window.step_s * recent >= EXPECTED
@@ -84,8 +84,11 @@ class Traffic:
             unlikely = ~known | (surprise >= SURE)
         return low, high, unlikely, known
 
-    def _keep_open(self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]) -> None:
-        """Open findings keep the band that they were opened with."""
+    def _keep_open(
+        self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Open findings keep the band that they were opened with; which those are."""
+        kept = np.zeros(len(columns), dtype=bool)
         for place, column in enumerate(columns):
             info = view.red.series[column]
             known = view.open.get(shape_fingerprint(self.name, info.entity))
@@ -93,6 +96,8 @@ class Traffic:
             if evidence is None or evidence.expected is None or evidence.attributes != info.attributes:
                 continue
             (band[0][place], band[2][place]), band[1][place] = evidence.expected, evidence.values["usual"]
+            kept[place] = True
+        return kept
 
     def _shape(
         self, view: View, column: int, usual: float, newest: Floats, band: tuple[float, float], is_known: bool
@@ -103,7 +108,7 @@ class Traffic:
         is_drop = level < usual
         what = f"{'fell' if is_drop else 'rose'} to {said(level, info)}"
         expected = f"{said(band[0], info)} to {said(band[1], info)}"
-        compared = f"where {expected} is usual {'at this time' if is_known else 'in this window'}"
+        compared = f"where {expected} is usual {'by its own past' if is_known else 'in this window'}"
         return Shape(
             column,
             1.0 - min(level, usual) / max(level, usual, 1e-12),
