@@ -156,6 +156,14 @@ def test_a_shift_of_level_within_hours() -> None:
     assert "which it did on no day before at this time of day" in finding.sentence
 
 
+def test_a_shift_at_night_to_what_only_days_have_is_a_shift_too() -> None:
+    """Hour 238 is before the night's lowest: 85 is within what a day has, and far from what such an hour has."""
+    (finding,) = said(LevelShift(), of_days(lambda hours: np.where(hours >= 238.0, 33.0, 0.0)))
+    values = finding.evidence[0].values
+    assert values["level"] < 100
+    assert "app.sessions of shop/checkout rose from" in finding.sentence
+
+
 def test_a_trend_that_breaks() -> None:
     story = of_days(lambda hours: 2.0 * np.maximum(0.0, hours - 208.0))
     (finding,) = said(TrendBreak(), story)

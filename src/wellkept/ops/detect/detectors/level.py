@@ -25,8 +25,8 @@ BEYOND = 1.5
 """by this factor,"""
 LEAST_SHARE = 0.1
 """and is at least this share of the level."""
-OUTSIDE = 0.25
-"""The new level lies outside what the last days had by this share of their range."""
+OUTSIDE = 0.45
+"""The new level lies outside what the last days had at this time by this share of their whole range."""
 
 
 class LevelShift:
@@ -34,7 +34,7 @@ class LevelShift:
 
     What is left is the smallest difference to any of those days, give or take twenty minutes, so that no rhythm of a
     day or week that was seen before counts. It must go beyond what the same measure ever had but in one of 200 hours,
-    be at least a tenth of the level, lead out of the range of the last days, and have stayed for half an hour.
+    be at least a tenth of the level, lead out of what the last days had at this time, and have stayed for half an hour.
     A change for the worse of a series whose size matters by the catalogue is a warning, others are information.
     Abstains with less than three days of history and on what telemetry is blind to.
 
@@ -75,7 +75,7 @@ class LevelShift:
         level = smooth[-1]
         with np.errstate(invalid="ignore"):
             large = (np.abs(shift) > BEYOND * usual) & (np.abs(shift) >= LEAST_SHARE * np.abs(level))
-            large &= np.isfinite(shift) & (np.abs(shift) > 0) & _outside(smooth, shift, stayed, back, days * per_day)
+            large &= np.isfinite(shift) & (np.abs(shift) > 0) & _outside(smooth, shift, stayed, (days, per_day, slack))
         return findings_of(
             self._SPEAKER,
             window,
@@ -153,13 +153,19 @@ def _past(total: int, days: int, per_day: int, stayed: int) -> range:
     return range(latest, max(first, latest - days * per_day), -max(1, per_day // 24))
 
 
-def _outside(smooth: Floats, shift: Floats, stayed: int, back: int, before: int) -> NDArray[np.bool_]:
-    """Whether the newest steps all lie beyond what the steps before the shift, ``back`` steps ago, had."""
-    older = smooth[max(0, len(smooth) - before) : max(1, len(smooth) - back - stayed)]
-    low, high = quantiles(np.ascontiguousarray(older.T), 0.01, 0.99)
+def _outside(smooth: Floats, shift: Floats, stayed: int, calendar: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Whether the newest steps all lie beyond what earlier days had around this time.
+
+    ``calendar``: how many days, the steps of one, and by how many steps rhythms may be early or late.
+    """
+    days, per_day, slack = calendar
+    low, high = quantiles(np.ascontiguousarray(smooth[max(0, len(smooth) - days * per_day) : -stayed].T), 0.01, 0.99)
     margin = OUTSIDE * (high - low)
     newest = smooth[-stayed:]
+    starts = [len(smooth) - stayed - slack - day * per_day for day in range(1, days + 1)]
+    then = np.concatenate([smooth[max(0, at) : at + stayed + 2 * slack] for at in starts if at + stayed > 0])
+    lowest, highest = np.fmin.reduce(then, axis=0), np.fmax.reduce(then, axis=0)
     with np.errstate(invalid="ignore"):
-        above = (newest > high + margin).all(axis=0) & (shift > 0)
-        below = (newest < low - margin).all(axis=0) & (shift < 0)
+        above = (newest > highest + margin).all(axis=0) & (shift > 0)
+        below = (newest < lowest - margin).all(axis=0) & (shift < 0)
     return np.asarray(above | below)
