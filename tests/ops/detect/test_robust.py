@@ -142,3 +142,11 @@ def test_an_entity_without_a_name_is_left_out() -> None:
     story = Story()
     story.span("", "span.duration.p95", np.where(story.clock >= 170, 5.0, 0.05), "s")
     assert said(story.scene()) == []
+
+
+def test_traffic_that_varied_by_as_much_and_is_gone_is_not_so_many_spreads_away() -> None:
+    story = Story()
+    rate = np.clip(story.noise(3.0, 2.0), 0.2, None)
+    story.span(CHECKOUT, "span.rate", np.where(story.clock >= story.steps - 5, 0.0, rate), "1/s")
+    (finding,) = said(story.scene())
+    assert finding.sentence.endswith("was usual in this window; it varies by as much, but not as far.")

@@ -143,7 +143,7 @@ class BandDetector(ABC):
             sentence=(
                 f"{capital(meaning.says)} of {subject(info)} is {amount(level, meaning.unit)} since "
                 f"{starts_at:%H:%M:%S} UTC, where {amount(usual, meaning.unit)} was usual in this window; "
-                f"that is {times_usual:.0f} times the usual spread."
+                f"{_spreads(times_usual)}."
             ),
             evidence=(self._evidence(found, index, usual, spread, edge, level),),
             attributes={
@@ -188,6 +188,11 @@ def _score(level: float, usual: float, meaning: Meaning, limit: float) -> float:
 def _severity(score: float, meaning: Meaning) -> Severity:
     """Only what users feel is an error by itself, and only when it is large; a busy resource is a warning."""
     return Severity.ERROR if meaning.symptom and score >= 0.75 else Severity.WARNING
+
+
+def _spreads(count: float) -> str:
+    """How far it is. Traffic that is as good as gone, and what nears its limit, is told however much it varied."""
+    return f"that is {count:.0f} times the usual spread" if count >= 1.5 else "it varies by as much, but not as far"
 
 
 def _word(meaning: Meaning) -> str:
