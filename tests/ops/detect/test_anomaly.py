@@ -163,7 +163,7 @@ def test_what_lasts_for_an_hour_is_the_new_usual() -> None:
 
 def test_traffic_steps_up_and_down_after_the_baseline_is_ready() -> None:
     """Its usual must not be what the newest steps have had."""
-    for by, word in ((70.0, "rose to 89"), (-18.0, "fell to 1.")):
+    for by, word in ((70.0, "rose to 89"), (-12.5, "fell to 6."), (-18.0, "fell to 1.")):
         told = [found for found in live(steps_of({700: by}, of_traffic=True), 600, 720, Traffic()) if found]
         assert word in told[0][0].sentence, by
         assert "is usual by its own past" in told[0][0].sentence

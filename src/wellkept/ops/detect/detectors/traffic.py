@@ -23,7 +23,7 @@ EXPECTED = 30.0
 LEAST_RATE = 1.0
 """A spike has at least so many requests a second."""
 SURE = 4.0
-"""-log10 of how unusual a step must be for the baseline, where there is one."""
+"""-log10 of how unusual one of the newest steps must be for the baseline, where there is one."""
 
 
 class Traffic:
@@ -74,13 +74,14 @@ class Traffic:
     ) -> tuple[
         Floats, Floats, np.ndarray[tuple[int, ...], np.dtype[np.bool_]], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     ]:
-        """The expected band of each, whether the newest step is unlikely, and whether the baseline says so."""
+        """The expected band of each, whether one of the newest steps is unlikely, and whether the baseline says so."""
         unlikely, known = np.ones(len(columns), dtype=bool), np.zeros(len(columns), dtype=bool)
         scores = view.scores.get("red")
         if scores is not None and scores.ready.shape == (len(view.red.series),) and len(scores.low):
             known = scores.ready[columns] & np.isfinite(scores.low[-1, columns]) & np.isfinite(scores.high[-1, columns])
             low[known], high[known] = scores.low[-1, columns][known], scores.high[-1, columns][known]
-            surprise = np.fmax(scores.sudden[-1, columns], scores.unusual[-1, columns])
+            steps = self._settings.confirm_steps
+            surprise = np.fmax(scores.sudden[-steps:, columns].max(axis=0), scores.unusual[-1, columns])
             unlikely = ~known | (surprise >= SURE)
         return low, high, unlikely, known
 
