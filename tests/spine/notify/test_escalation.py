@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.spine.notify.board import BOTH, Board
+from typing import Any
 
+import pytest
+from tests.spine.notify.board import BOTH, NOON, Board
+
+from wellkept.kernel.incident import Member
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.store.state.state import State
 
@@ -130,6 +133,70 @@ def test_an_acknowledged_incident_that_gets_worse_escalates_until_somebody_takes
     board.turn(1)
     board.turn(9999)
     assert told(board)["boss"] == []
+
+
+def two_teams(state: State, policy_of_shop: str = "none") -> Board:
+    """The shop and the payments, each with a receiver and a policy; the catalogue knows whose is what."""
+    steps = {"call-pay": "boss", "call-shop": "first"}
+    routes = [
+        {"name": "shop", "when": {"owners": ["shop"]}, "escalation": policy_of_shop, "continue": True},
+        {
+            "name": "pay",
+            "when": {"owners": ["pay"], "at_least": "error"},
+            "receivers": ["second"],
+            "escalation": "call-pay",
+        },
+    ]
+    policies = [{"name": k, "steps": [{"after_s": 300, "receivers": [v]}]} for k, v in steps.items()]
+    route = {"receivers": ["first"], "group_wait_s": 0, "repeat_s": 0, "routes": routes}
+    board = Board(state, {**SETTINGS, "escalations": policies, "route": route})
+    board.catalogue.owners = {"service:web": "shop", "service:pay": "pay"}
+    return board
+
+
+def joined(board: Board, **more: Any) -> None:
+    """An entity of the payments joins, and it is worse than it was."""
+    members = tuple(Member(f"fnd-{n}", f"service:{name}", NOON, "a sign") for n, name in ((1, "web"), (2, "pay")))
+    board.save(severity="error", owner="shop", members=members, **more)
+
+
+def test_a_team_that_joins_is_told_and_has_an_escalation_of_its_own(state: State) -> None:
+    board = two_teams(state, "call-shop")
+    board.save(severity="warning", owner="shop", entity="service:web")
+    board.turn()
+    assert told(board) == {"first": ["opened"], "second": [], "boss": []}
+    joined(board)
+    board.turn(100)
+    assert told(board) == {"first": ["opened", "worse"], "second": ["opened"], "boss": []}
+    board.turn(301)
+    assert told(board) == {"first": ["opened", "worse", "told again"], "second": ["opened"], "boss": ["opened"]}
+    assert "(escalation call-pay, step 1)" in board.channels["boss"].sent[0].word
+
+    joined(board, state="acknowledged")
+    board.turn(1)
+    board.turn(9999)
+    assert told(board)["boss"] == ["opened", "acknowledged"]
+
+
+def test_a_team_that_joins_what_others_have_acknowledged_is_called_where_that_made_it_worse(state: State) -> None:
+    board = two_teams(state)
+    board.save(severity="warning", state="acknowledged", acknowledged_at=NOON, owner="shop", entity="service:web")
+    board.turn()
+    joined(board, state="acknowledged", acknowledged_at=NOON)
+    board.turn(1)
+    board.turn(301)
+    assert told(board) == {"first": ["opened", "worse"], "second": ["opened"], "boss": ["opened"]}
+
+
+def test_an_escalation_that_no_route_has_any_more_does_not_begin_anew(state: State) -> None:
+    board = two_teams(state, "call-shop")
+    board.save(severity="warning", owner="shop", entity="service:web")
+    board.turn()
+    board.save(severity="error", owner="pay", owned_by="ada", entity="service:web")
+    board.turn(301)
+    assert told(board) == {"first": ["opened", "worse"], "second": ["opened"], "boss": []}
+    board.turn(301)
+    assert told(board) == {"first": ["opened", "worse"], "second": ["opened"], "boss": ["opened"]}
 
 
 def test_a_policy_without_order_is_refused() -> None:

@@ -11,11 +11,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.spine.notify.board import BOTH, Board
 
 from wellkept.kernel.finding import Severity
+from wellkept.kernel.incident import Member
+from wellkept.spine.notify.describing import Describer
 from wellkept.spine.notify.facts import Facts
 from wellkept.spine.notify.routing import Routed, route
 from wellkept.spine.notify.settings import NotifySettings
+from wellkept.store.state.state import State
 
 TUESDAY = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PAY = Facts(
@@ -71,6 +75,41 @@ def test_all_conditions_must_hold_and_the_first_that_does_not_is_named(when: dic
     assert list(routed.takers()) == (["d"] if unmet else ["a"])
     if unmet:
         assert routed.steps[-1].why == "no branch took it"
+
+
+@pytest.mark.parametrize(
+    ("owner", "by", "owners"),
+    [
+        ("shop", "", {"shop", "pay"}),
+        ("", "", {"shop", "pay"}),
+        ("hosting", "", {"hosting", "shop", "pay"}),
+        ("hosting", "ada", {"hosting"}),
+    ],
+)
+def test_an_incident_is_of_all_whose_entities_it_is_about_unless_a_person_gave_it_to_somebody(
+    state: State, owner: str, by: str, owners: set[str]
+) -> None:
+    board = Board(state, {})
+    board.catalogue.owners = {"service:web": "shop", "service:pay": "pay"}
+    members = tuple(Member(f"fnd-{name}", f"service:{name}", TUESDAY, "a sign") for name in ("web", "pay", "log"))
+    made = board.save(owner=owner, owned_by=by, members=members)
+
+    assert Describer(board.stream, board, board.catalogue).incident(made).owners == owners
+
+
+def test_somebody_new_is_looked_for_whenever_something_changes_however_seldom_those_who_know_are_told(
+    state: State,
+) -> None:
+    routes = [{"name": "pay", "when": {"owners": ["pay"]}, "receivers": ["bot"]}]
+    board = Board(state, {**BOTH, "route": {**BOTH["route"], "receivers": ["team"], "routes": routes}})
+    board.catalogue.owners = {"service:c": "pay"}
+    members = tuple(Member(f"fnd-{name}", f"service:{name}", TUESDAY, "a sign") for name in "abc")
+    board.save(members=members[:2])
+    board.turn()
+    board.save(members=members)
+    board.turn(1)
+
+    assert {name: channel.said() for name, channel in board.channels.items()} == {"bot": ["opened"], "team": ["opened"]}
 
 
 def test_the_first_branch_that_fits_wins_unless_it_goes_on() -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, inspect, select
+from sqlalchemy import create_engine, func, insert, inspect, select, text
 from tests.store.telemetry.scenes import NOON
 
 from wellkept.kernel.errors import StoreError
 from wellkept.store.state.state import MIGRATIONS, State
 from wellkept.store.state.tables import agents, jobs, metadata
+from wellkept.store.state.tellings import HistoryRows, keep_escalations
 
 
 def row(id_: str) -> dict[str, object]:
@@ -175,3 +180,27 @@ def test_a_reader_in_another_thread_while_it_is_written(state: State) -> None:
     stop.set()
     reading.join(30)
     assert failures == []
+
+
+def test_escalations_that_go_on_are_kept_by_the_step_to_one_a_policy(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    engine = create_engine(f"sqlite:///{folder / 'state.sqlite'}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    began, due = (f"2026-11-01 {hour}:00:00.000000" for hour in (10, 11))
+    values = f"('incident:inc-1', 'page', 'top', 1, '{began}', '{due}', 'open', 3, '')"
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0013")
+        connection.execute(text(f"INSERT INTO notification_escalations VALUES {values}"))
+        connection.commit()
+    engine.dispose()
+    state = State.open(folder)
+    history = HistoryRows(state)
+    ((one,),) = history.escalations(["incident:inc-1"]).values()
+    assert (one.policy, one.step, one.due_at) == ("page", 1, datetime(2026, 11, 1, 11, tzinfo=UTC))
+    with state.transaction() as connection:
+        keep_escalations(connection, [replace(one, policy="call")])
+    assert [one.policy for one in history.escalations(["incident:inc-1"])["incident:inc-1"]] == ["call", "page"]
+    state.close()

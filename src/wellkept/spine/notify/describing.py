@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from wellkept.kernel.entity import Entity
@@ -43,13 +44,12 @@ class Describer:
         self._stream, self._places, self._catalogue = stream, places, catalogue
 
     def incident(self, incident: Incident) -> Facts:
-        """The facts of an incident. An owner by hand counts before those of its entities."""
+        """The facts of an incident: its owner counts beside those of its entities, and alone where set by hand."""
         ids = [member.finding for member in incident.members[:MOST]]
         found = self._stream.findings(ids=ids) if ids else []
         facts = self.entities("incident", incident.severity, incident.entities, found)
-        if not incident.owner:
-            return facts
-        return Facts("incident", facts.severity, facts.entities, frozenset({incident.owner}), facts.tier, facts.labels)
+        others = frozenset[str]() if incident.owned_by else facts.owners
+        return replace(facts, owners=(others | {incident.owner}) - {""})
 
     def entities(
         self, event: str, severity: Severity, entities: Iterable[str], findings: Iterable[Finding] = ()

@@ -1,4 +1,4 @@
-"""Escalation: who else is told when nobody acknowledges.
+"""Escalation: who else is told when nobody acknowledges. A thing has one for each policy that its routes name.
 
 It begins when a thing is first to be told, stops when somebody takes it on (acknowledges, mitigates, is assigned), and
 begins anew when it gets worse or is open again. How far it is stands in the store, so a restart takes no step twice and
@@ -7,7 +7,7 @@ leaves none out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,30 +19,52 @@ DONE = "all steps were taken"
 
 
 def escalated(
-    current: Escalation | None, snapshot: Snapshot, policy: Policy | None, route: str, now: datetime, *, held: bool
-) -> Escalation | None:
-    """The escalation after a change; None where there is none, and the current one where nothing changes it.
+    known: Sequence[Escalation],
+    snapshot: Snapshot,
+    asked: Mapping[str, str],
+    policy_of: Callable[[str], Policy | None],
+    now: datetime,
+    *,
+    held: bool,
+    is_worse: bool,
+) -> list[Escalation]:
+    """The escalations of a thing after a change.
 
     Args:
-        current: how far it was.
+        known: how far those that it has were.
         snapshot: the thing as it is now.
-        policy: that of its route; None for none.
-        route: the name of that route.
+        asked: policy to the route that names it, of the routes that take it; empty where they were not asked anew.
+        policy_of: the policy of a name.
         now: the moment.
         held: whether nobody is to be told.
+        is_worse: whether it has got worse by this very change.
     """
-    phase, severity = snapshot.phase, int(snapshot.severity)
-    if current is None:
-        begins = policy is not None and phase is Phase.OPEN and not held
-        return _begun(snapshot, policy, route, now, "") if begins and policy is not None else None
-    known = policy or Policy.model_construct(name=current.policy, steps=())
+    found, names = list[Escalation](), {one.policy for one in known}
+    for current in known:
+        is_left = bool(asked) and current.policy not in asked
+        route = asked.get(current.policy, current.route)
+        found.append(_after(current, snapshot, None if is_left else policy_of(current.policy), route, now, held=held))
+    is_untaken = snapshot.phase is Phase.OPEN or is_worse or any(one.due_at is not None for one in found)
+    if is_untaken and not snapshot.is_over and not held:
+        new = [(policy_of(name), route) for name, route in asked.items() if name not in names]
+        found += [_begun(snapshot, policy, route, now, "") for policy, route in new if policy is not None]
+    return found
+
+
+def _after(
+    current: Escalation, snapshot: Snapshot, policy: Policy | None, route: str, now: datetime, *, held: bool
+) -> Escalation:
+    """One after a change; the current one where nothing changes it. ``policy`` None: no route has it any more."""
+    phase = snapshot.phase
     if snapshot.is_over or held:
         return _stopped(current, snapshot, "it is over" if snapshot.is_over else "nobody is told of it for now")
-    if severity > current.severity and known.steps:
-        return _begun(snapshot, known, route, now, "it got worse")
     opened_again = phase is Phase.OPEN and current.phase != Phase.OPEN
-    if (opened_again or _was_held(current)) and known.steps:
-        return _begun(snapshot, known, route, now, "it is open again" if opened_again else "it is told again")
+    anew = "it is open again" if opened_again else "it is told again" if _was_held(current) else ""
+    anew = "it got worse" if int(snapshot.severity) > current.severity else anew
+    if anew and policy is None:
+        return _stopped(current, snapshot, "no route of it has this escalation any more")
+    if anew and policy is not None:
+        return _begun(snapshot, policy, route, now, anew)
     attended = snapshot.attended_at is not None and snapshot.attended_at > current.started_at
     if attended or (phase is not Phase.OPEN and current.phase == Phase.OPEN):
         by = f" by {snapshot.by}" if snapshot.by else ""

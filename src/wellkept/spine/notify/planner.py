@@ -35,6 +35,11 @@ class Item:
     again: bool = False
     """Whether it is asked anew where it goes, although it did not change: hours of routes have begun or ended."""
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is worse than all who know of it were to know so far."""
+        return bool(self.rows) and all(row.wanted["severity"] < int(self.snapshot.severity) for row in self.rows)
+
 
 class Planner:
     """Plans one turn; what comes of it is in ``planned``."""
@@ -48,7 +53,8 @@ class Planner:
         """Whether somebody else may have to be told now."""
         if item.held or item.snapshot.is_over:
             return False
-        return item.again or not item.rows or any(self._key(row, item.snapshot) != row.wanted_key for row in item.rows)
+        now = encode(item.snapshot)
+        return item.again or not item.rows or any(row.is_held or not _told_alike(now, row.wanted) for row in item.rows)
 
     def take(self, item: Item, routed: Routed | None, group: Mapping[str, str]) -> None:
         """Plan for a changed thing.

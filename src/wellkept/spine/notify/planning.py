@@ -21,7 +21,7 @@ from wellkept.spine.notify.describing import Describer
 from wellkept.spine.notify.escalation import escalated, stepped, word_of
 from wellkept.spine.notify.facts import Facts
 from wellkept.spine.notify.planner import DIGEST, Item, Planner
-from wellkept.spine.notify.routing import Routed, Way, in_force, route, ways
+from wellkept.spine.notify.routing import Routed, in_force, route, ways
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Snapshot, of_entry, of_incident, of_plan
 from wellkept.store.state.audit import AuditEntry
@@ -195,20 +195,17 @@ class Planning:
                 group = {way.name: facts.group(way.group_by) for way in routed.ways}
             planner.take(item, routed, group)
             digests |= {row.digest for row in item.rows if row.digest}
-            current = known.get(subject)
-            if current is not None or (routed is not None and not one.held):
-                way = self._escalating(routed)
-                policy = self._settings.policy(way.escalation if way else current.policy if current else "")
-                name = way.name if way else current.route if current else ""
-                after = escalated(current, one.snapshot, policy, name, now, held=one.held)
-                if after is not None and after != current:
-                    planner.planned.escalations.append(after)
+            before, asked = known.get(subject, []), self._asked(routed)
+            after = escalated(
+                before, one.snapshot, asked, self._settings.policy, now, held=one.held, is_worse=item.is_worse
+            )
+            planner.planned.escalations += [escalation for escalation in after if escalation not in before]
         self._refresh(planner, digests)
 
-    def _escalating(self, routed: Routed | None) -> Way | None:
-        """The first way whose escalation is a policy."""
-        taken = routed.ways if routed is not None else ()
-        return next((way for way in taken if self._settings.policy(way.escalation) is not None), None)
+    def _asked(self, routed: Routed | None) -> dict[str, str]:
+        """The policies that the routes of something name, each with the first route that does."""
+        taken = reversed(routed.ways if routed is not None else ())
+        return {way.escalation: way.name for way in taken if self._settings.policy(way.escalation) is not None}
 
     def _refresh(self, planner: Planner, digests: set[str]) -> None:
         members: dict[str, list[Notification]] = {}
@@ -221,9 +218,9 @@ class Planning:
 
     def _escalate(self, planner: Planner, now: datetime) -> None:
         """Take the steps that are due, of what was not changed in this very turn."""
-        changed = {one.subject for one in planner.planned.escalations}
+        changed = {(one.subject, one.policy) for one in planner.planned.escalations}
         for current in self._history.due_escalations(now):
-            if current.subject in changed:
+            if (current.subject, current.policy) in changed:
                 continue
             policy, rows = self._settings.policy(current.policy), self._rows.of_subjects([current.subject])
             steps = policy.steps if policy is not None else ()

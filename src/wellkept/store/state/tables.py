@@ -409,7 +409,7 @@ notification_escalations = Table(
     "notification_escalations",
     metadata,
     Column("subject", String(120), primary_key=True),
-    Column("policy", String(80), nullable=False),
+    Column("policy", String(80), primary_key=True),
     Column("route", String(300), nullable=False),
     Column("step", Integer, nullable=False),
     Column("started_at", Moment, nullable=False),

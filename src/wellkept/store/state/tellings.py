@@ -36,7 +36,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """How far the escalation of one thing is. ``due_at`` None: it has stopped, and ``why`` says so."""
+    """How far the escalation of one thing by one policy is. ``due_at`` None: it has stopped, and ``why`` says so."""
 
     subject: str
     policy: str
@@ -50,7 +50,7 @@ class Escalation:
 
 
 class HistoryRows:
-    """Attempts by number, and escalations by thing."""
+    """Attempts by number, and escalations by thing and policy."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -92,14 +92,15 @@ class HistoryRows:
                 found.setdefault(receiver, {})[outcome] = count
         return found
 
-    def escalations(self, subjects: Sequence[str]) -> dict[str, Escalation]:
-        """Thing to how far its escalation is."""
-        found: dict[str, Escalation] = {}
+    def escalations(self, subjects: Sequence[str]) -> dict[str, list[Escalation]]:
+        """Thing to how far its escalations are, in the order in which they were begun."""
+        found: dict[str, list[Escalation]] = {}
         with self._state.reading() as connection:
             for start in range(0, len(subjects), _CHUNK):
                 chosen = escalations.c.subject.in_(list(subjects[start : start + _CHUNK]))
-                for row in connection.execute(select(escalations).where(chosen)).mappings():
-                    found[row["subject"]] = Escalation(**row)
+                ordered = select(escalations).where(chosen).order_by(escalations.c.started_at, escalations.c.policy)
+                for row in connection.execute(ordered).mappings():
+                    found.setdefault(row["subject"], []).append(Escalation(**row))
         return found
 
     def due_escalations(self, now: datetime) -> list[Escalation]:
