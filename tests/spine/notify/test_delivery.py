@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -321,6 +322,62 @@ def test_others_are_told_where_one_cannot_be(state: State) -> None:
     (told,) = board.channels["team"].sent
     assert told.text().startswith("bot could not be told: answered 500")
     assert "bot: answered 500" in board.desk.trouble()
+
+
+@pytest.mark.parametrize(
+    "later", [{"held": "silenced by ada until 13:00"}, {"state": "acknowledged"}, {"state": "mitigated"}]
+)
+def test_the_fallback_is_not_told_of_what_is_held_or_taken_on(state: State, later: dict[str, str]) -> None:
+    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
+    board.channels["bot"].answer = DOWN
+    board.save()
+    board.turn()
+    board.clock.advance(timedelta(seconds=400))
+    board.save(**later)
+    board.turn()
+    board.turn(400)
+    assert board.channels["team"].sent == []
+
+    board.save(severity="critical")
+    board.turn(1)
+    if "held" in later:
+        assert board.channels["team"].sent == [], "it is tried again first"
+        board.turn(400)
+    board.turn(1)
+    (told,) = board.channels["team"].sent
+    assert told.title == "[critical] trouble 1"
+
+
+def test_the_fallback_is_not_told_of_a_burst_that_is_silenced(state: State) -> None:
+    board = Board(state, {**with_route(receivers=["bot"], digest_at=2), "fallback": "team"})
+    board.channels["bot"].answer = DOWN
+    for held in ("", "silenced by ada until 13:00"):
+        for name in "ab":
+            board.save(name, held=held)
+        board.turn()
+    board.turn(400)
+    board.turn(400)
+    assert board.channels["team"].sent == []
+    board.save("a")
+    board.turn(1)
+    board.turn(400)
+    board.turn(1)
+    assert [message.now.title for message in board.channels["team"].sent] == ["2 incidents (2 open)"]
+
+
+def test_the_fallback_is_told_of_what_got_worse_and_of_no_small_change(state: State) -> None:
+    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
+    board.save()
+    board.turn()
+    board.channels["bot"].answer = DOWN
+    board.save(title="a better title")
+    board.turn(60)
+    board.turn(400)
+    assert board.channels["team"].sent == []
+    board.save(severity="critical")
+    board.turn(1)
+    board.turn(400)
+    assert [message.now.title for message in board.channels["team"].sent] == ["trouble 1"]
 
 
 def test_health_says_when_nobody_can_be_told(board: Board) -> None:

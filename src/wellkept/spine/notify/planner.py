@@ -96,11 +96,11 @@ class Planner:
             self.planned.change(row.id, repeat_at=None)
 
     def fall_back(self, failing: Iterable[Notification], known: Iterable[Notification]) -> None:
-        """Tell the fallback receiver of what others could not be told."""
+        """Tell the fallback receiver of what others could not be told and should know by now."""
         fallback = self._settings.fallback
         told = {row.subject for row in known if row.receiver == fallback}
-        for row in failing:
-            if fallback is None or row.receiver == fallback or row.subject in told or row.is_over or row.digest:
+        for row in map(self._as_planned, failing):
+            if fallback is None or row.receiver == fallback or row.subject in told or not _is_missed(row):
                 continue
             told.add(row.subject)
             word = f"{row.receiver} could not be told: {row.said}"
@@ -146,12 +146,15 @@ class Planner:
         """Bring a digest up to date with its members."""
         snapshots = [decode(Snapshot, self.wanted(member)) for member in members]
         if snapshots:
-            self._update(digest, digest_of(digest.subject, digest.group, snapshots), held=False)
+            is_held = not digest.told_key and all(one.is_held or one.is_over for one in map(self._as_planned, members))
+            self._update(digest, digest_of(digest.subject, digest.group, snapshots), held=is_held)
 
     def wanted(self, row: Notification) -> Mapping[str, Any]:
         """What a row is to tell, as far as it is planned."""
-        changed: Mapping[str, Any] = self.planned.changed.get(row.id, {}).get("wanted", row.wanted)
-        return changed
+        return self._as_planned(row).wanted
+
+    def _as_planned(self, row: Notification) -> Notification:
+        return replace(row, **self.planned.changed.get(row.id, {}))
 
     def _fold(self, digest: Notification | None, rows: Sequence[Notification], word: str) -> None:
         first = rows[0]
@@ -192,8 +195,8 @@ class Planner:
                 self.planned.change(row.id, is_held=True)
             return
         key, body = self._key(row, wanted), encode(wanted)
-        if row.is_held:
-            self.planned.change(row.id, is_held=False, due_at=self._now)
+        if row.is_held:  # it is tried afresh: what failed before it was held says nothing of now
+            self.planned.change(row.id, is_held=False, due_at=self._now, failing_since=None, dead_key="")
         elif key == row.wanted_key and _told_alike(body, row.wanted):
             return
         self.planned.change(row.id, version=wanted.version, wanted=body, is_over=wanted.is_over, wanted_key=key)
@@ -216,6 +219,15 @@ class Planner:
 
     def _key(self, row: Notification, wanted: Snapshot) -> str:
         return wanted.key(whole=row.receiver in self._edits, turn=row.turn)
+
+
+def _is_missed(row: Notification) -> bool:
+    """Whether it is open, and somebody could not be told what matters of it."""
+    wanted, told = decode(Snapshot, row.wanted), decode(Snapshot, row.told) if row.told else None
+    if row.is_held or wanted.phase not in (Phase.OPEN, Phase.SAID) or row.failing_since is None:
+        return False
+    matters = told is None or bool(row.word) or told.key(whole=False, turn=0) != wanted.key(whole=False, turn=0)
+    return matters and row.state in ("waiting", "dead")
 
 
 def _told_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
