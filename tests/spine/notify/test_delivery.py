@@ -14,6 +14,8 @@ from tests.store.fixtures import state_in
 from wellkept.kernel.noise import Digest
 from wellkept.store.state.state import State
 
+SILENCED = "silenced by ada until 2026-11-24 13:00 UTC: incident inc-1, by the button in Slack"
+
 
 @pytest.fixture
 def board(state: State) -> Board:
@@ -210,12 +212,65 @@ def test_an_incident_that_is_held_within_its_wait_is_not_told(state: State) -> N
 def test_who_was_told_hears_of_the_end_also_of_what_is_held_by_then(board: Board) -> None:
     board.save()
     board.turn()
-    board.save(held="silenced", severity="critical")
+    board.save(held=SILENCED, severity="critical")
+    assert board.turn(600) == 1
+    board.save(held=SILENCED, severity="critical", title="still silenced")
     assert board.turn(600) == 0
-    board.save(held="silenced", state="resolved")
+    board.save(held=SILENCED, state="resolved")
     board.turn(600)
 
-    assert board.channels["bot"].said() == board.channels["team"].said() == ["opened", "over"]
+    assert board.channels["bot"].said() == ["opened", "updated", "over"]
+    assert board.channels["team"].said() == ["opened", "over"]
+
+
+def test_a_message_that_is_there_says_that_it_is_silenced_and_when_it_no_longer_is(state: State) -> None:
+    board = Board(state, with_route(repeat_s=1800))
+    bot = board.channels["bot"]
+    board.save()
+    board.turn()
+    board.save(held=SILENCED, severity="critical")
+    assert board.turn(1) == 1
+    held = bot.sent[-1]
+    assert (held.title, held.lines()[0]) == ("[error] held: trouble 1", f"Nothing more is told for now: {SILENCED}")
+    assert board.turn(3000) == 0, "no reminder either"
+    longer = SILENCED.replace("13:00", "14:00")
+    board.save(held=longer, severity="critical")
+    assert board.turn(1) == 1
+    assert bot.sent[-1].now.held == longer
+    board.save(severity="critical")
+    board.turn(1)
+    assert (bot.sent[-1].what, bot.sent[-1].title) == ("worse", "[critical] trouble 1")
+    assert bot.said() == ["opened", "updated", "updated", "worse"]
+    assert board.channels["team"].said() == ["opened", "worse"]
+    board.turn(1801)
+    assert bot.said()[-1] == board.channels["team"].said()[-1] == "told again"
+
+
+def test_what_waits_for_its_time_in_a_channel_that_cannot_edit_is_not_told_once_it_is_held(board: Board) -> None:
+    team = board.channels["team"]
+    board.save()
+    board.turn()
+    board.save(state="acknowledged")
+    board.turn(1)
+    board.save(state="acknowledged", held=SILENCED)
+    board.turn(400)
+    assert team.said() == ["opened"]
+    board.save(state="acknowledged")
+    board.turn(1)
+    assert team.said() == ["opened", "acknowledged"]
+
+
+def test_the_fallback_is_not_told_that_a_message_could_not_be_edited_to_say_that_it_is_held(state: State) -> None:
+    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
+    board.save()
+    board.turn()
+    board.channels["bot"].answer = DOWN
+    board.save(severity="critical")
+    board.turn()
+    board.save(severity="critical", held=SILENCED)
+    board.turn(200)
+    board.turn(400)
+    assert board.channels["team"].sent == []
 
 
 def test_what_nobody_acknowledges_is_told_again(state: State) -> None:

@@ -157,6 +157,18 @@ def test_slack_gets_one_message_that_is_updated(there: Service) -> None:
     assert buttons == [["Acknowledge", "Resolve", "Silence 1 h", "Open"], ["Resolve", "Silence 1 h", "Open"]]
 
 
+def test_slack_says_without_noise_that_it_is_silenced_and_offers_no_silence_then(there: Service) -> None:
+    there.answer = lambda *_: (200, {}, {"ok": True, "channel": "C1", "ts": "1"})
+    silenced = replace(OPEN, held="silenced by ada until 13:00")
+
+    slack(there, signing_env="SIGN").send(message(silenced, OPEN), {"channel": "C1", "ts": "1"})
+
+    (document,) = there.documents()
+    assert document["text"] == "[critical] held: checkout &lt;fails&gt; &amp; more"
+    assert "silenced by ada until 13:00" in document["blocks"][1]["text"]["text"]
+    assert [one["text"]["text"] for one in document["blocks"][-1]["elements"]] == ["Resolve", "Open"]
+
+
 def test_slack_has_no_buttons_without_a_signing_secret_and_none_when_it_is_over(there: Service) -> None:
     there.answer = lambda *_: (200, {}, {"ok": True, "channel": "C1", "ts": "1"})
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.codec import decode, encode
-from wellkept.spine.notify.receivers import EDITS
+from wellkept.spine.notify.receivers import EDITS, SHOWS_HOLDS
 from wellkept.spine.notify.routing import Routed, Way, ways
 from wellkept.spine.notify.settings import NotifySettings
 from wellkept.spine.notify.snapshot import Phase, Snapshot, digest_of
@@ -47,6 +47,7 @@ class Planner:
     def __init__(self, settings: NotifySettings, now: datetime) -> None:
         self._settings, self._now, self.planned = settings, now, Planned()
         self._edits = {one.name for one in settings.receivers if one.type in EDITS}
+        self._shows = {one.name for one in settings.receivers if one.type in SHOWS_HOLDS}
         self._ways: Mapping[str, Way] = {way.name: way for way, _ in ways(settings.route)}
 
     def needs_route(self, item: Item) -> bool:
@@ -90,7 +91,7 @@ class Planner:
     def remind(self, row: Notification) -> None:
         """Tell again what is still open."""
         wanted = decode(Snapshot, row.wanted)
-        if wanted.phase is Phase.OPEN:
+        if wanted.phase is Phase.OPEN and not wanted.held:
             self.tell(row.receiver, wanted, row, row.route, REMINDER)
         else:
             self.planned.change(row.id, repeat_at=None)
@@ -191,8 +192,7 @@ class Planner:
 
     def _update(self, row: Notification, wanted: Snapshot, *, held: bool) -> None:
         if held and not wanted.is_over:
-            if not row.told_key and not row.is_held:
-                self.planned.change(row.id, is_held=True)
+            self._hold(row, wanted.held)
             return
         key, body = self._key(row, wanted), encode(wanted)
         if row.is_held:  # it is tried afresh: what failed before it was held says nothing of now
@@ -205,13 +205,26 @@ class Planner:
             if row.wanted_key == row.told_key:
                 self.planned.change(row.id, word="")
 
+    def _hold(self, row: Notification, why: str) -> None:
+        """Tell nothing more of what is held; a message that can be edited says that, and is else as it was told."""
+        told = decode(Snapshot, row.told) if row.told and row.receiver in self._shows else None
+        if told is None or told.is_over:
+            if not row.is_held:
+                self.planned.change(row.id, is_held=True)
+            return
+        shown = replace(told, held=why)
+        key = self._key(row, shown)
+        if key != row.wanted_key:
+            self.planned.change(row.id, wanted=encode(shown), wanted_key=key, due_at=self._due(row, shown), word="")
+
     def _due(self, row: Notification, wanted: Snapshot) -> datetime:
         if row.told_at is None or row.told is None:
             return self._now if row.is_held else row.due_at
         is_edited, way = row.receiver in self._edits, self._ways.get(row.route)
         before = decode(Snapshot, row.told)
         is_worse = wanted.severity > before.severity and not wanted.is_over
-        if is_worse or (is_edited and wanted.phase is not before.phase):
+        is_turned = wanted.phase is not before.phase or bool(wanted.held) != bool(before.held)
+        if is_worse or (is_edited and is_turned):
             return self._now
         interval_s = way.group_interval_s if way is not None else self._settings.route.group_interval_s
         pause_s = min(interval_s, EDIT_EVERY_S) if is_edited else interval_s
@@ -224,7 +237,8 @@ class Planner:
 def _is_missed(row: Notification) -> bool:
     """Whether it is open, and somebody could not be told what matters of it."""
     wanted, told = decode(Snapshot, row.wanted), decode(Snapshot, row.told) if row.told else None
-    if row.is_held or wanted.phase not in (Phase.OPEN, Phase.SAID) or row.failing_since is None:
+    is_held = row.is_held or bool(wanted.held)
+    if is_held or wanted.phase not in (Phase.OPEN, Phase.SAID) or row.failing_since is None:
         return False
     matters = told is None or bool(row.word) or told.key(whole=False, turn=0) != wanted.key(whole=False, turn=0)
     return matters and row.state in ("waiting", "dead")

@@ -118,3 +118,5 @@ class Apprise(Secret):
 Receiver = Annotated[Webhook | PagerDuty | Slack | Email | Apprise, Field(discriminator="type")]
 EDITS = frozenset({"webhook", "pagerduty", "slack"})
 """Channels in which a message is updated; in the others every update is one more message."""
+SHOWS_HOLDS = EDITS - {"pagerduty"}
+"""Channels in which a message also says that nobody is told of more for now. An event of PagerDuty could page again."""

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.noise import sentence_of
 from wellkept.kernel.story import StoryKind
 from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.plans import PlanRecord
@@ -71,6 +72,8 @@ class Snapshot:
     """When somebody last took it on: acknowledged it, or changed who works on it."""
     lines: tuple[str, ...] = ()
     """Of a digest, the things in it."""
+    held: str = ""
+    """Why it is not told for now, and until when."""
 
     @property
     def is_over(self) -> bool:
@@ -86,7 +89,7 @@ class Snapshot:
         parts = [self.phase, str(int(self.severity)), str(self.entity_count.bit_length()), str(turn)]
         if whole:
             small = (self.title, self.owner, self.assignee, self.by, self.ticket, *self.entities, *self.lines)
-            parts += [str(self.finding_count), str(self.entity_count), *small]
+            parts += [str(self.finding_count), str(self.entity_count), *small, *filter(None, [self.held])]
         return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -115,6 +118,7 @@ def of_incident(incident: Incident, version: int) -> Snapshot:
         reopens=incident.reopens,
         merged_into=incident.merged_into,
         attended_at=max((at for at in (incident.acknowledged_at, incident.touched_at) if at is not None), default=None),
+        held=sentence_of(incident.held)[:LONGEST] if incident.state.is_live else "",
     )
 
 

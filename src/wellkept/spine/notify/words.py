@@ -47,7 +47,7 @@ class Message:
     @property
     def title(self) -> str:
         """One line."""
-        mark = _MARKS.get(self.now.phase, "")
+        mark = "held: " if self.now.held else _MARKS.get(self.now.phase, "")
         level = f"[{self.now.severity.name.lower()}] " if not self.now.is_over else ""
         return f"{level}{mark}{self.now.title}"
 
@@ -63,6 +63,7 @@ class Message:
             found.append(
                 f"This got worse: it was {_level(self.before)}." if self.what == "worse" else "It is open again."
             )
+        found += [f"Nothing more is told for now: {now.held}"] if now.held else []
         found += [now.sentence] if now.sentence else []
         found += [f"- {line}" for line in now.lines]
         if now.entities and not now.lines:

@@ -101,9 +101,10 @@ def blocks(message: Message, *, with_buttons: bool) -> list[dict[str, Any]]:
     elements: list[dict[str, Any]] = []
     if with_buttons and now.event == "incident" and now.subject.startswith("incident:") and not now.is_over:
         about = now.subject.partition(":")[2]
-        if now.phase is Phase.OPEN:
+        if now.phase is Phase.OPEN and not now.held:
             elements.append({**_button("Acknowledge", ACKNOWLEDGE, about), "style": "primary"})
-        elements += [_button("Resolve", RESOLVE, about), _button("Silence 1 h", SILENCE, about)]
+        elements.append(_button("Resolve", RESOLVE, about))
+        elements += [] if now.held else [_button("Silence 1 h", SILENCE, about)]
     if message.link:
         elements.append({**_button("Open", "wellkept_open", now.subject), "url": message.link})
     return [*found, {"type": "actions", "elements": elements}] if elements else found
