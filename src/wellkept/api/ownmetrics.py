@@ -33,7 +33,7 @@ def _notifications(desk: NotifyDesk) -> Iterator[str]:
     yield _family(
         "wellkept_notification_receiver_up",
         "gauge",
-        "Whether a receiver can be told, and nothing is late.",
+        "Whether a receiver can be told: its last attempt was taken, and nothing is late.",
         zip(by, (float(one.is_well) for one in receivers), strict=True),
     )
     yield _family(

@@ -443,6 +443,24 @@ def test_health_says_when_nobody_can_be_told(board: Board) -> None:
     assert "no receiver can be reached" in board.desk.trouble()
 
 
+def test_a_receiver_is_not_well_from_its_first_failure_until_it_takes_something(board: Board) -> None:
+    bot = board.channels["bot"]
+
+    def how() -> tuple[str, bool, str]:
+        status = board.desk.receivers()[0]
+        return status.state, status.is_well, board.desk.trouble()
+
+    board.save()
+    bot.answer = DOWN
+    board.turn()
+    assert how() == ("failing", False, "bot: answered 500")
+    board.turn(400)
+    assert how() == ("ill", False, "bot: answered 500")
+    bot.answer = board.channels["team"].answer
+    board.turn(400)
+    assert how() == ("well", True, "")
+
+
 def test_a_change_while_a_message_is_sent_is_told_after_it(board: Board) -> None:
     bot = board.channels["bot"]
 

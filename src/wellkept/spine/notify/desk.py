@@ -29,8 +29,8 @@ LATE_S = 120.0
 class ReceiverStatus:
     """How one receiver is.
 
-    ``problem`` says why nothing can be sent; ``is_well`` is false where people are not told of what they should be;
-    ``state`` is ``well``, ``failing`` (the last attempt did, and it is tried again), or ``ill``.
+    ``problem`` says why nothing can be sent; ``state`` is ``well``, ``failing`` (the last attempt did, and it is tried
+    again), or ``ill`` (people are not told of what they should be); ``is_well`` is true in the first of them alone.
     """
 
     name: str
@@ -153,7 +153,7 @@ class NotifyDesk:
         problem, since = self._senders[receiver.name].problem(), counts.get("overdue_since")
         is_late = since is not None and since < self._clock.now() - timedelta(seconds=LATE_S)
         is_worse = bad is not None and (good is None or good.number < bad.number)
-        is_well = not (problem or is_late or (is_worse and bool(counts.get("dead"))))
+        is_ill = bool(problem) or is_late or (is_worse and bool(counts.get("dead")))
         return ReceiverStatus(
             name=receiver.name,
             type=receiver.type,
@@ -165,8 +165,8 @@ class NotifyDesk:
             last_success=good.at if good is not None else None,
             last_failure=bad.at if bad is not None else None,
             last_said=bad.said if bad is not None and is_worse else "",
-            is_well=is_well,
-            state=("failing" if is_worse else "well") if is_well else "ill",
+            is_well=not is_ill and not is_worse,
+            state="ill" if is_ill else "failing" if is_worse else "well",
         )
 
     def _named(self, name: str) -> Receiver:
