@@ -109,7 +109,10 @@ def test_what_flaps_is_told_as_a_finding_of_its_own(scene: Scene) -> None:
 def test_low_severities_wait_in_quiet_hours_and_are_told_as_one_digest(scene: Scene) -> None:
     keeper = scene.keeper(quiet_hours=[NIGHT])
     late, morning = at(11 * 3600), at(19 * 3600)
-    low, high = incident("inc-low"), incident("inc-high", Severity.CRITICAL)
+    low, high = (
+        replace(incident(name, severity), opened_at=late)
+        for name, severity in (("inc-low", Severity.WARNING), ("inc-high", Severity.CRITICAL))
+    )
     found = keeper.telling([low, high], late)
     assert found["inc-high"] is None
     assert (found["inc-low"] or found["inc-high"]).reason is HoldReason.QUIET_HOURS  # type: ignore[union-attr]
@@ -120,6 +123,26 @@ def test_low_severities_wait_in_quiet_hours_and_are_told_as_one_digest(scene: Sc
     assert "1 go on: title of inc-low" in digest.sentence
     keeper.telling([low], morning + timedelta(minutes=1))
     assert len(scene.desk.digests()[0]) == 1
+
+
+def test_the_digest_of_quiet_hours_leaves_out_what_was_told_before_them_also_after_a_restart(scene: Scene) -> None:
+    night = at(10 * 3600)
+    before, within = incident("inc-before"), replace(incident("inc-within"), opened_at=night)
+    keeper = scene.keeper(quiet_hours=[NIGHT])
+    assert keeper.telling([before], at(60)) == {"inc-before": None}
+    assert None not in keeper.telling([before, within], night).values()
+    again = scene.keeper(quiet_hours=[NIGHT])
+    again.telling([before, within], night + timedelta(hours=1))
+    again.telling([before, within], night + timedelta(hours=10))
+    (digest,) = scene.desk.digests()[0]
+    assert (digest.incidents, digest.over) == (("inc-within",), ())
+
+
+def test_hours_that_held_back_nothing_new_make_no_digest(scene: Scene) -> None:
+    keeper = scene.keeper(quiet_hours=[NIGHT])
+    for hours in (1, 11, 20):
+        keeper.telling([incident("inc-before")], at(3600 * hours))
+    assert scene.desk.digests()[0] == []
 
 
 def test_an_incident_of_held_findings_alone_is_not_told(scene: Scene) -> None:

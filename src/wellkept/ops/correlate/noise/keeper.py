@@ -110,7 +110,7 @@ class NoiseKeeper:
             if found[incident.id] is None:
                 held = found[incident.id] = self._quiet.hold(self._quiet_of(incident), now)
                 if held is not None:
-                    quiet[incident.id] = (held.values["quiet_hours"], incident.title)
+                    quiet[incident.id] = (held.values["quiet_hours"], incident.title, incident.noticed_at)
         for digest in self._quiet.ended(frozenset(found), now):
             self._desk.keep_digest(digest)
         self._quiet.note(quiet)

@@ -45,10 +45,14 @@ class QuietTimes:
                 found.append(Held(HoldReason.QUIET_HOURS, values, words, here.end))
         return max(found, key=lambda held: held.until or now, default=None)
 
-    def note(self, held: Mapping[str, tuple[str, str]]) -> None:
-        """Remember what is held: incident to (name of the quiet hours, title)."""
-        for incident, (name, title) in held.items():
-            self._held.setdefault(name, {})[incident] = title
+    def note(self, held: Mapping[str, tuple[str, str, datetime]]) -> None:
+        """Remember what is held: incident to (name of the quiet hours, title, when it was noticed).
+
+        People were told before the hours of what was noticed before them.
+        """
+        for incident, (name, title, noticed_at) in held.items():
+            if name in self._open and noticed_at >= self._open[name].start:
+                self._held.setdefault(name, {})[incident] = title
 
     def ended(self, live: frozenset[str], now: datetime) -> list[Digest]:
         """The digests of the quiet hours that ended since the last call. ``live``: the incidents that still are."""
