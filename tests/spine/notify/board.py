@@ -39,6 +39,12 @@ BOTH: dict[str, Any] = {
     ],
     "route": {"receivers": ["bot", "team"], "group_wait_s": 0, "repeat_s": 0},
 }
+SILENCED = "silenced by ada until 2026-11-24 13:00 UTC: incident inc-1, by the button in Slack"
+"""How a silence is said in what an incident is held for."""
+
+
+def with_route(**route: Any) -> dict[str, Any]:
+    return {**BOTH, "route": {**BOTH["route"], **route}}
 
 
 class NoChanges:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, Board
+from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, Board, with_route
 from tests.store.fixtures import state_in
 
-from wellkept.kernel.noise import Digest
 from wellkept.store.state.state import State
-
-SILENCED = "silenced by ada until 2026-11-24 13:00 UTC: incident inc-1, by the button in Slack"
 
 
 @pytest.fixture
 def board(state: State) -> Board:
     return Board(state, BOTH)
-
-
-def with_route(**route: Any) -> dict[str, Any]:
-    return {**BOTH, "route": {**BOTH["route"], **route}}
 
 
 def test_an_incident_is_told_to_each_receiver_once(board: Board) -> None:
@@ -192,87 +182,6 @@ def test_what_fails_for_a_day_is_given_up(board: Board) -> None:
     assert dead.receiver == "bot"
 
 
-def test_who_is_held_is_not_told_until_it_is_let_go(board: Board) -> None:
-    board.save(held="silenced by ada")
-    assert board.turn(60) == 0
-    board.save()
-    assert board.turn() == 2
-
-
-def test_an_incident_that_is_held_within_its_wait_is_not_told(state: State) -> None:
-    board = Board(state, with_route(group_wait_s=30))
-    board.save()
-    board.turn(10)
-    board.save(held="the effect of inc-0")
-    assert board.turn(60) == 0
-    board.save()
-    assert board.turn(1) == 2
-
-
-def test_who_was_told_hears_of_the_end_also_of_what_is_held_by_then(board: Board) -> None:
-    board.save()
-    board.turn()
-    board.save(held=SILENCED, severity="critical")
-    assert board.turn(600) == 1
-    board.save(held=SILENCED, severity="critical", title="still silenced")
-    assert board.turn(600) == 0
-    board.save(held=SILENCED, state="resolved")
-    board.turn(600)
-
-    assert board.channels["bot"].said() == ["opened", "updated", "over"]
-    assert board.channels["team"].said() == ["opened", "over"]
-
-
-def test_a_message_that_is_there_says_that_it_is_silenced_and_when_it_no_longer_is(state: State) -> None:
-    board = Board(state, with_route(repeat_s=1800))
-    bot = board.channels["bot"]
-    board.save()
-    board.turn()
-    board.save(held=SILENCED, severity="critical")
-    assert board.turn(1) == 1
-    held = bot.sent[-1]
-    assert (held.title, held.lines()[0]) == ("[error] held: trouble 1", f"Nothing more is told for now: {SILENCED}")
-    assert board.turn(3000) == 0, "no reminder either"
-    longer = SILENCED.replace("13:00", "14:00")
-    board.save(held=longer, severity="critical")
-    assert board.turn(1) == 1
-    assert bot.sent[-1].now.held == longer
-    board.save(severity="critical")
-    board.turn(1)
-    assert (bot.sent[-1].what, bot.sent[-1].title) == ("worse", "[critical] trouble 1")
-    assert bot.said() == ["opened", "updated", "updated", "worse"]
-    assert board.channels["team"].said() == ["opened", "worse"]
-    board.turn(1801)
-    assert bot.said()[-1] == board.channels["team"].said()[-1] == "told again"
-
-
-def test_what_waits_for_its_time_in_a_channel_that_cannot_edit_is_not_told_once_it_is_held(board: Board) -> None:
-    team = board.channels["team"]
-    board.save()
-    board.turn()
-    board.save(state="acknowledged")
-    board.turn(1)
-    board.save(state="acknowledged", held=SILENCED)
-    board.turn(400)
-    assert team.said() == ["opened"]
-    board.save(state="acknowledged")
-    board.turn(1)
-    assert team.said() == ["opened", "acknowledged"]
-
-
-def test_the_fallback_is_not_told_that_a_message_could_not_be_edited_to_say_that_it_is_held(state: State) -> None:
-    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
-    board.save()
-    board.turn()
-    board.channels["bot"].answer = DOWN
-    board.save(severity="critical")
-    board.turn()
-    board.save(severity="critical", held=SILENCED)
-    board.turn(200)
-    board.turn(400)
-    assert board.channels["team"].sent == []
-
-
 def test_what_nobody_acknowledges_is_told_again(state: State) -> None:
     board = Board(state, with_route(repeat_s=3600))
     board.save()
@@ -317,34 +226,6 @@ def test_a_burst_becomes_one_message_that_is_updated(state: State) -> None:
     assert len(board.channels["team"].sent) <= 5
 
 
-def test_a_fallback_that_was_told_itself_is_not_told_again(state: State) -> None:
-    board = Board(state, {**with_route(group_wait_s=5, digest_at=2), "fallback": "team"})
-    board.channels["bot"].answer = REFUSED
-    for number in range(3):
-        board.save(str(number))
-    for _ in range(5):
-        board.turn(100)
-
-    assert [message.now.title for message in board.channels["team"].sent] == ["3 incidents (3 open)"]
-
-
-def test_what_quiet_hours_held_is_told_together_when_they_are_over(board: Board) -> None:
-    for name in "abc":
-        board.save(name, held="quiet hours: until 07:00")
-    assert board.turn(60) == 0
-    ids = ("inc-a", "inc-b", "inc-c")
-    now = board.clock.now()
-    board.quiet.append(Digest("d", "night", NOON, now, ids, sentence="3 incidents were kept quiet over night"))
-    for name in "abc":
-        board.save(name)
-    board.turn()
-    board.save("new")
-    board.turn(100)
-
-    told = [(message.now.title, message.word) for message in board.channels["bot"].sent]
-    assert told == [("3 incidents (3 open)", "3 incidents were kept quiet over night"), ("trouble new", "")]
-
-
 def test_what_somebody_is_sending_alone_is_not_put_into_a_digest(state: State) -> None:
     board = Board(state, with_route(digest_at=2))
     bot = board.channels["bot"]
@@ -363,102 +244,6 @@ def test_what_somebody_is_sending_alone_is_not_put_into_a_digest(state: State) -
 
     about_a = [message for message in bot.sent if message.now.subject == "incident:inc-a"]
     assert [message.what for message in about_a] == ["opened", "over"]
-
-
-def test_others_are_told_where_one_cannot_be(state: State) -> None:
-    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
-    board.channels["bot"].answer = DOWN
-    board.save()
-    board.turn()
-    assert board.turn(100) == 0
-    board.turn(300)
-    board.turn()
-
-    (told,) = board.channels["team"].sent
-    assert told.text().startswith("bot could not be told: answered 500")
-    assert "bot: answered 500" in board.desk.trouble()
-
-
-@pytest.mark.parametrize(
-    "later", [{"held": "silenced by ada until 13:00"}, {"state": "acknowledged"}, {"state": "mitigated"}]
-)
-def test_the_fallback_is_not_told_of_what_is_held_or_taken_on(state: State, later: dict[str, str]) -> None:
-    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
-    board.channels["bot"].answer = DOWN
-    board.save()
-    board.turn()
-    board.clock.advance(timedelta(seconds=400))
-    board.save(**later)
-    board.turn()
-    board.turn(400)
-    assert board.channels["team"].sent == []
-
-    board.save(severity="critical")
-    board.turn(1)
-    if "held" in later:
-        assert board.channels["team"].sent == [], "it is tried again first"
-        board.turn(400)
-    board.turn(1)
-    (told,) = board.channels["team"].sent
-    assert told.title == "[critical] trouble 1"
-
-
-def test_the_fallback_is_not_told_of_a_burst_that_is_silenced(state: State) -> None:
-    board = Board(state, {**with_route(receivers=["bot"], digest_at=2), "fallback": "team"})
-    board.channels["bot"].answer = DOWN
-    for held in ("", "silenced by ada until 13:00"):
-        for name in "ab":
-            board.save(name, held=held)
-        board.turn()
-    board.turn(400)
-    board.turn(400)
-    assert board.channels["team"].sent == []
-    board.save("a")
-    board.turn(1)
-    board.turn(400)
-    board.turn(1)
-    assert [message.now.title for message in board.channels["team"].sent] == ["2 incidents (2 open)"]
-
-
-def test_the_fallback_is_told_of_what_got_worse_and_of_no_small_change(state: State) -> None:
-    board = Board(state, {**with_route(receivers=["bot"]), "fallback": "team"})
-    board.save()
-    board.turn()
-    board.channels["bot"].answer = DOWN
-    board.save(title="a better title")
-    board.turn(60)
-    board.turn(400)
-    assert board.channels["team"].sent == []
-    board.save(severity="critical")
-    board.turn(1)
-    board.turn(400)
-    assert [message.now.title for message in board.channels["team"].sent] == ["trouble 1"]
-
-
-def test_health_says_when_nobody_can_be_told(board: Board) -> None:
-    assert board.desk.trouble() == ""
-    for channel in board.channels.values():
-        channel.wrong = "secret: the variable BOT must hold 1 to 8 secrets, got 0"
-
-    assert "no receiver can be reached" in board.desk.trouble()
-
-
-def test_a_receiver_is_not_well_from_its_first_failure_until_it_takes_something(board: Board) -> None:
-    bot = board.channels["bot"]
-
-    def how() -> tuple[str, bool, str]:
-        status = board.desk.receivers()[0]
-        return status.state, status.is_well, board.desk.trouble()
-
-    board.save()
-    bot.answer = DOWN
-    board.turn()
-    assert how() == ("failing", False, "bot: answered 500")
-    board.turn(400)
-    assert how() == ("ill", False, "bot: answered 500")
-    bot.answer = board.channels["team"].answer
-    board.turn(400)
-    assert how() == ("well", True, "")
 
 
 def test_a_change_while_a_message_is_sent_is_told_after_it(board: Board) -> None:

@@ -1,0 +1,99 @@
+"""What is held: nothing of it is told, and messages that are there say so."""
+
+from __future__ import annotations
+
+import pytest
+from tests.spine.notify.board import BOTH, NOON, SILENCED, Board, with_route
+
+from wellkept.kernel.noise import Digest
+from wellkept.store.state.state import State
+
+
+@pytest.fixture
+def board(state: State) -> Board:
+    return Board(state, BOTH)
+
+
+def test_who_is_held_is_not_told_until_it_is_let_go(board: Board) -> None:
+    board.save(held="silenced by ada")
+    assert board.turn(60) == 0
+    board.save()
+    assert board.turn() == 2
+
+
+def test_an_incident_that_is_held_within_its_wait_is_not_told(state: State) -> None:
+    board = Board(state, with_route(group_wait_s=30))
+    board.save()
+    board.turn(10)
+    board.save(held="the effect of inc-0")
+    assert board.turn(60) == 0
+    board.save()
+    assert board.turn(1) == 2
+
+
+def test_who_was_told_hears_of_the_end_also_of_what_is_held_by_then(board: Board) -> None:
+    board.save()
+    board.turn()
+    board.save(held=SILENCED, severity="critical")
+    assert board.turn(600) == 1
+    board.save(held=SILENCED, severity="critical", title="still silenced")
+    assert board.turn(600) == 0
+    board.save(held=SILENCED, state="resolved")
+    board.turn(600)
+
+    assert board.channels["bot"].said() == ["opened", "updated", "over"]
+    assert board.channels["team"].said() == ["opened", "over"]
+
+
+def test_a_message_that_is_there_says_that_it_is_silenced_and_when_it_no_longer_is(state: State) -> None:
+    board = Board(state, with_route(repeat_s=1800))
+    bot = board.channels["bot"]
+    board.save()
+    board.turn()
+    board.save(held=SILENCED, severity="critical")
+    assert board.turn(1) == 1
+    held = bot.sent[-1]
+    assert (held.title, held.lines()[0]) == ("[error] held: trouble 1", f"Nothing more is told for now: {SILENCED}")
+    assert board.turn(3000) == 0, "no reminder either"
+    longer = SILENCED.replace("13:00", "14:00")
+    board.save(held=longer, severity="critical")
+    assert board.turn(1) == 1
+    assert bot.sent[-1].now.held == longer
+    board.save(severity="critical")
+    board.turn(1)
+    assert (bot.sent[-1].what, bot.sent[-1].title) == ("worse", "[critical] trouble 1")
+    assert bot.said() == ["opened", "updated", "updated", "worse"]
+    assert board.channels["team"].said() == ["opened", "worse"]
+    board.turn(1801)
+    assert bot.said()[-1] == board.channels["team"].said()[-1] == "told again"
+
+
+def test_what_waits_for_its_time_in_a_channel_that_cannot_edit_is_not_told_once_it_is_held(board: Board) -> None:
+    team = board.channels["team"]
+    board.save()
+    board.turn()
+    board.save(state="acknowledged")
+    board.turn(1)
+    board.save(state="acknowledged", held=SILENCED)
+    board.turn(400)
+    assert team.said() == ["opened"]
+    board.save(state="acknowledged")
+    board.turn(1)
+    assert team.said() == ["opened", "acknowledged"]
+
+
+def test_what_quiet_hours_held_is_told_together_when_they_are_over(board: Board) -> None:
+    for name in "abc":
+        board.save(name, held="quiet hours: until 07:00")
+    assert board.turn(60) == 0
+    ids = ("inc-a", "inc-b", "inc-c")
+    now = board.clock.now()
+    board.quiet.append(Digest("d", "night", NOON, now, ids, sentence="3 incidents were kept quiet over night"))
+    for name in "abc":
+        board.save(name)
+    board.turn()
+    board.save("new")
+    board.turn(100)
+
+    told = [(message.now.title, message.word) for message in board.channels["bot"].sent]
+    assert told == [("3 incidents (3 open)", "3 incidents were kept quiet over night"), ("trouble new", "")]
