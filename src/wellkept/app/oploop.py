@@ -97,7 +97,9 @@ class OpsLoop:
     def _counted(self) -> dict[str, Any]:
         """What the doors counted since the start, as far as it tells of blind spots."""
         platform = self._platform
-        return {**platform.telemetry.points.status(), "duplicates": sum(platform.ingest.duplicates().values())}
+        points = platform.telemetry.points
+        duplicates = sum(platform.ingest.duplicates().values())
+        return {**points.status(), "odd": points.senders.odd(), "duplicates": duplicates}
 
     def handlers(self) -> Sequence[ActionHandler]:
         """The actions of this loop."""

@@ -132,6 +132,7 @@ class Hidden:
 
     entities: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
 
     def hides(self, entity: str, metric: str) -> bool:
         return entity in self.entities or metric in self.metrics

@@ -9,12 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from wellkept.checks import detectors as suite
-from wellkept.checks.scenes import CHECKOUT, PAYMENTS, Scene, Story, healthy
+from wellkept.checks.scenes import CHECKOUT, EPOCH, PAYMENTS, Scene, Story, healthy
 from wellkept.kernel.finding import FindingKind, Severity
 from wellkept.ops.detect.base import View
-from wellkept.ops.detect.blind import Blind, Cause
-from wellkept.ops.detect.blindness import LASTS_S, STILL, Doors, spots_of
+from wellkept.ops.detect.blind import Blind, Cause, Spot
+from wellkept.ops.detect.blindness import LASTS_REFUSED_S, LASTS_S, MOST_NAMED, STILL, Doors, spots_of
 from wellkept.ops.detect.detectors.blind import BlindSpot
+from wellkept.ops.detect.detectors.missing import MissingData
 from wellkept.ops.detect.detectors.robust import RobustAnomaly
 
 NAMES = ("process.cpu.utilization", "app.load", "app.latency", "app.queue")
@@ -126,7 +127,66 @@ def test_doors_tell_of_what_grows_and_stop_some_time_after() -> None:
     severities = {finding.severity for finding in BlindSpot().detect(view, Story().scene().now)}
     assert severities == {Severity.WARNING, Severity.INFO}
     assert len(doors.spots(10.0 + LASTS_S - 1)) == 2
-    assert doors.spots(10.0 + LASTS_S) == []
+    assert [spot.cause for spot in doors.spots(10.0 + LASTS_S)] == [Cause.CROWDED], "it is counted every ten minutes"
+    assert doors.spots(10.0 + LASTS_REFUSED_S) == []
+
+
+def odd(**counted: object) -> dict[str, object]:
+    return {"ahead": {}, "untimely": {}, "crowded": {}, **counted}
+
+
+def doors_that_saw(status: dict[str, object], far_s: float = 60.0) -> list[Spot]:
+    seen: list[dict[str, object]] = [{}, status]
+    doors = Doors(lambda: seen.pop(0), far_s)
+    doors.spots(0.0)
+    return doors.spots(10.0)
+
+
+def test_a_clock_that_is_ahead_is_named_with_how_far_and_hides_what_it_is_far_ahead_of() -> None:
+    ahead = {"service:shop/skewed": (25, 1500.0), "host:h1": (5, 3.0)}
+    spots = doors_that_saw({"skew": {"points_ahead": 31}, "odd": odd(ahead=ahead)})
+    assert [(spot.entity, spot.what) for spot in spots] == [
+        ("", "1 points came from the future: the clock of a sender is ahead"),
+        ("host:h1", "5 points came from the future: its clock is 3 s ahead"),
+        ("service:shop/skewed", "25 points came from the future: its clock is 25 min ahead"),
+    ]
+    assert Blind.of(spots).entities == {"service:shop/skewed": Cause.SKEW}
+    said = [f.sentence for f in BlindSpot().detect(replace(view_of(Story().scene()), blind=Blind.of(spots)), EPOCH)]
+    assert [text.endswith("no other detector judges it meanwhile.") for text in said].count(True) == 1
+
+
+def test_many_clocks_that_are_a_little_ahead_are_told_at_once() -> None:
+    ahead = {f"host:h{number}": (2, 3.0) for number in range(MOST_NAMED + 1)}
+    (spot,) = doors_that_saw({"skew": {"points_ahead": 42}, "odd": odd(ahead=ahead)})
+    assert (spot.entity, spot.what) == (
+        "",
+        "42 points came from the future: the clocks of 21 senders are up to 3 s ahead",
+    )
+
+
+def test_refused_series_are_named_and_the_silence_of_their_service_is_none() -> None:
+    crowded = {("series_of_metric", name, PAYMENTS): count for name, count in (("'a'", 2), ("'app.card'", 7))}
+    spots = doors_that_saw({"refused": {"series_of_metric": 9}, "odd": odd(crowded=crowded)})
+    assert [(spot.entity, spot.what) for spot in spots] == [
+        (PAYMENTS, "9 new series of metric 'app.card' and 1 more were refused by the limit series_of_metric")
+    ]
+    blind = Blind.of(spots)
+    assert not blind.entities
+    assert blind.refused == {PAYMENTS}
+    story = Story()
+    speaking(story, CHECKOUT)
+    story.metric(PAYMENTS, NAMES[0], np.where(story.clock >= 160, np.nan, story.noise(0.5, 0.05)))
+    view = view_of(story.scene())
+    assert [finding.entity for finding in MissingData().detect(view, story.scene().now)] == [PAYMENTS]
+    assert MissingData().detect(replace(view, blind=blind), story.scene().now) == []
+    (finding,) = BlindSpot().detect(replace(view, blind=blind), story.scene().now)
+    assert finding.sentence.endswith("series_of_metric; its silence is not told meanwhile.")
+
+
+def test_points_refused_for_their_times_are_named() -> None:
+    spots = doors_that_saw({"skew": {"points_too_late": 4}, "odd": odd(untimely={PAYMENTS: 4})})
+    assert [(spot.entity, spot.cause) for spot in spots] == [(PAYMENTS, Cause.LATE)]
+    assert Blind.of(spots).refused == {PAYMENTS}
 
 
 def test_it_holds_the_contract() -> None:

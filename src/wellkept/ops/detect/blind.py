@@ -28,6 +28,8 @@ class Cause(StrEnum):
 
 HIDING = frozenset({Cause.GAPS, Cause.FROZEN})
 """Causes for which nothing at all is said of an entity."""
+REFUSED = frozenset({Cause.LATE, Cause.CROWDED})
+"""Causes for which the silence of an entity is no silence: it speaks, and is not let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Spot:
     """One blind spot: of an entity, or of the platform as a whole where there is none.
 
     ``since_s``: seconds since the epoch; ``what``: the sentence after its subject; ``share``: how much is hidden, in
-    [0, 1]; ``is_loss``: whether data is lost by it; ``detail`` tells spots of one cause apart.
+    [0, 1]; ``is_loss``: whether data is lost by it; ``detail`` tells spots of one cause apart; ``is_far``: of a clock,
+    so far off that what is looked at is not what is now.
     """
 
     entity: str
@@ -45,6 +48,12 @@ class Spot:
     share: float = 1.0
     is_loss: bool = False
     detail: str = ""
+    is_far: bool = False
+
+    @property
+    def hides(self) -> bool:
+        """Whether nothing at all is said of its entity."""
+        return bool(self.entity) and (self.cause in HIDING or self.is_far)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +61,21 @@ class Blind:
     """What telemetry is wrong about now.
 
     ``entities``: by entity why it is blind; detectors say nothing of any of its series, and what is open stays open.
-    ``metrics``: by name of a metric, of whatever entity. ``spots``: all that is known, also what hides nothing.
+    ``metrics``: by name of a metric, of whatever entity. ``refused``: of these not all is let in, so their silence is
+    none. ``spots``: all that is known, also what hides nothing.
     """
 
     entities: Mapping[str, Cause] = field(default_factory=dict)
     metrics: Mapping[str, Cause] = field(default_factory=dict)
+    refused: frozenset[str] = frozenset()
     spots: tuple[Spot, ...] = ()
 
     @classmethod
     def of(cls, spots: Iterable[Spot]) -> Blind:
         """What is hidden by these spots."""
         known = tuple(sorted(spots, key=lambda spot: (spot.entity, spot.cause)))
-        return cls({spot.entity: spot.cause for spot in known if spot.entity and spot.cause in HIDING}, {}, known)
+        refused = frozenset(spot.entity for spot in known if spot.entity and spot.cause in REFUSED)
+        return cls({spot.entity: spot.cause for spot in known if spot.hides}, {}, refused, known)
 
     def hides(self, entity: str, metric: str) -> bool:
         """Whether nothing is to be said of a series."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.ops.detect.blind import Cause, Spot
+from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.heard import entities_of, heard_by_entity
 from wellkept.store.telemetry.window import Window
 
@@ -32,6 +34,10 @@ GONE = 0.5
 """More than this share of an entity's regular series must be gone."""
 LASTS_S = 600.0
 """A spot that the doors counted is told for so long after the last time."""
+LASTS_REFUSED_S = 900.0
+"""The same of refused series: those that go on coming are counted anew every ten minutes, and not in between."""
+MOST_NAMED = 20
+"""Where the clocks of more than so many are a little ahead, it is told of all of them at once."""
 
 
 def spots_of(window: Window) -> list[Spot]:
@@ -108,51 +114,105 @@ def _partly(window: Window, there: Mask, names: tuple[str, ...], places: NDArray
 
 
 Counted = Callable[[], Mapping[str, Any]]
-"""What the doors of the platform have counted since the start: ``refused``, ``skew`` and ``duplicates``."""
+"""What the doors of the platform have counted since the start: ``refused``, ``skew``, ``duplicates``, and of whom that
+is in ``odd`` (``store.telemetry.points.senders.Odd``)."""
+Key = tuple[Cause, str, str, str]
+"""Cause, entity, limit and metric; empty where there is none, or it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Since when something is counted, when it was last, and how much."""
+
+    since_s: float
+    last_s: float
+    count: float
 
 
 class Doors:
-    """Tells from counts that grow that something is wrong with what comes in. Remembers the counts of the last look."""
+    """Tells from counts that grow that something is wrong with what comes in. Remembers the counts of the last look.
 
-    def __init__(self, counted: Counted | None = None) -> None:
-        self._counted = counted
-        self._before: dict[tuple[Cause, str], float] | None = None
-        self._open: dict[tuple[Cause, str], tuple[float, float, float]] = {}
+    ``far_s``: a clock that is so far ahead leaves a silence behind that would be worth a finding.
+    """
+
+    def __init__(self, counted: Counted | None = None, far_s: float = 60.0) -> None:
+        self._counted, self._far_s = counted, far_s
+        self._before: dict[Key, float] | None = None
+        self._open: dict[Key, _Told] = {}
 
     def spots(self, now_s: float) -> list[Spot]:
         """What grew lately. The first look only remembers, for a start may have to catch up."""
         if self._counted is None:
             return []
-        counts = _counts(self._counted())
+        status = self._counted()
+        counts = _counts(status)
         before, self._before = self._before, counts
         if before is None:
             return []
         for key, count in counts.items():
             more = count - before.get(key, 0.0)
             if more > 0:
-                since, _, so_far = self._open.get(key, (now_s, now_s, 0.0))
-                self._open[key] = (since, now_s, so_far + more)
-        self._open = {key: told for key, told in self._open.items() if now_s - told[1] < LASTS_S}
-        return [_spot(cause, limit, *told) for (cause, limit), told in sorted(self._open.items())]
+                known = self._open.get(key, _Told(now_s, now_s, 0.0))
+                self._open[key] = _Told(known.since_s, now_s, known.count + more)
+        self._open = {key: told for key, told in self._open.items() if now_s - told.last_s < _lasts_s(key[0])}
+        ahead = {entity: float(seconds) for entity, (_, seconds) in status.get("odd", {}).get("ahead", {}).items()}
+        return self._spots(ahead)
+
+    def _spots(self, ahead: Mapping[str, float]) -> list[Spot]:
+        """One for each cause, entity and limit; of clocks that are a little ahead, one of all where there are many."""
+        groups: dict[tuple[Cause, str, str], dict[str, _Told]] = {}
+        little = [key[1] for key in self._open if key[0] is Cause.SKEW and ahead.get(key[1], 0.0) < self._far_s]
+        is_crowd = len(little) > MOST_NAMED
+        for (cause, entity, limit, metric), told in sorted(self._open.items()):
+            is_far = cause is Cause.SKEW and ahead.get(entity, 0.0) >= self._far_s
+            whose = "" if cause is Cause.SKEW and is_crowd and not is_far else entity
+            groups.setdefault((cause, whose, limit), {})[metric or entity] = told
+        return [self._spot(*of, told, ahead) for of, told in groups.items()]
+
+    def _spot(
+        self, cause: Cause, entity: str, limit: str, told: Mapping[str, _Told], ahead: Mapping[str, float]
+    ) -> Spot:
+        lead = max((ahead.get(one, 0.0) for one in (told if cause is Cause.SKEW else ())), default=0.0)
+        metrics = sorted((one for one in told if one), key=lambda one: (-told[one].count, one))
+        others = f" and {len(metrics) - 1} more" if len(metrics) > 1 else ""
+        whose = f"its clock is {duration(lead)} ahead" if entity else "the clock of a sender is ahead"
+        if len(told) > 1:
+            whose = f"the clocks of {len(told)} senders are up to {duration(lead)} ahead"
+        what = _WORDS[cause].format(
+            count=sum(one.count for one in told.values()),
+            limit=limit,
+            metric=f" of metric {metrics[0]}{others}" if metrics else "",
+            whose=whose,
+        )
+        since_s = min(one.since_s for one in told.values())
+        is_far = bool(entity) and cause is Cause.SKEW and lead >= self._far_s
+        return Spot(entity, cause, since_s, what, is_loss=cause is Cause.CROWDED, detail=limit, is_far=is_far)
 
 
-def _counts(status: Mapping[str, Any]) -> dict[tuple[Cause, str], float]:
-    skew = status.get("skew", {})
-    found = {(Cause.CROWDED, limit): float(count) for limit, count in status.get("refused", {}).items()}
-    found[Cause.SKEW, ""] = float(skew.get("points_ahead", 0))
-    found[Cause.LATE, ""] = float(skew.get("points_too_late", 0) + skew.get("points_too_early", 0))
-    found[Cause.REPEATS, ""] = float(status.get("duplicates", 0))
-    return found
+def _counts(status: Mapping[str, Any]) -> dict[Key, float]:
+    """By whose it is; what has no name is of nobody."""
+    skew, odd = status.get("skew", {}), status.get("odd", {})
+    named: dict[Key, float] = {(Cause.SKEW, one, "", ""): count for one, (count, _) in odd.get("ahead", {}).items()}
+    named |= {(Cause.LATE, one, "", ""): count for one, count in odd.get("untimely", {}).items()}
+    named |= {
+        (Cause.CROWDED, of, limit, metric): count for (limit, metric, of), count in odd.get("crowded", {}).items()
+    }
+    whole = {(Cause.CROWDED, "", limit, ""): float(count) for limit, count in status.get("refused", {}).items()}
+    whole[Cause.SKEW, "", "", ""] = float(skew.get("points_ahead", 0))
+    whole[Cause.LATE, "", "", ""] = float(skew.get("points_too_late", 0) + skew.get("points_too_early", 0))
+    whole[Cause.REPEATS, "", "", ""] = float(status.get("duplicates", 0))
+    for (cause, _, limit, _), count in named.items():
+        whole[cause, "", limit, ""] -= count
+    return named | whole
+
+
+def _lasts_s(cause: Cause) -> float:
+    return LASTS_REFUSED_S if cause is Cause.CROWDED else LASTS_S
 
 
 _WORDS = {
-    Cause.CROWDED: "{count:.0f} new series were refused by the limit {limit}",
-    Cause.SKEW: "{count:.0f} points came from the future: the clock of a sender is ahead",
+    Cause.CROWDED: "{count:.0f} new series{metric} were refused by the limit {limit}",
+    Cause.SKEW: "{count:.0f} points came from the future: {whose}",
     Cause.LATE: "{count:.0f} points were refused because their times are out of bounds",
     Cause.REPEATS: "{count:.0f} requests came again that had been stored already",
 }
-
-
-def _spot(cause: Cause, limit: str, since_s: float, _: float, count: float) -> Spot:
-    what = _WORDS[cause].format(count=count, limit=limit)
-    return Spot("", cause, since_s, what, is_loss=cause is Cause.CROWDED, detail=limit)

@@ -115,7 +115,7 @@ class Sight:
 
     def watch(self, counted: Counted) -> None:
         """Ask the doors at each look what they have counted."""
-        self._doors = Doors(counted)
+        self._doors = Doors(counted, self._settings.missing_steps * self._settings.step_s)
 
     def save(self) -> None:
         """Write down what was learned. A disk that is full is logged: detection goes on without."""

@@ -178,6 +178,32 @@ def test_points_from_the_future_and_from_long_ago_are_refused_by_themselves(limi
     }
 
 
+def test_whose_points_are_ahead_and_refused_is_told(limited: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = limited(late_s=60, early_s=3600)
+    late, early, far = (
+        wave("m", 3, at=AT + ms, job=f"shop/{job}")
+        for ms, job in ((-61_000, "late"), (1_500_000, "ahead"), (7_200_000, "far"))
+    )
+    write(telemetry, late, early, far, wave("m", 3, job="shop/calm"))
+    write(telemetry, wave("m", 4, at=AT + 1_400_000, job="shop/ahead"), [({"__name__": "x"}, [(AT + 9_000, 1.0)])])
+    odd = telemetry.points.senders.odd()
+    assert odd["ahead"] == {"service:shop/ahead": (7, 1400.0), "service:shop/far": (3, 7200.0)}
+    assert odd["untimely"] == {"service:shop/late": 3, "service:shop/far": 3}
+    assert telemetry.points.skew.status()["points_ahead"] == 11, "one of them is nobody's"
+
+    def fails(*_: object) -> None:
+        raise StoreError("telemetry engine: too slow")
+
+    monkeypatch.setattr(telemetry.points.senders, "_owners", fails)
+    assert write(telemetry, wave("m", 3, at=AT + 1_500_000, job="shop/ahead"))[0] == Receipt(3), "points go first"
+
+
+def test_whose_series_are_refused_is_told(limited: Opening) -> None:
+    telemetry = limited(series_of_metric=3)
+    write(telemetry, wave("m", 5, job="shop/card"), wave("calm", 2, job="shop/calm"))
+    assert telemetry.points.senders.odd()["crowded"] == {("series_of_metric", "'m'", "service:shop/card"): 2}
+
+
 def test_a_histogram_counts_as_one_point_for_its_sender(limited: Opening) -> None:
     telemetry = limited(series_of_metric=3)
     request = ExportMetricsServiceRequest()

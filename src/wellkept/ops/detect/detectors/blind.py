@@ -6,7 +6,7 @@ from datetime import datetime
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.blind import HIDING, Spot
+from wellkept.ops.detect.blind import REFUSED, Spot
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.signals import moment
 from wellkept.ops.detect.words import capital, named
@@ -16,12 +16,13 @@ class BlindSpot:
     """One finding for each blind spot: gaps, values that stand still, series that are gone, clocks that are ahead, late
     data, duplicates, refused series.
 
-    While an entity comes with gaps or stands still, all other detectors say nothing of it. Information; a warning
-    where data is lost. It never abstains.
+    While an entity comes with gaps, stands still, or has a clock that is far ahead, all other detectors say nothing of
+    it; while points or series of it are refused, its silence is not told. Information; a warning where data is lost. It
+    never abstains.
     """
 
     name = "blind"
-    version = "1"
+    version = "2"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
@@ -35,7 +36,9 @@ class BlindSpot:
         starts_at = min(now, moment(spot.since_s))
         lasted = (now - starts_at).total_seconds()
         about = named(spot.entity) if spot.entity else "the platform"
-        hides = "; no other detector judges it meanwhile" if spot.cause in HIDING else ""
+        hides = "; no other detector judges it meanwhile" if spot.hides else ""
+        if spot.entity and spot.cause in REFUSED:
+            hides = "; its silence is not told meanwhile"
         return Finding(
             fingerprint=fingerprint(self.name, spot.entity, spot.cause.value, spot.detail),
             detector=self.name,

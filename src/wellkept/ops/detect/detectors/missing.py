@@ -37,12 +37,12 @@ class MissingData:
 
     Silence is measured against the reporter's own rhythm, so a slow reporter is not late, and a gap as short as a
     restart is no finding. Processes and disks come and go, so only hosts, services, databases, containers and
-    deployments are missed. When all of them fall silent together it is not them but the way to us: then one finding
-    without an entity says so.
+    deployments are missed, and not those whose points the platform itself refuses or finds far in the future. When all
+    of them fall silent together it is not them but the way to us: then one finding without an entity says so.
     """
 
     name = "missing"
-    version = "1"
+    version = "2"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
@@ -53,12 +53,15 @@ class MissingData:
             return []
         down = self._down(window)
         reports = _reports(window)
-        silent = self._silent(reports)
-        if len(silent) >= 3 and len(silent) == len(reports.entities):
-            return [self._all_silent(window, reports, max(silent.values()))]
+        excused = view.blind.entities.keys() | view.blind.refused
+        every = self._silent(reports)
+        silent = {entity: last for entity, last in every.items() if entity not in excused}
+        if len(silent) >= 3 and len(every) == len(reports.entities):
+            return [self._all_silent(window, len(silent), max(silent.values()))]
         found = [self._missing(window, reports, entity, last) for entity, last in silent.items() if entity not in down]
         found.extend(self._still_silent(view, reports, {*silent, *down}))
-        told = [finding for finding in (*down.values(), *found) if finding.entity not in view.blind.entities]
+        down = {entity: finding for entity, finding in down.items() if entity not in view.blind.entities}
+        told = [*down.values(), *(finding for finding in found if finding.entity not in excused)]
         return sorted(told, key=lambda finding: finding.fingerprint)
 
     def _still_silent(self, view: View, reports: _Reports, said: set[str]) -> list[Finding]:
@@ -127,13 +130,13 @@ class MissingData:
             None,
         )
 
-    def _all_silent(self, window: Window, reports: _Reports, last: int) -> Finding:
+    def _all_silent(self, window: Window, count: int, last: int) -> Finding:
         return self._finding(
             window,
             "",
             last + 1,
             "No telemetry arrives",
-            f"Nothing was heard from any of {len(reports.entities)} reporters: it is the way to the platform, not them",
+            f"Nothing was heard from any of {count} reporters: it is the way to the platform, not them",
             None,
         )
 

@@ -14,6 +14,7 @@ from wellkept.kernel.errors import OverloadError, StoreError, short
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.points.decoded import Ids, Whole
 from wellkept.store.telemetry.points.limits import PointLimits
+from wellkept.store.telemetry.points.senders import Senders
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ SELECT resource_attributes['service.name'] AS part, uniqExact(series) AS count {
 class Guard:
     """Counts series and refuses new ones where there are too many. Not safe for several threads."""
 
-    def __init__(self, engine: Engine, limits: PointLimits) -> None:
-        self._engine, self._limits = engine, limits
+    def __init__(self, engine: Engine, limits: PointLimits, senders: Senders) -> None:
+        self._engine, self._limits, self._senders = engine, limits, senders
         self._known: Ids = np.empty(0, np.uint64)
         self._noted: Whole = np.empty(0, np.int64)
         self._of_metric: collections.Counter[str] = collections.Counter()
@@ -84,17 +85,22 @@ class Guard:
         place = np.minimum(np.searchsorted(self._known, ids), len(self._known) - 1)
         return np.where(self._known[place] == ids, self._noted[place], 0)
 
-    def admit(self, names: Sequence[str], services: Sequence[str], sizes: Sequence[int]) -> dict[int, str]:
+    def admit(
+        self, names: Sequence[str], services: Sequence[str], entities: Sequence[str], sizes: Sequence[int]
+    ) -> dict[int, str]:
         """Let new series in; gives those that are refused, by their index, with the reason.
 
-        ``sizes``: the bytes of the labels of each. Those that are let in count, until they are withdrawn; they are
-        known once they are noted.
+        ``entities``: whom each is about; ``sizes``: the bytes of its labels. Those that are let in count, until they
+        are withdrawn; they are known once they are noted.
         """
         refused: dict[int, str] = {}
         total = len(self._known)
-        for index, (name, service, size) in enumerate(zip(names, services, sizes, strict=True)):
-            if reason := self._large(name, size) or self._full(total, name, service):
+        for index, (name, service, entity, size) in enumerate(zip(names, services, entities, sizes, strict=True)):
+            limit, reason = self._large(name, size) or self._full(total, name, service)
+            if limit:
                 refused[index] = reason
+                self.refused[limit] += 1
+                self._senders.crowd(limit, short(name), entity)
                 continue
             total += 1
             self._of_metric[name] += 1
@@ -113,16 +119,15 @@ class Guard:
         self._known = np.insert(self._known, place, ids[order])
         self._noted = np.insert(self._noted, place, np.maximum(at[order], 1))
 
-    def _large(self, name: str, size: int) -> str:
-        """Whether a series is called by more than is stored; empty where it is not."""
-        if len(name) + size <= MOST_LABELS_BYTES:
-            return ""
-        self.refused["labels"] += 1
+    def _large(self, name: str, size: int) -> tuple[str, str] | None:
+        """The limit that a series meets that is called by more than is stored, and the reason."""
         got, most = len(name) + size, MOST_LABELS_BYTES
-        return f"a series of metric {short(name)} has a name and labels of {got} bytes, and may have {most}"
+        if got <= most:
+            return None
+        return "labels", f"a series of metric {short(name)} has a name and labels of {got} bytes, and may have {most}"
 
-    def _full(self, total: int, name: str, service: str) -> str:
-        """Which limit a new series of this metric and service meets; empty where there is room."""
+    def _full(self, total: int, name: str, service: str) -> tuple[str, str]:
+        """The limit that a new series of this metric and service meets, and the reason; empty where there is room."""
         limits = self._limits
         of_service = self._of_service[service] if service else 0
         found = (
@@ -132,10 +137,9 @@ class Guard:
         )
         for limit, what, called, count, most in found:
             if most and count >= most:
-                self.refused[limit] += 1
                 which = f"{what} {short(called)}" if called else what
-                return f"{which} has {count} active series, and may have {most} (ingest.metrics.{limit})"
-        return ""
+                return limit, f"{which} has {count} active series, and may have {most} (ingest.metrics.{limit})"
+        return "", ""
 
 
 def _counted(rows: pa.Table) -> collections.Counter[str]:

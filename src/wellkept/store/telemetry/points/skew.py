@@ -26,9 +26,13 @@ class Skew:
         self._ahead = self._too_late = self._too_early = 0
         self._most_ahead_ms = self._most_late_ms = 0
 
-    def is_timely(self, at: Whole, received_ms: int) -> NDArray[np.bool_]:
-        """Which points are within the limits; all of them are noted. What is no time at all tells of no clock."""
-        ahead = np.where((at < FIRST_MS) | (at >= LAST_MS), 0, at - received_ms)
+    @staticmethod
+    def ahead_ms(at: Whole, received_ms: int) -> Whole:
+        """How far points lie in the future. What is no time at all tells of no clock, and is 0."""
+        return np.where((at < FIRST_MS) | (at >= LAST_MS), 0, at - received_ms)
+
+    def is_timely(self, at: Whole, ahead: Whole) -> NDArray[np.bool_]:
+        """Which points are within the limits; all of them are noted. ``ahead``: see ``ahead_ms``."""
         early_ms, late_ms = self._limits.early_s * 1000, self._limits.late_s * 1000
         too_early = (at >= LAST_MS) | (ahead > early_ms if early_ms else False)
         too_late = (at < FIRST_MS) | (ahead < -late_ms if late_ms else False)

@@ -19,7 +19,8 @@ from wellkept.store.telemetry.points.decoded import DESCRIBED, Describe, Ids, Po
 from wellkept.store.telemetry.points.guard import Guard
 from wellkept.store.telemetry.points.known import KnownSeries
 from wellkept.store.telemetry.points.limits import PointLimits
-from wellkept.store.telemetry.points.skew import Skew
+from wellkept.store.telemetry.points.senders import Senders
+from wellkept.store.telemetry.points.skew import AHEAD_MS, Skew
 from wellkept.store.telemetry.receipt import Receipt
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.varint import varint
@@ -51,7 +52,8 @@ class PointWriter:
         self.limits = limits or PointLimits()
         self._engine = engine
         self._known = KnownSeries()
-        self._guard = Guard(engine, self.limits)
+        self.senders = Senders()
+        self._guard = Guard(engine, self.limits, self.senders)
         self.skew = Skew(self.limits)
         self._refreshed_at = time.monotonic()
         self._lock = threading.Lock()
@@ -67,7 +69,8 @@ class PointWriter:
         """
         if not len(points):
             return [Receipt()] * bodies
-        is_timely = self.skew.is_timely(points.at, received_ms)
+        ahead_ms = self.skew.ahead_ms(points.at, received_ms)
+        is_timely = self.skew.is_timely(points.at, ahead_ms)
         with self._lock:
             ids, reasons = self._recognised(points, is_timely, describe)
         taken = is_timely & (ids != 0)
@@ -81,6 +84,9 @@ class PointWriter:
                 self._known.see(points.raw, points.at)
             else:
                 self._known.see(points.raw[taken], points.at[taken])
+        early = ahead_ms > AHEAD_MS
+        if early.any() or not is_timely.all():
+            self.senders.note(points, ahead_ms, early, ~is_timely, describe)
         self._refresh()
         return _receipts(points, taken, bodies, reasons)
 
@@ -144,8 +150,9 @@ class PointWriter:
         new = rows.take(pa.array(fresh))
         names: list[str] = new["name"].to_pylist()
         services: list[str] = looked_up(new["resource_attributes"], "service.name").to_pylist()
+        entities: list[str] = new["entity"].to_pylist()
         sizes = map_sizes(new["attributes"]) + map_sizes(new["resource_attributes"])
-        refused = self._guard.admit(names, services, sizes.tolist())
+        refused = self._guard.admit(names, services, entities, sizes.tolist())
         let_in = [index for index in range(len(fresh)) if index not in refused]
         written = fresh[let_in]
         try:
