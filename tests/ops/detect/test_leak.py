@@ -96,6 +96,13 @@ def habit() -> NDArray[np.float64]:
     return np.asarray(2e9 + 3e9 * (step % (2.5 * DAY)) / (2.5 * DAY))
 
 
+def three_days(height: float) -> NDArray[np.float64]:
+    """Grows for three days from 1 GB to a height and is given back, with some noise."""
+    step = np.arange(14 * DAY).astype(np.float64)
+    noise = np.abs(np.random.default_rng(5).normal(0, 1e7, len(step)))
+    return np.asarray(1e9 + (height - 1e9) * (step % (3 * DAY)) / (3 * DAY) + noise)
+
+
 def new_version() -> NDArray[np.float64]:
     used = memory(6)
     used[4 * DAY :] += 1.5e9
@@ -104,12 +111,52 @@ def new_version() -> NDArray[np.float64]:
 
 @pytest.mark.parametrize(
     ("used", "from_day"),
-    [(memory(9), 0), (memory(0.5, 4e9), 0), (warm_up(), 0), (nightly_reset(), 0), (habit(), 8), (new_version(), 0)],
-    ids=["sawtooth", "too short", "warm-up", "nightly reset", "habit", "new version"],
+    [
+        (memory(9), 0),
+        (memory(0.5, 4e9), 0),
+        (warm_up(), 0),
+        (nightly_reset(), 0),
+        (habit(), 8),
+        (three_days(6.2e9), 6),
+        (new_version(), 0),
+    ],
+    ids=["sawtooth", "too short", "warm-up", "nightly reset", "habit", "three days", "new version"],
 )
 def test_what_only_looks_like_a_leak_is_none(used: NDArray[np.float64], from_day: int) -> None:
     for end in range(from_day * DAY + DAY // 2, len(used) + 1, DAY // 4):
         assert [f.sentence for f in said(used[:end]) if f.severity > Severity.INFO] == []
+
+
+def test_what_is_restarted_when_it_is_full_leaks_again() -> None:
+    used = three_days(7.8e9)
+    told = [end for end in range(6 * DAY, len(used) + 1, DAY // 4) if said(used[:end])]
+    assert len({end // (3 * DAY) for end in told}) >= 2, "on its third and fourth way up"
+
+
+def test_span_and_since_and_start_agree() -> None:
+    flat = np.zeros(3 * DAY)
+    used = 1e9 + np.concatenate([flat, 0.5e9 * np.arange(11 * DAY) / DAY]) + 1e8 * (np.arange(14 * DAY) % 6)
+    (finding,) = said(used)
+    began = EPOCH + timedelta(days=3)
+    assert abs(finding.starts_at - began) <= timedelta(days=1)
+    assert f"(since {finding.starts_at:%d %b %H:%M} UTC)" in finding.sentence
+    assert "in 11 days" in finding.sentence
+    known = replace(finding, starts_at=EPOCH + timedelta(days=6))
+    view = replace(view_of(used), open={finding.fingerprint: known})
+    (later,) = Leak().detect(view, finding.starts_at + timedelta(days=11))
+    assert later.starts_at == known.starts_at
+    assert "rose by 3.5 GB" in later.sentence
+    assert f"in 8 days (since {known.starts_at:%d %b %H:%M} UTC)" in later.sentence
+
+
+def test_growth_after_a_restart_is_told_since_the_restart() -> None:
+    used = memory(9, 1e9, restarts=(5.1,))
+    restart = EPOCH + timedelta(minutes=10 * round(5.1 * DAY))
+    told = [finding for end in range(7 * DAY, 9 * DAY, 7) for finding in said(used[:end])]
+    assert min(finding.starts_at for finding in told) == restart
+    late = np.concatenate([np.full(100, np.nan), memory(4, 0.5e9)])
+    (first,) = said(late)
+    assert first.starts_at >= EPOCH + timedelta(minutes=10 * 99), "not before it was seen"
 
 
 def test_growth_younger_than_a_day_is_judged_by_the_day_before() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import amount, duration
-from wellkept.ops.detect.growth import RISING, WIDENING, extremes, pair_slopes, pairs, steady, stretches
+from wellkept.ops.detect.growth import RISING, WIDENING, extremes, filled, pair_slopes, pairs, steady, stretches
 from wellkept.ops.detect.meaning import Extreme
 from wellkept.ops.detect.signals import Signals, long_signals, moment
 from wellkept.ops.detect.statistics import quantiles
@@ -33,7 +33,11 @@ PEAKS_S = 4 * 3600.0
 LARGE_DROP = 0.5
 """A floor that falls by this share of all its range was reset: a restart, or a cache that was emptied."""
 SAME_PEAK = 0.1
-"""Resets from heights that differ by at most this share are the program's own habit."""
+"""Resets from heights that differ by at most this share are the program's own habit,"""
+FULL = 0.9
+"""but not where it had this share of the limit: it was restarted because it was full, and leaks again."""
+BEND = 0.1
+"""A stretch whose floor lies below a straight line by this share of the rise begins where it lies lowest."""
 LEAST_SHARE = 0.02
 """Growth of less than this share of the limit, or of the level where no limit is known, is nothing."""
 LASTING = 0.8
@@ -50,7 +54,8 @@ REACH = 2.0
 class _Leak:
     """Growth of one floor: per second, with its interval, since which step, and how often it was reset before.
 
-    ``lasted_s``: for how long it has grown, also before resets that it had grown up to.
+    ``lasted_s``: for how long it has grown, also before resets that it had grown up to. ``floor``: what it has come to;
+    ``length``: steps of its blocks; ``reset``: the first step after the last reset.
     """
 
     slope: float
@@ -60,6 +65,9 @@ class _Leak:
     rise: float
     resets: int
     lasted_s: float
+    floor: float
+    length: int
+    reset: int = 0
 
 
 class Leak:
@@ -69,7 +77,8 @@ class Leak:
     slopes between blocks that lie whole days apart, so that no rhythm of a day counts; the last half must not be much
     slower than the first, so that no warm-up counts; and it must have been flat, and lower, before. Growth that is
     younger than a day is judged on what it adds to the day before. Where the floor fell by half of its range it was
-    reset, and is followed from there; a floor that is reset again and again at one height is a habit and no leak.
+    reset, and is followed from there; a floor that is reset again and again at one height below the limit is a habit
+    and no leak.
     The limit is reached when the peaks of the last block, lifted by the growth of the floor, get there.
 
     Source: pairs of block minima whole days apart found leaks of a fifteenth of the sawtooth's height a day, where
@@ -77,7 +86,7 @@ class Leak:
     """
 
     name = "leak"
-    version = "1"
+    version = "2"
     every_steps = 6
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -89,7 +98,7 @@ class Leak:
             return []
         best: dict[str, Finding] = {}
         for index, leak in self._leaks(found):
-            finding = self._finding(found, index, leak)
+            finding = self._finding(found, index, leak, view)
             known = best.get(finding.fingerprint)
             if known is None or finding.score > known.score:
                 best[finding.fingerprint] = finding
@@ -113,8 +122,9 @@ class Leak:
         if count < LEAST_BLOCKS:
             return
         rows = found.values[:, found.values.shape[1] - count * length :]
-        heights = extremes(rows, np.ones(len(rows), dtype=bool), count)
-        begin, resets, habit, drop = _resets(heights, material)
+        lowest = np.ones(len(rows), dtype=bool)
+        heights = extremes(rows, lowest, count)
+        begin, resets, habit, drop = _resets(heights, -extremes(-rows, lowest, count), found.limits, material)
         whole_days = max(1, 24 // hours)
         through = _grows_between(heights, drop, whole_days)
         for blocks in stretches(count, LEAST_BLOCKS):
@@ -129,14 +139,20 @@ class Leak:
             low, middle, high = quantiles(slopes, 0.1, 0.5, 0.9)
             for place in np.flatnonzero(grown & (middle > 0)):
                 index = int(chosen[place])
+                bend = _bend(part[place])
+                before = found.values.shape[1] - count * length
+                reset = before + _began(rows[index], int(begin[index]), length) if resets[index] else 0
                 known[index] = _Leak(
                     float(middle[place]),
                     float(low[place]) / WIDENING,
                     float(high[place]) * WIDENING,
-                    found.values.shape[1] - blocks * length,
-                    float(part[place, -1] - part[place, 0]),
+                    max(reset, before + _first(rows[index], (count - blocks + bend) * length)),
+                    float(part[place, -1] - part[place, bend]),
                     int(resets[index]),
                     length * found.step_s * _lasted(heights[index], blocks, through=bool(through[index])),
+                    float(part[place, -1]),
+                    length,
+                    reset,
                 )
 
     def _within_a_day(self, found: Signals, material: Floats, block_s: float, known: dict[int, _Leak]) -> None:
@@ -167,19 +183,22 @@ class Leak:
                 float(now[place, -1] - now[place, 0]),
                 0,
                 steps * found.step_s,
+                float(now[place, -1]),
+                length,
             )
 
-    def _finding(self, found: Signals, index: int, leak: _Leak) -> Finding:
+    def _finding(self, found: Signals, index: int, leak: _Leak, view: View) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
+        identity = fingerprint(self.name, info.entity, meaning.resource, *which(info))
+        starts_at, rise = _since(found, index, leak, view.open.get(identity))
         limit = float(found.limits[index])
         recent = found.values[index, -round(PEAKS_S / found.step_s) :]
         at = float(np.nanmax(recent)) if np.isfinite(recent).any() else float("nan")
         values = {"level": at, "slope_per_s": leak.slope, "resets": float(leak.resets)}
-        starts_at = moment(found.times[leak.since] - found.step_s)
         lasted = float(found.times[-1]) - starts_at.timestamp()
         survived = f", through {leak.resets} {'restart' if leak.resets == 1 else 'restarts'}" if leak.resets else ""
         text = (
-            f"The least {meaning.says} of {subject(info)} rose by {amount(leak.rise, meaning.unit)} in "
+            f"The least {meaning.says} of {subject(info)} rose by {amount(rise, meaning.unit)} in "
             f"{duration(lasted)} (since {starts_at:%d %b %H:%M} UTC){survived} and is not given back"
         )
         severity, score = Severity.INFO, 0.0
@@ -198,7 +217,7 @@ class Leak:
             severity = Severity.WARNING if seconds <= min(WARNED_S, REACH * leak.lasted_s) else Severity.INFO
             score = max(0.0, 1.0 - seconds / WARNED_S)
         return Finding(
-            fingerprint=fingerprint(self.name, info.entity, meaning.resource, *which(info)),
+            fingerprint=identity,
             detector=self.name,
             detector_version=self.version,
             entity=info.entity,
@@ -223,10 +242,44 @@ def _highest(rows: Floats) -> Floats:
     return highest
 
 
-def _resets(heights: Floats, material: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp], Mask, Mask]:
+def _since(found: Signals, index: int, leak: _Leak, known: Finding | None) -> tuple[datetime, float]:
+    """Since when a floor rises, and by how much: of what is open and was not reset since, since it began."""
+    starts_at = moment(found.times[leak.since] - found.step_s)
+    if known is None or not found.times[leak.reset] - found.step_s <= known.starts_at.timestamp() < found.times[-1]:
+        return starts_at, leak.rise
+    row = found.values[index]
+    began = int(np.searchsorted(found.times, known.starts_at.timestamp(), side="right"))
+    rise = leak.floor - float(np.where(np.isfinite(row), row, np.inf)[began : began + leak.length].min(initial=np.inf))
+    return (known.starts_at, rise) if rise > 0 else (starts_at, leak.rise)
+
+
+def _bend(part: Floats) -> int:
+    """The block in which growth begins: the first, or the last of those in which next to nothing grew."""
+    below = part[0] + (part[-1] - part[0]) * np.linspace(0.0, 1.0, len(part)) - part
+    lowest = int(np.argmax(below))
+    return lowest if below[lowest] > BEND * (part[-1] - part[0]) else 0
+
+
+def _first(row: Floats, step: int) -> int:
+    """The first step from this one on that was seen."""
+    return step + int(np.argmax(np.isfinite(row[step:])))
+
+
+def _began(row: Floats, block: int, length: int) -> int:
+    """The step in which a row was reset that is lower since this block: after its largest fall."""
+    first = max(0, block * length - 1)
+    near = filled(row[first : (block + 1) * length])
+    falls = near[:-1] - near[1:]
+    return first + 1 + int(np.argmax(np.where(np.isfinite(falls), falls, -np.inf)))
+
+
+def _resets(
+    heights: Floats, tops: Floats, limits: Floats, material: Floats
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Mask, Mask]:
     """The first block after the last reset of each row, how many there were, whether they are a habit, and where.
 
-    The last is bool[S, blocks - 1]: whether the floor fell after a block.
+    ``tops``: the largest value of each block. The last is bool[S, blocks - 1]: whether the floor fell after a block. A
+    block is not full grown when it is reset, so a floor may be higher than before by what a block adds.
     """
     seen = np.isfinite(heights)
     spread = _highest(heights) - np.where(seen, heights, np.inf).min(axis=1)
@@ -239,8 +292,11 @@ def _resets(heights: Floats, material: Floats) -> tuple[NDArray[np.intp], NDArra
     peaks = np.where(drop, heights[:, :-1], np.nan)
     with np.errstate(invalid="ignore"):
         same = np.fmax.reduce(peaks, axis=1) - np.fmin.reduce(peaks, axis=1) <= SAME_PEAK * spread
-        below = heights[:, -1] <= np.fmax.reduce(peaks, axis=1)
-    return begin, resets, np.asarray((resets >= 2) & same & below), drop
+        added = (heights[:, -1] - heights[np.arange(len(heights)), begin]) / np.maximum(count - 1 - begin, 1)
+        below = heights[:, -1] <= np.fmax.reduce(peaks, axis=1) + SAME_PEAK * spread + np.maximum(added, 0.0)
+        at_reset = np.where(drop, np.fmax(tops[:, :-1], tops[:, 1:]), -np.inf)
+        full = at_reset.max(axis=1, initial=-np.inf) >= FULL * limits
+    return begin, resets, np.asarray((resets >= 2) & same & below & ~full), drop
 
 
 def _lasted(heights: Floats, blocks: int, *, through: bool) -> float:
