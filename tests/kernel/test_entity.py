@@ -21,6 +21,7 @@ from wellkept.kernel.entity import (
 HOST = {"host.id": "h1", "host.name": "web-1"}
 SERVICE = {"service.name": "checkout", "service.namespace": "shop"}
 MOUNT = {"system.filesystem.mountpoint": "/data"}
+POD = {"k8s.namespace.name": "shop", "k8s.pod.name": "web-1", "k8s.container.name": "app"}
 MODEL = {"wellkept.model.name": "fraud"}
 
 CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
@@ -41,6 +42,14 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("a feature of a model", SERVICE, {**MODEL, "wellkept.feature.name": "amount"}, "feature:fraud/amount"),
     ("a filesystem before everything", {**HOST, **SERVICE, **MODEL}, MOUNT, "disk:h1:/data"),
     ("a filesystem in the older word", HOST, {"mountpoint": "/data"}, "disk:h1:/data"),
+    ("a container by its path", POD, {}, "container:shop/web-1/app"),
+    ("a pod", {"k8s.namespace.name": "shop", "k8s.pod.name": "web-1"}, {}, "container:shop/web-1"),
+    ("a pod without a namespace", {"k8s.pod.name": "web-1"}, {}, "container:web-1"),
+    ("a quota", {"k8s.namespace.name": "shop", "k8s.resourcequota.name": "rq"}, {}, "container:shop/rq"),
+    ("a namespace", {"k8s.namespace.name": "shop"}, {}, "container:shop"),
+    ("a container that nobody runs in", {"k8s.container.name": "app"}, {}, ""),
+    ("a service before its container", {**SERVICE, **POD}, {}, "service:shop/checkout"),
+    ("a host before what runs on it", {**HOST, **POD}, {}, "host:h1"),
     ("a filesystem of no host falls to the service", SERVICE, MOUNT, "service:shop/checkout"),
 ]  # fmt: skip
 

@@ -89,6 +89,17 @@ def disk_id(host: str, mountpoint: str) -> str:
     return f"disk:{host}:{mountpoint}"
 
 
+def container_id(resource: Mapping[str, str]) -> str:
+    """The id of what of Kubernetes a resource is about, by its path: a container, its pod, a quota, or a namespace.
+
+    All of them bound what runs in them. Empty where the resource names none.
+    """
+    pod = resource.get("k8s.pod.name", "")
+    within = (pod, resource.get("k8s.container.name", "")) if pod else (resource.get("k8s.resourcequota.name", ""),)
+    path = "/".join(part for part in (resource.get("k8s.namespace.name", ""), *within) if part)
+    return f"container:{path}" if path else ""
+
+
 def model_id(name: str) -> str:
     """The id of a model entity."""
     return f"model:{name}"
@@ -112,7 +123,8 @@ def host_of(resource: Mapping[str, str]) -> str:
 def entity_of(resource: Mapping[str, str], attributes: Mapping[str, str] | None = None) -> str:
     """The id of the entity that a series, log record or span with these attributes is about.
 
-    The most specific thing wins: a filesystem before a model before a service before a process before a host.
+    The most specific thing wins: a filesystem before a model before a service before a process before a host, and what
+    of Kubernetes is named where none of these is.
     A resource that identifies nothing gives an empty id, and empty ids are never grouped with one another.
     """
     point = attributes or {}
@@ -130,4 +142,4 @@ def entity_of(resource: Mapping[str, str], attributes: Mapping[str, str] | None 
     pid = resource.get("process.pid")
     if pid and host:
         return process_id(host, pid)
-    return host_id(host) if host else ""
+    return host_id(host) if host else container_id(resource)

@@ -51,11 +51,12 @@ def test_a_slow_reporter_is_not_late() -> None:
     assert said(story.scene()) == []
 
 
-def test_processes_and_disks_may_go() -> None:
+def test_processes_disks_and_pods_may_go() -> None:
     story = Story()
     speaking(story, CHECKOUT, HOST)
     silent_since(story, "process:h1:4711", 150)
     silent_since(story, "disk:h1:/mnt/usb", 150)
+    silent_since(story, "container:shop/web-1", 150)
     assert said(story.scene()) == []
 
 

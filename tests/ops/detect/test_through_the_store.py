@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from tests.store.telemetry.remote.messages import request1
-from tests.store.telemetry.scenes import NOON, put_span
+from tests.store.telemetry.scenes import NOON, attributes, nanos, put_span
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.finding import FindingKind
@@ -16,6 +18,7 @@ from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.sight import Sight
 from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -68,6 +71,35 @@ def test_a_node_exporters_disk_is_forecast(telemetry: Telemetry) -> None:
     values = finding.evidence[0].values
     assert abs(values["seconds_to_limit"] - ahead) <= 0.2 * ahead
     assert values["low"] <= ahead <= values["high"]
+
+
+QUOTA = {"k8s_namespace_name": "teamx", "k8s_resourcequota_name": "rq"}
+POD = {"k8s_namespace_name": "shop", "k8s_pod_name": "web-1", "k8s_container_name": "app"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "used", "limit", "entity"),
+    [
+        (QUOTA, "k8s.resourcequota.memory.limit.used", "k8s.resourcequota.memory.limit.hard", "container:teamx/rq"),
+        (POD, "container.memory.usage", "container.memory.limit", "container:shop/web-1/app"),
+    ],
+    ids=["quota", "container"],
+)
+def test_what_kubernetes_bounds_is_forecast_without_a_service(
+    telemetry: Telemetry, resource: dict[str, str], used: str, limit: str, entity: str
+) -> None:
+    request = ExportMetricsServiceRequest()
+    block = request.resource_metrics.add()
+    block.resource.attributes.extend(attributes(**resource))
+    grown, ends = (block.scope_metrics.add().metrics.add(name=name, unit="By").gauge for name in (used, limit))
+    for second in range(0, 3600, 10):
+        grown.data_points.add(time_unix_nano=nanos(second), as_double=10e9 + 4e6 * max(0, second - 2000))
+        ends.data_points.add(time_unix_nano=nanos(second), as_double=20e9)
+    telemetry.otlp.insert(Signal.METRICS, [request.SerializeToString()], nanos(3600))
+    world, now = Alone(), NOON + timedelta(seconds=3600)
+    sight = Sight(telemetry, world, world, DetectSettings(long_days=0))
+    (finding,) = Exhaustion().detect(sight.view(now, (), Judged((), now)), now)
+    assert (finding.entity, finding.kind) == (entity, FindingKind.FORECAST)
 
 
 def test_endpoints_and_calls_are_in_the_view(telemetry: Telemetry) -> None:

@@ -48,6 +48,15 @@ def test_hosts_services_processes_and_what_runs_on_what(telemetry: Telemetry, to
     }
 
 
+def test_what_kubernetes_names_is_there_where_nothing_else_is_named() -> None:
+    pod = {"k8s.namespace.name": "shop", "k8s.pod.name": "web-1", "k8s.container.name": "app"}
+    ((container,), links) = of_resource(pod, at(60))
+    assert (container.kind, container.id, container.name) == (EntityKind.CONTAINER, "container:shop/web-1/app", "app")
+    assert links == []
+    ((service,), _) = of_resource({**pod, "service.name": "checkout"}, at(60))
+    assert service.kind is EntityKind.SERVICE
+
+
 def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> None:
     put_span(telemetry, "shop/checkout", 50, 0.3, kind="Client", span=2)
     put_span(telemetry, "shop/payments", 50, 0.2, span=3, parent=2)

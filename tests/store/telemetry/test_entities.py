@@ -18,6 +18,10 @@ KEYS = (
     "wellkept.feature.name",
     "system.filesystem.mountpoint",
     "mountpoint",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "k8s.container.name",
+    "k8s.resourcequota.name",
     "other",
 )
 texts = st.sampled_from(["", "x", "shop", "/data", "unknown_service", "unknown_service:java", "a:b/c", "é'\\"])

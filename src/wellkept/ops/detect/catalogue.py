@@ -266,10 +266,8 @@ UP = "service.up"
 READ_ONLY_FILESYSTEMS = frozenset({"squashfs", "iso9660", "cramfs", "erofs", "udf"})
 """Always full by nature; nobody can fill them."""
 
-REPORTERS = frozenset(
-    {EntityKind.HOST, EntityKind.SERVICE, EntityKind.DATABASE, EntityKind.DEPLOYMENT, EntityKind.CONTAINER}
-)
-"""Whose silence is worth a word. Processes come and go, and disks are unmounted."""
+REPORTERS = frozenset({EntityKind.HOST, EntityKind.SERVICE, EntityKind.DATABASE, EntityKind.DEPLOYMENT})
+"""Whose silence is worth a word. Processes and pods come and go, and disks are unmounted."""
 
 
 @dataclass(frozen=True, slots=True)

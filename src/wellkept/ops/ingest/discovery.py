@@ -89,6 +89,9 @@ def of_resource(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity]
         edges.append(Edge(process, host_id(host), EdgeKind.RUNS_ON, at))
         if service:
             edges.append(Edge(service, process, EdgeKind.RUNS_AS, at))
+    if not entities and (container := entity_of(resource)).startswith(f"{EntityKind.CONTAINER}:"):
+        display = container.rpartition("/")[2].removeprefix(f"{EntityKind.CONTAINER}:")
+        entities.append(Entity(EntityKind.CONTAINER, container, display, dict(resource)))
     return entities, edges
 
 

@@ -16,13 +16,22 @@ CREATE OR REPLACE FUNCTION wellkept_service AS (r) -> if(
     '',
     concat('service:', r['service.namespace'], if(r['service.namespace'] = '', '', '/'), r['service.name']));
 
+-- The id of what of Kubernetes a resource is about, by its path; '' where the resource names none.
+CREATE OR REPLACE FUNCTION wellkept_container AS (r) -> if(
+    r['k8s.namespace.name'] = '' AND r['k8s.pod.name'] = '' AND r['k8s.resourcequota.name'] = '',
+    '',
+    concat('container:', arrayStringConcat(arrayFilter(part -> part != '', [
+        r['k8s.namespace.name'],
+        if(r['k8s.pod.name'] = '', r['k8s.resourcequota.name'], r['k8s.pod.name']),
+        if(r['k8s.pod.name'] = '', '', r['k8s.container.name'])]), '/')));
+
 -- What a resource is by itself.
 CREATE OR REPLACE FUNCTION wellkept_own AS (r) -> multiIf(
     r['wellkept.model.name'] != '', concat('model:', r['wellkept.model.name']),
     wellkept_service(r) != '', wellkept_service(r),
     r['process.pid'] != '' AND wellkept_host(r) != '', concat('process:', wellkept_host(r), ':', r['process.pid']),
     wellkept_host(r) != '', concat('host:', wellkept_host(r)),
-    '');
+    wellkept_container(r));
 
 -- What attributes make of it. ``own`` is wellkept_own(r), which is worked out once for each resource.
 CREATE OR REPLACE FUNCTION wellkept_within AS (own, r, a) -> multiIf(

@@ -36,8 +36,8 @@ class MissingData:
     """One finding per entity that fell silent, however many series it has; one when everything is silent.
 
     Silence is measured against the reporter's own rhythm, so a slow reporter is not late, and a gap as short as a
-    restart is no finding. Processes and disks come and go, so only hosts, services, databases, containers and
-    deployments are missed, and not those whose points the platform itself refuses or finds far in the future. When all
+    restart is no finding. Processes, pods and disks come and go, so only hosts, services, databases and deployments
+    are missed, and not those whose points the platform itself refuses or finds far in the future. When all
     of them fall silent together it is not them but the way to us: then one finding without an entity says so.
     """
 
