@@ -18,6 +18,7 @@ from wellkept.ops.detect.blind import Blind
 from wellkept.spine.plugins import load
 
 OURS = load("detector")
+SETTINGS = {field.name for field in fields(DetectSettings)}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -31,7 +32,28 @@ def test_our_detectors_hold_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_what_our_detectors_follow_of_the_shared_settings_is_there(name: str) -> None:
-    assert set(getattr(OURS[name], "shared", ())) <= {field.name for field in fields(DetectSettings)}
+    assert set(getattr(OURS[name], "shared", ())) <= SETTINGS
+
+
+class Overheard(DetectSettings):
+    """Settings that remember which of them were asked for."""
+
+    asked: ClassVar[set[str]] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        Overheard.asked.add(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_detectors_tell_what_they_read_of_the_shared_settings(name: str) -> None:
+    detector = OURS[name](Overheard())
+    Overheard.asked.clear()
+    for scene in suite.scenes():
+        suite._ask(detector, View, scene)
+        windows = (scene.metrics, scene.red, scene.exclusive, scene.logs)
+        detector.detect(View(*windows, scene.step_s, scene.graph, long=scene.metrics), scene.now)
+    assert set(getattr(detector, "shared", ())) >= Overheard.asked & SETTINGS
 
 
 def test_scenes_have_scores_that_some_detector_speaks_of() -> None:
@@ -126,6 +148,12 @@ class HasParametersWithoutDefaults(Honest):
     """Cannot be made without being told everything."""
 
     parameters = Needy(1.0)
+
+
+class NamesSettingsInAText(Honest):
+    """Follows settings whose names are letters."""
+
+    shared = "min_points"
 
 
 class HasParametersInADictionary(Honest):
@@ -275,6 +303,7 @@ BROKEN: dict[type[Any], str] = {
     HasUnexplainedParameters: "each parameter must have its meaning below it",
     HasParametersWithoutDefaults: "each parameter must have a usual value",
     HasParametersInADictionary: "its parameters must be a dataclass",
+    NamesSettingsInAText: "the settings that it follows must be a tuple of names",
     SpeaksOfWhatIsHidden: "must say nothing of what telemetry is blind to",
     GoesQuietWhenAnythingIsHidden: "what is hidden must not change what is said of the rest",
     NeedsScores: "must bear a view",

@@ -47,5 +47,13 @@ def test_detectors(program: Program) -> None:
     text = program("detectors", "explain", "anomaly", "--series", "load").out
     for part in ("Says that a series shows what is unusual", "Blind spots", "Parameters", "Budget: 1 false finding"):
         assert part in text
+    (told,) = (
+        one
+        for one in program("detectors", "explain", "exhaustion", "--json").document["detector"]["parameters"]
+        if one["set_at"] == "ops.detect.horizon_s"
+    )
+    assert (told["value"], told["usual"]) == (14_400.0, 14_400.0)
+    nothing = program("detectors", "explain", "anomaly", "--series", "no_such_metric").out
+    assert "No series that is looked at matches 'no_such_metric'" in nothing
     assert "It has no thresholds a series" in program("detectors", "explain", "robust", "--series", "load").out
     assert program("detectors", "explain", "nobody").code == 4

@@ -102,13 +102,19 @@ def check_names_itself(detector: DetectorLike[V], view_of: Callable[..., V]) -> 
 
 
 def check_says_what_it_is(detector: DetectorLike[V], view_of: Callable[..., V]) -> None:  # noqa: ARG001 - a check's
-    """Its version is numbers with points; its class says what it does, and what each of its parameters means."""
+    """Its version is numbers with points; its class says what it does, and what each of its parameters means.
+
+    What it follows of the settings that all share is a tuple of names.
+    """
     if not _VERSION.fullmatch(detector.version):
         raise BrokenContractError(
             detector.name, "its version must be numbers with points between them", detector.version
         )
     if not paragraphs(type(detector)):
         raise BrokenContractError(detector.name, "its class must say in a docstring what it does", type(detector))
+    shared = getattr(detector, "shared", ())
+    if not isinstance(shared, tuple) or not all(isinstance(name, str) and name for name in shared):
+        raise BrokenContractError(detector.name, "the settings that it follows must be a tuple of names", shared)
     parameters = getattr(detector, "parameters", None)
     if parameters is None:
         return

@@ -79,7 +79,9 @@ def _parameters(one: dict[str, Any]) -> None:
         (p["set_at"], str(p["value"]), "" if p["value"] == p["usual"] else str(p["usual"]), p["meaning"])
         for p in one["parameters"]
     ]
-    say_table("Parameters", ("set at", "is", "usually", "meaning"), rows, "It has no parameters.")
+    say_table(
+        "Parameters", ("set at", "is", "usually", "meaning"), rows, "It has no parameters, and follows no settings."
+    )
 
 
 def _thresholds(one: dict[str, Any], series: str) -> None:
@@ -101,7 +103,10 @@ def _thresholds(one: dict[str, Any], series: str) -> None:
         for t in one["thresholds"]
     ]
     columns = ("series", "of", "threshold before", "after feedback", "score now", "said")
-    say_table("Thresholds", columns, rows, "No feedback moved a threshold. --series shows those of a series.")
+    without = "No feedback moved a threshold. --series shows those of a series."
+    if series:
+        without = f"No series that is looked at matches {series!r}: a metric's name, an entity, or both."
+    say_table("Thresholds", columns, rows, without)
 
 
 def _said(one: dict[str, Any]) -> None:

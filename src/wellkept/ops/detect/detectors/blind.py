@@ -23,6 +23,7 @@ class BlindSpot:
 
     name = "blind"
     version = "2"
+    shared = ("missing_steps", "step_s")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()

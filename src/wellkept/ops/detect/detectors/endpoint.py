@@ -42,6 +42,7 @@ class EndpointAnomaly(BandDetector):
 
     name = "endpoint"
     version = "1"
+    shared = ("confirm_steps", "gate", "min_points")
     every_steps = 3
 
     def signals(self, view: View) -> Signals:

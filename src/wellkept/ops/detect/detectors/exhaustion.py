@@ -77,6 +77,7 @@ class Exhaustion:
 
     name = "exhaustion"
     version = "4"
+    shared = ("confirm_steps", "horizon_s", "min_trend_steps", "reach", "step_s", "window_s", "long_days")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()

@@ -33,6 +33,7 @@ class Flat:
 
     name = "flat"
     version = "1"
+    shared = ("min_points",)
     _SPEAKER = Speaker(
         name, version, FindingKind.DATA_QUALITY, "1 minus the longest earlier run over this one", "stands still"
     )

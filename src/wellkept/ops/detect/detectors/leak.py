@@ -87,6 +87,7 @@ class Leak:
 
     name = "leak"
     version = "2"
+    shared = ("long_days", "long_step_s")
     every_steps = 6
 
     def __init__(self, settings: DetectSettings | None = None) -> None:

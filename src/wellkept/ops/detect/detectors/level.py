@@ -44,6 +44,7 @@ class LevelShift:
 
     name = "level"
     version = "1"
+    shared = ("long_days", "long_step_s")
     every_steps = 6
     _SPEAKER = Speaker(
         name, version, FindingKind.ANOMALY, "1 minus the usual size of such a shift over this one", "is at a new level"

@@ -43,6 +43,7 @@ class MissingData:
 
     name = "missing"
     version = "2"
+    shared = ("confirm_steps", "grace_s", "min_points", "missing_steps")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()

@@ -23,6 +23,7 @@ class RobustAnomaly(BandDetector):
 
     name = "robust"
     version = "3"
+    shared = ("confirm_steps", "gate", "min_points")
 
     def signals(self, view: View) -> Signals:
         """What is judged: the series of services and of what they run on."""

@@ -37,6 +37,7 @@ class Traffic:
 
     name = "traffic"
     version = "1"
+    shared = ("confirm_steps", "min_points")
     _SPEAKER = Speaker(name, version, FindingKind.ANOMALY, "1 minus the smaller over the larger rate", "is unusual")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:

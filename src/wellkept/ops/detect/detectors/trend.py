@@ -35,6 +35,7 @@ class TrendBreak:
 
     name = "trend"
     version = "1"
+    shared = ("long_days", "long_step_s")
     every_steps = 6
     _SPEAKER = Speaker(
         name, version, FindingKind.ANOMALY, "share of the new trend in all the range since days", "has a new trend"

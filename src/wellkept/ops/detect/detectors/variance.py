@@ -38,6 +38,7 @@ class Variance:
 
     name = "variance"
     version = "1"
+    shared = ("step_s", "window_s")
     every_steps = 6
     _SPEAKER = Speaker(
         name, version, FindingKind.ANOMALY, "1 minus the smaller over the larger spread", "changed its spread"
