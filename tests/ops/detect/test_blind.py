@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +93,38 @@ def test_frozen_values_are_said_and_keep_others_quiet() -> None:
     )
 
 
+def test_gaps_go_on_from_where_they_began() -> None:
+    story = Story()
+    speaking(story, CHECKOUT)
+    speaking(story, PAYMENTS, gaps)
+    view, now = view_of(story.scene()), story.scene().now
+    (first,) = BlindSpot().detect(view, now)
+    assert "since 08:25:00 UTC (5 min)" in first.sentence
+    for began, said in (
+        (now - timedelta(minutes=20), "since 08:10:00 UTC (20 min)"),
+        (now - timedelta(hours=9), "since 01 Nov 23:30:00 UTC (9.0 h)"),
+    ):
+        known = replace(first, starts_at=began)
+        (again,) = BlindSpot().detect(replace(view, open={known.fingerprint: known}), now)
+        assert (again.id, said in again.sentence) == (known.id, True)
+
+
+def test_one_is_not_many_and_what_begins_now_has_not_lasted() -> None:
+    counts: dict[str, Any] = {"refused": {"limit": 0}, "skew": {"points_ahead": 0, "points_too_late": 0}}
+    doors = Doors(lambda: counts)
+    now = Story().scene().now
+    doors.spots(now.timestamp())
+    counts = {"refused": {"limit": 1}, "skew": {"points_ahead": 1, "points_too_late": 1}, "duplicates": 1}
+    view = replace(view_of(Story().scene()), blind=Blind.of(doors.spots(now.timestamp())))
+    told = sorted(finding.sentence.partition(" at the platform ")[2] for finding in BlindSpot().detect(view, now))
+    assert told == [
+        "since 08:30:00 UTC: 1 new series was refused by the limit limit.",
+        "since 08:30:00 UTC: 1 point came from the future: the clock of a sender is ahead.",
+        "since 08:30:00 UTC: 1 point was refused for times that are out of bounds.",
+        "since 08:30:00 UTC: 1 request came again that had been stored already.",
+    ]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_health_has_no_blind_spots(seed: int) -> None:
     assert told(healthy(Story(seed=seed))) == []
@@ -146,7 +180,7 @@ def test_a_clock_that_is_ahead_is_named_with_how_far_and_hides_what_it_is_far_ah
     ahead = {"service:shop/skewed": (25, 1500.0), "host:h1": (5, 3.0)}
     spots = doors_that_saw({"skew": {"points_ahead": 31}, "odd": odd(ahead=ahead)})
     assert [(spot.entity, spot.what) for spot in spots] == [
-        ("", "1 points came from the future: the clock of a sender is ahead"),
+        ("", "1 point came from the future: the clock of a sender is ahead"),
         ("host:h1", "5 points came from the future: its clock is 3 s ahead"),
         ("service:shop/skewed", "25 points came from the future: its clock is 25 min ahead"),
     ]

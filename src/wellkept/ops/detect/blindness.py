@@ -178,8 +178,11 @@ class Doors:
         whose = f"its clock is {duration(lead)} ahead" if entity else "the clock of a sender is ahead"
         if len(told) > 1:
             whose = f"the clocks of {len(told)} senders are up to {duration(lead)} ahead"
+        count = sum(one.count for one in told.values())
         what = _WORDS[cause].format(
-            count=sum(one.count for one in told.values()),
+            count=count,
+            s="" if count == 1 else "s",
+            were="was" if count == 1 else "were",
             limit=limit,
             metric=f" of metric {metrics[0]}{others}" if metrics else "",
             whose=whose,
@@ -211,8 +214,8 @@ def _lasts_s(cause: Cause) -> float:
 
 
 _WORDS = {
-    Cause.CROWDED: "{count:.0f} new series{metric} were refused by the limit {limit}",
-    Cause.SKEW: "{count:.0f} points came from the future: {whose}",
-    Cause.LATE: "{count:.0f} points were refused because their times are out of bounds",
-    Cause.REPEATS: "{count:.0f} requests came again that had been stored already",
+    Cause.CROWDED: "{count:.0f} new series{metric} {were} refused by the limit {limit}",
+    Cause.SKEW: "{count:.0f} point{s} came from the future: {whose}",
+    Cause.LATE: "{count:.0f} point{s} {were} refused for times that are out of bounds",
+    Cause.REPEATS: "{count:.0f} request{s} came again that had been stored already",
 }

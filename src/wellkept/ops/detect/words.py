@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from wellkept.kernel.entity import EntityKind
 from wellkept.store.telemetry.window import SeriesInfo
 
@@ -31,6 +33,11 @@ def bare(entity: str) -> str:
 def capital(words: str) -> str:
     """With a capital letter, as a sentence begins."""
     return words[:1].upper() + words[1:]
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """A moment as sentences say it: ``08:25:00 UTC``, with the date where it is not of the day of ``now``."""
+    return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%d %b %H:%M:%S} UTC"
 
 
 def named(entity: str) -> str:

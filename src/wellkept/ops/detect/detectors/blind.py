@@ -9,7 +9,7 @@ from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.blind import REFUSED, Spot
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.signals import moment
-from wellkept.ops.detect.words import capital, named
+from wellkept.ops.detect.words import capital, clock, named
 
 
 class BlindSpot:
@@ -30,18 +30,21 @@ class BlindSpot:
 
     def detect(self, view: View, now: datetime) -> list[Finding]:
         spots = getattr(view.blind, "spots", ())
-        found = {finding.fingerprint: finding for finding in (self._finding(spot, now) for spot in spots)}
+        found = {finding.fingerprint: finding for finding in (self._finding(view, spot, now) for spot in spots)}
         return [found[key] for key in sorted(found)]
 
-    def _finding(self, spot: Spot, now: datetime) -> Finding:
-        starts_at = min(now, moment(spot.since_s))
-        lasted = (now - starts_at).total_seconds()
+    def _finding(self, view: View, spot: Spot, now: datetime) -> Finding:
+        own_print = fingerprint(self.name, spot.entity, spot.cause.value, spot.detail)
+        known = view.open.get(own_print)
+        starts_at = known.starts_at if known else min(now, moment(spot.since_s))
+        lasted_s = (now - starts_at).total_seconds()
+        lasted = f" ({duration(lasted_s)})" if lasted_s >= 1 else ""
         about = named(spot.entity) if spot.entity else "the platform"
         hides = "; no other detector judges it meanwhile" if spot.hides else ""
         if spot.entity and spot.cause in REFUSED:
             hides = "; its silence is not told meanwhile"
         return Finding(
-            fingerprint=fingerprint(self.name, spot.entity, spot.cause.value, spot.detail),
+            fingerprint=own_print,
             detector=self.name,
             detector_version=self.version,
             entity=spot.entity,
@@ -51,8 +54,7 @@ class BlindSpot:
             score_meaning="share of what should be seen that is not",
             starts_at=starts_at,
             sentence=(
-                f"Blind spot ({spot.cause.value}) at {about} since {starts_at:%H:%M:%S} UTC ({duration(lasted)}): "
-                f"{spot.what}{hides}."
+                f"Blind spot ({spot.cause.value}) at {about} since {clock(starts_at, now)}{lasted}: {spot.what}{hides}."
             ),
             evidence=(Evidence("telemetry", values={"share": spot.share}),),
             attributes={
