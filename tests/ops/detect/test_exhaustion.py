@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,35 @@ def test_a_full_disk_stays_a_finding_when_it_no_longer_grows() -> None:
     assert [(f.kind, f.severity) for f in found] == [(FindingKind.THRESHOLD, Severity.CRITICAL)]
     growing = said(story.scene(), PRODUCTION, 140)
     assert growing[0].fingerprint == found[0].fingerprint
+
+
+def test_a_full_disk_says_since_when_however_long_it_lasts() -> None:
+    story = Story(steps=900)
+    story.disk(np.minimum(199e6, 40e6 + 1e6 * story.clock), 200e6)
+    (growing,) = said(story.scene(), PRODUCTION, 140)
+    assert f"(since {growing.starts_at:%H:%M:%S} UTC)" in growing.sentence
+    (still,) = said(story.scene(), PRODUCTION, 150, growing)
+    assert f"(running out since {growing.starts_at:%H:%M:%S} UTC)" in still.sentence
+    (alone,) = said(story.scene(), PRODUCTION, 170)
+    known, own = growing, alone
+    for last in (170, 300, 600, 900):
+        (known,) = said(story.scene(), PRODUCTION, last, known)
+        (own,) = said(story.scene(), PRODUCTION, last, own)
+        assert (known.starts_at, own.starts_at) == (growing.starts_at, alone.starts_at)
+        assert own.sentence.endswith("is at 199 MB of 200 MB since 08:25:40 UTC: it is full.")
+        began = f"{growing.starts_at:%H:%M:%S} UTC"
+        assert known.sentence.endswith(f"since 08:25:40 UTC: it is full, and was running out since {began}.")
+
+
+def test_what_is_full_since_yesterday_says_the_day() -> None:
+    story = Story()
+    story.disk(np.full(180, 199e6), 200e6)
+    (known,) = said(story.scene(), PRODUCTION, 180)
+    began = known.starts_at - timedelta(days=1)
+    values = {**known.evidence[0].values, "full_since": began.timestamp()}
+    known = replace(known, starts_at=began, evidence=(replace(known.evidence[0], values=values),))
+    (told,) = said(story.scene(), PRODUCTION, 180, known)
+    assert told.sentence.endswith("since 01 Nov 08:00:00 UTC: it is full.")
 
 
 def test_usage_and_utilization_of_one_disk_are_one_finding() -> None:

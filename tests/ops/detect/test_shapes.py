@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wellkept.checks import detectors as suite
 from wellkept.checks.scenes import CHECKOUT, EPOCH, PAYMENTS, Story
+from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import Detector, View
 from wellkept.ops.detect.baseline.base import Scores
@@ -77,6 +78,61 @@ def test_a_stuck_value() -> None:
     cpu[140:] = cpu[140]
     known.metric(CHECKOUT, "process.cpu.utilization", cpu)
     assert said(Flat(), known)[0].severity is Severity.WARNING
+
+
+def at(story: Story, last: int, *open_ones: Finding, detector: Detector | None = None) -> list[Finding]:
+    """What is said of the half hour that ends with a step, with these findings open, which were stored meanwhile."""
+    scene = story.scene().between(last - 180, last)
+    kept = {finding.fingerprint: decode(Finding, encode(finding)) for finding in open_ones}
+    view = View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph, kept)
+    return list((detector or Flat()).detect(view, scene.now))
+
+
+@pytest.mark.parametrize("after", [22.5, np.nan], ids=["moves", "gone"])
+def test_a_value_that_stays_stuck_stays_told_until_it_moves_or_is_gone(after: float) -> None:
+    story = Story(steps=800)
+    values = story.noise(20.0, 1.0)
+    values[180:700], values[700:] = 21.5, after
+    story.metric(CHECKOUT, "room.temperature", values, "Cel")
+    story.metric(CHECKOUT, "room.other", story.noise(20.0, 1.0), "Cel")
+    (first,) = at(story, 220)
+    known = first
+    for last in (300, 350, 500, 700):
+        (known,) = at(story, last, known)
+        assert (known.id, known.severity) == (first.id, first.severity)
+    assert known.sentence == (
+        "room.temperature of shop/checkout is 21.5 Cel without any change for 87 min since 02 Nov 08:30:00 UTC, where "
+        "it had changed in 100% of the steps before."
+    )
+    assert at(story, 500) == [], "by the window alone nothing is known of it"
+    assert at(story, 703, known) == []
+    assert at(story, 800, known) == []
+
+
+def test_a_full_disk_is_not_stuck_as_well() -> None:
+    story = Story()
+    for limit in (80e9, 100e9):
+        used = np.where(story.clock >= 140, 80e9, 60e9 + 1e8 * story.clock)
+        entity = f"disk:h1:/{limit:g}"
+        where = {"system.filesystem.mountpoint": "/data"}
+        story.metric(entity, "system.filesystem.usage", used, "By", {**where, "system.filesystem.state": "used"})
+        story.metric(entity, "system.filesystem.limit", np.full(180, limit), "By", where)
+    assert [finding.entity for finding in said(Flat(), story)] == ["disk:h1:/1e+11"]
+
+
+def test_a_spread_names_its_own_beginning_and_stays_with_its_series() -> None:
+    story = Story(steps=190)
+    for name, early, late in (("app.load", 9.0, 9.0), ("app.other", 8.0, 30.0)):
+        noise = story.noise(100.0, 3.0) - 100.0
+        factor = np.where(story.clock < 150, 1.0, np.where(story.clock < 178, early, late))
+        story.metric(CHECKOUT, name, 100 + noise * factor)
+    (first,) = at(story, 180, detector=Variance())
+    (alone,) = at(story, 182, detector=Variance())
+    assert [one.sentence.split()[0] for one in (first, alone)] == ["app.load", "app.other"]
+    (later,) = at(story, 182, first, detector=Variance())
+    assert later.sentence.startswith("app.load of shop/checkout")
+    assert f"since {first.starts_at:%d %b %H:%M:%S} UTC" in later.sentence
+    assert later.id == first.id
 
 
 def test_what_stands_still_by_nature_is_not_stuck() -> None:

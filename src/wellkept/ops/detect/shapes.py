@@ -47,19 +47,33 @@ class Speaker:
     """What goes on after the name of the series in a title: ``stands still``."""
 
 
-def findings_of(speaker: Speaker, window: Window, shapes: Iterable[Shape]) -> list[Finding]:
-    """One finding for each entity, about the worst and then strongest of its series, ordered by fingerprint."""
+def findings_of(
+    speaker: Speaker, window: Window, shapes: Iterable[Shape], open_ones: Mapping[str, Finding] | None = None
+) -> list[Finding]:
+    """One finding for each entity, about the worst and then strongest of its series, ordered by fingerprint.
+
+    One of ``open_ones`` (by fingerprint) stays with its series while that has the shape, and names its own beginning.
+    """
     by_entity: dict[str, list[Shape]] = {}
     for shape in shapes:
         by_entity.setdefault(window.series[shape.column].entity, []).append(shape)
-    found = [_finding(speaker, window, entity, mine) for entity, mine in by_entity.items()]
+    found = []
+    for entity, mine in by_entity.items():
+        known = (open_ones or {}).get(shape_fingerprint(speaker.name, entity))
+        found.append(_finding(speaker, window, mine, known))
     return sorted(found, key=lambda finding: finding.fingerprint)
 
 
-def _finding(speaker: Speaker, window: Window, entity: str, shapes: list[Shape]) -> Finding:
-    best = max(shapes, key=lambda s: (s.severity, s.strength, -window.series[s.column].id))
+def _finding(speaker: Speaker, window: Window, shapes: list[Shape], known: Finding | None) -> Finding:
+    def rank(shape: Shape) -> tuple[Severity, bool, float, int]:
+        info = window.series[shape.column]
+        return shape.severity, is_about(known, info), shape.strength, -info.id
+
+    best = max(shapes, key=rank)
     info = window.series[best.column]
-    starts_at = moment(window.times[best.since] - window.step_s)
+    entity, starts_at = info.entity, moment(window.times[best.since] - window.step_s)
+    if known is not None and is_about(known, info):
+        starts_at = known.starts_at
     others = f", and {len(shapes) - 1} more of its series likewise" if len(shapes) > 1 else ""
     meaning = BY_NAME.get(info.name)
     return Finding(
@@ -99,6 +113,13 @@ def _finding(speaker: Speaker, window: Window, entity: str, shapes: list[Shape])
 def shape_fingerprint(detector: str, entity: str) -> str:
     """The fingerprint of what a detector of shapes says of an entity."""
     return fingerprint(detector, entity, "shape")
+
+
+def is_about(known: Finding | None, info: SeriesInfo) -> bool:
+    """Whether an open finding is about this series, by the evidence that it was opened with."""
+    if known is None or known.entity != info.entity or not known.evidence:
+        return False
+    return known.evidence[0].signal == info.name and known.evidence[0].attributes == info.attributes
 
 
 def called(info: SeriesInfo) -> str:

@@ -13,12 +13,14 @@ from wellkept.kernel.finding import Evidence
 from wellkept.ops.detect.base import View
 from wellkept.ops.detect.blind import Blind
 from wellkept.ops.detect.catalogue import BY_NAME, LIMITS, READ_ONLY_FILESYSTEMS
-from wellkept.ops.detect.meaning import Meaning
+from wellkept.ops.detect.meaning import Extreme, Meaning
 from wellkept.store.telemetry.indicators import REPORTED
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 Floats = NDArray[np.float64]
 
+FULL = 0.97
+"""From this share of the limit on, what has one is full."""
 PICTURE_POINTS = 60
 """A finding's picture has at most this many points."""
 
@@ -49,6 +51,19 @@ class Signals:
         """One number of the catalogue per signal, NaN for None."""
         numbers = {meaning.name: _number(read(meaning)) for meaning in {m.name: m for m in self.meanings}.values()}
         return np.array([numbers[meaning.name] for meaning in self.meanings], dtype=np.float64)
+
+    def full(self, level: Floats, steps: int) -> NDArray[np.bool_]:
+        """Which are at their limit, where that is trouble: bool[S].
+
+        Disks go by their newest value (``level``); what breathes must not have come down in the newest ``steps``.
+        """
+        recent = self.values[:, -steps:]
+        floor = np.where(np.isfinite(recent), recent, np.inf).min(axis=1)
+        breathes = np.array([meaning.fills is Extreme.LOWEST for meaning in self.meanings], dtype=bool)
+        matters = np.array([meaning.brim for meaning in self.meanings], dtype=bool)
+        with np.errstate(invalid="ignore"):
+            full = np.where(breathes, floor, level) >= FULL * self.limits
+        return np.asarray(full & matters & np.isfinite(level))
 
     def evidence(self, index: int, expected: tuple[float, float] | None, values: Mapping[str, float]) -> Evidence:
         """The evidence of a finding about signal ``index``: its picture, its band, its limit."""

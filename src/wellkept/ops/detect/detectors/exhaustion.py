@@ -16,16 +16,14 @@ from wellkept.ops.detect.growth import extremes, latest
 from wellkept.ops.detect.meaning import Extreme, Meaning
 from wellkept.ops.detect.outlook import AHEAD_DAYS, DAY_S, Pace, highest_before, outlook
 from wellkept.ops.detect.recent import BLOCKS, Growth, recent_growth
-from wellkept.ops.detect.signals import Signals, long_signals, moment, signals
-from wellkept.ops.detect.words import capital, subject, which
+from wellkept.ops.detect.signals import FULL, Signals, long_signals, moment, signals
+from wellkept.ops.detect.words import capital, clock, subject, which
 from wellkept.store.telemetry.window import SeriesInfo
 
 Floats = NDArray[np.float64]
 
 KNOWN = 0.5
 """No verdict about what has been known for less than this share of the window: everything grows when it starts."""
-FULL = 0.97
-"""From this share of the limit on it is not a forecast any more."""
 BRIMFUL = 0.995
 """Until here, what earlier days lead to is told instead, where they are known: three per cent may last for days."""
 ENOUGH_DAYS = 2
@@ -76,19 +74,19 @@ class Exhaustion:
     """
 
     name = "exhaustion"
-    version = "4"
+    version = "5"
     shared = ("confirm_steps", "horizon_s", "min_trend_steps", "reach", "step_s", "window_s", "long_days")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
 
-    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
+    def detect(self, view: View, now: datetime) -> list[Finding]:
         found = signals(view, lambda meaning: meaning.fills is not None)
         if not found.meanings or found.values.shape[1] < self._settings.min_trend_steps:
             return []
         level = latest(found.values, self._settings.confirm_steps + 1)
         best: dict[str, Finding] = {}
-        for finding in self._said(found, level, long_signals(view, lambda meaning: meaning.fills is not None)):
+        for finding in self._said(found, level, view, now):
             known = best.get(finding.fingerprint)
             if known is None or finding.score > known.score:
                 best[finding.fingerprint] = finding
@@ -96,12 +94,12 @@ class Exhaustion:
             best.setdefault(finding.fingerprint, finding)
         return [best[key] for key in sorted(best)]
 
-    def _said(self, found: Signals, level: Floats, long: Signals | None) -> Iterator[Finding]:
+    def _said(self, found: Signals, level: Floats, view: View, now: datetime) -> Iterator[Finding]:
         settings = self._settings
         lately = recent_growth(found, level, settings.steps, settings.min_trend_steps, KNOWN * settings.steps)
         near = self._is_near(found, level, lately)
-        full = self._is_full(found, level)
-        days = _Days(long, settings.horizon_s)
+        full = found.full(level, settings.confirm_steps)
+        days = _Days(long_signals(view, lambda meaning: meaning.fills is not None), settings.horizon_s)
         for index in range(len(found.meanings)):
             row = days.rows.get(found.series[index].id, -1)
             forecast = None
@@ -110,25 +108,15 @@ class Exhaustion:
             if forecast is None and row >= 0 and np.isfinite(level[index]):
                 forecast = days.forecast(row, float(level[index]), float(found.times[-1]))
             if full[index] and not self._has_days_left(found, index, level, forecast):
-                yield self._full(found, index, level)
+                yield self._full(found, index, float(level[index]), view, now)
             elif forecast is not None:
-                yield self._forecast(found, index, level, forecast)
+                yield self._forecast(found, index, float(level[index]), forecast, view, now)
 
     def _is_near(self, found: Signals, level: Floats, growth: Growth) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore", divide="ignore"):
             seconds = (found.limits - level) / growth.slope
             reach = np.minimum(self._settings.horizon_s, self._settings.reach * growth.lasted_s)
             return np.asarray((seconds < reach) & (growth.slope > 0))
-
-    def _is_full(self, found: Signals, level: Floats) -> NDArray[np.bool_]:
-        """Disks by their newest value; what breathes must not have come down lately."""
-        recent = found.values[:, -self._settings.confirm_steps :]
-        floor = np.where(np.isfinite(recent), recent, np.inf).min(axis=1)
-        breathes = np.array([meaning.fills is Extreme.LOWEST for meaning in found.meanings], dtype=bool)
-        matters = np.array([meaning.brim for meaning in found.meanings], dtype=bool)
-        with np.errstate(invalid="ignore"):
-            full = np.where(breathes, floor, level) >= FULL * found.limits
-        return np.asarray(full & matters & np.isfinite(level))
 
     def _has_days_left(self, found: Signals, index: int, level: Floats, said: _Forecast | None) -> bool:
         if said is None or not said.days or level[index] >= BRIMFUL * found.limits[index]:
@@ -148,18 +136,18 @@ class Exhaustion:
             if known is not None and evidence is not None and level[index] >= evidence.values.get("level", np.inf):
                 yield known
 
-    def _forecast(self, found: Signals, index: int, level: Floats, said: _Forecast) -> Finding:
+    def _forecast(self, found: Signals, index: int, at: float, said: _Forecast, view: View, now: datetime) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
-        at, limit = float(level[index]), float(found.limits[index])
+        limit, known = float(found.limits[index]), view.open.get(self._fingerprint(found, index))
         values = {"seconds_to_limit": said.seconds, "low": said.low, "level": at}
         latest_end = "no upper bound"
         if np.isfinite(said.high):
             values["high"], latest_end = said.high, duration(said.high)
-        starts_at = moment(found.times[-1] - said.lasted_s)
+        starts_at = known.starts_at if known else moment(found.times[-1] - said.lasted_s)
         grew, basis = "", f"if the coming days are like the last {said.days}"
         if said.lasted_s:
-            rise = amount(said.rise, meaning.unit)
-            grew = f"grew by {rise} in {duration(said.lasted_s)} (since {starts_at:%H:%M:%S} UTC) and "
+            rise, since = amount(said.rise, meaning.unit), f"since {clock(starts_at, now)}"
+            grew = f"grew by {rise} in {duration(said.lasted_s)} ({'running out ' if known else ''}{since}) and "
             values["slope_per_s"], basis = said.rise / said.lasted_s, "at this pace"
         sentence = (
             f"{capital(meaning.says)} of {subject(info)} {grew}is at {amount(at, meaning.unit)} of "
@@ -192,13 +180,13 @@ class Exhaustion:
         soon = sure or said.seconds <= WARNED_S / 2
         return Severity.WARNING if soon else Severity.INFO
 
-    def _full(self, found: Signals, index: int, level: Floats) -> Finding:
+    def _full(self, found: Signals, index: int, at: float, view: View, now: datetime) -> Finding:
         meaning, info = found.meanings[index], found.series[index]
-        at, limit = float(level[index]), float(found.limits[index])
-        row = found.values[index]
-        below = np.flatnonzero(np.isfinite(row) & (row < FULL * limit))
-        since = int(below[-1]) + 1 if len(below) else 0
-        starts_at = moment(found.times[min(since, len(found.times) - 1)] - found.step_s)
+        limit, known = float(found.limits[index]), view.open.get(self._fingerprint(found, index))
+        full_since = _full_since(found, index, known)
+        starts_at = known.starts_at if known else moment(full_since)
+        before = f", and was running out since {clock(starts_at, now)}" if starts_at.timestamp() < full_since else ""
+        values = {"seconds_to_limit": 0.0, "low": 0.0, "high": 0.0, "level": at, "full_since": full_since}
         return Finding(
             fingerprint=self._fingerprint(found, index),
             detector=self.name,
@@ -211,9 +199,9 @@ class Exhaustion:
             starts_at=starts_at,
             sentence=(
                 f"{capital(meaning.says)} of {subject(info)} is at {amount(at, meaning.unit)} of "
-                f"{amount(limit, meaning.unit)} since {starts_at:%H:%M:%S} UTC: it is full."
+                f"{amount(limit, meaning.unit)} since {clock(moment(full_since), now)}: it is full{before}."
             ),
-            evidence=(found.evidence(index, None, {"seconds_to_limit": 0.0, "low": 0.0, "high": 0.0, "level": at}),),
+            evidence=(found.evidence(index, None, values),),
             attributes=_attributes(meaning, info, "is exhausted"),
         )
 
@@ -223,6 +211,15 @@ class Exhaustion:
 
 
 _SCORE = "1 minus the time to the limit over the horizon: 0 is a horizon away, 1 is now"
+
+
+def _full_since(found: Signals, index: int, known: Finding | None) -> float:
+    """Since when it is full, in seconds since the epoch: what an open finding says, for it outlasts the window."""
+    kept = [each.values["full_since"] for each in known.evidence if "full_since" in each.values] if known else []
+    row = found.values[index]
+    below = np.flatnonzero(np.isfinite(row) & (row < FULL * found.limits[index]))
+    since = min(int(below[-1]) + 1 if len(below) else 0, len(row) - 1)
+    return kept[0] if kept else float(found.times[since] - found.step_s)
 
 
 def _plain(found: Signals, index: int, level: Floats, growth: Growth) -> _Forecast:

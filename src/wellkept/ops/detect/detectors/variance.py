@@ -37,7 +37,7 @@ class Variance:
     """
 
     name = "variance"
-    version = "1"
+    version = "2"
     shared = ("step_s", "window_s")
     every_steps = 6
     _SPEAKER = Speaker(
@@ -70,7 +70,7 @@ class Variance:
         columns = columns[_typically(change[:, columns])]
         columns = columns[seen(window, view.blind)[columns]] if len(columns) else columns
         return findings_of(
-            self._SPEAKER, window, [_shape(view, int(c), blocks[:, c], float(usual[c])) for c in columns]
+            self._SPEAKER, window, [_shape(view, int(c), blocks[:, c], float(usual[c])) for c in columns], view.open
         )
 
 
