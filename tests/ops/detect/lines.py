@@ -45,7 +45,7 @@ class Log:
         self._add(PATTERN, entity, about, counts)
 
     def value(self, number: int, parameter: str, value: str, counts: Floats, entity: str = SHOP) -> None:
-        about = {"pattern": f"{number:016x}", "template": f"Event {number} of <user>"}
+        about = {"pattern": f"{number:016x}", "template": f"Event {number} of <user>", "sample": f"Event with {value}"}
         self._add(PARAMETER, entity, {**about, "parameter": parameter, "value": value}, counts)
 
     def _add(self, name: str, entity: str, about: dict[str, str], counts: Floats) -> None:

@@ -11,6 +11,7 @@ from tests.ops.detect.lines import SHOP, Log, with_patterns
 
 from wellkept.checks import detectors as suite
 from wellkept.kernel.change import Change, ChangeKind
+from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.ops.detect.base import View
 from wellkept.ops.detect.blind import Blind, Cause
@@ -18,10 +19,12 @@ from wellkept.ops.detect.detectors.pattern_new import NewPattern
 from wellkept.ops.detect.detectors.pattern_parameter import PatternParameter
 from wellkept.ops.detect.detectors.pattern_rate import PatternRate
 from wellkept.ops.detect.detectors.pattern_vanished import VanishedPattern
+from wellkept.ops.detect.loglines import Lines
 from wellkept.store.telemetry.window import Window
 
 KINDS = (NewPattern, PatternRate, VanishedPattern, PatternParameter)
 NOW = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
+YESTERDAY = datetime(2026, 11, 1, 23, 59, 50, tzinfo=UTC)
 
 
 def healthy(seed: int = 1) -> Log:
@@ -49,6 +52,16 @@ def troubled() -> Log:
     log.value(1, "status", "200", np.where(newest, 4.0, 10.0))
     log.value(1, "status", "500", np.where(newest, 8.0, 0.0))
     return log
+
+
+def asked(kind: type, log: Log, last: int, *open_ones: Finding) -> list[Finding]:
+    """What is said of the half hour that ends with a step, with these findings open, which were stored meanwhile."""
+    window = log.window()
+    part = slice(last - 180, last)
+    kept = {finding.fingerprint: decode(Finding, encode(finding)) for finding in open_ones}
+    view = log.view(patterns=Window(window.times[part], window.values[part], window.series), open=kept)
+    found: list[Finding] = kind().detect(view, datetime.fromtimestamp(float(window.times[last - 1]), UTC))
+    return found
 
 
 def ask(kind: type, view: View) -> list[Finding]:
@@ -215,3 +228,73 @@ def test_values_that_always_wander_are_left_alone() -> None:
     log.value(1, "state", "busy", np.where(phase, 10.0, 1.0))
     log.value(1, "state", "idle", np.where(phase, 1.0, 10.0))
     assert ask(PatternParameter, log.view()) == []
+
+
+def test_a_rise_that_lasts_stays_open_and_ends_with_it() -> None:
+    log = Log(steps=600)
+    late = (np.arange(log.steps) >= 200) & (np.arange(log.steps) < 500)
+    log.pattern(1, np.where(late, 60.0, 2.0))
+    log.pattern(2, np.full(log.steps, 20.0))
+    (first,) = asked(PatternRate, log, 203)
+    known = first
+    for last in (210, 240, 400, 500):
+        assert last < 240 or asked(PatternRate, log, last) == [], "by the window alone it is usual by then"
+        (known,) = asked(PatternRate, log, last, known)
+        assert (known.id, known.starts_at) == (first.id, first.starts_at)
+        assert "logs 180 lines in 30 s, since 08:33:20 UTC, where 6.0 were usual before (30 times" in known.sentence
+    assert asked(PatternRate, log, 503, known) == []
+    assert asked(PatternRate, log, 600, known) == []
+
+
+def test_a_rise_that_all_lines_have_followed_is_over() -> None:
+    log = Log(steps=400)
+    late = np.arange(log.steps) >= 200
+    log.pattern(1, np.where(late, 60.0, 2.0))
+    log.pattern(2, np.where(np.arange(log.steps) >= 300, 600.0, 20.0))
+    (known,) = asked(PatternRate, log, 203)
+    assert len(asked(PatternRate, log, 300, known)) == 1
+    assert known.fingerprint not in {finding.fingerprint for finding in asked(PatternRate, log, 303, known)}
+
+
+def test_other_values_that_last_stay_told_with_one_of_the_new_as_example() -> None:
+    log = Log(steps=600)
+    late = (np.arange(log.steps) >= 200) & (np.arange(log.steps) < 500)
+    log.pattern(1, np.full(log.steps, 10.0))
+    log.value(1, "duration_ms", "32..64", np.where(late, 0.0, 9.0))
+    log.value(1, "duration_ms", "64..128", np.where(late, 0.0, 1.0))
+    log.value(1, "duration_ms", "256..512", np.where(late, 10.0, 0.0))
+    (first,) = asked(PatternParameter, log, 206)
+    assert first.sentence.endswith("(for example: Event with 256..512)")
+    known = first
+    for last in (220, 260, 400, 500):
+        assert last < 260 or asked(PatternParameter, log, last) == [], "by the window alone it is usual by then"
+        (known,) = asked(PatternParameter, log, last, known)
+        assert (known.id, known.starts_at) == (first.id, first.starts_at)
+        assert "changed since 08:33:20 UTC: 256..512 is 100% of 60 sampled lines and was 0% of 1740" in known.sentence
+    assert asked(PatternParameter, log, 506, known) == []
+    assert asked(PatternParameter, log, 600, known) == []
+
+
+@pytest.mark.parametrize("kind", [PatternRate, PatternParameter])
+def test_what_is_open_ends_where_its_lines_are_gone(kind: type) -> None:
+    log = Log(steps=600)
+    late = (np.arange(log.steps) >= 200) & (np.arange(log.steps) < 300)
+    gone = np.arange(log.steps) >= 300
+    log.pattern(1, np.where(late, 60.0, np.where(gone, 0.0, 2.0)))
+    log.pattern(2, log.poisson(20.0))
+    log.value(1, "state", "on", np.where(late | gone, 0.0, 10.0))
+    log.value(1, "state", "off", np.where(late, 10.0, 0.0))
+    (known,) = asked(kind, log, 203 if kind is PatternRate else 206)
+    assert asked(kind, log, 300, known) != []
+    assert asked(kind, log, 310, known) == []
+    assert asked(kind, log, 500, known) == []
+
+
+def test_a_finding_of_yesterday_says_the_day() -> None:
+    log = Log()
+    log.pattern(1, np.full(log.steps, 60.0))
+    log.pattern(2, log.poisson(20.0))
+    (known,) = ask(PatternRate, troubled().view())
+    known = replace(known, fingerprint=PatternRate()._fingerprint(Lines(log.view()).all[0]), starts_at=YESTERDAY)
+    (told,) = asked(PatternRate, log, 180, known)
+    assert "since 01 Nov 23:59:50 UTC" in told.sentence

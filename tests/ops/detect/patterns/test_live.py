@@ -192,3 +192,17 @@ def test_patterns_are_listed_with_what_is_known_of_them(telemetry: Telemetry) ->
     ]
     only = telemetry.patterns.listed(BEGIN - timedelta(hours=1), BEGIN + timedelta(hours=1), severity=17)
     assert only["entities"].to_pylist() == [["host:h1"]]
+
+
+def test_a_late_line_of_each_value_is_shown(telemetry: Telemetry) -> None:
+    patterns = Patterns(telemetry.patterns, 10.0)
+    store(telemetry, [f"order {n} handled in {n + 32} ms" for n in range(7)], BEGIN)
+    patterns.tick(BEGIN + LAG)
+    store(telemetry, ["order 8 handled in 300 ms"], BEGIN + timedelta(seconds=30))
+    patterns.tick(BEGIN + timedelta(seconds=40))
+    window = patterns.window(BEGIN, BEGIN + timedelta(minutes=1), 10.0)
+    values = [info.attributes for info in window.series if info.name == "log.parameter"]
+    samples = {about["value"]: about["sample"] for about in values if about["parameter"].startswith("duration")}
+    assert samples["256..512"] == "order 8 handled in 300 ms"
+    assert samples["32..64"].startswith("order ")
+    assert samples["32..64"] != samples["256..512"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
-from wellkept.ops.detect.loglines import PARAMETER, PATTERN, SHOWN, Floats
+from wellkept.ops.detect.loglines import PARAMETER, SHOWN, Floats
 from wellkept.ops.detect.signals import moment
-from wellkept.ops.detect.words import capital, named
+from wellkept.ops.detect.words import capital, clock, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,33 @@ class PatternParameterParameters:
         check_above_zero("pattern_parameter", self)
 
 
+_BEFORE, _LINES_BEFORE = " before", "lines_before"
+"""The evidence keeps what an open finding is judged by: the share of each value before, and of how many lines."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Values:
-    """Sampled values of one parameter: float64[T, V], and what the V values are, in their order."""
+    """Sampled values of one parameter: float64[T, V], what the V values are, in order, and a late line of each."""
 
     entity: str
     pattern: str
     template: str
-    sample: str
     parameter: str
     values: tuple[str, ...]
+    lines: tuple[str, ...]
     counts: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Change:
+    """What the newest counts of values are compared with, and how far apart they are; ``known``: where it is open."""
+
+    of: _Values
+    recent: Floats
+    before: Floats
+    distance: float
+    surprise: float
+    known: Finding | None = None
 
 
 class PatternParameter:
@@ -58,14 +75,15 @@ class PatternParameter:
 
     Two things must hold together: that the change is no chance (a G-test on the counts), and that it is large (the
     Jensen-Shannon distance, which many lines do not make larger). It must also be larger than any stretch of the older
-    part differed from the rest of it, so what always wanders is left alone.
+    part differed from the rest of it, so what always wanders is left alone. An open finding is judged by the values
+    that were usual when it began, and lasts while the newest are as far from these as it takes to be told of.
 
     Source: the G-test is the likelihood ratio test of a table of counts (Woolf 1957); the distance is from Endres and
     Schindelin, A new metric for probability distributions (2003).
     """
 
     name = "pattern_parameter"
-    version = "1"
+    version = "2"
     finds = "parameters of log lines whose values have changed"
     kinds = (FindingKind.LOG_PATTERN,)
     Parameters = PatternParameterParameters
@@ -76,14 +94,34 @@ class PatternParameter:
         self._settings = settings or DetectSettings()
         self.parameters = parameters or PatternParameterParameters()
 
-    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
-        told = [(each, change) for each in _grouped(view) if (change := self._change(each)) is not None]
-        told.sort(key=lambda pair: (-pair[1][0], pair[0].entity, pair[0].pattern, pair[0].parameter))
-        findings = [self._finding(view, each, *change) for each, change in told[: self.parameters.most_at_once]]
+    def detect(self, view: View, now: datetime) -> list[Finding]:
+        told = []
+        for each in _grouped(view):
+            known = view.open.get(self._fingerprint(each))
+            usual = _usual(known)
+            change = self._lasting(each, known, usual) if known and usual else self._change(each)
+            if change is not None:
+                told.append(change)
+        told.sort(key=lambda one: (one.known is None, -one.distance, one.of.entity, one.of.pattern, one.of.parameter))
+        findings = [self._finding(view, change, now) for change in told[: self.parameters.most_at_once]]
         return sorted(findings, key=lambda finding: finding.fingerprint)
 
-    def _change(self, each: _Values) -> tuple[float, float] | None:
-        """Distance and surprise, where both are large enough."""
+    def _fingerprint(self, each: _Values) -> str:
+        return fingerprint(self.name, each.entity, each.pattern, each.parameter)
+
+    def _lasting(self, each: _Values, known: Finding, usual: Mapping[str, float]) -> _Change | None:
+        """What is open, as long as the newest values are still far from what was usual when it began."""
+        chosen = self.parameters
+        each = _with(each, usual)
+        recent = each.counts[-chosen.newest_steps :].sum(axis=0)
+        before = np.array([usual.get(value, 0.0) for value in each.values])
+        distance = _distance(recent, before)
+        if recent.sum() < chosen.newest // 2 or distance < chosen.distance:
+            return None
+        return _Change(each, recent, before, distance, _surprise(recent, before), known)
+
+    def _change(self, each: _Values) -> _Change | None:
+        """Where distance and surprise are large enough."""
         chosen = self.parameters
         steps = chosen.newest_steps
         recent, older = each.counts[-steps:].sum(axis=0), each.counts[:-steps]
@@ -98,32 +136,33 @@ class PatternParameter:
         if len(usual) >= 2 and distance < chosen.beyond * max(usual):
             return None
         surprise = _surprise(recent, before)
-        return (distance, surprise) if surprise >= chosen.surprise else None
+        return _Change(each, recent, before, distance, surprise) if surprise >= chosen.surprise else None
 
-    def _finding(self, view: View, each: _Values, distance: float, surprise: float) -> Finding:
-        steps = self.parameters.newest_steps
-        recent, before = each.counts[-steps:].sum(axis=0), each.counts[:-steps].sum(axis=0)
-        now, was = recent / recent.sum(), before / before.sum()
-        most = int(np.argmax(np.abs(now - was)))
+    def _finding(self, view: View, change: _Change, now: datetime) -> Finding:
+        each, recent, before = change.of, change.recent, change.before
+        share, was = recent / recent.sum(), before / before.sum()
+        most, line = int(np.argmax(np.abs(share - was))), each.lines[int(np.argmax(share - was))]
         window = view.patterns
         assert window is not None
-        starts_at = moment(window.times[-steps] - view.step_s)
+        begun = moment(window.times[-self.parameters.newest_steps] - view.step_s)
+        starts_at = change.known.starts_at if change.known else begun
+        lines, example = f"{recent.sum():.0f} sampled lines", f" (for example: {line})" if line else ""
         title = f"{capital(each.parameter)} in a log pattern of {named(each.entity)} changed"
         return Finding(
-            fingerprint=fingerprint(self.name, each.entity, each.pattern, each.parameter),
+            fingerprint=self._fingerprint(each),
             detector=self.name,
             detector_version=self.version,
             entity=each.entity,
             kind=FindingKind.LOG_PATTERN,
-            severity=Severity.WARNING if self._is_worse(each, now, was) else Severity.INFO,
-            score=round(distance, 6),
+            severity=Severity.WARNING if self._is_worse(each, share, was) else Severity.INFO,
+            score=round(change.distance, 6),
             score_meaning="Jensen-Shannon distance of the values since then from those before: 1 is nothing in common",
             starts_at=starts_at,
             sentence=(
                 f"In the log of {named(each.entity)} the values of {each.parameter} have changed since "
-                f"{starts_at:%H:%M:%S} UTC: {each.values[most]} is {now[most]:.0%} of {recent.sum():.0f} sampled lines "
-                f"and was {was[most]:.0%} of {before.sum():.0f} before (by chance once in 10^{surprise:.0f}), "
-                f"in {each.template} (for example: {each.sample})"
+                f"{clock(starts_at, now)}: {each.values[most]} is {share[most]:.0%} of {lines} "
+                f"and was {was[most]:.0%} of {before.sum():.0f} before (by chance once in 10^{change.surprise:.0f}), "
+                f"in {each.template}{example}"
             ),
             evidence=(
                 Evidence(
@@ -131,7 +170,8 @@ class PatternParameter:
                     attributes={"pattern": each.pattern, "template": each.template, "parameter": each.parameter},
                     window_start=moment(window.times[0]),
                     window_end=moment(window.times[-1]),
-                    values=_shares(each.values, now, was),
+                    values=_shares(each.values, share, was) | {_LINES_BEFORE: float(before.sum())},
+                    samples=(line,) if line else (),
                 ),
             ),
             attributes={"title": title, "resource": "", "symptom": ""},
@@ -156,17 +196,29 @@ def _grouped(view: View) -> list[_Values]:
             about = info.attributes
             key = (info.entity, about["pattern"], about["parameter"], about.get("template", "")[:SHOWN])
             columns.setdefault(key, {})[about["value"]] = column
-    lines = [info.attributes for info in window.series if info.name == PATTERN]
-    samples = {about["pattern"]: about.get("sample", "") for about in lines}
     found = []
     for (entity, pattern, parameter, template), by_value in sorted(columns.items()):
-        if len(by_value) > 1:
-            values = tuple(sorted(by_value))
-            counts = np.nan_to_num(window.values[:, [by_value[value] for value in values]])
-            found.append(
-                _Values(entity, pattern, template, samples.get(pattern, "")[:SHOWN], parameter, values, counts)
-            )
+        values = tuple(sorted(by_value))
+        ordered = [by_value[value] for value in values]
+        lines = tuple(window.series[column].attributes.get("sample", "")[:SHOWN] for column in ordered)
+        counts = np.nan_to_num(window.values[:, ordered])
+        found.append(_Values(entity, pattern, template, parameter, values, lines, counts))
     return found
+
+
+def _usual(known: Finding | None) -> dict[str, float]:
+    """How many lines there were of each value before an open finding began; empty where it does not say."""
+    kept = known.evidence[0].values if known is not None and known.evidence else {}
+    total = kept.get(_LINES_BEFORE, 0.0)
+    shares = {name.removesuffix(_BEFORE): share for name, share in kept.items() if name.endswith(_BEFORE)}
+    return {value: share / sum(shares.values()) * total for value, share in shares.items() if share > 0}
+
+
+def _with(each: _Values, values: Iterable[str]) -> _Values:
+    """The same with further values, which did not come."""
+    more = tuple(sorted(set(values) - set(each.values)))
+    counts = np.concatenate([each.counts, np.zeros((len(each.counts), len(more)))], axis=1)
+    return replace(each, values=each.values + more, lines=each.lines + ("",) * len(more), counts=counts)
 
 
 def _distance(one: Floats, other: Floats) -> float:
@@ -199,9 +251,11 @@ def _surprise(one: Floats, other: Floats) -> float:
 
 
 def _shares(values: tuple[str, ...], now: Floats, was: Floats) -> dict[str, float]:
-    """The values whose share changed most, before and now."""
+    """The values whose share changed most, before and now; and all that there were before, to judge by later."""
     told: dict[str, float] = {}
     for place in np.argsort(-np.abs(now - was), kind="stable")[:5].tolist():
-        told[f"{values[place]} before"] = round(float(was[place]), 4)
+        told[f"{values[place]}{_BEFORE}"] = round(float(was[place]), 4)
         told[f"{values[place]} now"] = round(float(now[place]), 4)
-    return told
+    return {
+        f"{value}{_BEFORE}": round(float(share), 4) for value, share in zip(values, was, strict=True) if share
+    } | told

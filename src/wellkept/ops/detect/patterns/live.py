@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.redact import redact
 from wellkept.ops.detect.patterns.bodies import content
+from wellkept.ops.detect.patterns.known import Known
 from wellkept.ops.detect.patterns.masks import shape_of
 from wellkept.ops.detect.patterns.miner import MOST_SHAPES, Miner, Pattern, shape_id
 from wellkept.ops.detect.patterns.restore import values_of
-from wellkept.ops.detect.patterns.series import Told, pattern_window
+from wellkept.ops.detect.patterns.series import Told, Value, pattern_window
 from wellkept.ops.detect.patterns.values import OTHER, is_counted, label
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.patterns import COUNTS, SHAPES, VALUES, PatternStore
@@ -36,6 +37,8 @@ MOST_SAMPLED = 1000
 """Lines whose values are counted in one tick."""
 MOST_VALUES = 24
 """Different values that are told apart of one parameter."""
+MOST_LINES = 10_000
+"""Of so many values of parameters the last line is kept."""
 STORED_SAMPLES = 8
 
 _log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class Patterns:
         self._told: dict[int, Told] = {}
         self._noted: dict[int, tuple[int, str]] = {}
         self._labels: dict[tuple[int, str], set[str]] = {}
+        self._lines: Known[Value, str] = Known(MOST_LINES)
         self._is_loaded = False
 
     @property
@@ -88,7 +92,10 @@ class Patterns:
             return Window(grid.times, np.empty((grid.count, 0)), ())
         grid, counts = self._store.counts(start, end, step_s)
         _, values = self._store.values(start, end, step_s)
-        return pattern_window(grid, counts, values, self._miner.pattern_of, self._told)
+        lines = self._lines
+        return pattern_window(
+            grid, counts, values, self._miner.pattern_of, self._told, lambda value: lines.get(value) or ""
+        )
 
     def _load(self, now: datetime) -> None:
         if self._is_loaded:
@@ -170,11 +177,12 @@ class Patterns:
                 continue
             lines = bodies[row].as_py()
             left -= len(lines)
-            for values in values_of(pattern.masked, [content(line) for line in lines]):
+            for line, values in _taken(pattern, lines):
                 for parameter, value in zip(pattern.parameters, values, strict=True):
                     if is_counted(parameter):
                         told = self._label(pattern.id, parameter.name, label(parameter, redact(value)))
                         counted[at[row], pattern.id, entities[row], parameter.name, told] += 1
+                        self._lines.put((pattern.id, entities[row], parameter.name, told), line)
             if left <= 0:
                 break
         columns: Sequence[Sequence[object]] = list(zip(*counted, strict=True)) or [[]] * 5
@@ -190,6 +198,13 @@ class Patterns:
             return OTHER
         seen.add(value)
         return value
+
+
+def _taken(pattern: Pattern, bodies: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The messages of lines, without secrets, and the values of the pattern's parameters in them."""
+    for line in map(content, bodies):
+        for values in values_of(pattern.masked, [line]):
+            yield line, values
 
 
 def _counts(rows: pa.Table, shapes: NDArray[np.uint64], until: int) -> pa.Table:

@@ -14,6 +14,8 @@ from wellkept.store.telemetry.grid import Grid, derived_id
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 PATTERN, PARAMETER = "log.pattern", "log.parameter"
+Value = tuple[int, str, str, str]
+"""A value that a parameter had in some lines: their pattern and entity, the parameter, and what the value counts as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,19 @@ class Told:
 
 
 def pattern_window(
-    grid: Grid, counts: pa.Table, values: pa.Table, pattern_of: Callable[[int], int], told: Mapping[int, Told]
+    grid: Grid,
+    counts: pa.Table,
+    values: pa.Table,
+    pattern_of: Callable[[int], int],
+    told: Mapping[int, Told],
+    line_of: Callable[[Value], str],
 ) -> Window:
     """One window of all: lines of a step, NaN where none came.
 
     Series ``log.pattern``: attributes ``pattern`` (16 hexadecimal digits), ``template``, ``sample``, ``severity`` (the
     worst severity number of its lines) and ``first_seen`` (seconds since the epoch). Series ``log.parameter``, counted
-    on a sample of the lines: ``pattern``, ``template``, ``parameter`` and ``value``.
+    on a sample of the lines: ``pattern``, ``template``, ``parameter``, ``value`` and ``sample`` (a late line with this
+    value, by ``line_of``; empty where none is known).
     """
     series: dict[tuple[str, ...], int] = {}
     infos: list[SeriesInfo] = []
@@ -49,7 +57,8 @@ def pattern_window(
     for row in values.select(["pattern", "entity", "parameter", "value"]).to_pylist():
         number = pattern_of(row["pattern"])
         key = (PARAMETER, _hex(number), row["entity"], row["parameter"], row["value"])
-        columns.append(_column(series, infos, key, told.get(number)))
+        line = line_of((row["pattern"], row["entity"], row["parameter"], row["value"]))
+        columns.append(_column(series, infos, key, told.get(number), line=line))
     filled = np.full((grid.count, len(infos)), np.nan)
     steps = np.concatenate([numbers(counts["steps"]), numbers(values["steps"])]).astype(np.int64)
     lines = np.concatenate([numbers(counts["lines"]), numbers(values["lines"])]).astype(np.float64)
@@ -66,6 +75,7 @@ def _column(
     key: tuple[str, ...],
     told: Told | None,
     severity: int = 0,
+    line: str = "",
 ) -> int:
     found = series.get(key)
     if found is not None:
@@ -76,7 +86,7 @@ def _column(
         attributes |= {"sample": told.sample if told else "", "first_seen": str(told.first_seen if told else 0.0)}
         attributes["severity"] = str(severity)
     else:
-        attributes |= {"parameter": parameter, "value": value}
+        attributes |= {"parameter": parameter, "value": value, "sample": line}
     series[key] = len(infos)
     number = derived_id(name, "\x1f".join(key[1:]))
     infos.append(SeriesInfo(number, name, "{line}", "derived", entity, attributes))
