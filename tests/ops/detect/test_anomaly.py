@@ -167,6 +167,7 @@ def test_traffic_steps_up_and_down_after_the_baseline_is_ready() -> None:
         told = [found for found in live(steps_of({700: by}, of_traffic=True), 600, 720, Traffic()) if found]
         assert word in told[0][0].sentence, by
         assert "is usual by its own past" in told[0][0].sentence
+        assert len({(one.starts_at, one.sentence.split(" since ")[1]) for (one,) in told}) == 1
         assert len(told) > 15
 
 

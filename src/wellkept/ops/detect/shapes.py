@@ -48,7 +48,7 @@ class Speaker:
 
 
 def findings_of(
-    speaker: Speaker, window: Window, shapes: Iterable[Shape], open_ones: Mapping[str, Finding] | None = None
+    speaker: Speaker, window: Window, shapes: Iterable[Shape], open_ones: Mapping[str, Finding]
 ) -> list[Finding]:
     """One finding for each entity, about the worst and then strongest of its series, ordered by fingerprint.
 
@@ -59,7 +59,7 @@ def findings_of(
         by_entity.setdefault(window.series[shape.column].entity, []).append(shape)
     found = []
     for entity, mine in by_entity.items():
-        known = (open_ones or {}).get(shape_fingerprint(speaker.name, entity))
+        known = open_ones.get(shape_fingerprint(speaker.name, entity))
         found.append(_finding(speaker, window, mine, known))
     return sorted(found, key=lambda finding: finding.fingerprint)
 

@@ -84,6 +84,7 @@ class LevelShift:
                 _shape(window, int(may[i]), smooth[:, i], float(shift[i]), float(usual[i]))
                 for i in np.flatnonzero(large)
             ],
+            view.open,
         )
 
 

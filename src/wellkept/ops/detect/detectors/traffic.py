@@ -68,7 +68,7 @@ class Traffic:
             )
             for i in np.flatnonzero((spike | drop) & enough & unlikely)
         ]
-        return findings_of(self._SPEAKER, window, shapes)
+        return findings_of(self._SPEAKER, window, shapes, view.open)
 
     def _expected(
         self, view: View, columns: list[int], low: Floats, high: Floats

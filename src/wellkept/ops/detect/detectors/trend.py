@@ -73,7 +73,7 @@ class TrendBreak:
                 fires = steady(part, slopes, material) & is_new(earlier, part, np.zeros(len(part), dtype=bool), 1)
                 for i in np.flatnonzero(fires).tolist():
                     found.setdefault(may[i], _shape(window, may[i], rest[i], stretch, sign))
-        return findings_of(self._SPEAKER, window, found.values())
+        return findings_of(self._SPEAKER, window, found.values(), view.open)
 
 
 def _shape(window: Window, column: int, rest: Floats, stretch: int, sign: float) -> Shape:
