@@ -15,7 +15,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,8 +118,8 @@ class Contract:
 class Site:
     """A system that is played: keeps tickets as the real one would, and answers as its contract says.
 
-    A test may have it fail: ``refusals`` are answered in place of the next requests (status, headers, body), and
-    ``mute`` names operations that are done once without an answer.
+    A test may have it fail: ``refusals`` are answered in place of the next requests (status, headers, body), ``mute``
+    names operations that are done once without an answer, and ``bent`` changes answers into what no contract says.
     """
 
     contract_name = ""
@@ -128,6 +128,7 @@ class Site:
         self.contract = Contract(load(self.contract_name))
         self.refusals: list[tuple[int, dict[str, str], dict[str, Any]]] = []
         self.mute: list[str] = []
+        self.bent: dict[str, Callable[[Any], Any]] = {}
         self.asked: list[Asked] = []
         self.tickets: dict[str, dict[str, Any]] = {}
         self.address = ""
@@ -160,11 +161,14 @@ class Site:
         if asked.operation in self.mute:
             self.mute.remove(asked.operation)
             return None
+        status = self.contract.document["operations"][asked.operation]["status"]
+        if asked.operation in self.bent:
+            return status, more, self.bent[asked.operation](content)
         example = asked.example
         assert type(content) is type(example), asked.operation
         if isinstance(content, dict):
             assert content.keys() == example.keys(), asked.operation
-        return self.contract.document["operations"][asked.operation]["status"], more, content
+        return status, more, content
 
 
 @contextlib.contextmanager

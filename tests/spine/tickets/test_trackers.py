@@ -13,7 +13,7 @@ from tests.spine.tickets.sites import SITES
 from tests.store.fixtures import state_in
 
 from wellkept.kernel.finding import Severity
-from wellkept.store.state.tickets import CLOSED, LEFT, LET_GO, OPEN
+from wellkept.store.state.tickets import CLOSED, DEAD, LEFT, LET_GO, OPEN, WAITING
 
 LEVELS = {
     "github": ("severity-error", "severity-critical"),
@@ -40,6 +40,26 @@ def desk(site: Any, tmp_path: Path) -> Iterator[Desk]:
 def only(site: Any) -> str:
     (key,) = site.tickets
     return str(key)
+
+
+def ids_of(found: dict[str, Any]) -> set[str]:
+    """What the ticket of an answer is known by."""
+    ids = {str(found.get(name)) for name in ("number", "iid", "key")}
+    return {*ids, found["result"]["sys_id"]["value"]} if "result" in found else ids
+
+
+def unnamed(found: Any) -> Any:
+    """A page of tickets, each without what it is found by."""
+    return [{} for _ in found] if isinstance(found, list) else {"result": [{}], "total": 1}
+
+
+def bare(found: dict[str, Any]) -> dict[str, Any]:
+    """One ticket with what has to be there, and labels in another form."""
+    needed = ("number", "iid", "state", "key", "fields", "result", "status", "statusCategory", "sys_id")
+    kept = {name: part for name, part in found.items() if name in (*needed, "correlation_id")}
+    shaped = {name: bare(part) if name in needed[4:7] else part for name, part in kept.items()}
+    labels = [one["name"] if isinstance(one, dict) else {"name": one} for one in found.get("labels", ())]
+    return {**shaped, "labels": [*labels, None, 7, []]}
 
 
 def test_from_the_first_sign_to_the_proven_recovery(site: Any, desk: Desk) -> None:
@@ -92,6 +112,70 @@ def test_a_comment_that_was_made_without_an_answer_is_not_made_again(site: Any, 
         desk.turn(90)
 
     assert len([text for text in site.said(only(site)) if "Works on it" in text]) == 1
+
+
+def test_a_ticket_that_was_made_with_an_answer_that_cannot_be_read_is_found_and_not_made_again(
+    site: Any, desk: Desk
+) -> None:
+    site.bent["create"] = lambda _: {"result": {}, "made": "yes"}
+    desk.opened()
+
+    desk.turn()
+    assert "the answer has no" in desk.row().reason, "it says what was missing"
+    assert (desk.row().state, desk.row().attempts) == (WAITING, 1)
+    for _ in range(4):
+        desk.turn(90)
+
+    assert (len(site.tickets), site.count("create")) == (1, 1)
+    assert (desk.row().state, desk.row().remote) == (OPEN, only(site))
+
+
+def test_what_cannot_be_searched_for_is_not_made_again(site: Any, desk: Desk) -> None:
+    site.bent["create"] = lambda _: None
+    site.bent["search" if "jira" in site.contract_name else "list"] = unnamed
+    desk.opened()
+
+    for _ in range(6):
+        desk.turn(1200)
+
+    assert site.count("create") <= 1
+    assert (desk.row().state, desk.row().attempts) == (WAITING, 6)
+    assert "the answer has no" in desk.row().reason
+
+
+def test_an_answer_that_cannot_be_read_holds_up_its_own_ticket_alone(site: Any, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    first = only(site)
+    desk.opened("inc-2")
+    desk.turn()
+    other = next(key for key in site.tickets if key != first)
+    site.bent["read"] = lambda found: {"result": {}} if first in ids_of(found) else found
+
+    desk.turn(120)
+
+    assert "the answer has no" in desk.row("inc-1").reason
+    assert desk.row("inc-1").attempts == 1
+    assert desk.row("inc-1").next_at > desk.clock.now(), "it is left alone for a while"
+    assert desk.desk.resting() == {}, "the others are not"
+    site.assign(other, "ada")
+    desk.turn(3)
+    desk.turn(120)
+    assert (desk.row("inc-2").person, desk.row("inc-2").reason) == ("ada", "")
+
+    site.bent.clear()
+    desk.turn(600)
+    assert (desk.row("inc-1").reason, desk.row("inc-1").attempts) == ("", 0)
+
+
+def test_labels_may_be_texts_or_objects_and_what_is_not_needed_may_be_missing(site: Any, desk: Desk) -> None:
+    site.bent["create"] = site.bent["read"] = bare
+    desk.opened()
+    desk.turn()
+    desk.turn(120)
+
+    assert (desk.row().state, desk.row().remote, desk.row().reason) == (OPEN, only(site), "")
+    assert site.count("read") == 1
 
 
 def test_trouble_that_comes_back_reopens_the_ticket(site: Any, desk: Desk) -> None:
@@ -201,3 +285,48 @@ def test_each_contract_says_where_it_is_from_and_is_strict(name: str) -> None:
     for operation in contract["operations"].values():
         if "body" in operation:
             assert misfit(operation["body"], {"stranger": 1}, "body")
+
+
+def test_what_is_made_in_vain_again_and_again_is_given_up(site: Any, tmp_path: Path) -> None:
+    state = state_in(tmp_path)
+    desk = Desk(state, settings_of(site, attempts=3))
+    site.bent["create"] = lambda _: None
+    nothing: Any = {"result": [], "issues": []} if site.contract_name[:4] in ("jira", "serv") else []
+    site.bent |= dict.fromkeys(("search", "list"), lambda _: nothing)
+    desk.opened()
+
+    for _ in range(20):
+        desk.turn(6)
+        desk.turn(100)
+
+    assert site.count("create") == 3, "waiting for the search to settle begins no new count"
+    assert (desk.row().state, desk.row().attempts) == (DEAD, 3)
+    state.close()
+
+
+def test_a_user_who_may_not_write_what_a_ticket_is_found_by_makes_one_alone(tmp_path: Path) -> None:
+    with played(SITES["servicenow"]()) as site:
+        state = state_in(tmp_path)
+        desk = Desk(state, settings_of(site))
+        site.bent["create"] = lambda found: {"result": {**found["result"], "correlation_id": {"value": ""}}}
+        desk.opened()
+        for _ in range(3):
+            desk.turn(4000)
+
+        assert (desk.row().state, site.count("create")) == (DEAD, 1)
+        assert "INC0000001 was made, but the user may not write and read correlation_id" in desk.row().reason
+        state.close()
+
+
+def test_a_search_that_gives_anothers_ticket_is_not_believed(tmp_path: Path) -> None:
+    with played(SITES["servicenow"]()) as site:
+        state = state_in(tmp_path)
+        desk = Desk(state, settings_of(site))
+        anothers = {"sys_id": "f" * 32, "number": "INC9", "state": "2", "correlation_id": "theirs"}
+        site.bent["list"] = lambda _: {"result": [anothers]}
+        desk.opened()
+        desk.turn()
+
+        assert (desk.row().remote, site.count("create")) == ("", 0)
+        assert "cannot be searched by correlation_id" in desk.row().reason
+        state.close()

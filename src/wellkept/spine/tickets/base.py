@@ -34,6 +34,8 @@ class Trouble(StrEnum):
     """The secret is not accepted, or does not allow it; somebody may mend that."""
     GONE = "gone"
     """There is no such ticket (any more)."""
+    UNREADABLE = "unreadable"
+    """It was taken, but the answer lacks what its interface says: that concerns the one ticket, and not the tracker."""
 
 
 class TicketError(WellkeptError):

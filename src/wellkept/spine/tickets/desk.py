@@ -69,7 +69,8 @@ class TicketDesk:
     def turn(self, name: str) -> int:
         """Work on what is due at a tracker (or here); returns on how many tickets.
 
-        After a failure that concerns the whole tracker the rest waits until it may be asked again.
+        After a failure that concerns the whole tracker the rest waits until it may be asked again; after one that
+        concerns a ticket alone the others go on.
         """
         tracker = next((one for one in self.trackers if one.name == name), None)
         if self._resting.get(name, EPOCH) > self._parts.clock.now():
@@ -224,6 +225,8 @@ class TicketDesk:
             work.row, attempts=attempts, reason=str(error), next_at=until, poll_at=until if row.remote else None
         )
         self._parts.rows.save(work.row, release=True)
+        if error.trouble is Trouble.UNREADABLE:
+            return True
         self._resting[row.tracker] = now + timedelta(seconds=max(error.wait_s, settings.first_retry_s))
         return False
 

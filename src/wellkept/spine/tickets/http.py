@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from wellkept.kernel.clock import Clock
+from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import TicketError, Trouble
 from wellkept.spine.webhooks.send import LONGEST_WAIT_S, Reply
 
@@ -71,8 +72,8 @@ class Caller:
 
     def ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
-    ) -> Any:
-        """The answer's JSON; None where it is empty.
+    ) -> Answer:
+        """The answer's JSON; that of an empty one is None.
 
         Args:
             method: of HTTP.
@@ -87,7 +88,7 @@ class Caller:
 
     def answer(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
-    ) -> tuple[Any, Mapping[str, str]]:
+    ) -> tuple[Answer, Mapping[str, str]]:
         """The same with the answer's headers, by lower-case name."""
         site = self._site
         sent = {"Accept": "application/json", "User-Agent": AGENT, **site.headers()}
@@ -101,7 +102,8 @@ class Caller:
         self._told(Call(now, method, path, reply.status, said))
         if said or not 200 <= reply.status < 300:
             raise TicketError(trouble_of(reply), f"{method} {path}: {_numbered(reply, said)}", wait_of(reply, now))
-        return _json(reply, f"{method} {path}"), reply.headers
+        request = f"{method} {path}"
+        return Answer(request, _json(reply, request)), reply.headers
 
 
 def trouble_of(reply: Reply) -> Trouble:

@@ -60,7 +60,9 @@ class Work:
             return self._let_go(state=DEAD, reason="the incident is not known any more", done=wanted)
         facts = self._facts = facts_of(self._parts, incident)
         if not self.row.remote and not self._is_made(facts, now):
-            return self._let_go(done=wanted if self.row.next_at <= now else self.row.done, attempts=0)
+            if self.row.next_at > now:  # until then it cannot be found out what became of a request
+                return self._let_go()
+            return self._let_go(done=wanted, attempts=0)
         is_due = self.row.next_at <= now  # else only a look at what people did there is
         if is_due:
             self._finish_comment()

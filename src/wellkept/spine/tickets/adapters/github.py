@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 from wellkept.kernel.finding import Severity
+from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import MARK, Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.http import Caller
 from wellkept.spine.tickets.text import Block, markdown, short
@@ -35,9 +35,10 @@ class GitHub:
     def find(self, mark: str, since: datetime) -> Remote | None:
         query = {"state": "all", "sort": "created", "direction": "desc", "since": _moment(since)}
         for issue in self._pages(f"{self._at}/issues", query):
-            if datetime.fromisoformat(issue["created_at"]) < since:
+            made_at = issue["created_at"].moment
+            if made_at is not None and made_at < since:
                 return None
-            if "pull_request" not in issue and str(issue.get("body") or "").lstrip().startswith(_sign("ticket", mark)):
+            if "pull_request" not in issue and issue.written("body").lstrip().startswith(_sign("ticket", mark)):
                 return _remote(issue)
         return None
 
@@ -58,7 +59,7 @@ class GitHub:
 
     def commented(self, ticket: str, mark: str, since: datetime) -> bool:
         found = self._pages(f"{self._one(ticket)}/comments", {"since": _moment(since)})
-        return any(str(one.get("body") or "").lstrip().startswith(_sign("said", mark)) for one in found)
+        return any(one.written("body").lstrip().startswith(_sign("said", mark)) for one in found)
 
     def grade(self, ticket: str, severity: Severity, before: Severity) -> None:
         labels = f"{self._one(ticket)}/labels"
@@ -84,36 +85,37 @@ class GitHub:
 
     def check(self) -> str:
         found = self._caller.ask("GET", self._at)
-        if not found.get("has_issues", True):
-            raise TicketError(Trouble.REFUSED, f"{found['full_name']} has no issues; switch them on in its settings")
-        may_label = bool(dict(found.get("permissions") or {}).get("push"))
+        name = found["full_name"].needed
+        if found["has_issues"].value is False:
+            raise TicketError(Trouble.REFUSED, f"{name} has no issues; switch them on in its settings")
+        may_label = found["permissions"]["push"].value is True
         labels = "" if may_label else "; the token may not set labels, so GitHub leaves them out"
-        return f"repository {found['full_name']} can be reached{labels}"
+        return f"repository {name} can be reached{labels}"
 
     def _one(self, ticket: str) -> str:
         return f"{self._at}/issues/{int(ticket)}"
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Answer]:
         page = 1
         while True:
             asked = {**query, "per_page": str(PAGE), "page": str(page)}
             found, headers = self._caller.answer("GET", path, None, asked)
-            yield from found
+            yield from found.parts
             if 'rel="next"' not in headers.get("link", ""):
                 return
             page += 1
 
 
-def _remote(issue: Mapping[str, Any]) -> Remote:
-    people = [str(one["login"]) for one in issue.get("assignees") or []]
+def _remote(issue: Answer) -> Remote:
+    number, state = issue["number"].number, issue["state"].needed
     return Remote(
-        id=str(issue["number"]),
-        number=f"#{issue['number']}",
-        url=str(issue["html_url"]),
-        is_open=issue["state"] == "open",
-        state=str(issue["state"]),
-        assignee=people[0] if people else "",
-        labels=tuple(str(one["name"]) for one in issue.get("labels") or []),
+        id=number,
+        number=f"#{number}",
+        url=issue["html_url"].text,
+        is_open=state == "open",
+        state=state,
+        assignee=next(iter(issue["assignees"].names("login")), ""),
+        labels=issue["labels"].names("name"),
     )
 
 

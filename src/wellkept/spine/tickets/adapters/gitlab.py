@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
 from wellkept.kernel.finding import Severity
+from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import MARK, Draft, Ending, Remote
 from wellkept.spine.tickets.http import Caller
 from wellkept.spine.tickets.text import Block, markdown, short
@@ -34,7 +34,7 @@ class GitLab:
         query = {"scope": "all", "order_by": "created_at", "sort": "desc", "created_after": _moment(since)}
         found = self._pages(f"{self._at}/issues", query)
         sign = _sign("ticket", mark)
-        return next((_remote(one) for one in found if _text(one, "description").startswith(sign)), None)
+        return next((_remote(one) for one in found if one.written("description").lstrip().startswith(sign)), None)
 
     def create(self, draft: Draft) -> Remote:
         body = {
@@ -54,9 +54,10 @@ class GitLab:
     def commented(self, ticket: str, mark: str, since: datetime) -> bool:
         sign = _sign("said", mark)
         for note in self._pages(f"{self._one(ticket)}/notes", {"order_by": "created_at", "sort": "desc"}):
-            if datetime.fromisoformat(note["created_at"]) < since:
+            said_at = note["created_at"].moment
+            if said_at is not None and said_at < since:
                 return False
-            if _text(note, "body").startswith(sign):
+            if note.written("body").lstrip().startswith(sign):
                 return True
         return False
 
@@ -78,35 +79,31 @@ class GitLab:
 
     def check(self) -> str:
         found = self._caller.ask("GET", self._at)
-        return f"project {found['path_with_namespace']} can be reached"
+        return f"project {found['path_with_namespace'].needed} can be reached"
 
     def _one(self, ticket: str) -> str:
         return f"{self._at}/issues/{int(ticket)}"
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Answer]:
         page = "1"
         while page:
             asked = {**query, "per_page": str(PAGE), "page": page}
             found, headers = self._caller.answer("GET", path, None, asked)
-            yield from found
+            yield from found.parts
             page = headers.get("x-next-page", "").strip()
 
 
-def _remote(issue: Mapping[str, Any]) -> Remote:
-    people = [str(one["username"]) for one in issue.get("assignees") or []]
+def _remote(issue: Answer) -> Remote:
+    number, state = issue["iid"].number, issue["state"].needed
     return Remote(
-        id=str(issue["iid"]),
-        number=f"#{issue['iid']}",
-        url=str(issue["web_url"]),
-        is_open=issue["state"] == "opened",
-        state=str(issue["state"]),
-        assignee=people[0] if people else "",
-        labels=tuple(str(one) for one in issue.get("labels") or []),
+        id=number,
+        number=f"#{number}",
+        url=issue["web_url"].text,
+        is_open=state == "opened",
+        state=state,
+        assignee=next(iter(issue["assignees"].names("username")), ""),
+        labels=issue["labels"].names("name"),
     )
-
-
-def _text(document: Mapping[str, Any], key: str) -> str:
-    return str(document.get(key) or "").lstrip()
 
 
 def _sign(kind: str, mark: str) -> str:

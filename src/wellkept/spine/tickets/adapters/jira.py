@@ -9,12 +9,13 @@ A workflow decides which transitions there are; what is asked for is a status of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from wellkept.kernel.finding import Severity
+from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import MARK, Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.http import Caller
 from wellkept.spine.tickets.settings import Tracker
@@ -45,7 +46,7 @@ class Jira:
             "maxResults": 1,
         }
         path = "/search/jql" if self._is_cloud else "/search"
-        found = self._caller.ask("POST", f"{self._at}{path}", body)["issues"]
+        found = self._caller.ask("POST", f"{self._at}{path}", body)["issues"].parts
         return self._remote(found[0]) if found else None
 
     def create(self, draft: Draft) -> Remote:
@@ -65,7 +66,8 @@ class Jira:
                 raise
             del fields["priority"]
             made = self._caller.ask("POST", f"{self._at}/issue", {"fields": fields})
-        return Remote(str(made["key"]), str(made["key"]), self._page(made["key"]), is_open=True)
+        key = made["key"].needed
+        return Remote(key, key, self._page(key), is_open=True)
 
     def read(self, ticket: str) -> Remote:
         return self._remote(self._caller.ask("GET", self._one(ticket), None, {"fields": READ}))
@@ -76,8 +78,8 @@ class Jira:
 
     def commented(self, ticket: str, mark: str, since: datetime) -> bool:  # noqa: ARG002 - the newest are looked at
         query = {"orderBy": "-created", "maxResults": str(NEWEST)}
-        found = self._caller.ask("GET", f"{self._one(ticket)}/comment", None, query)["comments"]
-        return any(_said(mark) in json.dumps(one.get("body")) for one in found)
+        found = self._caller.ask("GET", f"{self._one(ticket)}/comment", None, query)["comments"].parts
+        return any(_said(mark) in json.dumps(one["body"].value) for one in found)
 
     def grade(self, ticket: str, severity: Severity, before: Severity) -> None:  # noqa: ARG002 - it is replaced
         priority = {"name": self._tracker.priority(severity)}
@@ -107,50 +109,49 @@ class Jira:
     def check(self) -> str:
         me = self._caller.ask("GET", f"{self._at}/myself")
         found = self._caller.ask("GET", f"{self._at}/project/{quote(self._tracker.project, safe='')}")
-        kinds = [str(one["name"]) for one in found.get("issueTypes") or []]
+        key, kinds = found["key"].needed, found["issueTypes"].names("name")
         if kinds and self._tracker.issue_type not in kinds:
-            rule = f"project {found['key']} has no {self._tracker.issue_type!r}; issue_type may be {', '.join(kinds)}"
+            rule = f"project {key} has no {self._tracker.issue_type!r}; issue_type may be {', '.join(kinds)}"
             raise TicketError(Trouble.REFUSED, rule)
-        return f"project {found['key']} can be reached as {me.get('displayName') or me.get('name')}"
+        return f"project {key} can be reached as {me['displayName'].text or me['name'].needed}"
 
-    def _transitions(self, ticket: str) -> list[Mapping[str, Any]]:
+    def _transitions(self, ticket: str) -> list[Answer]:
         query = {"expand": "transitions.fields"}
-        found = self._caller.ask("GET", f"{self._one(ticket)}/transitions", None, query)["transitions"]
-        return list(found)
+        return self._caller.ask("GET", f"{self._one(ticket)}/transitions", None, query)["transitions"].parts
 
     def _move(
         self,
         ticket: str,
-        fitting: Sequence[Mapping[str, Any]],
-        found: Sequence[Mapping[str, Any]],
+        fitting: Sequence[Answer],
+        found: Sequence[Answer],
         where: str,
         ending: Ending | None,
     ) -> None:
         if not fitting:
-            there = ", ".join(str(one["to"]["name"]) for one in found) or "none"
+            there = ", ".join(one["to"]["name"].text for one in found) or "none"
             raise TicketError(
                 Trouble.REFUSED, f"no transition of {ticket} leads to {where}; close_as may name one of: {there}"
             )
         chosen = fitting[0]
-        body: dict[str, Any] = {"transition": {"id": str(chosen["id"])}}
-        resolution = (chosen.get("fields") or {}).get("resolution")
-        if ending is not None and resolution:
-            allowed = [str(one["name"]) for one in resolution.get("allowedValues") or []]
+        body: dict[str, Any] = {"transition": {"id": chosen["id"].needed}}
+        resolution = chosen["fields"]["resolution"]
+        if ending is not None and resolution.value:
+            allowed = resolution["allowedValues"].names("name")
             named = next((name for name in RESOLUTIONS[ending] if name in allowed), allowed[0] if allowed else "Done")
             body["fields"] = {"resolution": {"name": named}}
         self._caller.ask("POST", f"{self._one(ticket)}/transitions", body)
 
-    def _remote(self, issue: Mapping[str, Any]) -> Remote:
-        fields = issue["fields"]
-        person = fields.get("assignee") or {}
+    def _remote(self, issue: Answer) -> Remote:
+        key, fields = issue["key"].needed, issue["fields"]
+        person = fields["assignee"]
         return Remote(
-            id=str(issue["key"]),
-            number=str(issue["key"]),
-            url=self._page(issue["key"]),
-            is_open=fields["status"]["statusCategory"]["key"] != DONE,
-            state=str(fields["status"]["name"]),
-            assignee=str(person.get("displayName") or person.get("name") or ""),
-            labels=tuple(str(one) for one in fields.get("labels") or []),
+            id=key,
+            number=key,
+            url=self._page(key),
+            is_open=fields["status"]["statusCategory"]["key"].needed != DONE,
+            state=fields["status"]["name"].text,
+            assignee=person["displayName"].text or person["name"].text,
+            labels=fields["labels"].names("name"),
         )
 
     def _text(self, text: Sequence[Block]) -> Any:
@@ -172,12 +173,12 @@ def _said(mark: str) -> str:
     return f"wellkept {mark}"
 
 
-def _names(transition: Mapping[str, Any]) -> tuple[str, str]:
-    return str(transition["name"]).casefold(), str(transition["to"]["name"]).casefold()
+def _names(transition: Answer) -> tuple[str, str]:
+    return transition["name"].text.casefold(), transition["to"]["name"].text.casefold()
 
 
-def _category(transition: Mapping[str, Any]) -> str:
-    return str(transition["to"]["statusCategory"]["key"])
+def _category(transition: Answer) -> str:
+    return transition["to"]["statusCategory"]["key"].needed
 
 
 def _is_about_priority(error: TicketError) -> bool:

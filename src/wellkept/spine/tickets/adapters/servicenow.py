@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 from wellkept.kernel.finding import Severity
+from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.http import Caller
 from wellkept.spine.tickets.settings import Tracker
@@ -43,7 +43,10 @@ class ServiceNow:
 
     def find(self, mark: str, since: datetime) -> Remote | None:  # noqa: ARG002 - it is indexed by its correlation id
         query = {"sysparm_query": f"correlation_id={mark}", "sysparm_limit": "1", **READ}
-        found = self._caller.ask("GET", self._at, None, query)["result"]
+        found = self._caller.ask("GET", self._at, None, query)["result"].parts
+        if found and _needed(found[0], "correlation_id") != mark:
+            rule = "cannot be searched by correlation_id; has it such a column, and may the user read it?"
+            raise TicketError(Trouble.DENIED, f"table {self._table} {rule}")
         return self._remote(found[0]) if found else None
 
     def create(self, draft: Draft) -> Remote:
@@ -55,13 +58,13 @@ class ServiceNow:
             **self._weight(draft.severity),
             **self._tracker.fields,
         }
-        made = self._caller.ask("POST", self._at, body, READ)["result"]
-        if _value(made, "correlation_id") != draft.mark:
-            rule = (
-                "the user may not write correlation_id, so the ticket would not be found again; give it the role itil"
-            )
-            raise TicketError(Trouble.DENIED, f"{_value(made, 'number')} was made, but {rule}")
-        return self._remote(made)
+        record = self._caller.ask("POST", self._at, body, READ)["result"]
+        made = self._remote(record)
+        if _value(record, "correlation_id") != draft.mark:
+            # Not to be asked again: what is not found again would be made again.
+            rule = "the user may not write and read correlation_id, so it is not found again; give it the role itil"
+            raise TicketError(Trouble.REFUSED, f"{made.number} was made, but {rule}")
+        return made
 
     def read(self, ticket: str) -> Remote:
         return self._remote(self._caller.ask("GET", self._one(ticket), None, READ)["result"])
@@ -74,7 +77,7 @@ class ServiceNow:
     def commented(self, ticket: str, mark: str, since: datetime) -> bool:  # noqa: ARG002 - a journal is read as a whole
         query = {"sysparm_fields": "work_notes", "sysparm_display_value": "true"}
         found = self._caller.ask("GET", self._one(ticket), None, query)["result"]
-        return _said(mark) in str(found.get("work_notes") or "")
+        return _said(mark) in found.written("work_notes")
 
     def grade(self, ticket: str, severity: Severity, before: Severity) -> None:  # noqa: ARG002 - it is replaced
         self._caller.ask("PATCH", self._one(ticket), self._weight(severity), READ)
@@ -96,7 +99,7 @@ class ServiceNow:
         return f"table {self._table} can be read as {self._tracker.user}"
 
     def _moved(self, ticket: str, body: Mapping[str, str], wanted: frozenset[str]) -> None:
-        state = _value(self._caller.ask("PATCH", self._one(ticket), body, READ)["result"], "state")
+        state = _needed(self._caller.ask("PATCH", self._one(ticket), body, READ)["result"], "state")
         if state not in wanted:
             raise TicketError(
                 Trouble.DENIED, f"state {body['state']} was taken, but it is {state} still; may the user write it?"
@@ -107,11 +110,11 @@ class ServiceNow:
         weight = self._tracker.priority(severity)
         return {"impact": weight, "urgency": weight} if weight else {}
 
-    def _remote(self, record: Mapping[str, Any]) -> Remote:
-        state, ticket = _value(record, "state"), _value(record, "sys_id")
+    def _remote(self, record: Answer) -> Remote:
+        state, ticket = _needed(record, "state"), _needed(record, "sys_id")
         return Remote(
             id=ticket,
-            number=_value(record, "number"),
+            number=_needed(record, "number"),
             url=f"{self._tracker.address}/nav_to.do?uri={quote(f'{self._table}.do?sys_id={ticket}', safe='')}",
             is_open=state not in OVER,
             state=_value(record, "state", "display_value"),
@@ -123,10 +126,13 @@ class ServiceNow:
         return f"{self._at}/{quote(ticket, safe='')}"
 
 
-def _value(record: Mapping[str, Any], name: str, part: str = "value") -> str:
-    """A field of an answer that holds both what is stored and what is shown."""
-    found = record.get(name)
-    return str(found.get(part) or "") if isinstance(found, Mapping) else str(found or "")
+def _value(record: Answer, name: str, part: str = "value") -> str:
+    """A field of an answer that holds both what is stored and what is shown, or one of them."""
+    return record[name][part].text or record[name].text
+
+
+def _needed(record: Answer, name: str) -> str:
+    return _value(record, name) or record[name].needed
 
 
 def _said(mark: str) -> str:
