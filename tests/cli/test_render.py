@@ -30,3 +30,10 @@ def test_what_is_said_of_no_rows_is_not_broken(monkeypatch: pytest.MonkeyPatch) 
     with CliRunner().isolation() as (out, *_):
         say_table("T", ("what",), [], LONG)
         assert out.getvalue().decode() == f"{LONG}\n"
+
+
+def test_a_cell_that_is_no_text_is_told_as_one() -> None:
+    with CliRunner().isolation() as (out, *_):
+        say_table("T", ("status", "said"), [(201, None), (None, "[b]")], "empty")
+        cells = [line.strip("│").split("│") for line in out.getvalue().decode().splitlines() if "│" in line]
+    assert [[cell.strip() for cell in line] for line in cells] == [["201", ""], ["", "[b]"]]

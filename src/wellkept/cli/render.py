@@ -57,8 +57,8 @@ def telling_mistakes(as_json: bool) -> Iterator[None]:
         say_json({"ok": True, "problems": []})
 
 
-def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-    """Print a table, or, when it has no rows, what to do to fill it.
+def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Print a table, or, when it has no rows, what to do to fill it. Cells come from answers: a number is its digits.
 
     On a terminal it is as wide as that, elsewhere (a pipe, a file) as its longest lines; ``COLUMNS`` goes before both.
     """
@@ -67,7 +67,7 @@ def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]],
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    lines = list(rows)
+    lines = [["" if cell is None else str(cell) for cell in row] for row in rows]
     for place, column in enumerate(columns):
         are_ids = all(_ID.fullmatch(line[place]) for line in lines)  # on one line, or nobody could copy them
         table.add_column(column, overflow="fold", no_wrap=are_ids)
