@@ -27,6 +27,7 @@ from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionSta
 from wellkept.spine.stream import Stream
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
+from wellkept.store.state.tickets import CallRow, TicketRow, TicketRows
 
 INCIDENT = "inc-1"
 PLANS = tuple(f"pln-{number}" for number in range(1, 8))
@@ -37,6 +38,7 @@ def furnish(data: Path) -> None:
     state, now = State.open(data / "state"), datetime.now(UTC)
     stream, registry = Stream(state, Changes()), Registry(state)
     _incident(stream, now)
+    _ticket(TicketRows(state), now)
     _models(registry, _artifact(data), now)
     promote = PromoteModel(registry, stream, SystemClock())
     gate = Gate(state, stream, Audit(state), Actions({promote.name: promote}), Policy(), lambda _: "", SystemClock())
@@ -69,6 +71,14 @@ def _incident(stream: Stream, now: datetime) -> None:
     shown = (Exhibit("lines", "It says something new.", (), "disk is full"), Exhibit("trace", "It is slow.", (trace,)))
     cause = replace(cause, exhibits=shown)
     stream.save_diagnosis(Diagnosis(INCIDENT, now, "1", (cause,), "Most likely cause: shop/checkout (84%)."))
+
+
+def _ticket(rows: TicketRows, now: datetime) -> None:
+    """One of the incident's in a tracker that is configured no more, with what it was asked."""
+    page = "https://board.example/7"
+    rows.want([TicketRow(INCIDENT, "board", "m1", now, now, "7", "#7", page, "open", wanted=1, done=1)])
+    for status in (0, 201):
+        rows.called(CallRow(INCIDENT, "board", now, "POST", "/issues", status, "" if status else "no answer"))
 
 
 def _artifact(data: Path) -> str:

@@ -8,12 +8,29 @@ from tests.cli.furnished import INCIDENT
 
 def test_the_ticket_of_an_incident_is_listed_and_shown(program: Program) -> None:
     assert "INCIDENT" in program("tickets", "close", "--help").out
-    (own,) = program("tickets", "show", INCIDENT, "--json").document["tickets"]
+    own, there = program("tickets", "show", INCIDENT, "--json").document["tickets"]
     assert (own["incident"], own["tracker"], own["calls"]) == (INCIDENT, "wellkept", [])
-    assert "No request was made." in program("tickets", "show", INCIDENT).out
+    assert (there["tracker"], [call["status"] for call in there["calls"]]) == ("board", [0, 201])
+    shown = program("tickets", "show", INCIDENT).out
+    assert "https://board.example/7" in shown
+    requests = [line.split() for line in shown.splitlines() if "/issues" in line]
+    assert ["none" in requests[0], "201" in requests[1]] == [True, True], "a status is told as its digits"
     listed = program("tickets", "list", "--tracker", "wellkept", "--json").document["tickets"]
     assert {one["incident"] for one in listed} <= {INCIDENT}
     assert "There is no ticket yet." in program("tickets", "list", "--state", "dead").out
+
+
+def test_a_ticket_is_found_by_the_number_that_its_tracker_gave_it(program: Program) -> None:
+    tickets = program("tickets", "show", "#7", "--json").document["tickets"]
+    assert [one["number"] for one in tickets] == ["TCK-1", "#7"]
+    for number in ("#7", "tck-1"):
+        found = program("incidents", "--find", number, "--json").document["incidents"]
+        assert [one["id"] for one in found] == [INCIDENT]
+    assert program("incidents", "--find", "#77", "--json").document["incidents"] == []
+    said = program("tickets", "show", "#8?x=1")
+    assert (said.code, "incident or ticket #8?x=1: is not known" in said.err) == (4, True)
+    said = program("tickets", "show", "")
+    assert (said.code, "name: must not be empty or dots" in said.err) == (2, True)
 
 
 def test_without_a_tracker_tickets_are_kept_here_alone(program: Program) -> None:

@@ -63,7 +63,7 @@ class Filters(BaseModel):
     entity: str = Field(default="", description="an entity's id, or the end of one")
     service: str = Field(default="", description="the same, by another name")
     held: bool | None = Field(default=None, description="whether nobody is told of it")
-    q: str = Field(default="", description="words of the title, an id, or the number of a ticket")
+    q: str = Field(default="", description="words of the title, an id, or the number of any of its tickets")
     start: datetime | None = Field(default=None, description="began then or later")
     end: datetime | None = Field(default=None, description="began before")
     limit: int = Field(default=50, ge=1, le=1000)

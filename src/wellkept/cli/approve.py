@@ -13,6 +13,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.plan import PlanState
 from wellkept.sdk.client import Client
+from wellkept.sdk.paths import path_of
 
 PATIENCE_S, LOOK_EVERY_S = 10.0, 0.2
 """For how long an approved plan is followed, and how often it is looked at."""
@@ -32,7 +33,7 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     if plan is None:
         waiting = api.get("/api/v1/plans", state="waiting")
         return say_json(waiting) if as_json else _list(waiting["plans"])
-    read = api.get(f"/api/v1/plans/{plan}")
+    read = api.get(path_of("/api/v1/plans/{}", plan))
     if not as_json:
         _show(read)
     if read["state"] != PlanState.WAITING:
@@ -41,7 +42,7 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     if not yes:
         click.confirm(f"{verb} exactly this plan?", abort=True, err=True)
     opinion = {"hash": read["hash"], "by": by, "why": why or f"{done} on the command line"}
-    answer = api.post(f"/api/v1/plans/{plan}/{verb}", opinion)
+    answer = api.post(path_of("/api/v1/plans/{}/{}", plan, verb), opinion)
     if as_json:
         return say_json(answer)
     click.secho(f"{done}: {read['plan']['title']}", fg="yellow" if reject else "green")
@@ -58,7 +59,7 @@ def _follow(api: Client, plan: str) -> None:
     """
     until = time.monotonic() + PATIENCE_S
     while True:
-        read = api.get(f"/api/v1/plans/{plan}")
+        read = api.get(path_of("/api/v1/plans/{}", plan))
         state = PlanState(read["state"])
         if state.is_final or state is PlanState.WAITING or time.monotonic() > until:
             break

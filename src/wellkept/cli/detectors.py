@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 
 @click.group(name="detectors")
@@ -52,7 +52,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
 @json_option
 def explain(name: str, series: str, data: Path | None, as_json: bool) -> None:
     """What a detector does, with its parameters, what it is blind to, its last findings, and what feedback moved."""
-    answer = client(data).get(f"/api/v1/detectors/{quote(name, safe='')}", series=series)
+    answer = client(data).get(path_of("/api/v1/detectors/{}", name), series=series)
     if as_json:
         return say_json(answer)
     one = answer["detector"]

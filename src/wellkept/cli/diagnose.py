@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 
 @click.group(name="diagnose")
@@ -27,7 +28,7 @@ def command() -> None:
 def confirm(incident: str, entity: str, fault: str, why: str, by: str, data: Path | None, as_json: bool) -> None:
     """Say what was the cause: an entity such as service:cart, or none. The latest word counts."""
     body = {"entity": entity, "fault": fault, "why": why, "by": by}
-    answer = client(data).post(f"/api/v1/incidents/{incident}/cause", body)
+    answer = client(data).post(path_of("/api/v1/incidents/{}/cause", incident), body)
     if as_json:
         return say_json(answer)
     said = answer["confirmation"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json
 from wellkept.kernel.errors import ConflictError, InputError
+from wellkept.sdk.paths import path_of
 
 SIGNALS = ("metrics", "logs", "traces")
 SLICE = timedelta(minutes=5)
@@ -55,8 +55,8 @@ def command(folder: Path, since: datetime, until: datetime | None, data: Path | 
             start = since
             while start < end:
                 stop = min(start + SLICE, end)
-                span = urlencode({"start": start.isoformat(), "end": stop.isoformat()})
-                sink.write(api.raw(f"/api/v1/export/{signal}?{span}"))
+                span = {"start": start.isoformat(), "end": stop.isoformat()}
+                sink.write(api.raw(path_of("/api/v1/export/{}", signal), **span))
                 start = stop
     sizes = {signal: path.stat().st_size for signal, path in files.items()}
     if as_json:

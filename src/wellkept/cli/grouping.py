@@ -11,6 +11,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 from wellkept.cli.silences import by_option
 from wellkept.kernel.errors import InputError
 from wellkept.sdk.client import Client
+from wellkept.sdk.paths import path_of
 
 REPLAY_S = 300.0
 file_argument = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -91,7 +92,7 @@ def save(file: Path, only: str | None, by: str, data: Path | None, as_json: bool
 @json_option
 def remove(name: str, by: str, data: Path | None, as_json: bool) -> None:
     """Take a rule out of force. Its versions are kept."""
-    answer = client(data).post(f"/api/v1/grouping/rules/{name}/remove", {"by": by})
+    answer = client(data).post(path_of("/api/v1/grouping/rules/{}/remove", name), {"by": by})
     if as_json:
         return say_json(answer)
     click.echo(f"{name} is no longer in force; wellkept grouping versions {name}")
@@ -104,7 +105,7 @@ def remove(name: str, by: str, data: Path | None, as_json: bool) -> None:
 @json_option
 def versions(name: str, data: Path | None, as_json: bool) -> None:
     """List the versions of a rule, newest first."""
-    answer = client(data).get(f"/api/v1/grouping/rules/{name}/versions")
+    answer = client(data).get(path_of("/api/v1/grouping/rules/{}/versions", name))
     if as_json:
         return say_json(answer)
     rows = [
@@ -131,7 +132,7 @@ def suggest(wanted: str | None, unwanted: str | None, by: str, days: float, data
     """List the rules that follow from merges and splits by hand, after the second like one, and what each would do."""
     api = client(data)
     if unwanted is not None:
-        gone = api.post(f"/api/v1/grouping/suggestions/{unwanted}/dismiss", {"by": by})
+        gone = api.post(path_of("/api/v1/grouping/suggestions/{}/dismiss", unwanted), {"by": by})
         return say_json(gone) if as_json else click.echo(f"{unwanted} is not suggested again")
     answer = api.get("/api/v1/grouping/suggestions", days=days)
     if wanted is not None:

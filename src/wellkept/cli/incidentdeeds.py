@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json
+from wellkept.sdk.paths import path_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 _STATES = {
@@ -28,7 +29,7 @@ def _named(function: F) -> F:
 
 
 def _do(incident: str, deed: str, body: dict[str, Any], data: Path | None, as_json: bool) -> None:
-    answer = client(data).post(f"/api/v1/incidents/{incident}/{deed}", body)
+    answer = client(data).post(path_of("/api/v1/incidents/{}/{}", incident, deed), body)
     if as_json:
         return say_json(answer)
     found = answer["incident"]

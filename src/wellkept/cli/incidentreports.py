@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 MOMENTS = ("detect", "acknowledge", "mitigate", "resolve")
 
@@ -19,7 +19,7 @@ MOMENTS = ("detect", "acknowledge", "mitigate", "resolve")
 @json_option
 def explain(incident: str, data: Path | None, as_json: bool) -> None:
     """Why each finding is in an incident, its severity, and what was merged, split and moved."""
-    answer = client(data).get(f"/api/v1/incidents/{incident}/explain")
+    answer = client(data).get(path_of("/api/v1/incidents/{}/explain", incident))
     if as_json:
         return say_json(answer)
     told = answer["explanation"]
@@ -88,8 +88,8 @@ def summary(days: int, data: Path | None, as_json: bool) -> None:
 @data_option
 def postmortem(incident: str, zone: str, data: Path | None) -> None:
     """Print a draft of a post-mortem in Markdown, made of the record alone."""
-    path = f"/api/v1/incidents/{incident}/postmortem?zone={urllib.parse.quote(zone, safe='')}"
-    click.echo(client(data).raw(path).decode(), nl=False)
+    draft = client(data).raw(path_of("/api/v1/incidents/{}/postmortem", incident), zone=zone)
+    click.echo(draft.decode(), nl=False)
 
 
 COMMANDS = (explain, summary, postmortem)

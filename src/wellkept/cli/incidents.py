@@ -13,6 +13,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 from wellkept.kernel.diagnosis import chance
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
+from wellkept.sdk.paths import path_of
 
 SHOWN, AT_MOST = 20, 100_000
 
@@ -33,7 +34,7 @@ class Incidents(click.Group):
 @click.option("--severity", default="", help="At least: info, warning, error, critical.")
 @click.option("--owner", default="", help="Of this team.")
 @click.option("--service", default="", help="About this service, or any other entity.")
-@click.option("--find", default="", help="Words of the title, or the number of a ticket.")
+@click.option("--find", default="", help="Words of the title, or the number of any of its tickets.")
 @click.option("--limit", default=50, show_default=True, help="At most so many.")
 @data_option
 @json_option
@@ -59,12 +60,11 @@ def show(incident: str, predictions: bool, kinds: tuple[str, ...], data: Path | 
         raise InputError("incident", "must be an id; `wellkept incidents --all` lists them", incident)
     api = client(data)
     if predictions:
-        answer = api.get(f"/api/v1/incidents/{incident}/predictions", limit=AT_MOST if as_json else SHOWN)
+        answer = api.get(path_of("/api/v1/incidents/{}/predictions", incident), limit=AT_MOST if as_json else SHOWN)
         return say_json(answer) if as_json else _predictions(answer)
-    answer = api.get(f"/api/v1/incidents/{incident}")
-    answer["story"] = api.get(f"/api/v1/incidents/{incident}/story", **({"kind": list(kinds)} if kinds else {}))[
-        "story"
-    ]
+    answer = api.get(path_of("/api/v1/incidents/{}", incident))
+    wanted = {"kind": list(kinds)} if kinds else {}
+    answer["story"] = api.get(path_of("/api/v1/incidents/{}/story", incident), **wanted)["story"]
     return say_json(answer) if as_json else _show(answer)
 
 

@@ -11,6 +11,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 from wellkept.cli.silences import by_option, show_preview
 from wellkept.kernel.durations import seconds_of
 from wellkept.kernel.errors import InputError
+from wellkept.sdk.paths import path_of
 
 
 @click.group(name="maintenance", invoke_without_command=True)
@@ -82,7 +83,7 @@ def add(name: str, data: Path | None, as_json: bool, dry_run: bool, **asked: Any
 @json_option
 def end(window: str, by: str, data: Path | None, as_json: bool) -> None:
     """End a window now, a recurring one for good. What it held and is still there is told."""
-    ended = client(data).post(f"/api/v1/maintenance/{window}/end", {"by": by})
+    ended = client(data).post(path_of("/api/v1/maintenance/{}/end", window), {"by": by})
     if as_json:
         return say_json(ended)
     click.echo(f"maintenance {window} is over")

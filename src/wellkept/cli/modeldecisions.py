@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 
 @click.command()
@@ -17,7 +18,7 @@ from wellkept.cli.render import client, data_option, json_option, say_json, say_
 @json_option
 def decisions(model: str, limit: int, data: Path | None, as_json: bool) -> None:
     """What was decided about retraining MODEL (retrain, hold, refuse, none), why, and what would change it."""
-    answer = client(data).get(f"/api/v1/models/{model}/decisions", limit=str(limit))
+    answer = client(data).get(path_of("/api/v1/models/{}/decisions", model), limit=str(limit))
     if as_json:
         return say_json(answer)
     rows = [

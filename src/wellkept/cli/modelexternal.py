@@ -96,13 +96,14 @@ def report(
 def _asked(event: Path | None, run: str = "") -> Any:
     from wellkept.app.externalclient import Asked, asked_by
     from wellkept.sdk.client import Client
+    from wellkept.sdk.paths import path_of
 
     if event is not None:
         return asked_by(event)
     if not run:
         raise click.UsageError("say --event FILE (or --run ID, with WELLKEPT_URL and WELLKEPT_TOKEN)")
     known = Client.from_environment()
-    return Asked(run, f"{known.url}/api/v1/external/{run}", known.token, {})
+    return Asked(run, known.url + path_of("/api/v1/external/{}", run), known.token, {})
 
 
 def _metric(text: str) -> tuple[str, float]:

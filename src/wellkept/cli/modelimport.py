@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json
+from wellkept.sdk.paths import path_of
 
 PATIENCE_S = 600.0
 
@@ -79,7 +80,7 @@ def _say_registered(answer: dict[str, Any], name: str) -> None:
 def move(model: str, name: str, version: str, data: Path | None, as_json: bool) -> None:
     """Propose that alias NAME of MODEL (challenger, shadow, or one of yours) points to a version."""
     request = {"alias": name, "version": version, "by": getpass.getuser()}
-    answer = client(data).post(f"/api/v1/models/{model}/alias", request)
+    answer = client(data).post(path_of("/api/v1/models/{}/alias", model), request)
     if as_json:
         return say_json(answer)
     click.echo(f"proposed: {answer['plan']['title']}")

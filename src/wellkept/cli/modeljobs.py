@@ -14,6 +14,7 @@ import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import TrainingError
+from wellkept.sdk.paths import path_of
 
 LOOK_EVERY_S = 0.3
 
@@ -77,7 +78,7 @@ def jobs(model: str, data: Path | None, as_json: bool) -> None:
 def job_log(job: str, data: Path | None) -> None:
     """What the processes of run JOB printed; follows it while it runs."""
     api = client(data)
-    _followed(api, api.get(f"/api/v1/jobs/{job}")["job"], quiet=False, to_stdout=True)
+    _followed(api, api.get(path_of("/api/v1/jobs/{}", job))["job"], quiet=False, to_stdout=True)
 
 
 @click.command()
@@ -85,7 +86,7 @@ def job_log(job: str, data: Path | None) -> None:
 @data_option
 def cancel(job: str, data: Path | None) -> None:
     """Call run JOB off: its processes are ended. What is served stays as it is."""
-    client(data).post(f"/api/v1/jobs/{job}/cancel", {"by": getpass.getuser()})
+    client(data).post(path_of("/api/v1/jobs/{}/cancel", job), {"by": getpass.getuser()})
     click.echo(f"{job} is called off; `wellkept models jobs` shows when it has ended.")
 
 
@@ -102,7 +103,7 @@ def _followed(api: Any, job: dict[str, Any], *, quiet: bool, to_stdout: bool = F
     after, rest = 0, ""
     with _screen(quiet=quiet, to_stdout=to_stdout) as screen:
         while True:
-            told = api.get(f"/api/v1/jobs/{job['id']}/log", after=after)
+            told = api.get(path_of("/api/v1/jobs/{}/log", job["id"]), after=after)
             has_more, after = told["next"] > after, told["next"]
             *lines, rest = (rest + told["text"]).split("\n")
             for line in lines:
@@ -117,7 +118,7 @@ def _followed(api: Any, job: dict[str, Any], *, quiet: bool, to_stdout: bool = F
                 time.sleep(LOOK_EVERY_S)
         if rest:
             screen.line(rest)
-    found: dict[str, Any] = api.get(f"/api/v1/jobs/{job['id']}")["job"]
+    found: dict[str, Any] = api.get(path_of("/api/v1/jobs/{}", job["id"]))["job"]
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 SHOWN = 40
 
@@ -21,7 +22,7 @@ def performance(model: str, data: Path | None, as_json: bool) -> None:
 
     A cohort is the predictions of one stretch of time. What is estimated is told as it was estimated then.
     """
-    told = client(data).get(f"/api/v1/models/{model}/performance")["performance"]
+    told = client(data).get(path_of("/api/v1/models/{}/performance", model))["performance"]
     if as_json:
         return say_json(told)
     rows = [

@@ -21,6 +21,7 @@ from wellkept.cli.modelscoring import score
 from wellkept.cli.modelskew import skew
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.cli.rollouts import rollout, rollouts, stop
+from wellkept.sdk.paths import path_of
 
 
 @click.group(name="models")
@@ -59,7 +60,7 @@ def list_models(data: Path | None, as_json: bool) -> None:
 @json_option
 def show(model: str, data: Path | None, as_json: bool) -> None:
     """One model: its versions, what they scored, which is live."""
-    answer = client(data).get(f"/api/v1/models/{model}")
+    answer = client(data).get(path_of("/api/v1/models/{}", model))
     if as_json:
         return say_json(answer)
     names: dict[str, list[str]] = {}
@@ -103,7 +104,7 @@ def show(model: str, data: Path | None, as_json: bool) -> None:
 @data_option
 def card(model: str, version: str, folder: Path | None, data: Path | None) -> None:
     """The model card of a version: print it as Markdown, or write it into a folder."""
-    files = client(data).get(f"/api/v1/models/{model}/card", version=version)["files"]
+    files = client(data).get(path_of("/api/v1/models/{}/card", model), version=version)["files"]
     if folder is None:
         click.echo(files["card.md"])
         return
@@ -123,7 +124,7 @@ def card(model: str, version: str, folder: Path | None, data: Path | None) -> No
 def promote(model: str, version: str, why: str, unjudged: bool, data: Path | None, as_json: bool) -> None:
     """Propose that a version becomes the champion; a person approves it."""
     request = {"version": version, "by": getpass.getuser(), "why": why, "unjudged": unjudged}
-    _say_proposed(client(data).post(f"/api/v1/models/{model}/promote", request), as_json)
+    _say_proposed(client(data).post(path_of("/api/v1/models/{}/promote", model), request), as_json)
 
 
 @command.command()
@@ -134,7 +135,7 @@ def promote(model: str, version: str, why: str, unjudged: bool, data: Path | Non
 def rollback(model: str, why: str, data: Path | None, as_json: bool) -> None:
     """Propose that the previous champion comes back; a person approves it. A rollout is stopped at once."""
     request = {"by": getpass.getuser(), "why": why}
-    answer = client(data).post(f"/api/v1/models/{model}/rollback", request)
+    answer = client(data).post(path_of("/api/v1/models/{}/rollback", model), request)
     if answer["stopped"] and not as_json:
         click.echo(f"stopped: {answer['stopped']}")
     if "plan" in answer or as_json:

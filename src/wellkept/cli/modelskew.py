@@ -10,6 +10,7 @@ import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.errors import TrainingError
+from wellkept.sdk.paths import path_of
 
 LOOK_EVERY_S = 0.3
 COLORS = {"ok": "green", "skewed": "red", "unknown": "yellow"}
@@ -26,10 +27,10 @@ def skew(context: click.Context, model: str, data: Path | None, as_json: bool) -
     Exit code 0 when served and recomputed features are alike, 1 when they are not, or when nothing could be compared.
     """
     api = client(data)
-    job = api.post(f"/api/v1/models/{model}/skew", {})["job"]
+    job = api.post(path_of("/api/v1/models/{}/skew", model), {})["job"]
     while job["state"] == "running":
         time.sleep(LOOK_EVERY_S)
-        job = api.get(f"/api/v1/jobs/{job['id']}")["job"]
+        job = api.get(path_of("/api/v1/jobs/{}", job["id"]))["job"]
     if job["state"] != "done":
         raise TrainingError(f"skew check of {model} {job['state']}: {job['details'].get('error', '')}")
     report = job["details"]["report"]

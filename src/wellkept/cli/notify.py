@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 API = "/api/v1/notifications"
 
@@ -75,7 +76,8 @@ def routes(
 @data_option
 def test(name: str, data: Path | None) -> None:
     """Send a test message to receiver NAME, and say how that went."""
-    told = client(data).post(f"{API}/receivers/{name}/test", {"by": getpass.getuser()})["delivery"]
+    path = path_of("/api/v1/notifications/receivers/{}/test", name)
+    told = client(data).post(path, {"by": getpass.getuser()})["delivery"]
     click.echo(f"{name}: {told['outcome']} ({told['said']})")
     if told["outcome"] != "delivered":
         click.get_current_context().exit(1)
@@ -133,7 +135,8 @@ def dead(data: Path | None, as_json: bool) -> None:
 @data_option
 def retry(notification: str, data: Path | None) -> None:
     """Try notification ID once more after it was given up."""
-    told = client(data).post(f"{API}/{notification}/retry", {"by": getpass.getuser()})["notification"]
+    path = path_of("/api/v1/notifications/{}/retry", notification)
+    told = client(data).post(path, {"by": getpass.getuser()})["notification"]
     click.echo(f"{told['receiver']} is told of {told['subject']} again")
 
 

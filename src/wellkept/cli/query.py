@@ -42,14 +42,14 @@ def command(
     end = until or datetime.now(UTC)
     asked: dict[str, Any] = {"query": expression}
     if since is None:
-        path, asked["time"] = "query", end.timestamp()
+        path, asked["time"] = "/prometheus/api/v1/query", end.timestamp()
     else:
         if since >= end:
             raise InputError("--since", "must be before --until", since.isoformat())
         seconds = step or max(1.0, (end - since).total_seconds() / WIDTH)
-        path = "query_range"
+        path = "/prometheus/api/v1/query_range"
         asked |= {"start": since.timestamp(), "end": end.timestamp(), "step": seconds}
-    found = client(data).get(f"/prometheus/api/v1/{path}", **asked)["data"]
+    found = client(data).get(path, **asked)["data"]
     if as_json:
         return say_json(found)
     return _say(found["resultType"], found["result"])

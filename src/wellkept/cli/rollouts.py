@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 
 @click.command()
@@ -35,7 +36,7 @@ def rollout(model: str, version: str, why: str, data: Path | None, as_json: bool
     if given["without_labels"]:
         policy["quality"] = {"without_labels": given["without_labels"]}
     request = {"version": version, "policy": policy, "by": getpass.getuser(), "why": why}
-    answer = client(data).post(f"/api/v1/models/{model}/rollout", request)
+    answer = client(data).post(path_of("/api/v1/models/{}/rollout", model), request)
     if as_json:
         return say_json(answer)
     click.echo(f"proposed: {answer['plan']['title']}. {answer['plan']['effect']}")
@@ -53,7 +54,7 @@ def rollouts(model: str, data: Path | None, as_json: bool) -> None:
     if not model:
         answer = api.get("/api/v1/rollouts")
         return say_json(answer) if as_json else _say_all(answer["rollouts"])
-    found = api.get(f"/api/v1/models/{model}/rollout")["rollout"]
+    found = api.get(path_of("/api/v1/models/{}/rollout", model))["rollout"]
     return say_json(found) if as_json else _say_one(found)
 
 
@@ -65,7 +66,7 @@ def rollouts(model: str, data: Path | None, as_json: bool) -> None:
 def stop(model: str, why: str, data: Path | None, as_json: bool) -> None:
     """Stop the rollout of MODEL at once: the champion answers alone again."""
     request = {"by": getpass.getuser(), "why": why}
-    found = client(data).post(f"/api/v1/models/{model}/rollout/stop", request)["rollout"]
+    found = client(data).post(path_of("/api/v1/models/{}/rollout/stop", model), request)["rollout"]
     if as_json:
         return say_json(found)
     click.echo(f"stopped: version {found['versions']['challenger']} of {model} gets no traffic any more")

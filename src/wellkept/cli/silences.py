@@ -10,6 +10,7 @@ import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.durations import seconds_of
+from wellkept.sdk.paths import path_of
 
 by_option = click.option("--by", default=getpass.getuser, help="Who does it (default: you).")
 
@@ -75,7 +76,7 @@ def add(
 @json_option
 def end(silence: str, by: str, data: Path | None, as_json: bool) -> None:
     """End a silence now. What it held and is still there is told."""
-    ended = client(data).post(f"/api/v1/silences/{silence}/end", {"by": by})
+    ended = client(data).post(path_of("/api/v1/silences/{}/end", silence), {"by": by})
     if as_json:
         return say_json(ended)
     click.echo(f"silence {silence} is over")

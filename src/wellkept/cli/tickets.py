@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.sdk.paths import path_of
 
 
 @click.group(name="tickets")
@@ -59,7 +60,7 @@ def trackers(data: Path | None, as_json: bool) -> None:
 @json_option
 def show(name: str, data: Path | None, as_json: bool) -> None:
     """Show the tickets of an incident; NAME is its id, or the number of any of its tickets."""
-    answer = client(data).get(f"/api/v1/tickets/{name}")
+    answer = client(data).get(path_of("/api/v1/tickets/{}", name))
     if as_json:
         return say_json(answer)
     _table(answer["tickets"])
@@ -81,7 +82,8 @@ def show(name: str, data: Path | None, as_json: bool) -> None:
 @data_option
 def retry(incident: str, tracker: str, data: Path | None) -> None:
     """Work on the ticket of INCIDENT in TRACKER again, also where it was given up."""
-    told = client(data).post(f"/api/v1/tickets/{incident}/{tracker}/retry", {"by": getpass.getuser()})["ticket"]
+    path = path_of("/api/v1/tickets/{}/{}/retry", incident, tracker)
+    told = client(data).post(path, {"by": getpass.getuser()})["ticket"]
     click.echo(f"the ticket of {told['incident']} in {told['tracker']} is looked at again")
 
 
@@ -91,7 +93,7 @@ def retry(incident: str, tracker: str, data: Path | None) -> None:
 @data_option
 def close(incident: str, why: str, data: Path | None) -> None:
     """Say that INCIDENT is over though that is not proven; its tickets are closed."""
-    client(data).post(f"/api/v1/tickets/{incident}/close", {"by": getpass.getuser(), "why": why})
+    client(data).post(path_of("/api/v1/tickets/{}/close", incident), {"by": getpass.getuser(), "why": why})
     click.echo(f"the tickets of {incident} will be closed")
 
 
@@ -100,7 +102,8 @@ def close(incident: str, why: str, data: Path | None) -> None:
 @data_option
 def test(tracker: str, data: Path | None) -> None:
     """Ask TRACKER whether it can be reached with what is configured. Nothing is changed there."""
-    click.echo(client(data).post(f"/api/v1/tickets/trackers/{tracker}/test", {"by": getpass.getuser()})["said"])
+    path = path_of("/api/v1/tickets/trackers/{}/test", tracker)
+    click.echo(client(data).post(path, {"by": getpass.getuser()})["said"])
 
 
 def _table(tickets: list[dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.webhooks import secret_of
+from wellkept.sdk.paths import path_of
 
 KEY_BYTES = 32
 
@@ -42,7 +43,7 @@ def list_endpoints(data: Path | None, as_json: bool) -> None:
 @data_option
 def test(name: str, data: Path | None) -> None:
     """Send the event webhook.test to endpoint NAME."""
-    told = client(data).post(f"/api/v1/webhooks/{name}/test", {"by": getpass.getuser()})
+    told = client(data).post(path_of("/api/v1/webhooks/{}/test", name), {"by": getpass.getuser()})
     click.echo(f"event {told['event']} is on its way; `wellkept webhooks deliveries` shows what became of it")
 
 
@@ -80,7 +81,8 @@ def deliveries(endpoint: str | None, state: str | None, limit: int, data: Path |
 @data_option
 def resend(number: int, data: Path | None) -> None:
     """Send delivery NUMBER once more, whatever became of it."""
-    told = client(data).post(f"/api/v1/webhooks/deliveries/{number}/resend", {"by": getpass.getuser()})["delivery"]
+    path = path_of("/api/v1/webhooks/deliveries/{}/resend", number)
+    told = client(data).post(path, {"by": getpass.getuser()})["delivery"]
     click.echo(f"event {told['event']} is on its way to {told['endpoint']} again")
 
 

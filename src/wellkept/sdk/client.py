@@ -6,7 +6,6 @@ import os
 import time
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx
 
@@ -14,6 +13,7 @@ from wellkept.kernel.errors import NotFoundError, WellkeptError
 from wellkept.sdk import outcomes, watching
 from wellkept.sdk.answers import error_of
 from wellkept.sdk.connection import DEFAULT_DATA
+from wellkept.sdk.paths import path_of
 
 __all__ = ["DEFAULT_DATA", "Client"]
 
@@ -72,9 +72,8 @@ class Client:
         Raises:
             NotFoundError: there is no such finding.
         """
-        return self.post(f"/api/v1/findings/{quote(finding, safe='')}/feedback", {"opinion": opinion, "by": by})[
-            "feedback"
-        ]
+        path = path_of("/api/v1/findings/{}/feedback", finding)
+        return self.post(path, {"opinion": opinion, "by": by})["feedback"]
 
     def watch_attach(
         self, contract: str, rows: Any = None, *, version: str = "", learn: int = 0, by: str = "sdk"
@@ -91,7 +90,7 @@ class Client:
 
     def watch_detach(self, model: str, by: str = "sdk") -> Any:
         """Watch an attached model no more; what it logged stays."""
-        return self.post(f"/api/v1/watch/{quote(model, safe='')}/detach", {"by": by})
+        return self.post(path_of("/api/v1/watch/{}/detach", model), {"by": by})
 
     def log_predictions(self, rows: Any, *, model: str = "", version: str = "") -> list[str]:
         """Log what a model answered: a frame that speaks Arrow, or a list of records; gives the predictions' ids.
@@ -115,9 +114,9 @@ class Client:
         """
         return outcomes.labels(self, rows, model)
 
-    def raw(self, path: str) -> bytes:
+    def raw(self, path: str, **parameters: Any) -> bytes:
         """The bytes of a GET."""
-        return self._send("GET", path).content
+        return self._send("GET", path, params=parameters or None).content
 
     def send(self, path: str, body: bytes, media: str) -> bytes:
         """The bytes of the answer to a POST of a body that is no JSON of ours.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from wellkept.sdk.outcomes import ARROW, body_of, table_of
+from wellkept.sdk.paths import path_of
 
 MOST_CELLS = 2_000_000
 """Values of the reference rows that are sent; of more rows a sample, spread evenly over all, says the same."""
@@ -35,7 +36,7 @@ def attach(client: Sender, contract: str, rows: Any, *, version: str, learn: int
     step = -(-table.num_rows // most) if table.num_rows else 1
     if step > 1:
         table = table.take(list(range(0, table.num_rows, step)))
-    path = f"/api/v1/watch/{quote(answer['model'], safe='')}/reference?version={quote(version, safe='')}"
-    client.send(f"{path}&by={quote(by, safe='')}", body_of(table), ARROW)
-    shown: dict[str, Any] = client.get(f"/api/v1/watch/{quote(answer['model'], safe='')}")
+    path = path_of("/api/v1/watch/{}/reference", answer["model"])
+    client.send(f"{path}?{urlencode({'version': version, 'by': by}, quote_via=quote)}", body_of(table), ARROW)
+    shown: dict[str, Any] = client.get(path_of("/api/v1/watch/{}", answer["model"]))
     return shown

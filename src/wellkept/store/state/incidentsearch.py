@@ -15,7 +15,7 @@ from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.store.state.incidentparts import read_lines, read_members
 from wellkept.store.state.incidents import FIRST_MEMBERS, LAST_LINES, head_of
 from wellkept.store.state.state import State
-from wellkept.store.state.tables import incidents
+from wellkept.store.state.tables import incidents, tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Wanted:
     """The id of an entity, or the end of one: ``checkout`` finds ``service:shop/checkout``."""
     held: bool | None = None
     text: str = ""
-    """Words of the title, or an id, or the number of a ticket."""
+    """Words of the title, or an id, or the number of any of its tickets, also in others' systems."""
     start: datetime | None = None
     end: datetime | None = None
 
@@ -80,7 +80,9 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
     if wanted.held is not None:
         yield (_text("held") != "") if wanted.held else (_text("held") == "")
     if wanted.text:
-        is_one = (columns.id == wanted.text) | (func.lower(_text("ticket")) == wanted.text.lower())
+        number = wanted.text.lower()
+        elsewhere = select(tickets.c.incident).where(func.lower(tickets.c.number) == number)
+        is_one = (columns.id == wanted.text) | (func.lower(_text("ticket")) == number) | columns.id.in_(elsewhere)
         yield or_(is_one, _text("title").icontains(wanted.text, autoescape=True))
     if wanted.start is not None:
         yield columns.opened_at >= wanted.start
