@@ -93,3 +93,21 @@ def test_reference_rows_are_sampled_to_what_tells_as_much(monkeypatch: pytest.Mo
     ((path, table),) = sent.tables
     assert path == "/api/v1/watch/churn/reference?version=7%20b&by=ada"
     assert table["a"].to_pylist() == list(range(0, 100, 10))
+
+
+def test_rows_that_cannot_be_read_attach_nothing() -> None:
+    sent = Sent()
+    with pytest.raises(InputError, match="reference rows: must be a list of records or a frame"):
+        watching.attach(sent, "name: churn\n", 5, version="", learn=0, by="ada")
+    assert sent.posted == []
+
+
+def test_rows_that_are_not_taken_say_what_was_done() -> None:
+    class Refusing(Sent):
+        def send(self, path: str, body: bytes, media: str) -> bytes:
+            raise InputError("reference rows", "must be at least 50", 1)
+
+    with pytest.raises(InputError) as raised:
+        watching.attach(Refusing(), "name: churn\n", pa.table({"a": [1]}), version="", learn=0, by="ada")
+    rule = "reference rows: must be at least 50, got 1"
+    assert str(raised.value) == f"model churn is attached, but its reference was not taken: {rule}"

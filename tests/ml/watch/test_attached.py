@@ -13,10 +13,12 @@ from wellkept.kernel.change import ChangeKind
 from wellkept.kernel.entity import EdgeKind
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.plan import Action
+from wellkept.ml.contract import parse_contract
 from wellkept.ml.deploy.stage import deployments, promotion_plan
 from wellkept.ml.reference import SCORE
 from wellkept.ml.retrain.action import RetrainModel
 from wellkept.ml.watch.attached import Attachment
+from wellkept.ml.watch.rows import of_frame
 from wellkept.spine.registry import CHAMPION, PREVIOUS, ModelVersion
 
 
@@ -72,6 +74,19 @@ def test_rows_that_are_given_are_the_reference_and_tell_how_good_it_is(elsewhere
     version = live_version(elsewhere)
     assert 0.6 < version.metrics["roc_auc"] < 0.95
     assert elsewhere.releases.reference(version)["plan"].categories == ("basic", "plus", "pro")
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_time_of_a_row_may_be_as_fine_as_its_file_has_it(unit: str) -> None:
+    moments = pa.array([1_790_000_000_123_456_789, None], pa.timestamp("ns", tz="UTC"))
+    table = rows(50).append_column("time", pa.concat_arrays([moments] * 25).cast(pa.timestamp(unit, "UTC"), safe=False))
+
+    at = of_frame(table, parse_contract(CONTRACT)).at
+
+    assert at is not None
+    known = {"s": 0.0, "ms": 0.123, "us": 0.123456, "ns": 0.123456789}[unit]
+    assert at[0] - 1_790_000_000 == pytest.approx(known, abs=1e-6)
+    assert np.isnan(at[1])
 
 
 def test_rows_must_have_every_input(elsewhere: Elsewhere) -> None:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
@@ -18,6 +17,7 @@ from wellkept.ml.reference import SCORE, Distribution, categories, distribution
 from wellkept.spine.reduced import TEXT_KIND, reduced_embeddings, reduced_texts
 
 Floats = NDArray[np.float64]
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 LEAST = 50
 """Rows below which nothing is a yardstick."""
 
@@ -132,7 +132,8 @@ def _floats(where: str, column: pa.Array) -> Floats:
 def _seconds(column: pa.Array) -> Floats | None:
     if not pa.types.is_timestamp(column.type):
         return None
-    return _floats("time", pc.cast(column, pa.timestamp("ms")).cast(pa.int64())) / 1000
+    counted = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return np.asarray(counted, dtype=np.float64) / PER_SECOND[column.type.unit]
 
 
 def _items(maps: pa.MapArray) -> Floats:
