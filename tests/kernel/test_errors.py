@@ -25,6 +25,8 @@ from wellkept.kernel.errors import (
     TrainingError,
     WellkeptError,
 )
+from wellkept.kernel.finding import Severity
+from wellkept.kernel.incident import IncidentState
 
 PROBLEM = Problem(3, "server.port", "must be at most 65535", 70000)
 ONE_OF_EACH: list[WellkeptError] = [
@@ -83,6 +85,14 @@ def test_without_a_value_nothing_is_said_to_be_got() -> None:
 @pytest.mark.parametrize("value", [0, "", False, [], {}])
 def test_an_empty_value_is_a_value(value: object) -> None:
     assert str(InputError("it", "must not be empty", value)) == f"it: must not be empty, got {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("choice", "word"), [(IncidentState.ACKNOWLEDGED, "'acknowledged'"), (Severity.CRITICAL, "'critical'")]
+)
+def test_one_of_a_choice_is_told_by_its_word(choice: object, word: str) -> None:
+    assert str(ConflictError("incident inc-1", "goes on", choice)) == f"incident inc-1: goes on, got {word}"
+    assert str(Problem(3, "state", "must be another", choice)).endswith(f"got {word}")
 
 
 def test_a_long_value_is_cut() -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 
@@ -130,6 +131,8 @@ def _rebuilt(kind: type[WellkeptError], arguments: tuple[Any, ...], state: Mappi
 
 
 def short(value: object, limit: int = 120) -> str:
-    """A value for a message, whoever it comes from: on one line, and cut where it is long."""
+    """A value for a message, whoever it comes from: on one line, cut where it is long, and of a choice its word."""
+    if isinstance(value, Enum):
+        value = value.value if isinstance(value.value, str) else value.name.lower()
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
