@@ -92,6 +92,18 @@ def test_the_way_of_an_incident_through_many_hands(hall: Hall) -> None:
     assert hall.audit.entries()[0].actor == "bo"
 
 
+@pytest.mark.parametrize("name", ["bo\nann", "bo\x1b[2J", "bo\u2028ann", "b" * 81])
+def test_a_name_is_on_one_line(hall: Hall, name: str) -> None:
+    hall.incident("inc-1", "db")
+    with pytest.raises(InputError, match="to: must be a name on one line, at most 80 characters"):
+        hall.desk.assign("inc-1", name, by="ann")
+    with pytest.raises(InputError, match="owner: must be a name on one line, at most 80 characters"):
+        hall.desk.own("inc-1", name, by="ann")
+    with pytest.raises(InputError, match="by: must be the name of who does it, on one line"):
+        hall.desk.acknowledge("inc-1", by=name)
+    assert hall.verbs() == []
+
+
 def test_who_takes_it_on_first_is_assigned(hall: Hall) -> None:
     hall.incident("inc-1", "db")
     assert hall.desk.acknowledge("inc-1", by="ann").assignee == "ann"

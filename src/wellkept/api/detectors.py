@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from wellkept.api.names import Who
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.feedback import Opinion
@@ -18,7 +19,7 @@ class Said(BaseModel):
     """What somebody thinks of a finding."""
 
     opinion: Opinion
-    by: str = Field(min_length=1, max_length=120, pattern=r"\S")
+    by: Who = Field(min_length=1, max_length=120, pattern=r"\S")
 
 
 def router(desk: FeedbackDesk, detectors: Explained | None) -> APIRouter:

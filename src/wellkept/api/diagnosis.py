@@ -7,13 +7,14 @@ from typing import Annotated, Any, Protocol
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from wellkept.api.names import ON_ONE_LINE
 from wellkept.kernel.codec import encode
 from wellkept.kernel.diagnosis import Confirmation, Weighting
 from wellkept.kernel.errors import NotFoundError
 from wellkept.spine.causes import CauseDesk
 from wellkept.spine.gate import PlanRecord
 
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S"), ON_ONE_LINE]
 
 
 class Said(BaseModel):

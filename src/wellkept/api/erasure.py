@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
+from wellkept.api.names import Who
 from wellkept.ml.erasure import Forgetting
 
 
@@ -16,7 +17,7 @@ class ForgetRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     entity: str
-    by: str = "operator"
+    by: Who = "operator"
     why: str = ""
 
 

@@ -8,10 +8,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from wellkept.api.incidents import shown
+from wellkept.api.names import ON_ONE_LINE
 from wellkept.kernel.severities import severity_named
 from wellkept.spine.regrouping import RegroupingDesk
 
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+Name = Annotated[str, Field(min_length=1, max_length=80), ON_ONE_LINE]
 Text = Annotated[str, Field(max_length=4000)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 

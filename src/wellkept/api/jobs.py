@@ -7,13 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from wellkept.api.names import Who
 from wellkept.ml.usecases import ModelUseCases
 
 
 class CancelRequest(BaseModel):
     """Who calls a run off."""
 
-    by: str = "operator"
+    by: Who = "operator"
 
 
 def router(models: ModelUseCases) -> APIRouter:

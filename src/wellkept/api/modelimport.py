@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from wellkept.api.names import Who
 from wellkept.ml.importing.wanted import Imports, Wanted
 
 
@@ -18,7 +19,7 @@ class ImportRequest(BaseModel):
     contract: str = ""
     data: str = ""
     trust: bool = False
-    by: str = Field(default="operator", min_length=1, max_length=120)
+    by: Who = Field(default="operator", min_length=1, max_length=120)
 
 
 def router(imports: Imports) -> APIRouter:

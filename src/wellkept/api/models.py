@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
+from wellkept.api.names import Who
 from wellkept.kernel.clock import Clock
 from wellkept.ml.cards import Cards
 from wellkept.ml.usecases import ModelUseCases
@@ -24,7 +25,7 @@ class TrainRequest(BaseModel):
     """A project folder of the server's machine."""
 
     project: str = Field(min_length=1)
-    by: str = "operator"
+    by: Who = "operator"
     fresh: bool = False
 
 
@@ -32,7 +33,7 @@ class MoveRequest(BaseModel):
     """A promotion or rollback that is asked for."""
 
     version: str = ""
-    by: str = "operator"
+    by: Who = "operator"
     why: str = ""
     unjudged: bool = False
 
@@ -42,7 +43,7 @@ class AliasRequest(BaseModel):
 
     alias: str = Field(min_length=1, max_length=60)
     version: str = ""
-    by: str = "operator"
+    by: Who = "operator"
 
 
 def router(models: ModelUseCases, artifacts: Artifacts, clock: Clock) -> APIRouter:

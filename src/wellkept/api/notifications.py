@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from wellkept.api.names import Who
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError, NotFoundError
 from wellkept.kernel.incident import Incident
@@ -25,7 +26,7 @@ class By(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(default="operator", min_length=1, max_length=120)
+    by: Who = Field(default="operator", min_length=1, max_length=120)
 
 
 class Asked(BaseModel):

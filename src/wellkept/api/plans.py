@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from wellkept.api.names import Who
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError, NotFoundError
 from wellkept.kernel.plan import PlanState
@@ -19,7 +20,7 @@ class Opinion(BaseModel):
     """A person's decision. ``hash`` is that of the plan that the person has read."""
 
     hash: str = ""
-    by: str = Field(min_length=1)
+    by: Who = Field(min_length=1)
     why: str = ""
 
 

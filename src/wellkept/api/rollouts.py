@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from wellkept.api.names import Who
 from wellkept.ml.deploy.usecases import RolloutCases
 
 
@@ -15,14 +16,14 @@ class RolloutRequest(BaseModel):
 
     version: str = ""
     policy: dict[str, Any] = Field(default_factory=dict)
-    by: str = "operator"
+    by: Who = "operator"
     why: str = ""
 
 
 class StopRequest(BaseModel):
     """Who stops a rollout, and why."""
 
-    by: str = "operator"
+    by: Who = "operator"
     why: str = ""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from wellkept.api.names import Who
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.spine.audit import Audit
@@ -21,7 +22,7 @@ class By(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(default="operator", min_length=1, max_length=80)
+    by: Who = Field(default="operator", min_length=1, max_length=80)
 
 
 class Over(By):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from wellkept.api.names import Who
 from wellkept.api.otlp import media_of, read_body
 from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ml.watch.attached import Attachment
@@ -26,13 +27,13 @@ class Attach(BaseModel):
     contract: str = Field(min_length=1)
     version: str = Field(default="", max_length=200)
     learn: int = Field(default=0, ge=0, le=1_000_000)
-    by: str = Field(default="operator", min_length=1, max_length=120)
+    by: Who = Field(default="operator", min_length=1, max_length=120)
 
 
 class Detach(BaseModel):
     """Who wants it."""
 
-    by: str = Field(default="operator", min_length=1, max_length=120)
+    by: Who = Field(default="operator", min_length=1, max_length=120)
 
 
 class Watching(Protocol):
@@ -73,7 +74,7 @@ def router(watching: Watching, max_body_bytes: int) -> APIRouter:
         return watching.detach(model, request.by)
 
     @routes.post("/watch/{model}/reference")
-    async def reference(model: str, request: Request, version: str = "", by: str = "operator") -> dict[str, Any]:
+    async def reference(model: str, request: Request, version: str = "", by: Who = "operator") -> dict[str, Any]:
         """Rows to measure against, as an Arrow stream with a column for each input."""
         if media_of(request.headers) != ARROW:
             raise InputError("reference rows, Content-Type", f"must be {ARROW}", media_of(request.headers))

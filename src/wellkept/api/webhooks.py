@@ -8,6 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from wellkept.api.names import Who
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.spine.audit import Audit
@@ -21,7 +22,7 @@ State = Literal["waiting", "delivered", "dead"]
 class By(BaseModel):
     """Who asks."""
 
-    by: str = Field(default="operator", min_length=1, max_length=120)
+    by: Who = Field(default="operator", min_length=1, max_length=120)
 
 
 def router(outbox: Outbox, audit: Audit, clock: Clock) -> APIRouter:

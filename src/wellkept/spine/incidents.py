@@ -240,8 +240,8 @@ def checked(by: str, why: str) -> None:
 
 
 def _short(name: str, field: str) -> str:
-    if len(name) > LONGEST_NAME:
-        raise InputError(field, f"must have at most {LONGEST_NAME} characters", name)
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError(field, f"must be a name on one line, at most {LONGEST_NAME} characters", name)
     return " ".join(name.split())
 
 
