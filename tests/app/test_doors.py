@@ -18,6 +18,7 @@ SYSLOG: dict[str, Any] = {
     "WELLKEPT_INGEST__SYSLOG__UDP_PORT": "0",
     "WELLKEPT_INGEST__SYSLOG__TCP_PORT": "0",
     "WELLKEPT_ML__ENABLED": "false",
+    "WELLKEPT_CATALOGUE__ENTRIES": json.dumps([{"match": "service:ledger", "owner": "books"}]),
 }
 
 
@@ -99,3 +100,25 @@ def test_a_syslog_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
     assert done.returncode == 5
     assert f"syslog address 127.0.0.1:{port}: cannot be used: Address already in use" in done.stderr
+
+
+def test_owners_of_the_catalogue_match_for_everybody(server: Running) -> None:
+    now = datetime.now(UTC)
+    alert = {"labels": {"alertname": "Owned", "service": "ledger"}, "startsAt": now.isoformat()}
+    with server.http() as http:
+        http.post("/alertmanager/api/v2/alerts", json=[alert]).raise_for_status()
+        tried = server.client.post("/api/v1/silences/preview", {"match": ["owner=books"]})
+        assert [finding["entity"] for finding in tried["findings"]] == ["service:ledger"]
+        rule = {"name": "books", "match": ["owner=books"], "by": ["service"]}
+        assert server.client.post("/api/v1/grouping/replay", {"rule": rule})["matched"] == 1
+        until(lambda: [one for one in live(server) if one["title"].startswith("Owned")], "an incident")
+        silence = {"match": ["owner=books"], "comment": "known", "lasts_s": 600}
+        made = server.client.post("/api/v1/silences", silence)["silence"]["id"]
+        until(lambda: server.client.get("/api/v1/held")["counts"].get("silenced"), "the silence holds it")
+        (shown,) = http.get("/alertmanager/api/v2/alerts", params={"filter": "alertname=Owned"}).json()
+        assert shown["status"]["silencedBy"] == [made]
+
+
+def live(server: Running) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.client.get("/api/v1/incidents", live=True)["incidents"]
+    return found

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.spine.test_grouping import NOON, finding
 
+from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.matching import OPERATORS, Matcher
+from wellkept.spine.catalogue import Catalogue, CatalogueSettings, Entry
 from wellkept.spine.labels import labels_of, what_of
 from wellkept.spine.matchers import REMEMBERED, Matching
 
@@ -77,3 +80,13 @@ def test_the_labels_of_an_alert_stay_as_they_were_sent() -> None:
     assert labels["entity"] == "service:shop/checkout"
     assert what_of(alert) == "Slow"
     assert all(labels_of(finding("a")).values()), "an empty label is none"
+
+
+def test_of_an_entity_that_the_topology_does_not_know_the_catalogue_answers() -> None:
+    whose = Catalogue(CatalogueSettings(entries=(Entry(match="host:a", owner="rack team", tier=2),)))
+    found = labels_of(finding("a"), None, whose)
+    assert (found["owner"], found["tier"]) == ("rack team", "2")
+    known = Entity(EntityKind.HOST, "host:a", "a", {"tier": "gold"}, "its own", 1)
+    found = labels_of(finding("a"), known, whose)
+    assert (found["owner"], found["tier"]) == ("its own", "gold"), "the topology has what the catalogue says already"
+    assert "tier" not in labels_of(replace(finding("a"), entity=""), None, whose)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +15,11 @@ from starlette.responses import Response
 from wellkept.api.senders import content_of, parsed
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, NotFoundError
+from wellkept.kernel.finding import Finding
 from wellkept.kernel.matching import Matcher
 from wellkept.kernel.noise import Silence, SilenceState
 from wellkept.ops.ingest.moments import rfc3339
+from wellkept.spine.labels import labels_of
 from wellkept.spine.matchers import Matching
 from wellkept.spine.noise import NoiseDesk
 
@@ -29,8 +31,10 @@ _ORDER = (SilenceState.ACTIVE, SilenceState.PENDING, SilenceState.EXPIRED)
 class SilenceDoor:
     """The endpoints ``/api/v2/silences`` and ``/api/v2/silence/{id}``."""
 
-    def __init__(self, desk: NoiseDesk, clock: Clock) -> None:
-        self._desk, self._clock = desk, clock
+    def __init__(
+        self, desk: NoiseDesk, clock: Clock, labels: Callable[[Finding], Mapping[str, str]] = labels_of
+    ) -> None:
+        self._desk, self._clock, self._labels = desk, clock, labels
 
     async def listed(self, request: Request) -> Response:
         filters = [Matcher.of(text) for text in request.query_params.getlist("filter")]
@@ -58,15 +62,15 @@ class SilenceDoor:
             return Response(status_code=404)
         return Response(status_code=200)
 
-    def silenced_by(self, alerts: Iterable[Mapping[str, str]]) -> list[list[str]]:
-        """The ids of the active silences that match each of some alerts (by their labels)."""
+    def silenced_by(self, alerts: Iterable[Finding]) -> list[list[str]]:
+        """The ids of the active silences that match each of some alerts."""
         now = self._clock.now()
         active = [
             (silence.id, Matching(silence.matchers))
             for silence in self._desk.silences(over=False)
             if silence.state(now) is SilenceState.ACTIVE
         ]
-        return [[id_ for id_, matching in active if matching.matches(labels)] for labels in alerts]
+        return [[id_ for id_, matching in active if matching.matches(labels)] for labels in map(self._labels, alerts)]
 
     def _listed(self, filters: list[Matcher]) -> list[dict[str, Any]]:
         now = self._clock.now()

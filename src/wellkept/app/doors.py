@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
@@ -13,6 +14,7 @@ from wellkept.ops.ingest.alerts.pagerduty import EventReader
 from wellkept.ops.ingest.events.intake import Events
 from wellkept.ops.ingest.lines import LineDoor
 from wellkept.ops.ingest.loki import PushReader
+from wellkept.spine.labels import labels_of
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -24,7 +26,8 @@ OF_STORMS = frozenset({f"{alertmanager.PREFIX}/webhook", f"{alertmanager.PREFIX}
 def routes(platform: Platform, token: str) -> list[Route]:
     """Every route of them."""
     clock, alerts, identity = platform.clock, platform.alerts, platform.identity
-    limit, silences = platform.ingest.settings.max_body_bytes, SilenceDoor(platform.noise, clock)
+    limit = platform.ingest.settings.max_body_bytes
+    silences = SilenceDoor(platform.noise, clock, functools.partial(labels_of, whose=platform.catalogue))
     return [
         *alertmanager.routes(alerts, Reader(identity, alerts.settings), clock, limit, silences),
         *pagerduty.routes(alerts, EventReader(identity, alerts.settings), clock, token),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.story import StoryKind, TimelineEntry
-from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.incidentbook import IncidentBook
 from wellkept.spine.ownership import Ownership
 from wellkept.spine.regrouping import RegroupingDesk
@@ -25,11 +24,10 @@ class Incidents:
     def __init__(self, platform: Platform) -> None:
         stream, audit, clock = platform.stream, platform.audit, platform.clock
         self._platform = platform
-        grouping = GroupingDesk(platform.state, audit, clock)
-        self.desk = RegroupingDesk(stream, audit, clock, grouping)
+        self.desk = RegroupingDesk(stream, audit, clock, platform.grouping)
         self.ownership = Ownership(stream, platform.catalogue)
         teller = Storyteller(stream, platform.gate, audit, platform.topology, clock, [self._told])
-        self.book = IncidentBook(platform.state, stream, platform.gate, grouping, teller, clock)
+        self.book = IncidentBook(platform.state, stream, platform.gate, platform.grouping, teller, clock)
 
     def _told(self, incident: Incident) -> Iterator[TimelineEntry]:
         """What was told of it to whom."""

@@ -22,9 +22,9 @@ def install(app: FastAPI, platform: Platform) -> None:
 
 def use_of(platform: Platform) -> NoiseUse:
     """What people ask about noise."""
-    return NoiseUse(platform.noise, platform.stream, platform.topology, platform.clock)
+    return NoiseUse(platform.noise, platform.stream, platform.topology, platform.clock, platform.catalogue)
 
 
 def grouping_of(platform: Platform) -> GroupingUse:
     """What people ask about grouping rules."""
-    return GroupingUse(platform.grouping, platform.stream, platform.topology, platform.clock)
+    return GroupingUse(platform.grouping, platform.stream, platform.topology, platform.clock, platform.catalogue)

@@ -76,7 +76,7 @@ class OpsLoop:
             settings.rules,
             platform.leader,
         )
-        self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise)
+        self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise, platform.catalogue)
         self.grouping = GroupingRules(platform, settings.noise.grouping)
         self._correlate = CorrelateRunner(
             platform.stream,

@@ -95,7 +95,7 @@ class Platform:
             self.stream = Stream(self.state, self.telemetry.changes)
             self.audit = Audit(self.state)
             self.noise = NoiseDesk(self.state, self.audit, self.clock)
-            self.grouping = GroupingDesk(self.state, self.audit, self.clock)
+            self.grouping = GroupingDesk(self.state, self.audit, self.clock, self.catalogue)
             self.causes = Causes(self.state, self.stream, self.audit, self.clock)
             self.feedback = FeedbackDesk(self.state, self.stream, self.audit, self.clock)
             self.registry = Registry(self.state)

@@ -12,7 +12,7 @@ from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.grouping import DecisionKind, GroupingDecision, GroupRule, Side, StoredRule
 from wellkept.spine.audit import Audit
-from wellkept.spine.labels import labels_of
+from wellkept.spine.labels import Whose, labels_of
 from wellkept.spine.matchers import Matching
 from wellkept.spine.noise import checked
 from wellkept.store.state.grouping import GroupingRows
@@ -33,7 +33,8 @@ class Constraints:
 class GroupingDesk:
     """Keeps rules (each change a version) and decisions (only added)."""
 
-    def __init__(self, state: State, audit: Audit, clock: Clock) -> None:
+    def __init__(self, state: State, audit: Audit, clock: Clock, whose: Whose | None = None) -> None:
+        self._whose = whose
         self._rows, self._audit, self._clock = GroupingRows(state), audit, clock
         self._of_files: tuple[StoredRule, ...] = ()
         self.files_revision = 0
@@ -124,7 +125,8 @@ class GroupingDesk:
             InputError: a side is empty, or both have a finding in common.
         """
         now = self._clock.now()
-        sides = [side_of(findings, incident) for findings, incident in zip((left, right), incidents, strict=True)]
+        pairs = zip((left, right), incidents, strict=True)
+        sides = [side_of(findings, incident, self._whose) for findings, incident in pairs]
         if not left or not right:
             raise InputError(f"grouping {kind}", "must have findings on both sides")
         if set(sides[0].findings) & set(sides[1].findings):
@@ -157,15 +159,18 @@ def check_rule(rule: GroupRule) -> None:
             Matching(matchers)
 
 
-def side_of(findings: Sequence[Finding], incident: str = "") -> Side:
-    """One side of a decision, with what can be learned from it."""
+def side_of(findings: Sequence[Finding], incident: str = "", whose: Whose | None = None) -> Side:
+    """One side of a decision, with what can be learned from it.
+
+    That is what the alerts say. The attributes of their entities are left out: to agree in an SDK is no place.
+    """
     ordered = sorted(findings, key=lambda finding: (finding.starts_at, finding.id))
     return Side(
         findings=tuple(finding.id for finding in ordered),
         incident=incident,
         fingerprints=tuple(dict.fromkeys(finding.fingerprint for finding in ordered)),
         entities=tuple(dict.fromkeys(finding.entity for finding in ordered if finding.entity)),
-        labels=tuple(labels_of(finding) for finding in ordered[:MOST_LABELS]),
+        labels=tuple(labels_of(finding, whose=whose) for finding in ordered[:MOST_LABELS]),
         starts=tuple(finding.starts_at for finding in ordered[:MOST_LABELS]),
     )
 

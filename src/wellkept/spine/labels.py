@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from wellkept.kernel.entity import Entity
 from wellkept.kernel.finding import Finding
 
 
-def labels_of(finding: Finding, entity: Entity | None = None) -> dict[str, str]:
+class Whose(Protocol):
+    """Whose entities are, and how much rests on them, also of those that telemetry has never shown: the catalogue."""
+
+    def owner(self, entity: str) -> str: ...
+
+    def tier(self, entity: str) -> int: ...
+
+
+def labels_of(finding: Finding, entity: Entity | None = None, whose: Whose | None = None) -> dict[str, str]:
     """What its sender says, and where that says nothing, what we know.
 
     ``entity``, ``detector`` and ``fingerprint`` are always ours. An alert's own ``severity`` or ``service`` stays as it
-    was sent; without one, the platform's word stands there, and the attributes of its entity.
+    was sent; without one, the platform's word stands there, and the attributes of its entity. ``whose`` answers for an
+    entity that the topology does not know.
     """
     found = dict(finding.evidence[0].attributes) if finding.evidence else {}
     kind, _, name = finding.entity.partition(":")
@@ -28,6 +39,8 @@ def labels_of(finding: Finding, entity: Entity | None = None) -> dict[str, str]:
         ours[kind] = name
     if entity is not None:
         ours |= {"owner": entity.owner, "tier": str(entity.criticality), **entity.attributes}
+    elif whose is not None and finding.entity:
+        ours |= {"owner": whose.owner(finding.entity), "tier": str(whose.tier(finding.entity))}
     for key, value in ours.items():
         if value:
             found.setdefault(key, value)

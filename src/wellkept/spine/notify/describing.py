@@ -9,7 +9,7 @@ from typing import Protocol
 from wellkept.kernel.entity import Entity
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.kernel.incident import Incident
-from wellkept.spine.labels import labels_of
+from wellkept.spine.labels import Whose, labels_of
 from wellkept.spine.notify.facts import Facts
 
 MOST = 50
@@ -29,18 +29,10 @@ class Places(Protocol):
     def entity(self, entity: str) -> Entity | None: ...
 
 
-class Catalogue(Protocol):
-    """Whose entities are, and how much rests on them."""
-
-    def owner(self, entity: str) -> str: ...
-
-    def tier(self, entity: str) -> int: ...
-
-
 class Describer:
     """Gives the facts that routes ask for."""
 
-    def __init__(self, stream: Findings, places: Places, catalogue: Catalogue) -> None:
+    def __init__(self, stream: Findings, places: Places, catalogue: Whose) -> None:
         self._stream, self._places, self._catalogue = stream, places, catalogue
 
     def incident(self, incident: Incident) -> Facts:
@@ -59,7 +51,7 @@ class Describer:
         known = {entity: self._places.entity(entity) for entity in chosen}
         labels: dict[str, set[str]] = {}
         for finding in findings:
-            for name, value in labels_of(finding, known.get(finding.entity)).items():
+            for name, value in labels_of(finding, known.get(finding.entity), self._catalogue).items():
                 labels.setdefault(name, set()).add(value)
         for entity in known.values():
             for name, value in (entity.attributes if entity is not None else {}).items():

@@ -13,6 +13,7 @@ from wellkept.kernel.grouping import GroupRule, Require
 from wellkept.kernel.noise import HoldReason, InhibitRule, Maintenance
 from wellkept.ops.correlate.noise.base import FLAPPING, Book, FlapLimits
 from wellkept.ops.correlate.noise.noise import Noise
+from wellkept.spine.catalogue import Catalogue, CatalogueSettings, Entry
 from wellkept.spine.graph import Graph
 
 SHOP = Graph(
@@ -217,3 +218,10 @@ def test_step_by_step_it_holds_what_it_holds_at_once(
         fresh = Noise(book=book, graph=SHOP)
         fresh.judge(found, at(seconds))
         assert dict(noise.held) == dict(fresh.held)
+
+
+def test_owners_of_services_that_are_known_from_alerts_alone_match() -> None:
+    whose = Catalogue(CatalogueSettings(entries=(Entry(match="service:pay", owner="payments", tier=1),)))
+    book = Book(silences=(silence("owner=payments", "tier=1"),))
+    mine, other = alert(entity="service:pay", n="1"), alert(entity="service:web", n="2")
+    assert [bool(held) for held in Noise(book=book, whose=whose).judge([mine, other], NOON).values()] == [True, False]

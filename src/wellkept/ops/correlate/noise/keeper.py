@@ -20,6 +20,7 @@ from wellkept.ops.correlate.rules.apart import Apart, Pair
 from wellkept.ops.correlate.rules.rules import GroupRules
 from wellkept.spine.graph import Graph
 from wellkept.spine.grouping import GroupingDesk
+from wellkept.spine.labels import Whose
 from wellkept.spine.noise import NoiseDesk
 
 MOST = 50_000
@@ -46,11 +47,16 @@ class NoiseKeeper:
     """
 
     def __init__(
-        self, desk: NoiseDesk, grouping: GroupingDesk, stream: Findings, settings: NoiseSettings | None = None
+        self,
+        desk: NoiseDesk,
+        grouping: GroupingDesk,
+        stream: Findings,
+        settings: NoiseSettings | None = None,
+        whose: Whose | None = None,
     ) -> None:
         self._desk, self._grouping, self._stream = desk, grouping, stream
         self._settings = settings or NoiseSettings()
-        self._noise = Noise(self._settings.flapping)
+        self._noise = Noise(self._settings.flapping, whose=whose)
         self._effects = Effects(self._settings.effects_hops)
         self._effect_of: dict[str, Held] = {}
         """The incidents that were effects when all were last looked at."""

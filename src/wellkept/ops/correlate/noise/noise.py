@@ -22,7 +22,7 @@ from wellkept.ops.correlate.noise.inhibit import Inhibitors
 from wellkept.ops.correlate.noise.scopes import Scope, Scopes
 from wellkept.ops.correlate.rules.rules import GroupRules, Key
 from wellkept.spine.graph import Graph
-from wellkept.spine.labels import labels_of
+from wellkept.spine.labels import Whose, labels_of
 
 TIDY_S = 60.0
 
@@ -40,8 +40,13 @@ class Noise:
     """Judges findings in batches. Not safe for use by several threads at once."""
 
     def __init__(
-        self, flapping: FlapLimits | None = None, book: Book | None = None, graph: Graph | None = None
+        self,
+        flapping: FlapLimits | None = None,
+        book: Book | None = None,
+        graph: Graph | None = None,
+        whose: Whose | None = None,
     ) -> None:
+        self._whose = whose
         self._limits = flapping or FlapLimits()
         self._flaps = Flaps(self._limits)
         self._counts = Counts(self._population)
@@ -99,7 +104,7 @@ class Noise:
 
     def labels(self, finding: Finding) -> Mapping[str, str]:
         """The labels of a finding, with those of its entity."""
-        return labels_of(finding, self._graph.entities.get(finding.entity))
+        return labels_of(finding, self._graph.entities.get(finding.entity), self._whose)
 
     @property
     def held(self) -> Mapping[str, Held]:

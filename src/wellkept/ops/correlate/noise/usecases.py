@@ -14,7 +14,7 @@ from wellkept.kernel.matching import Matcher
 from wellkept.kernel.noise import HeldFinding, Maintenance, Told
 from wellkept.ops.correlate.noise.scopes import covered_by
 from wellkept.spine.graph import Graph
-from wellkept.spine.labels import labels_of
+from wellkept.spine.labels import Whose, labels_of
 from wellkept.spine.matchers import Matching
 from wellkept.spine.noise import NoiseDesk
 
@@ -48,8 +48,11 @@ class Preview:
 class NoiseUse:
     """Previews; it changes nothing. ``desk`` is where changes are made."""
 
-    def __init__(self, desk: NoiseDesk, stream: Open, topology: Places, clock: Clock) -> None:
+    def __init__(
+        self, desk: NoiseDesk, stream: Open, topology: Places, clock: Clock, whose: Whose | None = None
+    ) -> None:
         self.desk, self._stream, self._topology, self._clock = desk, stream, topology, clock
+        self._whose = whose
 
     def of_silence(self, matchers: Sequence[Matcher]) -> Preview:
         """What matchers match of what is open now.
@@ -85,6 +88,6 @@ class NoiseUse:
             finding
             for finding in self._stream.open_findings()
             if (covered is None or finding.entity in covered)
-            and matching.matches(labels_of(finding, graph.entities.get(finding.entity)))
+            and matching.matches(labels_of(finding, graph.entities.get(finding.entity), self._whose))
         ]
         return Preview(len(found), tuple(found[:MOST]), tuple(sorted(covered or ())[:MOST]))

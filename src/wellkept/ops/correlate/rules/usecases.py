@@ -16,7 +16,7 @@ from wellkept.ops.correlate.rules.replay import Replayed, replay
 from wellkept.ops.correlate.rules.suggest import Suggestion, suggest
 from wellkept.spine.graph import Graph
 from wellkept.spine.grouping import GroupingDesk
-from wellkept.spine.labels import labels_of
+from wellkept.spine.labels import Whose, labels_of
 
 MONTH_DAYS, MOST_DAYS = 30, 366
 MOST = 200_000
@@ -48,13 +48,14 @@ class Past:
     findings: Sequence[Finding]
     incidents: Mapping[str, Sequence[str]]
     graph: Graph
+    whose: Whose | None = None
 
     def tried(self, rule: GroupRule) -> Replayed:
         """What a rule would have done."""
         entities = self.graph.entities
 
         def labels(finding: Finding) -> Mapping[str, str]:
-            return labels_of(finding, entities.get(finding.entity))
+            return labels_of(finding, entities.get(finding.entity), self.whose)
 
         def population(kind: str, wanted: Mapping[str, str]) -> int:
             return sum(
@@ -68,8 +69,11 @@ class Past:
 class GroupingUse:
     """Tries and suggests, and takes what of that is not wanted."""
 
-    def __init__(self, desk: GroupingDesk, stream: History, topology: Places, clock: Clock) -> None:
+    def __init__(
+        self, desk: GroupingDesk, stream: History, topology: Places, clock: Clock, whose: Whose | None = None
+    ) -> None:
         self.desk, self._stream, self._topology, self._clock = desk, stream, topology, clock
+        self._whose = whose
 
     def past(self, days: float = MONTH_DAYS) -> Past:
         """The history of the last days.
@@ -90,7 +94,7 @@ class GroupingUse:
         heads = [*self._stream.incident_heads(live=True), *self._stream.incident_heads(live=False, start=since)]
         present = [head.id for head in heads if not head.merged_into]  # what was merged is in the one that took it in
         members = self._stream.member_ids(present)
-        return Past(days, found, members, self._topology.graph(now))
+        return Past(days, found, members, self._topology.graph(now), self._whose)
 
     def tried(self, rule: GroupRule, days: float = MONTH_DAYS) -> Replayed:
         """What a rule would have done over the last days; see :meth:`past` for errors."""

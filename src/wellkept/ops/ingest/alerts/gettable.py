@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wellkept.kernel.finding import Finding
 from wellkept.kernel.matching import Matcher
 from wellkept.ops.ingest.alerts.alertmanager import GENERATOR
 from wellkept.ops.ingest.alerts.base import ANNOTATION
 from wellkept.ops.ingest.alerts.intake import Held
-from wellkept.spine.labels import labels_of as all_labels
 from wellkept.spine.matchers import Matching
 
 RECEIVER = "wellkept"
 _FNV_BASE, _FNV_PRIME, _SEPARATOR = 14695981039346656037, 1099511628211, b"\xff"
 
 
-SilencedBy = Callable[[Sequence[Mapping[str, str]]], Sequence[Sequence[str]]]
-"""The ids of the silences that hold each of some alerts, by all that silences match on."""
+SilencedBy = Callable[[Sequence[Finding]], Sequence[Sequence[str]]]
+"""The ids of the silences that hold each of some alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def gettable(
     asked = wanted or Wanted()
     matching = Matching(asked.filters)
     found = [alert for alert in alerts if matching.matches(labels_of(alert))]
-    silences = silenced_by([all_labels(alert.finding) for alert in found]) if silenced_by else [()] * len(found)
+    silences = silenced_by([alert.finding for alert in found]) if silenced_by else [()] * len(found)
     return [
         _shown(alert, by) for alert, by in zip(found, silences, strict=True) if (asked.silenced if by else asked.active)
     ]
