@@ -177,7 +177,10 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class HeldFinding:
-    """A finding that is, or was, held: what is kept of it, so that nothing that is held is out of sight."""
+    """A finding that is, or was, held: what is kept of it, so that nothing that is held is out of sight.
+
+    Of an incident that is held as a whole the same is kept, with ``incident`` in the place of ``finding``.
+    """
 
     finding: str
     fingerprint: str
@@ -186,6 +189,12 @@ class HeldFinding:
     since: datetime
     ended_at: datetime | None = None
     """When the hold ended; None while it goes on."""
+    incident: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The id of what is held."""
+        return self.finding or self.incident
 
 
 @dataclass(frozen=True, slots=True)

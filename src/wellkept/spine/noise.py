@@ -177,7 +177,7 @@ class NoiseDesk:
         return self._rows.held_of(findings)
 
     def held_counts(self) -> dict[str, int]:
-        """How many findings are held now, by reason."""
+        """How much is held now, by reason."""
         return self._rows.held_counts()
 
     def told(self, fingerprints: Sequence[str]) -> dict[str, Told]:

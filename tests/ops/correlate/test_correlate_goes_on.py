@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,10 +74,12 @@ class Silence:
     ) -> Sequence[tuple[Sequence[str], Sequence[str]]]:
         return ()
 
-    def hush(self, incident: Incident, now: datetime) -> str:
+    def hush(self, incident: Incident, told: Iterable[Finding], now: datetime) -> str:
         return ""
 
-    def telling(self, live: Sequence[Incident], now: datetime) -> Mapping[str, Held | None]:
+    def telling(
+        self, live: Sequence[Incident], told: Callable[[str], Iterable[Finding]], now: datetime
+    ) -> Mapping[str, Held | None]:
         return dict.fromkeys((incident.id for incident in live), None)
 
 

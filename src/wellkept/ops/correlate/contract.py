@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -85,10 +85,15 @@ class Judge(Protocol):
         """
         ...
 
-    def hush(self, incident: Incident, now: datetime) -> str:
-        """Why nobody is told of an incident of which findings are told; empty where people are."""
+    def hush(self, incident: Incident, told: Iterable[Finding], now: datetime) -> str:
+        """Why nobody is told of an incident of which these findings are told; empty where people are."""
         ...
 
-    def telling(self, live: Sequence[Incident], now: datetime) -> Mapping[str, Held | None]:
-        """The same for all live incidents together, by their ids: each may be an effect of another."""
+    def telling(
+        self, live: Sequence[Incident], told: Callable[[str], Iterable[Finding]], now: datetime
+    ) -> Mapping[str, Held | None]:
+        """The same for all live incidents together, by their ids: each may be an effect of another.
+
+        ``told`` gives those of an incident's findings that are told.
+        """
         ...

@@ -40,7 +40,7 @@ class Desk:
         settings: CorrelateSettings,
         worth: Callable[[Sequence[Finding]], Worth],
         held: Mapping[str, str],
-        hush: Callable[[Incident], str],
+        hush: Callable[[Incident, Sequence[Finding]], str],
         now: datetime,
     ) -> None:
         self._stream, self._live, self._settings = stream, live, settings
@@ -119,7 +119,8 @@ class Desk:
         if part.severity_by:
             worth = replace(worth, severity=part.severity, why=part.severity_why)
         onset = min(finding.starts_at for finding in told)
-        held = self._quiet(group, part if part.severity is worth.severity else replace(part, severity=worth.severity))
+        rated = part if part.severity is worth.severity else replace(part, severity=worth.severity)
+        held = self._quiet(group, told, rated)
         is_same = (worth.title, worth.severity, onset, held) == (part.title, part.severity, part.opened_at, part.held)
         if part is before and is_same:
             return
@@ -164,7 +165,7 @@ class Desk:
         live = self._live.keep(_bare(incident))
         self.opened.append(incident.id)
         part = self._joined(incident, live, group)
-        self.parts[incident.id] = replace(part, held=self._quiet(group, part))
+        self.parts[incident.id] = replace(part, held=self._quiet(group, told, part))
 
     def _joined(self, part: Incident, live: Live, group: Group) -> Incident:
         """The incident with those findings of the group that are not in it yet, and a word for those that are over."""
@@ -192,13 +193,13 @@ class Desk:
         """The findings of a group that are not kept quiet; all where all are."""
         return [finding for finding in group.findings if finding.id not in self._held] or group.findings
 
-    def _quiet(self, group: Group, incident: Incident) -> str:
+    def _quiet(self, group: Group, told: Sequence[Finding], incident: Incident) -> str:
         """Why nobody is to be told: all that is still open is kept quiet, or the incident as a whole is."""
         open_ones = [finding for finding in group.findings if finding.is_open]
         if not open_ones:
             return incident.held
         reasons = [self._held.get(finding.id, "") for finding in open_ones]
-        return reasons[0] if all(reasons) else self._hush(incident)
+        return reasons[0] if all(reasons) else self._hush(incident, told)
 
     def _changes(self, groups: Sequence[Group]) -> list[Change]:
         onsets = [group.findings[0].starts_at for group in groups]

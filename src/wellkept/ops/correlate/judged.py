@@ -61,16 +61,21 @@ class Judged:
         if self._noise is not None:
             self._noise.see(graph)
 
-    def hush(self, now: datetime, incident: Incident) -> str:
-        """Why nobody is told of an incident of which findings are told; empty where people are."""
-        return self._noise.hush(incident, now) if self._noise is not None else ""
+    def hush(self, now: datetime, incident: Incident, told: Iterable[Finding]) -> str:
+        """Why nobody is told of an incident of which these findings are told; empty where people are."""
+        return self._noise.hush(incident, told, now) if self._noise is not None else ""
 
-    def telling(self, live: LiveIncidents, now: datetime) -> Mapping[str, Held | None]:
+    def telling(self, live: LiveIncidents, known: Mapping[str, Finding], now: datetime) -> Mapping[str, Held | None]:
         """Which live incidents people are told of: of those that something open of is told."""
         if self._noise is None:
             return {}
         loud = [one.head for one in live if any(finding not in self.held for finding in one.open)]
-        return self._noise.telling(loud, now)
+
+        def told(incident: str) -> Iterable[Finding]:
+            mine = live.all[incident].findings
+            return (known[finding] for finding in mine if finding in known and finding not in self.held)
+
+        return self._noise.telling(loud, told, now)
 
     def _keep_apart(self, grouper: Grouper, findings: Sequence[Finding], *, anew: bool = False) -> None:
         if self._noise is not None:

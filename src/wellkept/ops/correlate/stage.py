@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wellkept.kernel.finding import Finding, FindingKind, Severity
-from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.incident import Extent, Incident, IncidentState
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.correlate.backlog import Backlog
 from wellkept.ops.correlate.base import CorrelateSettings
@@ -181,7 +181,7 @@ class CorrelateRunner:
         desk = self._desk(now)
         waiting = self._waiting.take()
         desk.sort(waiting)
-        desk.tell(self._judged.telling(self._live, now))
+        desk.tell(self._judged.telling(self._live, self._findings, now))
         desk.settle()
         desk.close(list(self._resolved.values()))
         report += self._save(desk)
@@ -235,7 +235,8 @@ class CorrelateRunner:
         members = self._stream.member_ids(ids)
         told = {line.reference for i in live for line in i.timeline if line.what.startswith("over: ")}
         for incident in live:
-            self._live.keep(replace(incident, members=(), timeline=()))
+            extent = Extent(incident.count, incident.entities)
+            self._live.keep(replace(incident, members=(), timeline=(), extent=extent))
             self._live.place(incident.id, members.get(incident.id, ()))
         self._bind(live, members)
         since = now - timedelta(seconds=self._settings.close_after_s + self._settings.lookback_s)

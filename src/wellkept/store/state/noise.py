@@ -70,7 +70,7 @@ class NoiseRows:
     def save_held(self, given: Sequence[HeldFinding]) -> None:
         rows = [
             {
-                "finding": one.finding,
+                "finding": one.subject,
                 "reason": one.held.reason.value,
                 "since": one.since,
                 "ended_at": one.ended_at,
@@ -100,7 +100,7 @@ class NoiseRows:
         return found
 
     def held_counts(self) -> dict[str, int]:
-        """How many findings are held now, by reason."""
+        """How much is held now, by reason."""
         table = held_findings
         query = select(table.c.reason, func.count()).where(table.c.ended_at.is_(None)).group_by(table.c.reason)
         with self._state.reading() as connection:

@@ -42,9 +42,10 @@ groupings:
 
 @dataclass(frozen=True, slots=True)
 class HeldRow:
-    """One finding that is held, or was."""
+    """One finding, or a whole incident, that is held, or was."""
 
-    finding: str
+    id: str
+    href: str
     about: str
     reason: str
     sentence: str
@@ -246,9 +247,9 @@ def replay_view(rule: GroupRule, outcome: Replayed) -> ReplayView:
 
 def _held(one: HeldFinding) -> HeldRow:
     held = one.held
-    return HeldRow(
-        one.finding, bare(one.entity), REASONS[held.reason], held.sentence, one.since, held.until, one.ended_at
-    )
+    href = f"/incidents/{one.incident}" if one.incident else f"/findings/{one.finding}"
+    about = f"incident of {bare(one.entity)}" if one.incident and one.entity else bare(one.entity)
+    return HeldRow(one.subject, href, about, REASONS[held.reason], held.sentence, one.since, held.until, one.ended_at)
 
 
 def _silence(one: Silence, now: datetime) -> SilenceRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -153,3 +154,62 @@ def test_after_a_restart_what_a_rule_keeps_apart_stays_so(world: World) -> None:
     world.run()
     world.tell(5, alert("Slow", starts=4, entity="service:web", n="again"))
     assert sorted(one.count for one in world.incidents() if one.state.is_live) == [1, 2]
+
+
+OF_SHOP = {**NIGHT, "match": ['team=~"sh.*"']}
+
+
+def quiet(name: str, starts: float, *, entity: str = "", team: str = "") -> Finding:
+    return alert(name, starts, entity=entity, severity=Severity.WARNING, team=team)
+
+
+def test_quiet_hours_are_for_incidents_whose_told_findings_all_match(world: World) -> None:
+    world.run(quiet_hours=[OF_SHOP])
+    night = 11 * 3600.0
+    world.tell(night, quiet("Slow", night, entity="service:web", team="shop"), quiet("Late", night, team="pay"))
+    held = {one.title: reason_of(one.held) for one in world.incidents()}
+    assert held == {"Slow is told": HoldReason.QUIET_HOURS, "Late is told": None}
+    world.tell(night + 5, quiet("Full", night + 5, entity="service:web", team="crew"))
+    (shop,) = (one for one in world.incidents() if one.title != "Late is told")
+    assert (shop.count, reason_of(shop.held)) == (2, None), "one that does not match is told at once"
+    world.desk.add_silence(matchers("team=crew"), None, at(night + 7200), "ann", "known")
+    world.tell(night + 10)
+    (shop,) = (one for one in world.incidents() if one.title != "Late is told")
+    assert reason_of(shop.held) is HoldReason.QUIET_HOURS, "what is held itself does not count"
+
+
+def test_an_incident_that_grows_and_a_restart_leave_it_in_its_quiet_hours(world: World) -> None:
+    world.run(quiet_hours=[OF_SHOP])
+    night = 11 * 3600.0
+    first = quiet("Slow", night, entity="service:web", team="shop")
+    world.tell(night, first)
+    world.tell(night + 2, replace(first, sentence="Slow is told again"))
+    world.tell(night + 4, quiet("Full", night + 4, entity="service:web", team="shop"))
+    assert [reason_of(one.held) for one in world.incidents()] == [HoldReason.QUIET_HOURS]
+    world.run(quiet_hours=[OF_SHOP])
+    world.tell(night + 6)
+    assert [reason_of(one.held) for one in world.incidents()] == [HoldReason.QUIET_HOURS]
+
+
+def test_incidents_that_are_held_as_a_whole_are_listed_with_what_is_held(world: World) -> None:
+    graph = chain(("service:a", "service:b"), ("service:b", "service:c"), ("service:c", "service:d"))
+    world.run(graph, quiet_hours=[NIGHT])
+    night = 11 * 3600.0
+    world.tell(night, quiet("Root", night, entity="service:d"), alert("Down", night, entity="service:x"))
+    world.tell(night + 5, quiet("Far", night + 5, entity="service:a"))
+    ids = {one.title: one.id for one in world.incidents()}
+    found = {one.incident: one for one in world.desk.held()}
+    assert {found[ids[title]].held.reason.value for title in ("Root is told", "Far is told")} == {
+        "quiet_hours", "inhibited",
+    }  # fmt: skip
+    assert world.desk.held_counts() == {"quiet_hours": 1, "inhibited": 1}
+    root = found[ids["Root is told"]]
+    assert (root.entity, root.since, root.held.until) == ("service:d", at(night), at(19 * 3600))
+
+    world.run(graph, quiet_hours=[NIGHT])
+    world.tell(night + 10)
+    assert {one.incident: one for one in world.desk.held()} == found, "a restart changes nothing"
+    world.tell(19 * 3600 + 60)
+    assert [one.incident for one in world.desk.held()] == [ids["Far is told"]]
+    (over,) = (one for one in world.desk.held(HoldReason.QUIET_HOURS, over_s=3600) if one.ended_at)
+    assert (over.incident, over.ended_at) == (ids["Root is told"], at(19 * 3600 + 60))

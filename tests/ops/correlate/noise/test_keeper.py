@@ -13,7 +13,7 @@ from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import SettableClock
-from wellkept.kernel.finding import Severity
+from wellkept.kernel.finding import Finding, Severity
 from wellkept.kernel.grouping import GroupRule, Require
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.noise import HoldReason
@@ -52,6 +52,11 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     state = state_in(tmp_path)
     yield Scene(state)
     state.close()
+
+
+def untold(incident: str) -> list[Finding]:
+    """The findings that are told of an incident whose findings do not matter."""
+    return []
 
 
 def incident(name: str, severity: Severity = Severity.WARNING, *, entity: str = "", held: str = "") -> Incident:
@@ -113,15 +118,15 @@ def test_low_severities_wait_in_quiet_hours_and_are_told_as_one_digest(scene: Sc
         replace(incident(name, severity), opened_at=late)
         for name, severity in (("inc-low", Severity.WARNING), ("inc-high", Severity.CRITICAL))
     )
-    found = keeper.telling([low, high], late)
+    found = keeper.telling([low, high], untold, late)
     assert found["inc-high"] is None
     assert (found["inc-low"] or found["inc-high"]).reason is HoldReason.QUIET_HOURS  # type: ignore[union-attr]
     assert scene.desk.digests()[0] == []
-    assert keeper.telling([low, high], morning) == {"inc-low": None, "inc-high": None}
+    assert keeper.telling([low, high], untold, morning) == {"inc-low": None, "inc-high": None}
     (digest,) = scene.desk.digests()[0]
     assert (digest.incidents, digest.over) == (("inc-low",), ())
     assert "1 go on: title of inc-low" in digest.sentence
-    keeper.telling([low], morning + timedelta(minutes=1))
+    keeper.telling([low], untold, morning + timedelta(minutes=1))
     assert len(scene.desk.digests()[0]) == 1
 
 
@@ -149,7 +154,48 @@ def test_an_incident_of_held_findings_alone_is_not_told(scene: Scene) -> None:
     keeper = scene.keeper()
     silenced = incident("inc-1", held="silenced: by ann")
     both = replace(silenced, members=(*silenced.members, Member("fnd-2", "", NOON, "x")))
-    (held,) = keeper.telling([silenced], NOON).values()
+    (held,) = keeper.telling([silenced], untold, NOON).values()
     assert held is not None
     assert (held.reason, held.sentence) == (HoldReason.SILENCED, "by ann")
-    assert keeper.telling([both], NOON) == {"inc-1": None}
+    assert keeper.telling([both], untold, NOON) == {"inc-1": None}
+
+
+FLAPPING_SOON = {"starts": 4, "ends": 1, "window_s": 600}
+
+
+def test_after_a_restart_what_was_over_is_as_it_was_then(scene: Scene) -> None:
+    keeper = scene.keeper(flapping=FLAPPING_SOON)
+    turns = [alert(starts=60 * turn, n="1") for turn in range(4)]
+    for turn, mine in enumerate(turns):
+        for one, second in ((mine, 60 * turn), (over(mine, 60 * turn + 30), 60 * turn + 30)):
+            scene.stream.publish([one], at(second))
+            keeper.judge([one], at(second))
+    before = scene.desk.held(over_s=86_400)
+    assert [one.finding for one in before] == [turns[3].id, turns[2].id, turns[1].id], "the first was told"
+    again = scene.keeper(flapping=FLAPPING_SOON)
+    ended = [over(mine, 60 * turn + 30) for turn, mine in enumerate(turns)]
+    for _ in range(2):
+        found = again.judge(ended, at(240))
+        assert [found[one.id] is not None for one in ended] == [False, True, True, True]
+    assert scene.desk.held(over_s=86_400) == before
+
+
+def test_what_ended_while_nobody_looked_was_held_until_then(scene: Scene) -> None:
+    scene.desk.add_silence(matchers("team=shop"), None, NOON + timedelta(hours=9), "ann", "known")
+    mine = alert(team="shop")
+    scene.stream.publish([mine], NOON)
+    scene.keeper().judge([mine], NOON)
+    scene.stream.publish([over(mine, 60)], at(60))
+    scene.clock.set(at(7 * 3600))
+    scene.keeper().judge([], at(7 * 3600))
+    (kept,) = scene.desk.held(over_s=86_400)
+    assert (kept.since, kept.ended_at) == (NOON, at(60))
+
+
+def test_what_is_over_when_it_is_first_seen_was_not_held_later(scene: Scene) -> None:
+    scene.desk.add_silence(matchers("team=shop"), None, NOON + timedelta(hours=1), "ann", "known")
+    keeper = scene.keeper()
+    keeper.judge([], NOON)
+    keeper.judge([alert(starts=5, ends=10, team="shop")], at(60))
+    (kept,) = scene.desk.held(over_s=86_400)
+    assert (kept.since, kept.ended_at) == (at(10), at(10))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+import heapq
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
-from wellkept.kernel.noise import Held, HeldFinding, HoldReason, reason_of, sentence_of
+from wellkept.kernel.noise import Held, HoldReason, reason_of, sentence_of
 from wellkept.ops.correlate.noise.base import FLAPPING, Book
 from wellkept.ops.correlate.noise.effects import Effects, Trouble
 from wellkept.ops.correlate.noise.flaps import KEPT
+from wellkept.ops.correlate.noise.kept import Kept
 from wellkept.ops.correlate.noise.noise import Noise
-from wellkept.ops.correlate.noise.quiet import Quiet, QuietTimes
+from wellkept.ops.correlate.noise.quiet import QuietTimes
 from wellkept.ops.correlate.noise.settings import NoiseSettings
 from wellkept.ops.correlate.rules.apart import Apart, Pair
 from wellkept.ops.correlate.rules.rules import GroupRules
@@ -25,7 +26,8 @@ from wellkept.spine.noise import NoiseDesk
 
 MOST = 50_000
 """Findings of the last windows that are read after a start."""
-MOST_ENTITIES = 200
+MOST_ASKED = 200
+"""Of an incident so many findings are asked whether quiet hours are for them, the earliest."""
 
 
 class Findings(Protocol):
@@ -37,7 +39,9 @@ class Findings(Protocol):
 
     def open_findings(self, detector_prefix: str = "") -> list[Finding]: ...
 
-    def findings(self, *, start: datetime | None = None, limit: int = 1000) -> list[Finding]: ...
+    def findings(
+        self, *, ids: Sequence[str] | None = None, start: datetime | None = None, limit: int = 1000
+    ) -> list[Finding]: ...
 
 
 class NoiseKeeper:
@@ -61,13 +65,16 @@ class NoiseKeeper:
         self._effect_of: dict[str, Held] = {}
         """The incidents that were effects when all were last looked at."""
         self._quiet = QuietTimes(one.hours() for one in self._settings.quiet_hours)
+        self._fitting: dict[str, tuple[datetime, frozenset[str]]] = {}
+        """The quiet hours that are for an incident, as of its last change."""
         self._graph = Graph((), ())
+        self._began: datetime | None = None
         self._revision: tuple[int, int] | None = None
         self._book = Book()
         self.ruled = 0
         """Grows when grouping rules change."""
         self._apart = Apart(self._noise.rules)
-        self._kept: dict[str, HeldFinding] = {}
+        self._kept = Kept(desk)
 
     @property
     def rules(self) -> GroupRules:
@@ -89,48 +96,57 @@ class NoiseKeeper:
         Raises:
             StoreError: the state store refused; the next call makes up for it.
         """
-        is_first = self._revision is None
         self._refresh()
-        if is_first:
-            findings = self._resumed(findings, now)
+        if self._began is None:
+            findings, self._began = self._resumed(findings, now), now
+        past = [f for f in findings if _is_before(f, self._began) and self._noise.finding(f.id) is None]
         found = self._noise.judge(findings, now)
-        self._keep(found, {finding.id: finding for finding in findings}, now)
+        history = self._kept.past(past)
+        given = {finding.id: finding for finding in findings}
+        new = {id_: held for id_, held in found.items() if id_ not in history}
+        self._kept.note(new, lambda id_: given.get(id_) or self._noise.finding(id_), now)
         told, calm = self._noise.notices(now)
         if told:
             self._stream.publish(told, now)
         if calm:
             self._stream.close([finding.fingerprint for finding in calm], now)
-        return found
+        return {**found, **history}
 
-    def telling(self, live: Sequence[Incident], now: datetime) -> dict[str, Held | None]:
+    def telling(
+        self, live: Sequence[Incident], told: Callable[[str], Iterable[Finding]], now: datetime
+    ) -> dict[str, Held | None]:
         """Whether live incidents are told (None), by their ids: not while all their findings are held, while another
-        one is their cause, or in quiet hours.
+        one is their cause, or in quiet hours. ``told`` gives those of an incident's findings that are told.
         """
         found: dict[str, Held | None] = {incident.id: _by_members(incident) for incident in live}
+        loud = [incident for incident in live if found[incident.id] is None]
         if self._settings.effects:
-            troubles = [_trouble(incident) for incident in live if found[incident.id] is None]
-            self._effect_of = self._effects.of(troubles, self._graph)
+            self._effect_of = self._effects.of([_trouble(incident) for incident in loud], self._graph)
             found |= self._effect_of
         quiet = {}
-        for incident in live:
+        self._fitting = {one.id: self._fitting[one.id] for one in loud if one.id in self._fitting}
+        for incident in loud:
             if found[incident.id] is None:
-                held = found[incident.id] = self._quiet.hold(self._quiet_of(incident), now)
+                held = found[incident.id] = self._by_hours(incident, told, now)
                 if held is not None:
                     quiet[incident.id] = (held.values["quiet_hours"], incident.title, incident.noticed_at)
+        self._kept.note_incidents([(one, held) for one in loud if (held := found[one.id]) is not None], now)
         for digest in self._quiet.ended(frozenset(found), now):
             self._desk.keep_digest(digest)
         self._quiet.note(quiet)
         return found
 
-    def hush(self, incident: Incident, now: datetime) -> str:
+    def hush(self, incident: Incident, told: Iterable[Finding], now: datetime) -> str:
         """Why one incident that is opened or changes now is not told, as the line that it carries; empty where it is.
+        ``told`` are its findings that are.
 
         Whether it is an effect of others, or they of it, is looked at anew by :meth:`telling`.
         """
         held = self._effect_of.get(incident.id)
         if held is None and self._settings.effects:
             held = self._effects.of_new(_trouble(incident))
-        held = held or self._quiet.hold(self._quiet_of(incident), now)
+        self._fitting.pop(incident.id, None)
+        held = held or self._by_hours(incident, lambda _: told, now)
         return held.words if held is not None else ""
 
     def groups_of(self, finding: Finding) -> list[tuple[str, float]]:
@@ -167,44 +183,33 @@ class NoiseKeeper:
         self._revision = revision
 
     def _resumed(self, given: Sequence[Finding], now: datetime) -> list[Finding]:
-        """With what is given, all that is open or was within the windows, oldest first; and what was held before."""
+        """With what is given, all that is open, was within the windows or was held before, oldest first."""
         since = now - timedelta(seconds=KEPT * self._settings.flapping.window_s)
         known = [*self._stream.findings(start=since, limit=MOST), *self._stream.open_findings(), *given]
         self._noise.resume(finding for finding in known if finding.detector == FLAPPING and finding.is_open)
-        self._kept = {one.finding: one for one in self._desk.held(limit=MOST)}
         unique = {finding.id: finding for finding in known}
-        for id_ in self._kept.keys() - unique.keys():
-            self._desk.keep_held([replace(self._kept.pop(id_), ended_at=now)])
+        others = sorted(set(self._kept.resume()) - unique.keys())
+        unique |= {finding.id: finding for finding in self._stream.findings(ids=others)}
+        self._kept.lose(set(others) - unique.keys(), now)
         return sorted(unique.values(), key=lambda finding: (finding.starts_at, finding.id))
 
-    def _keep(self, found: Mapping[str, Held | None], given: Mapping[str, Finding], now: datetime) -> None:
-        changed: list[HeldFinding] = []
-        for id_, held in found.items():
-            before = self._kept.get(id_)
-            finding = given.get(id_) or self._noise.finding(id_)
-            if held is not None and finding is not None:
-                since = before.since if before is not None else now
-                kept = HeldFinding(id_, finding.fingerprint, finding.entity, held, since)
-                if not finding.is_open:
-                    kept = replace(kept, ended_at=finding.ends_at)
-                if kept != before:
-                    changed.append(kept)
-                self._kept[id_] = kept
-                if kept.ended_at is not None:
-                    del self._kept[id_]
-            elif before is not None:
-                changed.append(replace(self._kept.pop(id_), ended_at=now))
-        self._desk.keep_held(changed)
+    def _by_hours(self, incident: Incident, told: Callable[[str], Iterable[Finding]], now: datetime) -> Held | None:
+        """The hold of quiet hours on an incident. Which of them are for it is looked up once for each of its changes,
+        so that a storm that lasts costs nothing.
+        """
+        fitting = frozenset[str]()
+        if self._quiet.ask_labels:
+            at, fitting = self._fitting.get(incident.id, (None, fitting))
+            if at != incident.updated_at:
+                some = heapq.nsmallest(MOST_ASKED, told(incident.id), key=lambda one: (one.starts_at, one.id))
+                fitting = self._quiet.fitting([self._noise.labels(finding) for finding in some])
+                self._fitting[incident.id] = (incident.updated_at, fitting)
+        return self._quiet.hold(incident.severity, fitting, now)
 
-    def _quiet_of(self, incident: Incident) -> Quiet:
-        severity = incident.severity.name.lower()
-        entities = [self._graph.entities.get(id_) for id_ in incident.entities[:MOST_ENTITIES]]
-        labels = [
-            {"severity": severity, "entity": id_, "entity_kind": id_.partition(":")[0]}
-            | ({"owner": one.owner, "tier": str(one.criticality), **one.attributes} if one is not None else {})
-            for id_, one in zip(incident.entities, entities, strict=False)
-        ]
-        return Quiet(incident.id, incident.title, incident.severity, labels or [{"severity": severity}])
+
+def _is_before(finding: Finding, moment: datetime) -> bool:
+    """Whether a finding was over before a moment."""
+    return finding.ends_at is not None and finding.ends_at <= moment
 
 
 def _by_members(incident: Incident) -> Held | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from wellkept.kernel.clock import stable_id
@@ -14,16 +13,6 @@ from wellkept.spine.matchers import Matching
 MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """An incident as quiet hours see it: how bad it is, and the labels of each of its findings."""
-
-    incident: str
-    title: str
-    severity: int
-    labels: Sequence[Mapping[str, str]]
-
-
 class QuietTimes:
     """The quiet hours of a configuration, and which of them were open when they were last looked at."""
 
@@ -32,17 +21,28 @@ class QuietTimes:
         self._open: dict[str, Occurrence] = {}
         self._held: dict[str, dict[str, str]] = {}
 
-    def hold(self, incident: Quiet, now: datetime) -> Held | None:
-        """The hold of an incident that is not bad enough for the hour; the one that lasts longest."""
+    @property
+    def ask_labels(self) -> bool:
+        """Whether any of them are for some incidents alone."""
+        return any(hours.matchers for hours, _ in self._hours)
+
+    def fitting(self, labels: Sequence[Mapping[str, str]]) -> frozenset[str]:
+        """The names of those that all of these label sets match."""
+        return frozenset(hours.name for hours, matching in self._hours if all(map(matching.matches, labels)))
+
+    def hold(self, severity: int, fitting: frozenset[str], now: datetime) -> Held | None:
+        """The hold of an incident that is not bad enough for the hour; the one that lasts longest.
+
+        ``fitting`` names those that its findings match; those without matchers are for every incident.
+        """
         found: list[Held] = []
-        for hours, matching in self._hours:
+        for hours, _ in self._hours:
             here = hours.schedule.at(now)
-            if here is None or incident.severity >= hours.below:
+            if here is None or severity >= hours.below or (hours.matchers and hours.name not in fitting):
                 continue
-            if all(matching.matches(labels) for labels in incident.labels):
-                words = f"quiet hours ({hours.name}) until {here.end:%Y-%m-%d %H:%M} UTC"
-                values = {"quiet_hours": hours.name, "ends_at": here.end.isoformat()}
-                found.append(Held(HoldReason.QUIET_HOURS, values, words, here.end))
+            words = f"quiet hours ({hours.name}) until {here.end:%Y-%m-%d %H:%M} UTC"
+            values = {"quiet_hours": hours.name, "ends_at": here.end.isoformat()}
+            found.append(Held(HoldReason.QUIET_HOURS, values, words, here.end))
         return max(found, key=lambda held: held.until or now, default=None)
 
     def note(self, held: Mapping[str, tuple[str, str, datetime]]) -> None:

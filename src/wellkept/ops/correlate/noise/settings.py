@@ -60,7 +60,7 @@ class Quiet(Part):
     below: Literal["warning", "error", "critical"] = "error"
     """Incidents less severe than this wait."""
     match: tuple[MatcherText, ...] = ()
-    """Of these alone, by the labels of their entities; empty for all."""
+    """Of these alone, by the labels of their findings; empty for all."""
 
     @model_validator(mode="after")
     def _is_a_schedule(self) -> Self:
