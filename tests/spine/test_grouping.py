@@ -18,7 +18,7 @@ from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.grouping import DecisionKind, GroupingDecision, GroupRule, Require, Side, StoredRule
 from wellkept.kernel.matching import Matcher
 from wellkept.spine.audit import Audit
-from wellkept.spine.grouping import GroupingDesk, constraints_of
+from wellkept.spine.grouping import GroupingDesk, constraints_of, standing
 from wellkept.store.state.state import State
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -116,3 +116,16 @@ def test_a_merge_and_then_a_split_of_the_same_is_the_split() -> None:
     assert found.together == (frozenset("ab"),)
     assert found.apart == ((frozenset("ab"), frozenset("c")),)
     assert constraints_of([split, merge]).apart == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from(DecisionKind), sides, sides), max_size=8))
+def test_what_stands_has_the_last_word_about_a_pair(
+    drawn: list[tuple[DecisionKind, frozenset[str], frozenset[str]]],
+) -> None:
+    drawn = [(kind, left, right) for kind, left, right in drawn if not left & right]
+    last = {frozenset((one, other)): n for n, (_, left, right) in enumerate(drawn) for one in left for other in right}
+    found = standing(
+        GroupingDecision(str(n), kind, NOON, "x", Side(tuple(sorted(left))), Side(tuple(sorted(right))))
+        for n, (kind, left, right) in enumerate(drawn)
+    )
+    assert [int(one.id) for one in found] == sorted(set(last.values()))

@@ -130,7 +130,12 @@ def test_what_is_held_is_listed_with_its_reason(browser: httpx.Client, scene: Sc
     held = Held(HoldReason.FLAPPING, {"changes": "8"}, "flapping: it began or ended 8 times in 30 minutes")
     scene.deps.noise.desk.keep_held([HeldFinding("fnd-1", "fp", "host:web-1", held, NOW)])
     scene.deps.noise.desk.keep_digest(Digest("d", "night", NOW, NOW, (), ("inc-1",), "1 incidents were not told."))
+    night = Held(HoldReason.QUIET_HOURS, {}, "quiet hours (night)", NOW + timedelta(hours=9))
+    scene.deps.noise.desk.keep_held([HeldFinding("", "", "service:pay", night, NOW, incident="inc-7")])
     text = browser.get("/noise").text
+    assert '<a href="/incidents/inc-7">incident of pay</a>' in text
+    assert (NOW + timedelta(hours=9)).isoformat() in text
+    assert "1 quiet hours" in text
     assert "8 times in 30 minutes" in text
     assert "1 flapping" in text
     assert "1 incidents were not told." in text
@@ -189,6 +194,7 @@ def test_a_suggestion_that_nobody_wants_is_not_made_again(browser: httpx.Client,
     assert browser.post(f"/grouping/{name}/dismiss", data={"form_token": token[1]}).status_code == 303
     pass_by(scene)
     assert name not in browser.get("/grouping").text
+    assert use.settled() == 1
     assert name not in [one.rule.name for one, _ in use.suggestions()] + [one.rule.name for one in use.desk.rules()]
     entry = scene.deps.audit.entries(1)[0]
     assert (entry.verb, entry.subject) == ("grouping.suggestion_dismissed", name)

@@ -77,7 +77,7 @@ def router(use: GroupingUse) -> APIRouter:
             }
             for one, outcome in use.suggestions(days)
         ]
-        return {"days": days, "suggestions": told}
+        return {"days": days, "suggestions": told, "settled": use.settled()}
 
     @routes.post("/suggestions/{name}/dismiss")
     def dismiss(name: str, asked: Asked) -> dict[str, Any]:

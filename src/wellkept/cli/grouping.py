@@ -152,7 +152,9 @@ def suggest(wanted: str | None, unwanted: str | None, by: str, days: float, data
         click.echo(f"{', '.join(one['rule']['match'])} by {', '.join(one['rule']['by'])}{against}")
         show_replay(one["replay"])
     if not answer["suggestions"]:
-        click.echo("Nothing to suggest: nobody merged or split the same sorts of alerts twice.")
+        why = "what people did is covered by rules in force, or was dismissed"
+        never = "nobody merged or split the same sorts of alerts twice"
+        click.echo(f"Nothing to suggest: {why if answer['settled'] else never}.")
     return None
 
 

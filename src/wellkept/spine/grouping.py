@@ -188,7 +188,7 @@ def constraints_of(decisions: Iterable[GroupingDecision]) -> Constraints:
         left, right = frozenset(decision.left.findings), frozenset(decision.right.findings)
         if decision.kind is DecisionKind.MERGE:
             joined = left | right
-            apart = [pair for one in apart for pair in _outside(one, joined)]
+            apart = [pair for one in apart for pair in _across(one, joined, joined)]
             together.append(joined)
         else:
             together = [part for one in together for part in _cut(one, left, right)]
@@ -196,19 +196,34 @@ def constraints_of(decisions: Iterable[GroupingDecision]) -> Constraints:
     return Constraints(tuple(dict.fromkeys(together)), tuple(dict.fromkeys(apart)))
 
 
+def standing(decisions: Iterable[GroupingDecision]) -> list[GroupingDecision]:
+    """Of decisions, oldest first, those that are the last word about two findings on their two sides."""
+    later: list[tuple[frozenset[str], frozenset[str]]] = []
+    found: list[GroupingDecision] = []
+    for decision in reversed(list(decisions)):
+        sides = frozenset(decision.left.findings), frozenset(decision.right.findings)
+        rest = [sides]
+        for one, other in later:
+            rest = [part for pair in rest for part in _across(pair, one, other)]
+        if rest:
+            found.append(decision)
+        later += [sides, (sides[1], sides[0])]
+    return found[::-1]
+
+
+def _across(
+    pair: tuple[frozenset[str], frozenset[str]], one: frozenset[str], other: frozenset[str]
+) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """What is left of the pairs across two sides without those that have one finding in each of two sets."""
+    left, right = pair
+    if left.isdisjoint(one) or right.isdisjoint(other):
+        return [pair]
+    parts = [(left - one, right), (left & one, right - other)]
+    return [(first, second) for first, second in parts if first and second]
+
+
 def _cut(joined: frozenset[str], left: frozenset[str], right: frozenset[str]) -> list[frozenset[str]]:
     """A merged set with two sides of it cut apart; what is in neither stays with the left one."""
     if not (joined & left and joined & right):
         return [joined]
     return [part for part in (joined - right, joined & right) if len(part) > 1]
-
-
-def _outside(
-    pair: tuple[frozenset[str], frozenset[str]], joined: frozenset[str]
-) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """What is left of a split when a set is joined: the pairs of which not both are in the set."""
-    left, right = pair
-    if not (left & joined and right & joined):
-        return [pair]
-    parts = [(left - joined, right), (left & joined, right - joined)]
-    return [(one, other) for one, other in parts if one and other]

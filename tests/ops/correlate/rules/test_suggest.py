@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -77,3 +78,12 @@ def test_the_second_like_split_suggests_a_rule_that_keeps_apart() -> None:
 def test_the_order_in_which_they_are_read_changes_nothing(decisions: list[GroupingDecision]) -> None:
     (found,) = suggest(decisions)
     assert found.decisions == ("dec-1", "dec-2", "dec-3")
+
+
+def test_about_the_same_findings_the_last_word_counts() -> None:
+    again = [merge("c1", 1), replace(merge("c1", 2), kind=DecisionKind.SPLIT), merge("c1", 3)]
+    assert suggest(again) == []
+    (found,) = suggest([*again, merge("c2", 4)])
+    assert found.decisions == ("dec-3", "dec-4")
+    assert "2 times" in found.sentence
+    assert suggest([*again, replace(merge("c1", 4), kind=DecisionKind.SPLIT), merge("c2", 5)]) == []

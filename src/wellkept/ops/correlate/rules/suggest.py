@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.grouping import DecisionKind, GroupingDecision, GroupRule, Side
 from wellkept.kernel.matching import Matcher
+from wellkept.spine.grouping import standing
 
 LIKE_ONES = 2
 """So many decisions of one sort are a habit."""
@@ -44,11 +45,12 @@ class _Habit:
 def suggest(decisions: Iterable[GroupingDecision], rules: Sequence[GroupRule] = ()) -> list[Suggestion]:
     """The rules to suggest; one that stands already (whatever its name) is not suggested again.
 
-    Decisions are alike when they are about the same sorts of alerts. The rule's labels are those in which both sides
-    agreed each time; without any there is nothing to suggest, for the rule would merge strangers.
+    Decisions are alike when they are about the same sorts of alerts; about the same findings the last word counts. The
+    rule's labels are those in which both sides agreed each time; without any there is nothing to suggest, for the rule
+    would merge strangers.
     """
     alike: dict[_Habit, list[GroupingDecision]] = defaultdict(list)
-    for decision in sorted(decisions, key=lambda one: (one.at, one.id)):
+    for decision in standing(sorted(decisions, key=lambda one: (one.at, one.id))):
         habit = _habit(decision)
         if habit is not None:
             alike[habit].append(decision)

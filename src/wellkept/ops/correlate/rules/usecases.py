@@ -10,7 +10,7 @@ from typing import Protocol
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError, NotFoundError, TooLargeError
 from wellkept.kernel.finding import Finding
-from wellkept.kernel.grouping import GroupRule, StoredRule
+from wellkept.kernel.grouping import GroupingDecision, GroupRule, StoredRule
 from wellkept.kernel.incident import Incident
 from wellkept.ops.correlate.rules.replay import Replayed, replay
 from wellkept.ops.correlate.rules.suggest import Suggestion, suggest
@@ -108,6 +108,10 @@ class GroupingUse:
         past = self.past(days)
         return [(one, past.tried(one.rule)) for one in found]
 
+    def settled(self) -> int:
+        """How many rules follow from what people did and are not suggested: they stand already, or are not wanted."""
+        return len(suggest(self._decisions())) - len(self._suggested())
+
     def dismiss(self, name: str, by: str) -> StoredRule:
         """Never suggest this rule again.
 
@@ -120,6 +124,8 @@ class GroupingUse:
         return self.desk.dismiss(found, by)
 
     def _suggested(self) -> list[Suggestion]:
-        decisions, _ = self.desk.decisions(0, self._clock.now() - LEARNED_FROM)
-        found = suggest(decisions, [one.rule for one in self.desk.rules()])
+        found = suggest(self._decisions(), [one.rule for one in self.desk.rules()])
         return [one for one in found if not self.desk.is_unwanted(one.rule.name)]
+
+    def _decisions(self) -> list[GroupingDecision]:
+        return self.desk.decisions(0, self._clock.now() - LEARNED_FROM)[0]
