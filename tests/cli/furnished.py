@@ -14,6 +14,7 @@ from wellkept.app.clock import SystemClock
 from wellkept.kernel.diagnosis import Cause, Diagnosis, Exhibit, Look, Pointer, Reason
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.kernel.incident import Incident, IncidentState, Member
+from wellkept.kernel.noise import Held, HeldFinding, HoldReason
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
 from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import digest_of
@@ -26,6 +27,7 @@ from wellkept.spine.policy import Policy
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
 from wellkept.store.artifacts.artifacts import Artifacts
+from wellkept.store.state.noise import NoiseRows
 from wellkept.store.state.state import State
 from wellkept.store.state.tickets import CallRow, TicketRow, TicketRows
 
@@ -39,6 +41,7 @@ def furnish(data: Path) -> None:
     stream, registry = Stream(state, Changes()), Registry(state)
     _incident(stream, now)
     _ticket(TicketRows(state), now)
+    NoiseRows(state).save_held(_held(now))
     _models(registry, _artifact(data), now)
     promote = PromoteModel(registry, stream, SystemClock())
     gate = Gate(state, stream, Audit(state), Actions({promote.name: promote}), Policy(), lambda _: "", SystemClock())
@@ -79,6 +82,16 @@ def _ticket(rows: TicketRows, now: datetime) -> None:
     rows.want([TicketRow(INCIDENT, "board", "m1", now, now, "7", "#7", page, "open", wanted=1, done=1)])
     for status in (0, 201):
         rows.called(CallRow(INCIDENT, "board", now, "POST", "/issues", status, "" if status else "no answer"))
+
+
+def _held(now: datetime) -> list[HeldFinding]:
+    """What is held: an incident until the morning, and a finding until another is over."""
+    night = Held(HoldReason.QUIET_HOURS, {}, "quiet hours (night)", datetime(2126, 3, 11, 7, tzinfo=UTC))
+    inhibited = Held(HoldReason.INHIBITED, {}, "inhibited by rule node-down")
+    return [
+        HeldFinding("", "", "service:shop/cart", night, now, incident="inc-9"),
+        HeldFinding("fnd-9", "fp-9", "service:shop/cart", inhibited, now),
+    ]
 
 
 def _artifact(data: Path) -> str:

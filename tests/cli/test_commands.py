@@ -109,6 +109,8 @@ def test_incidents_are_explained_summed_up_and_acted_on(program: Program) -> Non
     assert (told["incident"], len(told["members"])) == (INCIDENT, sum(told["ties"].values()))
     assert "Nobody merged or split it" in program("incidents", "explain", INCIDENT).out
     assert program("incidents", "summary", "--json").document["summary"]["rows"][0]["incidents"] >= 1
+    assert "last 2 days" in program("incidents", "summary", "--days", "2").out
+    assert "last day" in program("incidents", "summary", "--days", "1").out
     assert "to be written" in program("incidents", "postmortem", INCIDENT, "--zone", "Asia/Tokyo").out.lower()
     noted = program("incidents", "note", INCIDENT, "it leaks since monday", "--by", "ann", "--json").document
     assert noted["incident"]["timeline"][-1]["what"] == "it leaks since monday"

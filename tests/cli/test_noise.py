@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.cli.conftest import Program
 
+from wellkept.cli.render import when
+
 RULES = """\
 groupings:
   - name: checkout
@@ -26,6 +28,8 @@ def test_silences(program: Program) -> None:
     identity = made["silence"]["id"]
     assert identity[:8] in program("silences").out
     assert program("silences", "--json").document["silences"][0]["matchers"] == ['service="checkout"']
+    assert program("silences", "list", "--json").document == program("silences", "--json").document
+    assert program("silences", "list", "--all").out == program("silences", "--all").out
     assert "is over" in program("silences", "end", identity).out
     assert program("silences", "--json").document["silences"] == []
     assert [one["id"] for one in program("silences", "--all", "--json").document["silences"]] == [identity]
@@ -44,6 +48,17 @@ def test_what_is_held(program: Program) -> None:
     found = program("silences", "held", "--lately", "--json").document
     assert set(found) == {"counts", "held"}
     assert program("silences", "held", "--reason", "flapping").out.startswith("Nothing is held")
+    assert found["counts"] == {"inhibited": 1, "quiet_hours": 1}
+
+
+def test_of_what_is_held_the_end_is_told_where_it_is_known(program: Program) -> None:
+    (night,) = program("silences", "held", "--reason", "quiet_hours", "--json").document["held"]
+    assert (night["incident"], night["finding"]) == ("inc-9", "")
+    rows = [line for line in program("silences", "held").out.splitlines() if "shop/cart" in line]
+    (whole,) = (row for row in rows if "inc-9" in row)
+    (other,) = (row for row in rows if "fnd-9" in row)
+    assert when(night["held"]["until"]) in whole
+    assert "its reason ends" in other
 
 
 def test_maintenance(program: Program) -> None:
@@ -55,6 +70,7 @@ def test_maintenance(program: Program) -> None:
     made = program(*window, *weekly, "--json").document["maintenance"]
     assert made["when"] == "02:00 to 03:30 Europe/Berlin, sun"
     assert "patching" in program("maintenance").out
+    assert program("maintenance", "list").out == program("maintenance").out
     assert "is over" in program("maintenance", "end", made["id"]).out
     said = program(*window)
     assert (said.code, "--for: must be given" in said.err) == (2, True)
@@ -72,6 +88,7 @@ def test_grouping(program: Program, tmp_path: Path) -> None:
     assert "would not be opened: inc-1" in program("grouping", "replay", str(file)).out
     assert program("grouping", "save", str(file)).out == "checkout: version 1\n"
     assert "2 findings" in program("grouping").out
+    assert program("grouping", "list", "--json").document == program("grouping", "--json").document
     assert [one["version"] for one in program("grouping", "versions", "checkout", "--json").document["versions"]] == [1]
     assert "no longer in force" in program("grouping", "remove", "checkout").out
     assert program("grouping", "--json").document["rules"] == []

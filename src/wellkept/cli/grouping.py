@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from wellkept.cli.render import client, data_option, json_option, say_json, say_table, telling_mistakes, when
+from wellkept.cli.render import (
+    also_as_list,
+    client,
+    data_option,
+    json_option,
+    say_json,
+    say_table,
+    telling_mistakes,
+    when,
+)
 from wellkept.cli.silences import by_option
 from wellkept.kernel.errors import InputError
 from wellkept.sdk.client import Client
@@ -35,6 +44,9 @@ def command(context: click.Context, data: Path | None, as_json: bool) -> None:
     ]
     empty = "No rule. `wellkept grouping save FILE` keeps those of a file; docs/noise.md says how one looks."
     return say_table("Grouping rules", ("name", "what", "by", "asks for", "from"), rows, empty)
+
+
+also_as_list(command)
 
 
 @command.command()

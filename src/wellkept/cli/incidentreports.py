@@ -76,9 +76,8 @@ def summary(days: int, data: Path | None, as_json: bool) -> None:
         if r["incidents"]
     ]
     columns = ("of", "incidents", "severities", "detect", "ack", "mitigate", "resolve", "again", "noise")
-    say_table(
-        f"The last {days} days (times: median / p90)", columns, rows, f"No incident began in the last {days} days."
-    )
+    span = f"last {days} days" if days > 1 else "last day"
+    say_table(f"The {span} (times: median / p90)", columns, rows, f"No incident began in the {span}.")
     return None
 
 

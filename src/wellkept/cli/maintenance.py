@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.cli.render import also_as_list, client, data_option, json_option, say_json, say_table, when
 from wellkept.cli.silences import by_option, show_preview
 from wellkept.kernel.durations import seconds_of
 from wellkept.kernel.errors import InputError
@@ -39,6 +39,9 @@ def command(context: click.Context, everything: bool, data: Path | None, as_json
     ]
     empty = "No window. `wellkept maintenance add NAME --entity host:ID --for 2h` opens one now."
     return say_table("Maintenance", ("id", "name", "covers", "when", "next", "by"), rows, empty)
+
+
+also_as_list(command)
 
 
 @command.command()

@@ -38,6 +38,11 @@ def client(data: Path | None) -> Client:
     return found
 
 
+def also_as_list(group: click.Group) -> None:
+    """Let a group that lists by itself do so under the name `list`, too, as other groups do."""
+    group.add_command(click.Command("list", params=group.params, callback=group.callback, help="List them."))
+
+
 def say_json(value: Any) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(value, indent=2, default=str))

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.cli.render import also_as_list, client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.durations import seconds_of
+from wellkept.kernel.noise import HoldReason
 from wellkept.sdk.paths import path_of
 
 by_option = click.option("--by", default=getpass.getuser, help="Who does it (default: you).")
@@ -33,6 +34,9 @@ def command(context: click.Context, everything: bool, data: Path | None, as_json
     ]
     empty = "Nothing is silenced. `wellkept silences add 'team=\"shop\"' --for 2h --comment WHY` silences something."
     return say_table("Silences", ("id", "state", "what", "until", "by", "why"), rows, empty)
+
+
+also_as_list(command)
 
 
 @command.command()
@@ -86,7 +90,7 @@ def end(silence: str, by: str, data: Path | None, as_json: bool) -> None:
 @command.command()
 @click.option(
     "--reason",
-    type=click.Choice(["silenced", "maintenance", "inhibited", "flapping", "too_few"]),
+    type=click.Choice([reason.value for reason in HoldReason]),
     default=None,
     help="Held for this reason alone.",
 )
@@ -95,23 +99,23 @@ def end(silence: str, by: str, data: Path | None, as_json: bool) -> None:
 @data_option
 @json_option
 def held(reason: str | None, lately: bool, limit: int, data: Path | None, as_json: bool) -> None:
-    """List the findings that are held, each with its reason."""
+    """List what is held, findings and whole incidents, each with its reason."""
     over_s = 86_400 if lately else 0
     answer = client(data).get("/api/v1/held", reason=reason, over_s=over_s, limit=limit)
     if as_json:
         return say_json(answer)
     rows = [
         (
-            one["finding"],
+            one["finding"] or one["incident"],
             one["held"]["reason"],
             when(one["since"]),
-            when(one["ended_at"]) or "goes on",
+            when(one["ended_at"] or one["held"]["until"]) or "its reason ends",
             one["entity"],
             one["held"]["sentence"],
         )
         for one in answer["held"]
     ]
-    say_table("Held", ("finding", "reason", "since", "until", "about", "why"), rows, "Nothing is held: all is told.")
+    say_table("Held", ("what", "reason", "since", "until", "about", "why"), rows, "Nothing is held: all is told.")
     total = sum(answer["counts"].values())
     if total:
         counts = ", ".join(f"{count} {name}" for name, count in sorted(answer["counts"].items()))

@@ -134,11 +134,11 @@ def test_the_digest_of_quiet_hours_leaves_out_what_was_told_before_them_also_aft
     night = at(10 * 3600)
     before, within = incident("inc-before"), replace(incident("inc-within"), opened_at=night)
     keeper = scene.keeper(quiet_hours=[NIGHT])
-    assert keeper.telling([before], at(60)) == {"inc-before": None}
-    assert None not in keeper.telling([before, within], night).values()
+    assert keeper.telling([before], untold, at(60)) == {"inc-before": None}
+    assert None not in keeper.telling([before, within], untold, night).values()
     again = scene.keeper(quiet_hours=[NIGHT])
-    again.telling([before, within], night + timedelta(hours=1))
-    again.telling([before, within], night + timedelta(hours=10))
+    again.telling([before, within], untold, night + timedelta(hours=1))
+    again.telling([before, within], untold, night + timedelta(hours=10))
     (digest,) = scene.desk.digests()[0]
     assert (digest.incidents, digest.over) == (("inc-within",), ())
 
@@ -146,7 +146,7 @@ def test_the_digest_of_quiet_hours_leaves_out_what_was_told_before_them_also_aft
 def test_hours_that_held_back_nothing_new_make_no_digest(scene: Scene) -> None:
     keeper = scene.keeper(quiet_hours=[NIGHT])
     for hours in (1, 11, 20):
-        keeper.telling([incident("inc-before")], at(3600 * hours))
+        keeper.telling([incident("inc-before")], untold, at(3600 * hours))
     assert scene.desk.digests()[0] == []
 
 
