@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from tests.ml.workshop import CONTRACT, Changes
+from tests.ops.correlate.noise.scenes import labelled
 
 from wellkept.app.clock import SystemClock
 from wellkept.kernel.diagnosis import Cause, Diagnosis, Exhibit, Look, Pointer, Reason
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
+from wellkept.kernel.grouping import DecisionKind
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.noise import Held, HeldFinding, HoldReason
 from wellkept.kernel.plan import Action, Plan, Risk, Verification
@@ -20,9 +22,11 @@ from wellkept.kernel.verdict import Check, Judgement, Verdict
 from wellkept.ml.contract import digest_of
 from wellkept.ml.deploy.stage import PromoteModel
 from wellkept.ml.reference import make_reference, write_reference
+from wellkept.ops.correlate.rules.suggest import suggest
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
 from wellkept.spine.gate import Gate
+from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import CHAMPION, ModelVersion, Registry, VersionState
 from wellkept.spine.stream import Stream
@@ -42,6 +46,7 @@ def furnish(data: Path) -> None:
     _incident(stream, now)
     _ticket(TicketRows(state), now)
     NoiseRows(state).save_held(_held(now))
+    _merged_twice(GroupingDesk(state, Audit(state), SystemClock()))
     _models(registry, _artifact(data), now)
     promote = PromoteModel(registry, stream, SystemClock())
     gate = Gate(state, stream, Audit(state), Actions({promote.name: promote}), Policy(), lambda _: "", SystemClock())
@@ -92,6 +97,15 @@ def _held(now: datetime) -> list[HeldFinding]:
         HeldFinding("", "", "service:shop/cart", night, now, incident="inc-9"),
         HeldFinding("fnd-9", "fp-9", "service:shop/cart", inhibited, now),
     ]
+
+
+def _merged_twice(desk: GroupingDesk) -> None:
+    """Two merges of the same sorts of alerts, and a person who does not want the rule that follows."""
+    for cluster in ("c1", "c2"):
+        left, right = (labelled({"alertname": name, "job": name, "cluster": cluster}) for name in ("Slow", "Full"))
+        desk.decide(DecisionKind.MERGE, [left], [right], "ann")
+    (found,) = suggest(desk.decisions()[0])
+    desk.dismiss(found.rule, "ann")
 
 
 def _artifact(data: Path) -> str:
