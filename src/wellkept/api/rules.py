@@ -78,7 +78,12 @@ def _rule(group: GroupRun, run: RuleRun) -> dict[str, Any]:
         "keep_firing_for_s": rule.keep_s,
         "state": run.state if rule.is_alert else "",
         "alerts": [
-            {"labels": dict(one.labels), "state": str(one.state), "since_ms": one.active_ms, "value": encode(one.value)}
+            {
+                "labels": dict(one.labels),
+                "state": str(one.state),
+                "since_ms": one.active_ms,
+                "value": encode(one.value) if one.is_seen else None,
+            }
             for one in run.alerts.active.values()
         ],
         "series": health.series,

@@ -49,7 +49,8 @@ def list_rules(firing: bool, data: Path | None, as_json: bool) -> None:
     for alert in (alert for rule in rules for alert in rule["alerts"]):
         click.secho(f"{alert['state']:8}", fg=_COLOURS.get(alert["state"]), nl=False)
         labels = ", ".join(f'{name}="{text}"' for name, text in sorted(alert["labels"].items()))
-        click.echo(f"{{{labels}}} since {_when(alert['since_ms'])}, value {_number(alert['value'])}")
+        value = "" if alert["value"] is None else f", value {_number(alert['value'])}"
+        click.echo(f"{{{labels}}} since {_when(alert['since_ms'])}{value}")
     for mistakes in answer["mistakes"].values():
         click.secho(mistakes, fg="red", err=True)
     return None

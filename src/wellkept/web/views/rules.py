@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wellkept.kernel.finding import Severity
+from wellkept.ops.detect.rules.alerts import Alert
 from wellkept.ops.detect.rules.backtest import Backtest, Page
 from wellkept.ops.detect.rules.evaluation import GroupRun, RuleRun
 from wellkept.ops.detect.rules.on import Compared, RulesOn
@@ -184,9 +185,14 @@ def _rule(group: GroupRun, run: RuleRun) -> RuleRow:
         evaluated=datetime.fromtimestamp(health.at_ms / 1000, UTC) if health.at_ms else None,
         took=f"{health.took_s * 1000:.0f} ms" if health.at_ms else "",
         problem=problem,
-        alerts=tuple(f"{alert.state}: {_labels(alert.labels)} is {alert.value:.4g}" for alert in active[:MOST_ALERTS]),
+        alerts=tuple(_alert(alert) for alert in active[:MOST_ALERTS]),
         more=max(0, len(active) - MOST_ALERTS),
     )
+
+
+def _alert(alert: Alert) -> str:
+    value = f" is {alert.value:.4g}" if alert.is_seen else ""
+    return f"{alert.state}: {_labels(alert.labels)}{value}"
 
 
 def _slo(run: SloRun, now: datetime) -> SloRow:

@@ -105,6 +105,42 @@ def test_what_is_over_meanwhile_ends_after_a_restart(world: World) -> None:
     assert world.open() == []
 
 
+def test_what_is_kept_over_a_restart_is_said_with_the_last_value_that_is_known(world: World) -> None:
+    write(world, "own.yaml", OWN + "    keep_firing_for: 10m\n")
+    world.store_line("disk_used_share", [0.95] * 5 + [0.5] * 15, job="payments", instance="p:80")
+    world.ticks(0, 75)
+    (before,) = world.stream.open_findings()
+    world.restart()
+    world.ticks(90, 180)
+    (after,) = world.stream.open_findings()
+    assert "is 0.95, above the limit" in before.sentence
+    assert (after.id, after.sentence, after.evidence) == (before.id, before.sentence, before.evidence)
+    (alert,) = world.rules.groups[0].rules[0].firing
+    assert not alert.is_seen
+    world.stream.close([after.fingerprint], moment(180))
+    world.tick(255)
+    (anew,) = world.stream.open_findings()
+    assert anew.sentence.startswith("disk_used_share of payments was above the limit of 0.9, since")
+    assert "value" not in anew.evidence[0].values
+
+
+def test_a_summary_goes_before_a_description(world: World) -> None:
+    said = '{summary: "{{ $labels.job }} is down", description: "VALUE = {{ $value }} LABELS = {{ $labels }}"}'
+    for name, own in (("A", said), ("B", '{description: "nobody answers."}'), ("C", "{}")):
+        write(
+            world,
+            f"{name}.yaml",
+            f"groups: [{{name: a, rules: [{{alert: {name}, expr: up < 1, annotations: {own}}}]}}]",
+        )
+    world.store_line("up", [0.0] * 8, job="shop", instance="a:1")
+    world.ticks(0, 60)
+    found = {finding.attributes["rule"]: finding for finding in world.stream.open_findings()}
+    assert found["A"].sentence.startswith("shop is down; value 0 since")
+    assert found["A"].attributes["annotation.description"].startswith("VALUE = 0 LABELS = map[")
+    assert found["B"].sentence.startswith("nobody answers; value 0 since")
+    assert found["C"].sentence.startswith("C on shop: up < 1 holds; value 0 since")
+
+
 def test_a_rule_that_is_taken_away_ends_its_findings(world: World) -> None:
     write(world, "own.yaml", OWN)
     world.store_line("disk_used_share", [0.95] * 20, job="payments", instance="p:80")

@@ -42,6 +42,11 @@ class Alert:
     kept_since_ms: int | None = None
     points: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=SHOWN_POINTS))
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it has held since the start; before that its value and its annotations are not known."""
+        return bool(self.points)
+
 
 class LimitError(InputError):
     """A rule gave more series than its group allows; its alerts are gone."""

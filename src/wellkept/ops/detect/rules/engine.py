@@ -93,12 +93,13 @@ class RuleEngine:
             if not due and abs(now - self._looked) < LOOK:
                 return RulesReport(done, (), ())
             self._looked = _NEVER
-            firing = self._firing()
+            known = {f.fingerprint: f for f in self._stream.open_findings(DETECTOR) if f.detector == DETECTOR}
+            firing = self._firing(known)
             fresh = [f for key, f in firing.items() if abs(now - self._told.get(key, now - REPEAT)) >= REPEAT]
             self._told = {key: at for key, at in self._told.items() if key in firing}
             published = self._stream.publish(fresh, now) if fresh else []
             self._told |= {finding.fingerprint: now for finding in fresh}
-            ended = self._stream.close(self._over(firing), now)
+            ended = self._stream.close(self._over(firing, known), now)
             self._looked = now
         return RulesReport(done, tuple(published), tuple(ended))
 
@@ -138,18 +139,20 @@ class RuleEngine:
         else:
             self._ending = {}
 
-    def _firing(self) -> Mapping[str, Finding]:
+    def _firing(self, known: Mapping[str, Finding]) -> Mapping[str, Finding]:
+        """The findings of what fires, by fingerprint. What is kept over a restart is said as it was said before."""
         found: dict[str, Finding] = {}
         for run in self._runs.values():
             for rule in run.rules:
                 for alert in rule.firing[:MOST_FINDINGS]:
                     if rule.health.at_ms:
                         finding = finding_of(alert, rule.rule, run.group, self._locate)
-                        found[finding.fingerprint] = finding
+                        before = None if alert.is_seen else known.get(finding.fingerprint)
+                        found[finding.fingerprint] = before or finding
         return found
 
-    def _over(self, firing: Mapping[str, Finding]) -> list[str]:
+    def _over(self, firing: Mapping[str, Finding], known: Mapping[str, Finding]) -> list[str]:
         """Findings that nothing fires for any more; those of groups that were not evaluated yet are left alone."""
         waiting = {key for key, run in self._runs.items() if not run.at_ms}
-        mine = [finding for finding in self._stream.open_findings(DETECTOR) if finding.detector == DETECTOR]
-        return [f.fingerprint for f in mine if f.fingerprint not in firing and f.attributes.get(GROUP) not in waiting]
+        over = (finding for key, finding in known.items() if key not in firing)
+        return [finding.fingerprint for finding in over if finding.attributes.get(GROUP) not in waiting]

@@ -92,7 +92,7 @@ def _evidence(alert: Alert, rule: Rule, labels: Mapping[str, str]) -> Evidence:
         attributes=labels,
         points=tuple(alert.points),
         limit=question.limit if isinstance(question, Threshold) else None,
-        values={"value": alert.value},
+        values={"value": alert.value} if alert.is_seen else {},
     )
 
 
@@ -102,15 +102,18 @@ def _sentence(alert: Alert, rule: Rule, entity: str, began: datetime) -> str:
     waited = f", held for {worded(held)} before it fired" if held else ""
     if isinstance(rule.question, Threshold):
         return f"{_compared(rule.question, alert, entity)} {since}{waited} (rule {rule.name})"
-    said = next((alert.annotations[name] for name in ("description", "message", "summary") if _has(alert, name)), "")
+    said = next((alert.annotations[name] for name in ("summary", "description", "message") if _has(alert, name)), "")
     where = f" on {_bare(entity)}" if entity else ""
     told = said.rstrip(". ") or f"{rule.name}{where}: {rule.question.query} holds"
-    return f"{told}; value {alert.value:.4g} {since}{waited} (rule {rule.name})"
+    value = f"; value {alert.value:.4g}" if alert.is_seen else ""
+    return f"{told}{value} {since}{waited} (rule {rule.name})"
 
 
 def _compared(question: Threshold, alert: Alert, entity: str) -> str:
     side = "above" if question.is_above else "below"
     who = _bare(entity) or "the platform"
+    if not alert.is_seen:
+        return f"{question.metric} of {who} was {side} the limit of {question.limit:g},"
     if question.metric in _INDICATORS:
         does, unit = _INDICATORS[question.metric]
         return f"{who} {does} {alert.value:.4g} {unit}, {side} the limit of {question.limit:g},"
