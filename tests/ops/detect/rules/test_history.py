@@ -111,6 +111,28 @@ def test_a_page_early_enough_is_about_the_incident(world: World) -> None:
     assert found.per_day == pytest.approx(96)
 
 
+def test_a_page_that_was_over_before_an_incident_is_not_about_it(world: World) -> None:
+    found = tried(world, incident("after", 315 + 46, 600, "service:shop"))
+    (page,) = found.pages
+    assert page.ended_at == moment(315)
+    assert (page.incident, [one.lead_s for one in found.incidents]) == ("", [None])
+
+
+def test_a_page_that_ended_within_its_rule_s_patience_before_an_incident_is_about_it(world: World) -> None:
+    found = tried(world, incident("on", 315 + 45, 600, "service:shop"))
+    assert found.pages[0].incident == "on"
+
+
+def test_a_page_goes_to_the_incident_of_its_own_entity_first(world: World) -> None:
+    nowhere, near = incident("nowhere", 195, 400), incident("near", 195, 400, "service:payments")
+    own = incident("own", 300, 500, "service:shop", "service:payments")
+    furnish(world)
+    there = Known([nowhere, near, own], lambda labels: f"service:{labels.get('job', '')}", lambda a, b: True)
+    found = backtest(world.trial(), load_text(GROUP, "x"), moment(0), moment(900), there)
+    assert found.pages[0].incident == "own"
+    assert [one.id for one in found.missed] == ["near", "nowhere"]
+
+
 def test_an_incident_elsewhere_is_missed_and_the_page_is_about_none(world: World) -> None:
     found = tried(world, incident("other", 240, 400, "service:elsewhere"))
     assert [one.id for one in found.missed] == ["other"]

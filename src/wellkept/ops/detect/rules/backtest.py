@@ -11,18 +11,17 @@ from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.codec import encode
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.severities import severity_of
-from wellkept.ops.detect.rules.base import Rule
+from wellkept.ops.detect.rules.base import Group, Rule
 from wellkept.ops.detect.rules.bulk import Fired
 from wellkept.ops.detect.rules.findings import Locate, entity_of
 from wellkept.ops.detect.rules.history import History, Span, Trial
 from wellkept.ops.detect.rules.loading import Loaded
-from wellkept.ops.detect.rules.slo.base import Slo
+from wellkept.ops.detect.rules.slo.base import STEP_S, Slo
 from wellkept.ops.detect.rules.slo.findings import entity_of as entity_of_slo
 
-AHEAD = timedelta(hours=1)
-"""A page that ends so long before an incident begins was not about it."""
 PAGES_FROM = Severity.WARNING
 """Information is no page."""
+_ELSEWHERE = 3
 Related = Callable[[str, str], bool]
 """Whether two entities are the same, or near each other."""
 
@@ -40,7 +39,10 @@ class KnownIncident:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One time that somebody would have been told. ``lead_s``: how long before its incident began (negative: after)."""
+    """One time that somebody would have been told. ``lead_s``: how long before its incident began (negative: after).
+
+    ``grace_s``: what begins within so long after its end may be what it was about.
+    """
 
     rule: str
     severity: Severity
@@ -49,6 +51,7 @@ class Page:
     fired_at: datetime
     held_since: datetime
     ended_at: datetime | None
+    grace_s: float = 0.0
     incident: str = ""
     lead_s: float | None = None
 
@@ -129,55 +132,68 @@ def backtest(trial: Trial, loaded: Loaded, start: datetime, end: datetime, known
     span = Span(to_nanos(start) // 1_000_000, to_nanos(end) // 1_000_000)
     history = trial.run(loaded, span)
     everything = sorted(_pages(history, known.locate), key=lambda page: (page.fired_at, page.rule, page.labels))
-    pages = [matched(page, known, end) for page in everything if page.is_page]
+    pages: list[Page] = []
+    first: dict[str, Page] = {}
+    for page in (page for page in everything if page.is_page):
+        incidents = about(page, known, end)
+        nearest = incidents[0] if incidents else None
+        lead_s = (nearest.start - page.fired_at).total_seconds() if nearest else None
+        pages.append(replace(page, incident=nearest.id if nearest else "", lead_s=lead_s))
+        for incident in incidents:
+            first.setdefault(incident.id, pages[-1])
     inside = [one for one in known.incidents if one.start <= end and (one.end is None or one.end >= start)]
-    caught = []
-    for incident in sorted(inside, key=lambda one: (one.start, one.id)):
-        own = [page for page in pages if _is_about(page, incident, known.related, end)]
-        caught.append(Caught(incident, min(own, key=lambda page: page.fired_at, default=None)))
+    caught = [Caught(one, first.get(one.id)) for one in sorted(inside, key=lambda one: (one.start, one.id))]
     return Backtest(start, end, tuple(pages), len(everything) - len(pages), tuple(caught), history.failed)
 
 
-def matched(page: Page, known: Known, end: datetime) -> Page:
-    """The page with the incident that it is about: of several, the one that begins nearest to it."""
-    about = [one for one in known.incidents if _is_about(page, one, known.related, end)]
-    if not about:
-        return page
-    nearest = min(about, key=lambda one: (abs((one.start - page.fired_at).total_seconds()), one.id))
-    return replace(page, incident=nearest.id, lead_s=(nearest.start - page.fired_at).total_seconds())
+def about(page: Page, known: Known, end: datetime) -> list[KnownIncident]:
+    """The incidents that a page is about, the one that begins nearest to its trouble first.
+
+    It fired within them, or ended just before they began. Those of its own entity go before those of a neighbour, and
+    those before the ones of which it is not known where they were.
+    """
+    tied: dict[int, list[KnownIncident]] = {}
+    for one in known.incidents:
+        if page.fired_at <= (one.end or end) and (page.ended_at or end) + timedelta(seconds=page.grace_s) >= one.start:
+            tied.setdefault(_apart(page, one, known.related), []).append(one)
+    tied.pop(_ELSEWHERE, None)
+    nearest = tied[min(tied)] if tied else []
+    return sorted(nearest, key=lambda one: (abs((one.start - page.held_since).total_seconds()), one.id))
 
 
-def _is_about(page: Page, incident: KnownIncident, related: Related, end: datetime) -> bool:
-    ends = page.ended_at or end
-    if page.fired_at > (incident.end or end) or ends < incident.start - AHEAD:
-        return False
+def _apart(page: Page, incident: KnownIncident, related: Related) -> int:
+    """How far apart a page and an incident are."""
+    if page.entity in (incident.entities or ("",)):
+        return 0
     if not page.entity or not incident.entities:
-        return True
-    return any(related(page.entity, entity) for entity in incident.entities)
+        return 2
+    return 1 if any(related(page.entity, entity) for entity in incident.entities) else _ELSEWHERE
 
 
 def _pages(history: History, locate: Locate) -> list[Page]:
-    found = [_of_rule(rule, one, locate) for _, rule, one in history.alerts]
+    found = [_of_rule(group, rule, one, locate) for group, rule, one in history.alerts]
     return found + [_of_slo(slo, one, locate) for slo, one in history.burns]
 
 
-def _of_rule(rule: Rule, one: Fired, locate: Locate) -> Page:
+def _of_rule(group: Group, rule: Rule, one: Fired, locate: Locate) -> Page:
     labels = dict(one.labels)
     severity = rule.severity or severity_of(labels.get("severity") or labels.get("priority") or "")
-    return _page(rule.name, severity, entity_of(rule, labels, locate), one)
+    return _page(rule.name, severity, entity_of(rule, labels, locate), max(group.every_s, rule.for_s), one)
 
 
 def _of_slo(slo: Slo, one: Fired, locate: Locate) -> Page:
     worst = max(burn.severity for burn in slo.burns)
-    return _page(slo.name, worst, entity_of_slo(slo, locate), one)
+    grace_s = max([STEP_S, *(burn.for_s for burn in slo.burns)])
+    return _page(slo.name, worst, entity_of_slo(slo, locate), grace_s, one)
 
 
-def _page(name: str, severity: Severity, entity: str, one: Fired) -> Page:
+def _page(name: str, severity: Severity, entity: str, grace_s: float, one: Fired) -> Page:
     return Page(
         rule=name,
         severity=severity,
         entity=entity,
         labels=one.labels,
+        grace_s=grace_s,
         fired_at=_moment(one.fired_ms),
         held_since=_moment(one.active_ms),
         ended_at=None if one.is_open else _moment(one.last_ms),
