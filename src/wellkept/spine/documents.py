@@ -206,12 +206,16 @@ def _not_yaml(source: str, line: int, why: str) -> DocumentError:
 
 
 def _without_echoes(items: Sequence[Any]) -> list[Any]:
-    """The mistakes without those that only follow from a mistake further inside (a list whose item is broken)."""
+    """The mistakes without those that only follow from a mistake further inside (a list whose item is broken).
+
+    A rule of our own about the whole follows from nothing: it is told because it is broken, too.
+    """
     places = [item["loc"] for item in items]
     return [
         item
         for item in items
-        if not any(len(place) > len(item["loc"]) and place[: len(item["loc"])] == item["loc"] for place in places)
+        if item["type"] == "value_error"
+        or not any(len(place) > len(item["loc"]) and place[: len(item["loc"])] == item["loc"] for place in places)
     ]
 
 

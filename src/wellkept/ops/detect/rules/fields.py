@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from wellkept.ops.detect.rules.templates import Template, compiled
 
@@ -24,6 +25,29 @@ class Part(BaseModel):
     """A part of a document. A key that nobody knows is a mistake, not a wish."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+    @classmethod
+    def ill_matched(cls, given: Mapping[str, Any]) -> str:
+        """What is wrong with which fields are given together, whatever they hold; empty where nothing is."""
+        del given
+        return ""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told_at_once(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Fields that do not go together are told beside the mistakes in each of them."""
+        wrong = cls.ill_matched(value) if isinstance(value, dict) else ""
+        if not wrong:
+            return handler(value)
+        found = [InitErrorDetails(type="value_error", loc=(), input=value, ctx={"error": ValueError(wrong)})]
+        try:
+            handler(value)
+        except ValidationError as error:
+            found += [
+                InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {}))
+                for one in error.errors()
+            ]
+        raise ValidationError.from_exception_data(cls.__name__, found)
 
 
 def _checked_label(name: str) -> str:

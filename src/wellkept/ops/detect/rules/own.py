@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule, Threshold
@@ -42,16 +43,17 @@ class OwnRule(Part):
             raise ValueError("must be at least 1s")
         return value
 
-    @model_validator(mode="after")
-    def _asks_one_thing(self) -> Self:
-        if bool(self.metric) == (self.expr is not None):
-            raise ValueError("must ask by exactly one of metric and expr")
-        limits = [limit for limit in (self.above, self.below) if limit is not None]
-        if self.metric and len(limits) != 1:
-            raise ValueError("must say exactly one of above and below for its metric")
-        if self.expr is not None and (limits or self.where):
-            raise ValueError("must say in its expr what above, below and where would say")
-        return self
+    @classmethod
+    def ill_matched(cls, given: Mapping[str, Any]) -> str:
+        expr = given.get("expr") is not None
+        limits = sum(given.get(name) is not None for name in ("above", "below"))
+        if bool(given.get("metric")) == expr:
+            return "must ask by exactly one of metric and expr"
+        if not expr and limits != 1:
+            return "must say exactly one of above and below for its metric"
+        if expr and (limits or given.get("where")):
+            return "must say in its expr what above, below and where would say"
+        return ""
 
     @property
     def question(self) -> Expression | Threshold:

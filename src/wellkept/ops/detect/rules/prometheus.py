@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +16,7 @@ from wellkept.spine.documents import load_document
 
 RESOURCE = "PrometheusRule"
 """The kind of a resource that holds a rule file."""
+_NO_TIME = re.compile(r"0+(ms|[smhdwy])?\Z")
 
 
 class PrometheusPart(Part):
@@ -36,15 +39,21 @@ class PrometheusRule(PrometheusPart):
     labels: Templates = Field(default_factory=dict)
     annotations: Templates = Field(default_factory=dict)
 
+    @classmethod
+    def ill_matched(cls, given: Mapping[str, Any]) -> str:
+        if bool(given.get("record")) == bool(given.get("alert")):
+            return "must be named by exactly one of alert and record"
+        waits = [
+            name
+            for name in ("for", "keep_firing_for", "annotations")
+            if given.get(name) and not _NO_TIME.match(str(given[name]))
+        ]
+        return f"must not have {waits[0]}: it is a recording rule" if given.get("record") and waits else ""
+
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if bool(self.record) == bool(self.alert):
-            raise ValueError("must be named by exactly one of alert and record")
+    def _records_a_metric(self) -> Self:
         if self.record:
             metric_name(self.record)
-            for name in ("for_", "keep_firing_for", "annotations"):
-                if getattr(self, name):
-                    raise ValueError(f"must not have {name.rstrip('_')}: it is a recording rule")
         return self
 
 

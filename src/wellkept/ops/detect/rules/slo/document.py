@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.durations import Duration
@@ -37,7 +37,13 @@ def _share(value: Any) -> Any:
     return value
 
 
-Share = Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1)]
+def _possible(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError("must be more than 0 % and less than 100 %")
+    return value
+
+
+Share = Annotated[float, BeforeValidator(_share), AfterValidator(_possible)]
 
 
 class OwnIndicator(Part):

@@ -30,6 +30,24 @@ def _known_zone(name: str) -> str:
         raise ValueError("must be a time zone such as Europe/Berlin") from None
 
 
+def _within(value: Any, most: int, rule: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(rule) from None
+    if not 0 < number < most:
+        raise ValueError(rule)
+    return number
+
+
+def _target(value: Any) -> float:
+    return _within(value, 1, "must be more than 0 and less than 1, such as 0.999 (targetPercent takes 99.9)")
+
+
+def _target_percent(value: Any) -> float:
+    return _within(value, 100, "must be more than 0 and less than 100, such as 99.9")
+
+
 Span = Annotated[float, BeforeValidator(_seconds)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
 
@@ -174,8 +192,8 @@ class Objective(Part):
     display_name: Annotated[str, Field(alias="displayName")] = ""
     op: Literal["lt", "lte", "gt", "gte"] | None = None
     value: float | None = None
-    target: Annotated[float | None, Field(gt=0, lt=1)] = None
-    target_percent: Annotated[float | None, Field(alias="targetPercent", gt=0, lt=100)] = None
+    target: Annotated[float | None, BeforeValidator(_target)] = None
+    target_percent: Annotated[float | None, BeforeValidator(_target_percent), Field(alias="targetPercent")] = None
     time_slice_target: Annotated[float | None, Field(alias="timeSliceTarget", gt=0, le=1)] = None
     time_slice_window: Annotated[Span | None, Field(alias="timeSliceWindow")] = None
 
