@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ from wellkept.ops.detect import detectors as package
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.spine.plugins import TABLE
 
-PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "add-a-detector.md").read_text("utf-8")
+HOUSE = Path(__file__).parents[3]
+PAGE = (HOUSE / "docs" / "how-to" / "add-a-detector.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.py)\n")
 
@@ -53,6 +55,19 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_the_files_of_the_page_are_these() -> None:
     assert set(files()) == {"flapping.py", "test_flapping.py", "record.py"}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("flapping.py", "src/wellkept/ops/detect/detectors"), ("test_flapping.py", "tests/ops/detect")],
+)
+@pytest.mark.parametrize("how", [["check", "--quiet"], ["format", "--check", "--quiet"]])
+def test_its_files_pass_the_lint_of_the_house(name: str, folder: str, how: list[str]) -> None:
+    # The file is not there, so the linter cannot see that what it tests is ours.
+    ours = ["--config", "lint.isort.known-first-party=['wellkept']"]
+    ruff = [sys.executable, "-m", "ruff", *how, *ours, "--stdin-filename", f"{folder}/{name}", "-"]
+    done = subprocess.run(ruff, input=files()[name], capture_output=True, text=True, check=False, cwd=HOUSE)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_its_tests_pass(added: Path) -> None:
