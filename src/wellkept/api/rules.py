@@ -100,7 +100,7 @@ def slo_document(run: SloRun) -> dict[str, Any]:
     slo, status = run.slo, run.status
     told: dict[str, Any] = {
         "name": slo.name,
-        "title": slo.title,
+        "title": slo.called,
         "file": slo.source,
         "line": slo.line,
         "service": slo.service,

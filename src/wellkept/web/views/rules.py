@@ -201,7 +201,7 @@ def _slo(run: SloRun, now: datetime) -> SloRow:
     rate = run.rate
     words = run.error or (sentence(slo, rate, left) if rate and run.firing else "")
     return SloRow(
-        title=slo.title,
+        title=slo.called,
         name=slo.name,
         promised=f"{slo.objective * 100:.6g} % {window_words(slo)}",
         kept=f"{status.good_share * 100:.4f} %" if status is not None and status.good_share is not None else "–",
@@ -221,7 +221,7 @@ def _spark(run: SloRun, now: datetime) -> Spark | None:
     step = run.slo.window_s / len(run.recent)
     end = now.timestamp()
     times = [end - step * (len(run.recent) - 1 - index) for index in range(len(run.recent))]
-    return Spark(f"error budget left of {run.slo.title}", "1", times, run.recent, None, "error" if run.firing else "")
+    return Spark(f"error budget left of {run.slo.called}", "1", times, run.recent, None, "error" if run.firing else "")
 
 
 def _page(page: Page, end: datetime) -> PageRow:

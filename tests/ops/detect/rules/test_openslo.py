@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wellkept.kernel.errors import DocumentError
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.loading import load_text
 from wellkept.ops.detect.rules.slo.base import OfEvents, OfShare, Slices
+from wellkept.ops.detect.rules.slo.findings import sentence
 
 WHOLE = """
 apiVersion: openslo/v1
@@ -112,7 +115,19 @@ def test_a_threshold_without_a_limit_is_a_mistake() -> None:
 
 def test_several_objectives_are_told_apart() -> None:
     slos = load_text(one(objective="{targetPercent: 99, displayName: most}, {target: 0.95}"), "x").slos
-    assert [(slo.name, slo.title, slo.objective) for slo in slos] == [("a-1", "most", 0.99), ("a-2", "a 2", 0.95)]
+    assert [(slo.name, slo.called, slo.objective) for slo in slos] == [
+        ("a-1", "a (most) of s", 0.99),
+        ("a-2", "a (2) of s", 0.95),
+    ]
+
+
+def test_an_objective_is_called_by_its_slo_and_its_service() -> None:
+    (slo,) = load_text(WHOLE.replace("{target: 0.999}", "{target: 0.999, displayName: ok}"), "web.yaml").slos
+    assert slo.called == "Website availability of web"
+    assert replace(slo, title="the Web").called == "the Web"
+    assert replace(slo, service="").called == "Website availability"
+    words = sentence(replace(slo, title="Availability", service="service:shop/web"), 40.0, 0.5)
+    assert words.startswith("Availability of shop/web burns its 28-day error budget 40 times too fast")
 
 
 def test_time_slices() -> None:

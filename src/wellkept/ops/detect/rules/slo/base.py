@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -121,3 +122,11 @@ class Slo:
     def budget(self) -> float:
         """The share of events that may be bad."""
         return 1.0 - self.objective
+
+    @property
+    def called(self) -> str:
+        """How people are told of it: by its title, and by the service where that does not name it."""
+        service = self.service.removeprefix("service:")
+        name = re.escape(service.rpartition("/")[2])
+        is_named = re.search(rf"(?<!\w){name}(?!\w)", self.title, re.IGNORECASE)
+        return self.title if is_named or not service else f"{self.title} of {service}"

@@ -41,7 +41,7 @@ def finding_of(run: SloRun, locate: Locate) -> Finding | None:
             ),
         ),
         attributes={
-            "title": f"{slo.title} burns its error budget {alert.value:.3g} times too fast",
+            "title": f"{slo.called} burns its error budget {alert.value:.3g} times too fast",
             "symptom": "" if burn.severity is Severity.INFO else "yes",
             "slo": slo.name,
             "windows": f"{worded(burn.long_s)} and {worded(burn.short_s)}",
@@ -53,7 +53,7 @@ def sentence(slo: Slo, rate: float, left: float | None, began: datetime | None =
     """What burns how fast, and when it is spent."""
     since = f" since {began:%H:%M:%S} UTC" if began else ""
     budget = f"its {window_words(slo)} error budget"
-    text = f"{slo.title} burns {budget} {rate:.3g} times too fast{since}"
+    text = f"{slo.called} burns {budget} {rate:.3g} times too fast{since}"
     if left is None:
         return text
     if left <= 0:

@@ -73,12 +73,14 @@ class OpenSlo:
         found = []
         for index, objective in enumerate(spec.objectives):
             target = objective.share
-            name = document.metadata.name + (f"-{index + 1}" if len(spec.objectives) > 1 else "")
+            several = len(spec.objectives) > 1
+            name = document.metadata.name + (f"-{index + 1}" if several else "")
+            title = document.metadata.display_name or document.metadata.name.replace("-", " ")
             burns = self._burns(spec, target, window[0], line)
             found.append(
                 Slo(
                     name=name,
-                    title=objective.display_name or document.metadata.display_name or name.replace("-", " "),
+                    title=title + (f" ({objective.display_name or index + 1})" if several else ""),
                     source=self._source,
                     line=line,
                     indicator=self._with_limit(indicator, objective, line),
