@@ -41,6 +41,18 @@ def test_a_right_file_is_said_to_be_right(tmp_path: Path) -> None:
     assert "1 alerting rule, 1 recording rule" in run("rules", "check", str(file)).output
 
 
+def test_what_stays_as_it_is_written_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES.replace("5m}", "5m, annotations: {summary: '{{ $x := 1 }}'}}"), "utf-8")
+    said = run("rules", "check", str(file)).output
+    warning = (
+        "Low: annotations.summary: stays as it is written: it sets a variable, which is not supported here: $x := 1"
+    )
+    assert said == f"line 3: {warning}\n{file} is right: 1 alerting rule, 1 objective\n"
+    document = json.loads(run("rules", "check", str(file), "--json").output)
+    assert (document["ok"], document["warnings"][0]["line"]) == (True, 3)
+
+
 def test_every_mistake_of_a_file_is_told(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(RULES.replace("above", "abov"), "utf-8")

@@ -22,7 +22,7 @@ from wellkept.web.charts.pages import Bar, Lane, PagesChart, pages_chart
 
 RULES = """
 rules:
-  - {name: DiskFull, metric: disk, above: 0.9, every: 15s, for: 30s, severity: error}
+  - {name: DiskFull, metric: disk, above: 0.9, every: 15s, for: 30s, severity: error, annotations: {all: "{{ now }}"}}
 slos:
   - {name: shop, title: the shop, service: shop, objective: 0.9, sli: {share: up}}
   - {name: silent, title: the silent one, service: shop, objective: 0.9, sli: {share: nothing}}
@@ -72,6 +72,7 @@ def test_the_page_shows_what_is_on(client: httpx.Client) -> None:
     assert "disk &gt; 0.9" in text
     assert "for 30 s" in text
     assert ">inactive<" in text
+    assert "stays as it is written: it uses now" in text
 
 
 def test_the_page_shows_objectives_with_what_is_left_of_their_budgets(client: httpx.Client) -> None:

@@ -90,6 +90,7 @@ def _rule(group: GroupRun, run: RuleRun) -> dict[str, Any]:
         "evaluated_ms": health.at_ms,
         "took_s": round(health.took_s, 4),
         "error": health.told(group.group.every_s),
+        "warnings": [str(warning) for warning in rule.warnings],
         "failures": health.failures,
         "missed": group.missed,
     }

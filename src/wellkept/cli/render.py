@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import DocumentError
+from wellkept.kernel.errors import DocumentError, Problem
 from wellkept.sdk.client import Client
 
 WIDEST = 10_000
@@ -49,17 +49,21 @@ def say_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def telling_mistakes(as_json: bool) -> Iterator[None]:
-    """Around the reading of a document: with ``--json``, what is wrong with it (or that nothing is) is one document."""
+def telling_mistakes(as_json: bool) -> Iterator[list[Problem]]:
+    """Around the reading of a document: with ``--json``, what is wrong with it (or that nothing is) is one document.
+
+    What is only worth a warning goes into the list that it gives.
+    """
+    warnings: list[Problem] = []
     try:
-        yield
+        yield warnings
     except DocumentError as error:
         if not as_json:
             raise
         say_json({"ok": False, "problems": encode(error.problems)})
         raise SystemExit(error.exit_code) from error
     if as_json:
-        say_json({"ok": True, "problems": []})
+        say_json({"ok": True, "problems": []} | ({"warnings": encode(warnings)} if warnings else {}))
 
 
 def say_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:

@@ -38,7 +38,7 @@ def list_rules(firing: bool, data: Path | None, as_json: bool) -> None:
             rule["group"],
             _when(rule["evaluated_ms"]),
             f"{rule['took_s'] * 1000:.0f} ms",
-            rule["error"],
+            rule["error"] or "; ".join(rule["warnings"]),
         )
         for rule in rules
     ]
@@ -66,9 +66,12 @@ def check(file: Path, as_json: bool) -> None:
     """
     from wellkept.app.rules import check_rules
 
-    with telling_mistakes(as_json):
+    with telling_mistakes(as_json) as warnings:
         loaded = check_rules(file)
+        warnings.extend(loaded.warnings)
     if not as_json:
+        for warning in warnings:
+            click.secho(str(warning), fg="yellow", err=True)
         alerts = sum(rule.is_alert for group in loaded.groups for rule in group.rules)
         told = [(alerts, "alerting"), (loaded.rules - alerts, "recording")]
         counts = [f"{count} {kind} rule{'s' * (count != 1)}" for count, kind in told if count]

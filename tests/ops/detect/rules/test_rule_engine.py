@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from tests.ops.detect.rules.worlds import START_S, World, moment
 
+from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import FindingKind, Severity
+from wellkept.ops.detect.rules.answers import MOST_ASKED
 from wellkept.ops.detect.rules.evaluation import MOST_FINDINGS
+from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.remote.encoded import request_of
 from wellkept.store.telemetry.remote.writer import Version
 
@@ -139,6 +143,54 @@ def test_a_summary_goes_before_a_description(world: World) -> None:
     assert found["A"].attributes["annotation.description"].startswith("VALUE = 0 LABELS = map[")
     assert found["B"].sentence.startswith("nobody answers; value 0 since")
     assert found["C"].sentence.startswith("C on shop: up < 1 holds; value 0 since")
+
+
+ASKING = """
+groups:
+  - name: a
+    interval: 15s
+    rules:
+      - alert: Down
+        expr: up < 1
+        annotations:
+          summary: >-
+            {{ $labels.instance }} of
+            {{ with printf "count(up{job=%q})" $labels.job | query }}{{ . | first | value }}{{ end }} is down
+          ups: '{{ range query "up > 0" }}{{ .Labels.instance }}{{ end }}'
+          broken: '{{ query "up ==" | first | value }}'
+          unsupported: '{{ define "x" }}{{ end }}'
+"""
+
+
+def test_annotations_ask_for_other_data_when_the_alert_is_told(world: World) -> None:
+    write(world, "a.yaml", ASKING)
+    for instance, value in (("a", 0.0), ("b", 1.0), ("c", 0.0)):
+        world.store_line("up", [value] * 4, job="shop", instance=instance)
+    world.ticks(0, 30)
+    findings = world.stream.open_findings()
+    assert sorted(finding.attributes["annotation.summary"] for finding in findings) == [
+        "a of 3 is down",
+        "c of 3 is down",
+    ]
+    said = findings[0].attributes
+    assert (said["annotation.ups"], said["annotation.unsupported"]) == ("b", '{{ define "x" }}{{ end }}')
+    assert said["annotation.broken"] == '{{ query "up ==" | first | value }}', "nobody can answer that"
+    (run,) = world.rules.groups[0].rules
+    assert (run.health.error, [str(warning) for warning in run.rule.warnings]) == (
+        "",
+        ["line 6: Down: annotations.unsupported: stays as it is written: it uses define, which is not supported here"],
+    )
+
+
+def test_questions_of_annotations_are_bounded(world: World) -> None:
+    world.store_line("up", [0.0] * 4, job="shop", instance="a")
+    steps = Steps(round(moment(15).timestamp() * 1000), 15_000, 1)
+    ask = world.rules.answers.asking(steps)
+    for number in range(MOST_ASKED):
+        assert [facts.value for facts in ask(f"up + {number}")] == [number]
+    with pytest.raises(InputError, match="at most"):
+        ask("up")
+    assert ask("up + 1"), "which is known"
 
 
 def test_a_rule_that_is_taken_away_ends_its_findings(world: World) -> None:

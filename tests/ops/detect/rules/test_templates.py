@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellkept.ops.detect.rules.functions import humanize, humanize_1024, humanize_duration, number
-from wellkept.ops.detect.rules.templates import Facts, compiled
+from wellkept.ops.detect.rules.functions import Facts, humanize, humanize_1024, humanize_duration, number
+from wellkept.ops.detect.rules.pipelines import UnsupportedError
+from wellkept.ops.detect.rules.templates import compiled, lenient
 
-FACTS = Facts({"instance": "db1:9100", "job": "postgres"}, 0.12345)
+UP = [Facts({"__name__": "up", "instance": "b"}, 1.0), Facts({"__name__": "up", "instance": "a"}, 3.5)]
+FACTS = Facts(
+    {"instance": "db1:9100", "job": "postgres"},
+    0.12345,
+    lambda query: UP if query in ("up", "up{job='postgres'}") else (),
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,19 @@ FACTS = Facts({"instance": "db1:9100", "job": "postgres"}, 0.12345)
         ("{{ $externalLabels.cluster }}x", "x"),
         ('{{ if match "^post" $labels.job }}yes{{ end }}', "yes"),
         ("{{ `raw` }}", "raw"),
+        ("{{ with $labels.job -}} on {{ . }} {{- end }}!", "on postgres!"),
+        ("a {{ with $labels.nothing }}on {{ . }}{{ else }}nowhere, {{ .Labels.job }}{{ end }}", "a nowhere, postgres"),
+        ("{{ with $labels.nothing }}a{{ else with $labels.job }}{{ . | toUpper }}{{ end }}", "POSTGRES"),
+        ("{{ with $labels }}{{ .job }}{{ $.Labels.instance }}{{ $value }}{{ end }}", "postgresdb1:91000.12345"),
+        ('{{ query "up" | first | value | humanize }}', "1"),
+        ('{{ with query "up" }}{{ . | first | label "instance" }}{{ end }}', "b"),
+        ("{{ with printf \"up{job='%s'}\" $labels.job | query }}{{ len . }}{{ end }}", "2"),
+        ('{{ range query "up" | sortByLabel "instance" }}{{ .Labels.instance }}={{ .Value }} {{ end }}', "a=3.5 b=1 "),
+        ('{{ range query "down" }}x{{ else }}none{{ end }}', "none"),
+        ("{{ range $labels }}{{ . }},{{ end }}", "db1:9100,postgres,"),
+        ('{{ query "down" | first | value }}', "NaN"),
+        ('{{ (query "up" | first).Value }} {{ (index $labels "job") }}', "1 postgres"),
+        ('{{ "}}" }}', "}}"),
     ],
 )
 def test_templates_are_filled(template: str, text: str) -> None:
@@ -42,10 +61,18 @@ def test_templates_are_filled(template: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ('{{ query "up" }}', "uses query, which is not supported here"),
-        ("{{ range .Labels }}x{{ end }}", "uses range, which is not supported here"),
-        ("{{ with $labels.job }}x{{ end }}", "uses with, which is not supported here"),
+        ('{{ define "x" }}a{{ end }}', "uses define, which is not supported here"),
+        ("{{ range $labels }}{{ range $labels }}x{{ end }}{{ end }}", "has a range within a range"),
         ("{{ $x := 1 }}", "sets a variable"),
+        ("{{ range $i, $x := $labels }}x{{ end }}", "sets a variable"),
+        ("{{ $x }}", r"uses \$x, which is not known"),
+        ("{{ .Nothing }}", "uses .Nothing, which is not known"),
+        ("{{ with $value }}x", "has a with without an end"),
+        ("{{ if $value }}a{{ else }}b{{ else }}c{{ end }}", "has else without an if"),
+        ("{{ query }}", "gives query 0 arguments"),
+        ("{{ not " * 300, "has braces that are not closed"),
+        ("{{ " + "not (" * 300, "has braces that are not closed"),
+        ("{{ " + "1 | not " * 200 + "}}", "must have at most 200 words"),
         ("{{ frobnicate $value }}", "uses frobnicate, which is not known"),
         ("{{ $value", "has braces that are not closed"),
         ("{{ if $value }}x", "has an if without an end"),
@@ -53,7 +80,8 @@ def test_templates_are_filled(template: str, text: str) -> None:
         ("{{ humanize }}", "gives humanize 0 arguments"),
         ("{{ $value $value }}", "has a value where a function has to be"),
         ("{{ }}", "has a place with nothing in it"),
-        ("{{ (humanize $value }}", "within brackets"),
+        ("{{ (humanize $value }}", "has a bracket that is not closed"),
+        ("{{ humanize $value) }}", "has a bracket that is not opened"),
     ],
 )
 def test_what_is_no_template_here_is_named(template: str, words: str) -> None:
@@ -61,9 +89,25 @@ def test_what_is_no_template_here_is_named(template: str, words: str) -> None:
         compiled(template)
 
 
+@pytest.mark.parametrize(
+    "text", ['{{ define "x" }}a{{ end }}', "{{ range $i, $x := $labels }}x{{ end }}", "{{ $value | toTime }}"]
+)
+def test_an_annotation_that_is_not_supported_stays_as_it_is_written(text: str) -> None:
+    template = lenient(text)
+    assert template.filled(FACTS) == text
+    assert "not supported here" in template.problem
+
+
+def test_an_annotation_that_is_no_template_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="not closed") as caught:
+        lenient("{{ $value")
+    assert not isinstance(caught.value, UnsupportedError)
+
+
 def test_only_a_template_with_the_value_changes_with_it() -> None:
     assert compiled("{{ $value }}").uses_value
     assert compiled("{{ .Value | humanize }}").uses_value
+    assert compiled("{{ . }}").uses_value
     assert not compiled("{{ $labels.job }} value").uses_value
 
 

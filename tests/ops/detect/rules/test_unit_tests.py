@@ -24,6 +24,24 @@ groups:
         annotations: {summary: "Instance {{ $labels.instance }} down"}
       - {alert: FewUp, expr: 'job:up:sum < 2 and rate(reqs_total[5m]) > 0'}
 """
+ASKING = """
+groups:
+  - name: a
+    rules:
+      - {record: twice, expr: up * 2}
+      - alert: Down
+        expr: up == 0
+        annotations: {summary: '{{ range query "twice > 0" }}{{ .Labels.instance }} is {{ .Value }}{{ end }}'}
+"""
+ASKED = """
+rule_files: [rules.yaml]
+tests:
+  - input_series: [{series: 'up{instance="a"}', values: 0x5}, {series: 'up{instance="b"}', values: 1+1x5}]
+    alert_rule_test:
+      - eval_time: 3m
+        alertname: Down
+        exp_alerts: [{exp_labels: {instance: a}, exp_annotations: {summary: b is 8}}]
+"""
 TESTS = """
 rule_files: [rules.yaml]
 evaluation_interval: 1m
@@ -69,6 +87,10 @@ def test_what_promtool_passes_passes(tmp_path: Path) -> None:
     outcomes = unit_tests(write(tmp_path))
     assert [(one.what, one.problem) for one in outcomes if one.problem] == []
     assert len(outcomes) == 7
+
+
+def test_annotations_ask_for_other_series_of_the_test(tmp_path: Path) -> None:
+    assert [one.problem for one in unit_tests(write(tmp_path, ASKED, ASKING))] == [""]
 
 
 def test_what_fails_says_what_was_expected_and_what_came(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.base import ALERT_NAME, Rule
-from wellkept.ops.detect.rules.templates import Facts
+from wellkept.ops.detect.rules.functions import Ask, Facts, nobody
+from wellkept.ops.detect.rules.templates import Template
 from wellkept.store.telemetry.promql.values import NAME, Labels, labels_of
 
 SHOWN_POINTS = 60
@@ -59,14 +60,16 @@ class Alerts:
         self.rule, self._limit = rule, limit
         self.active: Mapping[Labels, Alert] = {}
 
-    def step(self, now_ms: int, series: Iterable[tuple[Labels, float]]) -> list[Alert]:
+    def step(self, now_ms: int, series: Iterable[tuple[Labels, float]], ask: Ask = nobody) -> list[Alert]:
         """Take in for which series the rule holds now; gives the alerts that are pending or firing.
+
+        ``ask``: answers the questions of annotations.
 
         Raises:
             InputError: two series come down to the same labels; nothing changes.
             LimitError: there are more than the group allows; nothing is active any more.
         """
-        found = self._found(now_ms, series)
+        found = self._found(now_ms, series, ask)
         active = dict(self.active)
         for labels, alert in found.items():
             known = active.setdefault(labels, alert)
@@ -86,16 +89,16 @@ class Alerts:
             raise LimitError(f"rule {self.rule.name}", f"exceeded limit of {self._limit} with {len(active)} alerts")
         return list(active.values())
 
-    def _found(self, now_ms: int, series: Iterable[tuple[Labels, float]]) -> dict[Labels, Alert]:
+    def _found(self, now_ms: int, series: Iterable[tuple[Labels, float]], ask: Ask) -> dict[Labels, Alert]:
         found: dict[Labels, Alert] = {}
         for labels, value in series:
-            facts = Facts(dict(labels), value)
+            facts = Facts(dict(labels), value, ask)
             own = alert_labels(self.rule, facts)
             if own in found:
                 raise InputError(
                     f"rule {self.rule.name}", "gives series that are alike once its labels are set", dict(own)
                 )
-            said = {name: template.filled(facts) for name, template in self.rule.annotations.items()}
+            said = {name: _said(template, facts) for name, template in self.rule.annotations.items()}
             found[own] = Alert(own, said, now_ms, value)
         return found
 
@@ -106,6 +109,14 @@ class Alerts:
         if alert.kept_since_ms is None:
             alert.kept_since_ms = now_ms
         return now_ms - alert.kept_since_ms < round(self.rule.keep_s * 1000)
+
+
+def _said(template: Template, facts: Facts) -> str:
+    """An annotation, as it is written where a question in it could not be answered."""
+    try:
+        return template.filled(facts)
+    except WellkeptError:
+        return template.text
 
 
 def alert_labels(rule: Rule, facts: Facts) -> Labels:

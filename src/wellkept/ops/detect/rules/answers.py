@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from wellkept.kernel.clock import from_nanos
-from wellkept.kernel.errors import InputError
+from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.base import ENTITY, Expression, Question, Threshold
+from wellkept.ops.detect.rules.functions import Ask, Facts
 from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.promql.evaluation import Read
 from wellkept.store.telemetry.promql.promql import PromQL
@@ -28,6 +29,8 @@ MOST_STEPS = 5_000
 """Steps of a history that are asked for at once."""
 MOST_VALUES = 50_000_000
 """So many values of one rule are held at once."""
+MOST_ASKED, MOST_SAMPLES = 100, 1_000
+"""So many questions of a rule's annotations are answered at a moment, with so many series each."""
 INDICATORS = "span."
 _COUNTED = ("span.rate", "span.errors")
 _WHO = ("service.instance.id", "host.name", "process.pid", "k8s.pod.name")
@@ -88,6 +91,26 @@ class Answers:
                 rule = f"gives more than {MOST_VALUES:,} values (series times steps); take a shorter time"
                 raise InputError("expr", rule, question.words)
         return parts[0] if len(parts) == 1 else beside(parts)
+
+    def asking(self, steps: Steps, recorded: Recorded | None = None) -> Ask:
+        """Answers the questions of annotations at a moment, each once. After one that fails none is answered."""
+        answered: dict[str, Sequence[Facts]] = {}
+        failed: list[WellkeptError] = []
+
+        def ask(query: str) -> Sequence[Facts]:
+            if query not in answered:
+                if failed:
+                    raise failed[0]
+                try:
+                    if len(answered) == MOST_ASKED:
+                        raise InputError("annotations", f"must ask at most {MOST_ASKED} questions at a moment")
+                    answered[query] = _samples(self.ask(Expression(query), steps, recorded))
+                except WellkeptError as error:
+                    failed.append(error)
+                    raise
+            return answered[query]
+
+        return ask
 
     def _part(self, question: Question, steps: Steps, recorded: Recorded | None) -> Vector:
         if isinstance(question, Threshold):
@@ -158,6 +181,11 @@ _REPORTED = [
     ),
 ]
 """Metrics by which services tell of their requests themselves."""
+
+
+def _samples(vector: Vector) -> list[Facts]:
+    rows = np.flatnonzero(vector.present[:, 0])[:MOST_SAMPLES].tolist()
+    return [Facts(dict(vector.labels[row]), float(vector.values[row, 0])) for row in rows]
 
 
 def beside(parts: Sequence[Vector]) -> Vector:

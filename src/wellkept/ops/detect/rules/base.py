@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from wellkept.kernel.errors import Problem
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.templates import Template
 
@@ -72,6 +73,15 @@ class Rule:
     @property
     def is_alert(self) -> bool:
         return not self.record
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What of it is not as it was meant: annotations that stay as they are written."""
+        return tuple(
+            Problem(self.line, f"{self.name}: annotations.{name}", f"stays as it is written: it {template.problem}")
+            for name, template in self.annotations.items()
+            if template.problem
+        )
 
 
 @dataclass(frozen=True, slots=True)

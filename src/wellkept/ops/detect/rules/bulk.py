@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.errors import InputError
 from wellkept.ops.detect.rules.alerts import Alerts, AlertState, alert_labels
 from wellkept.ops.detect.rules.base import Rule
-from wellkept.ops.detect.rules.templates import Facts
+from wellkept.ops.detect.rules.functions import Facts
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Flags, Labels, Vector
 

@@ -10,6 +10,7 @@ from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.alerts import Alert, Alerts, AlertState
 from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.base import Expression, Group, Rule, identity
+from wellkept.ops.detect.rules.functions import Ask
 from wellkept.ops.detect.rules.questions import metric_of, selectors
 from wellkept.ops.detect.rules.writing import Batch, Restored, Write, evaluated, recorded_labels, states_of
 from wellkept.store.telemetry.promql.steps import Steps
@@ -95,8 +96,9 @@ class RuleRun:
         began = time.perf_counter()
         samples: list[Sample] = []
         try:
-            vector = answers.ask(self.rule.question, Steps(at_ms - self.group.offset_ms, self.group.every_ms, 1))
-            samples = self._samples(vector, at_ms)
+            looked = Steps(at_ms - self.group.offset_ms, self.group.every_ms, 1)
+            vector = answers.ask(self.rule.question, looked)
+            samples = self._samples(vector, at_ms, answers.asking(looked))
             here = dict.fromkeys(labels for labels, _ in samples)
             samples += [(labels, None) for labels in self._written if labels not in here]
             self._written = here
@@ -111,10 +113,10 @@ class RuleRun:
         self.health.error = why
         self.health.failures += 1
 
-    def _samples(self, vector: Vector, at_ms: int) -> list[Sample]:
+    def _samples(self, vector: Vector, at_ms: int, ask: Ask) -> list[Sample]:
         series = list(zip(vector.labels, vector.values[:, 0].tolist(), strict=True))
         if self.rule.is_alert:
-            return states_of(self.alerts.step(at_ms, series))
+            return states_of(self.alerts.step(at_ms, series, ask))
         group, found = self.group, {recorded_labels(self.rule, labels): value for labels, value in series}
         if len(found) < len(series):
             raise InputError(f"rule {self.rule.name}", "gives series that are alike once its labels are set")

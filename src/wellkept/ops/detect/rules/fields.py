@@ -13,7 +13,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from wellkept.ops.detect.rules.templates import Template, compiled
+from wellkept.ops.detect.rules.pipelines import QUERY
+from wellkept.ops.detect.rules.templates import Template, compiled, lenient
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
@@ -68,18 +69,26 @@ def metric_name(name: str) -> str:
 
 
 def _checked_template(text: str) -> str:
-    compiled(text)
+    if compiled(text).asks:
+        raise ValueError(f"uses {QUERY}, which is not supported in labels here")
     return text
 
 
-TemplateText = Annotated[str, AfterValidator(_checked_template)]
+def _checked_annotation(text: str) -> str:
+    lenient(text)
+    return text
+
+
 LabelName = Annotated[str, AfterValidator(_checked_label)]
-Templates = dict[LabelName, TemplateText]
+Templates = dict[LabelName, Annotated[str, AfterValidator(_checked_template)]]
+"""Labels: what is not supported in them is a mistake."""
+Annotations = dict[LabelName, Annotated[str, AfterValidator(_checked_annotation)]]
+"""What is not supported in them stays as it is written."""
 
 
 def templates(texts: Mapping[str, str]) -> dict[str, Template]:
-    """Texts that were checked, ready to be filled."""
-    return {name: compiled(text) for name, text in texts.items()}
+    """Labels or annotations that were checked, ready to be filled."""
+    return {name: lenient(text) for name, text in texts.items()}
 
 
 class Lines:

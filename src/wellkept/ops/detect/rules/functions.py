@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,29 @@ _VERB = re.compile(r"%([-+ 0#]*\d{0,2}(?:\.\d{1,2})?)([a-zA-Z%])")
 _GROUP = re.compile(r"\$(?:\{(\d)\}|(\d))")
 
 
+Value: TypeAlias = "str | float | bool | Mapping[str, str] | Facts | Sequence[Facts] | None"
+Ask: TypeAlias = Callable[[str], "Sequence[Facts]"]
+"""Gives what an expression of PromQL comes to, at the moment that the alert is looked at."""
+
+
+def nobody(_: str) -> Sequence[Facts]:
+    """Knows nothing."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A series with its value: what an alert is about, and what a question gives.
+
+    ``ask``: answers the questions of a template. ``dot``: what its dot is; None: the series itself.
+    """
+
+    labels: Mapping[str, str]
+    value: float
+    ask: Ask = nobody
+    dot: Value = None
+
+
 def shown(value: Any) -> str:
     """A value as a text."""
     if isinstance(value, bool):
@@ -26,6 +50,12 @@ def shown(value: Any) -> str:
         return number(value)
     if isinstance(value, Mapping):
         return "map[" + " ".join(f"{name}:{text}" for name, text in sorted(value.items())) + "]"
+    if isinstance(value, Facts):
+        return f"{{{shown(value.labels)} {number(value.value)}}}"
+    if isinstance(value, list | tuple):
+        return "[" + " ".join(shown(one) for one in value) + "]"
+    if value is None:
+        return ""
     return str(value)
 
 
@@ -154,6 +184,14 @@ def matches(pattern: Any, text: Any) -> bool:
         return False
 
 
+def _label(name: Any, sample: Any) -> str:
+    return str(sample.labels.get(shown(name), "")) if isinstance(sample, Facts) else ""
+
+
+def _sorted_by(name: Any, samples: Any) -> Any:
+    return sorted(samples, key=lambda one: _label(name, one)) if isinstance(samples, list | tuple) else samples
+
+
 def _index(held: Any, key: Any) -> str:
     return str(held.get(shown(key), "")) if isinstance(held, Mapping) else ""
 
@@ -191,7 +229,12 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "stripDomain": (lambda text: shown(text).partition(".")[0], 1, 1),
     "safeHtml": (shown, 1, 1),
     "index": (_index, 2, 2),
-    "len": (lambda held: float(len(held if isinstance(held, Mapping) else shown(held))), 1, 1),
+    "len": (lambda held: float(len(held if isinstance(held, Mapping | list | tuple) else shown(held))), 1, 1),
+    "first": (lambda samples: samples[0] if isinstance(samples, list | tuple) and samples else None, 1, 1),
+    "value": (lambda sample: sample.value if isinstance(sample, Facts) else math.nan, 1, 1),
+    "strvalue": (lambda sample: _label("__value__", sample), 1, 1),
+    "label": (_label, 2, 2),
+    "sortByLabel": (_sorted_by, 2, 2),
     "not": (lambda value: not value, 1, 1),
     "and": (lambda *values: next((value for value in values if not value), values[-1]), 1, 10),
     "or": (lambda *values: next((value for value in values if value), values[-1]), 1, 10),

@@ -38,6 +38,11 @@ class Loaded:
     def rules(self) -> int:
         return sum(len(group.rules) for group in self.groups)
 
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is not as it was meant, though nothing is wrong."""
+        return tuple(warning for group in self.groups for rule in group.rules for warning in rule.warnings)
+
 
 def load_text(text: str, source: str) -> Loaded:
     """What a rule document holds, in YAML or JSON: a rule file of Prometheus, one of ours, or documents of OpenSLO and

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from wellkept.kernel.finding import Severity
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule, Threshold
 from wellkept.ops.detect.rules.durations import Duration, worded
-from wellkept.ops.detect.rules.fields import Lines, Part, Templates, templates
+from wellkept.ops.detect.rules.fields import Annotations, Lines, Part, Templates, templates
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.ops.detect.rules.slo.base import Slo
 from wellkept.ops.detect.rules.slo.document import OwnSlo
@@ -34,7 +34,7 @@ class OwnRule(Part):
     keep_firing_for: Duration = 0.0
     severity: SeverityWord | None = None
     labels: Templates = Field(default_factory=dict)
-    annotations: Templates = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
     @field_validator("every")
     @classmethod

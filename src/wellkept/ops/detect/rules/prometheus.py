@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wellkept.ops.detect.rules.base import EVERY_S, Expression, Group, Rule
 from wellkept.ops.detect.rules.durations import Duration
-from wellkept.ops.detect.rules.fields import Lines, Part, Path, Templates, metric_name, templates
+from wellkept.ops.detect.rules.fields import Annotations, Lines, Part, Path, Templates, metric_name, templates
 from wellkept.ops.detect.rules.questions import PromQLText
 from wellkept.spine.documents import load_document
 
@@ -37,7 +37,7 @@ class PrometheusRule(PrometheusPart):
     for_: Annotated[Duration, Field(alias="for")] = 0.0
     keep_firing_for: Duration = 0.0
     labels: Templates = Field(default_factory=dict)
-    annotations: Templates = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
 
     @classmethod
     def ill_matched(cls, given: Mapping[str, Any]) -> str:

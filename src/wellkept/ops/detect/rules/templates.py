@@ -1,57 +1,48 @@
 """The subset of Go's templates that labels and annotations of alerts need: values, labels, and how they are written.
 
-``{{ $labels.instance }}``, ``{{ $value | humanizePercentage }}``, ``{{ printf "%.2f" $value }}``, ``{{ if ... }}``.
-What asks for other data (``query``), loops, or defines anything is refused when the rule is loaded.
+``{{ $labels.instance }}``, ``{{ $value | humanizePercentage }}``, ``{{ printf "%.2f" $value }}``, ``{{ if ... }}``,
+``{{ with $labels.cluster }}on {{ . }}{{ end }}``, ``{{ range query "up == 0" }}{{ .Labels.instance }} {{ end }}``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from wellkept.ops.detect.rules.functions import FUNCTIONS, shown
+from wellkept.ops.detect.rules.functions import Facts, Value, shown
+from wellkept.ops.detect.rules.pipelines import QUERY, Term, UnsupportedError, pipeline, tokens
 
 LONGEST, DEEPEST = 8_000, 50
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<text>"(?:\\.|[^"\\])*"|`[^`]*`)|(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<name>[$.]?[\w$]+(?:\.[\w]+)*|\.)"""
-    r"""|(?P<sign>[|()]))""",
-    re.VERBOSE,
+_PIECE = re.compile(
+    r"""\{\{(-?)(\s*/\*.*?\*/\s*|(?:"(?:\\.|[^"\\])*"|`[^`]*`|[^"`])*?)(-?)\}\}""",
+    re.DOTALL,
 )
-_PIECE = re.compile(r"\{\{(-?)(.*?)(-?)\}\}", re.DOTALL)
-_UNSUPPORTED = frozenset(
-    {"query", "first", "value", "sortByLabel", "range", "with", "define", "template", "block", "tmpl", "externalURL",
-     "pathPrefix", "tableLink", "graphLink"}
-)  # fmt: skip
-_NOTHING = ("$externalLabels", "$externalURL", ".ExternalLabels", ".ExternalURL")
-"""What a Prometheus is called by others; there is no such thing here."""
 
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a template may speak of."""
-
-    labels: Mapping[str, str]
-    value: float
-
-
-Value: TypeAlias = str | float | bool | Mapping[str, str]
 Part: TypeAlias = Callable[[Facts], str]
-Term: TypeAlias = Callable[[Facts], Value]
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with places in it. ``uses_value``: whether it changes with the value."""
+    """A text with places in it. ``uses_value``: whether it changes with the value. ``asks``: whether it asks for data.
+
+    ``problem``: why it stays as it is written; empty where it is filled.
+    """
 
     text: str
     parts: tuple[Part, ...]
     uses_value: bool
+    asks: bool = False
+    problem: str = ""
 
     def filled(self, facts: Facts) -> str:
-        """The text for one alert."""
-        return "".join(part(facts) for part in self.parts)
+        """The text for one alert.
+
+        Raises:
+            WellkeptError: a question in it has no answer.
+        """
+        return _joined(self.parts, facts)
 
 
 def plain(text: str) -> Template:
@@ -63,15 +54,29 @@ def compiled(text: str) -> Template:
     """The template of a text.
 
     Raises:
-        ValueError: it uses what is not supported, or is no template.
+        ValueError: it is no template.
+        UnsupportedError: it is one that is not supported.
     """
     if len(text) > LONGEST:
         raise ValueError(f"must be at most {LONGEST} characters")
-    parts, rest = _block(_pieces(text), depth=0)
-    if rest:
-        raise ValueError("has an end or else without an if")
-    uses_value = any("value" in piece.lower() for is_code, piece in _pieces(text) if is_code)
-    return Template(text, tuple(parts), uses_value)
+    pieces = _pieces(text)
+    parts = _Reader(pieces).parts()
+    codes = [piece for is_code, piece in pieces if is_code and not piece.startswith("/*")]
+    words = {word for code in codes for kind, word in tokens(code) if kind != "text"}
+    uses_value = any("value" in word.lower() or word in ("$", ".") for word in words)
+    return Template(text, tuple(parts), uses_value, QUERY in words)
+
+
+def lenient(text: str) -> Template:
+    """The template of a text that stays as it is written where it uses what is not supported.
+
+    Raises:
+        ValueError: it is no template.
+    """
+    try:
+        return compiled(text)
+    except UnsupportedError as error:
+        return replace(plain(text), problem=str(error))
 
 
 def _pieces(text: str) -> list[tuple[bool, str]]:
@@ -91,141 +96,101 @@ def _pieces(text: str) -> list[tuple[bool, str]]:
     return found
 
 
-def _block(pieces: list[tuple[bool, str]], depth: int) -> tuple[list[Part], list[tuple[bool, str]]]:
-    """The parts up to the end of a block, and what follows, that end included."""
-    parts: list[Part] = []
-    while pieces:
-        (is_code, piece), *rest = pieces
-        word = next(iter(piece.split()), "")
-        if depth > DEEPEST:
+class _Reader:
+    """Goes through the pieces of a text once. ``around``: the blocks that it is in."""
+
+    def __init__(self, pieces: Sequence[tuple[bool, str]]) -> None:
+        self._pieces, self._place = pieces, 0
+        self._around: list[str] = []
+
+    def parts(self) -> list[Part]:
+        """The parts up to the end (or else) of the block that it is in."""
+        found: list[Part] = []
+        while self._place < len(self._pieces):
+            is_code, piece = self._pieces[self._place]
+            word = next(iter(piece.split()), "")
+            if is_code and word in ("end", "else"):
+                if not self._around:
+                    raise ValueError(f"has {word} without an if")
+                return found
+            self._place += 1
+            if not is_code:
+                found.append(lambda _, plain=piece: plain)  # type: ignore[misc]
+            elif word in _BLOCKS:
+                found.append(self._block(word, piece.removeprefix(word)))
+            elif not piece.startswith("/*"):
+                found.append(_written(self._pipeline(piece)))
+        if self._around:
+            article = "a" if self._around[-1] in ("with", "range") else "an"
+            raise ValueError(f"has {article} {self._around[-1]} without an end")
+        return found
+
+    def _pipeline(self, code: str) -> Term:
+        return pipeline(code, is_root=not {"with", "range"} & set(self._around))
+
+    def _block(self, word: str, test: str) -> Part:
+        if word == "range" and "range" in self._around:
+            raise UnsupportedError("has a range within a range, which is not supported here")
+        term = self._pipeline(test)
+        yes, no = self._within(word), list[Part]()
+        keyword = self._pieces[self._place][1].split()
+        if keyword[0] == "else" and keyword[1:2] in (["if"], ["with"]):
+            _, _, other = self._pieces[self._place][1].partition(keyword[1])
+            self._place += 1
+            self._around.append("else")
+            no = [self._block(keyword[1], other)]
+            self._around.pop()
+            return _BLOCKS[word](term, yes, no)
+        if keyword[0] == "else":
+            self._place += 1
+            no = self._within("else")
+            if self._pieces[self._place][1].split()[0] == "else":
+                raise ValueError("has else without an if")
+        self._place += 1
+        return _BLOCKS[word](term, yes, no)
+
+    def _within(self, word: str) -> list[Part]:
+        self._around.append(word)
+        if len(self._around) > DEEPEST:
             raise ValueError(f"must have at most {DEEPEST} blocks within one another")
-        if is_code and word in ("end", "else"):
-            if not depth:
-                raise ValueError(f"has {word} without an if")
-            return parts, pieces
-        pieces = rest
-        if not is_code:
-            parts.append(lambda _, plain=piece: plain)  # type: ignore[misc]
-        elif word == "if":
-            part, pieces = _condition(piece.removeprefix("if"), pieces, depth)
-            parts.append(part)
-        elif not piece.startswith("/*"):
-            parts.append(_written(_pipeline(piece)))
-    if depth:
-        raise ValueError("has an if without an end")
-    return parts, []
+        found = self.parts()
+        self._around.pop()
+        return found
 
 
-def _condition(test: str, pieces: list[tuple[bool, str]], depth: int) -> tuple[Part, list[tuple[bool, str]]]:
-    holds = _pipeline(test)
-    yes, pieces = _block(pieces, depth + 1)
-    no: list[Part] = []
-    word = pieces[0][1]
-    if word.startswith("else"):
-        other = word.removeprefix("else").strip()
-        if other.startswith("if"):
-            part, pieces = _condition(other.removeprefix("if"), pieces[1:], depth + 1)
-            no = [part]
-            return _choice(holds, yes, no), pieces
-        no, pieces = _block(pieces[1:], depth + 1)
-    return _choice(holds, yes, no), pieces[1:]
+def _if(term: Term, yes: Sequence[Part], no: Sequence[Part]) -> Part:
+    return lambda facts: _joined(yes if term(facts) else no, facts)
 
 
-def _choice(holds: Term, yes: Sequence[Part], no: Sequence[Part]) -> Part:
-    return lambda facts: "".join(part(facts) for part in (yes if _is_true(holds(facts)) else no))
+def _with(term: Term, yes: Sequence[Part], no: Sequence[Part]) -> Part:
+    def filled(facts: Facts) -> str:
+        value = term(facts)
+        return _joined(yes, replace(facts, dot=value)) if value else _joined(no, facts)
+
+    return filled
 
 
-def _is_true(value: Value) -> bool:
-    return bool(value)
+def _range(term: Term, yes: Sequence[Part], no: Sequence[Part]) -> Part:
+    def filled(facts: Facts) -> str:
+        found = _items(term(facts))
+        return "".join(_joined(yes, replace(facts, dot=one)) for one in found) if found else _joined(no, facts)
+
+    return filled
+
+
+_BLOCKS = {"if": _if, "with": _with, "range": _range}
+
+
+def _items(value: Value) -> Sequence[Value]:
+    """What a range goes through."""
+    if isinstance(value, Mapping):
+        return [value[name] for name in sorted(value)]
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def _joined(parts: Sequence[Part], facts: Facts) -> str:
+    return "".join(part(facts) for part in parts)
 
 
 def _written(term: Term) -> Part:
     return lambda facts: shown(term(facts))
-
-
-def _pipeline(code: str) -> Term:
-    """Commands with bars between them: the value of each is the last argument of the next."""
-    if code.startswith("$") and ":=" in code:
-        raise ValueError(f"sets a variable, which is not supported here: {code}")
-    tokens = _tokens(code)
-    term: Term | None = None
-    command: list[Term | str] = []
-    depth = 0
-    stack: list[list[Term | str]] = []
-    for kind, text in [*tokens, ("sign", "|")]:
-        if kind == "sign" and text == "(":
-            depth += 1
-            stack.append(command)
-            command = []
-        elif kind == "sign" and text == ")":
-            if not depth:
-                raise ValueError(f"has a bracket that is not opened: {code}")
-            inner = _command(command, None, code)
-            command, depth = [*stack.pop(), inner], depth - 1
-        elif kind == "sign":
-            if depth:
-                raise ValueError(f"has a bar or an end within brackets: {code}")
-            term, command = _command(command, term, code), []
-        else:
-            command.append(_operand(kind, text))
-    assert term is not None
-    return term
-
-
-def _tokens(code: str) -> list[tuple[str, str]]:
-    found, place = [], 0
-    while code[place:].strip():
-        match = _TOKEN.match(code, place)
-        if match is None or match.end() == place:
-            raise ValueError(f"cannot be read: {{{{ {code} }}}}")
-        assert match.lastgroup is not None
-        found.append((match.lastgroup, match.group(match.lastgroup)))
-        place = match.end()
-    return found
-
-
-def _operand(kind: str, text: str) -> Term | str:
-    """A term, or the name of a function."""
-    if kind == "text":
-        plain = text[1:-1] if text.startswith("`") else _unescaped(text[1:-1])
-        return lambda _: plain
-    if kind == "number":
-        return lambda _: float(text)
-    if text in ("$value", ".Value"):
-        return lambda facts: facts.value
-    if text in ("$labels", ".Labels"):
-        return lambda facts: facts.labels
-    for prefix in ("$labels.", ".Labels."):
-        if text.startswith(prefix):
-            name = text.removeprefix(prefix)
-            return lambda facts: facts.labels.get(name, "")
-    if text.startswith(_NOTHING):
-        return lambda _: ""
-    if text in _UNSUPPORTED:
-        raise ValueError(f"uses {text}, which is not supported here")
-    if text in FUNCTIONS:
-        return text
-    raise ValueError(f"uses {text}, which is not known")
-
-
-def _command(command: Sequence[Term | str], piped: Term | None, code: str) -> Term:
-    given = [*command, *([piped] if piped is not None else [])]
-    if not given:
-        raise ValueError(f"has a place with nothing in it: {{{{ {code} }}}}")
-    head, *others = given
-    arguments = [term for term in others if not isinstance(term, str)]
-    if len(arguments) != len(others):
-        raise ValueError(f"has a function where a value has to be: {{{{ {code} }}}}")
-    if not isinstance(head, str):
-        if arguments:
-            raise ValueError(f"has a value where a function has to be: {{{{ {code} }}}}")
-        return head
-    function, least, most = FUNCTIONS[head]
-    if not least <= len(arguments) <= most:
-        raise ValueError(f"gives {head} {len(arguments)} arguments: {{{{ {code} }}}}")
-    return lambda facts: function(*(term(facts) for term in arguments))
-
-
-def _unescaped(text: str) -> str:
-    simple = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
-    return re.sub(r"\\(.)", lambda found: simple.get(found.group(1), found.group(0)), text)

@@ -96,8 +96,10 @@ class World:
         firing = self._firing.setdefault(rule.name, [[] for _ in range(self.steps.count)])
         for column, now in enumerate(self.steps.millis.tolist()):
             rows = np.flatnonzero(vector.present[:, column]).tolist()
+            here = [(vector.labels[row], float(vector.values[row, column])) for row in rows]
+            ask = self._answers.asking(Steps(now, self.steps.step_ms, 1), self._recorded)
             with contextlib.suppress(InputError):
-                alerts.step(now, [(vector.labels[row], float(vector.values[row, column])) for row in rows])
+                alerts.step(now, here, ask)
             active = list(alerts.active.values())
             seen.append(states_of(active))
             firing[column] += [
