@@ -51,6 +51,7 @@ def train(frame: pa.Table) -> Any:
         learning_rate=0.05,
         min_child_samples=30,
         monotone_constraints=[-int(name == "contract_years") for name in COLUMNS],
+        monotone_constraints_method="advanced",
         n_jobs=1,
         verbose=-1,
         random_state=7,
