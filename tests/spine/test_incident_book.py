@@ -166,6 +166,18 @@ def test_a_summary_counts_each_service_and_model_and_what_nobody_needed() -> Non
     assert shop.times["resolve"].count == 1
 
 
+def test_one_that_left_all_its_findings_to_its_return_counts_where_that_does() -> None:
+    resolved: dict[str, object] = {"state": IncidentState.RESOLVED, "acknowledged_at": NOON + MINUTE}
+    first = replace(incident("a", **resolved), members=())
+    second = replace(incident("b", 3, reopens="a", **resolved), members=())
+
+    summary = summarize([incident("c", 4, reopens="b"), second, first], set(), NOON, NOON + timedelta(days=1))
+
+    whole, shop = summary.rows
+    assert (whole.incidents, shop.name, shop.incidents, shop.repeats) == (3, "shop", 3, 2)
+    assert shop.times["acknowledge"].count == 2
+
+
 def test_a_span_that_is_none_is_refused(library: Library) -> None:
     assert library.book.summary(NOON - MINUTE, NOON + MINUTE).rows[0].incidents == 1
     with pytest.raises(InputError, match="must be before end"):
