@@ -167,9 +167,8 @@ def test_a_summary_counts_each_service_and_model_and_what_nobody_needed() -> Non
 
 
 def test_one_that_left_all_its_findings_to_its_return_counts_where_that_does() -> None:
-    resolved: dict[str, object] = {"state": IncidentState.RESOLVED, "acknowledged_at": NOON + MINUTE}
-    first = replace(incident("a", **resolved), members=())
-    second = replace(incident("b", 3, reopens="a", **resolved), members=())
+    first = replace(incident("a", state=IncidentState.RESOLVED, acknowledged_at=NOON + MINUTE), members=())
+    second = replace(first, id="b", opened_at=NOON + 3 * MINUTE, acknowledged_at=NOON + 4 * MINUTE, reopens="a")
 
     summary = summarize([incident("c", 4, reopens="b"), second, first], set(), NOON, NOON + timedelta(days=1))
 
