@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,9 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.judged import columns_of
 from wellkept.ops.detect.unusual import Peaks, Unusual, after_deploy, how_often, kept, peaks, share
+
+Mine = Mapping[tuple[str, str], Sequence[Mapping[str, str]]]
+"""Entity and signal of open findings to the attributes of their series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Anomaly:
     """
 
     name = "anomaly"
-    version = "1"
+    version = "2"
     finds = "what is unusual of any series, by its own past"
     kinds = (FindingKind.ANOMALY,)
     shared = ("budget_per_series_week",)
@@ -58,7 +62,11 @@ class Anomaly:
 
     def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
         known = {(f.entity, e.signal) for f in view.open.values() if f.detector != self.name for e in f.evidence}
-        mine = {(f.entity, f.evidence[0].signal) for f in view.open.values() if f.detector == self.name and f.evidence}
+        mine: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+        for finding in view.open.values():
+            if finding.detector == self.name and finding.evidence:
+                told_of = finding.evidence[0]
+                mine.setdefault((finding.entity, told_of.signal), []).append(told_of.attributes)
         spare = self._spare(view)
         found: dict[str, tuple[tuple[bool, float], Unusual]] = {}
         for part in peaks(view, self.parameters.steps):
@@ -78,15 +86,17 @@ class Anomaly:
         per_day = ready * self._settings.budget_per_series_week / 7
         return max(0.0, float(np.log10(max(per_day, 1e-9) / self.parameters.most_per_day)))
 
-    def _worth_a_word(self, view: View, part: Peaks, spare: float, mine: set[tuple[str, str]]) -> list[Unusual]:
+    def _worth_a_word(self, view: View, part: Peaks, spare: float, mine: Mine) -> list[Unusual]:
         """Those above their threshold: what is open, and twice as many as are told at most, the most unusual first."""
         excess = part.strength - part.threshold
         columns = np.flatnonzero(excess >= 0)
         ids = np.array([part.window.series[column].id for column in columns.tolist()], np.uint64)
         columns = columns[np.lexsort((ids, -excess[columns]))] if len(columns) else columns
         known = columns_of(part.window.series)[0] if mine else {}
-        lasts = part.lasting >= part.threshold
-        open_ones = [part.one(j) for key in mine for j in known.get(key, ()) if np.isfinite(part.threshold[j])]
+        series, lasts = part.window.series, part.lasting >= part.threshold
+        open_ones = (
+            part.one(j) for key, told_of in mine.items() for j in known.get(key, ()) if series[j].attributes in told_of
+        )
         found = [
             one
             for one in open_ones
@@ -105,7 +115,7 @@ class Anomaly:
         """Whether an open finding's newest value is outside of what was usual then, and it did not last for long."""
         known = view.open.get(self._fingerprint(one))
         band = known.evidence[0].expected if known is not None else None
-        if known is None or band is None or band[0] <= one.newest <= band[1]:
+        if known is None or band is None or not np.isfinite(one.threshold) or band[0] <= one.newest <= band[1]:
             return False
         return (one.seen_at - known.starts_at).total_seconds() < self.parameters.lasts_s
 

@@ -43,7 +43,7 @@ class LevelShift:
     """
 
     name = "level"
-    version = "1"
+    version = "2"
     shared = ("long_days", "long_step_s")
     every_steps = 6
     _SPEAKER = Speaker(

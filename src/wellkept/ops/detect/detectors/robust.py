@@ -22,7 +22,7 @@ class RobustAnomaly(BandDetector):
     """
 
     name = "robust"
-    version = "3"
+    version = "4"
     shared = ("confirm_steps", "gate", "min_points")
 
     def signals(self, view: View) -> Signals:

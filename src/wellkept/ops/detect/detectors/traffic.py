@@ -36,7 +36,7 @@ class Traffic:
     """
 
     name = "traffic"
-    version = "1"
+    version = "2"
     shared = ("confirm_steps", "min_points")
     _SPEAKER = Speaker(name, version, FindingKind.ANOMALY, "1 minus the smaller over the larger rate", "is unusual")
 

@@ -34,7 +34,7 @@ class TrendBreak:
     """
 
     name = "trend"
-    version = "1"
+    version = "2"
     shared = ("long_days", "long_step_s")
     every_steps = 6
     _SPEAKER = Speaker(
