@@ -11,6 +11,7 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import BY_NAME, duration
 from wellkept.ops.detect.growth import latest
+from wellkept.ops.detect.judged import columns_of
 from wellkept.ops.detect.shapes import Shape, Speaker, findings_of, is_about, said, seen
 from wellkept.ops.detect.signals import signals
 from wellkept.store.telemetry.window import Window
@@ -77,11 +78,12 @@ class Flat:
     def _lasting(self, view: View) -> dict[int, Finding]:
         """The columns of open findings that still have no other value than the one that they were opened with."""
         window = view.metrics
-        mine = {one.entity: one for one in view.open.values() if one.detector == self.name and one.evidence}
+        mine = [one for one in view.open.values() if one.detector == self.name and one.evidence]
+        of_series = columns_of(window.series)[0] if mine else {}
+        columns = [(one, column) for one in mine for column in of_series.get((one.entity, one.evidence[0].signal), ())]
         found = {}
-        for column, info in enumerate(window.series) if mine else ():
-            known = mine.get(info.entity)
-            if known is None or not is_about(known, info) or not known.evidence[0].values.keys() >= _KEPT:
+        for known, column in columns:
+            if not is_about(known, window.series[column]) or not known.evidence[0].values.keys() >= _KEPT:
                 continue
             since = window.values[window.times > known.starts_at.timestamp(), column]
             newest = since[-self._settings.confirm_steps :]
