@@ -136,6 +136,15 @@ def test_a_feature_and_a_disk_belong_to_whom_their_model_and_their_host_belong()
     assert catalogue.owner("disk:h1:/data") == "infra"
 
 
+def test_who_was_asked_about_before_its_host_was_seen_belongs_to_whom_the_host_does() -> None:
+    catalogue, disk = Catalogue(), "disk:web-1/data"
+    assert (catalogue.owner(disk), catalogue.tier(disk)) == ("", 3)
+    catalogue.describe(Entity(EntityKind.HOST, "host:web-1", "web-1", owner="team-web", criticality=1))
+    assert (catalogue.owner(disk), catalogue.tier(disk)) == ("team-web", 1)
+    catalogue.describe(Entity(EntityKind.HOST, "host:web-1", "web-1", owner="team-data", criticality=2))
+    assert (catalogue.owner(disk), catalogue.tier(disk)) == ("team-data", 2)
+
+
 def test_a_disk_is_of_whom_its_host_says_it_is(state: State) -> None:
     topology = Topology(state, catalogue := Catalogue())
     disk = Entity(EntityKind.DISK, "disk:h1:/data", "/data")

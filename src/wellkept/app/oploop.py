@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from wellkept.app.platform import Platform
 
 GROUPING_EVERY_S = 5.0
-CORRELATE_EVERY_S, CORRELATE_REST_S, CORRELATE_RESTS = 1.0, 0.05, 3.0
+CORRELATE_EVERY_S, CORRELATE_REST_S, CORRELATE_RESTS = 1.0, 0.05, 5.0
 """Findings are grouped as they come; what time alone asks for, and what other servers stored, once a second.
 
 A step costs by the incidents that it touches more than by the findings: in a storm few large steps are much cheaper.
 """
 INCIDENTS_REST_S = 2.0
 """What follows from incidents follows at once, and in a storm after so long."""
-DIAGNOSE_MOST_S = 1.0
+DIAGNOSE_MOST_S = 0.5
 """So long a turn of diagnosis goes on; what is left is for the next, and grouping has the rest of the time."""
 REWORD_EVERY_S = 5.0
 RULES_EVERY_S = 1.0

@@ -25,9 +25,10 @@ def private(data: Path) -> Path:
 def token_of(data: Path) -> str:
     """The token of a data folder; made on first use, readable for the owner alone (0600).
 
-    A file without a token (a crash left it so) counts as none: an empty token would let everybody in.
+    A file without a token (a crash left it so) counts as none: an empty token would let everybody in. It has 32
+    characters, as PagerDuty's keys do, and none of them is a dash: at the head of an argument that would be an option.
     """
-    return _made_once(data / "token", lambda: secrets.token_urlsafe(24))
+    return _made_once(data / "token", lambda: secrets.token_hex(16))
 
 
 def mask_key_of(data: Path) -> Path:

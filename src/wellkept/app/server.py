@@ -66,6 +66,9 @@ from wellkept.kernel.errors import ForbiddenError
 from wellkept.web import pages, session
 from wellkept.web.deps import WebDeps, nothing_printed
 
+COLLECT_AT = 50_000
+"""So many new objects are looked through for rubbish at once; a storm makes as many in a second, and keeps them."""
+
 
 def serve(settings: Settings, *, as_json: bool = False) -> None:
     """Run until told to stop (SIGINT or SIGTERM).
@@ -90,11 +93,13 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
+                loop="uvloop",
                 timeout_graceful_shutdown=3,
             )
             grpc = platform.grpc.address if platform.grpc is not None else None
             ready = functools.partial(_say_ready, address, grpc, token, as_json)
             gc.freeze()  # what is there now stays until the end: it need not be gone through again and again
+            gc.set_threshold(COLLECT_AT)
             gc.enable()
             _Server(config, platform, _children(settings, address, data), ready).run(sockets=[listener])
         finally:

@@ -194,7 +194,7 @@ def _known(p: Purchases, end: float) -> tuple[list[tuple[int, int, float, float]
 def _token(data: Path) -> str:
     """The server's token, made before its first start, so that everything can start at once."""
     data.mkdir(parents=True)
-    token = secrets.token_urlsafe(24)
+    token = secrets.token_hex(16)
     descriptor = os.open(data / "token", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(token + "\n")

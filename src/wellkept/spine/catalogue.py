@@ -65,6 +65,7 @@ class Catalogue:
         """
         chosen = settings or CatalogueSettings()
         self._seen: dict[str, Entity] = {}
+        self._unseen: dict[str, Entity] = {}
         self._entries = [(re.compile(fnmatch.translate(e.match)), e.owner, e.tier) for e in chosen.entries]
         self._descriptors: Sequence[Described] = read_descriptors(chosen.backstage)
         self._said: dict[str, tuple[str, int | None]] = {}
@@ -80,9 +81,11 @@ class Catalogue:
     def describe(self, entity: Entity) -> Entity:
         """The entity with the owner and the tier that the catalogue gives it."""
         described = self._described_as(entity)
-        if len(self._seen) >= _MOST_REMEMBERED:
-            self._seen.clear()
-        self._seen[entity.id] = described
+        if self._seen.get(entity.id) != described:
+            if len(self._seen) >= _MOST_REMEMBERED:
+                self._seen.clear()
+            self._seen[entity.id] = described
+            self._unseen.clear()  # one of them may be a part of this one
         return described
 
     def described(self, entities: Sequence[Entity]) -> list[Entity]:
@@ -110,7 +113,12 @@ class Catalogue:
         return replace(entity, owner=owner, criticality=tier or USUAL)
 
     def _known(self, entity: str) -> Entity:
-        return self._seen.get(entity) or self._described_as(_unseen(entity))
+        known = self._seen.get(entity) or self._unseen.get(entity)
+        if known is None:
+            if len(self._unseen) >= _MOST_REMEMBERED:
+                self._unseen.clear()
+            known = self._unseen[entity] = self._described_as(_unseen(entity))
+        return known
 
     def _written(self, entity: str) -> tuple[str, int | None]:
         """What the entries and Backstage say of an id, which does not change while the server runs."""

@@ -36,10 +36,11 @@ class Moment(TypeDecorator[datetime]):
 
 
 metadata = MetaData()
+_ZONE = len("+00:00")
 
 
 def _as_text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return None if moment is None else moment.astimezone(UTC).isoformat(" ", "microseconds")[:-_ZONE]
 
 
 def _of_text(text: str | None) -> datetime | None:
