@@ -116,6 +116,32 @@ def test_to_merge_and_then_to_split_is_to_do_nothing(findings: list[Finding], da
     assert parts(grouper) == {frozenset(part) for part in before}
 
 
+@given(in_storms, st.data())
+def test_a_long_life_leaves_what_its_end_alone_would_have_made(findings: list[Finding], data: st.DataObject) -> None:
+    """What came, what went and came back, and what people said of it at some moment between."""
+    said = [data.draw(st.sets(st.sampled_from(findings).map(lambda f: f.id), max_size=3)) for _ in range(3)]
+    one, other = said[1] - said[2], said[2] - said[1]
+    gone = data.draw(st.sets(st.sampled_from(findings).map(lambda f: f.id))) - set().union(*said)
+    grouper, fresh = made(), made()
+    for start in range(0, len(findings), 7):
+        grouper.put(findings[start : start + 7])
+        grouper.groups()
+        grouper.drop(gone)
+        if data.draw(st.booleans()):
+            grouper.put(findings[: start + 7])
+        if start == 7:
+            grouper.together(said[0], by="anna")
+            grouper.apart(one, other)
+    kept = [f for f in findings if f.id not in gone]
+    grouper.drop(gone)
+    grouper.put(kept)
+    fresh.put(kept)
+    for each in (grouper, fresh):
+        each.together(said[0], by="anna")
+        each.apart(one, other)
+    assert parts(grouper) == parts(fresh)
+
+
 @given(some_findings)
 def test_what_shares_nothing_never_links(findings: list[Finding]) -> None:
     """Empty labels, empty resources, empty text and empty entities are not something that is shared."""

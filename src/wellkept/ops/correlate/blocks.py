@@ -6,7 +6,7 @@ a look-up, in a storm of a hundred thousand too. Otherwise the block is parted a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from wellkept.ops.correlate.constraints import Constraints
 from wellkept.ops.correlate.merging import Part, connected, join, merged
@@ -16,13 +16,15 @@ from wellkept.ops.correlate.placing import Entry
 class Block:
     """Ids of findings, the signals among them, and how many of those stand there twice."""
 
-    __slots__ = ("has_constraints", "ids", "repeats", "signals")
+    __slots__ = ("has_constraints", "ids", "is_torn", "repeats", "signals")
 
     def __init__(self) -> None:
         self.ids: set[str] = set()
         self.signals: set[str] = set()
         self.repeats = 0
         self.has_constraints = False
+        self.is_torn = False
+        """Something has left it, or something else is said of it: what is left may hang together no more."""
 
     @property
     def is_plain(self) -> bool:
@@ -42,6 +44,7 @@ class Block:
         self.signals = large
         self.ids |= other.ids
         self.has_constraints |= other.has_constraints
+        self.is_torn |= other.is_torn
 
 
 class Blocks:
@@ -79,13 +82,18 @@ class Blocks:
         block = self._block.pop(identity, None)
         if block is not None:
             block.ids.discard(identity)
+            block.is_torn = True
             self._rebuild[id(block)] = block
 
     def rebuild(self, ids: Iterable[str]) -> None:
         """Part the blocks of these entries anew, as what was said of them is another."""
-        for identity in ids:
-            if identity in self._block:
-                self._rebuild[id(self._block[identity])] = self._block[identity]
+        block = self._united(ids)
+        if block is not None:
+            block.is_torn = True
+
+    def reaches_fresh(self, entry: Entry) -> bool:
+        """Whether the entry names one that was put since the last ``settle``, and maybe was there before."""
+        return any(option.other in self._fresh for option in entry.ways)
 
     def parts(self) -> list[Part]:
         """All parts."""
@@ -142,22 +150,38 @@ class Blocks:
             mine, other = self._block[identity], self._block.get(option.other)
             if other is None or other is mine:
                 continue
-            small, large = sorted((mine, other), key=lambda block: len(block.ids))
-            is_due = self._rebuild.pop(id(small), None) is not None
-            large.absorb(small)
-            for member in small.ids:
-                self._block[member] = large
-            if is_due or not large.is_plain:
-                self._rebuild[id(large)] = large
+            block, is_due = self._absorbed(mine, other)
+            if is_due or not block.is_plain:
+                self._rebuild[id(block)] = block
         for pin in self._constraints.pins([identity]):
-            self.rebuild(pin.ids)
+            self._united(pin.ids)
+
+    def _united(self, ids: Iterable[str]) -> Block | None:
+        """The one block of some entries, which is due; None where none of them is known."""
+        block: Block | None = None
+        for identity in ids:
+            other = self._block.get(identity)
+            if other is not None and other is not block:
+                block = other if block is None else self._absorbed(block, other)[0]
+        if block is not None:
+            self._rebuild[id(block)] = block
+        return block
+
+    def _absorbed(self, one: Block, other: Block) -> tuple[Block, bool]:
+        """Join two blocks, the smaller into the larger; what became of them, and whether the smaller was due."""
+        small, large = sorted((one, other), key=lambda block: len(block.ids))
+        is_due = self._rebuild.pop(id(small), None) is not None
+        large.absorb(small)
+        for member in small.ids:
+            self._block[member] = large
+        return large, is_due
 
     def _joined(self, identities: Iterable[str]) -> list[Part]:
         """Entries of plain blocks, each one with what it hangs on most."""
         known = [identity for identity in identities if id(self._block[identity]) not in self._rebuild]
         for identity in known:
             if identity not in self._part:
-                self._part[identity] = Part.of(self._entries[identity])
+                self._part[identity] = Part([identity])
         for identity in known:
             for option in self._entries[identity].ways[:1]:
                 if self._top.get(identity) != option.other:
@@ -167,47 +191,45 @@ class Blocks:
 
     def _anew(self) -> list[Part]:
         """The parts of blocks that are parted anew, without those that came out as they were."""
-        pool = self._pool()
+        due, changed, has_said = list(self._rebuild.values()), list[Part](), not self._constraints.is_empty
         self._rebuild.clear()
-        pins = self._constraints.pins(pool) if pool and not self._constraints.is_empty else []
-        changed: list[Part] = []
-        for entries in connected(pool, [pin.ids for pin in pins]):
-            block = Block()
-            for entry in entries:
-                block.add(entry, self._is_constrained(entry.id))
-                self._block[entry.id] = block
-                self._note(entry)
-            inside = [pin.ids for pin in pins if not block.ids.isdisjoint(pin.ids)]
-            for part in merged(entries, inside, self._constraints.tags):
-                before = {id(self._part[i]): self._part[i] for i in part.ids if i in self._part}
-                if len(before) != 1 or set(next(iter(before.values())).ids) != set(part.ids):
-                    changed.append(part)
-                for identity in part.ids:
-                    self._part[identity] = part
+        for block in due:
+            tags = self._constraints.tags if has_said else None
+            pins = [pin.ids for pin in self._constraints.pins(block.ids)] if has_said else []
+            for entries in self._pieces(block, pins):
+                ids = {entry.id for entry in entries}
+                inside = [pin for pin in pins if not ids.isdisjoint(pin)]
+                for part in merged(entries, inside, tags):
+                    if not self._is_known(part):
+                        changed.append(part)
+                    self._part.update(dict.fromkeys(part.ids, part))
+        for identity in (*self._fresh, *self._changed):
+            self._note(identity)
         return changed
 
-    def _pool(self) -> dict[str, Entry]:
-        """All entries of the blocks that are parted anew, and of those that they reach into.
+    def _pieces(self, block: Block, pins: Sequence[Sequence[str]]) -> list[list[Entry]]:
+        """The entries of a block, by what still hangs together in it."""
+        entries = {identity: self._entries[identity] for identity in block.ids}
+        if not block.is_torn:
+            return [list(entries.values())]
+        pieces = connected(entries, pins)
+        for piece in pieces:
+            new = Block()
+            for entry in piece:
+                new.add(entry, self._is_constrained(entry.id))
+                self._block[entry.id] = new
+        return pieces
 
-        An entry that was taken out and put back has a block of its own, while others still name it as they did.
-        """
-        pool: dict[str, Entry] = {}
-        waiting = list(self._rebuild.values())
-        seen = {id(block) for block in waiting}
-        while waiting:
-            here = waiting.pop()
-            for identity in here.ids:
-                entry = pool[identity] = self._entries[identity]
-                for option in entry.ways:
-                    block = self._block.get(option.other)
-                    if block is not None and block is not here and id(block) not in seen:
-                        seen.add(id(block))
-                        waiting.append(block)
-        return pool
+    def _is_known(self, part: Part) -> bool:
+        """Whether the same findings are a part already: all of these are in one, which has no others."""
+        before = self._part.get(part.ids[0])
+        if before is None or len(before.ids) != len(part.ids):
+            return False
+        return all(self._part.get(identity) is before for identity in part.ids)
 
-    def _note(self, entry: Entry) -> None:
-        best = self._best(entry.id)
+    def _note(self, identity: str) -> None:
+        best = self._best(identity)
         if best is None:
-            self._top.pop(entry.id, None)
+            self._top.pop(identity, None)
         else:
-            self._top[entry.id] = best
+            self._top[identity] = best

@@ -140,7 +140,7 @@ class Grouper:
             if self._places.entries.get(entry.id) is entry:
                 before = entry.ways
                 self._places.place(entry)
-                if entry.ways != before:
+                if entry.ways != before or self._blocks.reaches_fresh(entry):
                     self._blocks.changed(entry.id)
         self._stale.clear()
         touched, self._touched = self._touched, set()

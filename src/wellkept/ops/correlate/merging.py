@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from wellkept.ops.correlate.placing import Entry, Option
 
+_NONE: frozenset[str] = frozenset()
 _REPEATS = 3
 _REPEATED_SHARE = 0.15
 """Two parts are two outbreaks when so many signals, and this share of the smaller one's, began anew in the other."""
@@ -19,23 +20,21 @@ class Part:
     """Findings that are one problem so far, and the ties by which they came together: (finding, its option)."""
 
     ids: list[str]
-    signals: set[str]
     ties: list[tuple[str, Option]] = field(default_factory=list)
-    tags: frozenset[str] = frozenset()
+    signals: int = 0
+    """A bit for each of its signals, as ``merged`` numbers them for the time that it takes."""
+    tags: frozenset[str] = _NONE
     """On which sides of which constraints its findings stand: ``3+`` or ``3-``."""
     has_late: bool = False
     """A finding in it hangs on a cause that began later."""
 
-    @classmethod
-    def of(cls, entry: Entry, tags: frozenset[str] = frozenset()) -> Part:
-        return cls([entry.id], {entry.signs.what}, [], tags)
-
     def absorb(self, other: Part) -> None:
         """Take everything of another part."""
         self.ids += other.ids
-        self.signals |= other.signals
         self.ties += other.ties
-        self.tags |= other.tags
+        self.signals |= other.signals
+        if other.tags:
+            self.tags |= other.tags
         self.has_late |= other.has_late
 
     def hang(self, identity: str, option: Option) -> None:
@@ -52,9 +51,10 @@ class Part:
         return bool(self.tags) and any(_opposite(tag) in other.tags for tag in self.tags)
 
     def _is_repeated(self, other: Part) -> bool:
-        small, large = sorted((self.signals, other.signals), key=len)
-        repeated = sum(signal in large for signal in small)
-        return repeated >= _REPEATS and repeated > _REPEATED_SHARE * len(small)
+        repeated = (self.signals & other.signals).bit_count()
+        if repeated < _REPEATS:
+            return False
+        return repeated > _REPEATED_SHARE * min(self.signals.bit_count(), other.signals.bit_count())
 
 
 def _opposite(tag: str) -> str:
@@ -62,14 +62,18 @@ def _opposite(tag: str) -> str:
 
 
 def merged(
-    entries: Sequence[Entry], pinned: Iterable[Sequence[str]], tags: Callable[[str], frozenset[str]]
+    entries: Sequence[Entry], pinned: Iterable[Sequence[str]], tags: Callable[[str], frozenset[str]] | None
 ) -> list[Part]:
     """The parts of some findings that hang together with no others.
 
-    ``pinned`` are ids that belong together whatever speaks for it; ``tags`` tells the constraints on a finding. A
-    finding joins by its best option; where the two parts may not join, by its next.
+    ``pinned`` are ids that belong together whatever speaks for it; ``tags`` tells the constraints on a finding, where
+    there are any. A finding joins by its best option; where the two parts may not join, by its next.
     """
-    parts = {entry.id: Part.of(entry, tags(entry.id)) for entry in entries}
+    bits: dict[str, int] = {}
+    parts: dict[str, Part] = {}
+    for entry in entries:
+        bit = bits.setdefault(entry.signs.what, 1 << len(bits))
+        parts[entry.id] = Part([entry.id], [], bit, tags(entry.id) if tags else _NONE)
     for ids in pinned:
         known = [identity for identity in ids if identity in parts]
         for other in known[1:]:
