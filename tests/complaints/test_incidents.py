@@ -81,6 +81,34 @@ def test_04_an_incident_begins_when_its_trouble_did(shop: Shop) -> None:
             assert datetime.fromisoformat(one["resolved_at"]) >= opened_at
 
 
+def test_04_a_reopened_incident_begins_with_its_return_and_both_keep_their_findings(shop: Shop) -> None:
+    labels = {"service": "checkout"}
+    shop.alert("CheckoutSlow", labels=labels)
+    (old,) = shop.incidents()
+    shop.step(600)
+    shop.post(f"/api/v1/incidents/{old['id']}/resolve", {"by": "ada", "why": "rolled back"})
+    shop.step(600)
+    again = shop.post(f"/api/v1/incidents/{old['id']}/reopen", {"by": "ada", "why": "it goes on"})["incident"]
+    returned = shop.clock.now()
+    shop.step(60)
+    shop.alert("CheckoutErrors", labels=labels)
+    shop.step(60)
+    shop.post(f"/api/v1/incidents/{again['id']}/acknowledge", {"by": "ada"})
+    slow, errors = (f["id"] for f in reversed(shop.get("/api/v1/findings")["findings"]))
+
+    first, second = shop.incidents()
+
+    assert [(one["count"], one["opened_at"]) for one in (first, second)] == [
+        (1, old["opened_at"]),
+        (2, returned.isoformat()),
+    ]
+    assert [member["finding"] for member in second["members"]] == [slow, errors]
+    assert (second["times"]["detect_s"], second["times"]["acknowledge_s"]) == (0.0, 121.0)
+    assert first["times"]["resolve_s"] == 600.0
+    assert "CheckoutSlow is wrong" in shop.page(f"/incidents/{old['id']}")
+    assert "CheckoutSlow is wrong" in shop.page(f"/incidents/{again['id']}")
+
+
 def test_05_a_rule_is_saved_before_anything_matches(shop: Shop) -> None:
     saved = shop.post("/api/v1/grouping/rules", {"rule": RULE, "by": "ada"})["rule"]
 

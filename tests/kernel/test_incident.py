@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.finding import Severity
-from wellkept.kernel.incident import Extent, Incident, IncidentState, Member, StoryKind, Tie
+from wellkept.kernel.incident import (
+    Extent,
+    Incident,
+    IncidentState,
+    Member,
+    Reopening,
+    StoryKind,
+    Tie,
+    reopening_of,
+)
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 OPEN, ACKNOWLEDGED, MITIGATED, RESOLVED, CLOSED = IncidentState
@@ -235,3 +244,19 @@ def test_whoever_saves_first_the_same_findings_are_in_it(
     assert {found.finding for found in one.members} == {found.finding for found in other.members}
     assert {d.finding: d.at for d in one.left} == {d.finding: d.at for d in other.left}
     assert {found.finding for found in one.rebased(other).members} == {found.finding for found in one.members}
+
+
+def test_of_what_went_on_over_an_end_the_return_counts() -> None:
+    back = replace(incident(), opened_at=at(20), reopening=Reopening(at(10), at(20)))
+
+    assert back.onset([NOON]) == at(20)
+    assert back.onset([NOON, at(15)]) == at(15), "the first sign after the end"
+    assert incident().onset([at(1), NOON]) == NOON
+
+
+@pytest.mark.parametrize(("minutes", "is_kept"), [(5, False), (15, True), (30, True)])
+def test_one_problem_with_a_return_is_the_return_unless_it_is_older(minutes: int, is_kept: bool) -> None:
+    reopening = Reopening(at(10), at(20))
+    back = replace(incident(), opened_at=at(20), reopening=reopening)
+    other = replace(incident(), opened_at=at(minutes))
+    assert reopening_of(back, other) == reopening_of(other, back) == (reopening if is_kept else None)

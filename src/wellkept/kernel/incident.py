@@ -14,7 +14,18 @@ from wellkept.kernel.errors import ConflictError
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.story import StoryKind, TimelineEntry
 
-__all__ = ["Departure", "Extent", "Incident", "IncidentState", "Member", "StoryKind", "Tie", "TimelineEntry"]
+__all__ = [
+    "Departure",
+    "Extent",
+    "Incident",
+    "IncidentState",
+    "Member",
+    "Reopening",
+    "StoryKind",
+    "Tie",
+    "TimelineEntry",
+    "reopening_of",
+]
 
 
 class IncidentState(StrEnum):
@@ -106,6 +117,15 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopening:
+    """That somebody reopened what was over. Findings may have gone on all the while: of them the return counts."""
+
+    ended_at: datetime
+    """When the incident that it is the return of was over."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """A group of findings that are one problem.
 
@@ -147,6 +167,8 @@ class Incident:
     left: tuple[Departure, ...] = ()
     touched_at: datetime | None = None
     """When somebody last changed what only people change: owner, assignee, severity by hand, links."""
+    reopening: Reopening | None = None
+    """Set where somebody reopened another one as this."""
     stays_open: bool = False
     """Somebody reopened it though none of its findings is open: people alone say when it is over."""
     extent: Extent | None = None
@@ -167,6 +189,11 @@ class Incident:
         """When the platform opened it; never before the onset."""
         noticed = self.detected_at or next((entry.at for entry in self.timeline), self.opened_at)
         return max(noticed, self.opened_at)
+
+    def onset(self, starts: Iterable[datetime]) -> datetime:
+        """When it began, by when its findings did. Those that went on over the end before a return began with that."""
+        back = self.reopening
+        return min(back.at if back is not None and start < back.ended_at else start for start in starts)
 
     def note(
         self, at: datetime, actor: str, what: str, reference: str = "", kind: StoryKind = StoryKind.NOTE
@@ -263,6 +290,13 @@ class Incident:
 
 
 _A_MOMENT = timedelta(microseconds=1)
+
+
+def reopening_of(one: Incident, other: Incident) -> Reopening | None:
+    """Of two that become one: what either is the return of counts, unless the one problem is older than that."""
+    onset = min(one.opened_at, other.opened_at)
+    known = [back for back in (one.reopening, other.reopening) if back is not None and back.ended_at <= onset]
+    return max(known, key=lambda back: back.ended_at, default=None)
 
 
 def _latest(departures: Iterable[Departure]) -> dict[str, Departure]:

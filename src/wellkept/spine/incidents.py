@@ -15,7 +15,7 @@ from typing import Any
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.finding import Severity
-from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.incident import Incident, IncidentState, Reopening
 from wellkept.kernel.story import StoryKind
 from wellkept.spine.audit import Audit
 from wellkept.spine.stream import Stream
@@ -103,7 +103,7 @@ class IncidentDesk:
             new = _reopened(old, again, self._still_open(old), by, why, now)
             told = old.note(now, by, f"reopened as {again}: {why}", again, StoryKind.STATE)
             self._audited(by, "incident.reopened", incident, {"as": again, "why": why})
-            return (told.without({member.finding for member in new.members}, now, again), new)
+            return (told, new)
 
         self._stream.change_incidents([incident, again], make)
         return self._stream.known_incident(again)
@@ -258,7 +258,7 @@ def _is_still_live(again: Incident, old: str) -> None:
 
 
 def _reopened(old: Incident, again: str, still_open: set[str], by: str, why: str, now: datetime) -> Incident:
-    """The return of an incident: since when it is noticed again, it is on."""
+    """The return of an incident: it begins, and is noticed, when somebody says so; the old one stays what it was."""
     new = replace(
         old,
         id=again,
@@ -273,6 +273,7 @@ def _reopened(old: Incident, again: str, still_open: set[str], by: str, why: str
         resolved_at=None,
         closed_at=None,
         reopens=old.id,
+        reopening=Reopening(old.resolved_at or old.closed_at or now, now),
         ticket=ticket_of(again),
         left=(),
         split_from="",

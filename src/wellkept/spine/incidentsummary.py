@@ -61,32 +61,26 @@ def summarize(incidents: Iterable[Incident], acted: Collection[str], start: date
     """Of the incidents that began within the span.
 
     Args:
-        incidents: heads are enough. Merged ones count with those that took them in, and not by themselves; one
-            that left all its findings to its return counts where that does.
+        incidents: heads are enough. Merged ones count with those that took them in, and not by themselves.
         acted: ids of the incidents that a plan was run for.
         start: the first moment of the span.
         end: the first moment behind it.
     """
-    known = list(incidents)
-    chosen = [one for one in known if start <= one.opened_at < end and not one.merged_into]
-    returns = {one.reopens: one for one in known if one.reopens}
+    chosen = [one for one in incidents if start <= one.opened_at < end and not one.merged_into]
     days = tuple(start + timedelta(days=n) for n in range(max(1, math.ceil((end - start) / timedelta(days=1)))))
     groups: dict[tuple[str, str], list[Incident]] = {}
     for incident in chosen:
-        for key in _subjects(incident, returns):
+        for key in _subjects(incident):
             groups.setdefault(key, []).append(incident)
     rows = [_row(name, kind, of, acted, days) for (kind, name), of in groups.items()]
     ordered = sorted(rows, key=lambda row: (-row.incidents, row.kind, row.name))
     return Summary(start, end, days, (_row(ALL, "", chosen, acted, days), *ordered))
 
 
-def _subjects(incident: Incident, returns: Mapping[str, Incident]) -> list[tuple[str, str]]:
-    """The services and models that an incident is about; one that was reopened may have left all to its return."""
+def _subjects(incident: Incident) -> list[tuple[str, str]]:
+    """The services and models that an incident is about."""
     found: dict[tuple[str, str], None] = {}
-    about = incident
-    while not about.entities and about.id in returns:
-        about = returns[about.id]
-    for entity in about.entities:
+    for entity in incident.entities:
         kind, _, name = entity.partition(":")
         if kind in _MODEL_SIDE:
             found["model", name.partition("/")[0].partition("@")[0]] = None

@@ -10,7 +10,7 @@ from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, InputError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.grouping import DecisionKind
-from wellkept.kernel.incident import Incident, IncidentState, Member, StoryKind, Tie
+from wellkept.kernel.incident import Incident, IncidentState, Member, StoryKind, Tie, reopening_of
 from wellkept.spine.audit import Audit
 from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.incidents import IncidentDesk, checked, known, ticket_of
@@ -147,6 +147,7 @@ def _merged(target: Incident, source: Incident, by: str, why: str, now: datetime
         severity_why=rated.severity_why,
         severity_by=target.severity_by,
         opened_at=min(target.opened_at, source.opened_at),
+        reopening=reopening_of(target, source),
     )
     told = source.move(IncidentState.RESOLVED, now, by, f"merged into {target.id}: {why}")
     closed = told.move(IncidentState.CLOSED, now, by, f"ticket {source.ticket} closed in favour of {target.ticket}")
@@ -177,7 +178,7 @@ def _split_off(
         severity=worst.severity,
         severity_why=f"{worst.severity.name.lower()}, the worst of {_plural(len(findings))}",
         severity_by="",
-        opened_at=min(finding.starts_at for finding in findings),
+        opened_at=old.onset(finding.starts_at for finding in findings),
         updated_at=now,
         members=(),
         timeline=(),

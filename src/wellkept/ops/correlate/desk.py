@@ -118,7 +118,7 @@ class Desk:
         worth = self._worth(told)
         if part.severity_by:
             worth = replace(worth, severity=part.severity, why=part.severity_why)
-        onset = min(finding.starts_at for finding in told)
+        onset = part.onset(finding.starts_at for finding in told)
         rated = part if part.severity is worth.severity else replace(part, severity=worth.severity)
         held = self._quiet(group, told, rated)
         is_same = (worth.title, worth.severity, onset, held) == (part.title, part.severity, part.opened_at, part.held)
@@ -158,7 +158,11 @@ class Desk:
         ended_ones = [before[finding.fingerprint] for finding in group.findings if finding.fingerprint in before]
         split = min(homes, key=lambda home: (-homes[home], home)) if homes else ""
         origin = Origin(
-            why, _near(told, changes, self._settings), "" if split or not ended_ones else ended_ones[0], split
+            why,
+            _near(told, changes, self._settings),
+            "" if split or not ended_ones else ended_ones[0],
+            split,
+            self._live.all[split].head.reopening if split else None,
         )
         incident = open_incident(told, self._worth(told), origin, self._now)
         self._move_here(group, incident, set())

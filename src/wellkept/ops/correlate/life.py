@@ -13,7 +13,16 @@ from datetime import datetime, timedelta
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import stable_id
 from wellkept.kernel.finding import Finding, FindingKind, Severity
-from wellkept.kernel.incident import Departure, Incident, IncidentState, Member, StoryKind, TimelineEntry
+from wellkept.kernel.incident import (
+    Departure,
+    Incident,
+    IncidentState,
+    Member,
+    Reopening,
+    StoryKind,
+    TimelineEntry,
+    reopening_of,
+)
 from wellkept.ops.correlate.base import CorrelateSettings
 from wellkept.ops.correlate.links import MODEL_SIDE, Why, bare, kind_of
 
@@ -79,6 +88,8 @@ class Origin:
     changes: tuple[Change, ...] = ()
     reopens: str = ""
     split_from: str = ""
+    reopening: Reopening | None = None
+    """What the incident that it is split from is the return of."""
 
 
 def open_incident(findings: Sequence[Finding], worth: Worth, origin: Origin, now: datetime) -> Incident:
@@ -99,8 +110,10 @@ def open_incident(findings: Sequence[Finding], worth: Worth, origin: Origin, now
         members=(),
         reopens=origin.reopens,
         split_from=origin.split_from,
+        reopening=origin.reopening,
         ticket=ticket,
     )
+    incident = replace(incident, opened_at=incident.onset(finding.starts_at for finding in findings))
     said = f"opened because of {origin.why}; ticket {ticket} opened"
     incident = incident.note(now, ACTOR, said, first.id, StoryKind.STATE)
     for what, other in (("the same trouble as in {} came back", origin.reopens), ("split from {}", origin.split_from)):
@@ -182,7 +195,8 @@ def absorb(incident: Incident, survivor: Incident, now: datetime) -> Incident:
 
 def took(survivor: Incident, other: Incident, now: datetime) -> Incident:
     """The survivor's word about an incident that was merged into it."""
-    return survivor.note(now, ACTOR, f"{other.id} is the same problem and was merged", other.id, StoryKind.STATE)
+    told = survivor.note(now, ACTOR, f"{other.id} is the same problem and was merged", other.id, StoryKind.STATE)
+    return replace(told, reopening=reopening_of(survivor, other))
 
 
 def lost(incident: Incident, findings: Sequence[str], to: Incident, now: datetime) -> Incident:
