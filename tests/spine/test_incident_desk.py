@@ -350,3 +350,85 @@ def test_a_merge_and_then_a_split_put_everything_back(hall: Hall, cut: int, orde
     constraints = hall.grouping.constraints()
     assert mine in constraints.apart
     assert not any(mine[0] & group and mine[1] & group for group in constraints.together)
+
+
+def told(hall: Hall, name: str, *findings: Finding) -> Incident:
+    """An incident as grouping makes it: its earliest finding is the first sign, each other is tied to one before."""
+    ordered = sorted(hall.stream.publish(findings, NOON), key=lambda one: one.starts_at)
+    first = Member(ordered[0].id, ordered[0].entity, NOON, "the first sign", Tie.FIRST)
+    others = [
+        Member(one.id, one.entity, NOON, f"after {before.entity}", Tie.DEPENDS_ON, {"to": before.id})
+        for before, one in itertools.pairwise(ordered)
+    ]
+    made = Incident(name, name, OPEN, Severity.WARNING, ordered[0].starts_at, NOON, (first, *others), ticket="TCK")
+    hall.stream.save_incident(made)
+    return made
+
+
+def later(signal: str, seconds: float) -> Finding:
+    return replace(seen(signal), starts_at=NOON + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(("here", "there"), [(0, 30), (30, 0)])
+def test_of_a_merged_incident_one_finding_is_the_first_sign_and_the_other_says_who_merged_it(
+    hall: Hall, here: float, there: float
+) -> None:
+    told(hall, "inc-1", later("db", here), later("web", here + 5))
+    told(hall, "inc-2", later("queue", there))
+    hall.clock.advance(timedelta(minutes=7))
+    merged = hall.desk.merge("inc-1", "inc-2", by="ann", why="one outage")
+
+    (first,) = [member for member in merged.members if member.tie is Tie.FIRST]
+    (other,) = [member for member in merged.members if member.tie is Tie.HAND]
+    assert (first.entity, other.entity) == (
+        ("service:db", "service:queue") if here < there else ("service:queue", "service:db")
+    )
+    assert (first.why, first.values) == ("the first sign", {})
+    at = NOON + timedelta(minutes=7)
+    assert other.values == {"by": "ann", "at": at.isoformat(), "from": "inc-2", "tie": "first"}
+    earlier = "" if here < there else ", which began earlier,"
+    assert other.why == f"ann merged inc-2{earlier} into inc-1 at 2026-11-02 12:07:00 UTC: one outage"
+
+
+def test_after_a_split_no_reason_rests_on_what_is_elsewhere(hall: Hall) -> None:
+    told(hall, "inc-1", *(later(signal, number) for number, signal in enumerate(("db", "web", "queue", "mail"))))
+    db, web, queue, mail = (later(signal, number).id for number, signal in enumerate(("db", "web", "queue", "mail")))
+    new = hall.desk.split("inc-1", [db, queue], by="ann", why="two outages")
+    old = hall.stream.known_incident("inc-1")
+
+    assert [(member.finding, member.tie) for member in new.members] == [(db, Tie.FIRST), (queue, Tie.HAND)]
+    assert new.members[1].why == "ann split it from inc-1 at 2026-11-02 12:00:00 UTC: two outages"
+    assert [(member.finding, member.tie) for member in old.members] == [
+        (web, Tie.FIRST),
+        (mail, Tie.GROUPED_BEFORE),
+    ]
+    assert old.members[0].why == "the first sign"
+    assert old.members[1].why == (
+        f"was tied (depends on) to what ann took out into {new.id} at 2026-11-02 12:00:00 UTC: two outages"
+    )
+
+
+def test_where_the_first_sign_moves_away_the_next_one_is_it(hall: Hall) -> None:
+    told(hall, "inc-1", later("db", 0), later("web", 5))
+    told(hall, "inc-2", later("queue", 30))
+    hall.desk.move(later("db", 0).id, "inc-1", "inc-2", by="ann", why="there")
+    assert [member.tie for member in hall.stream.known_incident("inc-1").members] == [Tie.FIRST]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@given(cut=st.integers(1, 5), order=st.permutations(SIGNALS))
+def test_a_merge_and_then_a_split_put_back_what_grouping_said(hall: Hall, cut: int, order: list[str]) -> None:
+    number = next(NUMBERS)
+    findings = [later(f"{signal}-{number}", int(signal[1:])) for signal in order]
+    one, two = told(hall, f"inc-c{number}", *findings[:cut]), told(hall, f"inc-d{number}", *findings[cut:])
+    merged = hall.desk.merge(one.id, two.id, by="ann", why="same")
+    back = hall.desk.split(one.id, [m.finding for m in two.members], by="ann", why="no")
+    left = hall.stream.known_incident(one.id)
+
+    def reasons(incident: Incident) -> dict[str, Member]:
+        return {m.finding: replace(m, joined_at=NOON) for m in incident.members}
+
+    assert [member.finding for member in merged.members if member.tie is Tie.FIRST] == [
+        min(findings, key=lambda found: found.starts_at).id
+    ]
+    assert (reasons(left), reasons(back)) == (reasons(one), reasons(two))

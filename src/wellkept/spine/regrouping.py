@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, InputError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.grouping import DecisionKind
-from wellkept.kernel.incident import Incident, IncidentState, Member, StoryKind, Tie, reopening_of
+from wellkept.kernel.incident import Incident, IncidentState, Member, StoryKind, reopening_of
 from wellkept.spine.audit import Audit
 from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.incidents import IncidentDesk, checked, known, ticket_of
+from wellkept.spine.reasons import Hand, Order, left_behind, order_of, put_together, taken_apart
 from wellkept.spine.stream import Stream
 
 LONGEST_TITLE = 100
@@ -49,8 +49,9 @@ class RegroupingDesk(IncidentDesk):
             for one in (target, source):
                 _must_be_live(one, "is over and cannot be merged")
             self._audited(by, "incident.merged", into, {"other": other, "why": why})
-            self._decide(DecisionKind.MERGE, (target, source), (_ids(target), _ids(source)), by, why)
-            return _merged(target, source, by, why, now)
+            hand = Hand(by, why, now)
+            order = self._decide(DecisionKind.MERGE, (into, other), (_ids(target), _ids(source)), hand)
+            return _merged(target, source, order, hand)
 
         self._stream.change_incidents([into, other], make)
         return self._stream.known_incident(into)
@@ -76,12 +77,13 @@ class RegroupingDesk(IncidentDesk):
                 return ()
             _must_be_live(old, "is over and cannot be split")
             members = _chosen(old, chosen)
-            new = _split_off(old, new_id, members, told_of, by, why, now)
-            told = old.note(now, by, f"{_plural(len(members))} moved to {new_id}: {why}", new_id, StoryKind.STATE)
-            rest = told.without(chosen, now, new_id)
+            sides = ([one for one in _ids(old) if one not in set(chosen)], chosen)
             self._audited(by, "incident.split", incident, {"into": new_id, "findings": chosen[:50], "why": why})
-            self._decide(DecisionKind.SPLIT, (rest, new), (_ids(rest), _ids(new)), by, why)
-            return (rest, new)
+            hand = Hand(by, why, now)
+            order = self._decide(DecisionKind.SPLIT, (incident, new_id), sides, hand)
+            new = _split_off(old, new_id, members, told_of, order, hand)
+            told = old.note(now, by, f"{_plural(len(members))} moved to {new_id}: {why}", new_id, StoryKind.STATE)
+            return (_without(told, chosen, new_id, order, hand), new)
 
         self._stream.change_incidents([incident, new_id], make)
         return self._stream.known_incident(went[0] if went else new_id)
@@ -107,10 +109,13 @@ class RegroupingDesk(IncidentDesk):
             member = _chosen(old, [finding], may_be_all=True)[0]
             rest = [name for name in _ids(old) if name != finding]
             self._audited(by, "incident.finding_moved", source, {"finding": finding, "to": to, "why": why})
-            if rest:
-                self._decide(DecisionKind.SPLIT, (old, target), (rest, [finding]), by, why)
-            self._decide(DecisionKind.MERGE, (target, old), (_ids(target), [finding]), by, why)
-            return _moved(old, target, member, by, why, now) if rest else _merged(target, old, by, why, now)
+            hand = Hand(by, why, now)
+            if not rest:
+                both = self._decide(DecisionKind.MERGE, (to, source), (_ids(target), [finding]), hand)
+                return _merged(target, old, both, hand)
+            order = self._decide(DecisionKind.SPLIT, (source, to), (rest, [finding]), hand)
+            self._decide(DecisionKind.MERGE, (to, source), (_ids(target), [finding]), hand)
+            return _moved(old, target, member, order, hand)
 
         self._stream.change_incidents([source, to], make)
         return self._stream.known_incident(to)
@@ -118,15 +123,15 @@ class RegroupingDesk(IncidentDesk):
     def _decide(
         self,
         kind: DecisionKind,
-        incidents: tuple[Incident, Incident],
+        incidents: tuple[str, str],
         sides: tuple[Sequence[str], Sequence[str]],
-        by: str,
-        why: str,
-    ) -> None:
-        """Keep what was decided, where there is something on both sides to learn from."""
+        hand: Hand,
+    ) -> Order:
+        """Keep what was decided, where there is something on both sides to learn from; returns who began first."""
         left, right = (self._stream.findings(ids=list(side)) for side in sides)
         if left and right:
-            self._grouping.decide(kind, left, right, by, why=why, incidents=(incidents[0].id, incidents[1].id))
+            self._grouping.decide(kind, left, right, hand.by, why=hand.why, incidents=incidents)
+        return order_of([*left, *right])
 
     def _new_id(self, incident: str, findings: Sequence[Finding]) -> str:
         """The id of what is split off: where it has all of them, that is what two who do the same at once agree on."""
@@ -136,13 +141,15 @@ class RegroupingDesk(IncidentDesk):
         return stable_id("inc", incident, first.id if first else "", turn, *sorted(f.id for f in findings))
 
 
-def _merged(target: Incident, source: Incident, by: str, why: str, now: datetime) -> tuple[Incident, Incident]:
+def _merged(target: Incident, source: Incident, order: Order, hand: Hand) -> tuple[Incident, Incident]:
     """The one with the findings of the other, and the other closed in its favour."""
-    came = [replace(member, via=member.via or source.id) for member in source.members]
+    by, why, now = hand.by, hand.why, hand.at
+    mine, came = put_together(target.members, source.members, order, hand, (target.id, source.id))
+    came = [replace(member, via=member.via or source.id) for member in came]
     rated = target if target.severity_by else max((target, source), key=lambda one: one.severity)
     joined = target.note(now, by, f"{source.id} is the same problem and was merged: {why}", source.id, StoryKind.STATE)
     grown = replace(
-        joined.joined(came, now),
+        replace(joined, members=tuple(mine)).joined(came, now),
         severity=rated.severity,
         severity_why=rated.severity_why,
         severity_by=target.severity_by,
@@ -154,23 +161,29 @@ def _merged(target: Incident, source: Incident, by: str, why: str, now: datetime
     return grown, replace(closed, merged_into=target.id, touched_at=now)
 
 
-def _moved(
-    old: Incident, target: Incident, member: Member, by: str, why: str, now: datetime
-) -> tuple[Incident, Incident]:
+def _moved(old: Incident, target: Incident, member: Member, order: Order, hand: Hand) -> tuple[Incident, Incident]:
     """One incident without a member that the other has from now on."""
-    values = {"by": by, "from": old.id, "tie": member.tie.value}
-    moved = replace(member, why=f"{by} put it here: {why}", tie=Tie.HAND, values=values, via="")
+    by, why, now = hand.by, hand.why, hand.at
+    moved = replace(hand.put(member, "put it here", old.id), why=f"{by} put it here: {why}", via="")
     left = old.note(now, by, f"a finding moved to {target.id}: {why}", member.finding, StoryKind.STATE)
     joined = target.note(now, by, f"a finding of {old.id} moved here: {why}", member.finding, StoryKind.STATE)
-    return left.without({member.finding}, now, target.id), joined.joined([moved], now)
+    return _without(left, {member.finding}, target.id, order, hand), joined.joined([moved], now)
+
+
+def _without(old: Incident, gone: Collection[str], to: str, order: Order, hand: Hand) -> Incident:
+    """The incident after findings went elsewhere, with reasons that rest on what is still there."""
+    rest = old.without(gone, hand.at, to)
+    return replace(rest, members=tuple(taken_apart(rest.members, gone, order, left_behind(hand, to))))
 
 
 def _split_off(
-    old: Incident, new_id: str, members: Sequence[Member], findings: Sequence[Finding], by: str, why: str, now: datetime
+    old: Incident, new_id: str, members: Sequence[Member], findings: Sequence[Finding], order: Order, hand: Hand
 ) -> Incident:
     """The new incident: it began with the first of its findings, and was noticed when the old one was."""
     worst = min(findings, key=lambda one: (-int(one.severity), one.starts_at, one.id))
     came_from = list(dict.fromkeys(member.via for member in members if member.via))
+    left = {member.finding for member in old.members} - {member.finding for member in members}
+    mine = taken_apart(members, left, order, lambda one: hand.put(one, f"split it from {old.id}", old.id))
     new = replace(
         old,
         id=new_id,
@@ -179,7 +192,7 @@ def _split_off(
         severity_why=f"{worst.severity.name.lower()}, the worst of {_plural(len(findings))}",
         severity_by="",
         opened_at=old.onset(finding.starts_at for finding in findings),
-        updated_at=now,
+        updated_at=hand.at,
         members=(),
         timeline=(),
         split_from=old.id,
@@ -187,11 +200,11 @@ def _split_off(
         ticket=ticket_of(new_id),
         related=tuple(came_from),
         left=(),
-        touched_at=now,
+        touched_at=hand.at,
         extent=None,
     )
-    joined = new.joined([replace(member, via="") for member in members], now)
-    return joined.note(now, by, f"split from {old.id}: {why}", old.id, StoryKind.STATE)
+    joined = new.joined([replace(member, via="") for member in mine], hand.at)
+    return joined.note(hand.at, hand.by, f"split from {old.id}: {hand.why}", old.id, StoryKind.STATE)
 
 
 def _chosen(incident: Incident, findings: Collection[str], *, may_be_all: bool = False) -> list[Member]:

@@ -10,12 +10,13 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Tie
 from wellkept.ops.correlate.constraints import Pin
 from wellkept.ops.correlate.links import Why, explain
+from wellkept.spine.reasons import FIRST_SIGN
 
 if TYPE_CHECKING:
     from wellkept.ops.correlate.merging import Part
     from wellkept.ops.correlate.placing import Option, Places
 
-FIRST = Why(Tie.FIRST, "the first sign")
+FIRST = Why(Tie.FIRST, FIRST_SIGN)
 BEFORE = Why(Tie.GROUPED_BEFORE, "was grouped before")
 
 
