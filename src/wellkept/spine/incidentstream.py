@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from wellkept.kernel.errors import NotFoundError
-from wellkept.kernel.incident import Incident, Member
+from wellkept.kernel.incident import Incident, Member, Tie
 from wellkept.store.state.incidents import IncidentRows
 from wellkept.store.state.state import State
 
@@ -96,6 +96,10 @@ class IncidentStream:
     def hold_members(self, held: Sequence[tuple[str, str, str]]) -> None:
         """Write of members (incident, finding) why they are kept quiet now; empty where they count again."""
         self._incidents.hold(held)
+
+    def retell_members(self, told: Sequence[tuple[str, str, Tie, str, Mapping[str, str]]]) -> None:
+        """Write of members (incident, finding) why they are there by now, unless somebody put them there."""
+        self._incidents.retell(told)
 
     def put_by_hand(self, incidents: Sequence[str]) -> dict[str, list[str]]:
         """Incident to the findings that somebody put there."""

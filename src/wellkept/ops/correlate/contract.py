@@ -8,7 +8,7 @@ from typing import Protocol
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.finding import Finding
-from wellkept.kernel.incident import Incident
+from wellkept.kernel.incident import Incident, Tie
 from wellkept.kernel.noise import Held
 from wellkept.spine.graph import Graph
 from wellkept.store.state.findings import Mark
@@ -40,6 +40,8 @@ class Incidents(Protocol):
     def member_ids(self, incidents: Sequence[str]) -> dict[str, list[str]]: ...
 
     def hold_members(self, held: Sequence[tuple[str, str, str]]) -> None: ...
+
+    def retell_members(self, told: Sequence[tuple[str, str, Tie, str, Mapping[str, str]]]) -> None: ...
 
     def put_by_hand(self, incidents: Sequence[str]) -> dict[str, list[str]]: ...
 

@@ -27,6 +27,7 @@ from wellkept.ops.correlate.life import (
     settle,
     took,
 )
+from wellkept.ops.correlate.links import Why
 from wellkept.ops.correlate.live import Live, LiveIncidents
 
 
@@ -47,6 +48,9 @@ class Desk:
         self._worth, self._held, self._hush, self._now = worth, held, hush, now
         self.parts: dict[str, Incident] = {}
         self.opened: list[str] = []
+        self.retold: list[tuple[str, str, Why]] = []
+        """Incident, finding, and why it is in it by now: of those that were there before."""
+        self._parted: set[str] = set()
         self.waits: list[Group] = []
         """Groups that are not enough for an incident, or not yet."""
 
@@ -101,6 +105,11 @@ class Desk:
             else:
                 new.append(group)
         self._open_all(new)
+        for index, here in staying.items():
+            first = groups[index].findings[0].id
+            self.retold += [
+                (live.head.id, first, groups[index].why[first]) for live in here if live.head.id in self._parted
+            ]
 
     def _grow(self, here: Sequence[Live], group: Group) -> None:
         """The earliest of the incidents that are one group takes everything; the others end in its favour."""
@@ -177,6 +186,9 @@ class Desk:
         if not new:
             return part
         count = len(live.findings)
+        if count and new[0] is group.findings[0]:  # an earlier one than the first sign so far
+            former = next((finding.id for finding in group.findings if finding.id in live.findings), "")
+            self.retold += [(part.id, former, group.why[former])] if former else []
         self._live.place(part.id, [finding.id for finding in new])
         over = [finding for finding in new if self._live.see(finding)]
         part = grown(part, count, new, group.why, self._held, self._now)
@@ -192,6 +204,7 @@ class Desk:
         for home, findings in sorted(leaving.items()):
             self.parts[home] = lost(self._part(self._live.all[home]), findings, to, self._now)
             self._live.displace(findings)
+            self._parted.add(home)
 
     def _told(self, group: Group) -> Sequence[Finding]:
         """The findings of a group that are not kept quiet; all where all are."""

@@ -207,6 +207,10 @@ class CorrelateRunner:
         if not desk.parts:
             return CorrelateReport()
         heads, before = self._stream.grow_incidents(list(desk.parts.values()))
+        if desk.retold:
+            self._stream.retell_members(
+                [(home, finding, why.tie, why.sentence, why.values) for home, finding, why in desk.retold]
+            )
         self._seen = before + len(heads) if before == self._seen else self._seen
         for head in heads:
             if head.state.is_live:

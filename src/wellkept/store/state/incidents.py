@@ -5,7 +5,7 @@ Members and lines are added as rows: an incident of 100,000 findings grows by wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -212,6 +212,17 @@ class IncidentRows:
         with self._state.transaction() as connection:
             names = ("of", "which", "why_held")
             connection.execute(change, [dict(zip(names, one, strict=True)) for one in held])
+
+    def retell(self, told: Sequence[tuple[str, str, Tie, str, Mapping[str, str]]]) -> None:
+        """Write of members (incident, finding) why they are there by now, except of those that somebody put there."""
+        columns = incident_members.c
+        member = (columns.incident == bindparam("of")) & (columns.finding == bindparam("which"))
+        now: dict[str, Any] = {"tie": bindparam("by_tie"), "why": bindparam("says"), "rests_on": bindparam("on")}
+        change = update(incident_members).where(member, columns.tie != Tie.HAND.value).values(now)
+        with self._state.transaction() as connection:
+            for of, which, tie, says, on in told:
+                values = {"of": of, "which": which, "by_tie": tie.value, "says": says, "on": dict(on)}
+                connection.execute(change, values)
 
     def ended_about(self, fingerprints: Sequence[str], since: datetime) -> dict[str, str]:
         """Fingerprint to the newest incident about it that is over, and was last touched after ``since``."""
