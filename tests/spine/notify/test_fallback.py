@@ -91,7 +91,7 @@ def test_the_fallback_is_not_told_of_a_burst_that_is_silenced(state: State) -> N
     board.turn(1)
     board.turn(400)
     board.turn(1)
-    assert [message.now.title for message in board.channels["team"].sent] == ["2 incidents (2 open)"]
+    assert [message.now.title for message in board.channels["team"].sent] == ["1 incident (1 open)"], "b is silenced"
 
 
 def test_the_fallback_is_told_of_what_got_worse_and_of_no_small_change(state: State) -> None:

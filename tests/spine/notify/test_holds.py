@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.spine.notify.board import BOTH, NOON, SILENCED, Board, with_route
 
@@ -97,3 +99,73 @@ def test_what_quiet_hours_held_is_told_together_when_they_are_over(board: Board)
 
     told = [(message.now.title, message.word) for message in board.channels["bot"].sent]
     assert told == [("3 incidents (3 open)", "3 incidents were kept quiet over night"), ("trouble new", "")]
+
+
+def storm(board: Board, names: str, **more: Any) -> None:
+    for name in names:
+        board.save(name, **more)
+
+
+def test_a_digest_says_once_that_what_is_in_it_is_held_and_when_it_no_longer_is(state: State) -> None:
+    board = Board(state, with_route(digest_at=3, repeat_s=1800))
+    bot, team = board.channels["bot"], board.channels["team"]
+    storm(board, "abc")
+    board.turn()
+    storm(board, "abc", held=SILENCED, severity="critical")
+    assert board.turn(1) == 1
+    held = bot.sent[-1]
+    assert (held.title, held.lines()[0]) == (
+        "[error] held: 3 incidents (3 held)",
+        f"Nothing more is told for now: {SILENCED}",
+    )
+    assert "- error: trouble a" in held.lines(), "it is as it was told"
+    storm(board, "abc", held=SILENCED, severity="critical", title="worse")
+    assert board.turn(3000) == 0, "it says so once, and no reminder comes"
+    longer = SILENCED.replace("13:00", "14:00")
+    storm(board, "abc", held=longer)
+    board.turn(1)
+    assert bot.sent[-1].now.held == longer
+    storm(board, "abc", severity="critical")
+    board.turn(1)
+    assert bot.sent[-1].title == "[critical] 3 incidents (3 open)"
+    storm(board, "abc", state="resolved")
+    board.turn(400)
+    assert bot.said() == ["opened", "updated", "updated", "worse", "over"]
+    assert team.said() == ["opened", "worse", "over"], "and is not reminded of what is held"
+
+
+def test_a_digest_names_those_in_it_that_are_held(state: State) -> None:
+    board = Board(state, with_route(digest_at=3, repeat_s=1800))
+    bot = board.channels["bot"]
+    storm(board, "abc")
+    board.turn()
+    board.save("a", held=SILENCED)
+    board.turn(60)
+    assert bot.sent[-1].title == "[error] 3 incidents (2 open, 1 held)"
+    assert f"- error: trouble a (held: {SILENCED})" in bot.sent[-1].lines()
+    storm(board, "bc", state="acknowledged")
+    board.turn(60)
+    assert bot.sent[-1].title == "[error] acknowledged: 3 incidents (2 acknowledged, 1 held)"
+    board.turn(3000)
+    assert "told again" not in bot.said(), "nobody is reminded of what is held"
+    storm(board, "bc", state="resolved")
+    board.turn(60)
+    assert (bot.sent[-1].what, bot.sent[-1].title) == ("updated", "[error] held: 3 incidents (1 held, 2 over)")
+    board.save("a", state="resolved", held=SILENCED)
+    board.turn(60)
+    assert bot.sent[-1].title == "over: 3 incidents (3 over)"
+    board.turn(400)
+    assert board.channels["team"].said() == ["opened", "acknowledged", "over"]
+
+
+def test_what_is_held_before_its_digest_is_told_is_not_in_it(state: State) -> None:
+    board = Board(state, with_route(digest_at=3, group_wait_s=30))
+    bot = board.channels["bot"]
+    storm(board, "abcd")
+    board.turn(1)
+    board.save("a", held=SILENCED)
+    board.turn(60)
+    assert [message.title for message in bot.sent] == ["[error] 3 incidents (3 open)"]
+    board.save("a")
+    board.turn(400)
+    assert [message.title for message in bot.sent[1:]] in (["[error] trouble a"], ["[error] 4 incidents (4 open)"])

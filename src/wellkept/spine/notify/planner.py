@@ -144,11 +144,18 @@ class Planner:
         return found
 
     def refresh(self, digest: Notification, members: Sequence[Notification]) -> None:
-        """Bring a digest up to date with its members."""
-        snapshots = [decode(Snapshot, self.wanted(member)) for member in members]
-        if snapshots:
-            is_held = not digest.told_key and all(one.is_held or one.is_over for one in map(self._as_planned, members))
-            self._update(digest, digest_of(digest.subject, digest.group, snapshots), held=is_held)
+        """Bring a digest up to date with its members; what is held before it is told leaves it, where not all is."""
+        planned = [self._as_planned(member) for member in members]
+        loud = [one for one in planned if not one.is_held]
+        if not digest.told_key and any(not one.is_over for one in loud):
+            for one in planned:
+                if one.is_held:
+                    self.planned.change(one.id, digest="")
+            planned = loud
+        if planned:
+            wanted = digest_of(digest.subject, digest.group, [decode(Snapshot, one.wanted) for one in planned])
+            says_so = bool(digest.told_key) and digest.receiver in self._shows
+            self._update(digest, wanted, held=bool(wanted.held) and not says_so)
 
     def wanted(self, row: Notification) -> Mapping[str, Any]:
         """What a row is to tell, as far as it is planned."""
@@ -207,6 +214,10 @@ class Planner:
 
     def _hold(self, row: Notification, why: str) -> None:
         """Tell nothing more of what is held; a message that can be edited says that, and is else as it was told."""
+        if row.digest:
+            shown = replace(decode(Snapshot, row.wanted), held=why)
+            self.planned.change(row.id, is_held=True, wanted=encode(shown))
+            return
         told = decode(Snapshot, row.told) if row.told and row.receiver in self._shows else None
         if told is None or told.is_over:
             if not row.is_held:

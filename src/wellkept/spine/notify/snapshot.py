@@ -41,6 +41,8 @@ _PHASES = {
     IncidentState.CLOSED: Phase.OVER,
 }
 ORDER = (Phase.OPEN, Phase.ACKNOWLEDGED, Phase.MITIGATED, Phase.SAID, Phase.OVER)
+_HELD = "held"
+_NAMES = (*(phase.value for phase in ORDER[:-1]), _HELD, Phase.OVER.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,24 +172,30 @@ def of_entry(entry: AuditEntry, event: str, severity: Severity) -> Snapshot:
 
 
 def digest_of(subject: str, group: str, members: Sequence[Snapshot]) -> Snapshot:
-    """Many things as one: the worst severity, how many are in which phase, and the worst of them by name."""
-    phases = [member.phase for member in members]
+    """Many things as one: the worst severity, how many are in which phase, and the worst of them by name.
+
+    What is held in it is open or not as far as nobody is told of it; where all is that goes on, the digest is held.
+    """
     live = [member for member in members if not member.is_over]
-    phase = min(phases, key=ORDER.index)
+    loud = [member for member in live if not member.held]
+    phases = [_HELD if member.held else member.phase.value for member in members]
+    phase = min((member.phase for member in loud or live or members), key=ORDER.index)
+    reasons = list(dict.fromkeys(member.held for member in live if member.held))
+    is_said = not loud and len(reasons) == 1  # of all in one sentence
     shown = sorted(
         live or members, key=lambda member: (-int(member.severity), member.opened_at or member.at, member.subject)
     )
-    counts = ", ".join(f"{phases.count(phase)} {phase.value}" for phase in ORDER if phase in phases)
+    counts = ", ".join(f"{phases.count(name)} {name}" for name in _NAMES if name in phases)
     entities = tuple(dict.fromkeys(entity for member in shown for entity in member.entities))
     more = len(shown) - MOST_LINES
-    lines = [f"{member.severity.name.lower()}: {member.title}" for member in shown[:MOST_LINES]]
+    lines = [_line(member, with_hold=not is_said) for member in shown[:MOST_LINES]]
     return Snapshot(
         subject=subject,
         event=members[0].event,
         version=max(member.version for member in members),
         phase=phase,
         severity=max(member.severity for member in (live or members)),
-        title=f"{len(members)} incidents ({counts})" + (f", {group}" if group else ""),
+        title=f"{len(members)} incident{'' if len(members) == 1 else 's'} ({counts})" + (f", {group}" if group else ""),
         at=max(member.at for member in members),
         path="/incidents",
         entities=entities[:MOST_ENTITIES],
@@ -196,7 +204,13 @@ def digest_of(subject: str, group: str, members: Sequence[Snapshot]) -> Snapshot
         opened_at=min((member.opened_at or member.at) for member in members),
         ended_at=None if live else max((member.ended_at or member.at) for member in members),
         lines=(*lines, f"and {more} more") if more > 0 else tuple(lines),
+        held="" if loud else "; ".join(reasons)[:LONGEST],
     )
+
+
+def _line(member: Snapshot, *, with_hold: bool) -> str:
+    hold = f" (held: {member.held})" if member.held and with_hold else ""
+    return f"{member.severity.name.lower()}: {member.title}{hold}"
 
 
 def _acknowledged_by(incident: Incident) -> str:

@@ -38,6 +38,8 @@ class Message:
         """What happened since the last message: ``opened``, ``acknowledged``, ``worse``, ``over``, ``updated``, ..."""
         if self.before is None:
             return "over" if self.now.is_over else "said" if self.now.phase is Phase.SAID else "opened"
+        if self.now.held and not self.now.is_over:
+            return "updated"
         if self.now.phase is not self.before.phase:
             return "opened again" if self.now.phase is Phase.OPEN else self.now.phase.value
         if self.now.severity > self.before.severity:
