@@ -76,6 +76,11 @@ class Shop:
         assert answer.status_code < 300, answer.text
         return answer.json()
 
+    def text(self, path: str) -> str:
+        answer = self._doors.ask("GET", path, TOKEN)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
     def page(self, path: str) -> str:
         """A page as a browser that has signed in gets it."""
         answer = self._doors.ask("GET", path, headers=self._doors.cookie)

@@ -109,6 +109,38 @@ def test_04_a_reopened_incident_begins_with_its_return_and_both_keep_their_findi
     assert "CheckoutSlow is wrong" in shop.page(f"/incidents/{again['id']}")
 
 
+def test_04_what_its_source_told_of_late_says_so_and_is_in_no_median(shop: Shop) -> None:
+    """An Alertmanager was cut off for three hours; the platform was up, and was not told."""
+    shop.alert("SearchSlow", labels={"service": "search"})
+    began = shop.clock.now()
+    shop.step(3 * 3600)
+    shop.alert("CheckoutSlow", since=began.isoformat(), labels={"service": "checkout"})
+    (late,) = shop.whose("CheckoutSlow")
+    shop.alert("CheckoutErrors", labels={"service": "checkout"})
+    found = shop.incident(late)
+
+    said = "alertmanager told of it 180 min after it began"
+    assert (found["opened_at"], found["times"]["detect_s"]) == (began.isoformat(), 3 * 3600 + 1)
+    assert [line["what"] for line in found["timeline"] if said in line["what"]] == [
+        f"{said}: the time to detect counts from then, and is left out of the medians of the summary"
+    ]
+    assert shop.get(f"/api/v1/incidents/{late}/explain")["explanation"]["heard_late"] == said
+    assert said in shop.page(f"/incidents/{late}")
+    assert said in shop.text(f"/api/v1/incidents/{late}/postmortem")
+    rows = {row["name"]: row for row in shop.get("/api/v1/incidents/summary")["summary"]["rows"]}
+    assert (rows["all"]["heard_late"], rows["all"]["times"]["detect"]["count"]) == (1, 1)
+    assert rows["search"]["times"]["detect"]["median_s"] == 1.0
+    assert "1 told of late" in shop.page("/incidents/summary")
+
+
+def test_04_what_could_not_be_told_before_counts(shop: Shop) -> None:
+    """Its source tells of it as soon as the platform is up: that nobody was told before is the platform's own."""
+    began = shop.clock.now() - timedelta(hours=3)
+    shop.alert("CheckoutSlow", since=began.isoformat(), labels={"service": "checkout"})
+    (found,) = shop.incidents()
+    assert (found["heard_late"], found["times"]["detect_s"]) == ("", 3 * 3600 + 1)
+
+
 def test_05_a_rule_is_saved_before_anything_matches(shop: Shop) -> None:
     saved = shop.post("/api/v1/grouping/rules", {"rule": RULE, "by": "ada"})["rule"]
 

@@ -188,6 +188,17 @@ def test_an_incident_and_what_it_was_reopened_as_both_count_for_their_service(li
     assert (shop.times["acknowledge"].count, shop.times["acknowledge"].median_s) == (2, 90.0)
 
 
+def test_what_was_told_of_late_is_not_in_the_times_to_detect() -> None:
+    found = [
+        incident("a", detected_at=NOON + MINUTE, acknowledged_at=NOON + 3 * MINUTE),
+        incident("b", detected_at=NOON + 300 * MINUTE, acknowledged_at=NOON + 302 * MINUTE, heard_late="by a cut line"),
+    ]
+    whole, shop = summarize(found, set(), NOON, NOON + timedelta(days=1)).rows
+    assert whole.heard_late == shop.heard_late == 1
+    assert (shop.times["detect"].count, shop.times["detect"].median_s) == (1, 60.0)
+    assert shop.times["acknowledge"].count == 2
+
+
 def test_a_span_that_is_none_is_refused(library: Library) -> None:
     assert library.book.summary(NOON - MINUTE, NOON + MINUTE).rows[0].incidents == 1
     with pytest.raises(InputError, match="must be before end"):

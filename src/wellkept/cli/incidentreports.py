@@ -27,6 +27,8 @@ def explain(incident: str, data: Path | None, as_json: bool) -> None:
     click.echo(f"severity: {told['severity_why']}")
     if told["held"]:
         click.echo(f"nobody is told: {told['held']}")
+    if told["heard_late"]:
+        click.echo(f"heard late: {told['heard_late']}; its time to detect says nothing of this platform")
     if told["owner"]:
         click.echo(f"owner {told['owner']}: {told['owner_why']}")
     for word in ("reopens", "split_from", "merged_into"):
@@ -78,6 +80,8 @@ def summary(days: int, data: Path | None, as_json: bool) -> None:
     columns = ("of", "incidents", "severities", "detect", "ack", "mitigate", "resolve", "again", "noise")
     span = f"last {days} days" if days > 1 else "last day"
     say_table(f"The {span} (times: median / p90)", columns, rows, f"No incident began in the {span}.")
+    if late := answer["summary"]["rows"][0]["heard_late"]:
+        click.echo(f"{late} told of late by who saw them first: not in the times to detect")
     return None
 
 

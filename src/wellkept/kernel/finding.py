@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -25,6 +25,10 @@ class FindingKind(StrEnum):
     DATA_QUALITY = "data_quality"
     PERFORMANCE = "performance"
     EXTERNAL = "external"
+
+
+HEARD_LATE = "heard_late"
+"""Attribute of a finding that its sender told of long after it began, although it could have: a sentence."""
 
 
 class Severity(IntEnum):
@@ -97,6 +101,11 @@ class Finding(_Identified):
             return made
 
     @property
+    def heard_late(self) -> str:
+        """How late its sender told of it; empty where it was in time, or where this platform could not be told."""
+        return self.attributes.get(HEARD_LATE, "")
+
+    @property
     def is_open(self) -> bool:
         return self.ends_at is None
 
@@ -108,3 +117,9 @@ class Finding(_Identified):
 def fingerprint(detector: str, entity: str, signal: str, *parts: str) -> str:
     """What makes two findings the same: who says it, of what, about which signal (and more where needed)."""
     return stable_id("fp", detector, entity, signal, *parts)
+
+
+def heard_late_of(findings: Iterable[Finding], onset: datetime) -> str:
+    """How late the first sign was told of, of what began then; empty where another sign of that moment was in time."""
+    said = [finding.heard_late for finding in findings if finding.starts_at == onset]
+    return said[0] if said and all(said) else ""

@@ -167,6 +167,8 @@ class Incident:
     left: tuple[Departure, ...] = ()
     touched_at: datetime | None = None
     """When somebody last changed what only people change: owner, assignee, severity by hand, links."""
+    heard_late: str = ""
+    """That the sender of its first sign told of it long after it began, although it could have; empty otherwise."""
     reopening: Reopening | None = None
     """Set where somebody reopened another one as this."""
     stays_open: bool = False
@@ -271,6 +273,7 @@ class Incident:
             severity_why=rated.severity_why,
             severity_by=touched.severity_by,
             opened_at=grown.opened_at,
+            heard_late=grown.heard_late,
             members=(*_staying(self.members, left), *members),
             left=tuple(left.values()),
             timeline=timeline,

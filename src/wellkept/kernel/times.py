@@ -13,6 +13,7 @@ class Times:
     """Seconds, never negative; None for what has not happened.
 
     ``detect_s`` counts from the onset to the moment when the platform opened the incident, the others from that moment.
+    Where the incident was heard of late, that says nothing of the platform.
     """
 
     detect_s: float

@@ -59,6 +59,7 @@ class Explanation:
     severity: str
     severity_why: str
     held: str
+    heard_late: str
     owner: str
     owner_why: str
     members: tuple[Membership, ...]
@@ -91,6 +92,7 @@ def explain(incident: Incident, stream: Stream, grouping: GroupingDesk) -> Expla
         severity=incident.severity.name.lower(),
         severity_why=incident.severity_why or f"the worst of its {incident.count} findings",
         held=incident.held,
+        heard_late=incident.heard_late,
         owner=incident.owner,
         owner_why=by_hand if incident.owner else "",
         members=members,

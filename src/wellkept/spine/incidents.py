@@ -264,6 +264,7 @@ def _reopened(old: Incident, again: str, still_open: set[str], by: str, why: str
         id=again,
         state=IncidentState.OPEN,
         opened_at=now,
+        heard_late="",
         detected_at=now,
         updated_at=now,
         members=(),

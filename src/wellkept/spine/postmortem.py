@@ -58,7 +58,8 @@ def _summary(case: Case) -> str:
     said = [
         f"- State: {incident.state.value}",
         f"- Severity: {_text(incident.severity_why) or incident.severity.name.lower()}",
-        f"- Began {_moment(incident.opened_at, UTC)}, noticed after {_lasted(took.detect_s)}",
+        f"- Began {_moment(incident.opened_at, UTC)}, noticed after {_lasted(took.detect_s)}"
+        + (f" ({_text(incident.heard_late)})" if incident.heard_late else ""),
     ]
     for word, seconds in (
         ("Acknowledged", took.acknowledge_s),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.errors import ConflictError, InputError
-from wellkept.kernel.finding import Finding
+from wellkept.kernel.finding import Finding, heard_late_of
 from wellkept.kernel.grouping import DecisionKind
 from wellkept.kernel.incident import Incident, IncidentState, Member, StoryKind, reopening_of
 from wellkept.spine.audit import Audit
@@ -154,6 +154,7 @@ def _merged(target: Incident, source: Incident, order: Order, hand: Hand) -> tup
         severity_why=rated.severity_why,
         severity_by=target.severity_by,
         opened_at=min(target.opened_at, source.opened_at),
+        heard_late=min((target, source), key=lambda one: one.opened_at).heard_late,
         reopening=reopening_of(target, source),
     )
     told = source.move(IncidentState.RESOLVED, now, by, f"merged into {target.id}: {why}")
@@ -180,6 +181,7 @@ def _split_off(
     old: Incident, new_id: str, members: Sequence[Member], findings: Sequence[Finding], order: Order, hand: Hand
 ) -> Incident:
     """The new incident: it began with the first of its findings, and was noticed when the old one was."""
+    onset = old.onset(finding.starts_at for finding in findings)
     worst = min(findings, key=lambda one: (-int(one.severity), one.starts_at, one.id))
     came_from = list(dict.fromkeys(member.via for member in members if member.via))
     left = {member.finding for member in old.members} - {member.finding for member in members}
@@ -191,7 +193,8 @@ def _split_off(
         severity=worst.severity,
         severity_why=f"{worst.severity.name.lower()}, the worst of {_plural(len(findings))}",
         severity_by="",
-        opened_at=old.onset(finding.starts_at for finding in findings),
+        opened_at=onset,
+        heard_late=heard_late_of(findings, onset),
         updated_at=hand.at,
         members=(),
         timeline=(),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from wellkept.kernel.change import Change
-from wellkept.kernel.finding import Finding
+from wellkept.kernel.finding import Finding, heard_late_of
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.noise import Held
 from wellkept.ops.correlate.base import CorrelateSettings
@@ -21,6 +21,7 @@ from wellkept.ops.correlate.life import (
     absorb,
     ended,
     grown,
+    heard,
     is_enough,
     lost,
     open_incident,
@@ -134,7 +135,7 @@ class Desk:
         if part is before and is_same:
             return
         self.parts[part.id] = replace(
-            part,
+            heard(part, heard_late_of(told, onset), self._now),
             title=worth.title,
             severity=worth.severity,
             severity_why=worth.why,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import stable_id
-from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.kernel.finding import Finding, FindingKind, Severity, heard_late_of
 from wellkept.kernel.incident import (
     Departure,
     Incident,
@@ -113,7 +113,8 @@ def open_incident(findings: Sequence[Finding], worth: Worth, origin: Origin, now
         reopening=origin.reopening,
         ticket=ticket,
     )
-    incident = replace(incident, opened_at=incident.onset(finding.starts_at for finding in findings))
+    onset = incident.onset(finding.starts_at for finding in findings)
+    incident = heard(replace(incident, opened_at=onset), heard_late_of(findings, onset), now)
     said = f"opened because of {origin.why}; ticket {ticket} opened"
     incident = incident.note(now, ACTOR, said, first.id, StoryKind.STATE)
     for what, other in (("the same trouble as in {} came back", origin.reopens), ("split from {}", origin.split_from)):
@@ -124,6 +125,14 @@ def open_incident(findings: Sequence[Finding], worth: Worth, origin: Origin, now
         said = f"{ahead:.0f} s before the onset {change.actor} made a change: {change.summary}"
         incident = incident.note(now, ACTOR, said, change.id, StoryKind.CHANGE)
     return incident
+
+
+def heard(incident: Incident, late: str, now: datetime) -> Incident:
+    """The incident, which says how late its first sign was told of, where that is so."""
+    if late and late != incident.heard_late:
+        said = f"{late}: the time to detect counts from then, and is left out of the medians of the summary"
+        incident = incident.note(now, ACTOR, said, kind=StoryKind.STATE)
+    return replace(incident, heard_late=late)
 
 
 def grown(

@@ -104,7 +104,8 @@ def life_view(deps: WebDeps, incident: Incident, kind: str) -> LifeView:
 def _times(incident: Incident) -> tuple[tuple[str, str, str], ...]:
     """What took how long, and what is meant."""
     took = times_of(incident)
-    found = [("to detect", took.detect_s, "from the onset until it was noticed")]
+    late = f"; {incident.heard_late}" if incident.heard_late else ""
+    found = [("to detect", took.detect_s, f"from the onset until it was noticed{late}")]
     later = (("acknowledge", took.acknowledge_s), ("mitigate", took.mitigate_s), ("resolve", took.resolve_s))
     found += [(f"to {word}", seconds, "since it was noticed") for word, seconds in later if seconds is not None]
     return tuple((word, duration(seconds), meaning) for word, seconds, meaning in found if seconds is not None)

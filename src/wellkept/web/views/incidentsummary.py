@@ -63,7 +63,7 @@ def _row(row: Row) -> SummaryRow:
         live=row.live,
         severities=tuple((name, row.by_severity[name]) for name in SEVERITIES if row.by_severity.get(name)),
         days=Spark(f"incidents of {row.name} by day", "", range(len(row.by_day)), [float(n) for n in row.by_day]),
-        took=tuple(_took(row.times[moment]) for moment in MOMENTS),
+        took=tuple(_took(row.times[moment], row.heard_late if moment == "detect" else 0) for moment in MOMENTS),
         again=row.repeat_rate,
         again_words=f"{row.repeats} of {row.incidents} came back ({share(row.repeat_rate)})",
         noise=row.noise_share,
@@ -71,8 +71,9 @@ def _row(row: Row) -> SummaryRow:
     )
 
 
-def _took(spread: Spread) -> tuple[str, str]:
-    """The median, and the ninth decile."""
+def _took(spread: Spread, late: int) -> tuple[str, str]:
+    """The median, and the ninth decile; and how many do not count, since they were told of late."""
+    aside = f"; {late} told of late" if late else ""
     if spread.median_s is None or spread.p90_s is None:
-        return "–", "none so far"
-    return duration(spread.median_s), f"p90 {duration(spread.p90_s)}, of {spread.count}"
+        return "–", f"none so far{aside}"
+    return duration(spread.median_s), f"p90 {duration(spread.p90_s)}, of {spread.count}{aside}"

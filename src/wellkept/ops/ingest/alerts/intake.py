@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError, WellkeptError
-from wellkept.kernel.finding import Finding
+from wellkept.kernel.finding import HEARD_LATE, Finding
 from wellkept.ops.ingest.alerts.base import (
     ACKNOWLEDGED,
     ENDED_BY,
@@ -33,8 +33,10 @@ _log = logging.getLogger(__name__)
 ALERTMANAGER, PAGERDUTY = "alertmanager", "pagerduty"
 SENDERS = (ALERTMANAGER, PAGERDUTY)
 """The names under which the doors speak, as detectors of their findings."""
-STAYS = (ACKNOWLEDGED, RECEIVER, SENDER)
+STAYS = (ACKNOWLEDGED, RECEIVER, SENDER, HEARD_LATE)
 """Attributes that stay when the next word does not tell them: an alert may come by two ways, and one tells more."""
+LATE = timedelta(minutes=10)
+"""Who tells of an alert so long after it began tells of it late: Alertmanager gathers for five minutes, as it ships."""
 _AT_ONCE = 2000
 """So many findings are saved by one transaction."""
 MOST_WAITING = 20_000
@@ -107,6 +109,8 @@ class Alerts:
         self.settings, self.counts = settings or AlertSettings(), Counts()
         self._stream, self._clock, self._is_shared, self._cursor = stream, clock, is_shared, 0
         self._open: dict[str, Held] | None = None
+        self._well_since = clock.now()
+        """Since when whoever wanted to tell something could."""
         self._turn = threading.Lock()
         self._waiting: deque[Group] = deque()
         self._is_closed = False
@@ -128,6 +132,7 @@ class Alerts:
             waiting = sum(len(group.words) for group in self._waiting)
             if waiting and waiting + len(words) > MOST_WAITING:
                 self.counts.refused += len(words)
+                self._well_since = self._clock.now()
                 raise OverloadError(f"alerts: {waiting} words wait, at most {MOST_WAITING} may")
             if not self._waiting or len(self._waiting[-1].words) >= _AT_ONCE:
                 self._waiting.append(Group())
@@ -178,6 +183,7 @@ class Alerts:
             except Exception as surprise:  # noqa: BLE001 - the edge of the writer thread, which must outlive any surprise
                 _log.exception("storing alerts failed")
                 error = StoreError(f"alerts: {type(surprise).__name__}")
+            self._well_since = self._clock.now() if error is not None else self._well_since
             group.done.set_result(None) if error is None else group.done.set_exception(error)
 
     def _next(self) -> Group | None:
@@ -217,7 +223,7 @@ class Alerts:
             case Firing(finding, until):
                 if before is None:
                     self.counts.opened += 1
-                    return Held(_begun(finding, past, now), until, now)
+                    return Held(self._late(_begun(finding, past, now), now), until, now)
                 self.counts.repeated += 1
                 same = _at(finding, before.finding.starts_at)
                 known = before.finding.attributes
@@ -233,6 +239,14 @@ class Alerts:
                 return replace(before, finding=replace(before.finding, attributes=attributes))
         self.counts.unheard_of += 1
         return None
+
+    def _late(self, finding: Finding, now: datetime) -> Finding:
+        """The finding, with a word where its sender could have told of it long before."""
+        late = now - finding.starts_at
+        if late < LATE or finding.starts_at < self._well_since:
+            return finding
+        said = f"{finding.detector} told of it {late.total_seconds() / 60:.0f} min after it began"
+        return replace(finding, attributes={**finding.attributes, HEARD_LATE: said})
 
     def _past(self, words: Sequence[Word], held: Mapping[str, Held], now: datetime) -> set[str]:
         """The ids of findings that are over, of those that the words would begin."""
