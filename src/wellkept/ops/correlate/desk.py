@@ -131,7 +131,8 @@ class Desk:
         onset = part.onset(finding.starts_at for finding in told)
         rated = part if part.severity is worth.severity else replace(part, severity=worth.severity)
         held = self._quiet(group, told, rated)
-        is_same = (worth.title, worth.severity, onset, held) == (part.title, part.severity, part.opened_at, part.held)
+        new = (worth.title, worth.severity, worth.why or part.severity_why, onset, held)
+        is_same = new == (part.title, part.severity, part.severity_why, part.opened_at, part.held)
         if part is before and is_same:
             return
         self.parts[part.id] = replace(

@@ -123,6 +123,7 @@ class CorrelateRunner:
         self._judged = Judged(self._noise)
         self._resolved: dict[str, Incident] = {}
         self._cursor, self._seen = -1, -1
+        self._is_regrouped = False
         self._graph = Graph((), ())
         self._graph_at: datetime | None = None
         self._grouper = Grouper(self._settings, self._graph)
@@ -157,6 +158,7 @@ class CorrelateRunner:
             or is_elsewhere
         )
         self._grouper.touch(turned)
+        is_elsewhere, self._is_regrouped = is_elsewhere or self._is_regrouped, False
         touched = self._grouper.groups() if found or turned or is_elsewhere else []
         self._remembered.count(self._grouper.learn(now - timedelta(seconds=self._settings.onset_s)))
         desk = self._desk(now)
@@ -351,6 +353,8 @@ class CorrelateRunner:
             for some, others in parted(self._live.all[incident].head, there):
                 if not gone.isdisjoint(some):
                     self._grouper.apart(some, others)
+            self._grouper.touch(there)
+        self._is_regrouped |= bool(members)
 
     def _bind(self, live: Sequence[Incident], members: dict[str, list[str]]) -> None:
         """Have the grouper keep to what people did, after a restart."""
