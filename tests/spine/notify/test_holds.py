@@ -169,3 +169,37 @@ def test_what_is_held_before_its_digest_is_told_is_not_in_it(state: State) -> No
     board.save("a")
     board.turn(400)
     assert [message.title for message in bot.sent[1:]] in (["[error] trouble a"], ["[error] 4 incidents (4 open)"])
+
+
+def test_what_opens_while_a_digest_is_held_is_told_by_itself(state: State) -> None:
+    board = Board(state, with_route(digest_at=3))
+    storm(board, "abc")
+    board.turn()
+    storm(board, "abc", held=SILENCED)
+    board.turn(1)
+    board.save("new")
+    board.turn(1)
+    assert board.channels["bot"].sent[-1].title == board.channels["team"].sent[-1].title == "[error] trouble new"
+
+
+def test_what_joins_a_digest_is_told_in_channels_that_cannot_edit_too(state: State) -> None:
+    board = Board(state, with_route(digest_at=3))
+    team = board.channels["team"]
+    storm(board, "abcde")
+    board.turn()
+    board.turn(100)
+    board.save("f")
+    board.turn(1)
+    assert [message.title for message in team.sent] == ["[error] 5 incidents (5 open)"]
+    board.turn(300)
+    assert [message.title for message in team.sent][1:] == ["[error] 6 incidents (6 open)"]
+    assert "- error: trouble f" in team.sent[-1].lines()
+
+
+def test_one_that_was_merged_is_not_said_to_be_over(board: Board) -> None:
+    board.save()
+    board.turn()
+    board.save(state="closed", merged_into="inc-2")
+    board.turn(400)
+    assert [message.title for message in board.channels["team"].sent] == ["[error] trouble 1", "merged: trouble 1"]
+    assert "Merged into: inc-2" in board.channels["team"].sent[-1].lines()

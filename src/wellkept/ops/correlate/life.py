@@ -189,7 +189,7 @@ def settle(incident: Incident, over: datetime | None, now: datetime, settings: C
         return incident
     if now - incident.resolved_at < timedelta(seconds=settings.close_after_s):
         return incident
-    why = f"nothing is left to wait for; ticket {incident.ticket} closes as soon as the recovery is proven"
+    why = f"nothing is left to wait for; ticket {incident.ticket} is closed on a proven recovery alone"
     return incident.move(IncidentState.CLOSED, now, ACTOR, why)
 
 

@@ -16,13 +16,12 @@ from wellkept.kernel.codec import decode, encode
 from wellkept.spine.notify.receivers import EDITS, SHOWS_HOLDS
 from wellkept.spine.notify.routing import Routed, Way, ways
 from wellkept.spine.notify.settings import NotifySettings
-from wellkept.spine.notify.snapshot import Phase, Snapshot, digest_of
+from wellkept.spine.notify.snapshot import DIGEST, Phase, Snapshot, digest_of
 from wellkept.store.state.notifications import Notification, Planned
 
 EDIT_EVERY_S = 30.0
 """How often a message is edited for something small."""
 REMINDER = "It is still open, and nobody has acknowledged it."
-DIGEST = "digest:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,8 @@ class Planner:
         Returns:
             The digests that grew, each with what is new in it.
         """
-        open_ones = {(one.receiver, one.route, one.group, ""): one for one in digests if not one.word}
+        loud = [one for one in digests if not one.word and not one.is_held and not one.wanted.get("held")]
+        open_ones = {(one.receiver, one.route, one.group, ""): one for one in loud}
         grown: list[tuple[Notification, Sequence[Notification]]] = []
         for place, rows in self._alike(untold, quiet).items():
             way, digest = self._ways.get(place[1]), open_ones.get(place)

@@ -20,10 +20,10 @@ from wellkept.kernel.plan import PlanState, Risk
 from wellkept.spine.notify.describing import Describer
 from wellkept.spine.notify.escalation import escalated, stepped, word_of
 from wellkept.spine.notify.facts import Facts
-from wellkept.spine.notify.planner import DIGEST, Item, Planner
+from wellkept.spine.notify.planner import Item, Planner
 from wellkept.spine.notify.routing import Routed, in_force, route, ways
 from wellkept.spine.notify.settings import NotifySettings
-from wellkept.spine.notify.snapshot import Snapshot, of_entry, of_incident, of_plan
+from wellkept.spine.notify.snapshot import DIGEST, Snapshot, of_entry, of_incident, of_plan
 from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.news import NewsRows
 from wellkept.store.state.notifications import Notification, NotificationRows, Position

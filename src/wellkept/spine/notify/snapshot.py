@@ -20,6 +20,8 @@ from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.plans import PlanRecord
 
 MOST_ENTITIES, MOST_LINES, LONGEST = 10, 10, 300
+DIGEST = "digest:"
+"""Begins the subject of a digest."""
 
 
 class Phase(StrEnum):
@@ -81,6 +83,11 @@ class Snapshot:
     def is_over(self) -> bool:
         return self.phase is Phase.OVER
 
+    @property
+    def is_digest(self) -> bool:
+        """Whether it is many things as one, ``entity_count`` of them; nothing else tells of one that is new in it."""
+        return self.subject.startswith(DIGEST)
+
     def key(self, *, whole: bool, turn: int) -> str:
         """The same for all snapshots that need no new message.
 
@@ -88,7 +95,8 @@ class Snapshot:
             whole: whether what is small matters too: for channels where a message is edited.
             turn: how often people were told without anything being new (a reminder, an escalation).
         """
-        parts = [self.phase, str(int(self.severity)), str(self.entity_count.bit_length()), str(turn)]
+        count = self.entity_count if self.is_digest else self.entity_count.bit_length()
+        parts = [self.phase, str(int(self.severity)), str(count), str(turn)]
         if whole:
             small = (self.title, self.owner, self.assignee, self.by, self.ticket, *self.entities, *self.lines)
             parts += [str(self.finding_count), str(self.entity_count), *small, *filter(None, [self.held])]

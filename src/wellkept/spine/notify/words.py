@@ -49,7 +49,7 @@ class Message:
     @property
     def title(self) -> str:
         """One line."""
-        mark = "held: " if self.now.held else _MARKS.get(self.now.phase, "")
+        mark = "held: " if self.now.held else "merged: " if self.now.merged_into else _MARKS.get(self.now.phase, "")
         level = f"[{self.now.severity.name.lower()}] " if not self.now.is_over else ""
         return f"{level}{mark}{self.now.title}"
 
