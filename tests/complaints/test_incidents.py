@@ -109,6 +109,26 @@ def test_04_a_reopened_incident_begins_with_its_return_and_both_keep_their_findi
     assert "CheckoutSlow is wrong" in shop.page(f"/incidents/{again['id']}")
 
 
+def test_04_what_somebody_reopened_stays_open_also_where_it_came_back_by_itself_meanwhile(shop: Shop) -> None:
+    labels = {"service": "checkout"}
+    shop.alert("CheckoutSlow", labels=labels)
+    shop.alert("CheckoutSlow", "resolved", labels=labels)
+    shop.quiet()
+    (old,) = shop.incidents()
+    shop.alert("CheckoutSlow", labels=labels)
+    shop.post(f"/api/v1/incidents/{old['id']}/reopen", {"by": "ada", "why": "customers still wait"})
+    shop.step()
+    (back,) = shop.incidents(live=True)
+    assert (back["count"], back["reopens"]) == (2, old["id"])
+
+    shop.alert("CheckoutSlow", "resolved", labels=labels)
+    shop.quiet()
+
+    assert [one["id"] for one in shop.incidents(live=True)] == [back["id"]]
+    shop.post(f"/api/v1/incidents/{back['id']}/resolve", {"by": "ada", "why": "all are served"})
+    assert shop.incidents(live=True) == []
+
+
 def test_04_what_its_source_told_of_late_says_so_and_is_in_no_median(shop: Shop) -> None:
     """An Alertmanager was cut off for three hours; the platform was up, and was not told."""
     shop.alert("SearchSlow", labels={"service": "search"})

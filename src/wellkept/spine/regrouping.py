@@ -156,6 +156,7 @@ def _merged(target: Incident, source: Incident, order: Order, hand: Hand) -> tup
         opened_at=min(target.opened_at, source.opened_at),
         heard_late=min((target, source), key=lambda one: one.opened_at).heard_late,
         reopening=reopening_of(target, source),
+        stays_open=target.stays_open or source.stays_open,
     )
     told = source.move(IncidentState.RESOLVED, now, by, f"merged into {target.id}: {why}")
     closed = told.move(IncidentState.CLOSED, now, by, f"ticket {source.ticket} closed in favour of {target.ticket}")

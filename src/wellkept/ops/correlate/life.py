@@ -205,7 +205,8 @@ def absorb(incident: Incident, survivor: Incident, now: datetime) -> Incident:
 def took(survivor: Incident, other: Incident, now: datetime) -> Incident:
     """The survivor's word about an incident that was merged into it."""
     told = survivor.note(now, ACTOR, f"{other.id} is the same problem and was merged", other.id, StoryKind.STATE)
-    return replace(told, reopening=reopening_of(survivor, other))
+    stays_open = survivor.stays_open or other.stays_open
+    return replace(told, reopening=reopening_of(survivor, other), stays_open=stays_open)
 
 
 def lost(incident: Incident, findings: Sequence[str], to: Incident, now: datetime) -> Incident:
