@@ -203,3 +203,49 @@ def test_a_policy_without_order_is_refused() -> None:
     steps = [{"after_s": 900, "receivers": ["bot"]}, {"after_s": 300, "receivers": ["bot"]}]
     with pytest.raises(ValueError, match="steps must come in the order of after_s"):
         NotifySettings.model_validate({**BOTH, "escalations": [{"name": "x", "steps": steps}]})
+
+
+def test_a_storm_escalates_as_the_one_message_that_it_is(state: State) -> None:
+    board = Board(state, {**SETTINGS, "route": {**SETTINGS["route"], "digest_at": 3}})  # type: ignore[dict-item]
+    for name in "abcd":
+        board.save(name)
+    board.turn()
+    board.save("a", state="acknowledged")
+    board.turn(310)
+    board.turn(1)
+
+    (page,) = board.channels["second"].sent
+    assert page.title == "[error] 4 incidents (3 open, 1 acknowledged)"
+    assert page.word.startswith("Nobody has acknowledged this for 5 min")
+    (attempt,) = board.history.history("second", None, 9)
+    assert attempt.said == f"taken; {page.word}"
+    board.turn(600)
+    board.turn(1)
+    assert [message.title for message in board.channels["boss"].sent] == [page.title]
+    assert board.channels["first"].said() == ["opened", "updated", "told again"]
+
+    for name in "bcd":
+        board.save(name, state="acknowledged")
+    board.turn(60)
+    assert board.channels["second"].sent[-1].title == "[error] acknowledged: 4 incidents (4 acknowledged)"
+    for name in "abcd":
+        board.save(name, state="resolved")
+    board.turn(400)
+    assert [channel.said()[-1] for channel in board.channels.values()] == ["over", "over", "over"]
+    assert [len(channel.sent) for channel in board.channels.values()] == [5, 3, 2]
+
+
+def test_what_joins_a_storm_after_a_step_has_the_step_told_again(state: State) -> None:
+    route = {**SETTINGS["route"], "digest_at": 3, "group_interval_s": 900}  # type: ignore[dict-item]
+    board = Board(state, {**SETTINGS, "route": route})
+    for name in "abc":
+        board.save(name)
+    board.turn()
+    board.turn(310)
+    board.save("late")
+    board.turn(1)
+    board.turn(310)
+    assert [message.title for message in board.channels["second"].sent if message.word] == [
+        "[error] 3 incidents (3 open)",
+        "[error] 4 incidents (4 open)",
+    ]

@@ -157,7 +157,7 @@ class Delivery:
             at=now,
             outcome=outcome.outcome,
             attempt=attempt,
-            said=outcome.said,
+            said="; ".join(filter(None, (outcome.said, message.word))),
             is_repeated=claimed.unsure > 0 and outcome.outcome == DELIVERED,
         )
         values = {**outcome.values, **({"unsure": 0} if outcome.outcome == DELIVERED else {})}

@@ -80,6 +80,17 @@ def stepped(current: Escalation, steps: Sequence[EscalationStep]) -> Escalation:
     return replace(current, step=step, due_at=current.started_at + timedelta(seconds=steps[step].after_s))
 
 
+def is_told(storm: Escalation, current: Escalation) -> bool:
+    """Whether the step of one thing in a digest was taken with another one's: it began before that was told."""
+    return storm.step > current.step and current.started_at <= storm.started_at
+
+
+def told_together(subject: str, current: Escalation, before: Escalation | None, now: datetime) -> Escalation:
+    """How far the escalation of a digest is, by the step of one thing in it that is taken now, for all of them."""
+    step = max(current.step + 1, before.step if before is not None else 0)
+    return replace(current, subject=subject, step=step, started_at=now, due_at=None, why=DONE)
+
+
 def word_of(current: Escalation, now: datetime) -> str:
     """Why somebody is told by an escalation."""
     minutes = (now - current.started_at).total_seconds() / 60

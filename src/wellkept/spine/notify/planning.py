@@ -18,7 +18,7 @@ from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.noise import Digest
 from wellkept.kernel.plan import PlanState, Risk
 from wellkept.spine.notify.describing import Describer
-from wellkept.spine.notify.escalation import escalated, stepped, word_of
+from wellkept.spine.notify.escalation import escalated, is_told, stepped, told_together, word_of
 from wellkept.spine.notify.facts import Facts
 from wellkept.spine.notify.planner import Item, Planner
 from wellkept.spine.notify.routing import Routed, in_force, route, ways
@@ -28,7 +28,7 @@ from wellkept.store.state.audit import AuditEntry
 from wellkept.store.state.news import NewsRows
 from wellkept.store.state.notifications import Notification, NotificationRows, Position
 from wellkept.store.state.plans import PlanRecord, PlanRows
-from wellkept.store.state.tellings import HistoryRows
+from wellkept.store.state.tellings import Escalation, HistoryRows
 
 SOURCE = "changes"
 AT_A_TIME, MOST_PLANS = 500, 200
@@ -214,22 +214,58 @@ class Planning:
         for name, rows in members.items():
             digest = self._rows.get(name)
             if digest is not None:
-                planner.refresh(digest, rows)
+                self._refresh_one(planner, digest, rows)
+
+    def _refresh_one(self, planner: Planner, digest: Notification, members: Sequence[Notification]) -> None:
+        """A digest, and what others were told of it by an escalation."""
+        planner.refresh(digest, members)
+        for other in self._rows.of_subjects([digest.subject]):
+            if other.id != digest.id and not self._rows.in_digests([other.id]):
+                planner.refresh(other, members)
 
     def _escalate(self, planner: Planner, now: datetime) -> None:
         """Take the steps that are due, of what was not changed in this very turn."""
         changed = {(one.subject, one.policy) for one in planner.planned.escalations}
+        storms: dict[tuple[str, str], Escalation] = {}
         for current in self._history.due_escalations(now):
             if (current.subject, current.policy) in changed:
                 continue
             policy, rows = self._settings.policy(current.policy), self._rows.of_subjects([current.subject])
             steps = policy.steps if policy is not None else ()
-            if current.step < len(steps) and rows:
-                own = {row.receiver: row for row in rows}
-                wanted = decode(Snapshot, planner.wanted(rows[0]))
+            if current.step < len(steps) and (about := self._about(current, rows, storms, now)):
+                own = {row.receiver: row for row in about}
+                wanted = decode(Snapshot, planner.wanted(about[0]))
                 for receiver in steps[current.step].receivers:
                     planner.tell(receiver, wanted, own.get(receiver), current.route, word_of(current, now))
             planner.planned.escalations.append(stepped(current, steps))
+        planner.planned.escalations += storms.values()
+
+    def _about(
+        self,
+        current: Escalation,
+        rows: Sequence[Notification],
+        storms: dict[tuple[str, str], Escalation],
+        now: datetime,
+    ) -> Sequence[Notification]:
+        """The rows of what is told by a step: those of a thing, or of the digest that it is in; none where that was.
+
+        ``storms`` gathers how far the escalations of digests are, by digest and policy.
+        """
+        inside = [row for row in rows if row.digest]
+        mine = next((row for row in inside if row.route == current.route), inside[0] if inside else None)
+        digest = self._rows.get(mine.digest) if mine is not None else None
+        if digest is None:
+            return rows
+        place = (digest.subject, current.policy)
+        if place not in storms:
+            known = {one.policy: one for one in self._history.escalations([digest.subject]).get(digest.subject, [])}
+            if current.policy in known:
+                storms[place] = known[current.policy]
+        before = storms.get(place)
+        if before is not None and is_told(before, current):
+            return ()
+        storms[place] = told_together(digest.subject, current, before, now)
+        return [digest, *(row for row in self._rows.of_subjects([digest.subject]) if row.id != digest.id)]
 
     def _fall_back(self, planner: Planner, now: datetime) -> None:
         if self._settings.fallback is not None:
@@ -242,7 +278,7 @@ class Planning:
         if untold or planner.planned.new:
             since = now - timedelta(seconds=self._settings.route.group_interval_s)
             for digest, rows in planner.fold(untold, self._rows.open_digests(DIGEST, since), quiet):
-                planner.refresh(digest, [*self._rows.in_digests([digest.id]), *rows])
+                self._refresh_one(planner, digest, [*self._rows.in_digests([digest.id]), *rows])
 
 
 def _has_turned(before: Mapping[str, bool], now: Mapping[str, bool]) -> bool:
