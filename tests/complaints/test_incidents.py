@@ -129,6 +129,26 @@ def test_04_what_somebody_reopened_stays_open_also_where_it_came_back_by_itself_
     assert shop.incidents(live=True) == []
 
 
+def test_04_what_was_mitigated_and_comes_back_is_open_again(shop: Shop) -> None:
+    labels = {"service": "checkout"}
+    shop.alert("CheckoutSlow", labels=labels)
+    (found,) = shop.incidents()
+    shop.post(f"/api/v1/incidents/{found['id']}/mitigate", {"by": "ada", "why": "restarted"})
+    shop.step(5)
+    shop.alert("CheckoutErrors", labels=labels)
+    assert shop.incident(found["id"])["state"] == "mitigated", "another sign says nothing of the remedy"
+
+    shop.alert("CheckoutSlow", "resolved", labels=labels)
+    shop.step(5)
+    shop.alert("CheckoutSlow", labels=labels)
+
+    (after,) = shop.incidents()
+    assert (after["id"], after["state"], after["mitigated_at"], after["count"]) == (found["id"], "open", None, 3)
+    assert "open: it was mitigated, and came back: CheckoutSlow is wrong" in [
+        line["what"] for line in after["timeline"]
+    ]
+
+
 def test_04_what_its_source_told_of_late_says_so_and_is_in_no_median(shop: Shop) -> None:
     """An Alertmanager was cut off for three hours; the platform was up, and was not told."""
     shop.alert("SearchSlow", labels={"service": "search"})

@@ -107,6 +107,25 @@ def test_a_thing_is_told_once_however_often_it_is_written(post: Post) -> None:
     assert [told["type"] for told in post.played.told()] == ["finding.opened", "finding.ended"]
 
 
+def test_each_state_is_told_again_after_an_incident_was_open_again(post: Post) -> None:
+    incident = Incident("inc-1", "slow", IncidentState.OPEN, Severity.ERROR, NOON, NOON, ())
+    minute = NOON
+    post.incidents.save(incident)
+    post.turn()
+    for state in (IncidentState.MITIGATED, IncidentState.OPEN, IncidentState.MITIGATED):
+        minute += timedelta(minutes=1)
+        incident = incident.move(state, minute, "ada", "so it is")
+        post.incidents.save(incident)
+        post.turn()
+
+    assert [told["type"] for told in post.played.told()] == [
+        "incident.opened",
+        "incident.mitigated",
+        "incident.opened_again",
+        "incident.mitigated",
+    ]
+
+
 def test_an_endpoint_gets_what_it_wants_and_nothing_else(opening: Opening) -> None:
     post = opening({**EVERYTHING, "events": ["plan.*", "training.failed"]}, {**EVERYTHING, "name": "other"})
     for verb in ("plan.proposed", "training.done", "training.lost"):

@@ -25,6 +25,7 @@ from wellkept.ops.correlate.life import (
     is_enough,
     lost,
     open_incident,
+    opened_again,
     settle,
     took,
 )
@@ -194,6 +195,8 @@ class Desk:
         self._live.place(part.id, [finding.id for finding in new])
         over = [finding for finding in new if self._live.see(finding)]
         part = grown(part, count, new, group.why, self._held, self._now)
+        loud = [finding for finding in new if finding.id not in self._held]
+        part = opened_again(part, loud, group.findings, self._now)
         return ended(part, over, self._now) if len(live.findings) <= TOLD else part
 
     def _move_here(self, group: Group, to: Incident, mine: Collection[str]) -> None:

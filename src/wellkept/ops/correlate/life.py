@@ -164,6 +164,18 @@ def grown(
     return replace(incident, members=(*incident.members, *members), updated_at=max(incident.updated_at, now))
 
 
+def opened_again(incident: Incident, new: Iterable[Finding], known: Sequence[Finding], now: datetime) -> Incident:
+    """The incident, open again where it was mitigated and the same as before has begun anew since."""
+    since = incident.mitigated_at
+    if incident.state is not IncidentState.MITIGATED or since is None:
+        return incident
+    before = {finding.fingerprint for finding in known if finding.starts_at <= since}
+    back = [one for one in new if one.is_open and one.starts_at > since and one.fingerprint in before]
+    if not back:
+        return incident
+    return incident.move(IncidentState.OPEN, now, ACTOR, f"it was mitigated, and came back: {short_title(back[0])}")
+
+
 def ended(incident: Incident, over: Iterable[Finding], now: datetime) -> Incident:
     """The incident with a line for each finding that is over."""
     return incident.told(

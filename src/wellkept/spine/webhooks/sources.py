@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.story import StoryKind
 from wellkept.spine.registry import CHAMPION, ModelVersion
 from wellkept.spine.webhooks.events import Event, event
 from wellkept.store.state.audit import AuditEntry
@@ -31,6 +32,8 @@ RENAMED = {
     "training.lost": "training.failed",
 }
 """What the audit log calls otherwise than events do."""
+_OPEN = f"{IncidentState.OPEN}: "
+"""Begins the line of a story that tells that an incident is open again."""
 TOLD_BY_STATE = frozenset(f"incident.{state}" for state in IncidentState)
 """Deeds of people that show in the state of an incident, which is told whoever changed it."""
 
@@ -203,6 +206,7 @@ def _of_incident(incident: Incident) -> Event:
         "opened_at": incident.opened_at,
     }
     subject = f"incident:{incident.id}"
-    is_open = incident.state is IncidentState.OPEN
-    kind = "incident.opened" if is_open else f"incident.{incident.state.value}"
-    return event(kind, subject, incident.updated_at, data, incident.id)
+    turns = sum(entry.kind is StoryKind.STATE and entry.what.startswith(_OPEN) for entry in incident.timeline)
+    opened = "incident.opened_again" if turns else "incident.opened"
+    kind = opened if incident.state is IncidentState.OPEN else f"incident.{incident.state.value}"
+    return event(kind, subject, incident.updated_at, data, incident.id, *([str(turns)] if turns else []))
