@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, Board, with_route
 from tests.store.fixtures import state_in
@@ -310,6 +310,7 @@ STEPS = st.lists(st.tuples(STATES, st.sampled_from(["warning", "error", "critica
 
 
 @given(steps=STEPS)
+@example(steps=[("open", "error", True), ("open", "warning", False), ("open", "error", False)])
 @settings(max_examples=15, deadline=None)
 def test_whatever_happens_a_receiver_ends_with_the_newest_state_and_never_hears_contradictions(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, bool]]

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 GROWTH, LONGEST_PAUSE_S, LEAST_REST_S = 2.0, 300.0, 30.0
 AT_A_TIME = 50
 REQUESTS, LEASE_EXTRA_S = 2, 60.0
+IN_DOUBT = "in doubt"
+"""Stands for what a receiver was told last where that is not known: no key is like it."""
 """A lease is longer than all requests of a message can take, whatever the clocks of two machines say: nobody sends what
 is still being sent."""
 
@@ -120,6 +122,9 @@ class Delivery:
             return Outcome(DELIVERED, sent.said, values)
         since = claimed.failing_since or now
         failing: dict[str, Any] = {"failing_since": since, "said": sent.said}
+        if sent.retry_helps and claimed.told_key:
+            # It may have been read all the same: should all be again as it was told before, that is to be said.
+            failing["told_key"] = IN_DOUBT
         failed_s = (now - since).total_seconds()
         if not sent.retry_helps or failed_s >= self._settings.give_up_s:
             why = f"given up after {failed_s / 60:.0f} min: " if sent.retry_helps else "refused: "
