@@ -6,6 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from wellkept.kernel.finding import Evidence
+
+DETECTOR = "blind"
+"""The detector that says what is found here: its open findings tell what goes on."""
+
 
 class Cause(StrEnum):
     """Why nothing can be told from telemetry."""
@@ -16,6 +21,8 @@ class Cause(StrEnum):
     """Everything stands still that used to move."""
     PARTLY = "partly silent"
     """Most series of something that still speaks do not come any more."""
+    GONE = "metric gone"
+    """A metric does not come any more, and others of the same sender do."""
     SKEW = "clock skew"
     """A sender's clock is ahead."""
     LATE = "late data"
@@ -38,7 +45,8 @@ class Spot:
 
     ``since_s``: seconds since the epoch; ``what``: the sentence after its subject; ``share``: how much is hidden, in
     [0, 1]; ``is_loss``: whether data is lost by it; ``detail`` tells spots of one cause apart; ``is_far``: of a clock,
-    so far off that what is looked at is not what is now.
+    so far off that what is looked at is not what is now; ``series``: how many it is about; ``evidence``: the series or
+    metrics that it is about (some of them), by which it is known again when the window has moved on.
     """
 
     entity: str
@@ -49,6 +57,8 @@ class Spot:
     is_loss: bool = False
     detail: str = ""
     is_far: bool = False
+    series: int = 0
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def hides(self) -> bool:

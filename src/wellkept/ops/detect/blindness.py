@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.finding import Evidence
 from wellkept.ops.detect.blind import Cause, Spot
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.heard import entities_of, heard_by_entity
@@ -16,8 +17,8 @@ from wellkept.store.telemetry.window import Window
 
 Mask = NDArray[np.bool_]
 
-STILL = 18
-"""Everything must have stood still for so many steps."""
+STILL = 15
+"""Everything must have stood still for so many steps: as many as are told of one value, which is kept quiet by this."""
 MOVED = 0.5
 """Only series that changed in this share of the steps before count."""
 LEAST_SERIES = 3
@@ -36,6 +37,10 @@ LASTS_S = 600.0
 """A spot that the doors counted is told for so long after the last time."""
 LASTS_REFUSED_S = 900.0
 """The same of refused series: those that go on coming are counted anew every ten minutes, and not in between."""
+VALUE = "value"
+"""What evidence calls the value at which a series stands still."""
+MOST_KEPT = 8
+"""By the values of so many series a freeze is known again."""
 MOST_NAMED = 20
 """Where the clocks of more than so many are a little ahead, it is told of all of them at once."""
 
@@ -73,7 +78,16 @@ def _frozen(window: Window, there: Mask, names: tuple[str, ...], places: NDArray
         same = (values[:, mine] == values[-1, mine]).all(axis=1)
         since = len(same) - int(np.argmin(same[::-1])) if not same.all() else 0
         what = f"all {len(mine)} of its series that used to move repeat their last values"
-        yield Spot(names[place], Cause.FROZEN, float(window.times[since] - window.step_s), what)
+        kept = tuple(_still(window, column) for column in mine[:MOST_KEPT].tolist())
+        began = float(window.times[since] - window.step_s)
+        yield Spot(names[place], Cause.FROZEN, began, what, series=len(mine), evidence=kept)
+
+
+def _still(window: Window, column: int) -> Evidence:
+    """A series that stands still, and at what."""
+    info = window.series[column]
+    own = dict(sorted(info.attributes.items()))
+    return Evidence(info.name, own, info.unit, values={VALUE: float(window.values[-1, column])})
 
 
 def _gaps(window: Window, names: tuple[str, ...]) -> Iterator[Spot]:
@@ -90,10 +104,13 @@ def _gaps(window: Window, names: tuple[str, ...]) -> Iterator[Spot]:
         if names[place]:
             missed = np.flatnonzero(~heard[place, -RECENT:])
             since = len(window.times) - RECENT + int(missed[0])
-            what = f"only {share[place]:.0%} of the last {RECENT} steps came, where nearly all did before"
-            yield Spot(
-                names[place], Cause.GAPS, float(window.times[since] - window.step_s), what, 1.0 - float(share[place])
-            )
+            began = float(window.times[since] - window.step_s)
+            yield Spot(names[place], Cause.GAPS, began, only(float(share[place])), 1.0 - float(share[place]))
+
+
+def only(share: float) -> str:
+    """How much came of late, where there are gaps."""
+    return f"only {share:.0%} of the last {RECENT} steps came, where nearly all did before"
 
 
 def _partly(window: Window, there: Mask, names: tuple[str, ...], places: NDArray[np.intp]) -> Iterator[Spot]:
@@ -110,7 +127,8 @@ def _partly(window: Window, there: Mask, names: tuple[str, ...], places: NDArray
         if names[place]:
             share = float(of_gone[place] / of_regular[place])
             what = f"{of_gone[place]} of {of_regular[place]} of its series do not come any more"
-            yield Spot(names[place], Cause.PARTLY, float(window.times[-RECENT] - window.step_s), what, share)
+            since_s, count = float(window.times[-RECENT] - window.step_s), int(of_gone[place])
+            yield Spot(names[place], Cause.PARTLY, since_s, what, share, series=count)
 
 
 Counted = Callable[[], Mapping[str, Any]]

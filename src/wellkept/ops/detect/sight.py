@@ -15,9 +15,10 @@ from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.baseline.base import EntityScores
 from wellkept.ops.detect.blind import Blind
-from wellkept.ops.detect.blindness import Counted, Doors, spots_of
+from wellkept.ops.detect.blindness import Counted, Doors
 from wellkept.ops.detect.feed import Fed, Feed, Windows
 from wellkept.ops.detect.judged import Judged
+from wellkept.ops.detect.lasting import spots_at
 from wellkept.ops.detect.learned import Floats, Learned, Memory
 from wellkept.ops.detect.longview import LongView
 from wellkept.ops.detect.parts import Parts
@@ -103,7 +104,7 @@ class Sight:
             graph=self._topology.graph(now),
             open={finding.fingerprint: finding for finding in open_ones},
             long=self._days.at(now, fed.metrics.series),
-            blind=Blind.of([*spots_of(fed.metrics), *self._doors.spots(now.timestamp())]),
+            blind=self._blind(fed, now, open_ones),
             scores=self._learned.scores(fed),
             thresholds=self._thresholds(fed, judged),
             entities=self._entities(fed, judged),
@@ -112,6 +113,10 @@ class Sight:
             calls=calls,
             patterns=self._lines(fed, now),
         )
+
+    def _blind(self, fed: Fed, now: datetime, open_ones: Sequence[Finding]) -> Blind:
+        deployed = {entity: change.at.timestamp() for entity, change in self._deploys.items()}
+        return Blind.of([*spots_at(fed.metrics, open_ones, deployed), *self._doors.spots(now.timestamp())])
 
     def watch(self, counted: Counted) -> None:
         """Ask the doors at each look what they have counted."""

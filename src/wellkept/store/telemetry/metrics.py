@@ -119,7 +119,7 @@ def _read_series(rows: pa.Table) -> dict[int, Known]:
         is_delta = temporality == _DELTA and kind != "gauge"
         is_counter = is_monotonic and temporality == _CUMULATIVE
         shown = f"{unit or '1'}/s" if is_delta or is_counter else unit
-        info = SeriesInfo(series, name, shown, kind, entity, own, resource_maps[resource])
+        info = SeriesInfo(series, name, shown, kind, entity, own, resource_maps[resource], is_delta)
         told = (name, shown, kind, entity, frozenset(own.items()), frozenset(resource_maps[resource].items()))
         known[series] = Known(info, is_counter, is_delta, hash(told))
     return known

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 class SeriesInfo:
     """What a column of a window is.
 
-    ``unit`` is the unit of the values shown: a counter in ``By`` is shown as a rate in ``By/s``.
+    ``unit`` is the unit of the values shown: a counter in ``By`` is shown as a rate in ``By/s``. ``is_delta``: its
+    points say what happened since the one before, and where nothing happened there may be none.
     """
 
     id: int
@@ -25,6 +26,7 @@ class SeriesInfo:
     entity: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     resource_attributes: Mapping[str, str] = field(default_factory=dict)
+    is_delta: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,23 +6,23 @@ from datetime import datetime
 
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.blind import REFUSED, Spot
+from wellkept.ops.detect.blind import DETECTOR, REFUSED, Spot
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.signals import moment
 from wellkept.ops.detect.words import capital, clock, named
 
 
 class BlindSpot:
-    """One finding for each blind spot: gaps, values that stand still, series that are gone, clocks that are ahead, late
-    data, duplicates, refused series.
+    """One finding for each blind spot: gaps, values that stand still, series or a metric that are gone, clocks that are
+    ahead, late data, duplicates, refused series.
 
-    While an entity comes with gaps, stands still, or has a clock that is far ahead, all other detectors say nothing of
-    it; while points or series of it are refused, its silence is not told. Information; a warning where data is lost. It
-    never abstains.
+    Gaps and values that stand still are told until values come again as they did. While an entity comes with gaps,
+    stands still, or has a clock that is far ahead, all other detectors say nothing of it; while points or series of it
+    are refused, its silence is not told. Information; a warning where data is lost. It never abstains.
     """
 
-    name = "blind"
-    version = "2"
+    name = DETECTOR
+    version = "3"
     shared = ("missing_steps", "step_s")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -43,6 +43,7 @@ class BlindSpot:
         hides = "; no other detector judges it meanwhile" if spot.hides else ""
         if spot.entity and spot.cause in REFUSED:
             hides = "; its silence is not told meanwhile"
+        values = {"share": spot.share, **({"series": float(spot.series)} if spot.series else {})}
         return Finding(
             fingerprint=own_print,
             detector=self.name,
@@ -56,7 +57,7 @@ class BlindSpot:
             sentence=(
                 f"Blind spot ({spot.cause.value}) at {about} since {clock(starts_at, now)}{lasted}: {spot.what}{hides}."
             ),
-            evidence=(Evidence("telemetry", values={"share": spot.share}),),
+            evidence=(Evidence("telemetry", values=values), *spot.evidence),
             attributes={
                 "title": f"{capital(about)}: {spot.cause.value}",
                 "blind": "yes",
