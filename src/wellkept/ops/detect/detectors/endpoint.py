@@ -12,7 +12,7 @@ from wellkept.kernel.finding import Finding, Severity
 from wellkept.ops.detect.bands import BandDetector
 from wellkept.ops.detect.base import View
 from wellkept.ops.detect.catalogue import amount
-from wellkept.ops.detect.signals import Floats, Signals, signals
+from wellkept.ops.detect.signals import Floats, Signals, moment, signals
 from wellkept.ops.detect.words import bare
 from wellkept.store.telemetry.window import Window
 
@@ -20,6 +20,8 @@ OWN = 0.4
 """Where less than this share of what an answer takes longer is the service's own time, it is not its doing."""
 THEIRS = 0.5
 """And the callee is named whose calls take at least this share of it."""
+THEIR_SECONDS = "callee_longer_s"
+"""What evidence calls by how much longer the callee takes, for when the window holds nothing of the time before."""
 DURATION, OWN_TIME, CALL = "endpoint.duration.p95", "endpoint.exclusive.p90", "call.duration.p95"
 
 
@@ -41,7 +43,7 @@ class EndpointAnomaly(BandDetector):
     """
 
     name = "endpoint"
-    version = "1"
+    version = "2"
     shared = ("confirm_steps", "gate", "min_points")
     every_steps = 3
 
@@ -69,10 +71,14 @@ class EndpointAnomaly(BandDetector):
         evidence = finding.evidence[0]
         if evidence.signal not in (DURATION, CALL) or view.endpoints is None:
             return finding
-        if evidence.signal == CALL:
+        known = view.open.get(finding.fingerprint)
+        if known is not None and known.starts_at < moment(view.endpoints.times[self._settings.confirm_steps]):
+            # The window holds nothing of how it was before: what was said then holds.
+            blamed = _Rise(known.evidence[0].values.get(THEIR_SECONDS, 0.0), known.attributes.get("because", ""))
+        elif evidence.signal == CALL:
             callee = evidence.attributes.get("span.callee", "")
-            own = max((rise.seconds for rise in self._rises(view.endpoints, callee, OWN_TIME, {})), default=0.0)
-            blamed = _Rise(own, callee)
+            rises = self._rises(view.endpoints, callee, OWN_TIME, {}, finding.starts_at)
+            blamed = _Rise(max((rise.seconds for rise in rises), default=0.0), callee)
         else:
             blamed = self._callee(finding, view)
         longer = evidence.values["level"] - evidence.values["usual"]
@@ -83,6 +89,10 @@ class EndpointAnomaly(BandDetector):
             finding,
             severity=Severity.INFO,
             sentence=f"{finding.sentence.removesuffix('.')}; {because}.",
+            evidence=(
+                replace(evidence, values={**evidence.values, THEIR_SECONDS: blamed.seconds}),
+                *finding.evidence[1:],
+            ),
             attributes={**finding.attributes, "because": blamed.callee, "symptom": ""},
         )
 
@@ -91,21 +101,22 @@ class EndpointAnomaly(BandDetector):
         evidence = finding.evidence[0]
         longer = evidence.values["level"] - evidence.values["usual"]
         assert view.endpoints is not None
-        own = self._rises(view.endpoints, finding.entity, OWN_TIME, evidence.attributes)
+        own = self._rises(view.endpoints, finding.entity, OWN_TIME, evidence.attributes, finding.starts_at)
         if view.calls is None or max((rise.seconds for rise in own), default=0.0) >= OWN * longer:
             return _Rise(0.0)
-        calls = self._rises(view.calls, finding.entity, CALL, {})
+        calls = self._rises(view.calls, finding.entity, CALL, {}, finding.starts_at)
         return max(calls, key=lambda rise: (rise.seconds, rise.callee), default=_Rise(0.0))
 
-    def _rises(self, window: Window, entity: str, name: str, attributes: Mapping[str, str]) -> Iterator[_Rise]:
-        """By how much the series of an entity rose in the newest steps."""
+    def _rises(
+        self, window: Window, entity: str, name: str, attributes: Mapping[str, str], began: datetime
+    ) -> Iterator[_Rise]:
+        """By how much the series of an entity are higher in the newest steps than before it began."""
         recent = self._settings.confirm_steps
+        first = min(len(window.times) - recent, int(np.searchsorted(window.times, began.timestamp(), side="right")))
         for column, info in enumerate(window.series):
             if info.entity != entity or info.name != name or not attributes.items() <= info.attributes.items():
                 continue
-            before, now = (
-                _middle(window.values[part, column]) for part in (slice(None, -recent), slice(-recent, None))
-            )
+            before, now = (_middle(window.values[part, column]) for part in (slice(None, first), slice(-recent, None)))
             if np.isfinite(before) and np.isfinite(now):
                 yield _Rise(now - before, info.attributes.get("span.callee", ""))
 
