@@ -26,6 +26,10 @@ WORST_LEVEL = 0.9
 """The quantile that opens the tail of those worst steps."""
 WORST_CLIP = 4.0
 """A worst step counts as so many times the usual exceedance at most when that tail learns: trouble is not learned."""
+FIRST_EXCESS = 0.2
+"""How far the worst steps lie above their quantile on average, as a share of it, before any has shown it."""
+YOUNG_HALF_HOURS = 150.0
+"""An entity of which so many worst steps are known needs twice the rarity of an old one before it is told of."""
 ENOUGH = 24
 """So many of them make a tail. Before that, each step is judged by the steps, as if they had nothing in common."""
 _OWN: Layout = {"rows": Slot(), "worst": Slot((), float(ABSENT))}
@@ -133,6 +137,9 @@ class Entities:
     def thresholds(self, budget: float = 1.0) -> Floats:
         """The least rarity [E] worth a finding; of an entity that is young it is higher, as that of a series is."""
         young = np.log10(1 + self._parameters.young_values / np.maximum(self._state["rows"], 1))
+        known = self._tail_of_worst()["tail_count"][0]
+        of_tail = np.log10(1 + YOUNG_HALF_HOURS / np.maximum(known, 1))
+        young = np.where(known >= ENOUGH, np.maximum(young, of_tail), young)
         return np.asarray(threshold(budget) + young, dtype=np.float32)
 
     def grow(self, entities: int) -> None:
@@ -182,7 +189,11 @@ class Entities:
         return np.where(known & (size >= 0), found, 0).astype(np.float32)
 
     def _settle(self, tails: Tails, state: State, step_s: float) -> None:
+        """Learn what was seen. A tail begins with a width that is likely, for all that it saw is no excess of it."""
+        begins = state["tail_quantile"] <= 0
         tails.settle(state, np.full(self.count, step_s, np.float32), np.full(self.count, 1e-6, np.float32))
+        begins &= state["tail_quantile"] > 0
+        state["tail_excess"][begins] = FIRST_EXCESS * state["tail_quantile"][begins]
 
     def _tail_of_worst(self) -> State:
         """The arrays of that tail under the names that ``Tails`` gives them; they are changed in place."""

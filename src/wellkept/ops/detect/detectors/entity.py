@@ -56,7 +56,7 @@ class EntityAnomaly:
     """
 
     name = DETECTOR
-    version = "3"
+    version = "4"
     finds = "several metrics of one entity that are unusual together"
     kinds = (FindingKind.ANOMALY,)
     shared = ("budget_per_series_week",)
