@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from tests.app import outage
 
-from wellkept.app.replay import Outcome, Progress, Wish, at_step, replay, shortage, step_for
+from wellkept.app.replay import Outcome, Progress, Replay, Wish, at_step, replay, shortage, step_for
 from wellkept.app.settings import Ops
 from wellkept.cli.main import cli
 from wellkept.cli.replay import show
@@ -109,6 +111,25 @@ def test_a_hole_in_a_recording_is_not_the_silence_of_its_systems(tmp_path: Path)
     outcome = replay(Wish(folder), Ops())
 
     assert [f.sentence for f in outcome.findings if f.kind is FindingKind.MISSING_DATA] == []
+
+
+def test_a_replay_of_few_series_asks_few_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at metrics asks twice (what resources and what changes there are), where it asked thirteen times."""
+    file = outage.record(tmp_path / "outage", steps=90, onset=200) / "all.jsonl"
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if "resourceMetrics" in line))
+    recording = read(find(file.parent, None), "")
+    asked: list[str] = []
+    with closing(Replay(recording, tmp_path / "data", at_step(Ops(), 10.0))) as run:
+        plain = run.telemetry.engine.query
+
+        def counted(sql: str, *told: Any, **named: Any) -> pa.Table:
+            asked.append(sql)
+            return plain(sql, *told, **named)
+
+        monkeypatch.setattr(run.telemetry.engine, "query", counted)
+        looks = len(list(run.moments()))
+        run.run()
+    assert len(asked) < 4 * looks
 
 
 def test_alerts_of_a_recording_open_incidents(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from wellkept.app.detectors import detectors
+from wellkept.app.replayahead import Ahead
 from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
 from wellkept.app.settings import Ops
@@ -167,12 +168,11 @@ class Replay:
         self.clock = SettableClock(from_nanos(recording.first_ns))
         quick = IngestSettings(group_s=0.0, retry_window_s=0.0)
         self._ingest = Ingest(self.telemetry, self.clock, quick)
-        self._discovery = Discovery(self.telemetry, self.topology, step_s=settings.detect.step_s)
+        self._ahead = Ahead(self.telemetry)
+        self._discovery = Discovery(self._ahead, self.topology, step_s=settings.detect.step_s)
         chosen = detectors(settings.detect, settings.detectors)
-        patterns = Patterns(self.telemetry.patterns, settings.detect.step_s, recorded=True)
-        self._detect = DetectRunner(
-            self.telemetry, self.topology, self.stream, chosen, settings.detect, patterns=patterns
-        )
+        patterns = Patterns(self._ahead.patterns, settings.detect.step_s, recorded=True)
+        self._detect = DetectRunner(self._ahead, self.topology, self.stream, chosen, settings.detect, patterns=patterns)
         self._correlate = CorrelateRunner(self.stream, self.topology, settings.correlate)
         clues = [clue() for clue in load("clue").values()]
         self.diagnose = DiagnoseRunner(self.telemetry, self.topology, self.stream, clues, settings.diagnose)
@@ -244,6 +244,7 @@ class Replay:
         for future in waiting:
             future.result()
         self.telemetry.points.settle()
+        self._ahead.stored(from_nanos(until_ns))
 
     def tick(self) -> None:
         """One look at the present moment of the clock, by every stage in turn."""

@@ -5,8 +5,9 @@ Entities come from resource attributes, disks from the filesystem series, calls 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from wellkept.kernel.entity import (
     Edge,
@@ -20,8 +21,7 @@ from wellkept.kernel.entity import (
     service_id,
 )
 from wellkept.spine.topology import Topology
-from wellkept.store.telemetry.telemetry import Telemetry
-from wellkept.store.telemetry.window import SeriesInfo
+from wellkept.store.telemetry.window import SeriesInfo, Window
 
 OVERLAP = timedelta(seconds=30)
 FILESYSTEM = "system.filesystem.usage"
@@ -32,10 +32,35 @@ SPANS = 20_000
 _OF_HOST = ("host.", "os.", "cloud.", "deployment.")
 
 
+class Resources(Protocol):
+    def since(self, since: datetime) -> list[dict[str, str]]: ...
+
+
+class Metrics(Protocol):
+    def window(self, start: datetime, end: datetime, step_s: float, *, names: Sequence[str]) -> Window: ...
+
+
+class Spans(Protocol):
+    def edges(self, start: datetime, end: datetime, limit: int = 0) -> Any: ...
+
+
+class Heard(Protocol):
+    """What discovery reads of the telemetry store."""
+
+    @property
+    def resources(self) -> Resources: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    @property
+    def spans(self) -> Spans: ...
+
+
 class Discovery:
     """Keeps the topology as the telemetry shows it."""
 
-    def __init__(self, telemetry: Telemetry, topology: Topology, *, step_s: float) -> None:
+    def __init__(self, telemetry: Heard, topology: Topology, *, step_s: float) -> None:
         self._telemetry, self._topology, self._step_s = telemetry, topology, step_s
         self._seen_until: datetime | None = None
         self._called_until: datetime | None = None
