@@ -1,4 +1,4 @@
-"""What the contract of a model says of its inputs, for those who take predictions in."""
+"""What the contract of a model says of its inputs and labels, for those who take them in."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import functools
 from collections.abc import Callable, Sequence
 
 from wellkept.kernel.errors import DocumentError
-from wellkept.ml.contract import parse_contract
+from wellkept.ml.contract import ModelContract, parse_contract
 from wellkept.ops.ingest.inputs import Kinds, KindsOf
 from wellkept.spine.registry import Registry
+from wellkept.spine.truths import TaskOf
 
 
 def kinds_of(registry: Registry) -> KindsOf:
@@ -27,9 +28,25 @@ def names_of(registry: Registry) -> Callable[[str], Sequence[str]]:
     return lambda model: tuple(known(model))
 
 
-@functools.lru_cache(maxsize=256)
+def task_of(registry: Registry) -> TaskOf:
+    """The task of a model; empty where it has no contract, or one that is not valid any more."""
+
+    def known(model: str) -> str:
+        text = registry.contract(model)
+        contract = _parsed(text) if text else None
+        return contract.task if contract else ""
+
+    return known
+
+
 def _kinds(text: str) -> Kinds:
+    contract = _parsed(text)
+    return {entry.name: (entry.type, entry.size) for entry in contract.inputs} if contract else {}
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str) -> ModelContract | None:
     try:
-        return {entry.name: (entry.type, entry.size) for entry in parse_contract(text).inputs}
+        return parse_contract(text)
     except DocumentError:  # written by rules that have changed since: values speak for themselves
-        return {}
+        return None

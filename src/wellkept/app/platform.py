@@ -15,7 +15,7 @@ from wellkept.app.grpc import grpc_server
 from wellkept.app.hooks import door_keeper
 from wellkept.app.housekeeping import Housekeeping
 from wellkept.app.incidents import Incidents
-from wellkept.app.inputs import kinds_of, names_of
+from wellkept.app.inputs import kinds_of, names_of, task_of
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
@@ -106,8 +106,8 @@ class Platform:
             room = self.telemetry.engine.space.check
             self.ingest = Ingest(self.telemetry, self.clock, _ingest_settings(settings), self.telemetry.requests, room)
             undo.callback(self.ingest.close)
-            of_models = kinds_of(self.registry)
-            self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock, of_models)
+            rules = kinds_of(self.registry), task_of(self.registry)
+            self.outcomes = Outcomes(self.telemetry.predictions, self.telemetry.labels, self.clock, *rules)
             self.inference = _inference(self)
             self.said = SaidEvents(self.telemetry.said, self.outcomes, data / "ingest" / "said", self.clock)
             self.identity = Identity(self.topology, self.clock)

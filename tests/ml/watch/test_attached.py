@@ -89,6 +89,35 @@ def test_the_time_of_a_row_may_be_as_fine_as_its_file_has_it(unit: str) -> None:
     assert np.isnan(at[1])
 
 
+def with_column(name: str, values: object) -> pa.Table:
+    table = rows().drop_columns([name]) if name in rows().column_names else rows()
+    return table.append_column(name, pa.array(values))
+
+
+@pytest.mark.parametrize(
+    ("table", "rule"),
+    [
+        (with_column("label", [1.0, 2.0] * 200), "reference rows: label: must be 0 or 1, .*, got 2.0"),
+        (with_column("time", ["24.11.2026"] * 400), "reference rows: time: must be a column of timestamps"),
+    ],
+)
+def test_rows_that_would_be_misread_are_refused(table: pa.Table, rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
+        of_frame(table, parse_contract(CONTRACT))
+
+
+def test_rows_whose_labels_are_of_one_class_say_that_they_do_not_tell_how_good_it_was(elsewhere: Elsewhere) -> None:
+    told = elsewhere.attachments.attach(Attachment(CONTRACT, "7", 0, "ada"), with_column("label", [0.0] * 400))
+
+    assert told["reference"] == "measured against the 400 rows that were given, which do not tell how good it was"
+
+
+def test_scores_that_are_never_known_are_none(elsewhere: Elsewhere) -> None:
+    told = elsewhere.attachments.attach(Attachment(CONTRACT, "7", 0, "ada"), with_column("score", [np.nan] * 400))
+
+    assert "the scores are learned from predictions" in told["reference"]
+
+
 def test_rows_must_have_every_input(elsewhere: Elsewhere) -> None:
     with pytest.raises(InputError, match=r"must have a column for each input; there are .*, got 'spend'"):
         elsewhere.attachments.attach(Attachment(CONTRACT, "7"), rows().drop_columns(["spend"]))

@@ -355,3 +355,88 @@ def test_both_doors_hold_a_full_batch(outcomes: Outcomes, telemetry: Telemetry, 
     assert outcomes.predictions(records) == count
     assert outcomes.labels([label(model, str(number), number % 2) for number in range(count)]) == Taken(count, 0)
     assert len(telemetry.predictions.models_of([record["id"] for record in records])) == count
+
+
+TASKS = ["binary_classification", "ranking", "multiclass_classification", "regression", ""]
+
+
+def of_task(telemetry: Telemetry, clock: SettableClock, task: str) -> Outcomes:
+    """The door, where every model is of one task."""
+    return Outcomes(telemetry.predictions, telemetry.labels, clock, task_of=lambda _: task)
+
+
+@pytest.mark.parametrize("way", ["json", "arrow"])
+@pytest.mark.parametrize(
+    ("task", "wrong", "rule"),
+    [
+        ("binary_classification", 2, "must be 0 or 1, as a label of a binary_classification is"),
+        ("binary_classification", -1, "must be 0 or 1"),
+        ("binary_classification", 1e308, "must be 0 or 1"),
+        ("ranking", 5, r"must be 1 \(it was chosen\) or 0"),
+        ("multiclass_classification", 1.5, "must be the whole number of a class"),
+    ],
+)
+def test_a_label_that_its_task_does_not_know_is_refused(
+    task: str, wrong: float, rule: str, way: str, telemetry: Telemetry, clock: SettableClock, model: str
+) -> None:
+    outcomes = of_task(telemetry, clock, task)
+    outcomes.predictions([prediction(model, "1"), prediction(model, "2")])
+    records = [label(model, "1", 1), label(model, "2", wrong)]
+
+    send = outcomes.labels if way == "json" else outcomes.label_table
+    body: Any = records if way == "json" else body_of(pa.Table.from_pylist(records))
+    with pytest.raises(InputError, match=rf"labels\[1\].value: {rule}.*, got"):
+        send(body)
+
+    assert [row["label"] for row in stored(telemetry, model)] == [None, None]
+
+
+def test_a_label_by_entity_is_held_to_the_task_too(telemetry: Telemetry, clock: SettableClock, model: str) -> None:
+    record = {"model": model, "entity_key": "ada", "at": NOON.isoformat(), "value": 2}
+    waiting = telemetry.labels.waiting()
+
+    with pytest.raises(InputError, match=r"labels\[0\].value: must be 0 or 1"):
+        of_task(telemetry, clock, "binary_classification").labels([record])
+
+    assert telemetry.labels.waiting() == waiting
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_every_task_knows_is_taken(task: str, telemetry: Telemetry, clock: SettableClock, model: str) -> None:
+    outcomes = of_task(telemetry, clock, task)
+    outcomes.predictions([prediction(model, "1"), prediction(model, "2")])
+
+    assert outcomes.labels([label(model, "1", 0), label(model, "2", True)]) == Taken(2, 0)
+
+
+@pytest.mark.parametrize(("task", "value"), [("regression", -2.5), ("forecasting", 0.5), ("", 2.5)])
+def test_numbers_are_labels_where_the_task_has_numbers_or_is_not_known(
+    task: str, value: float, telemetry: Telemetry, clock: SettableClock, model: str
+) -> None:
+    outcomes = of_task(telemetry, clock, task)
+    outcomes.predictions([prediction(model)])
+
+    assert outcomes.labels([label(model, value=value)]) == Taken(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("task", "wrong", "right"), [("binary_classification", 2, 1), ("multiclass_classification", 0.5, 3)]
+)
+def test_a_label_that_waited_is_held_to_the_task_of_the_prediction_that_came(
+    task: str,
+    wrong: float,
+    right: float,
+    telemetry: Telemetry,
+    clock: SettableClock,
+    model: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes, waiting = of_task(telemetry, clock, task), telemetry.labels.waiting()
+    assert outcomes.labels([label(model, "1", wrong), label(model, "2", right)]) == Taken(0, 2)
+
+    outcomes.predictions([prediction(model, "1"), prediction(model, "2")])
+    outcomes.settle()
+
+    assert [row["label"] for row in stored(telemetry, model)] == [None, right]
+    assert telemetry.labels.waiting() == waiting
+    assert f"1 label of {model} that waited was let go: a label of a {task} must be" in caplog.text

@@ -45,8 +45,14 @@ class Stores:
     def waiting(self) -> int:
         return len(self.waiting_ones)
 
+    def come(self) -> pa.Table:
+        return pa.table({"model": pa.array([], pa.string()), "value": pa.array([], pa.float64()), "rows": []})
+
     def settle(self, now: datetime) -> None:
         """Nothing waits for long here."""
+
+    def let_go(self, model: str, values: Sequence[float]) -> None:
+        """Nothing is let go here."""
 
     def models_of(self, ids: Sequence[str]) -> dict[str, str]:
         return {}

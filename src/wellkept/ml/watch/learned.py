@@ -68,7 +68,8 @@ def sentence(version: ModelVersion, seen: LoggedVersion | None) -> str:
     """What a version is measured against, as a person reads it."""
     state, rows = state_of(version), rows_of(version)
     if state == GIVEN:
-        return f"measured against the {rows:,} rows that were given"
+        silent = "" if version.metrics else ", which do not tell how good it was"
+        return f"measured against the {rows:,} rows that were given{silent}"
     since = f"since {version.lineage.get(SINCE, '')[:19].replace('T', ' ')} UTC"
     if state == LEARNED:
         return f"measured against its first {rows:,} predictions, {since}"

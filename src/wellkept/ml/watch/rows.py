@@ -15,6 +15,7 @@ from wellkept.ml.contract import ModelContract
 from wellkept.ml.inputspec import Input
 from wellkept.ml.reference import SCORE, Distribution, categories, distribution
 from wellkept.spine.reduced import TEXT_KIND, reduced_embeddings, reduced_texts
+from wellkept.spine.truths import RULES, unfit
 
 Floats = NDArray[np.float64]
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
@@ -39,7 +40,8 @@ def of_frame(table: pa.Table, contract: ModelContract) -> Columns:
     """The columns of a frame that has a column for each input, and perhaps ``time``, the score and the label.
 
     Raises:
-        InputError: an input has no column, or one of another type; there are too few rows.
+        InputError: an input has no column, or one of another type; a label is none of the task's; there are too few
+            rows.
     """
     if table.num_rows < LEAST:
         raise InputError("reference rows", f"must be at least {LEAST}", table.num_rows)
@@ -53,13 +55,14 @@ def of_frame(table: pa.Table, contract: ModelContract) -> Columns:
     names = table.column_names
     score = next((name for name in ("score", contract.output.name) if name in names), "")
     label = next((name for name in ("label", contract.label.name) if name in names), "")
-    return Columns(
-        numbers,
-        words,
-        _seconds(table["time"].combine_chunks()) if "time" in names else None,
-        _floats("score", table[score].combine_chunks()) if score else None,
-        _floats("label", table[label].combine_chunks()) if label else None,
-    )
+    scores, labels = (_told(name, table) if name else None for name in (score, label))
+    if labels is not None:
+        wrong = labels[np.isfinite(labels) & unfit(contract.task, labels)]
+        if len(wrong):
+            rule = f"{RULES[contract.task]}, as a label of a {contract.task} is"
+            raise InputError(f"reference rows: {label}", rule, float(wrong[0]))
+    at = _seconds(table["time"].combine_chunks()) if "time" in names else None
+    return Columns(numbers, words, at, scores, labels)
 
 
 def of_log(table: pa.Table, contract: ModelContract) -> Columns:
@@ -129,9 +132,18 @@ def _floats(where: str, column: pa.Array) -> Floats:
         raise InputError(where, f"must be numbers: {error}") from None
 
 
-def _seconds(column: pa.Array) -> Floats | None:
+def _told(name: str, table: pa.Table) -> Floats | None:
+    """A column of numbers; None where not one of them is known."""
+    values = _floats(f"reference rows: {name}", table[name].combine_chunks())
+    return values if np.isfinite(values).any() else None
+
+
+def _seconds(column: pa.Array) -> Floats:
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("ms"))
     if not pa.types.is_timestamp(column.type):
-        return None
+        rule = "must be a column of timestamps (of texts in ISO 8601 in a CSV file); leave it out where there is none"
+        raise InputError("reference rows: time", rule, str(column.type))
     counted = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
     return np.asarray(counted, dtype=np.float64) / PER_SECOND[column.type.unit]
 

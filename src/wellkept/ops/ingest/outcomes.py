@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +19,7 @@ from wellkept.ops.ingest.inputs import Inputs, KindsOf, no_kinds
 from wellkept.ops.ingest.labelled import Parsed
 from wellkept.ops.ingest.predicted import arrow_predictions
 from wellkept.ops.ingest.values import moment, number, text
+from wellkept.spine.truths import RULES, TaskOf, no_task, unfit
 from wellkept.store.telemetry.predictions import PREDICTIONS, REQUIRED
 
 MAX_RECORDS = 50_000
@@ -24,6 +27,8 @@ MOST_WAITING = 1_000_000
 """Labels that may wait for their predictions."""
 _TEXTS = ("id", "model", "version", "entity_key", "trace_id", "span_id", "decision")
 Record = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
 
 
 class PredictionStore(Protocol):
@@ -43,7 +48,11 @@ class LabelStore(Protocol):
 
     def waiting(self) -> int: ...
 
+    def come(self) -> pa.Table: ...
+
     def settle(self, now: datetime) -> None: ...
+
+    def let_go(self, model: str, values: Sequence[float]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +67,15 @@ class Outcomes:
     """What models said, and what turned out to be true."""
 
     def __init__(
-        self, predictions: PredictionStore, labels: LabelStore, clock: Clock, kinds_of: KindsOf = no_kinds
+        self,
+        predictions: PredictionStore,
+        labels: LabelStore,
+        clock: Clock,
+        kinds_of: KindsOf = no_kinds,
+        task_of: TaskOf = no_task,
     ) -> None:
         self._predictions, self._labels, self._clock = predictions, labels, clock
-        self._inputs = Inputs(kinds_of)
+        self._inputs, self._task_of = Inputs(kinds_of), task_of
 
     def predictions(self, records: Any) -> int:
         """Store predictions; returns how many. Sent again, a prediction is the same prediction.
@@ -100,7 +114,8 @@ class Outcomes:
         and is joined when :meth:`settle` finds the prediction.
 
         Raises:
-            InputError: a record breaks a rule, and nothing is stored; or too many labels wait already.
+            InputError: a record breaks a rule, that of its model's task among them, and nothing is stored; or too many
+                labels wait already.
         """
         return self._take(labelled.of_records(_records("labels", records), self._clock.now()))
 
@@ -109,13 +124,27 @@ class Outcomes:
         return self._take(labelled.of_stream(body, MAX_RECORDS, self._clock.now()))
 
     def settle(self) -> None:
-        """Join waiting labels whose predictions have come."""
+        """Join waiting labels whose predictions have come; those that their task does not know are let go."""
+        if not self._labels.waiting():
+            return
+        come = self._labels.come()
+        for model, task, wrong in self._unfit(come["model"], come["value"]):
+            values = np.unique(come["value"].to_numpy()[wrong])
+            rows = int(come["rows"].to_numpy()[wrong].sum())
+            several = rows > 1
+            told = f"{rows} label{'s' * several} of {model} that waited {'were' if several else 'was'} let go"
+            log.warning("%s: a label of a %s %s, got %g", told, task, RULES[task], values[0])
+            self._labels.let_go(model, values.tolist())
         self._labels.settle(self._clock.now())
 
     def _take(self, parsed: Parsed) -> Taken:
         table = parsed.table
         models = self._predictions.models_of([key for key in parsed.ids if key])
         owners = pa.array([models.get(key) for key in parsed.ids], pa.string())
+        for _, task, wrong in self._unfit(pc.coalesce(owners, table["model"]), table["value"]):
+            index = int(wrong[0])
+            rule = f"{RULES[task]}, as a label of a {task} is (nothing of this request was stored)"
+            raise InputError(f"labels[{index}].value", rule, table["value"][index].as_py())
         known = table.filter(pc.is_valid(owners))
         waiting = table.filter(pc.is_null(owners))
         if waiting.num_rows and self._labels.waiting() + waiting.num_rows > MOST_WAITING:
@@ -132,6 +161,17 @@ class Outcomes:
         if waiting.num_rows:
             self._labels.wait(waiting)
         return Taken(known.num_rows, waiting.num_rows)
+
+    def _unfit(self, models: pa.ChunkedArray, values: pa.ChunkedArray) -> Iterator[tuple[str, str, np.ndarray]]:
+        """Each model that has labels its task does not know: its name, the task, and the places of those labels."""
+        numbers = np.asarray(values.to_numpy(), dtype=np.float64)
+        for model in pc.unique(models).to_pylist():
+            task = self._task_of(model) if model else ""
+            wrong = unfit(task, numbers)
+            if wrong.any():
+                mine = np.flatnonzero(wrong & np.asarray(pc.equal(models, model).to_pylist(), dtype=np.bool_))
+                if len(mine):
+                    yield model, task, mine
 
 
 def _records(what: str, records: Any) -> list[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -40,6 +41,22 @@ INNER JOIN
     SELECT id, any(model) AS model FROM prediction_ids
     WHERE id IN (SELECT prediction_id FROM waiting_labels WHERE prediction_id != '') GROUP BY id
 ) AS p ON p.id = w.prediction_id"""
+_COME = """
+SELECT p.model AS model, w.value AS value, count() AS rows
+FROM (SELECT * FROM waiting_labels WHERE prediction_id != '') AS w
+INNER JOIN
+(
+    SELECT id, any(model) AS model FROM prediction_ids
+    WHERE id IN (SELECT prediction_id FROM waiting_labels WHERE prediction_id != '') GROUP BY id
+) AS p ON p.id = w.prediction_id
+GROUP BY model, value ORDER BY model, value"""
+_LET_GO = """
+ALTER TABLE waiting_labels DELETE WHERE prediction_id != '' AND value IN {values:Array(Float64)} AND prediction_id IN
+(
+    SELECT id FROM prediction_ids
+    WHERE model = {model:String} AND id IN (SELECT prediction_id FROM waiting_labels WHERE prediction_id != '')
+)
+SETTINGS mutations_sync = 1"""
 _FORGET_BY_ID = """
 ALTER TABLE waiting_labels DELETE WHERE prediction_id != '' AND prediction_id IN
     (SELECT id FROM prediction_ids WHERE id IN (SELECT prediction_id FROM waiting_labels WHERE prediction_id != ''))
@@ -67,6 +84,14 @@ class Labels:
     def waiting(self) -> int:
         """How many wait."""
         return int(self._engine.query(_COUNT)["n"][0].as_py())
+
+    def come(self) -> pa.Table:
+        """What waiting labels say whose prediction, by its id, has come: ``model``, ``value``, ``rows``."""
+        return self._engine.query(_COME)
+
+    def let_go(self, model: str, values: Sequence[float]) -> None:
+        """Forget waiting labels with one of these values whose prediction has come and is of this model."""
+        self._engine.command(_LET_GO, {"model": model, "values": list(values)})
 
     def settle(self, now: datetime) -> None:
         """Join the waiting labels whose prediction has come, and let go of those that waited too long.
