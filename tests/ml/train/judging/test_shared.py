@@ -97,6 +97,26 @@ def test_noisy_copies_before_the_split_are_found() -> None:
     assert found.near / found.sampled > 0.3
 
 
+def counts(random: np.random.Generator, count: int) -> Array:
+    return random.poisson(15, (count, 3)).astype(float)
+
+
+def profiles(random: np.random.Generator, count: int) -> Array:
+    """What is known of each of three hundred cards, the same in every payment by it."""
+    return np.asarray(random.normal(size=(300, 3))[random.integers(0, 300, count)])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("first", [counts, profiles])
+def test_equal_counts_or_profiles_make_no_copies_of_rows_with_one_more_column(first: Any, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = np.column_stack([first(random, 4000), random.lognormal(3, 1, 4000), random.random(4000) < 0.4])
+
+    found = looked(rows, (random.random(4000) < 0.3).astype(float), seed=seed)
+
+    assert found.near <= 0.001 * found.sampled, "as many as chance makes of them"
+
+
 def test_smote_of_the_training_rows_alone_is_no_leak() -> None:
     rows, label = customers()
     cut = len(rows) * 3 // 4

@@ -4,7 +4,9 @@ Copies: of a row's nearest neighbours in training, the first is at distance r1 a
 dimensions (r1 / r2)^d is uniform between 0 and 1, wherever the rows lie densely enough (Facco et al., "Estimating the
 intrinsic dimension of datasets by a minimal neighborhood information", 2017). A row for which it is nearly 0 has one
 neighbour that is much too near. The dimension is told by the second and the third neighbour, which a copy leaves alone.
-Rows are compared within the same values of those columns that have few.
+Rows are compared within the same values of those columns that have few. Where a column of more values is the same in
+both rows (counts, ages, what is known of a shop), they can only be near by chance along the others: the dimension is at
+most the number of columns in which the two differ.
 
 Interpolated rows: SMOTE (Chawla et al., 2002) puts new rows on the straight line between two rows of a class. Three
 rows of data that were measured do not lie on a line, unless few columns differ.
@@ -45,13 +47,14 @@ def near_copies(older: Floats, newer: Floats, old_kind: Floats, new_kind: Floats
     known = np.nan_to_num(np.vstack([old_cells, new_cells]), nan=-1e300)
     cells = np.unique(known, axis=0, return_inverse=True)[1].reshape(-1)
     left, right = _scaled(older[others][:, wide], newer[rows][:, wide])
-    first, second, third = _three_nearest(left, right, cells[: len(others)], cells[len(others) :])
+    (first, second, third), differing = _three_nearest(left, right, cells[: len(others)], cells[len(others) :])
     usable = np.isfinite(third) & (first > 0)
     if usable.sum() < NEIGHBOURS:
         return found
     # (r2 / r3)^d is the larger of two uniform numbers, whose median is the root of a half.
     dimension = np.log(2) / 2 / max(float(np.median(np.log(third[usable] / second[usable]))), 1e-9)
-    found[rows[usable]] = dimension * np.log(first[usable] / second[usable]) < np.log(CHANCE)
+    free = np.minimum(dimension, differing[usable])
+    found[rows[usable]] = free * np.log(first[usable] / second[usable]) < np.log(CHANCE)
     return found
 
 
@@ -96,17 +99,21 @@ def _straight(rows: Floats, others: Floats) -> Mask:
     return np.asarray((pairs & apart & upper).any(axis=(1, 2)))
 
 
-def _three_nearest(others: Floats, rows: Floats, cell: Ids, own: Ids) -> tuple[Floats, Floats, Floats]:
-    """The distances to the first, second and third neighbour of the same cell; infinite without one."""
-    found = np.full((3, len(rows)), np.inf)
+def _three_nearest(others: Floats, rows: Floats, cell: Ids, own: Ids) -> tuple[Floats, Ids]:
+    """The distances to the first, second and third neighbour of the same cell; infinite without one. And in how many
+    columns each row differs from its first.
+    """
+    found, differing = np.full((3, len(rows)), np.inf), np.zeros(len(rows), dtype=np.int64)
     if len(others) > 3:
         for block in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
             apart = np.where(cell[None, :] == own[block][:, None], _squared(rows[block], others), np.inf)
             nearest = np.argpartition(apart, 3, axis=1)[:, :3]
-            exact = np.sqrt(((others[nearest] - rows[block][:, None, :]) ** 2).sum(axis=2))
+            step = others[nearest] - rows[block][:, None, :]
+            exact = np.sqrt((step**2).sum(axis=2))
             exact = np.where(np.isfinite(np.take_along_axis(apart, nearest, axis=1)), exact, np.inf)
             found[:, block] = np.sort(exact, axis=1).T
-    return found[0], found[1], found[2]
+            differing[block] = (step[np.arange(len(block)), exact.argmin(axis=1)] != 0).sum(axis=1)
+    return found, differing
 
 
 def _squared(rows: Floats, others: Floats) -> Floats:
