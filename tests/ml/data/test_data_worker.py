@@ -22,6 +22,8 @@ from wellkept.ml.project import function_of
 
 pytestmark = pytest.mark.usefixtures("workers_world")
 HOUR = timedelta(hours=1)
+TOLD_APART = "must hold no whole number beyond 9.0072e+15: floats do not tell such numbers apart"
+FINITE = "must be a finite number in every row, or null where there is none"
 DATED = "must be known in every row; leave out the rows without one"
 KNOWN = "must be known in every row; leave out the rows whose label is not known yet"
 
@@ -112,6 +114,18 @@ def test_the_window_says_what_is_asked_for(tmp_path: Path) -> None:
             "return pa.table({'amount': [1, 2], 'label': [1, 0], 'time': [window.start, None]})",
             f"load(window): time: {DATED}, got '1 of 2 rows without a time'",
         ),
+        (
+            "return pa.table([[1.0], [1], [1]], names=['amount', 'label', 'label'])",
+            "load(window): must return one column of a name; there twice or more, got 'label'",
+        ),
+        (
+            "return pa.table({'amount': [1, 2**53 + 2], 'label': [1, 0]})",
+            f"load(window): amount: {TOLD_APART}, got 9007199254740994",
+        ),
+        (
+            "return pa.table({'amount': [1.0, float('inf'), None], 'label': [1, 0, 1]})",
+            f"load(window): amount: {FINITE}, got '1 infinite ones'",
+        ),
     ],
 )
 def test_what_it_returns_is_checked(body: str, message: str, tmp_path: Path) -> None:
@@ -119,6 +133,14 @@ def test_what_it_returns_is_checked(body: str, message: str, tmp_path: Path) -> 
         loaded(tmp_path, body)
 
     assert str(raised.value) == message
+
+
+def test_another_column_may_hold_ids_of_any_size(tmp_path: Path) -> None:
+    ids = [2**62 + 1, -(2**62)]
+
+    table = loaded(tmp_path, f"return pa.table({{'amount': [1.0, 2.0], 'label': [1, 0], 'id': {ids}}})")
+
+    assert table["id"].to_pylist() == ids
 
 
 def test_a_project_without_the_function_is_told_so(tmp_path: Path) -> None:

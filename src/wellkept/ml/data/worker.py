@@ -38,6 +38,9 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         data=reader if request["data"]["sources"] else None,
     )
     table = loaded(project, window, has_entity=request["data"]["entity"] is not None)
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise InputError("load(window)", "must return one column of a name; there twice or more", twice[0])
     for column in (*request["features"], request["label"]):
         if column not in table.column_names:
             raise InputError("load(window)", "must return a frame with every input and the label; missing", column)
@@ -52,6 +55,7 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         table = without(_with_time(table), window.excluded)
     for name in request["features"]:
         _check_numbers(name, table[name])
+        _check_finite(name, table[name])
     for name in request["features"] if request["has_ids"] else ():
         _check_whole(name, table[name])
     _check_label(request["label"], table[request["label"]], request["task"])
@@ -85,6 +89,18 @@ def _check_numbers(name: str, column: pa.ChunkedArray) -> None:
     fits = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
     if not any(fit(kind) for fit in fits):
         raise InputError(f"load(window): {name}", "must be a column of numbers", str(kind))
+    if pa.types.is_integer(kind):
+        ends = [value for value in pc.min_max(column).as_py().values() if value is not None and abs(value) > LARGEST]
+        if ends:
+            rule = f"must hold no whole number beyond {LARGEST:g}: floats do not tell such numbers apart"
+            raise InputError(f"load(window): {name}", rule, ends[-1])
+
+
+def _check_finite(name: str, column: pa.ChunkedArray) -> None:
+    endless = int(pc.sum(pc.is_inf(column)).as_py() or 0) if pa.types.is_floating(column.type) else 0
+    if endless:  # a request can't carry it, and no prediction that is logged
+        rule = "must be a finite number in every row, or null where there is none"
+        raise InputError(f"load(window): {name}", rule, f"{endless} infinite ones")
 
 
 def _check_items(name: str, column: pa.ChunkedArray) -> None:
