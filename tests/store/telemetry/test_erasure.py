@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 from tests.store.telemetry.scenes import at
 from tests.store.telemetry.test_predictions import label, labels, predict
 
 from wellkept.store.telemetry.erasure import Erased
+from wellkept.store.telemetry.labelling import WAITING
 from wellkept.store.telemetry.telemetry import Telemetry
 
 KEY = "card-'1'"
@@ -35,3 +37,13 @@ def test_an_entity_that_nothing_is_known_of_takes_nothing_out(telemetry: Telemet
     assert telemetry.erasure.erase("") == Erased(0, 0), "no key is nobody's"
 
     assert telemetry.predictions.known(["p1", "p2"]) == {"p1", "p2"}
+
+
+def test_labels_that_wait_for_a_prediction_about_the_entity_are_taken_out(telemetry: Telemetry) -> None:
+    names = {"prediction_id": ["", ""], "model": ["churn"] * 2, "entity_key": [KEY, "card-2"]}
+    moments = {name: [at(1)] * 2 for name in ("at", "time", "received")}
+    telemetry.labels.wait(pa.table({**names, **moments, "value": [1.0, 0.0]}).select(WAITING.names).cast(WAITING))
+
+    assert telemetry.erasure.erase(KEY) == Erased(predictions=0, labels=1)
+
+    assert telemetry.labels.waiting() == 1

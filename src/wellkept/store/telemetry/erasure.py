@@ -9,7 +9,8 @@ from wellkept.store.telemetry.engine import Engine
 _COUNTS = """
 SELECT uniqExact(id) AS predictions,
     (SELECT uniqExact(prediction_id) FROM labels WHERE prediction_id IN
-        (SELECT id FROM predictions WHERE entity_key = {key:String})) AS labels
+        (SELECT id FROM predictions WHERE entity_key = {key:String})) AS labels,
+    (SELECT count() FROM waiting_labels WHERE entity_key = {key:String}) AS waiting
 FROM predictions WHERE entity_key = {key:String}"""
 _ERASE = (
     """ALTER TABLE prediction_sketches DELETE WHERE (model, version, slot) IN
@@ -27,7 +28,7 @@ Sketches in which they were counted are counted anew when they are asked for.
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How much was taken out."""
+    """How much was taken out; ``labels`` are also those that waited."""
 
     predictions: int
     labels: int
@@ -40,7 +41,8 @@ class Erasure:
         self._engine = engine
 
     def erase(self, entity_key: str) -> Erased:
-        """Delete the predictions about an entity, their ids and their labels; it returns when they are gone.
+        """Delete the predictions about an entity, their ids and their labels, those that wait for a prediction among
+        them; it returns when they are gone.
 
         The engine writes anew every part that holds some of them, so this is for the rare case.
 
@@ -51,8 +53,8 @@ class Erasure:
         if not entity_key:
             return Erased(0, 0)
         (counts,) = self._engine.query(_COUNTS, {"key": entity_key}).to_pylist()
-        if counts["predictions"]:
+        if counts["predictions"] or counts["waiting"]:
             self._engine.space.guard()
             for statement in _ERASE:
                 self._engine.command(f"{statement} SETTINGS mutations_sync = 1", {"key": entity_key})
-        return Erased(counts["predictions"], counts["labels"])
+        return Erased(counts["predictions"], counts["labels"] + counts["waiting"])
