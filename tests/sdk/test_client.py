@@ -158,7 +158,9 @@ def test_the_server_of_a_data_folder_is_found(server: Server, tmp_path: Path) ->
 
 
 def test_a_folder_in_which_no_server_was_ever_started_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=rf"^server on {tmp_path}: has never been started; run `wellkept up`$"):
+    with pytest.raises(
+        NotFoundError, match=rf"^server on {tmp_path}: has never been started; run `wellkept up`, or say where"
+    ):
         Client.from_environment(tmp_path)
 
 

@@ -24,18 +24,30 @@ data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="The server's data folder (for its address and token).",
+    help="The server's data folder (for its address and token; default: that of wellkept.yaml, where there is one).",
 )
+CONFIGURATION = Path("wellkept.yaml")
 
 
 def client(data: Path | None) -> Client:
-    """The client of the server that runs on a data folder, or the one that the environment names.
+    """The client of the server that runs on a data folder, or the one that the environment names, or else the one that
+    `wellkept up` starts in this folder.
 
     Its connections are closed when the command ends.
     """
-    found = Client.from_environment(data)
+    is_named = data is not None or (os.environ.get("WELLKEPT_URL") and os.environ.get("WELLKEPT_TOKEN"))
+    found = Client.from_environment(data if is_named else configured())
     click.get_current_context().call_on_close(found.close)
     return found
+
+
+def configured() -> Path | None:
+    """The data folder that the configuration of this folder names; None without one."""
+    if not CONFIGURATION.is_file():
+        return None
+    from wellkept.app.settings import load_settings
+
+    return load_settings(None).data
 
 
 def also_as_list(group: click.Group) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from wellkept.cli.render import data_option, json_option, say_json
+from wellkept.cli.render import configured, data_option, json_option, say_json
 from wellkept.kernel.errors import NotFoundError
 
 DEFAULT_DATA = Path(".wellkept/data")
@@ -17,7 +17,7 @@ DEFAULT_DATA = Path(".wellkept/data")
 @json_option
 def command(data: Path | None, as_json: bool) -> None:
     """Print the page's address with the token, for the first visit."""
-    folder = data or DEFAULT_DATA
+    folder = data or configured() or DEFAULT_DATA
     token, address = folder / "token", folder / "address"
     if not token.is_file() or not address.is_file():
         raise NotFoundError(f"server on {folder}", "has not been started; run `wellkept up`")

@@ -17,6 +17,10 @@ from wellkept.sdk.paths import path_of
 
 __all__ = ["DEFAULT_DATA", "Client"]
 
+NEVER_STARTED = (
+    "has never been started; run `wellkept up`, or say where one runs: by its data folder, or by WELLKEPT_URL and "
+    "WELLKEPT_TOKEN"
+)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -45,7 +49,7 @@ class Client:
             url = (folder / "address").read_text(encoding="ascii").strip()
             token = (folder / "token").read_text(encoding="ascii").strip()
         except FileNotFoundError as error:
-            raise NotFoundError(f"server on {folder}", "has never been started; run `wellkept up`") from error
+            raise NotFoundError(f"server on {folder}", NEVER_STARTED) from error
         return cls(url, token)
 
     def get(self, path: str, **parameters: Any) -> Any:

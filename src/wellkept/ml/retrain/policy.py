@@ -211,13 +211,13 @@ def _lasted(case: PolicyCase) -> float:
 def _said(case: PolicyCase, known: Forecast, numbers: Mapping[str, float]) -> str:
     what = f"{_name(case)} of {case.model}"
     verb = "is worth" if numbers["net"] > 0 else "is not worth"
-    told = ", ".join(f"{mean:+.4f} by {_SOURCES[name]}" for name, (mean, _) in known.parts.items()) or "nothing known"
-    step = f"; what age does not explain would cost {numbers['ahead']:.4f} more" if numbers["ahead"] > 0 else ""
-    band = f"90 % interval {numbers['gain_low']:.4f} to {numbers['gain_high']:.4f}"
+    told = ", ".join(f"{mean:+z.4f} by {_SOURCES[name]}" for name, (mean, _) in known.parts.items()) or "nothing known"
+    step = f"; what age does not explain would cost {numbers['ahead']:z.4f} more" if numbers["ahead"] > 0 else ""
+    band = f"90 % interval {numbers['gain_low']:z.4f} to {numbers['gain_high']:z.4f}"
     return (
-        f"A retrain {verb} it: {what} would gain {numbers['expected_gain']:.4f} now ({band}; {told}). Since the last "
-        f"training that has cost {numbers['accumulated']:.4f} on the average of {in_words(case.spec.horizon_s)}, of "
-        f"which {numbers['risk']:.4f} may be chance{step}, against a cost of {numbers['cost']:.4f}."
+        f"A retrain {verb} it: {what} would gain {numbers['expected_gain']:z.4f} now ({band}; {told}). Since the last "
+        f"training that has cost {numbers['accumulated']:z.4f} on the average of {in_words(case.spec.horizon_s)}, of "
+        f"which {numbers['risk']:z.4f} may be chance{step}, against a cost of {numbers['cost']:z.4f}."
     )
 
 
