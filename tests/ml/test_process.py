@@ -55,6 +55,9 @@ def test_an_error_comes_back_with_the_end_of_what_was_printed(tmp_path: Path) ->
 
     assert str(error).startswith("probes: ended with code 1\nTraceback")
     assert error.output.rstrip().endswith("ValueError: no such column: amount")
+    first = error.output.splitlines()[1]
+    assert "probes" in first, "the trace begins where the project's code does"
+    assert "serve_request" not in error.output
 
 
 def test_a_broken_rule_comes_back_without_a_trace(tmp_path: Path) -> None:

@@ -19,9 +19,12 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Any
 
 from wellkept.kernel.errors import InputError, TrainingError
@@ -43,6 +46,8 @@ THREAD_VARIABLES = (
     "POLARS_MAX_THREADS",
 )
 """Read by the numerical libraries when they are loaded; OpenMP's is Arrow's and LightGBM's, too."""
+LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
+"""Where code is that is not a project's, as the interpreter calls these places."""
 MIB = 1 << 20
 MOST_PRINTED = 256 * MIB
 """What a worker may print: logs are kept on the disk that the platform writes to."""
@@ -200,7 +205,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """The worker's side: read the request that the command line names, work, write the result.
 
-    A rule of ours that is broken needs no trace: what it says is the last thing that is printed.
+    A rule of ours that is broken needs no trace: what it says is the last thing that is printed. The trace of a fault
+    in a project's code begins with that code: how it came to be called tells its author nothing.
     """
     asked, answer = Path(sys.argv[1]), Path(sys.argv[2])
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -212,9 +218,24 @@ def serve_request(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         sys.stdout.write(f"{SAYS}{error}\n")
         sys.stdout.flush()
         os._exit(REFUSED)
+    except Exception as error:  # noqa: BLE001 - the edge of the process: it is printed, and the process fails
+        traceback.print_exception(type(error), error, _from_the_project_on(error))
+        sys.exit(1)
     partial = answer.with_suffix(".partial")
     partial.write_text(json.dumps(result), encoding="utf-8")
     partial.replace(answer)
+
+
+def _from_the_project_on(error: Exception) -> TracebackType | None:
+    """The trace of an error, from the first line that is neither ours nor a library's; all of it without one."""
+    libraries = {Path(sysconfig.get_path(name)) for name in LIBRARIES} | {Path(__file__).parents[1]}
+    step = error.__traceback__
+    while step is not None:
+        file = Path(step.tb_frame.f_code.co_filename)
+        if file.is_absolute() and not any(file.is_relative_to(folder) for folder in libraries):
+            return step
+        step = step.tb_next
+    return error.__traceback__
 
 
 def _environment(limits: Limits, run: Oversight | None, folder: Path) -> dict[str, str]:
