@@ -17,7 +17,14 @@ from wellkept.app.trainingorder import Order, is_outside, model_of
 from wellkept.app.trainingrecord import Record
 from wellkept.kernel.clock import Clock, stable_id
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import ConflictError, InputError, NotFoundError, TrainingError, WellkeptError
+from wellkept.kernel.errors import (
+    ConflictError,
+    InputError,
+    NotFoundError,
+    StoreError,
+    TrainingError,
+    WellkeptError,
+)
 from wellkept.ml.contract import digest_of, read_project
 from wellkept.ml.data.stage import Interval
 from wellkept.ml.oversight import LOG, Oversight
@@ -243,7 +250,9 @@ class TrainingRuns:
 
     def _failed(self, job: Job, error: Exception) -> None:
         """Settle a job by what went wrong."""
-        cause = error.cause if isinstance(error, TrainingError) else "data" if isinstance(error, InputError) else "code"
+        causes = {InputError: "data", StoreError: "store"}
+        other = next((word for kind, word in causes.items() if isinstance(error, kind)), "code")
+        cause = error.cause if isinstance(error, TrainingError) else other
         self._end(job, "cancelled" if cause == "cancelled" else "failed", _said(error), cause)
 
     def _end(self, job: Job, state: str, why: str, cause: str) -> None:

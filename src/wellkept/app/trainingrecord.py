@@ -41,6 +41,7 @@ CAUSES = {
     "time": "it took too long",
     "data": "its data breaks the contract",
     "code": "its code failed",
+    "store": "what it made could not be kept",
     "lost": "the server ended over it again and again",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -151,3 +152,18 @@ def test_a_table_comes_back(artifacts: Artifacts) -> None:
     digest = artifacts.put_table(table)
     assert artifacts.table(digest).equals(table)
     assert artifacts.put_table(table) == digest
+
+
+def test_what_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifacts = Artifacts(str(tmp_path))
+
+    def full(partial: str, data: bytes) -> None:
+        Path(partial).write_bytes(data[:3])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(artifacts._files, "pipe_file", full)
+
+    with pytest.raises(StoreError, match=rf"6 bytes cannot be written below {tmp_path}: No space left on device; see"):
+        artifacts.put_bytes(b"badger")
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

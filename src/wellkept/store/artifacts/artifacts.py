@@ -5,6 +5,7 @@ A digest names bytes, and bytes are checked against their digest whenever they a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -29,14 +30,25 @@ class Artifacts:
         self._files, self._root = fsspec.core.url_to_fs(url)
 
     def put_bytes(self, data: bytes) -> str:
-        """Store bytes and return their digest. The same bytes again cost nothing."""
+        """Store bytes and return their digest. The same bytes again cost nothing.
+
+        Raises:
+            StoreError: they cannot be written, for want of room for one; nothing is left of them.
+        """
         digest = PREFIX + hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         if not self._files.exists(path):
-            self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             partial = f"{path}.{os.getpid()}.{threading.get_ident()}.partial"
-            self._files.pipe_file(partial, data)
-            self._files.mv(partial, path)
+            try:
+                self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+                self._files.pipe_file(partial, data)
+                self._files.mv(partial, path)
+            except OSError as error:
+                with contextlib.suppress(OSError):  # it would take the room that is wanted
+                    self._files.rm_file(partial)
+                why = error.strerror or type(error).__name__
+                told = f"{len(data):,} bytes cannot be written below {self._root}: {why}"
+                raise StoreError(f"artifacts: {told}; see to it, and start again what failed") from error
         return digest
 
     def get_bytes(self, digest: str) -> bytes:
