@@ -38,9 +38,8 @@ def _column(name: str, column: pa.ChunkedArray, mask: str | None) -> dict[str, A
         ends = pc.min_max(column).as_py()
         found |= {end: _plain(ends[end]) for end in ("min", "max")}
     if mask is None and (is_number or pa.types.is_boolean(kind)):
-        found["mean"] = pc.mean(
-            column.cast(pa.float64(), safe=False)
-        ).as_py()  # ids may be larger than floats tell apart
+        # Ids may be larger than floats tell apart.
+        found["mean"] = pc.mean(column.cast(pa.float64(), safe=False)).as_py()
     return found
 
 

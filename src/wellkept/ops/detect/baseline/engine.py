@@ -17,7 +17,7 @@ from wellkept.ops.detect.baseline.tails import ABSENT, Tails
 
 Floats = NDArray[np.float32]
 
-CHUNK = 16
+CHUNK = 8
 """Steps after which what was seen is learned. Before, it is only added up."""
 _OWN: Layout = {
     "origin": Slot((), np.nan, np.float64),

@@ -49,7 +49,7 @@ class Anomaly:
     """
 
     name = "anomaly"
-    version = "2"
+    version = "3"
     finds = "what is unusual of any series, by its own past"
     kinds = (FindingKind.ANOMALY,)
     shared = ("budget_per_series_week",)
