@@ -48,7 +48,7 @@ def command(context: click.Context, /, examples: tuple[str, ...], folder: Path, 
     if as_json:
         say_json(report(plan, told))
     else:
-        say_table(f"{plan.months} months, fault: {plan.fault}", HEADINGS, rows(plan, told), "")
+        say_table(f"{plan.months} month{'s' * (plan.months > 1)}, fault: {plan.fault}", HEADINGS, rows(plan, told), "")
         for one in told:
             for line in decided(one):
                 click.echo(f"{one.model}, {line}")

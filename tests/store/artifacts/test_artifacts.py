@@ -73,6 +73,15 @@ def test_what_was_damaged_is_not_handed_out(artifacts: Artifacts, tmp_path: Path
         artifacts.get_bytes(digest)
 
 
+def test_who_stores_damaged_bytes_again_heals_them(artifacts: Artifacts, tmp_path: Path) -> None:
+    digest = artifacts.put_bytes(b"a model")
+    (stored,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    stored.chmod(0o644)
+    stored.write_bytes(b"a modem")
+    assert artifacts.put_bytes(b"a model") == digest
+    assert artifacts.get_bytes(digest) == b"a model"
+
+
 @pytest.mark.parametrize(
     "digest",
     ["", "sha256:", "md5:" + "0" * 64, "sha256:" + "0" * 63, "sha256:" + "G" * 64, "sha256:../../etc/passwd", "0" * 64],

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 
+from wellkept.ml.serve.alarm import Alarm
 from wellkept.ml.serve.answering import Answering
 from wellkept.ml.serve.connection import IDLE_S, Connection
 from wellkept.ml.serve.fetch import write_whole
@@ -72,7 +73,7 @@ def main() -> None:
     @contextlib.asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         """Nothing after the server's own end would run: uvicorn raises the signal again that ended it."""
-        threading.Thread(target=_follow, args=(models, stop), name="refresh", daemon=True).start()
+        threading.Thread(target=_follow, args=(models, Alarm(door), stop), name="refresh", daemon=True).start()
         yield
         stop.set()
         await run_in_threadpool(shadows.close)
@@ -101,9 +102,10 @@ def main() -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _follow(models: Models, stop: threading.Event) -> None:
-    """Keep serving what the platform wants. A surprise is logged here, because this thread must outlive it.
+def _follow(models: Models, alarm: Alarm, stop: threading.Event) -> None:
+    """Keep serving what the platform wants, and tell what cannot be served.
 
+    A surprise is logged here, because this thread must outlive it.
     What is there once a version is loaded stays: it need not be looked through for rubbish again and again.
     """
     known: set[str] | None = None
@@ -114,6 +116,7 @@ def _follow(models: Models, stop: threading.Event) -> None:
                 known = live
                 gc.collect()
                 gc.freeze()
+            alarm.tell(models.troubles(), {deployed.champion.name for deployed in models.all()})
         except Exception:
             log.exception("the platform's wishes could not be followed; the models stay as they are")
         stop.wait(REFRESH_EVERY_S)

@@ -30,14 +30,14 @@ class Artifacts:
         self._files, self._root = fsspec.core.url_to_fs(url)
 
     def put_bytes(self, data: bytes) -> str:
-        """Store bytes and return their digest. The same bytes again cost nothing.
+        """Store bytes and return their digest. Bytes that are there already are written anew only if damaged.
 
         Raises:
             StoreError: they cannot be written, for want of room for one; nothing is left of them.
         """
         digest = PREFIX + hashlib.sha256(data).hexdigest()
         path = self._path(digest)
-        if not self._files.exists(path):
+        if not self._files.exists(path) or self._files.cat_file(path) != data:
             partial = f"{path}.{os.getpid()}.{threading.get_ident()}.partial"
             try:
                 self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
