@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +68,13 @@ class Shelf:
 @pytest.fixture
 def shelf() -> Shelf:
     return Shelf()
+
+
+@pytest.fixture
+def collector_off() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture
@@ -279,6 +288,26 @@ def test_a_certificate_is_checked_unless_the_job_says_otherwise(shelf: Shelf) ->
 
     assert health["known"] == health["lax"] == ("up", "")
     assert health["strict"] == ("down", "the certificate is not trusted: self-signed certificate")
+
+
+@pytest.mark.parametrize("is_given_up", [False, True], ids=["too slow", "stopped"])
+def test_a_connection_that_is_never_made_secure_is_closed_at_once(
+    shelf: Shelf, is_given_up: bool, collector_off: None
+) -> None:
+    """Not when a collector of rubbish comes by: a target that hangs would hold one more with every scrape."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        every_s, place = 5.0 if is_given_up else 0.4, f"127.0.0.1:{silent.getsockname()[1]}"
+        with contextlib.ExitStack() as left:
+            with scraping(
+                shelf, {"targets": [place], "scheme": "https", "every_s": every_s, "timeout_s": every_s}
+            ) as scraper:
+                opened = left.enter_context(silent.accept()[0])
+                opened.settimeout(PATIENCE_S)
+                assert opened.recv(MIB).startswith(b"\x16\x03")
+                if not is_given_up:
+                    assert opened.recv(MIB) == b""
+                    until(lambda: "no whole answer" in scraper.status()["targets"][0]["last_error"])
+            assert opened.recv(MIB) == b""
 
 
 def test_a_file_of_certificates_that_is_none_is_named_before_anything_is_scraped(shelf: Shelf, tmp_path: Path) -> None:

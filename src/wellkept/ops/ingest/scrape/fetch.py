@@ -6,8 +6,10 @@ import asyncio
 import base64
 import os
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -38,6 +40,7 @@ class Fetcher:
         self._target = target
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_S)
         self._http = httpx.AsyncClient(verify=trust, trust_env=False, timeout=target.job.patience_s, limits=limits)
+        self._opened: Any = None
 
     async def fetch(self) -> Answer:
         """What the target says.
@@ -57,9 +60,20 @@ class Fetcher:
     async def close(self) -> None:
         await self._http.aclose()
 
+    async def _follow(self, event: str, told: Mapping[str, Any]) -> None:
+        """Close a connection that was given up while it was made secure: the client would leave it open."""
+        match event:
+            case "connection.connect_tcp.complete":
+                self._opened = told["return_value"]
+            case "connection.start_tls.complete":
+                self._opened = None
+            case "connection.start_tls.failed" if self._opened is not None:
+                await self._opened.aclose()
+
     async def _ask(self, job: Job) -> Answer:
-        headers = {**asking(job.patience_s), **_proof(job)}
-        async with self._http.stream("GET", self._target.url, headers=headers, follow_redirects=False) as response:
+        headers, more = {**asking(job.patience_s), **_proof(job)}, {"trace": self._follow}
+        asked = self._http.stream("GET", self._target.url, headers=headers, follow_redirects=False, extensions=more)
+        async with asked as response:
             if response.status_code != httpx.codes.OK:
                 also = ", and redirects are not followed" if response.is_redirect else ""
                 raise ScrapeError(f"answered {response.status_code} {response.reason_phrase}{also}".rstrip())
