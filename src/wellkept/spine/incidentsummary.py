@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident
-from wellkept.kernel.times import times_of
+from wellkept.kernel.times import Times, times_of
 
 ALL, NEITHER = "all", "other"
 """Names of the row over everything, and of the one for incidents about no service and no model."""
@@ -93,7 +93,8 @@ def _subjects(incident: Incident) -> list[tuple[str, str]]:
 
 def _row(name: str, kind: str, of: Sequence[Incident], acted: Collection[str], days: Sequence[datetime]) -> Row:
     count = len(of)
-    took = {moment: _spread(of, moment) for moment in MOMENTS}
+    took = [times_of(incident) for incident in of]
+    in_time = [times for times, incident in zip(took, of, strict=True) if not incident.heard_late]
     repeats = sum(1 for incident in of if incident.reopens)
     noise = sum(1 for incident in of if is_noise(incident, acted))
     severities = Counter(incident.severity for incident in of)
@@ -105,11 +106,11 @@ def _row(name: str, kind: str, of: Sequence[Incident], acted: Collection[str], d
         live=sum(1 for incident in of if incident.state.is_live),
         by_severity={severity.name.lower(): severities[severity] for severity in reversed(Severity)},
         by_day=tuple(by_day[index] for index in range(len(days))),
-        times=took,
+        times={moment: _spread(in_time if moment == "detect" else took, moment) for moment in MOMENTS},
         repeats=repeats,
         repeat_rate=repeats / count if count else 0.0,
         noise=noise,
-        heard_late=sum(1 for incident in of if incident.heard_late),
+        heard_late=count - len(in_time),
         noise_share=noise / count if count else 0.0,
     )
 
@@ -122,9 +123,8 @@ def is_noise(incident: Incident, acted: Collection[str]) -> bool:
     return not incident.state.is_live and not done
 
 
-def _spread(of: Sequence[Incident], moment: str) -> Spread:
-    times = (times_of(incident) for incident in of if moment != "detect" or not incident.heard_late)
-    values = sorted(value for took in times if (value := getattr(took, f"{moment}_s")) is not None)
+def _spread(took: Sequence[Times], moment: str) -> Spread:
+    values = sorted(value for times in took if (value := getattr(times, f"{moment}_s")) is not None)
     return Spread(len(values), quantile(values, 0.5), quantile(values, 0.9))
 
 

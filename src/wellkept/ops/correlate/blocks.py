@@ -197,7 +197,7 @@ class Blocks:
             tags = self._constraints.tags if has_said else None
             pins = [pin.ids for pin in self._constraints.pins(block.ids)] if has_said else []
             for entries in self._pieces(block, pins):
-                ids = {entry.id for entry in entries}
+                ids = {entry.id for entry in entries} if pins else set()
                 inside = [pin for pin in pins if not ids.isdisjoint(pin)]
                 for part in merged(entries, inside, tags):
                     if not self._is_known(part):

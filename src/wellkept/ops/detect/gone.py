@@ -84,7 +84,7 @@ class _Entity:
     def __init__(self, window: Window, entity: str) -> None:
         self._window = window
         of_names = columns_of(window.series)[0]
-        self._of = {name: of_names[entity, name] for name in _names_of(window.series)[entity]}
+        self._of = {name: of_names[entity, name] for name in names_of(window.series)[entity]}
         self._there = {name: np.isfinite(window.values[:, columns]) for name, columns in self._of.items()}
 
     def gone(self, names: Sequence[str]) -> list[_Metric]:
@@ -140,7 +140,7 @@ class _Entity:
 def _spot(window: Window, entity: str, metrics: Sequence[_Metric]) -> Spot:
     names = sorted(one.name for one in metrics)
     since = min(one.since for one in metrics)
-    others = len(_names_of(window.series)[entity]) - len(names)
+    others = len(names_of(window.series)[entity]) - len(names)
     share = len(names) / max(1, len(names) + others)
     evidence = tuple(Evidence(name) for name in names)
     since_s = float(window.times[since] - window.step_s)
@@ -186,7 +186,7 @@ def _metrics_of(series: tuple[SeriesInfo, ...]) -> tuple[NDArray[np.intp], NDArr
 
 
 @of_series
-def _names_of(series: tuple[SeriesInfo, ...]) -> dict[str, list[str]]:
+def names_of(series: tuple[SeriesInfo, ...]) -> dict[str, list[str]]:
     """The names of the metrics of each entity."""
     found: dict[str, list[str]] = {}
     for entity, name in columns_of(series)[0]:

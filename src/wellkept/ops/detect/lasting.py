@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import numpy as np
 from wellkept.kernel.finding import Evidence, Finding, fingerprint
 from wellkept.ops.detect.blind import DETECTOR, Cause, Spot
 from wellkept.ops.detect.blindness import RECENT, SPEAKING, STILL, VALUE, only, spots_of
-from wellkept.ops.detect.gone import gone_metrics, lost
+from wellkept.ops.detect.gone import gone_metrics, lost, names_of
 from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.judged import columns_of
 from wellkept.store.telemetry.window import Window
@@ -68,9 +69,10 @@ def _cause_of(finding: Finding) -> Cause | None:
 def _gaps(window: Window, finding: Finding, new: Spot | None) -> Spot | None:
     """Gaps go on until nearly all steps come again, or the sender has got another rhythm, or falls silent."""
     names, heard = heard_by_entity(window)
-    if new is not None or finding.entity not in names:
+    place = bisect.bisect_left(names, finding.entity)
+    if new is not None or names[place : place + 1] != (finding.entity,):
         return new
-    row = heard[names.index(finding.entity)]
+    row = heard[place]
     share, began_s = float(row[-RECENT:].mean()), finding.starts_at.timestamp()
     if not 0 < share < BACK or _is_rhythm(window, np.flatnonzero(row), began_s):
         return None
@@ -140,10 +142,11 @@ def _missed(window: Window, finding: Finding) -> tuple[list[str], int] | None:
     """Which of its metrics an entity still does without, and how many it has; None where that is no matter any more."""
     if not len(window.times) or window.times[-1] - finding.starts_at.timestamp() > USUAL_S:
         return None
+    columns = columns_of(window.series)[0]
     present = {
         name
-        for (entity, name), columns in columns_of(window.series)[0].items()
-        if entity == finding.entity and np.isfinite(window.values[-SPEAKING:, columns]).any()
+        for name in names_of(window.series).get(finding.entity, ())
+        if np.isfinite(window.values[-SPEAKING:, columns[finding.entity, name]]).any()
     }
     return (sorted({one.signal for one in finding.evidence[1:]} - present), len(present)) if present else None
 

@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 GROWTH, LONGEST_PAUSE_S, LEAST_REST_S = 2.0, 300.0, 30.0
 AT_A_TIME = 50
 REQUESTS, LEASE_EXTRA_S = 2, 60.0
-IN_DOUBT = "in doubt"
-"""Stands for what a receiver was told last where that is not known: no key is like it."""
 """A lease is longer than all requests of a message can take, whatever the clocks of two machines say: nobody sends what
 is still being sent."""
+IN_DOUBT = "in doubt"
+"""Stands for what a receiver was told last where that is not known: no key is like it."""
 
 
 @dataclass(frozen=True, slots=True)
