@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import httpx
 import pytest
 from fastapi import FastAPI
+from opentelemetry import trace
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Scope
 
@@ -191,3 +192,13 @@ def test_a_websocket_is_closed_at_once() -> None:
     asyncio.run(Authentication(nobody, TOKEN, session.is_valid)(scope, receive, send))
 
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_the_framework_asks_nobody_whether_to_send_its_own_telemetry(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: asked.append("tracer"))
+
+    assert call(app, "GET", "/healthz").status_code == 200
+    assert asked == []

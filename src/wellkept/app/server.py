@@ -149,8 +149,16 @@ def _leave() -> None:
 
 def build_app(platform: Platform, token: str) -> FastAPI:
     """Every door of the platform, behind authentication."""
-    # The usual page of the interface would load its scripts from elsewhere; nothing here calls home.
-    app = FastAPI(title="Wellkept", version=__version__, openapi_url="/api/openapi.json", docs_url=None, redoc_url=None)
+    # Nothing here calls home: the usual page of the interface would load its scripts from elsewhere, and the
+    # telemetry of the framework would go where the environment says (and is looked for with every request).
+    app = FastAPI(
+        title="Wellkept",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
     errors.install(app)
     # Routes are tried in their order: first those that are asked all the time.
     app.router.routes.extend(otlp.routes(platform.ingest))
