@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,14 @@ def test_empty_lists_say_what_to_do(program: Program, tmp_path_factory: pytest.T
         assert "`wellkept incidents --all` shows the closed ones" in program("incidents").out
         assert "`wellkept findings --all` shows what was" in program("findings").out
         assert "Nothing was decided yet." in program("audit", "show").out
+
+
+def test_runbooks_are_paused_and_resumed(program: Program) -> None:
+    said = program("runbooks", "pause", "--why", "they delete too much", "--for", "2h", "--by", "ada")
+    assert said.code == 0
+    assert re.match(r"runbooks are paused until \S+ \S+ UTC by ada: they delete too much\n", said.out)
+    assert "by ada: they delete too much" in program("approve").out
+    assert program("runbooks", "resume", "--by", "ada").code == 0
+    again = program("runbooks", "resume")
+    assert (again.code, again.err) == (5, "error: runbooks: are not paused\n")
+    assert "--for: must be like 90s" in program("runbooks", "pause", "--why", "x", "--for", "soon").err

@@ -180,3 +180,28 @@ def test_a_rejection_needs_no_hash_of_its_own(client: httpx.Client, scene: Scene
     record = scene.deps.gate.plan("pln-second")
     assert record is not None
     assert record.state is PlanState.REJECTED
+
+
+def test_runbooks_are_stopped_and_let_run_again_from_the_page(client: httpx.Client, scene: Scene) -> None:
+    token = hidden(client.get("/approvals").text, "form_token")
+    asked = {"form_token": token, "by": "ada", "brake": "pause", "why": "it <b>deletes</b> too much"}
+
+    assert client.post("/runbooks/brake", data=asked).headers["location"] == "/approvals"
+    assert "Runbooks are paused by ada: it &lt;b&gt;deletes&lt;/b&gt; too much." in client.get("/approvals").text
+    assert "runbooks are paused" in client.get("/").text
+    assert client.post("/runbooks/brake", data={**asked, "brake": "resume"}).status_code == 303
+    assert "Stop all runbooks" in client.get("/approvals").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [({"form_token": ""}, 403), ({"why": " "}, 422), ({"by": ""}, 422), ({"brake": "faster"}, 422)],
+)
+def test_a_brake_needs_our_own_form_a_name_and_a_reason(
+    client: httpx.Client, scene: Scene, fields: dict[str, str], status: int
+) -> None:
+    token = hidden(client.get("/approvals").text, "form_token")
+    asked = {"form_token": token, "by": "ada", "brake": "pause", "why": "careful"}
+
+    assert client.post("/runbooks/brake", data=asked | fields).status_code == status
+    assert scene.deps.gate.brakes.paused(scene.deps.clock.now()) is None

@@ -40,6 +40,7 @@ from wellkept.ops.ingest.stage import Ingest
 from wellkept.spine.action import ActionHandler, Actions
 from wellkept.spine.agents import AgentDoor
 from wellkept.spine.audit import Audit
+from wellkept.spine.brakes import Brakes, BrakeSettings
 from wellkept.spine.catalogue import Catalogue
 from wellkept.spine.feedback import FeedbackDesk
 from wellkept.spine.gate import Gate
@@ -246,7 +247,8 @@ class Platform:
                 handlers |= {handler.name: handler for handler in part.handlers()}
         chosen = self.settings.gate
         policy = Policy(chosen.automatic_low, chosen.automatic_actions)
-        return Gate(self.state, self.stream, self.audit, Actions(handlers), policy, self.world, self.clock)
+        brakes = Brakes(self.state, self.audit, BrakeSettings(chosen.automatic_most, chosen.automatic_within_s))
+        return Gate(self.state, self.stream, self.audit, Actions(handlers), policy, self.world, self.clock, brakes)
 
     def _loops(self) -> list[Loop]:
         loops = [

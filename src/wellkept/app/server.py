@@ -45,6 +45,7 @@ from wellkept.api import (
     plans,
     predictions,
     rollouts,
+    runbooks,
     shortcut,
     skew,
     slack,
@@ -175,6 +176,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(diagnosis.router(platform.causes))
     app.include_router(detectors.router(platform.feedback, platform.ops.explained if platform.ops else None))
     app.include_router(plans.router(platform.gate, platform.audit))
+    app.include_router(runbooks.router(platform.gate.brakes, platform.clock))
     app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
     app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
     told = platform.notifications

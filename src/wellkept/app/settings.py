@@ -230,6 +230,9 @@ class GatePolicy(Part):
     """Whether plans of low risk run by themselves."""
     automatic_actions: frozenset[str] = frozenset({"retrain_model"})
     """Actions that may run by themselves at medium risk."""
+    automatic_most: Annotated[int, Field(ge=1)] = 3
+    """So often a runbook runs by itself for one target within ``automatic_within_s``; after that a person is asked."""
+    automatic_within_s: Seconds = 86_400
 
 
 class OwnAgent(Part):

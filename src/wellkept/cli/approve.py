@@ -32,7 +32,11 @@ def command(plan: str | None, reject: bool, why: str, by: str, yes: bool, data: 
     api = client(data)
     if plan is None:
         waiting = api.get("/api/v1/plans", state="waiting")
-        return say_json(waiting) if as_json else _list(waiting["plans"])
+        if as_json:
+            return say_json(waiting)
+        if (pause := api.get("/api/v1/runbooks/pause")["pause"]) is not None:
+            click.secho(pause["sentence"], fg="yellow")
+        return _list(waiting["plans"])
     read = api.get(path_of("/api/v1/plans/{}", plan))
     if not as_json:
         _show(read)

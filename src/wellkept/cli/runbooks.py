@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 
 import click
 
-from wellkept.cli.render import json_option, say_json, say_table, telling_mistakes
+from wellkept.cli.render import client, data_option, json_option, say_json, say_table, telling_mistakes
+from wellkept.kernel.durations import seconds_of
+
+by_option = click.option("--by", default=getpass.getuser, help="Who does it (default: you).")
 
 
 @click.group(name="runbooks")
 def command() -> None:
-    """Runbooks: when they fit, what they do, how their success is told."""
+    """Runbooks: when they fit, what they do, how their success is told; and a brake for all of them."""
 
 
 @command.command(name="list")
@@ -49,3 +53,33 @@ def check(file: Path, as_json: bool) -> None:
         runbook = check_runbook(file)
     if not as_json:
         click.secho(f"{file}: runbook {runbook.name} is right", fg="green")
+
+
+@command.command()
+@click.option("--why", required=True, help="Why, for those who wonder.")
+@click.option("--for", "lasts", default=None, help="How long: 30m, 2h, 1d; without it until `resume`.")
+@by_option
+@data_option
+@json_option
+def pause(why: str, lasts: str | None, by: str, data: Path | None, as_json: bool) -> None:
+    """Have no runbook run by itself: every remedy waits for a person. What is under way goes on."""
+    body = {"by": by, "why": why, "for_s": seconds_of(lasts, "--for") if lasts is not None else None}
+    answer = client(data).post("/api/v1/runbooks/pause", body)
+    if as_json:
+        return say_json(answer)
+    click.secho(answer["pause"]["sentence"], fg="yellow")
+    click.echo("`wellkept approve` lists what waits; `wellkept runbooks resume` lets them run by themselves again")
+    return None
+
+
+@command.command()
+@by_option
+@data_option
+@json_option
+def resume(by: str, data: Path | None, as_json: bool) -> None:
+    """Let runbooks run by themselves again. What was proposed meanwhile still waits for a person."""
+    answer = client(data).post("/api/v1/runbooks/resume", {"by": by})
+    if as_json:
+        return say_json(answer)
+    click.secho("runbooks run by themselves again, where the policy lets them", fg="green")
+    return None

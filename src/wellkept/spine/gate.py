@@ -1,6 +1,6 @@
 """The gate: the one door through which the outside world is changed.
 
-plan -> previews -> policy -> approval bound to the plan's hash -> durable run -> verification -> audit.
+plan -> previews -> policy and brakes -> approval bound to the plan's hash -> durable run -> verification -> audit.
 Clearing logs on a disk and promoting a model are the same kind of thing here.
 """
 
@@ -18,6 +18,7 @@ from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
 from wellkept.kernel.plan import ActionResult, Decision, Plan, PlanState
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
+from wellkept.spine.brakes import POLICY, Brakes, at_work, in_the_way
 from wellkept.spine.policy import Policy
 from wellkept.spine.stream import Stream
 from wellkept.store.state.plans import PlanRecord, PlanRows
@@ -27,7 +28,6 @@ __all__ = ["Gate", "PlanRecord"]
 
 log = logging.getLogger(__name__)
 
-POLICY = "policy"
 ACTOR = "wellkept"
 EVERY_ONE = 100_000
 """More plans than can wait or run; a look at what is due leaves none out."""
@@ -57,7 +57,10 @@ class Gate:
         policy: Policy,
         world: World,
         clock: Clock,
+        brakes: Brakes | None = None,
     ) -> None:
+        """``brakes``: what holds remedies back; None: those that ship."""
+        self.brakes = brakes or Brakes(state, audit)
         self._plans = PlanRows(state)
         self._stream, self._audit, self._actions = stream, audit, actions
         self._policy, self._world, self._clock = policy, world, clock
@@ -95,6 +98,8 @@ class Gate:
         self._check_verification(plan)
         previews = self._actions.preview(plan)
         allowed, why = self._policy.allows(plan, self._actions.risk(plan))
+        if allowed and (held := self.brakes.hold(plan, self._clock.now())):
+            allowed, why = False, held
         details = {"hash": plan.hash, "title": plan.title, "reason": plan.reason, "would": previews}
         self._note(plan.proposed_by, "plan.proposed", plan.id, details)
         if not allowed:
@@ -151,13 +156,15 @@ class Gate:
         return self._actions.preview(plan)
 
     def tick(self) -> None:
-        """Expire what waited too long, for a decision or for its start; start what was approved."""
-        for record in self.plans(states=UNDECIDED + DECIDED + UNDER_WAY, limit=EVERY_ONE):
+        """Expire what waited too long, for a decision or for its start; start what was approved, in its turn."""
+        records = self.plans(states=UNDECIDED + DECIDED + UNDER_WAY, limit=EVERY_ONE)
+        busy = at_work(record for record in records if record.state in UNDER_WAY)
+        for record in sorted(records, key=lambda record: (record.plan.proposed_at, record.plan.id)):
             try:
                 self._expire(record)
                 if record.state is PlanState.APPROVED:
                     self._void_if_changed(record.plan)
-                    self._start(record)
+                    self._start(record, busy)
                 elif record.state is not PlanState.WAITING:
                     self._launch(record)
             except ConflictError as conflict:
@@ -217,9 +224,17 @@ class Gate:
         self._plans.save_results(plan.id, [*record.results[:index], result])
         return result
 
-    def _start(self, record: PlanRecord) -> None:
+    def _start(self, record: PlanRecord, busy: dict[str, str]) -> None:
+        """Start a plan, unless another remedy is at work where it would be: then it says so, and waits."""
         plan = record.plan
-        if self._executor is not None and self._move(plan.id, DECIDED, PlanState.RUNNING, "running"):
+        if self._executor is None:
+            return
+        if waits := in_the_way(plan, busy):
+            if waits != record.sentence:
+                self._move(plan.id, DECIDED, PlanState.APPROVED, waits)
+            return
+        if self._move(plan.id, DECIDED, PlanState.RUNNING, "running"):
+            busy |= at_work([record])
             self._note(ACTOR, "plan.started", plan.id, _permission(record))
             self._launch(record)
 

@@ -97,6 +97,10 @@ class IncidentStream:
         """Write of members (incident, finding) why they are kept quiet now; empty where they count again."""
         self._incidents.hold(held)
 
+    def holds(self, incident: str, findings: Sequence[str]) -> dict[str, str]:
+        """Why members of an incident are kept quiet, of those of ``findings`` that are."""
+        return self._incidents.holds(incident, findings)
+
     def retell_members(self, told: Sequence[tuple[str, str, Tie, str, Mapping[str, str]]]) -> None:
         """Write of members (incident, finding) why they are there by now, unless somebody put them there."""
         self._incidents.retell(told)

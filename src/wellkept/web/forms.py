@@ -77,6 +77,19 @@ class Forms:
         answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
         return answer
 
+    async def brake(self, request: Request) -> Response:
+        """Stops runbooks from running by themselves, or lets them again."""
+        try:
+            form = await self._own(request)
+            by = _needed(form, "by", "this needs your name", 80)
+            await run_in_threadpool(self._brake, form, by)
+        except WellkeptError as error:
+            return self._failed(request, error)
+        self._recent.forget()
+        answer = _to("/approvals")
+        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
+        return answer
+
     async def feedback(self, request: Request) -> Response:
         """Takes what somebody thinks of a finding."""
         finding = request.path_params["finding"]
@@ -123,6 +136,16 @@ class Forms:
                 self._deps.gate.reject(plan, by, why)
             case other:
                 raise InputError("decision", "must be approve or reject", other)
+
+    def _brake(self, form: Mapping[str, str], by: str) -> None:
+        brakes, now = self._deps.gate.brakes, self._deps.clock.now()
+        match form.get("brake"):
+            case "pause":
+                brakes.pause(by, _needed(form, "why", "a pause needs a reason", 500), now)
+            case "resume":
+                brakes.resume(by, now)
+            case other:
+                raise InputError("brake", "must be pause or resume", other)
 
     async def _own(self, request: Request) -> Mapping[str, str]:
         """The form, if one of our own pages sent it.

@@ -67,6 +67,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         Route("/logout", forms.logout, methods=["POST"]),
         Route("/theme", forms.theme, methods=["POST"]),
         Route("/plans/{plan}/decide", forms.decide, methods=["POST"]),
+        Route("/runbooks/brake", forms.brake, methods=["POST"]),
         Route("/static/{name}", static.file, methods=["GET"]),
     ]
     if deps.notify is not None:
@@ -198,8 +199,8 @@ class Pages:
         span, level, service = (request.query_params.get(name, "") for name in ("span", "level", "service"))
         return "Log patterns", patterns_view(self.readings, span, level, service, now)
 
-    def approvals(self, _: Request, __: datetime) -> tuple[str, object]:
-        return "Approvals", approvals_view(self.deps.gate)
+    def approvals(self, _: Request, now: datetime) -> tuple[str, object]:
+        return "Approvals", approvals_view(self.deps.gate, now, has_runbooks=self.deps.ops_enabled)
 
     def audit(self, request: Request, _: datetime) -> tuple[str, object]:
         limit = _limit(request.query_params.get("limit", str(PAGE)))

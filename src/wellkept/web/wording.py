@@ -106,6 +106,11 @@ def plural(number_of: int, one: str, many: str = "") -> str:
     return f"{number_of} {one if number_of == 1 else many or one + 's'}"
 
 
+def as_sentence(words: str) -> str:
+    """Words as a sentence of their own: with a capital and a full stop."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
 def _seconds(value: float) -> str:
     size = abs(value)
     if size >= 120:

@@ -287,3 +287,23 @@ def test_the_outcome_of_a_plan_about_something_else_is_not_ours(loop: Loop) -> N
     loop.stage.settled(replace(record, plan=replace(record.plan, subject="model:fraud")))
 
     assert len(loop.story) == 1
+
+
+def test_where_people_are_at_work_nothing_is_proposed_until_they_are_done(loop: Loop) -> None:
+    member = ("inc-1", loop.suspicion.id)
+    loop.stream.hold_members([(*member, "maintenance: window patching is open until 14:00")])
+    for _ in range(2):
+        loop.tick()
+
+    assert loop.gate.plans() == []
+    assert loop.story == ["runbook clear is not proposed now: window patching is open until 14:00"]
+    loop.stream.hold_members([(*member, "")])
+    loop.tick()
+    assert loop.story[-1] == "plan proposed (waiting): Clear (/data)"
+
+
+def test_a_silence_is_about_telling_and_not_about_mending(loop: Loop) -> None:
+    loop.stream.hold_members([("inc-1", loop.suspicion.id, "silenced: by ann, until tomorrow")])
+    loop.tick()
+
+    assert len(loop.gate.plans()) == 1

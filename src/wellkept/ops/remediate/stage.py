@@ -9,6 +9,7 @@ from wellkept.kernel.diagnosis import Cause
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, IncidentState
+from wellkept.kernel.noise import HoldReason, reason_of, sentence_of
 from wellkept.kernel.plan import PlanState
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.remediate.base import Runbook
@@ -69,8 +70,21 @@ class Remediate:
         findings = self._stream.findings_of(identity, about=cause.entity, limit=MOST_FINDINGS)
         for runbook in self._runbooks:
             reasons = runbook.fits(cause, findings)
-            if reasons and self._offer(runbook, incident, cause, reasons, now, len(before)):
+            if not reasons:
+                continue
+            worked_on = self._worked_on(identity, reasons)
+            if worked_on:
+                self._note_once(incident, f"runbook {runbook.name} is not proposed now: {worked_on}", now)
                 return
+            if self._offer(runbook, incident, cause, reasons, now, len(before)):
+                return
+
+    def _worked_on(self, incident: str, reasons: Sequence[Finding]) -> str:
+        """That people are at work on what a runbook is for, in a sentence; empty where some reason is not held so."""
+        held = self._stream.holds(incident, [finding.id for finding in reasons])
+        if any(reason_of(held.get(finding.id, "")) is not HoldReason.MAINTENANCE for finding in reasons):
+            return ""
+        return sentence_of(held[reasons[0].id])
 
     def _offer(
         self,

@@ -213,6 +213,15 @@ class IncidentRows:
             names = ("of", "which", "why_held")
             connection.execute(change, [dict(zip(names, one, strict=True)) for one in held])
 
+    def holds(self, incident: str, findings: Sequence[str]) -> dict[str, str]:
+        """Why members of an incident are kept quiet, of those of ``findings`` that are."""
+        columns, found = incident_members.c, dict[str, str]()
+        with self._state.reading() as connection:
+            for part in chunks(findings):
+                query = select(columns.finding, columns.held).where(columns.incident == incident, columns.held != "")
+                found |= {row.finding: row.held for row in connection.execute(query.where(columns.finding.in_(part)))}
+        return found
+
     def retell(self, told: Sequence[tuple[str, str, Tie, str, Mapping[str, str]]]) -> None:
         """Write of members (incident, finding) why they are there by now, except of those that somebody put there."""
         columns = incident_members.c

@@ -92,6 +92,14 @@ class PlanRows:
         with self._state.reading() as connection:
             return [_record(row) for row in connection.execute(query).mappings()]
 
+    def of_runbook(self, runbook: str, target: str, since: datetime) -> list[PlanRecord]:
+        """The plans of a runbook whose first action is on a target, of those that were proposed since then."""
+        body = plans.c.body
+        is_alike = body["runbook"].as_string() == runbook, body[("actions", 0, "target")].as_string() == target
+        query = select(plans).where(plans.c.proposed_at >= since, *is_alike).order_by(plans.c.proposed_at)
+        with self._state.reading() as connection:
+            return [_record(row) for row in connection.execute(query).mappings()]
+
 
 def _record(row: Mapping[Any, Any]) -> PlanRecord:
     return PlanRecord(

@@ -25,6 +25,7 @@ _TONES = {
     "training.failed": "error",
     "training.lost": "error",
     "plan.rejected": "warning",
+    "runbooks.paused": "warning",
     "plan.void": "warning",
     "plan.expired": "warning",
 }

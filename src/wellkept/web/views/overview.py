@@ -64,7 +64,7 @@ def overview_view(deps: WebDeps, readings: Readings, now: datetime, most: int = 
     vitals = [
         *(_ops_vitals(live, hosts, services) if deps.ops_enabled else ()),
         *(_ml_vitals(models) if deps.ml_enabled else ()),
-        _approvals(len(waiting)),
+        _approvals(len(waiting), is_paused=deps.gate.brakes.paused(now) is not None),
     ]
     return OverviewView(
         vitals=tuple(vitals),
@@ -112,9 +112,10 @@ def _ml_vitals(models: Sequence[ModelRow]) -> tuple[Vital, ...]:
     return (Vital("Models", str(len(models)), detail, shade, "/models"),)
 
 
-def _approvals(waiting: int) -> Vital:
+def _approvals(waiting: int, *, is_paused: bool) -> Vital:
     detail = f"{plural(waiting, 'plan waits', 'plans wait')} for a person" if waiting else "nothing waits"
-    return Vital("Approvals", str(waiting), detail, "warning" if waiting else "quiet", "/approvals")
+    detail += "; runbooks are paused" if is_paused else ""
+    return Vital("Approvals", str(waiting), detail, "warning" if waiting or is_paused else "quiet", "/approvals")
 
 
 def _stored(series: int, systems: int) -> str:

@@ -13,8 +13,8 @@ from wellkept.spine.gate import Gate, PlanRecord
 from wellkept.web.views import tone
 from wellkept.web.wording import bare, duration, kind_of, plain
 
-SAID_BY_DECISION = (PlanState.WAITING, PlanState.APPROVED, PlanState.REJECTED)
-"""States in which a plan's sentence says what its decision (or the policy) has said already."""
+SAID_BY_DECISION = (PlanState.APPROVED, PlanState.REJECTED)
+"""States in which a plan's sentence says what its decision has said already, as long as nothing was said after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def plan_view(record: PlanRecord, gate: Gate) -> PlanView:
         risk_tone=tone.RISK[plan.risk],
         state=record.state.value,
         state_tone=tone.PLAN[record.state],
-        sentence=record.sentence if record.state not in SAID_BY_DECISION else "",
+        sentence=record.sentence if _is_news(record) else "",
         hash=plan.hash,
         subject=plan.subject,
         subject_href=href_of(plan.subject),
@@ -107,6 +107,11 @@ def href_of(subject: str) -> str:
     if subject == "diagnosis":
         return "/diagnosis"
     return f"/incidents/{subject}" if subject.startswith("inc-") else ""
+
+
+def _is_news(record: PlanRecord) -> bool:
+    decision = record.decision
+    return record.state not in SAID_BY_DECISION or (decision is not None and record.updated_at > decision.at)
 
 
 def _verification(plan: Plan) -> str:

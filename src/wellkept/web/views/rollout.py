@@ -14,7 +14,7 @@ from wellkept.ml.rollout import Rollout as Policy
 from wellkept.spine.registry import Registry
 from wellkept.spine.rollouts import Look, Measured, Rollout, Rollouts, RolloutState
 from wellkept.web.charts.line import LineChart, Mark
-from wellkept.web.wording import plural, share
+from wellkept.web.wording import as_sentence, plural, share
 
 STATES = {
     RolloutState.RUNNING: "info",
@@ -100,7 +100,7 @@ def rollout_view(rollouts: Rollouts | None, registry: Registry, model: str) -> R
         tone=STATES[found.state],
         is_live=found.state.is_live,
         step=f"step {found.step + 1} of {len(steps)}" if len(steps) > 1 else "",
-        sentence=_upper(found.sentence or _said(last, is_live=found.state.is_live)),
+        sentence=as_sentence(found.sentence or _said(last, is_live=found.state.is_live)),
         began_at=found.started_at,
         ended_at=found.ended_at,
         plan=found.plan,
@@ -120,10 +120,6 @@ def _said(last: Look | None, *, is_live: bool) -> str:
     if is_live and last.missing and all(words in last.sentence for words in last.missing):
         return "it goes on until it can be decided"
     return last.sentence
-
-
-def _upper(words: str) -> str:
-    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
 def _arms(rollout: Rollout, registry: Registry, policy: Policy, last: Look | None) -> tuple[ArmView, ...]:
