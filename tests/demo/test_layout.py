@@ -20,6 +20,7 @@ def test_the_platform_takes_its_configuration(layout: Layout) -> None:
     assert settings.server.port == layout.settings.ports["server"]
     assert settings.ml.serve_port == layout.settings.ports["model"]
     assert not settings.ingest.grpc.enabled  # its port is the same for everybody
+    assert [receiver.name for receiver in settings.notify.receivers] == ["pager"]
     assert settings.agent.config == layout.folder / "agent.yaml"
 
 
@@ -33,7 +34,7 @@ def test_the_agent_takes_its_configuration(layout: Layout) -> None:
 
 
 def test_secrets_are_for_the_owner_alone(layout: Layout) -> None:
-    for path in (layout.folder / "shop.json", layout.folder / "data" / "token"):
+    for path in (layout.folder / "shop.json", layout.folder / "data" / "token", layout.folder / "pager.secret"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     token = (layout.folder / "data" / "token").read_text(encoding="ascii").strip()
     assert ShopSettings.read(layout.folder).token == token

@@ -27,6 +27,7 @@ from wellkept.spine.plugins import load
 from wellkept.spine.webhooks.send import Transport
 from wellkept.store.checkpoint import Checkpoint
 from wellkept.store.state.learned import LearnedRows
+from wellkept.store.state.plans import PlanRows
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -76,7 +77,14 @@ class OpsLoop:
             settings.rules,
             platform.leader,
         )
-        self.noise = NoiseKeeper(platform.noise, platform.grouping, platform.stream, settings.noise, platform.catalogue)
+        self.noise = NoiseKeeper(
+            platform.noise,
+            platform.grouping,
+            platform.stream,
+            settings.noise,
+            platform.catalogue,
+            PlanRows(platform.state),
+        )
         self.grouping = GroupingRules(platform, settings.noise.grouping)
         self._correlate = CorrelateRunner(
             platform.stream,

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from wellkept.demo.shop.features import Store, store_path
+from wellkept.demo.shop.pager import PATH
 from wellkept.demo.shop.settings import NAMESPACE, SERVICES, ShopSettings
 from wellkept.demo.world.history import LABEL_DELAY_S, make_history, rows_of, write_history
 from wellkept.demo.world.purchases import Purchases
@@ -114,7 +115,7 @@ def lay_out(folder: Path, port: int | None) -> Layout:
     )
     settings.shop.mkdir(parents=True)
     settings.write()
-    _write_yaml(folder / "wellkept.yaml", _platform(folder, ports))
+    _write_yaml(folder / "wellkept.yaml", _platform(folder, settings))
     _write_yaml(folder / "agent.yaml", _agent(settings))
     _write_past(folder, settings)
     return Layout(folder, settings, address)
@@ -132,13 +133,17 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _platform(folder: Path, ports: dict[str, int]) -> dict[str, object]:
+def _platform(folder: Path, settings: ShopSettings) -> dict[str, object]:
+    secret = folder / "pager.secret"
+    _make_secret(secret)
+    pager = {"type": "webhook", "name": "pager", "url": f"{settings.url('load')}{PATH}", "secret_file": str(secret)}
     return {
         "data": str(folder / "data"),
-        "server": {"port": ports["server"]},
+        "server": {"port": settings.ports["server"]},
+        "notify": {"networks": ["127.0.0.0/8"], "receivers": [pager], "route": {"receivers": ["pager"]}},
         "ingest": {"grpc": {"enabled": False}},  # the shop speaks HTTP, and 4317 is for who runs beside the demo
         "ops": _PLATFORM,
-        "ml": {"serve_port": ports["model"], "watch_every_s": 1.5},
+        "ml": {"serve_port": settings.ports["model"], "watch_every_s": 1.5},
         "agent": {"config": str(folder / "agent.yaml")},
     }
 
@@ -194,11 +199,16 @@ def _known(p: Purchases, end: float) -> tuple[list[tuple[int, int, float, float]
 def _token(data: Path) -> str:
     """The server's token, made before its first start, so that everything can start at once."""
     data.mkdir(parents=True)
-    token = secrets.token_hex(16)
-    descriptor = os.open(data / "token", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return _make_secret(data / "token")
+
+
+def _make_secret(path: Path) -> str:
+    """A new secret, in a file that its owner alone can read."""
+    secret = secrets.token_hex(16)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token + "\n")
-    return token
+        file.write(secret + "\n")
+    return secret
 
 
 def _write_yaml(path: Path, value: dict[str, object]) -> None:

@@ -29,6 +29,8 @@ class HoldReason(StrEnum):
     """A grouping rule asks for more than there is yet."""
     QUIET_HOURS = "quiet_hours"
     """It is not bad enough to be told now."""
+    REMEDY = "remedy"
+    """A remedy is at work by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from wellkept.demo.acts.base import Scene
-from wellkept.demo.acts.remedy import POLICY, cause_of, detected_after, wait_closed, wait_done, wait_incident, wait_plan
+from wellkept.demo.acts.remedy import (
+    POLICY,
+    cause_of,
+    detected_after,
+    pages_about,
+    wait_closed,
+    wait_done,
+    wait_incident,
+    wait_plan,
+)
 from wellkept.demo.observer import Record, id_of, now, of_kinds
 from wellkept.demo.outcome import Told
 
@@ -35,12 +44,14 @@ class Disk:
         closed = wait_closed(scene, incident, 60)
         cause = cause_of(closed)
         scene.expect(cause == disk, f"{disk} to be named as the cause", cause or "no cause")
+        pages = pages_about(scene, incident)
+        scene.expect(not pages, "nobody to be woken", f"the pager was told: {', '.join(pages)}")
         when = "before" if _forecasts(closed, disk) else "when"
         return Told(
             cause=cause,
             action=f"{plan['plan']['runbook']}, by itself",
             result=f"{freed / 1e6:.0f} MB of old logs cleared {when} it was full, ticket "
-            f"{closed['incident']['ticket']} closed",
+            f"{closed['incident']['ticket']} closed, nobody woken",
             detected_after_s=detected_after(closed, fault),
             evidence={"incident": incident, "finding": id_of(finding), "plan": plan["id"]},
         )

@@ -81,6 +81,12 @@ def wait_closed(scene: Scene, incident: str, within_s: float) -> Record:
     return scene.wait("the incident closes itself, and its ticket", look, within_s)
 
 
+def pages_about(scene: Scene, incident: str) -> list[str]:
+    """What the pager of whoever is on duty was told of an incident."""
+    told: list[str] = scene.hear("load", "/admin/pages").get(f"incident:{incident}", [])
+    return told
+
+
 def detected_after(detail: Record, fault: datetime) -> float:
     """Seconds from the fault to the moment at which the platform had an incident for it."""
     return (noticed_at(detail["incident"], fault) - fault).total_seconds()

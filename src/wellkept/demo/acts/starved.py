@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wellkept.demo.acts.base import Scene
-from wellkept.demo.acts.remedy import cause_of, detected_after, lasted, wait_closed, wait_incident
+from wellkept.demo.acts.remedy import cause_of, detected_after, lasted, pages_about, wait_closed, wait_incident
 from wellkept.demo.acts.ship import MODEL
 from wellkept.demo.observer import Record, now, of_kinds
 from wellkept.demo.outcome import Told
@@ -30,6 +30,7 @@ class Starved:
             incident = detail["incident"]["id"]
             scene.screen.note(detail["incident"]["title"])
             cause = scene.wait(f"{FEATURES} is named as the cause", lambda: _named(scene, incident), 80)
+            scene.wait("whoever is on duty is told", lambda: pages_about(scene, incident), 60)
             verdict = scene.wait(f"the verdict on the model: {BROKEN}", lambda: _broken(scene), 60)
             scene.screen.note(verdict["sentence"])
             scene.wait("the drift of its scores is held in the same incident", lambda: _drift_in(scene, incident), 60)

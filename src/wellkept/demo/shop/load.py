@@ -1,4 +1,4 @@
-"""The world outside of the shop: buys, and tells later what was fraud. It is no service and has no telemetry."""
+"""The world outside of the shop: buys, tells later what was fraud, and carries a pager. It has no telemetry."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from wellkept.demo.shop.outcomes import Outcomes
+from wellkept.demo.shop.pager import Pager
 from wellkept.demo.shop.settings import ShopSettings
 from wellkept.demo.shop.web import Body, Handler
 from wellkept.demo.shop.wire import Http
@@ -31,14 +32,15 @@ class Load:
         self._settings = settings
         self._is_buying, self._is_new = True, False
         self._shop = Http(settings.url("checkout"))
-        self._outcomes = Outcomes(settings)
+        self._outcomes, self._pager = Outcomes(settings), Pager()
         self._open: set[asyncio.Task[None]] = set()
         self._counts = {"bought": 0, "failed": 0, "scored": 0}
 
     @property
     def routes(self) -> Mapping[str, Handler]:
-        """What the demo may ask of it."""
-        return {"GET /admin/counts": self.counts, "POST /admin/fraud": self.change, "POST /admin/buying": self.buying}
+        """What the demo may ask of it, and what the platform sends."""
+        mine = {"GET /admin/counts": self.counts, "POST /admin/fraud": self.change, "POST /admin/buying": self.buying}
+        return {**mine, **self._pager.routes}
 
     async def run(self) -> None:
         """Buy unless told to stop, and tell, for as long as the process lives."""

@@ -27,6 +27,7 @@ REASONS: Mapping[HoldReason, str] = {
     HoldReason.FLAPPING: "flapping",
     HoldReason.TOO_FEW: "too few",
     HoldReason.QUIET_HOURS: "quiet hours",
+    HoldReason.REMEDY: "remedy",
 }
 _TONES = {SilenceState.ACTIVE: "info", SilenceState.PENDING: "warning", SilenceState.EXPIRED: "quiet"}
 TABS = (("/noise", "Held and silenced"), ("/maintenance", "Maintenance"), ("/grouping", "Grouping"))

@@ -16,6 +16,7 @@ from wellkept.ops.correlate.noise.flaps import KEPT
 from wellkept.ops.correlate.noise.kept import Kept
 from wellkept.ops.correlate.noise.noise import Noise
 from wellkept.ops.correlate.noise.quiet import QuietTimes
+from wellkept.ops.correlate.noise.remedies import Plans, Remedies
 from wellkept.ops.correlate.noise.settings import NoiseSettings
 from wellkept.ops.correlate.rules.apart import Apart, Pair
 from wellkept.ops.correlate.rules.rules import GroupRules
@@ -57,13 +58,18 @@ class NoiseKeeper:
         stream: Findings,
         settings: NoiseSettings | None = None,
         whose: Whose | None = None,
+        plans: Plans | None = None,
     ) -> None:
+        """``plans``: where it is seen which incidents are mended by themselves; None: none is."""
         self._desk, self._grouping, self._stream = desk, grouping, stream
         self._settings = settings or NoiseSettings()
         self._noise = Noise(self._settings.flapping, whose=whose)
         self._effects = Effects(self._settings.effects_hops)
         self._effect_of: dict[str, Held] = {}
         """The incidents that were effects when all were last looked at."""
+        self._remedies = Remedies(plans, self._settings.remedy_wait_s)
+        self._mended: dict[str, Held] = {}
+        """The incidents that were being mended by themselves when all were last looked at."""
         self._quiet = QuietTimes(one.hours() for one in self._settings.quiet_hours)
         self._fitting: dict[str, tuple[datetime, frozenset[str]]] = {}
         """The quiet hours that are for an incident, as of its last change."""
@@ -116,13 +122,16 @@ class NoiseKeeper:
         self, live: Sequence[Incident], told: Callable[[str], Iterable[Finding]], now: datetime
     ) -> dict[str, Held | None]:
         """Whether live incidents are told (None), by their ids: not while all their findings are held, while another
-        one is their cause, or in quiet hours. ``told`` gives those of an incident's findings that are told.
+        one is their cause or a remedy is at work, or in quiet hours. ``told`` gives those of an incident's findings
+        that are told.
         """
         found: dict[str, Held | None] = {incident.id: _by_members(incident) for incident in live}
         loud = [incident for incident in live if found[incident.id] is None]
         if self._settings.effects:
             self._effect_of = self._effects.of([_trouble(incident) for incident in loud], self._graph)
             found |= self._effect_of
+        self._mended = self._remedies.of([one for one in loud if found[one.id] is None], now)
+        found |= self._mended
         quiet = {}
         self._fitting = {one.id: self._fitting[one.id] for one in loud if one.id in self._fitting}
         for incident in loud:
@@ -146,7 +155,7 @@ class NoiseKeeper:
         if held is None and self._settings.effects:
             held = self._effects.of_new(_trouble(incident))
         self._fitting.pop(incident.id, None)
-        held = held or self._by_hours(incident, lambda _: told, now)
+        held = held or self._mended.get(incident.id) or self._by_hours(incident, lambda _: told, now)
         return held.words if held is not None else ""
 
     def groups_of(self, finding: Finding) -> list[tuple[str, float]]:

@@ -80,6 +80,8 @@ class NoiseSettings(Part):
     """Whether an incident is not told while all that it is about depends on another one that is at least as severe."""
     effects_hops: Annotated[int, Field(ge=1, le=10)] = 4
     """How many dependencies away the cause may be."""
+    remedy_wait_s: Annotated[float, Field(ge=0, le=86_400)] = 600.0
+    """So long nobody is told of an incident, unless it is critical, that a runbook is mending by itself; 0: at once."""
     inhibit: tuple[Inhibit, ...] = ()
     quiet_hours: tuple[Quiet, ...] = ()
     grouping: tuple[Path, ...] = ()
