@@ -110,7 +110,7 @@ class GitLabSite(Site):
         ticket["labels"] = [one for one in ticket["labels"] if one not in gone] + added
 
     def _issue(self, ticket: dict[str, Any]) -> dict[str, Any]:
-        shown = {name: value for name, value in ticket.items() if name not in ("said", "people")}
+        shown = {name: value for name, value in ticket.items() if name not in ("said", "people", "assignee_ids")}
         people = [{"id": 1, "username": one, "name": one, "state": "active"} for one in ticket["people"]]
         return {**shown, "assignees": people}
 

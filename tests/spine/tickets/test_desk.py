@@ -353,7 +353,7 @@ def test_what_the_platform_resolved_while_a_finding_is_open_again_stays_open(sit
     desk.turn()
 
     assert site.is_open("1")
-    assert "1 of its findings are open" in site.said("1")[-1]
+    assert "1 of its findings is open" in site.said("1")[-1]
 
 
 def test_a_merged_incident_closes_its_ticket_as_a_duplicate(site: GitHubSite, desk: Desk) -> None:
@@ -421,6 +421,8 @@ def test_a_store_that_is_new_to_tickets_begins_at_the_end(site: GitHubSite, tmp_
         {"trackers": [{**TRACKER, "url": "http://x.example"}]},
         {"trackers": [{**TRACKER, "secret_env": None}]},
         {"trackers": [{**TRACKER, "labels": ["a b"]}]},
+        {"trackers": [{**TRACKER, "fields": {"labels": ["a"]}}]},
+        {"trackers": [{**TRACKER, "fields": {"body": "a"}}]},
         {"trackers": [TRACKER], "routes": [{"to": ["elsewhere"]}]},
     ],
 )

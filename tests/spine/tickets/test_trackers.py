@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.spine.tickets.contract import load, misfit, played
 from tests.spine.tickets.desk import Desk, settings_of
-from tests.spine.tickets.sites import SITES
+from tests.spine.tickets.sites import SITES, JiraSite
 from tests.store.fixtures import state_in
 
 from wellkept.kernel.finding import Severity
@@ -210,6 +210,45 @@ def test_trouble_that_comes_back_gets_a_linked_ticket_where_that_is_configured(s
     assert site.is_open(new)
     links = {"servicenow": "change", "github": "comment"}.get(site.contract_name, "link")
     assert site.asked[-1].operation == links
+    state.close()
+
+
+def test_trouble_that_comes_back_gets_a_linked_ticket_where_no_transition_leads_back(tmp_path: Path) -> None:
+    state = state_in(tmp_path)
+    with played(JiraSite()) as site:
+        desk = Desk(state, settings_of(site))
+        desk.opened()
+        desk.turn()
+        desk.recover()
+        desk.turn()
+        site.steps = site.steps[1:]
+        desk.opened("inc-2", reopens="inc-1")
+
+        desk.turn()
+
+        assert (desk.row("inc-2").state, desk.row("inc-2").number) == (OPEN, "PAY-2")
+        assert not site.is_open("PAY-1")
+        assert site.asked[-1].operation == "link"
+        refused, made = desk.story("inc-2")
+        assert "PAY-1 of inc-1 could not be reopened: the transitions of PAY-1 lead to Done" in refused
+        assert "PAY-2 was made" in made
+    state.close()
+
+
+@pytest.mark.parametrize(("name", "fields"), [("github", {"assignees": ["ada"]}), ("gitlab", {"assignee_ids": [7]})])
+def test_severities_and_more_fields_are_called_as_configured(name: str, fields: Any, tmp_path: Path) -> None:
+    state, called = state_in(tmp_path), {"error": "P2", "critical": "P1"}
+    with played(SITES[name]()) as site:
+        desk = Desk(state, settings_of(site, tracker={"priorities": called, "fields": fields}))
+        desk.opened()
+        desk.turn()
+        assert fields.items() <= site.tickets["1"].items()
+        assert site.tickets["1"]["labels"] == ["wellkept", "P2"]
+
+        desk.change(severity=Severity.CRITICAL)
+        desk.turn()
+
+        assert site.tickets["1"]["labels"] == ["wellkept", "P1"]
     state.close()
 
 

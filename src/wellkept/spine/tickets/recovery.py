@@ -53,7 +53,8 @@ def recovery_of(incident: Incident, findings: Sequence[Finding], plans: Sequence
     kept_quiet = {member.finding for member in incident.members if member.held}
     still = [finding for finding in findings if finding.is_open and finding.id not in kept_quiet]
     if still:
-        return Recovery(True, False, f"{len(still)} of its findings are open; somebody has to say that it is over.")
+        are = "is" if len(still) == 1 else "are"
+        return Recovery(True, False, f"{len(still)} of its findings {are} open; somebody has to say that it is over.")
     ran = [record for record in plans if record.state in RAN]
     last = max(ran, key=lambda record: (record.plan.proposed_at, record.plan.id), default=None)
     if last is not None and last.state in UNDER_WAY:

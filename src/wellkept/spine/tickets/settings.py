@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -13,17 +13,28 @@ from wellkept.spine.webhooks.settings import Name, Network, Part, Secret, Url
 
 Kind = Literal["github", "gitlab", "jira", "servicenow"]
 Level = Literal["info", "warning", "error", "critical"]
+LEVELS: Sequence[Level] = get_args(Level)
 
 OWN = "wellkept"
 """The name of this platform among the trackers."""
 DEFAULT_URLS: Mapping[str, str] = {"github": "https://api.github.com", "gitlab": "https://gitlab.com"}
 PRIORITIES: Mapping[str, Mapping[str, str]] = {
-    "github": {},
-    "gitlab": {},
+    "github": {level: f"severity-{level}" for level in LEVELS},
+    "gitlab": {level: f"severity::{level}" for level in LEVELS},
     "jira": {"critical": "Highest", "error": "High", "warning": "Medium", "info": "Low"},
     "servicenow": {"critical": "1", "error": "2", "warning": "3", "info": "3"},
 }
-"""What a severity is called: in Jira a priority, in ServiceNow impact and urgency (the priority follows from both)."""
+"""What a severity is called: in GitHub and GitLab a label (there a scoped one: an issue has one of its family at most),
+in Jira a priority, in ServiceNow impact and urgency (the priority follows from both)."""
+
+
+OWN_FIELDS: Mapping[str, frozenset[str]] = {
+    "github": frozenset({"body", "labels"}),
+    "gitlab": frozenset({"description", "labels"}),
+    "jira": frozenset({"labels"}),
+    "servicenow": frozenset({"correlation_id"}),
+}
+"""What a ticket is found again by, and its severity told with: no setting lays anything over it."""
 
 
 class Tracker(Secret):
@@ -40,11 +51,12 @@ class Tracker(Secret):
     flavour: Literal["cloud", "server"] = "cloud"
     """Of Jira: `server` is Server and Data Center (version 2 of the interface, and a personal access token)."""
     labels: tuple[Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s,]+$")], ...] = ()
-    """Labels of every ticket, beside `wellkept`."""
-    priorities: dict[Level, str] = Field(default_factory=dict)
-    """What a severity is called there, where it is not as usual."""
+    """Of GitHub, GitLab and Jira: labels of every ticket, beside `wellkept`."""
+    priorities: dict[Level, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    """What a severity is called there, where it is not as usual: a label, a priority, or impact and urgency."""
     fields: dict[str, Any] = Field(default_factory=dict)
-    """More fields of a new ticket, as the system calls them: `assignment_group`, `components`, `customfield_10010`."""
+    """More fields of a new ticket, as the system calls them: `assignees`, `milestone_id`, `customfield_10010`,
+    `assignment_group`."""
     issue_type: str = "Bug"
     """Of Jira: what kind of issue a ticket is."""
     close_as: str = Field(default="", max_length=100)
@@ -77,6 +89,9 @@ class Tracker(Secret):
             raise ValueError(f"project must be owner/repository where kind is github, got {self.project!r}")
         if not self.user and (self.kind == "servicenow" or (self.kind == "jira" and self.flavour == "cloud")):
             raise ValueError(f"must have a user where kind is {self.kind}")
+        for name in sorted(OWN_FIELDS[self.kind].intersection(self.fields)):
+            rule = "labels stand in `labels`" if name == "labels" else "tickets are found again by it"
+            raise ValueError(f"fields must not have {name!r} where kind is {self.kind}: {rule}")
         return self
 
 

@@ -27,9 +27,9 @@ def adapter(tracker: Tracker, secrets: Secrets, transport: Sending, clock: Clock
 
     caller = Caller(Site(tracker.address, headers, tracker.timeout_s, tracker.ca_file), transport, clock, told)
     if tracker.kind == "github":
-        return GitHub(caller, tracker.project)
+        return GitHub(caller, tracker)
     if tracker.kind == "gitlab":
-        return GitLab(caller, tracker.project)
+        return GitLab(caller, tracker)
     if tracker.kind == "jira":
         return Jira(caller, tracker)
     return ServiceNow(caller, tracker)

@@ -168,8 +168,9 @@ class Work:
             if not remote.is_open:
                 self._there.reopen(before.remote)
         except TicketError as error:
-            if error.trouble is not Trouble.GONE:
+            if error.trouble in (Trouble.AGAIN, Trouble.UNREADABLE):
                 raise
+            self.story(f"ticket {before.number} of {before.incident} could not be reopened: {error}")
             return False
         self._bind(replace(remote, is_open=True), facts)
         self._parts.rows.change(before.incident, before.tracker, state=LEFT, poll_at=None)
@@ -259,7 +260,7 @@ class Work:
         self._keep(**moved)
         if was_open and not remote.is_open and not facts.recovery.is_over:
             points = [finding.sentence for finding in facts.findings if finding.is_open]
-            open_ones = f"{len(points)} of its findings are open"
+            open_ones = f"{len(points)} of its findings {'is' if len(points) == 1 else 'are'} open"
             why = f"ticket {remote.number} was closed there, but {open_ones}: the incident stays as it is"
             self.story(why)
             self._parts.seen(facts.incident.id, who, why)

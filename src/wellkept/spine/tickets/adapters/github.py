@@ -16,6 +16,7 @@ from wellkept.kernel.finding import Severity
 from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import MARK, Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.http import Caller
+from wellkept.spine.tickets.settings import Tracker
 from wellkept.spine.tickets.text import Block, markdown, short
 
 LONGEST_TITLE = 256
@@ -28,9 +29,10 @@ class GitHub:
 
     settle_s = 10.0
 
-    def __init__(self, caller: Caller, repository: str) -> None:
-        owner, _, name = repository.partition("/")
-        self._caller, self._at = caller, f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
+    def __init__(self, caller: Caller, tracker: Tracker) -> None:
+        owner, _, name = tracker.project.partition("/")
+        self._caller, self._tracker = caller, tracker
+        self._at = f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
 
     def find(self, mark: str, since: datetime) -> Remote | None:
         query = {"state": "all", "sort": "created", "direction": "desc", "since": _moment(since)}
@@ -46,7 +48,8 @@ class GitHub:
         body = {
             "title": short(draft.title, LONGEST_TITLE),
             "body": f"{_sign('ticket', draft.mark)}\n{markdown(draft.text)}",
-            "labels": [MARK, *draft.labels, _level(draft.severity)],
+            "labels": [MARK, *draft.labels, self._tracker.priority(draft.severity)],
+            **self._tracker.fields,
         }
         return _remote(self._caller.ask("POST", f"{self._at}/issues", body))
 
@@ -63,11 +66,12 @@ class GitHub:
 
     def grade(self, ticket: str, severity: Severity, before: Severity) -> None:
         labels = f"{self._one(ticket)}/labels"
-        self._caller.ask("POST", labels, {"labels": [_level(severity)]})
-        if before is severity:
+        wanted, worn = self._tracker.priority(severity), self._tracker.priority(before)
+        self._caller.ask("POST", labels, {"labels": [wanted]})
+        if worn == wanted:
             return
         try:
-            self._caller.ask("DELETE", f"{labels}/{quote(_level(before), safe='')}")
+            self._caller.ask("DELETE", f"{labels}/{quote(worn, safe='')}")
         except TicketError as error:
             if error.trouble is not Trouble.GONE:
                 raise
@@ -121,10 +125,6 @@ def _remote(issue: Answer) -> Remote:
 
 def _sign(kind: str, mark: str) -> str:
     return f"<!-- wellkept:{kind}:{mark} -->"
-
-
-def _level(severity: Severity) -> str:
-    return f"severity-{severity.name.lower()}"
 
 
 def _moment(at: datetime) -> str:

@@ -15,6 +15,7 @@ from wellkept.kernel.finding import Severity
 from wellkept.spine.tickets.answer import Answer
 from wellkept.spine.tickets.base import MARK, Draft, Ending, Remote
 from wellkept.spine.tickets.http import Caller
+from wellkept.spine.tickets.settings import Tracker
 from wellkept.spine.tickets.text import Block, markdown, short
 
 LONGEST_TITLE = 255
@@ -26,9 +27,9 @@ class GitLab:
 
     settle_s = 10.0
 
-    def __init__(self, caller: Caller, project: str) -> None:
-        self._caller, self._project = caller, project
-        self._at = f"/api/v4/projects/{quote(project, safe='')}"
+    def __init__(self, caller: Caller, tracker: Tracker) -> None:
+        self._caller, self._tracker = caller, tracker
+        self._at = f"/api/v4/projects/{quote(tracker.project, safe='')}"
 
     def find(self, mark: str, since: datetime) -> Remote | None:
         query = {"scope": "all", "order_by": "created_at", "sort": "desc", "created_after": _moment(since)}
@@ -40,7 +41,8 @@ class GitLab:
         body = {
             "title": short(draft.title, LONGEST_TITLE),
             "description": f"{_sign('ticket', draft.mark)}\n\n{markdown(draft.text)}",
-            "labels": ",".join([MARK, *draft.labels, _level(draft.severity)]),
+            "labels": ",".join([MARK, *draft.labels, self._tracker.priority(draft.severity)]),
+            **self._tracker.fields,
         }
         return _remote(self._caller.ask("POST", f"{self._at}/issues", body))
 
@@ -62,9 +64,10 @@ class GitLab:
         return False
 
     def grade(self, ticket: str, severity: Severity, before: Severity) -> None:
-        body = {"add_labels": _level(severity)}
-        if before is not severity:
-            body["remove_labels"] = _level(before)
+        wanted, worn = self._tracker.priority(severity), self._tracker.priority(before)
+        body = {"add_labels": wanted}
+        if worn != wanted:
+            body["remove_labels"] = worn
         self._caller.ask("PUT", self._one(ticket), body)
 
     def close(self, ticket: str, ending: Ending, text: Sequence[Block]) -> None:  # noqa: ARG002 - a comment says why
@@ -74,7 +77,8 @@ class GitLab:
         self._caller.ask("PUT", self._one(ticket), {"state_event": "reopen"})
 
     def link(self, ticket: str, other: str) -> None:
-        body = {"target_project_id": self._project, "target_issue_iid": str(int(other)), "link_type": "relates_to"}
+        project = self._tracker.project
+        body = {"target_project_id": project, "target_issue_iid": str(int(other)), "link_type": "relates_to"}
         self._caller.ask("POST", f"{self._one(ticket)}/links", body)
 
     def check(self) -> str:
@@ -108,11 +112,6 @@ def _remote(issue: Answer) -> Remote:
 
 def _sign(kind: str, mark: str) -> str:
     return f"<!-- wellkept:{kind}:{mark} -->"
-
-
-def _level(severity: Severity) -> str:
-    """A scoped label: an issue has one of its family at most."""
-    return f"severity::{severity.name.lower()}"
 
 
 def _moment(at: datetime) -> str:

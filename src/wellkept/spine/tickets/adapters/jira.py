@@ -94,7 +94,8 @@ class Jira:
         found = self._transitions(ticket)
         named = [one for one in found if wanted and wanted in _names(one)]
         fitting = named or [one for one in found if not wanted and _category(one) == DONE]
-        self._move(ticket, fitting, found, f"a status called {self._tracker.close_as!r}" if wanted else "done", ending)
+        rule = f"a status called {self._tracker.close_as!r}" if wanted else "a status that is done"
+        self._move(ticket, fitting, found, f"{rule} (close_as)", ending)
 
     def reopen(self, ticket: str) -> None:
         found = self._transitions(ticket)
@@ -124,14 +125,12 @@ class Jira:
         ticket: str,
         fitting: Sequence[Answer],
         found: Sequence[Answer],
-        where: str,
+        rule: str,
         ending: Ending | None,
     ) -> None:
         if not fitting:
-            there = ", ".join(one["to"]["name"].text for one in found) or "none"
-            raise TicketError(
-                Trouble.REFUSED, f"no transition of {ticket} leads to {where}; close_as may name one of: {there}"
-            )
+            there = ", ".join(one["to"]["name"].text for one in found) or "nowhere"
+            raise TicketError(Trouble.REFUSED, f"the transitions of {ticket} lead to {there}, not to {rule}")
         chosen = fitting[0]
         body: dict[str, Any] = {"transition": {"id": chosen["id"].needed}}
         resolution = chosen["fields"]["resolution"]
