@@ -63,6 +63,21 @@ def test_every_mistake_of_a_file_is_told(tmp_path: Path) -> None:
     assert problems[0]["line"] == 3
 
 
+def test_several_files_and_folders_are_checked_at_once(tmp_path: Path) -> None:
+    right, wrong, other = (tmp_path / name for name in ("a.yaml", "b.yaml", "c.yaml"))
+    right.write_text(RULES, "utf-8")
+    wrong.write_text(RULES.replace("above", "abov"), "utf-8")
+    other.write_text(RULES.replace("99%", "99.9"), "utf-8")
+    (tmp_path / "notes.txt").write_text("no rules", "utf-8")
+    done = run("rules", "check", str(tmp_path))
+    assert f"{right} is right" in done.output
+    assert f"{wrong} has 2 mistakes" in done.output
+    assert f"{other} has 1 mistake" in str(done.exception)
+    done = run("rules", "check", str(other), str(right), "--json")
+    (problem,) = json.loads(done.output)["problems"]
+    assert (done.exit_code, problem["file"], problem["line"]) == (2, str(other), 5)
+
+
 def test_unit_tests_pass_or_fail_with_what_came(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yaml").write_text(PROMETHEUS, "utf-8")
     file = tmp_path / "tests.yaml"

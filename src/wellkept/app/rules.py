@@ -13,12 +13,12 @@ from pathlib import Path
 from wellkept.app.backtest import Backtests, answers_of, counting_of
 from wellkept.app.ledstream import LedStream
 from wellkept.kernel.clock import Clock, to_nanos
-from wellkept.kernel.errors import StoreError
+from wellkept.kernel.errors import DocumentError, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.rules.engine import RuleEngine
 from wellkept.ops.detect.rules.evaluation import GroupRun
 from wellkept.ops.detect.rules.findings import Locate
-from wellkept.ops.detect.rules.loading import Loaded, RuleFiles, load_file
+from wellkept.ops.detect.rules.loading import Loaded, RuleFiles, files_of, load_file
 from wellkept.ops.detect.rules.on import Compared
 from wellkept.ops.detect.rules.slo.engine import SloEngine
 from wellkept.ops.detect.rules.slo.run import SloRun
@@ -115,6 +115,21 @@ def check_rules(file: Path) -> Loaded:
         DocumentError: every mistake, with line, field, rule and value.
     """
     return load_file(file)
+
+
+def rules_checked(paths: Sequence[Path]) -> dict[Path, Loaded | DocumentError]:
+    """What each rule document holds, or every mistake in it; of a folder those that ``ops.rules`` would read of it.
+
+    Raises:
+        NotFoundError: one cannot be read.
+    """
+    found: dict[Path, Loaded | DocumentError] = {}
+    for file in files_of(paths):
+        try:
+            found[file] = load_file(file)
+        except DocumentError as error:
+            found[file] = error
+    return found
 
 
 def unit_tests(file: Path) -> list[Outcome]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wellkept.cli.render import client, data_option, json_option, say_json, say_table, telling_mistakes
+from wellkept.cli.render import client, data_option, json_option, say_json, say_table
+from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import DocumentError
+
+if TYPE_CHECKING:
+    from wellkept.ops.detect.rules.loading import Loaded
 
 _COLOURS = {"firing": "red", "pending": "yellow"}
 _CELLS = 20
-
-file_argument = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 
 
 @click.group(name="rules")
@@ -57,26 +61,50 @@ def list_rules(firing: bool, data: Path | None, as_json: bool) -> None:
 
 
 @command.command()
-@file_argument
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @json_option
-def check(file: Path, as_json: bool) -> None:
-    """Name every mistake in FILE (ours, of Prometheus, of OpenSLO), with line, field, rule and value.
+@click.pass_context
+def check(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
+    """Name every mistake in FILES (ours, of Prometheus, of OpenSLO), with line, field, rule and value.
 
-    It needs no server.
+    Of a folder every file is checked that `ops.rules` would read of it. It needs no server.
     """
-    from wellkept.app.rules import check_rules
+    from wellkept.app.rules import rules_checked
 
-    with telling_mistakes(as_json) as warnings:
-        loaded = check_rules(file)
-        warnings.extend(loaded.warnings)
-    if not as_json:
-        for warning in warnings:
-            click.secho(str(warning), fg="yellow", err=True)
-        alerts = sum(rule.is_alert for group in loaded.groups for rule in group.rules)
-        told = [(alerts, "alerting"), (loaded.rules - alerts, "recording")]
-        counts = [f"{count} {kind} rule{'s' * (count != 1)}" for count, kind in told if count]
-        counts += [f"{len(loaded.slos)} objective{'s' * (len(loaded.slos) != 1)}"] if loaded.slos else []
-        click.secho(f"{file} is right: {', '.join(counts) or 'nothing in it'}", fg="green")
+    checked = rules_checked(files)
+    wrong = [found for found in checked.values() if isinstance(found, DocumentError)]
+    if as_json:
+        say_json(_all_told(checked))
+        context.exit(wrong[0].exit_code if wrong else 0)
+    for file, found in checked.items():
+        if not isinstance(found, DocumentError):
+            _say_right(file, found, f"{file}, " if len(checked) > 1 else "")
+    for error in wrong[:-1]:
+        click.secho(f"error: {error}", fg="red", err=True)
+    if wrong:
+        raise wrong[-1]
+
+
+def _all_told(checked: Mapping[Path, Loaded | DocumentError]) -> dict[str, Any]:
+    """What is wrong, and what is only worth a warning, each with its file."""
+    problems: list[dict[str, Any]] = []
+    warnings: list[dict[str, Any]] = []
+    for file, found in checked.items():
+        if isinstance(found, DocumentError):
+            problems += [{"file": str(file), **encode(problem)} for problem in found.problems]
+        else:
+            warnings += [{"file": str(file), **encode(problem)} for problem in found.warnings]
+    return {"ok": not problems, "problems": problems} | ({"warnings": warnings} if warnings else {})
+
+
+def _say_right(file: Path, loaded: Loaded, where: str) -> None:
+    for warning in loaded.warnings:
+        click.secho(f"{where}{warning}", fg="yellow", err=True)
+    alerts = sum(rule.is_alert for group in loaded.groups for rule in group.rules)
+    told = [(alerts, "alerting"), (loaded.rules - alerts, "recording")]
+    counts = [f"{count} {kind} rule{'s' * (count != 1)}" for count, kind in told if count]
+    counts += [f"{len(loaded.slos)} objective{'s' * (len(loaded.slos) != 1)}"] if loaded.slos else []
+    click.secho(f"{file} is right: {', '.join(counts) or 'nothing in it'}", fg="green")
 
 
 @command.command()

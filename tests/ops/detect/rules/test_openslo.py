@@ -97,6 +97,11 @@ def test_documents_that_refer_to_one_another_are_one_objective() -> None:
     assert slo.line == 33
 
 
+def test_a_key_with_nothing_behind_it_is_as_if_it_was_not_there() -> None:
+    (slo,) = load_text(WHOLE.replace("alertPolicies: [burns]", "alertPolicies:\n  description:"), "web.yaml").slos
+    assert [burn.rate for burn in slo.burns] == [14.4, 6.0, 1.0]
+
+
 def test_a_ratio_by_itself_and_the_usual_alerts() -> None:
     (slo,) = load_text(one(), "x").slos
     assert slo.indicator == OfShare("errors_share", is_good=False)

@@ -23,7 +23,10 @@ Path = tuple[str | int, ...]
 
 
 class Part(BaseModel):
-    """A part of a document. A key that nobody knows is a mistake, not a wish."""
+    """A part of a document. A key that nobody knows is a mistake, not a wish.
+
+    A known key with nothing behind it (``rules:``) is as if it was not there, as in Prometheus.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
@@ -33,10 +36,18 @@ class Part(BaseModel):
         del given
         return ""
 
+    @classmethod
+    def _without_nothing(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or None not in value.values():
+            return value
+        known = {name for field, info in cls.model_fields.items() for name in (field, info.alias)}
+        return {key: one for key, one in value.items() if one is not None or key not in known}
+
     @model_validator(mode="wrap")
     @classmethod
     def _told_at_once(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Fields that do not go together are told beside the mistakes in each of them."""
+        value = cls._without_nothing(value)
         wrong = cls.ill_matched(value) if isinstance(value, dict) else ""
         if not wrong:
             return handler(value)

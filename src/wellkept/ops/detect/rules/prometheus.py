@@ -19,16 +19,7 @@ RESOURCE = "PrometheusRule"
 _NO_TIME = re.compile(r"0+(ms|[smhdwy])?\Z")
 
 
-class PrometheusPart(Part):
-    """A part of a rule file. A key with nothing behind it (``rules:``) is as if it was not there, as in Prometheus."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nothing(cls, value: Any) -> Any:
-        return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
-
-
-class PrometheusRule(PrometheusPart):
+class PrometheusRule(Part):
     """An alerting rule or a recording rule."""
 
     record: str = ""
@@ -57,7 +48,7 @@ class PrometheusRule(PrometheusPart):
         return self
 
 
-class PrometheusGroup(PrometheusPart):
+class PrometheusGroup(Part):
     """Rules that are evaluated together."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -75,7 +66,7 @@ class PrometheusGroup(PrometheusPart):
         return value
 
 
-class PrometheusFile(PrometheusPart):
+class PrometheusFile(Part):
     """The whole file."""
 
     groups: tuple[PrometheusGroup, ...] = ()
@@ -89,7 +80,7 @@ class PrometheusFile(PrometheusPart):
         return groups
 
 
-class PrometheusResource(PrometheusPart):
+class PrometheusResource(Part):
     """A rule file as a resource of Kubernetes, which the Prometheus operator reads. Only its groups matter here."""
 
     api_version: Annotated[str, Field(alias="apiVersion")]

@@ -39,7 +39,7 @@ def _share(value: Any) -> Any:
 
 def _possible(value: float) -> float:
     if not 0 < value < 1:
-        raise ValueError("must be more than 0 % and less than 100 %")
+        raise ValueError("must be more than 0 and less than 1, such as 0.999, or a percentage, such as 99.9%")
     return value
 
 
