@@ -93,6 +93,23 @@ def test_a_full_disk_says_since_when_however_long_it_lasts() -> None:
         assert known.sentence.endswith(f"since 08:25:40 UTC: it is full, and was running out since {began}.")
 
 
+def test_what_was_full_when_it_was_first_heard_of_is_full_since_then() -> None:
+    story = Story()
+    story.disk(np.where(story.clock < 90, np.nan, 199e6), 200e6)
+    (found,) = said(story.scene(), PRODUCTION, 180)
+    assert found.sentence.endswith("is at 199 MB of 200 MB since 08:15:00 UTC: it is full.")
+
+
+@pytest.mark.parametrize("every", [4, 5, 6])
+@pytest.mark.parametrize(("used", "is_full"), [(3.2e9, False), (7.9e9, True)])
+def test_memory_that_is_told_of_rarely_is_as_full_as_it_was_told(every: int, used: float, is_full: bool) -> None:
+    story = Story(steps=300)
+    told = story.clock % every == 0
+    story.memory(CHECKOUT, np.where(told, used, np.nan), 8e9)
+    looks = [said(story.scene(), PRODUCTION, last) for last in range(240, 300)]
+    assert {finding.kind for found in looks for finding in found} == ({FindingKind.THRESHOLD} if is_full else set())
+
+
 def test_what_is_full_since_yesterday_says_the_day() -> None:
     story = Story()
     story.disk(np.full(180, 199e6), 200e6)

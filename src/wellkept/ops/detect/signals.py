@@ -55,10 +55,11 @@ class Signals:
     def full(self, level: Floats, steps: int) -> NDArray[np.bool_]:
         """Which are at their limit, where that is trouble: bool[S].
 
-        Disks go by their newest value (``level``); what breathes must not have come down in the newest ``steps``.
+        Disks go by their newest value (``level``), and so does what was not seen in the newest ``steps``; what breathes
+        must not have come down in them.
         """
         recent = self.values[:, -steps:]
-        floor = np.where(np.isfinite(recent), recent, np.inf).min(axis=1)
+        floor = np.minimum(np.where(np.isfinite(recent), recent, np.inf).min(axis=1), level)
         breathes = np.array([meaning.fills is Extreme.LOWEST for meaning in self.meanings], dtype=bool)
         matters = np.array([meaning.brim for meaning in self.meanings], dtype=bool)
         with np.errstate(invalid="ignore"):

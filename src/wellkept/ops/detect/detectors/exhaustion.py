@@ -74,7 +74,7 @@ class Exhaustion:
     """
 
     name = "exhaustion"
-    version = "5"
+    version = "6"
     shared = ("confirm_steps", "horizon_s", "min_trend_steps", "reach", "step_s", "window_s", "long_days")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -216,10 +216,13 @@ _SCORE = "1 minus the time to the limit over the horizon: 0 is a horizon away, 1
 def _full_since(found: Signals, index: int, known: Finding | None) -> float:
     """Since when it is full, in seconds since the epoch: what an open finding says, for it outlasts the window."""
     kept = [each.values["full_since"] for each in known.evidence if "full_since" in each.values] if known else []
+    if kept:
+        return kept[0]
     row = found.values[index]
-    below = np.flatnonzero(np.isfinite(row) & (row < FULL * found.limits[index]))
-    since = min(int(below[-1]) + 1 if len(below) else 0, len(row) - 1)
-    return kept[0] if kept else float(found.times[since] - found.step_s)
+    below = np.flatnonzero(row < FULL * found.limits[index])
+    above = np.flatnonzero(row >= FULL * found.limits[index])
+    since = above[above > below[-1]] if len(below) else above
+    return float(found.times[since[0] if len(since) else -1] - found.step_s)
 
 
 def _plain(found: Signals, index: int, level: Floats, growth: Growth) -> _Forecast:
