@@ -21,6 +21,10 @@ KEY_BYTES = 1000
 KEY_FROM = "123456789@\t\r\"'`,;:()[]{}<>|!?&"
 KEY_TO = "0000000000" + " " * (len(KEY_FROM) - 10)
 """Byte by byte: every digit becomes 0 (as does what makes an address), every delimiter a blank."""
+COLOUR = r"(?:\x1b|\\u001[bB])(?:\[[0-9;:?]*[A-Za-z]|[()][0-9A-Z])"
+"""What programs write to colour a word on a terminal, as it is or as JSON has it. It is no part of a line."""
+KEY_COLOURED = ("\x1b", "\\u001b", "\\u001B")
+"""Without one of these, nothing is coloured."""
 KEY_CLASS = r"(?m)^(?:Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error))\b"
 """What an exception is called in the further lines of a body."""
 _TOPS = "com|org|net|edu|gov|ar|at|au|be|br|ca|ch|cn|cz|de|es|eu|fr|hk|in|it|jp|kr|mx|nl|pl|ru|se|tw|uk|us"
@@ -29,7 +33,7 @@ KEY_TOPS = tuple(f".{top} " for top in _TOPS.split("|"))
 KEY_HOST = rf"[^ ]*\.(?:{_TOPS}) "
 _KEY: dict[str, object] = {
     "key_bytes": KEY_BYTES, "key_from": KEY_FROM, "key_to": KEY_TO, "key_class": KEY_CLASS, "key_tops": KEY_TOPS,
-    "key_host": KEY_HOST,
+    "key_host": KEY_HOST, "key_colour": COLOUR, "key_coloured": KEY_COLOURED,
 }  # fmt: skip
 
 MOST_SERIES = 20_000

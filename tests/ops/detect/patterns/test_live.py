@@ -23,6 +23,7 @@ SHOP = "service:shop/api"
 _PARTS = st.one_of(
     st.text(st.sampled_from(" \n\t09@/.:=()[]aé\"'$\\_-%|"), max_size=20),
     st.sampled_from(["\njava.io.FooException: x", "\nCaused by: a.BError", "a.b.com ", "z.uk", " x.y.hk=5.6", "/a.b"]),
+    st.sampled_from(["\x1b[31m", "\x1b[0;1m", "\x1b[", "\x1b(B", r"\u001b[1m", r"\u001B[39m", "\x1b[2m\n"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
 )
 
@@ -38,6 +39,12 @@ def telemetry(tmp_path: Path) -> object:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_engine_makes_the_same_key_of_a_line_as_we_do(telemetry: Telemetry, bodies: list[str]) -> None:
     assert telemetry.patterns.keys(bodies) == [cheap_key(body).decode("utf-8", "replace") for body in bodies]
+
+
+def test_words_are_told_apart_by_what_they_say_and_not_by_their_colours(telemetry: Telemetry) -> None:
+    payment, order = "\x1b[31mpayment\x1b[0m 5 refused", "\x1b[31morder\x1b[0m 5 refused"
+    keys = telemetry.patterns.keys([payment, order, "payment 6 refused"])
+    assert keys[0] == keys[2] != keys[1]
 
 
 def store(

@@ -1,4 +1,4 @@
-"""What of a body is the message: a tailed line's header, JSON, key=value lines and stack traces are taken off."""
+"""What of a body is the message: colours, a line's header, JSON, key=value lines and stack traces are taken off."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import orjson
 
 from wellkept.kernel.redact import redact
 from wellkept.ops.detect.patterns.masks import clean
+from wellkept.store.telemetry.patterns import COLOUR
 
 LONGEST = 1000
 """Characters of a message that are looked at."""
+_COLOUR = re.compile(COLOUR)
 _MESSAGE_KEYS = ("msg", "message", "event", "log", "text", "body")
 _LOGFMT = re.compile(r"(?:^|\s)(?:msg|message|event)=\"((?:[^\"\\]|\\.)*)\"")
 _PAIR = re.compile(r"(?:^|\s)[\w.-]+=")
@@ -53,6 +55,7 @@ def content(body: str) -> str:
 
     A stack trace adds the class of its last exception, since the first line is often the same for all.
     """
+    body = _COLOUR.sub("", body)
     line, newline, rest = body.partition("\n")
     line = line[: 4 * LONGEST]
     if line.startswith("{") and (told := _of_json(body)):

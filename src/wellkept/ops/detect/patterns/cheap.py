@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 
-from wellkept.store.telemetry.patterns import KEY_BYTES, KEY_CLASS, KEY_FROM, KEY_HOST, KEY_TO
+from wellkept.store.telemetry.patterns import COLOUR, KEY_BYTES, KEY_CLASS, KEY_FROM, KEY_HOST, KEY_TO
 
 _TABLE = bytes.maketrans(KEY_FROM.encode(), KEY_TO.encode())
+_COLOUR = re.compile(COLOUR.encode())
 _CLASS, _HOST = re.compile(KEY_CLASS.encode()), re.compile(KEY_HOST.encode())
 _REST_BYTES = 20_000
 
@@ -18,10 +19,11 @@ _REST_BYTES = 20_000
 def cheap_key(body: str) -> bytes:
     """The key of a body: the tokens of its first line, ``0`` for those that are surely values.
 
-    Those hold a digit or an ``@``, begin with ``/``, stand behind ``=``, or end as names of hosts do. Only the first
-    ``KEY_BYTES`` bytes of the line count. Of a body with more lines, its last exception counts, too.
+    Those hold a digit or an ``@``, begin with ``/``, stand behind ``=``, or end as names of hosts do. Colours do not
+    count, and only the first ``KEY_BYTES`` bytes of the line do. Of a body with more lines, its last exception counts,
+    too.
     """
-    raw = body.encode("utf-8", "replace")
+    raw = _COLOUR.sub(b"", body.encode("utf-8", "replace"))
     line, newline, rest = raw.partition(b"\n")
     plain = b" " + line[:KEY_BYTES].translate(_TABLE) + b" "
     plain = plain.replace(b"=", b" 0").replace(b" /", b" 0").replace(b".0", b" 0")
