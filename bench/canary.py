@@ -246,7 +246,7 @@ def _timed(telemetry: Telemetry, end: datetime) -> dict[str, float]:
         "requests": _least(lambda: telemetry.arms.requests(asked)),
         "requests_again": _least(lambda: remembered.requests(later)),
         "answers": _least(lambda: telemetry.arms.answers(asked)),
-        "rows": _least(lambda: telemetry.predictions.window("fraud", START, end)),
+        "rows": _least(lambda: telemetry.predictions.window("fraud", START, end, known_by=end)),
     }
 
 

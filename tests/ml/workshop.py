@@ -101,9 +101,11 @@ class Shelf:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     asked: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    known_by: datetime | None = None
 
-    def window(self, model: str, start: datetime, end: datetime) -> pa.Table:
+    def window(self, model: str, start: datetime, end: datetime, *, known_by: datetime) -> pa.Table:
         self.asked.append((model, start, end))
+        self.known_by = known_by
         return logged(self.rows)
 
 

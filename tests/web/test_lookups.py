@@ -133,7 +133,7 @@ def test_the_incident_shows_evidence_inline_and_links_every_piece(client: httpx.
 
 
 def test_the_way_of_the_trouble_is_drawn_on_the_map(scene: Scene, client: httpx.Client) -> None:
-    readings = Readings(scene.telemetry, Recent(scene.deps.clock))
+    readings = Readings(scene.telemetry, Recent(scene.deps.clock), scene.deps.clock)
     view = incident_view(scene.deps, readings, incident(scene).id, NOW)
     assert [(link.source, link.target) for link in view.links if link.is_way] == [(CHECKOUT, PAYMENTS)]
     assert {node.id for node in view.nodes if node.is_on_way} == {CHECKOUT, PAYMENTS}

@@ -28,13 +28,14 @@ class Store:
 def test_the_newest_answers_are_missing_for_a_part_of_a_bucket_alone(seconds: int, span: timedelta) -> None:
     asked: list[tuple[datetime, datetime]] = []
 
-    def read(_: Any, __: str, start: datetime, end: datetime) -> None:
+    def read(_: Any, __: str, start: datetime, end: datetime, ___: datetime) -> None:
         asked.append((start, end))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readings, "read_answers", read)
         now = NOON + timedelta(seconds=seconds)
-        Readings(cast("Telemetry", Store()), Recent(SettableClock(now))).answers("fraud", now - span, now)
+        clock = SettableClock(now)
+        Readings(cast("Telemetry", Store()), Recent(clock), clock).answers("fraud", now - span, now)
 
     ((start, end),) = asked
     assert timedelta() <= now - end <= max(timedelta(minutes=1), span / 900 + timedelta(milliseconds=1))

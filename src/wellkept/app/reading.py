@@ -19,7 +19,7 @@ def install(app: FastAPI, platform: Platform) -> None:
     on = platform.ops.rules if platform.ops is not None else _unwatched(platform)
     app.router.routes.extend(prometheus.routes(platform.telemetry.promql, platform.clock, lambda: on.groups))
     app.include_router(telemetry.router(platform.telemetry, platform.clock))
-    app.include_router(predictionlog.router(platform.telemetry.predictions))
+    app.include_router(predictionlog.router(platform.telemetry.predictions, platform.clock))
     app.include_router(erasure.router(Forgetting(platform.telemetry.erasure, platform.audit, platform.clock)))
     app.include_router(patterns.router(platform.telemetry.patterns, platform.clock))
     app.include_router(rules.router(on, platform.clock))

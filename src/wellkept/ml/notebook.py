@@ -49,7 +49,9 @@ class Model:
         history = self.contract.data.history
         with tempfile.TemporaryDirectory() as folder, _project():
             logged = Path(folder) / "predictions.parquet"
-            pq.write_table(flat(NoAnswers().window(self.contract.name, start, end), self.contract.features), logged)
+            pq.write_table(
+                flat(NoAnswers().window(self.contract.name, start, end, known_by=end), self.contract.features), logged
+            )
             reader = reader_of(asked_of(self.folder, self.contract, (start, end), Reach()))
             window = Window(start, end, (), (self.folder / history).resolve() if history else None, logged, reader)
             return loaded(self.folder, window, has_entity=self.contract.data.entity is not None)

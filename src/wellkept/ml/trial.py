@@ -68,7 +68,7 @@ class Report:
 class NoAnswers:
     """A prediction log in which nothing is: a trial knows no live model."""
 
-    def window(self, model: str, start: datetime, end: datetime) -> pa.Table:  # noqa: ARG002 - the contract of a log
+    def window(self, model: str, start: datetime, end: datetime, *, known_by: datetime) -> pa.Table:  # noqa: ARG002 - the contract of a log
         pairs = pa.map_(pa.string(), pa.float64())
         names = {
             "id": pa.string(),

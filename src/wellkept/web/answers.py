@@ -75,8 +75,8 @@ class Answers:
         return float(np.quantile(values, 0.95)) if len(values) else float("nan")
 
 
-def read_answers(predictions: Predictions, model: str, start: datetime, end: datetime) -> Answers:
-    """The answers of a model in [start, end).
+def read_answers(predictions: Predictions, model: str, start: datetime, end: datetime, now: datetime) -> Answers:
+    """The answers of a model in [start, end), with the labels that are known by now.
 
     Raises:
         StoreError: the engine failed.
@@ -85,11 +85,11 @@ def read_answers(predictions: Predictions, model: str, start: datetime, end: dat
     steps = np.arange(BUCKETS + 1, dtype=np.float64)
     edges: Floats = start.timestamp() + bucket.total_seconds() * steps
     if end - start <= WHOLE:
-        rows, read_s = predictions.window(model, start, end), bucket.total_seconds()
+        rows, read_s = predictions.window(model, start, end, known_by=now), bucket.total_seconds()
     else:
         begins = [start + bucket * index for index in range(BUCKETS)]
         width = min(bucket, SLICE)
-        rows = pa.concat_tables([predictions.window(model, begin, begin + width) for begin in begins])
+        rows = pa.concat_tables([predictions.window(model, begin, begin + width, known_by=now) for begin in begins])
         read_s = width.total_seconds()
     return Answers(
         edges=edges,

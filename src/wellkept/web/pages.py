@@ -133,7 +133,7 @@ class Pages:
 
     def __init__(self, deps: WebDeps) -> None:
         self.deps, self.renderer, self.recent = deps, Renderer(), Recent(deps.clock)
-        self.readings = Readings(deps.telemetry, self.recent)
+        self.readings = Readings(deps.telemetry, self.recent, deps.clock)
 
     async def overview(self, request: Request) -> Response:
         """The first page; with ``?token=`` the first visit, which leaves a session and a clean address."""

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellkept.kernel.change import Change
+from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
 from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
@@ -39,8 +40,8 @@ EMPTY = Window(np.empty(0), np.empty((0, 0)), ())
 class Readings:
     """Reads the telemetry store for the pages."""
 
-    def __init__(self, telemetry: Telemetry, recent: Recent) -> None:
-        self._telemetry, self._recent = telemetry, recent
+    def __init__(self, telemetry: Telemetry, recent: Recent, clock: Clock) -> None:
+        self._telemetry, self._recent, self._clock = telemetry, recent, clock
         self.problem = ""
         """What went wrong at the last reading; empty when it worked."""
 
@@ -138,7 +139,7 @@ class Readings:
         return self._get(
             ("answers", model, first, last),
             kept_s,
-            lambda: read_answers(self._telemetry.predictions, model, first, last),
+            lambda: read_answers(self._telemetry.predictions, model, first, last, self._clock.now()),
             None,
         )
 
@@ -147,7 +148,7 @@ class Readings:
         return self._get(
             ("count", model, start, _round(end, 10)),
             KEEP_LONG_S,
-            lambda: self._telemetry.predictions.window(model, start, end).num_rows,
+            lambda: self.predictions(model, start, end).num_rows,
             0,
         )
 
@@ -166,7 +167,7 @@ class Readings:
         Raises:
             StoreError: the engine failed.
         """
-        return self._telemetry.predictions.window(model, start, end)
+        return self._telemetry.predictions.window(model, start, end, known_by=self._clock.now())
 
     def reporting(self, now: datetime) -> int:
         """How many series have reported in the last two minutes."""

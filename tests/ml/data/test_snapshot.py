@@ -63,6 +63,14 @@ def taken(
     return snapshots.take(source, contract, SPAN, excluded, folder / "run", 60.0), artifacts
 
 
+def test_answers_have_the_labels_that_were_known_at_the_end(tmp_path: Path) -> None:
+    shelf, contract = Shelf(), read_project(project(tmp_path / "fraud"))[0]
+    Snapshots(Artifacts(str(tmp_path / "artifacts")), shelf).take(
+        tmp_path / "fraud", contract, SPAN, (), tmp_path / "run", 60.0
+    )
+    assert shelf.known_by == SPAN[1]
+
+
 def test_a_project_needs_no_load_where_its_contract_says_all(tmp_path: Path) -> None:
     snapshot, artifacts = taken(tmp_path, project(tmp_path / "fraud"))
 

@@ -62,7 +62,9 @@ def test_two_halves_are_a_prediction_whichever_comes_first(
     log.take([halves[order[1]]])
     assert log.settle() == 2
     assert log.settle() == 0
-    first, second = telemetry.predictions.window(model, NOON, NOON + timedelta(seconds=1)).to_pylist()
+    first, second = telemetry.predictions.window(
+        model, NOON, NOON + timedelta(seconds=1), known_by=NOON + timedelta(seconds=1)
+    ).to_pylist()
     assert (first["id"], first["score"], dict(first["features"])) == ("a1/0", 0.8, {"amount": 12.5, "risk": None})
     assert (first["version"], first["latency_ms"]) == ("default", 40.0)
     assert (second["score"], dict(second["categories"])) == (0.1, {"plan": "pro"})

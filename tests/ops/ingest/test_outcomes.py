@@ -63,9 +63,8 @@ def label(model: str, key: str = "1", value: Any = 1.0, **more: Any) -> dict[str
 
 
 def stored(telemetry: Telemetry, model: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = telemetry.predictions.window(
-        model, NOON - timedelta(days=1), NOON + timedelta(days=1)
-    ).to_pylist()
+    start, end = NOON - timedelta(days=1), NOON + timedelta(days=1)
+    rows: list[dict[str, Any]] = telemetry.predictions.window(model, start, end, known_by=end).to_pylist()
     return rows
 
 

@@ -72,7 +72,9 @@ def test_what_is_sent_is_what_is_stored(outcomes: Outcomes, telemetry: Telemetry
     for _ in range(2):  # sent again, a prediction is the same prediction
         assert outcomes.prediction_table(body(row(model=model), row(model=model, id="b", features=[]))) == 2
 
-    first, second = telemetry.predictions.window(model, NOON, NOON + timedelta(seconds=1)).to_pylist()
+    first, second = telemetry.predictions.window(
+        model, NOON, NOON + timedelta(seconds=1), known_by=NOON + timedelta(seconds=1)
+    ).to_pylist()
 
     assert (first["id"], first["score"], first["decision"], first["latency_ms"]) == ("a", 0.5, "true", 2.0)
     assert dict(first["features"]) == {"amount": 1.5, "risk": None}
@@ -85,7 +87,9 @@ def test_only_what_is_required_has_to_be_there(outcomes: Outcomes, telemetry: Te
 
     assert outcomes.prediction_table(body(row(model=model, **dict.fromkeys(optional, ...)))) == 1
 
-    (found,) = telemetry.predictions.window(model, NOON, NOON + timedelta(seconds=1)).to_pylist()
+    (found,) = telemetry.predictions.window(
+        model, NOON, NOON + timedelta(seconds=1), known_by=NOON + timedelta(seconds=1)
+    ).to_pylist()
     assert (found["entity_key"], found["latency_ms"], found["features"]) == ("", 0.0, [])
 
 
@@ -115,7 +119,8 @@ def test_a_mistake_is_named_and_nothing_is_stored(mistake: str, outcomes: Outcom
     with pytest.raises(InputError, match=words):
         outcomes.prediction_table(body(row(model=model), wrong))
 
-    assert telemetry.predictions.window(model, NOON, NOON + timedelta(days=1)).num_rows == 0
+    end = NOON + timedelta(days=1)
+    assert telemetry.predictions.window(model, NOON, end, known_by=end).num_rows == 0
 
 
 def test_a_column_that_nobody_knows_is_refused() -> None:

@@ -61,8 +61,10 @@ def answers(telemetry: Telemetry, *rows: dict[str, Any]) -> None:
     telemetry.predictions.write(pa.Table.from_pylist(made, schema=schema))
 
 
-def truths(telemetry: Telemetry, **values: float) -> None:
-    made = [{"prediction_id": key, "model": "fraud", "time": at(90), "value": value} for key, value in values.items()]
+def truths(telemetry: Telemetry, second: float = 90, **values: float) -> None:
+    made = [
+        {"prediction_id": key, "model": "fraud", "time": at(second), "value": value} for key, value in values.items()
+    ]
     telemetry.labels.write(pa.Table.from_pylist(made, schema=LABELS))
 
 
@@ -147,6 +149,17 @@ def test_the_loss_is_the_tasks(telemetry: Telemetry, loss: str, expected: float)
     truths(telemetry, a=1)
 
     assert telemetry.arms.answers(replace(ASKED, loss=loss))[0][:, LOSS].sum() == pytest.approx(expected)
+
+
+def test_a_truth_of_the_future_hides_none_that_is_known(telemetry: Telemetry) -> None:
+    answers(telemetry, *({"id": id_, "time": at(1), "version": "v1", "score": 0.9} for id_ in "ab"))
+    truths(telemetry, a=1)
+    truths(telemetry, 9000, a=0, b=0)
+
+    first = telemetry.arms.answers(ASKED)[0].sum(axis=0)
+
+    assert first[LABELLED] == 1
+    assert first[LOSS] == pytest.approx(-math.log(0.9))
 
 
 def test_a_shadow_is_judged_by_the_truth_about_the_answer_beside_it(telemetry: Telemetry) -> None:

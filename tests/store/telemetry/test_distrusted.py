@@ -43,7 +43,7 @@ def test_what_came_in_a_span_does_not_count_and_what_was_known_before_counts_aga
     telemetry.distrusted.write([Distrust("m", "f", at(205))])
     assert told(telemetry) == dict.fromkeys(range(6), 0.0)
     assert telemetry.serving.labelled_rows("m", at(0), at(100), at(9000)) == 6
-    window = telemetry.predictions.window("m", at(0), at(100))
+    window = telemetry.predictions.window("m", at(0), at(100), known_by=at(9000))
     assert window["label"].to_pylist() == [0.0] * 6 + [None] * 4
     asked = Asked("m", "v", Grid.of(at(0), at(100), 100), [100.0, np.inf], "positive", 50, at(9000))
     counted = telemetry.arrivals.arrivals(asked, [0.4], 1)

@@ -23,7 +23,7 @@ def test_an_entity_is_taken_out_with_its_ids_and_labels(telemetry: Telemetry) ->
     assert telemetry.erasure.erase(KEY) == Erased(predictions=4, labels=1)
 
     assert labels(telemetry) == {"p3": 1.0, "p4": None}
-    assert telemetry.predictions.window("churn", at(0), at(10)).num_rows == 0
+    assert telemetry.predictions.window("churn", at(0), at(10), known_by=at(100)).num_rows == 0
     assert telemetry.predictions.known(["p1", "p2", "p2~7", "p3", "p4", "q1"]) == {"p3", "p4"}
     predict(telemetry, ("p1", 1))
     assert labels(telemetry) == {"p1": None, "p3": 1.0, "p4": None}, "the label did not wait for another"

@@ -50,7 +50,7 @@ def test_nothing_is_lost_and_no_order_changes(rows: list[Row], left_out: int) ->
 def test_what_is_read_is_what_was_written(telemetry: Telemetry, rows: list[Row]) -> None:
     telemetry.engine.command("TRUNCATE TABLE predictions")
     write(telemetry, rows)
-    read = telemetry.predictions.window("m", at(0), at(1000))["features"].to_pylist()
+    read = telemetry.predictions.window("m", at(0), at(1000), known_by=at(1000))["features"].to_pylist()
     assert [dict(row) for row in read] == rows
 
 
@@ -58,7 +58,9 @@ def test_names_that_cannot_be_joined_stay_in_the_map(telemetry: Telemetry) -> No
     for name in ("", f"a{APART}b"):
         assert in_rows(table([{name: 1.0}])).column_names == ["features"]
     write(telemetry, [{"": 1.0, "b": None}])
-    assert telemetry.predictions.window("m", at(0), at(1000))["features"].to_pylist() == [[("", 1.0), ("b", None)]]
+    assert telemetry.predictions.window("m", at(0), at(1000), known_by=at(1000))["features"].to_pylist() == [
+        [("", 1.0), ("b", None)]
+    ]
 
 
 def test_too_many_different_names_stay_in_the_map() -> None:

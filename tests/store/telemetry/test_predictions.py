@@ -15,6 +15,8 @@ from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
 
+LATER = at(1000)
+
 
 def predict(telemetry: Telemetry, *rows: tuple[str, float], model: str = "fraud", **more: Any) -> None:
     """Store predictions (id, seconds after noon); the score is the number of the second."""
@@ -32,7 +34,7 @@ def label(telemetry: Telemetry, *rows: tuple[str, float, float], model: str = "f
     telemetry.labels.write(pa.Table.from_pylist(made, schema=LABELS))
 
 
-def labels(telemetry: Telemetry, known_by: datetime | None = None) -> dict[str, float | None]:
+def labels(telemetry: Telemetry, known_by: datetime = LATER) -> dict[str, float | None]:
     window = telemetry.predictions.window("fraud", at(0), at(1000), known_by=known_by)
     return dict(zip(window["id"].to_pylist(), window["label"].to_pylist(), strict=True))
 
@@ -54,21 +56,21 @@ def test_a_prediction_comes_back_whole(telemetry: Telemetry) -> None:
         "attributes": [("slice", "new")],
     }
     telemetry.predictions.write(pa.Table.from_pylist([row], schema=PREDICTIONS))
-    (found,) = telemetry.predictions.window("fraud", at(0), at(10)).to_pylist()
+    (found,) = telemetry.predictions.window("fraud", at(0), at(10), known_by=at(100)).to_pylist()
     found["time"] = found["time"].to_pydatetime() if hasattr(found["time"], "to_pydatetime") else found["time"]
     assert found == {k: v for k, v in row.items() if k != "model"} | {"label": None, "label_time": None}
 
 
 def test_only_what_is_required_has_to_be_there(telemetry: Telemetry) -> None:
     predict(telemetry, ("p1", 1))
-    (found,) = telemetry.predictions.window("fraud", at(0), at(10)).to_pylist()
+    (found,) = telemetry.predictions.window("fraud", at(0), at(10), known_by=at(100)).to_pylist()
     assert (found["decision"], found["features"], found["categories"], found["latency_ms"]) == ("", [], [], 0.0)
 
 
 def test_a_window_is_of_one_model_and_half_open_and_by_time(telemetry: Telemetry) -> None:
     predict(telemetry, ("c", 5), ("a", 0), ("b", 9.999), ("before", -0.001), ("after", 10))
     predict(telemetry, ("other", 5), model="churn")
-    window = telemetry.predictions.window("fraud", at(0), at(10))
+    window = telemetry.predictions.window("fraud", at(0), at(10), known_by=at(100))
     assert window["id"].to_pylist() == ["a", "c", "b"]
     assert window["score"].to_pylist() == [0, 5, 9.999]
 
@@ -76,7 +78,7 @@ def test_a_window_is_of_one_model_and_half_open_and_by_time(telemetry: Telemetry
 def test_a_prediction_written_again_is_the_same_prediction(telemetry: Telemetry) -> None:
     for _ in range(3):
         predict(telemetry, ("p1", 1), ("p2", 2))
-    assert telemetry.predictions.window("fraud", at(0), at(10)).num_rows == 2
+    assert telemetry.predictions.window("fraud", at(0), at(10), known_by=at(100)).num_rows == 2
 
 
 def test_the_newest_label_wins_in_whatever_order_they_come(telemetry: Telemetry) -> None:
@@ -121,6 +123,16 @@ def test_labels_are_what_brute_force_gives(
     assert labels(telemetry, at(known_by)) == wanted
 
 
+def test_a_label_of_the_future_hides_none_that_is_known(telemetry: Telemetry) -> None:
+    predict(telemetry, ("p1", 1), ("p2", 2))
+    label(telemetry, ("p1", 100, 1.0), ("p1", 9000, 0.0), ("p2", 9000, 1.0))
+    page, _ = telemetry.predictions.page("fraud", at(0), at(10), 5, known_by=at(200))
+    assert page["label"].to_pylist() == [1.0, None]
+    assert page["label_time"].to_pylist() == [at(100), None]
+    first = telemetry.logged.first("fraud", "v1", at(0), at(10), 5, known_by=at(200))
+    assert first["label"].to_pylist() == [1.0, None]
+
+
 def test_which_ids_are_known(telemetry: Telemetry) -> None:
     predict(telemetry, ("p1", 1))
     predict(telemetry, ("q1", 1), model="churn")
@@ -144,7 +156,7 @@ def test_pages_give_every_prediction_once(telemetry: Telemetry) -> None:
     found: list[Any] = []
     start: datetime | None = at(0)
     while start is not None:
-        page, start = telemetry.predictions.page("fraud", start, at(50), 4)
+        page, start = telemetry.predictions.page("fraud", start, at(50), 4, known_by=at(100))
         found += page.select(["id", "label"]).to_pylist()
     assert [row["id"] for row in found] == [f"p{n:02d}" for n in range(40)]
     assert [row["label"] for row in found if row["id"] == "p05"] == [1.0]
@@ -172,7 +184,7 @@ def test_what_shadows_said_is_nobodys_answer_and_is_judged_by_the_same_truth(tel
     start, end, serving = at(0), at(10), telemetry.serving
 
     assert list(labels(telemetry)) == ["a", "b"]
-    assert telemetry.predictions.page("fraud", start, end, 10)[0]["id"].to_pylist() == ["a", "b"]
+    assert telemetry.predictions.page("fraud", start, end, 10, known_by=at(100))[0]["id"].to_pylist() == ["a", "b"]
     assert serving.rates("fraud", Grid.of(start, end, 10.0)).tolist() == [2]
     assert serving.affected("fraud", start, end, {"amount": None}, 10)["id"].to_pylist() == ["b", "a"]
     found = serving.labelled("fraud", "v1", start, end, at(100)).to_pylist()

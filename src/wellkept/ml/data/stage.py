@@ -36,7 +36,7 @@ MOMENT = pa.timestamp("us", tz="UTC")
 class PredictionLog(Protocol):
     """Where logged predictions are read."""
 
-    def window(self, model: str, start: datetime, end: datetime) -> pa.Table: ...
+    def window(self, model: str, start: datetime, end: datetime, *, known_by: datetime) -> pa.Table: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Snapshots:
         """
         folder.mkdir(parents=True, exist_ok=True)
         logged, out, manifest = (folder / name for name in ("predictions.parquet", "snapshot.parquet", "manifest"))
-        rows = self._predictions.window(contract.name, *span)
+        rows = self._predictions.window(contract.name, *span, known_by=span[1])
         pq.write_table(flat(without(rows, excluded), contract.features), logged)
         request = {
             **asked_of(project, contract, span, self._reach),

@@ -31,7 +31,9 @@ SEED = 3
 class First(Protocol):
     """The first predictions of a version."""
 
-    def first(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table: ...
+    def first(
+        self, model: str, version: str, start: datetime, end: datetime, limit: int, *, known_by: datetime
+    ) -> pa.Table: ...
 
 
 def enough(contract: ModelContract) -> int:
@@ -149,7 +151,7 @@ class Learning:
 
     def _rows(self, contract: ModelContract, version: ModelVersion, now: datetime) -> pa.Table:
         end = now + timedelta(seconds=AHEAD_S)
-        return self._log.first(contract.name, version.logged_as, since_of(version), end, rows_of(version))
+        return self._log.first(contract.name, version.logged_as, since_of(version), end, rows_of(version), known_by=now)
 
 
 def is_broken(finding: Finding) -> bool:

@@ -42,12 +42,14 @@ class Logged:
         """Which models have predicted since then: ``model``, ``predictions``, ``last``."""
         return self._engine.query(_MODELS, {"start": millis(since)})
 
-    def first(self, model: str, version: str, start: datetime, end: datetime, limit: int) -> pa.Table:
+    def first(
+        self, model: str, version: str, start: datetime, end: datetime, limit: int, *, known_by: datetime
+    ) -> pa.Table:
         """At most ``limit`` of a version's first predictions in [start, end), by time.
 
         Columns ``at`` (seconds since the epoch), ``score``, ``features`` and ``categories`` (maps), ``label`` (null:
-        not known).
+        not known by that moment).
         """
-        span = {"start": millis(start), "end": millis(end)}
+        span = {"start": millis(start), "end": millis(end), "known_by": millis(known_by)}
         parameters = {"model": model, "version": version, **span, "limit": limit}
         return self._engine.query(load("queries/logged_first.sql"), parameters)

@@ -71,7 +71,7 @@ class Predictions:
         rows = self._engine.query(_KNOWN, {"ids": list(ids)})
         return dict(zip(rows["id"].to_pylist(), rows["model"].to_pylist(), strict=True))
 
-    def window(self, model: str, start: datetime, end: datetime, *, known_by: datetime | None = None) -> pa.Table:
+    def window(self, model: str, start: datetime, end: datetime, *, known_by: datetime) -> pa.Table:
         """Predictions of ``model`` made in [start, end), by time, with their labels.
 
         Columns ``id``, ``time``, ``version``, ``score``, ``label`` (null: not known), ``label_time``, ``decision``,
@@ -82,17 +82,19 @@ class Predictions:
             "model": model,
             "start": millis(start),
             "end": millis(end),
-            "known_by": millis(known_by) if known_by else 9_000_000_000_000,
+            "known_by": millis(known_by),
         }
         return self._engine.query(load("queries/predictions.sql"), parameters)
 
-    def page(self, model: str, start: datetime, end: datetime, limit: int) -> tuple[pa.Table, datetime | None]:
+    def page(
+        self, model: str, start: datetime, end: datetime, limit: int, *, known_by: datetime
+    ) -> tuple[pa.Table, datetime | None]:
         """The first predictions of [start, end), with the columns of :meth:`window`, and where the next page starts.
 
         They are about ``limit``: those of the last millisecond all come. None: there are no more.
         """
-        parameters = {"model": model, "start": millis(start), "end": millis(end), "limit": limit}
-        rows = self._engine.query(load("queries/predictions_page.sql"), parameters)
+        span = {"start": millis(start), "end": millis(end), "known_by": millis(known_by)}
+        rows = self._engine.query(load("queries/predictions_page.sql"), {"model": model, **span, "limit": limit})
         if rows.num_rows < limit:
             return rows, None
         last: datetime = rows["time"][rows.num_rows - 1].as_py()

@@ -1,5 +1,5 @@
 -- What versions of a model answered, each in its own span of time, by bucket of callers: how many answers, of how many
--- the truth is known, the sum of their losses, and how many scores lie above each edge. A shadow's answer is judged by
+-- the truth is known by the end of it all, the sum of their losses, and how many scores lie above each edge. A shadow's answer is judged by
 -- the truth about the answer that it stands beside.
 SELECT
     place, bucket, count() AS answers, countIf(l.prediction_id != '') AS labelled,
@@ -30,6 +30,7 @@ LEFT JOIN
     SELECT prediction_id, argMax(value, time) AS value
     FROM sound_labels
     WHERE model = {model:String} AND time >= fromUnixTimestamp64Milli({start:Int64})
+        AND time < fromUnixTimestamp64Milli({end:Int64})
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.of
 GROUP BY place, bucket

@@ -1,4 +1,5 @@
--- The first predictions of a version in a span, by time, with what turned out to be true of them.
+-- The first predictions of a version in a span, by time, with what turned out to be true of them, where it is
+-- known by the moment asked for.
 SELECT toUnixTimestamp64Milli(p.time) / 1000 AS at, p.score AS score, p.features AS features, p.categories AS categories,
     if(l.prediction_id = '', NULL, l.value) AS label
 FROM
@@ -15,7 +16,7 @@ LEFT JOIN
 (
     SELECT prediction_id, argMax(value, time) AS value
     FROM sound_labels
-    WHERE model = {model:String}
+    WHERE model = {model:String} AND time < fromUnixTimestamp64Milli({known_by:Int64})
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.id
 ORDER BY at, p.id

@@ -1,5 +1,5 @@
--- The first predictions of a model in a span, by time, with their labels: about so many, and all of the last moment.
--- What shadows said is left out.
+-- The first predictions of a model in a span, by time, with the labels that are known by the moment asked for:
+-- about so many, and all of the last moment. What shadows said is left out.
 SELECT
     p.id AS id, p.time AS time, p.version AS version, p.score AS score,
     if(l.prediction_id = '', NULL, l.value) AS label,
@@ -26,7 +26,7 @@ LEFT JOIN
 (
     SELECT prediction_id, argMax(value, time) AS value, max(time) AS known_at
     FROM sound_labels
-    WHERE model = {model:String}
+    WHERE model = {model:String} AND time < fromUnixTimestamp64Milli({known_by:Int64})
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.id
 ORDER BY time, id
