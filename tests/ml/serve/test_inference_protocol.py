@@ -158,7 +158,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "no truth": ({"inputs": one(foreign=2)}, "input foreign: must be true or false, got 2"),
     "no boolean": (
         {"inputs": [tensor("foreign", 0.5, datatype="BOOL")]},
-        "input foreign: data: must be true or false, as its datatype says, got 0.5",
+        "input foreign: data: must be true or false, as its datatype BOOL says, got 0.5",
     ),
     "parameters": ({"inputs": one(), "parameters": [1]}, "parameters: must be an object, got [1]"),
     "entity key": (
@@ -177,6 +177,41 @@ def test_a_mistake_is_named_and_nothing_is_logged(mistake: str, asked: Asked) ->
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(message)
     assert asked.log.records == []
+
+
+@pytest.mark.parametrize(
+    ("datatype", "value", "words"),
+    [
+        ("INT8", 1200, "whole numbers from -128 to 127"),
+        ("INT8", -129, "whole numbers from -128 to 127"),
+        ("UINT8", -1, "whole numbers from 0 to 255"),
+        ("UINT16", 65536, "whole numbers from 0 to 65535"),
+        ("INT64", 1.5, "whole numbers from -9223372036854775808 to 9223372036854775807"),
+        ("INT64", 2**63, "whole numbers from -9223372036854775808 to 9223372036854775807"),
+        ("BOOL", 7, "true or false"),
+        ("FP16", 65505, "numbers from -65504 to 65504"),
+        ("FP32", 1e39, "numbers from -3.40282e+38 to 3.40282e+38"),
+    ],
+)
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_a_value_that_the_datatype_cannot_hold_is_refused(
+    datatype: str, value: float, words: str, is_wide: bool, asked: Asked
+) -> None:
+    wide = tensor("x", value, 1, 1, 1, datatype=datatype, shape=[1, 4])
+    inputs = [wide] if is_wide else [*one(amount=...), tensor("amount", value, datatype=datatype)]
+
+    answer = asked.post(INFER, {"inputs": inputs})
+
+    name = "x" if is_wide else "amount"
+    told = f"input {name}: data: must be {words}, as its datatype {datatype} says, got {value}"
+    assert (answer.status_code, answer.json()["error"]) == (400, told)
+
+
+@pytest.mark.parametrize("datatype", ["INT8", "UINT64", "FP16", "FP32", "FP64"])
+def test_a_whole_number_may_be_written_with_a_point(datatype: str, asked: Asked) -> None:
+    inputs = [*one(amount=...), tensor("amount", 2.0, datatype=datatype)]
+
+    assert asked.post(INFER, {"inputs": inputs}).status_code == 200
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"inputs": NaN', b"\xff"])

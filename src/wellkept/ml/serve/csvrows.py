@@ -61,7 +61,7 @@ def _value(field: str, name: str, line: int) -> Value:
     if text in TRUTHS:
         return TRUTHS[text]
     try:
-        number = float(text)
+        number = float(text) if text.isascii() and "_" not in text else math.nan  # Python's float takes 1_000 and １２
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,9 +11,15 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.serve.rules import MISSING, Rows
 
 MAX_ROWS = 100_000
-TYPES = frozenset({"BOOL", "FP16", "FP32", "FP64"}) | {
-    f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)
+TYPES: dict[str, tuple[float, float]] = {
+    "BOOL": (0, 1),
+    **{f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+    "FP16": (-65504.0, 65504.0),
+    "FP32": (-3.4028234663852886e38, 3.4028234663852886e38),
+    "FP64": (-math.inf, math.inf),
 }
+"""The datatypes of tensors, each with the least and the greatest number that it holds."""
 DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL"}
 """How the protocol calls the types of a contract."""
 INVOCATION_KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -94,6 +101,7 @@ def _table(tensor: Mapping[str, Any]) -> Rows:
     assert isinstance(data, list)
     count, width = shape
     nested = bool(data) and isinstance(data[0], list)
+    _check_values(where, tensor["datatype"], list(itertools.chain.from_iterable(data)) if nested else data)
     values = data if nested else [data] if count == 1 else [data[at : at + width] for at in range(0, len(data), width)]
     is_whole = isinstance(count, int) and len(values) == count > 0
     if not is_whole or not all(isinstance(row, list) and len(row) == width for row in values):
@@ -115,10 +123,7 @@ def _column(tensor: Mapping[str, Any]) -> Sequence[Any]:
         if sizes[:1] != [count] or math.prod(sizes) != count:
             raise InputError(f"{where}: shape", f"must be [{count}] or [{count}, 1], as there are values", shape)
     _check_count(where, count)
-    if tensor["datatype"] == "BOOL":
-        wrong = next((value for value in flat if value is not None and value not in (True, False)), None)
-        if wrong is not None:
-            raise InputError(f"{where}: data", "must be true or false, as its datatype says", wrong)
+    _check_values(where, tensor["datatype"], flat)
     return flat
 
 
@@ -128,6 +133,23 @@ def _check_tensor(where: str, tensor: Mapping[str, Any]) -> None:
         raise InputError(f"{where}: datatype", f"must be one of {', '.join(sorted(TYPES))}", datatype)
     if not isinstance(data, list) or not data:
         raise InputError(f"{where}: data", "must be a list of at least one value", data)
+
+
+def _check_values(where: str, datatype: str, values: Sequence[Any]) -> None:
+    """Refuse a number that its datatype cannot hold; what is no number is told by the rules of the inputs."""
+    if datatype == "FP64":
+        return
+    (low, high), may_have_parts = TYPES[datatype], datatype.startswith("FP")
+    if (
+        set(map(type, values)) <= ({int, float} if may_have_parts else {int})
+        and low <= min(values) <= max(values) <= high
+    ):
+        return  # nearly always, and several times as fast as what follows
+    for value in values:
+        if isinstance(value, int | float) and not (low <= value <= high and (may_have_parts or value % 1 == 0)):
+            span = f"{low:g} to {high:g}" if may_have_parts else f"{low} to {high}"
+            kind = "true or false" if datatype == "BOOL" else f"{'' if may_have_parts else 'whole '}numbers from {span}"
+            raise InputError(f"{where}: data", f"must be {kind}, as its datatype {datatype} says", value)
 
 
 def _check_count(where: str, count: int) -> None:
