@@ -124,7 +124,8 @@ def test_a_sample_is_no_larger_than_asked_for(rows: int, left: int, tmp_path: Pa
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=60)
-STEPS = st.lists(st.builds(Step, WORDS, st.sampled_from([True, False, None]), WORDS, st.just(0.5), st.integers(0, 9)))
+ANY = st.builds(Step, WORDS, st.sampled_from([True, False, None]), WORDS, st.just(0.5), st.integers(0, 9))
+STEPS = st.lists(ANY | st.builds(Step, WORDS, st.just(value=True), WORDS, warns=st.just(value=True)))
 
 
 @given(WORDS, STEPS)
@@ -145,7 +146,7 @@ def test_a_step_is_one_line_of_markdown_and_breaks_out_of_no_cell(name: str, ste
 
     lines = as_markdown(report).split("\n")
 
-    rows = [line for line in lines if line.startswith(("| ✅", "| ❌", "| ⏭️"))]
+    rows = [line for line in lines if line.startswith(("| ✅", "| ❌", "| ⏭️", "| ⚠️"))]
     assert len(rows) == len(steps)
     assert all("<" not in row for row in rows)
     assert all(row.replace("\\|", "").count("|") == 4 for row in rows)
@@ -153,6 +154,24 @@ def test_a_step_is_one_line_of_markdown_and_breaks_out_of_no_cell(name: str, ste
 
 def test_a_trial_without_steps_has_not_passed() -> None:
     assert not Report("p", "m", "regression", (), {}, 0).passed
+
+
+def test_what_is_odd_about_the_data_warns_and_fails_nothing(tmp_path: Path) -> None:
+    code = """
+    def load(window):
+        table = once(window)
+        times = [window.end + timedelta(days=400 if nth < 40 else -1, seconds=nth) for nth in range(table.num_rows)]
+        table = table.drop_columns("time").append_column("time", pa.array(times, pa.timestamp("us", tz="UTC")))
+        return pa.concat_tables([table, table.slice(50, 50)])
+    """
+    report = tried(tmp_path, LOAD.replace("def load", "def once") + code + LOGISTIC)
+
+    assert report.passed, report.text()
+    told = [one.sentence.split(":")[0] for one in report.steps if one.result == "warning"]
+    assert told[0].startswith("40 of 450 rows are of later than the window's end")
+    assert told[1].startswith("50 of 410 rows repeat another one")
+    assert "warning data: 40 of 450 rows" in report.text()
+    assert step(report, "train").sentence.startswith("LogisticRegression on 308 of 410 rows")
 
 
 def test_the_document_says_what_happened() -> None:

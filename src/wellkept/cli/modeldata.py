@@ -55,6 +55,8 @@ def _say(found: dict[str, Any]) -> None:
     rules = found["report"]["checks"]
     marks = [(one["column"] or "rows", "ok" if one["passed"] else "BROKEN", one["sentence"]) for one in rules]
     say_table("Data contract", ("column", "result", "what was found"), marks, "No rules yet (data.checks).")
+    for warning in found["report"]["warnings"]:
+        click.secho(f"warning: {warning}", fg="yellow")
     if "digest" in found:
         click.echo(f"snapshot {found['digest']}")
     else:

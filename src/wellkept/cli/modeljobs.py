@@ -44,6 +44,8 @@ def train(project: Path, fresh: bool, data: Path | None, as_json: bool) -> None:
         [(c["name"], c["value"], c["limit"], "yes" if c["passed"] else "NO") for c in details["checks"]],
         "No checks.",
     )
+    for warning in details.get("data", {}).get("warnings", ()):
+        click.secho(f"warning: {warning}", fg="yellow")
     taken = details.get("taken", {})
     if taken:
         steps = ", ".join(taken)

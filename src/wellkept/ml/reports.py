@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from wellkept.ml.trial import Report, Step
 
-WORDS = {True: "passed", False: "failed", None: "skipped"}
+MARKS = {"passed": "✅", "failed": "❌", "skipped": "⏭️", "warning": "⚠️"}
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "steps": [
             {
                 "name": step.name,
-                "result": WORDS[step.passed],
+                "result": step.result,
                 "sentence": step.sentence,
                 "seconds": round(step.seconds, 3),
                 "line": step.line,
@@ -34,7 +34,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def as_junit(report: Report) -> str:
     """The report as JUnit XML: one test case a step."""
-    count = {word: sum(WORDS[step.passed] == word for step in report.steps) for word in WORDS.values()}
+    count = {word: sum(step.result == word for step in report.steps) for word in MARKS}
     seconds = sum(step.seconds for step in report.steps)
     suite = f'name={_attribute(f"wellkept.{report.model}")} tests="{len(report.steps)}" failures="{count["failed"]}"'
     lines = [
@@ -56,14 +56,15 @@ def as_markdown(report: Report) -> str:
         lines += ["| metric | on held-out rows |", "|---|---:|"]
         lines += [f"| {name} | {value:.4g} |" for name, value in report.metrics.items()] + [""]
     lines += ["| | check | what was found |", "|---|---|---|"]
-    marks = {True: "✅", False: "❌", None: "⏭️"}
-    lines += [f"| {marks[step.passed]} | {_cell(step.name)} | {_cell(step.sentence)} |" for step in report.steps]
+    lines += [f"| {MARKS[step.result]} | {_cell(step.name)} | {_cell(step.sentence)} |" for step in report.steps]
     return "\n".join(lines) + "\n"
 
 
 def _case(report: Report, step: Step) -> str:
     head = f"    <testcase classname={_attribute(f'wellkept.{report.model}')} name={_attribute(step.name)}"
     head += f' time="{step.seconds:.3f}"'
+    if step.warns:
+        return f"{head}><system-out>{escape(_printable(step.sentence))}</system-out></testcase>"
     if step.passed:
         return f"{head}/>"
     if step.passed is None:

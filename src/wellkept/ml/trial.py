@@ -29,6 +29,9 @@ SEED = 1
 SECONDS = 600.0
 
 
+WORDS = {True: "passed", False: "failed", None: "skipped"}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that was looked at. ``passed`` is None for what was not reached."""
@@ -39,6 +42,13 @@ class Step:
     seconds: float = 0.0
     line: int = 0
     """The line of model.yaml that a mistake is on; 0 where it is on none."""
+    warns: bool = False
+    """Whether it says something odd that fails nothing."""
+
+    @property
+    def result(self) -> str:
+        """In a word: ``passed``, ``failed``, ``skipped`` or ``warning``."""
+        return "warning" if self.warns else WORDS[self.passed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,8 @@ class Report:
 
     def text(self) -> str:
         """One line a step."""
-        words = {True: "ok     ", False: "FAILED ", None: "skipped"}
-        return "\n".join(f"{words[step.passed]} {step.name}: {step.sentence}" for step in self.steps)
+        words = {"passed": "ok     ", "failed": "FAILED "}
+        return "\n".join(f"{words.get(step.result, step.result)} {step.name}: {step.sentence}" for step in self.steps)
 
 
 class NoAnswers:
@@ -132,6 +142,7 @@ class _Trial:
         if snapshot is None:
             return self._report(_skipped("train"))
         self._steps += [_of_data(rule) for rule in snapshot.report["checks"]]
+        self._steps += [Step("data", True, sentence, warns=True) for sentence in snapshot.report["warnings"]]
         count = sampled(snapshot.path, self._contract, self._rows)
         trained = self._timed("train", lambda: self._train(snapshot), lambda found: _trained(found, count))
         if trained is None:

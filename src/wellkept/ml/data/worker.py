@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.data.datacontract import data_report
+from wellkept.ml.data.doubts import known_rows, repeated_rows
 from wellkept.ml.data.manifest import as_bytes, manifest, write_rows
 from wellkept.ml.data.masks import masked, read_key
 from wellkept.ml.data.profile import profile
@@ -51,15 +52,19 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         _check_items(request["carried"][0], table[request["carried"][0]])
     if request["needs_time"] and "time" not in table.column_names:
         raise InputError("load(window)", f"must return the time of every row, as the task is {request['task']}")
+    warnings: list[str] = []
     if "time" in table.column_names:
-        table = without(_with_time(table), window.excluded)
+        table, warnings = known_rows(_with_time(table), window.end)
+        table = without(table, window.excluded)
     for name in request["features"]:
         _check_numbers(name, table[name])
         _check_finite(name, table[name])
     for name in request["features"] if request["has_ids"] else ():
         _check_whole(name, table[name])
     _check_label(request["label"], table[request["label"]], request["task"])
-    report = {**data_report(table, request), "profile": profile(table, request["data"]["masks"])}
+    warnings += repeated_rows(table)
+    profiled = profile(table, request["data"]["masks"])
+    report = {**data_report(table, request), "warnings": warnings, "profile": profiled}
     if not report["passed"]:
         return {"rows": table.num_rows, "report": report}
     table = masked(table, request["data"]["masks"], read_key(Path(request["mask_key"])))

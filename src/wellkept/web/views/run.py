@@ -54,6 +54,8 @@ class RunView:
     cause: str
     """The last line of an error of several, which says most."""
     version: str
+    warnings: tuple[str, ...]
+    """What is odd about its data."""
     progress: str
     done: float
     total: float
@@ -91,6 +93,7 @@ def run_view(registry: Registry, log: RunLog, model: str, job_id: str) -> RunVie
         error=error,
         cause=_last_line(error),
         version=f"v{details['version']}" if "version" in details else "",
+        warnings=tuple(details.get("data", {}).get("warnings", ())),
         progress=_words(progress) if job.state == "running" else "",
         done=float(progress.get("done", 0.0)),
         total=float(progress.get("total", 0.0)),
