@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.ml import codeprocess
 from wellkept.ml.codeprocess import CodeProcess, brings_code, load_scorer
 from wellkept.ml.features import Features, WithFeatures
 from wellkept.ml.owncode import FILE, OLD_FILE, object_state
@@ -99,11 +100,39 @@ def test_a_process_that_dies_is_replaced_at_the_next_request(tmp_path: Path) -> 
         process.close()
 
 
-def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
-    process = CodeProcess(artifact(tmp_path, "import threading\nthreading.Event().wait()\n"), 0.2)
+HANGS = "threading.Event().wait()"
 
-    with pytest.raises(WellkeptError, match=r"its process ended or took over 0\.2 s"):
+
+def test_a_process_that_hangs_is_ended(tmp_path: Path) -> None:
+    code = f"import threading\n\ndef features(frame):\n    {HANGS}\n"
+    process = CodeProcess(artifact(tmp_path, code), 0.2)
+
+    with pytest.raises(WellkeptError, match=r"its process took over 0\.2 s over one request"):
         process.matrix(ROWS)
+
+
+def test_a_process_that_does_not_start_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codeprocess, "START_S", 0.3)
+    process = CodeProcess(artifact(tmp_path, f"import threading\n{HANGS}\n"), 0.2)
+
+    with pytest.raises(WellkeptError, match=r"its process took over 0\.3 s to start"):
+        process.matrix(ROWS)
+
+
+def test_a_process_may_take_longer_to_start_than_over_a_request(tmp_path: Path) -> None:
+    process = CodeProcess(artifact(tmp_path, "import time\ntime.sleep(3)\n" + textwrap.dedent(SUM)), 2.0)
+    try:
+        assert process.matrix(ROWS[:1]).tolist() == [[3.0]]
+    finally:
+        process.close()
+
+
+def test_code_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    process = CodeProcess(artifact(tmp_path, "raise ValueError('no such library')\n"), 10.0)
+
+    for _ in range(2):
+        with pytest.raises(WellkeptError, match=r"own code failed: .*no such library"):
+            process.matrix(ROWS)
 
 
 def test_the_process_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

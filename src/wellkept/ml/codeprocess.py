@@ -2,7 +2,8 @@
 
 That code is a project's ``features``, and objects of the project's own classes. The process has no token and no
 descriptor of ours. It is asked over its pipes: a header of two integers (rows, inputs), then the rows as float64; it
-answers the same way. A text in place of rows (columns 0) says what went wrong.
+answers the same way, and once unasked, without rows, when it has started. A text in place of rows (columns 0) says what
+went wrong.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from wellkept.ml.runtime import FILES, OWN, Matrix, Scorer, Scores, scorer_of
 
 HEADER = struct.Struct("<qq")
 SHOWN = 500
+START_S = 60.0
+"""What a process may take to start: where the machine is busy, loading its libraries alone takes many seconds."""
 
 
 def scorer_with_code(
@@ -38,7 +41,7 @@ def scorer_with_code(
         folder: where the version's files lie, all of them if it brings code along.
         manifest: what the version says of itself.
         read: gives the bytes of a file.
-        patience_s: for how long the code may take over one request; None is for ever.
+        patience_s: for how long the code may take over one request (to start, a minute at least); None is for ever.
     """
     if manifest["format"] == OWN:
         return _ObjectProcess(CodeProcess(folder, patience_s))
@@ -76,23 +79,7 @@ class CodeProcess:
             WellkeptError: the project's code failed; nothing is answered in its place.
         """
         with self._lock:
-            process = self._running()
-            timer = threading.Timer(self._patience_s, process.kill) if self._patience_s else None
-            if timer is not None:
-                timer.start()
-            try:
-                assert process.stdin is not None
-                assert process.stdout is not None
-                _send(process.stdin, rows)
-                found: Matrix = _receive(process.stdout)
-                return found
-            except (OSError, EOFError) as error:
-                self.close()
-                late = f" or took over {self._patience_s:g} s" if self._patience_s else ""
-                raise WellkeptError(f"the version's own code: its process ended{late}") from error
-            finally:
-                if timer is not None:
-                    timer.cancel()
+            return self._answer(self._running(), self._patience_s, rows)
 
     def close(self) -> None:
         """End the process."""
@@ -106,13 +93,46 @@ class CodeProcess:
             self._process = None
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.close()
+        plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+        self._process = started = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**plain, "OMP_NUM_THREADS": "1"}
+        )
+        try:
+            self._answer(started, self._patience_s and max(self._patience_s, START_S))
+        except WellkeptError:
             self.close()
-            plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**plain, "OMP_NUM_THREADS": "1"}
-            )
-        return self._process
+            raise
+        return started
+
+    def _answer(self, process: subprocess.Popen[bytes], patience_s: float | None, rows: Matrix | None = None) -> Matrix:
+        """What a process says to rows, or (without any) when it has started."""
+        was_late = threading.Event()
+
+        def give_up() -> None:
+            was_late.set()
+            process.kill()
+
+        timer = threading.Timer(patience_s, give_up) if patience_s else None
+        if timer is not None:
+            timer.start()
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if rows is not None:
+                _send(process.stdin, rows)
+            found: Matrix = _receive(process.stdout)
+            return found
+        except (OSError, EOFError) as error:
+            self.close()
+            over = "to start" if rows is None else "over one request"
+            why = f"took over {patience_s:g} s {over}" if was_late.is_set() else "ended"
+            raise WellkeptError(f"the version's own code: its process {why}") from error
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def __del__(self) -> None:
         """A version that is not served any more needs no process."""
@@ -131,17 +151,20 @@ class _ObjectProcess:
 
 def serve(folder: Path, asked: IO[bytes], answer: IO[bytes]) -> None:
     """The process's side: until there is nothing more to read. What the code prints goes elsewhere."""
-    made: Callable[[Matrix], Matrix] | None = None
+    try:
+        made = _code_of(folder)
+    except Exception as error:  # noqa: BLE001 - the edge of a team's code: what it raised is the answer
+        return _fail(answer, error)
+    _send(answer, np.empty((0, 1)))
     while True:
         try:
             rows = _receive(asked)
         except EOFError:
-            return
+            return None
         try:
-            made = made or _code_of(folder)
             _send(answer, made(rows))
-        except Exception as error:  # noqa: BLE001 - the edge of a team's code: what it raised is the answer
-            _fail(answer, str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - the same edge
+            _fail(answer, error)
 
 
 def _code_of(folder: Path) -> Callable[[Matrix], Matrix]:
@@ -163,7 +186,8 @@ def _send(pipe: IO[bytes], rows: Matrix) -> None:
     pipe.flush()
 
 
-def _fail(pipe: IO[bytes], words: str) -> None:
+def _fail(pipe: IO[bytes], error: Exception) -> None:
+    words = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     said = words[:SHOWN].encode()
     pipe.write(HEADER.pack(len(said), 0) + said)
     pipe.flush()
