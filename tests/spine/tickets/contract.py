@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 FOLDER = Path(__file__).parent / "contracts"
@@ -171,8 +171,11 @@ class Site:
         return status, more, content
 
 
+S = TypeVar("S", bound=Site)
+
+
 @contextlib.contextmanager
-def played(site: Site) -> Iterator[Site]:
+def played(site: S) -> Iterator[S]:
     """A site on a port of its own for the length of a block. At its end the contract must not be broken."""
 
     class Handler(http.server.BaseHTTPRequestHandler):

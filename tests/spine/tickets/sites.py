@@ -118,7 +118,10 @@ class GitLabSite(Site):
 class JiraSite(Site):
     contract_name = "jira_cloud"
     kind: ClassVar = {"kind": "jira", "project": "PAY", "user": "bot@shop.example", "secret_env": "TOKEN"}
-    steps = (("11", "Start work", "In Progress", "indeterminate"), ("31", "Done", "Done", "done"))
+    steps: tuple[tuple[str, str, str, str], ...] = (
+        ("11", "Start work", "In Progress", "indeterminate"),
+        ("31", "Done", "Done", "done"),
+    )
 
     def answer(self, asked: Asked) -> tuple[Any, dict[str, str]]:
         if asked.operation in ("project", "myself", "link"):

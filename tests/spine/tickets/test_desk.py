@@ -272,6 +272,18 @@ def test_nothing_is_made_for_what_is_over_held_or_stays_here(site: GitHubSite, t
     desk.state.close()
 
 
+def test_what_is_being_mended_by_itself_has_a_ticket_that_closes_by_itself(site: GitHubSite, tmp_path: Path) -> None:
+    desk = Desk(state_in(tmp_path), settings_of(site))
+    desk.opened("inc-1", held="remedy: runbook clear is at work by itself (plan pln-1)")
+    desk.turn(60)
+    assert desk.row("inc-1").state == OPEN
+
+    desk.recover("inc-1")
+    desk.turn(900)
+    assert desk.row("inc-1").state == CLOSED
+    desk.state.close()
+
+
 @pytest.mark.parametrize(
     ("states", "is_proven", "may_come"),
     [

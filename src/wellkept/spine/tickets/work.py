@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wellkept.kernel.incident import Incident, StoryKind
+from wellkept.kernel.noise import HoldReason, reason_of
 from wellkept.spine.tickets.base import Draft, Ending, Remote, TicketError, Trouble
 from wellkept.spine.tickets.content import Telling, change_text, first_text, mark_of
 from wellkept.spine.tickets.http import Call
@@ -97,11 +98,13 @@ class Work:
         return planned if planned and planned > now else now + timedelta(seconds=self._parts.settings.poll_s)
 
     def _is_made(self, facts: Facts, now: datetime) -> bool:
-        """Whether there is a ticket now. One is made, found or taken over; not where nobody is told, or it is over."""
+        """Whether there is a ticket now. One is made, found or taken over; not where it is over, or nobody is told (but
+        for a remedy that is at work: what it did is what a ticket is for).
+        """
         if not self.row.doing and facts.recovery.is_over:
             self._keep(state=CLOSED, reason="it was over before a ticket was made")
             return False
-        if not self.row.doing and facts.incident.held:
+        if not self.row.doing and facts.incident.held and reason_of(facts.incident.held) is not HoldReason.REMEDY:
             self._keep(reason=f"nobody is told: {facts.incident.held}")
             return False
         before = self._before(facts)
