@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from wellkept.cli.render import client, say_table
+from wellkept.cli.render import client, configured, say_table
 from wellkept.cli.token import command as token
-from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.errors import InputError, NotFoundError
 
 LONG = "a sentence that is a good deal longer than the eighty columns that a terminal has where nobody knows better"
 
@@ -47,7 +49,7 @@ def test_a_cell_that_is_no_text_is_told_as_one() -> None:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a command is started in, with a configuration that keeps its data elsewhere."""
-    for name in ("WELLKEPT_URL", "WELLKEPT_TOKEN"):
+    for name in ("WELLKEPT_URL", "WELLKEPT_TOKEN", "WELLKEPT_DATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wellkept.yaml").write_text("data: elsewhere\n", encoding="utf-8")
@@ -75,3 +77,42 @@ def test_where_no_server_ran_it_says_how_to_name_another(place: Path) -> None:
         pytest.raises(NotFoundError, match=r"server on elsewhere: .* or say where"),
     ):
         client(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("data: elsewhere\nops: {nonsense: 1}\n", Path("elsewhere")),
+        ("data: [1]\n", None),
+        ("ops: {}\n", None),
+        ("", None),
+        ("- 1\n", None),
+    ],
+)
+def test_only_the_data_folder_is_read_of_a_configuration(place: Path, text: str, expected: Path | None) -> None:
+    (place / "wellkept.yaml").write_text(text, encoding="utf-8")
+
+    assert configured() == expected
+
+
+def test_the_environment_names_the_data_folder_before_the_configuration(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WELLKEPT_DATA", "here")
+
+    assert configured() == Path("here")
+
+
+def test_a_configuration_that_is_no_yaml_is_said(place: Path) -> None:
+    (place / "wellkept.yaml").write_text("data: [\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"configuration wellkept.yaml: is not YAML"):
+        configured()
+
+
+def test_a_command_loads_nothing_of_the_server(place: Path) -> None:
+    """What it costs to start is waited for by people: the engines alone take seconds."""
+    script = "import sys; from wellkept.cli.render import configured; configured(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=place, capture_output=True, text=True, check=True)
+
+    assert not {"sqlalchemy", "chdb", "pyarrow", "wellkept.app.settings"} & set(loaded.stdout.split())

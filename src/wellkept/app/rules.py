@@ -31,7 +31,7 @@ from wellkept.store.telemetry.remote.encoded import request_of
 from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
 
-Held = Loaded
+RuleDocument = Loaded
 """What a rule document holds."""
 LOOK_EVERY_S = 5.0
 """How often files are looked at for changes, in seconds of the platform's clock."""

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import DocumentError, Problem
+from wellkept.kernel.errors import DocumentError, InputError, Problem
 from wellkept.sdk.client import Client
 
 WIDEST = 10_000
@@ -42,12 +42,25 @@ def client(data: Path | None) -> Client:
 
 
 def configured() -> Path | None:
-    """The data folder that the configuration of this folder names; None without one."""
+    """The data folder that the environment, or the configuration of this folder, names; None where neither does.
+
+    Nothing else of the configuration is read: a command neither waits for the whole of it nor fails by its mistakes.
+
+    Raises:
+        InputError: it is not YAML.
+    """
+    if named := os.environ.get("WELLKEPT_DATA"):
+        return Path(named)
     if not CONFIGURATION.is_file():
         return None
-    from wellkept.app.settings import load_settings
+    import yaml
 
-    return load_settings(None).data
+    try:
+        document = yaml.load(CONFIGURATION.read_bytes(), yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise InputError(f"configuration {CONFIGURATION}", f"is not YAML: {error}") from error
+    data = document.get("data") if isinstance(document, dict) else None
+    return Path(data) if isinstance(data, str) else None
 
 
 def also_as_list(group: click.Group) -> None:

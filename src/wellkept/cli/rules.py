@@ -14,7 +14,7 @@ from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import DocumentError
 
 if TYPE_CHECKING:
-    from wellkept.app.rules import Held
+    from wellkept.app.rules import RuleDocument
 
 _COLOURS = {"firing": "red", "pending": "yellow"}
 _CELLS = 20
@@ -85,7 +85,7 @@ def check(context: click.Context, files: tuple[Path, ...], as_json: bool) -> Non
         raise wrong[-1]
 
 
-def _all_told(checked: Mapping[Path, Held | DocumentError]) -> dict[str, Any]:
+def _all_told(checked: Mapping[Path, RuleDocument | DocumentError]) -> dict[str, Any]:
     """What is wrong, and what is only worth a warning, each with its file."""
     problems: list[dict[str, Any]] = []
     warnings: list[dict[str, Any]] = []
@@ -97,7 +97,7 @@ def _all_told(checked: Mapping[Path, Held | DocumentError]) -> dict[str, Any]:
     return {"ok": not problems, "problems": problems} | ({"warnings": warnings} if warnings else {})
 
 
-def _say_right(file: Path, loaded: Held, where: str) -> None:
+def _say_right(file: Path, loaded: RuleDocument, where: str) -> None:
     for warning in loaded.warnings:
         click.secho(f"{where}{warning}", fg="yellow", err=True)
     alerts = sum(rule.is_alert for group in loaded.groups for rule in group.rules)
