@@ -14,6 +14,7 @@ from tests.store.fixtures import Opening
 
 from wellkept.kernel.errors import StoreError
 from wellkept.store.telemetry.engine import EmbeddedEngine
+from wellkept.store.telemetry.failures import of_opening
 
 ENDLESS = "SELECT count() AS n FROM system.numbers WHERE cityHash64(number) = 1"
 NUMBERS = "CREATE TABLE numbers_kept (n Int64) ENGINE = MergeTree ORDER BY n"
@@ -203,6 +204,16 @@ def test_a_folder_that_another_process_has_open(engine: EmbeddedEngine) -> None:
         f"wellkept.kernel.errors.StoreError: telemetry folder {engine.folder}: "
         "cannot be opened; most likely another process has it open"
     )
+
+
+def test_a_copy_without_its_links_is_told_from_a_folder_that_is_in_use(tmp_path: Path) -> None:
+    refused = RuntimeError("Connection failed with error: initializing EmbeddedServer")
+    (tmp_path / "metadata" / "default.sql").parent.mkdir()
+    (tmp_path / "metadata" / "default.sql").write_text("", encoding="ascii")
+    assert "another process has it open" in str(of_opening(tmp_path, refused))
+
+    (tmp_path / "metadata" / "wellkept").mkdir()
+    assert "it was copied without its links; copy it with `cp -a`" in str(of_opening(tmp_path, refused))
 
 
 def test_a_second_folder_in_this_process(engine: EmbeddedEngine, tmp_path: Path) -> None:

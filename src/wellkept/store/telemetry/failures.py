@@ -93,6 +93,8 @@ def of_opening(folder: Path, error: RuntimeError) -> StoreError:
     text = str(error)
     if "already initialized" in text:
         rule = "this process has another telemetry folder open, and can have one at a time"
+    elif any(path.is_dir() and not path.is_symlink() for path in folder.glob("metadata/*")):
+        rule = "cannot be opened: it was copied without its links; copy it with `cp -a` or `rsync -a`"
     elif "initializing EmbeddedServer" in text:
         rule = "cannot be opened; most likely another process has it open"
     else:
