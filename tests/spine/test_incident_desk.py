@@ -326,6 +326,22 @@ NUMBERS = itertools.count()
 SIGNALS = [f"s{number}" for number in range(6)]
 
 
+@pytest.mark.parametrize(("begins", "first"), [(10.0, "web"), (40.0, "queue")])
+def test_a_finding_that_is_moved_is_the_first_sign_where_it_began_first(hall: Hall, begins: float, first: str) -> None:
+    told(hall, "inc-1", later("db", 0), later("web", begins))
+    told(hall, "inc-2", later("queue", 30), later("mail", 35))
+    there = hall.desk.move(later("web", begins).id, "inc-1", "inc-2", by="ann", why="there")
+
+    (sign,) = [member for member in there.members if member.tie is Tie.FIRST]
+    (by_hand,) = [member for member in there.members if member.tie is Tie.HAND]
+    assert (sign.entity, sign.why, sign.values) == (f"service:{first}", "the first sign", {})
+    assert by_hand.values["tie"] == ("first" if first == "web" else "depends_on")
+    back = hall.desk.move(later("web", begins).id, "inc-2", "inc-1", by="ann", why="no")
+    assert [m.entity for m in back.members if m.tie is Tie.FIRST] == ["service:db"]
+    rest = hall.stream.known_incident("inc-2").members
+    assert [(m.entity, m.tie) for m in rest if m.tie is Tie.FIRST] == [("service:queue", Tie.FIRST)]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
 @given(cut=st.integers(1, 5), order=st.permutations(SIGNALS))
 def test_a_merge_and_then_a_split_put_everything_back(hall: Hall, cut: int, order: list[str]) -> None:

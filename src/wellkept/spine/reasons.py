@@ -62,6 +62,19 @@ def put_together(
     return told(mine, f"merged {other}, which began earlier, into {into}"), told(came, f"merged {other} into {into}")
 
 
+def put_in(members: Sequence[Member], came: Member, order: Order, hand: Hand, origin: str) -> list[Member]:
+    """The members of an incident with one that was moved there from ``origin``: it is the first sign where it began
+    before what was, of which it is said then that it was moved in front of it.
+    """
+    first = next((member for member in members if member.tie is Tie.FIRST), None)
+    if first is None or order(first) < order(came):
+        moved = replace(hand.put(came, "put it here", origin), why=f"{hand.by} put it here: {hand.why}", via="")
+        return [*members, moved]
+    deed = f"moved {came.finding}, which began earlier, here"
+    told = [hand.put(member, deed, origin) if member is first else member for member in members]
+    return [*told, replace(came, tie=Tie.FIRST, why=FIRST_SIGN, values={}, via="")]
+
+
 def taken_apart(members: Sequence[Member], gone: Collection[str], order: Order, tell: Said) -> list[Member]:
     """The members of one side after others went to another incident.
 

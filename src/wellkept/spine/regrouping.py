@@ -13,7 +13,7 @@ from wellkept.kernel.incident import Incident, IncidentState, Member, StoryKind,
 from wellkept.spine.audit import Audit
 from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.incidents import IncidentDesk, checked, known, ticket_of
-from wellkept.spine.reasons import Hand, Order, left_behind, order_of, put_together, taken_apart
+from wellkept.spine.reasons import Hand, Order, left_behind, order_of, put_in, put_together, taken_apart
 from wellkept.spine.stream import Stream
 
 LONGEST_TITLE = 100
@@ -113,9 +113,11 @@ class RegroupingDesk(IncidentDesk):
             if not rest:
                 both = self._decide(DecisionKind.MERGE, (to, source), (_ids(target), [finding]), hand)
                 return _merged(target, old, both, hand)
-            order = self._decide(DecisionKind.SPLIT, (source, to), (rest, [finding]), hand)
-            self._decide(DecisionKind.MERGE, (to, source), (_ids(target), [finding]), hand)
-            return _moved(old, target, member, order, hand)
+            orders = (
+                self._decide(DecisionKind.SPLIT, (source, to), (rest, [finding]), hand),
+                self._decide(DecisionKind.MERGE, (to, source), (_ids(target), [finding]), hand),
+            )
+            return _moved(old, target, member, orders, hand)
 
         self._stream.change_incidents([source, to], make)
         return self._stream.known_incident(to)
@@ -163,13 +165,16 @@ def _merged(target: Incident, source: Incident, order: Order, hand: Hand) -> tup
     return grown, replace(closed, merged_into=target.id, touched_at=now)
 
 
-def _moved(old: Incident, target: Incident, member: Member, order: Order, hand: Hand) -> tuple[Incident, Incident]:
-    """One incident without a member that the other has from now on."""
+def _moved(
+    old: Incident, target: Incident, member: Member, orders: tuple[Order, Order], hand: Hand
+) -> tuple[Incident, Incident]:
+    """One incident without a member that the other has from now on; ``orders``: of the one, and of the other."""
     by, why, now = hand.by, hand.why, hand.at
-    moved = replace(hand.put(member, "put it here", old.id), why=f"{by} put it here: {why}", via="")
+    *mine, moved = put_in(target.members, member, orders[1], hand, old.id)
     left = old.note(now, by, f"a finding moved to {target.id}: {why}", member.finding, StoryKind.STATE)
     joined = target.note(now, by, f"a finding of {old.id} moved here: {why}", member.finding, StoryKind.STATE)
-    return _without(left, {member.finding}, target.id, order, hand), joined.joined([moved], now)
+    grown = replace(joined, members=tuple(mine)).joined([moved], now)
+    return _without(left, {member.finding}, target.id, orders[0], hand), grown
 
 
 def _without(old: Incident, gone: Collection[str], to: str, order: Order, hand: Hand) -> Incident:
