@@ -100,7 +100,7 @@ class Schedule:
                 loop.wake.clear()
             for job in loop.jobs:
                 if not self._stopped.is_set() and (self._leader.leads or not job.led):
-                    _run(job, self._leader)
+                    _run(job, self._leader, self._stopped)
             took_s = time.monotonic() - began
             if loop.wake is None:
                 self._stopped.wait(max(0.0, loop.every_s - took_s))
@@ -108,8 +108,11 @@ class Schedule:
                 loop.wake.wait(max(0.0, loop.every_s - (time.monotonic() - began)))
 
 
-def _run(job: Job, leader: Leader) -> None:
-    """Run a job once. This is the edge at which whatever a stage raises is counted and logged: the loop goes on."""
+def _run(job: Job, leader: Leader, stopped: threading.Event) -> None:
+    """Run a job once. This is the edge at which whatever a stage raises is counted and logged: the loop goes on.
+
+    A job that outlasts the patience of who stops the schedule finds everything closed, and that is no failure.
+    """
     began = time.monotonic()
     try:
         with leader.fenced() if job.led else contextlib.nullcontext():
@@ -120,6 +123,9 @@ def _run(job: Job, leader: Leader) -> None:
         job.begun = None
         if job.led and not leader.leads:
             log.info("job %s was left off: this server leads no more", job.name)
+            return
+        if stopped.is_set():
+            log.info("job %s was cut off: the server is stopping", job.name)
             return
         job.failures += 1
         what = str(error) or type(error).__name__
