@@ -84,6 +84,19 @@ def test_a_time_that_comes_twice() -> None:
     assert early.at(utc(2026, 10, 25, 0, 45)) == Occurrence(utc(2026, 10, 25, 0), utc(2026, 10, 25, 1, 30))
 
 
+def test_occurrences_that_touch_are_one_stretch() -> None:
+    weekend = Schedule("00:00", "00:00", BERLIN, ("sat", "sun"))
+    whole = Occurrence(utc(2026, 10, 23, 22), utc(2026, 10, 25, 23))  # the clocks go back on that Sunday
+    assert [weekend.stretch(at) for at in (whole.start, utc(2026, 10, 24, 22), utc(2026, 10, 25, 22, 59))] == [
+        whole
+    ] * 3
+    assert weekend.stretch(whole.end) is None
+    always = Schedule("00:00", "00:00").stretch(utc(2026, 6, 15, 12))
+    assert always == Occurrence(utc(2026, 6, 8), utc(2026, 6, 23)), "some end there is"
+    nights = Schedule("22:00", "07:00")
+    assert nights.stretch(utc(2026, 6, 15, 23)) == nights.at(utc(2026, 6, 15, 23))
+
+
 def test_days_of_the_month() -> None:
     last = Schedule("00:00", "00:00", "UTC", monthdays=(-1,))
     assert last.at(utc(2026, 2, 28, 12)) == Occurrence(utc(2026, 2, 28), utc(2026, 3, 1))

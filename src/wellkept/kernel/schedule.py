@@ -14,11 +14,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from wellkept.kernel.errors import InputError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY = timedelta(days=1)
+DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 MOST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 """Of each month, in leap years."""
 FARTHEST = 400
 """Days in which the next occurrence is looked for."""
+MOST_IN_A_ROW = 7
+"""So many occurrences each way, at most, are one stretch with another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,17 @@ class Schedule:
             one for day in (here - DAY, here, here + DAY) if (one := self._on(day)) and one.start <= moment < one.end
         ]
         return max(found, key=lambda one: one.end, default=None)
+
+    def stretch(self, moment: datetime) -> Occurrence | None:
+        """The occurrence that a moment is in, as one with those that it touches: a weekend of two whole days."""
+        here = self.at(moment)
+        if here is None:
+            return None
+        start, end = here.start, here.end
+        for _ in range(MOST_IN_A_ROW):
+            before, behind = self.at(start - INSTANT), self.at(end)
+            start, end = before.start if before else start, behind.end if behind else end
+        return Occurrence(start, end)
 
     def after(self, moment: datetime) -> Occurrence | None:
         """The first occurrence that begins after a moment; None where none does within a year."""

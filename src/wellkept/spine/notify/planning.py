@@ -42,7 +42,7 @@ ROLLBACKS = ("rollout.stopped",)
 
 
 Quiet = Callable[[int], tuple[list[Digest], int]]
-FRESH = timedelta(minutes=1)
+FRESH = timedelta(minutes=10)
 """So long after the end of quiet hours, what they held is told together."""
 
 

@@ -125,7 +125,7 @@ def test_low_severities_wait_in_quiet_hours_and_are_told_as_one_digest(scene: Sc
     assert keeper.telling([low, high], untold, morning) == {"inc-low": None, "inc-high": None}
     (digest,) = scene.desk.digests()[0]
     assert (digest.incidents, digest.over) == (("inc-low",), ())
-    assert "1 go on: title of inc-low" in digest.sentence
+    assert "1 goes on: title of inc-low" in digest.sentence
     keeper.telling([low], untold, morning + timedelta(minutes=1))
     assert len(scene.desk.digests()[0]) == 1
 
@@ -141,6 +141,38 @@ def test_the_digest_of_quiet_hours_leaves_out_what_was_told_before_them_also_aft
     again.telling([before, within], untold, night + timedelta(hours=10))
     (digest,) = scene.desk.digests()[0]
     assert (digest.incidents, digest.over) == (("inc-within",), ())
+
+
+def test_the_digest_tells_of_what_was_over_and_of_what_goes_on_whenever_the_server_was_started(scene: Scene) -> None:
+    night, morning = at(10 * 3600), at(19 * 3600)
+    held = [replace(incident(f"inc-{n}"), opened_at=night) for n in range(4)]
+    scene.keeper(quiet_hours=[NIGHT]).telling(held, untold, night)
+    within = scene.keeper(quiet_hours=[NIGHT])
+    within.telling(held[1:], untold, night + timedelta(hours=1))
+    worse = replace(held[3], severity=Severity.ERROR)
+    within.telling([*held[1:3], worse], untold, night + timedelta(hours=2))
+
+    for later in (timedelta(minutes=5), timedelta(hours=1)):  # nobody looked at the end itself
+        scene.keeper(quiet_hours=[NIGHT]).telling([*held[2:3], worse], untold, morning + later)
+    (digest,) = scene.desk.digests()[0]
+    assert (digest.incidents, digest.over, digest.ended_at) == (("inc-2",), ("inc-0", "inc-1"), morning)
+    told = "During the quiet hours night 3 incidents were not told: 2 are over, 1 goes on: title of inc-2 (inc-2)."
+    assert digest.sentence == told
+
+
+def test_a_weekend_is_one_stretch_of_quiet_hours_with_one_digest(scene: Scene) -> None:
+    weekend = {**NIGHT, "begins": "00:00", "ends": "00:00", "weekdays": ["sat", "sun"]}
+    saturday = NOON + timedelta(days=(5 - NOON.weekday()) % 7)
+    late, keeper = replace(incident("inc-late"), opened_at=saturday), scene.keeper(quiet_hours=[weekend])
+    (held,) = keeper.telling([late], untold, saturday).values()
+    assert held is not None
+    assert held.until == saturday + timedelta(hours=36)
+    keeper.telling([late], untold, saturday + timedelta(hours=13))
+    assert scene.desk.digests()[0] == []
+
+    assert keeper.telling([late], untold, saturday + timedelta(hours=37)) == {"inc-late": None}
+    (digest,) = scene.desk.digests()[0]
+    assert digest.incidents == ("inc-late",)
 
 
 def test_hours_that_held_back_nothing_new_make_no_digest(scene: Scene) -> None:

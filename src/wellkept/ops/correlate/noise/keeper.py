@@ -15,8 +15,8 @@ from wellkept.ops.correlate.noise.effects import Effects, Trouble
 from wellkept.ops.correlate.noise.flaps import KEPT
 from wellkept.ops.correlate.noise.kept import Kept
 from wellkept.ops.correlate.noise.noise import Noise
-from wellkept.ops.correlate.noise.quiet import QuietTimes
 from wellkept.ops.correlate.noise.remedies import Plans, Remedies
+from wellkept.ops.correlate.noise.quiet import LOOKED_BACK, QuietTimes, digests_of
 from wellkept.ops.correlate.noise.settings import NoiseSettings
 from wellkept.ops.correlate.rules.apart import Apart, Pair
 from wellkept.ops.correlate.rules.rules import GroupRules
@@ -132,17 +132,15 @@ class NoiseKeeper:
             found |= self._effect_of
         self._mended = self._remedies.of([one for one in loud if found[one.id] is None], now)
         found |= self._mended
-        quiet = {}
         self._fitting = {one.id: self._fitting[one.id] for one in loud if one.id in self._fitting}
         for incident in loud:
             if found[incident.id] is None:
-                held = found[incident.id] = self._by_hours(incident, told, now)
-                if held is not None:
-                    quiet[incident.id] = (held.values["quiet_hours"], incident.title, incident.noticed_at)
+                found[incident.id] = self._by_hours(incident, told, now)
         self._kept.note_incidents([(one, held) for one in loud if (held := found[one.id]) is not None], now)
-        for digest in self._quiet.ended(frozenset(found), now):
-            self._desk.keep_digest(digest)
-        self._quiet.note(quiet)
+        if self._quiet.have_ended(now):
+            held_lately = self._desk.held(HoldReason.QUIET_HOURS, over_s=LOOKED_BACK.total_seconds(), limit=MOST)
+            for digest in digests_of(held_lately, {one.id: one.title for one in live}, now):
+                self._desk.keep_digest(digest)
         return found
 
     def hush(self, incident: Incident, told: Iterable[Finding], now: datetime) -> str:
@@ -213,7 +211,7 @@ class NoiseKeeper:
                 some = heapq.nsmallest(MOST_ASKED, told(incident.id), key=lambda one: (one.starts_at, one.id))
                 fitting = self._quiet.fitting([self._noise.labels(finding) for finding in some])
                 self._fitting[incident.id] = (incident.updated_at, fitting)
-        return self._quiet.hold(incident.severity, fitting, now)
+        return self._quiet.hold(incident, fitting, now)
 
 
 def _is_before(finding: Finding, moment: datetime) -> bool:
