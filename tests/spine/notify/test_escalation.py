@@ -36,6 +36,15 @@ def told(board: Board) -> dict[str, list[str]]:
     return {name: channel.said() for name, channel in board.channels.items()}
 
 
+def test_a_step_within_the_first_minute_says_how_many_seconds_it_were(state: State) -> None:
+    soon = {"name": "oncall", "steps": [{"after_s": 20, "receivers": ["second"]}]}
+    board = Board(state, {**SETTINGS, "escalations": [soon]})
+    board.save()
+    board.turn()
+    board.turn(21)
+    assert board.channels["second"].sent[0].word.startswith("Nobody has acknowledged this for 21 s (")
+
+
 def test_more_people_are_told_while_nobody_acknowledges(board: Board) -> None:
     board.save()
     board.turn()

@@ -93,10 +93,11 @@ def told_together(subject: str, current: Escalation, before: Escalation | None, 
 
 def word_of(current: Escalation, now: datetime) -> str:
     """Why somebody is told by an escalation."""
-    minutes = (now - current.started_at).total_seconds() / 60
+    seconds = (now - current.started_at).total_seconds()
+    lasted = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
     since = f" since {current.why}" if current.why else ""
     step = f"escalation {current.policy}, step {current.step + 1}"
-    return f"Nobody has acknowledged this for {minutes:.0f} min{since} ({step})."
+    return f"Nobody has acknowledged this for {lasted}{since} ({step})."
 
 
 def _begun(snapshot: Snapshot, policy: Policy, route: str, now: datetime, why: str) -> Escalation:
