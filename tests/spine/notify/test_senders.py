@@ -135,6 +135,21 @@ def test_pagerduty_gets_one_alert_that_is_triggered_acknowledged_and_resolved(th
     assert told[0]["links"] == [{"href": f"{URL}/incidents/inc-1", "text": "Open in Wellkept"}]
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"errors": ["'routing_key' is invalid", f"got {SECRET}"]}, "answered 400: 'routing_key' is invalid; got …"),
+        ({"message": "Event object is invalid"}, "answered 400"),
+        ({"errors": [7, {}]}, "answered 400"),
+        ([], "answered 400"),
+    ],
+)
+def test_pagerduty_says_what_is_wrong_with_an_event(there: Service, answer: Any, said: str) -> None:
+    there.answer = lambda *_: (400, {}, answer)
+    sent = sender(type="pagerduty", url=there.url).send(message(), {})
+    assert (sent.is_taken, sent.retry_helps, sent.said) == (False, False, said)
+
+
 def slack(there: Service, **more: Any) -> Sender:
     return sender({"SIGN": "shh"}, type="slack", channel="C1", api_url=f"{there.url}/api", **more)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from wellkept.kernel.errors import InputError
@@ -16,7 +17,8 @@ from wellkept.spine.notify.snapshot import Phase
 from wellkept.spine.notify.words import Message
 from wellkept.spine.webhooks.secret import Secrets
 
-LONGEST_SUMMARY, LONGEST_KEY = 1024, 255
+LONGEST_SUMMARY, LONGEST_KEY, LONGEST_WHY = 1024, 255, 200
+REFUSED = 400
 ACTIONS = {Phase.ACKNOWLEDGED: "acknowledge", Phase.MITIGATED: "acknowledge", Phase.OVER: "resolve"}
 
 
@@ -35,7 +37,8 @@ class PagerDutySender:
         headers = {"Content-Type": "application/json", "User-Agent": AGENT}
         receiver = self._receiver
         reply = self._transport.request("POST", receiver.url, body, headers, receiver.timeout_s, receiver.ca_file)
-        return of_reply(reply, {})
+        why = _why(reply.body, key) if reply.status == REFUSED else ""
+        return of_reply(replace(reply, said=f"{reply.said}: {why}") if why else reply, {})
 
     def problem(self) -> str:
         return unreadable(self._secrets, self._receiver)
@@ -66,3 +69,14 @@ def document(message: Message) -> dict[str, Any]:
         told["client_url"] = message.link
         told["links"] = [{"href": message.link, "text": "Open in Wellkept"}]
     return told
+
+
+def _why(body: bytes, key: str) -> str:
+    """What is wrong with an event, as the answer that refuses it says, without the key; empty where it does not."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    words = [one for one in errors if isinstance(one, str)] if isinstance(errors, list) else []
+    return " ".join("; ".join(words).replace(key, "…").split())[:LONGEST_WHY]
