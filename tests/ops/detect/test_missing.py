@@ -51,6 +51,27 @@ def test_a_slow_reporter_is_not_late() -> None:
     assert said(story.scene()) == []
 
 
+def test_a_slow_reporter_is_missed_by_its_own_rhythm() -> None:
+    for silent, expected in ((17, []), (18, [PAYMENTS])):  # the third word does not come, either
+        story = Story()
+        speaking(story, CHECKOUT, HOST)
+        last = 179 - silent
+        told = ((last - story.clock) % 6 == 0) & (story.clock <= last)
+        story.metric(PAYMENTS, "process.memory.usage", np.where(told, 1.0, np.nan))
+        found = said(story.scene())
+        assert [finding.entity for finding in found] == expected
+    assert "which had reported every 60 s, 27 times before, since 08:27:00 UTC (3 min)" in found[0].sentence
+
+
+def test_who_speaks_now_and_then_is_not_missed() -> None:
+    for seed in range(20):
+        story = Story()
+        speaking(story, CHECKOUT, HOST)
+        told = (np.random.default_rng(seed).random(180) < 0.2) & (story.clock < 150)
+        story.metric(PAYMENTS, "process.memory.usage", np.where(told, 1.0, np.nan))
+        assert said(story.scene()) == []
+
+
 def test_processes_disks_and_pods_may_go() -> None:
     story = Story()
     speaking(story, CHECKOUT, HOST)

@@ -68,6 +68,17 @@ def test_trouble_that_lasts_is_not_the_new_normal() -> None:
     assert said(scene, 600) == []
 
 
+def test_trouble_that_pauses_for_a_step_names_its_own_beginning() -> None:
+    story = Story(steps=400)
+    pauses = (story.clock < 170) | (story.clock == 185)
+    story.span(CHECKOUT, "span.duration.p95", np.where(pauses, story.noise(0.05, 0.006), 1.5), "s")
+    (found,) = said(story.scene(), 175)
+    for last in (190, 395):
+        (now,) = said(story.scene(), last, {found.fingerprint: found})
+        assert now.starts_at == found.starts_at
+        assert "since 08:28:20 UTC" in now.sentence
+
+
 def test_recovery_ends_it_also_with_the_kept_band() -> None:
     story = Story(steps=400)
     jump = np.where((story.clock >= 200) & (story.clock < 300), 1.5, 0.0)

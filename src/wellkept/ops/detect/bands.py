@@ -15,7 +15,7 @@ from wellkept.ops.detect.catalogue import amount
 from wellkept.ops.detect.meaning import Bad, Meaning
 from wellkept.ops.detect.signals import Signals, moment
 from wellkept.ops.detect.statistics import median, quantiles
-from wellkept.ops.detect.words import capital, subject, which
+from wellkept.ops.detect.words import capital, clock, subject, which
 
 Floats = NDArray[np.float64]
 
@@ -64,9 +64,10 @@ class BandDetector(ABC):
         firing = out[:, -recent:].all(axis=1) & band.enough
         best: dict[str, Finding] = {}
         for index in np.flatnonzero(firing):
-            finding = self._finding(found, int(index), band, bad[index], out[index])
-            known = best.get(finding.fingerprint)
-            if known is None or finding.score > known.score:
+            known = view.open.get(self._fingerprint(found, int(index)))
+            finding = self._finding(found, int(index), band, bad[index], out[index], known)
+            strongest = best.get(finding.fingerprint)
+            if strongest is None or finding.score > strongest.score:
                 best[finding.fingerprint] = finding
         return [best[key] for key in sorted(best)]
 
@@ -120,7 +121,10 @@ class BandDetector(ABC):
         info = found.series[index]
         return fingerprint(self.name, info.entity, found.meanings[index].name, *which(info))
 
-    def _finding(self, found: Signals, index: int, band: _Band, bad: Floats, out: NDArray[np.bool_]) -> Finding:
+    def _finding(
+        self, found: Signals, index: int, band: _Band, bad: Floats, out: NDArray[np.bool_], known: Finding | None
+    ) -> Finding:
+        """What is out of its band. One that is ``known``, an open one, began when that did, however it went since."""
         meaning, info = found.meanings[index], found.series[index]
         start = _onset(out, bad)
         run = bad[start:]
@@ -129,7 +133,7 @@ class BandDetector(ABC):
         edge = float(band.edge[index]) * meaning.bad
         score = _score(level, usual, meaning, float(found.limits[index]))
         times_usual = abs(level - usual) / max(spread, 1e-12)
-        starts_at = moment(found.times[start] - found.step_s)
+        starts_at = known.starts_at if known else moment(found.times[start] - found.step_s)
         return Finding(
             fingerprint=self._fingerprint(found, index),
             detector=self.name,
@@ -142,8 +146,8 @@ class BandDetector(ABC):
             starts_at=starts_at,
             sentence=(
                 f"{capital(meaning.says)} of {subject(info)} is {amount(level, meaning.unit)} since "
-                f"{starts_at:%H:%M:%S} UTC, where {amount(usual, meaning.unit)} was usual in this window; "
-                f"{_spreads(times_usual)}."
+                f"{clock(starts_at, moment(found.times[-1]))}, where {amount(usual, meaning.unit)} was usual in this "
+                f"window; {_spreads(times_usual)}."
             ),
             evidence=(self._evidence(found, index, usual, spread, edge, level),),
             attributes={

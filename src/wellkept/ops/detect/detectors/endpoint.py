@@ -43,7 +43,7 @@ class EndpointAnomaly(BandDetector):
     """
 
     name = "endpoint"
-    version = "2"
+    version = "3"
     shared = ("confirm_steps", "gate", "min_points")
     every_steps = 3
 

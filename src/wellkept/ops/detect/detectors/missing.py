@@ -16,10 +16,14 @@ from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
+REPORTS = 10
+"""Of whom less was heard in the window, no rhythm is known."""
 REGULAR = 0.7
-"""A reporter is regular when it was heard in this share of the steps from its first to its last word."""
+"""A reporter is regular when it was heard in this share of the steps that its rhythm has, from first to last word."""
+STEADY = 2
+"""A slow reporter took this many times as long as usual at most, and a step: one word of it was lost, but not two."""
 LONGER_THAN_USUAL = 3
-"""Silence must also be this many times as long as the longest gap before it."""
+"""Silence must also be this many times as long as the longest gap before it, and as it usually takes."""
 
 _SPEAKING = frozenset(kind.value for kind in REPORTERS)
 
@@ -35,14 +39,15 @@ class _Reports:
 class MissingData:
     """One finding per entity that fell silent, however many series it has; one when everything is silent.
 
-    Silence is measured against the reporter's own rhythm, so a slow reporter is not late, and a gap as short as a
-    restart is no finding. Processes, pods and disks come and go, so only hosts, services, databases and deployments
-    are missed, and not those whose points the platform itself refuses or finds far in the future. When all
-    of them fall silent together it is not them but the way to us: then one finding without an entity says so.
+    Silence is measured against the reporter's own rhythm (the median from one word to the next), so a slow reporter is
+    not late and yet missed, and a gap as short as a restart is no finding. Processes, pods and disks come and go, so
+    only hosts, services, databases and deployments are missed, and not those whose points the platform itself refuses
+    or finds far in the future. When all of them fall silent together it is not them but the way to us: then one finding
+    without an entity says so.
     """
 
     name = "missing"
-    version = "2"
+    version = "3"
     shared = ("confirm_steps", "grace_s", "min_points", "missing_steps")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -84,18 +89,14 @@ class MissingData:
         if heard.size == 0:
             return {}
         total = heard.shape[1]
-        ever = heard.any(axis=1)
         first = np.argmax(heard, axis=1)
         last = total - 1 - np.argmax(heard[:, ::-1], axis=1)
-        span = last - first + 1
-        count = heard.sum(axis=1)
         gap = total - 1 - last
-        suspicious = ever & (count >= REGULAR * span) & (span >= self._settings.min_points)
-        suspicious &= gap >= self._settings.missing_steps
+        known = (heard.sum(axis=1) >= REPORTS) & (last - first + 1 >= self._settings.min_points)
         return {
             reports.entities[i]: int(last[i])
-            for i in np.flatnonzero(suspicious)
-            if gap[i] >= LONGER_THAN_USUAL * _longest_gap(heard[i, first[i] : last[i] + 1])
+            for i in np.flatnonzero(known & (gap >= self._settings.missing_steps))
+            if _is_missed(np.flatnonzero(heard[i]), int(gap[i]))
         }
 
     def _down(self, window: Window) -> dict[str, Finding]:
@@ -120,14 +121,19 @@ class MissingData:
         return found
 
     def _missing(self, window: Window, reports: _Reports, entity: str, last: int) -> Finding:
-        row = reports.heard[reports.entities.index(entity)]
-        heard = int(row.sum())
+        steps = np.flatnonzero(reports.heard[reports.entities.index(entity)])
+        rhythm, since = _rhythm(steps), last + 1 - int(steps[0])
+        often = (
+            f"every {duration(rhythm * window.step_s)}, {len(steps)} times"
+            if rhythm > 1
+            else (f"in {len(steps)} of {since} steps")
+        )
         return self._finding(
             window,
             entity,
             last + 1,
             f"Silence of {_bare(entity)}",
-            f"Nothing was heard from {_bare(entity)}, which had reported in {heard} of {last + 1} steps before",
+            f"Nothing was heard from {_bare(entity)}, which had reported {often} before",
             None,
         )
 
@@ -186,10 +192,18 @@ def _reporter(entity: str) -> bool:
     return entity.partition(":")[0] in _SPEAKING
 
 
-def _longest_gap(heard: NDArray[np.bool_]) -> int:
-    """The longest run of silent steps between two reports."""
-    steps = np.flatnonzero(heard)
-    return int(np.diff(steps).max() - 1) if len(steps) > 1 else 0
+def _is_missed(steps: NDArray[np.intp], gap: int) -> bool:
+    """Whether who was heard in these steps had a rhythm, and is silent for longer than that explains."""
+    rhythm, longest = _rhythm(steps), int(np.diff(steps).max())
+    if rhythm > 1 and longest > STEADY * rhythm + 1:
+        return False
+    is_regular = len(steps) >= REGULAR * ((steps[-1] - steps[0]) / rhythm + 1)
+    return bool(is_regular and gap >= LONGER_THAN_USUAL * max(longest - 1, rhythm if rhythm > 1 else 0))
+
+
+def _rhythm(steps: NDArray[np.intp]) -> float:
+    """How many steps it usually takes from one word to the next."""
+    return float(np.median(np.diff(steps)))
 
 
 def _capital(words: str) -> str:

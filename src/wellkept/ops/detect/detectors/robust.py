@@ -22,7 +22,7 @@ class RobustAnomaly(BandDetector):
     """
 
     name = "robust"
-    version = "4"
+    version = "5"
     shared = ("confirm_steps", "gate", "min_points")
 
     def signals(self, view: View) -> Signals:
