@@ -90,6 +90,24 @@ def test_when_all_are_silent_it_is_the_way_to_us() -> None:
     assert "4 reporters" in found[0].sentence
 
 
+def test_who_comes_and_goes_does_not_hide_that_all_are_silent() -> None:
+    story = Story()
+    for entity in (CHECKOUT, PAYMENTS, HOST):
+        silent_since(story, entity, 165)
+    story.metric("service:shop/job", "jobs.done", np.where((story.clock > 20) & (story.clock < 28), 1.0, np.nan))
+    assert [finding.entity for finding in said(story.scene())] == [""]
+
+
+def test_it_is_not_said_of_all_while_a_slow_one_may_speak_yet() -> None:
+    for silent, expected in ((6, []), (7, [""])):
+        story = Story()
+        for entity in (CHECKOUT, PAYMENTS, HOST):
+            silent_since(story, entity, 180 - silent)
+        slow = ((story.clock - (179 - silent)) % 7 == 0) & (story.clock < 180 - silent)
+        story.metric(FEATURES, "process.memory.usage", np.where(slow, 1.0, np.nan))
+        assert [finding.entity for finding in said(story.scene())] == expected
+
+
 def test_a_service_that_says_it_is_down_is_believed() -> None:
     story = Story()
     speaking(story, CHECKOUT, PAYMENTS)

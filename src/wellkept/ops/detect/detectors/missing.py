@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,8 @@ STEADY = 2
 """A slow reporter took this many times as long as usual at most, and a step: one word of it was lost, but not two."""
 LONGER_THAN_USUAL = 3
 """Silence must also be this many times as long as the longest gap before it, and as it usually takes."""
+TOGETHER = 3
+"""When so many are silent and nobody speaks, it is not them."""
 
 _SPEAKING = frozenset(kind.value for kind in REPORTERS)
 
@@ -60,9 +63,10 @@ class MissingData:
         down = self._down(window)
         reports = _reports(window)
         excused = view.blind.entities.keys() | view.blind.refused
-        every = self._silent(reports)
-        silent = {entity: last for entity, last in every.items() if entity not in excused}
-        if len(silent) >= 3 and len(every) == len(reports.entities):
+        silent = {entity: last for entity, last in self._silent(reports).items() if entity not in excused}
+        if len(silent) >= TOGETHER and not self._anybody(reports, excused):
+            if self._anybody_due(reports, excused):
+                return self._still_silent(view, reports, set())  # whose turn it is will show whether it is all of them
             return [self._all_silent(window, len(silent), max(silent.values()))]
         found = [self._missing(window, reports, entity, last) for entity, last in silent.items() if entity not in down]
         found.extend(self._still_silent(view, reports, {*silent, *down}))
@@ -98,6 +102,16 @@ class MissingData:
             for i in np.flatnonzero(known & (gap >= self._settings.missing_steps))
             if _is_missed(np.flatnonzero(heard[i]), int(gap[i]))
         }
+
+    def _anybody(self, reports: _Reports, excused: Container[str]) -> bool:
+        """Whether anyone at all was heard of late."""
+        lately = reports.heard[:, -self._settings.missing_steps :].any(axis=1)
+        return any(reports.entities[i] not in excused for i in np.flatnonzero(lately))
+
+    def _anybody_due(self, reports: _Reports, excused: Container[str]) -> bool:
+        """Whether somebody who has a rhythm is silent for no longer than before."""
+        rows = [row for row, entity in enumerate(reports.entities) if entity not in excused]
+        return any(_is_due(heard) for heard in reports.heard[rows])
 
     def _down(self, window: Window) -> dict[str, Finding]:
         """Services whose own word is that they are down, for long enough."""
@@ -195,10 +209,22 @@ def _reporter(entity: str) -> bool:
 def _is_missed(steps: NDArray[np.intp], gap: int) -> bool:
     """Whether who was heard in these steps had a rhythm, and is silent for longer than that explains."""
     rhythm, longest = _rhythm(steps), int(np.diff(steps).max())
-    if rhythm > 1 and longest > STEADY * rhythm + 1:
+    return _is_regular(steps) and gap >= LONGER_THAN_USUAL * max(longest - 1, rhythm if rhythm > 1 else 0)
+
+
+def _is_regular(steps: NDArray[np.intp]) -> bool:
+    """Whether who was heard in these steps had a rhythm."""
+    rhythm = _rhythm(steps)
+    is_steady = rhythm == 1 or np.diff(steps).max() <= STEADY * rhythm + 1
+    return bool(is_steady and len(steps) >= REGULAR * ((steps[-1] - steps[0]) / rhythm + 1))
+
+
+def _is_due(heard: NDArray[np.bool_]) -> bool:
+    """Whether it has a rhythm in which it may speak yet."""
+    steps = np.flatnonzero(heard)
+    if len(steps) < REPORTS or not _is_regular(steps):
         return False
-    is_regular = len(steps) >= REGULAR * ((steps[-1] - steps[0]) / rhythm + 1)
-    return bool(is_regular and gap >= LONGER_THAN_USUAL * max(longest - 1, rhythm if rhythm > 1 else 0))
+    return bool(len(heard) - 1 - steps[-1] < np.diff(steps).max())
 
 
 def _rhythm(steps: NDArray[np.intp]) -> float:
