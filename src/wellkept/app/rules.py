@@ -7,13 +7,14 @@ import functools
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from wellkept.app.backtest import Backtests, answers_of, counting_of
 from wellkept.app.ledstream import LedStream
 from wellkept.kernel.clock import Clock, to_nanos
-from wellkept.kernel.errors import DocumentError, StoreError
+from wellkept.kernel.errors import DocumentError, Problem, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.rules.engine import RuleEngine
 from wellkept.ops.detect.rules.evaluation import GroupRun
@@ -31,8 +32,6 @@ from wellkept.store.telemetry.remote.encoded import request_of
 from wellkept.store.telemetry.remote.writer import Version
 from wellkept.store.telemetry.telemetry import Telemetry
 
-RuleDocument = Loaded
-"""What a rule document holds."""
 LOOK_EVERY_S = 5.0
 """How often files are looked at for changes, in seconds of the platform's clock."""
 _log = logging.getLogger(__name__)
@@ -119,19 +118,34 @@ def check_rules(file: Path) -> Loaded:
     return load_file(file)
 
 
-def rules_checked(paths: Sequence[Path]) -> dict[Path, Loaded | DocumentError]:
-    """What each rule document holds, or every mistake in it; of a folder those that ``ops.rules`` would read of it.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many rules and objectives a document holds, or what is wrong with it."""
+
+    file: Path
+    alerting: int = 0
+    recording: int = 0
+    objectives: int = 0
+    warnings: tuple[Problem, ...] = ()
+    error: DocumentError | None = None
+
+
+def rules_checked(paths: Sequence[Path]) -> list[Checked]:
+    """Rule documents, each with every mistake in it; of a folder those that ``ops.rules`` would read of it.
 
     Raises:
         NotFoundError: one cannot be read.
     """
-    found: dict[Path, Loaded | DocumentError] = {}
-    for file in files_of(paths):
-        try:
-            found[file] = load_file(file)
-        except DocumentError as error:
-            found[file] = error
-    return found
+    return [_checked(file) for file in files_of(paths)]
+
+
+def _checked(file: Path) -> Checked:
+    try:
+        loaded = load_file(file)
+    except DocumentError as error:
+        return Checked(file, error=error)
+    alerting = sum(rule.is_alert for group in loaded.groups for rule in group.rules)
+    return Checked(file, alerting, loaded.rules - alerting, len(loaded.slos), tuple(loaded.warnings))
 
 
 def unit_tests(file: Path) -> list[Outcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table
 from wellkept.kernel.codec import encode
-from wellkept.kernel.errors import DocumentError
+from wellkept.kernel.errors import Problem
 
 if TYPE_CHECKING:
-    from wellkept.app.rules import RuleDocument
+    from wellkept.app.rules import Checked
 
 _COLOURS = {"firing": "red", "pending": "yellow"}
 _CELLS = 20
@@ -72,39 +72,39 @@ def check(context: click.Context, files: tuple[Path, ...], as_json: bool) -> Non
     from wellkept.app.rules import rules_checked
 
     checked = rules_checked(files)
-    wrong = [found for found in checked.values() if isinstance(found, DocumentError)]
+    wrong = [found.error for found in checked if found.error is not None]
     if as_json:
         say_json(_all_told(checked))
         context.exit(wrong[0].exit_code if wrong else 0)
-    for file, found in checked.items():
-        if not isinstance(found, DocumentError):
-            _say_right(file, found, f"{file}, " if len(checked) > 1 else "")
+    for found in checked:
+        if found.error is None:
+            _say_right(found, f"{found.file}, " if len(checked) > 1 else "")
     for error in wrong[:-1]:
         click.secho(f"error: {error}", fg="red", err=True)
     if wrong:
         raise wrong[-1]
 
 
-def _all_told(checked: Mapping[Path, RuleDocument | DocumentError]) -> dict[str, Any]:
+def _all_told(checked: Sequence[Checked]) -> dict[str, Any]:
     """What is wrong, and what is only worth a warning, each with its file."""
     problems: list[dict[str, Any]] = []
     warnings: list[dict[str, Any]] = []
-    for file, found in checked.items():
-        if isinstance(found, DocumentError):
-            problems += [{"file": str(file), **encode(problem)} for problem in found.problems]
-        else:
-            warnings += [{"file": str(file), **encode(problem)} for problem in found.warnings]
+    for found in checked:
+        problems += [_of(found.file, problem) for problem in (found.error.problems if found.error else ())]
+        warnings += [_of(found.file, problem) for problem in found.warnings]
     return {"ok": not problems, "problems": problems} | ({"warnings": warnings} if warnings else {})
 
 
-def _say_right(file: Path, loaded: RuleDocument, where: str) -> None:
-    for warning in loaded.warnings:
+def _of(file: Path, problem: Problem) -> dict[str, Any]:
+    return {"file": str(file), **encode(problem)}
+
+
+def _say_right(found: Checked, where: str) -> None:
+    for warning in found.warnings:
         click.secho(f"{where}{warning}", fg="yellow", err=True)
-    alerts = sum(rule.is_alert for group in loaded.groups for rule in group.rules)
-    told = [(alerts, "alerting"), (loaded.rules - alerts, "recording")]
-    counts = [f"{count} {kind} rule{'s' * (count != 1)}" for count, kind in told if count]
-    counts += [f"{len(loaded.slos)} objective{'s' * (len(loaded.slos) != 1)}"] if loaded.slos else []
-    click.secho(f"{file} is right: {', '.join(counts) or 'nothing in it'}", fg="green")
+    told = [(found.alerting, "alerting rule"), (found.recording, "recording rule"), (found.objectives, "objective")]
+    counts = [f"{count} {kind}{'s' * (count != 1)}" for count, kind in told if count]
+    click.secho(f"{found.file} is right: {', '.join(counts) or 'nothing in it'}", fg="green")
 
 
 @command.command()
