@@ -15,8 +15,8 @@ from wellkept.ops.correlate.noise.effects import Effects, Trouble
 from wellkept.ops.correlate.noise.flaps import KEPT
 from wellkept.ops.correlate.noise.kept import Kept
 from wellkept.ops.correlate.noise.noise import Noise
-from wellkept.ops.correlate.noise.remedies import Plans, Remedies
 from wellkept.ops.correlate.noise.quiet import LOOKED_BACK, QuietTimes, digests_of
+from wellkept.ops.correlate.noise.remedies import Plans, Remedies
 from wellkept.ops.correlate.noise.settings import NoiseSettings
 from wellkept.ops.correlate.rules.apart import Apart, Pair
 from wellkept.ops.correlate.rules.rules import GroupRules
