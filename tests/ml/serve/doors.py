@@ -96,7 +96,7 @@ class Asked:
 
     def serve(self, *live: Served) -> None:
         """Have exactly these models live."""
-        self.models._live = {}
+        self.models._live, self.models._listed = {}, frozenset()
         for model in live:
             self.models.put(model.name, [one for one in live if one.name == model.name])
 

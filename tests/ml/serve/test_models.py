@@ -13,7 +13,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from tests.ml.serve.platform import FakePlatform
 
-from wellkept.kernel.errors import NotFoundError
+from wellkept.kernel.errors import NotFoundError, OverloadError
 from wellkept.ml.export import export
 from wellkept.ml.serve import models as module
 from wellkept.ml.serve.models import Models
@@ -79,6 +79,27 @@ def test_a_wanted_model_is_fetched_and_served(platform: FakePlatform, models: Mo
     served = models.get("fraud").champion
     assert (served.version, served.format, [entry.name for entry in served.inputs]) == (1, "onnx", ["amount", "risk"])
     assert served.scorer.score(np.array([[0.0, 1.0]]))[0] > 0.5
+
+
+def test_what_is_wanted_and_not_loaded_is_no_unknown_model(
+    platform: FakePlatform, models: Models, files: dict[str, bytes]
+) -> None:
+    with pytest.raises(OverloadError, match="model fraud: is not loaded yet"):
+        models.get("fraud")
+    assert not models.is_ready, "nobody knows yet what is wanted"
+
+    offer(platform, {**files, "model.onnx": b"no model"})
+    models.refresh()
+
+    with pytest.raises(OverloadError, match="model fraud: cannot be served: "):
+        models.get("fraud")
+    with pytest.raises(NotFoundError, match="model churn: has no live version here"):
+        models.get("churn")
+    assert not models.is_ready
+
+    offer(platform, files, 2)
+    models.refresh()
+    assert models.is_ready
 
 
 def test_what_is_not_wanted_any_more_is_not_served(

@@ -145,10 +145,25 @@ def test_a_model_that_fails_is_counted_against_its_version(asked: Asked) -> None
     assert asked.instrument.failures == ["no such operator"]
 
 
+@pytest.mark.parametrize("address", [INFER, "/models/fraud/invocations", "/invocations"])
+def test_while_nothing_is_loaded_yet_callers_are_asked_to_come_again(
+    address: str, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.serve()
+    monkeypatch.setattr(asked.models, "_listed", None)
+
+    answer = asked.post(address, {"inputs": one()})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert asked.get("/v2/health/ready").status_code == 503
+
+
 def test_a_model_of_which_no_version_can_be_served_is_told_as_not_ready(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(asked.models, "_listed", frozenset({"fraud", "churn"}))
     monkeypatch.setattr(asked.models, "troubles", lambda: {"churn": {"1": "its process ended"}})
     assert (asked.get("/v2/health/ready").status_code, asked.get("/v2/health/live").status_code) == (503, 200)
+    monkeypatch.setattr(asked.models, "_listed", frozenset({"fraud"}))
     monkeypatch.setattr(asked.models, "troubles", lambda: {"fraud": {"9": "its process ended"}})
     assert asked.get("/v2/health/ready").json()["ready"] is True

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wellkept.kernel.errors import NotFoundError, WellkeptError
+from wellkept.kernel.errors import NotFoundError, OverloadError, WellkeptError
 from wellkept.ml.codeprocess import brings_code, scorer_with_code
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.inputspec import Input
@@ -85,6 +85,8 @@ class Models:
         self._client, self._blobs = client, Blobs(client, cache)
         self._live: dict[str, Deployed] = {}
         self._troubles: dict[str, Trouble] = {}
+        self._listed: frozenset[str] | None = None
+        """The models that the platform wants to be served; None as long as that is not known."""
         self._known = cache / "deployments.json"
         self._written = ""
 
@@ -95,12 +97,14 @@ class Models:
             self._remember(json.dumps(wanted))
         except WellkeptError as error:
             log.info("deployments: %s", error)
-            if self._live:
+            remembered = None if self._live else self._remembered()
+            if remembered is None:
                 return
-            wanted = self._remembered()
+            wanted = remembered
         listed: dict[str, list[Listing]] = {}
         for entry in wanted:
             listed.setdefault(entry["model"], []).append(entry)
+        self._listed = frozenset(listed)
         for name, entries in listed.items():
             self._follow(name, entries)
         self._live = {name: live for name, live in self._live.items() if name in listed}
@@ -111,12 +115,21 @@ class Models:
         """A live model.
 
         Raises:
-            NotFoundError: no version of that model is live.
+            NotFoundError: no version of that model is wanted to be live.
+            OverloadError: one is, but it is not loaded, or cannot be.
         """
         found = self._live.get(name)
-        if found is None:
+        if found is not None:
+            return found
+        if self._listed is not None and name not in self._listed:
             raise NotFoundError(f"model {name}", "has no live version here")
-        return found
+        trouble = next((one.message for one in list(self._troubles.values()) if one.model == name), None)
+        raise OverloadError(f"model {name}: " + (f"cannot be served: {trouble}" if trouble else "is not loaded yet"))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every model that is wanted answers."""
+        return self._listed is not None and self._listed <= self._live.keys()
 
     def all(self) -> list[Deployed]:
         return list(self._live.values())
@@ -131,6 +144,7 @@ class Models:
     def put(self, name: str, versions: Sequence[Served]) -> None:
         """Have exactly these versions of a model live."""
         self._live = {**self._live, name: Deployed(tuple(versions), traffic_of(versions))}
+        self._listed = (self._listed or frozenset()) | {name}
 
     def _follow(self, name: str, entries: Sequence[Listing]) -> None:
         """Serve what is listed of a model. Whatever keeps a version from that is said once, and tried again."""
@@ -217,10 +231,11 @@ class Models:
             write_whole(self._known, wanted.encode())
             self._written = wanted
 
-    def _remembered(self) -> list[Listing]:
+    def _remembered(self) -> list[Listing] | None:
+        """What was wanted when this server ran before; None where that is not known."""
         try:
-            found: list[Listing] = json.loads(self._known.read_bytes()) if self._known.is_file() else []
+            found: list[Listing] | None = json.loads(self._known.read_bytes()) if self._known.is_file() else None
         except ValueError:
             log.warning("%s is damaged; nothing is served until the platform answers", self._known)
-            return []
+            return None
         return found

@@ -159,7 +159,7 @@ class Doors:
         versions = {one.champion.name: [served.version for served in one.versions] for one in live}
         counts = {"backlog": self._log.backlog, "dropped": self._log.dropped}
         troubles = self._models.troubles()
-        is_ready = troubles.keys() <= models.keys()
+        is_ready = self._models.is_ready
         told = {"models": models, "versions": versions, "troubles": troubles}
         return _json({"ready": is_ready, "live": True, **told, **counts}, 200 if is_ready else 503)
 
@@ -204,6 +204,8 @@ class Doors:
     def _only(self) -> Deployed:
         """The model of /invocations, whose address names none."""
         live = self._models.all()
+        if not live and not self._models.is_ready:
+            raise OverloadError("/invocations: no model is loaded yet")
         if len(live) != 1:
             raise NotFoundError("/invocations", "needs exactly one live model; use /models/NAME/invocations", len(live))
         return live[0]
