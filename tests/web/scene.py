@@ -40,7 +40,7 @@ CONTRACT = """
 name: fraud
 task: binary_classification
 owner: risk team
-description: Is this card payment fraud?
+description: Is this card payment fraud? From sha256:6228c4d845e3c6c6acfa9d0b3c8c0c0f5d3a3fb1d7e9aef0a4a2c3a1b5d7e9f0
 entity_keys: [card]
 inputs:
   - {name: amount, source: request}
