@@ -428,6 +428,10 @@ def test_there_must_be_something_to_compare_with(hall: Hall) -> None:
         hall.propose(2)
 
 
+def test_a_plan_calls_its_strategy_as_people_do(hall: Hall) -> None:
+    assert hall.propose(3, strategy="ab").title == "A/B rollout of version 3 of fraud"
+
+
 def test_a_version_of_other_inputs_cannot_answer_the_same_requests(hall: Hall) -> None:
     hall.releases.other = CONTRACT.replace("{name: amount}", "{name: amount}, {name: risk}")
 

@@ -45,12 +45,13 @@ def rollout_plan(wanted: Wanted, now: datetime) -> Plan:
         raise ConflictError(name, rule)
     if champion.digest == version.digest:
         raise ConflictError(name, "is live already")
-    strategy, entity = policy.strategy.replace("_", "-"), model_id(version.model)
+    strategy = policy.strategy.replace("_", "-").replace("ab", "A/B")
+    entity = model_id(version.model)
     alias = f"alias:{version.model}@"
     return Plan(
         id=stable_id("pln", "rollout", version.model, version.digest, champion.digest, now.isoformat()),
         subject=entity,
-        title=f"{strategy.capitalize()} rollout of {name}",
+        title=f"{strategy[0].upper()}{strategy[1:]} rollout of {name}",
         reason=wanted.why or (version.gate.sentence if version.gate else "asked for"),
         risk=Risk.MEDIUM if policy.strategy == "shadow" and policy.approval == "again" else Risk.HIGH,
         actions=_actions(wanted, champion, entity),
