@@ -199,6 +199,9 @@ def _triage(scene: Scene, found: Incident) -> None:
         Check("an incident explains it", True, found.id, "one that is live or lately was"),
         Check("drifted inputs fed by the cause", True, "2 of 2", "at least half"),
         Check("share of the window that is sick", True, "27 %", "at most 50 %"),
+        Check(
+            "upstream is well", False, "host:3d1219c7c4c5404aaa1f6d2a48adfda4; service:shop/features", "nothing unwell"
+        ),
     )
     verdict = Verdict(
         "ver-triage-1",
