@@ -119,6 +119,13 @@ def test_what_is_sick_holds_every_policy(policy: str) -> None:
     assert decide(replace(sick, held="")).action is Act.RETRAIN
 
 
+def test_what_is_sick_is_told_where_no_retrain_is_wanted_either() -> None:
+    quiet = case(spec=Retrain(policy="performance"))
+    assert decide(quiet).action is Act.NONE
+    decision = decide(replace(quiet, held="The feature store is sick."))
+    assert (decision.action, decision.reason, decision.sentence) == (Act.HOLD, "upstream", "The feature store is sick.")
+
+
 def test_too_few_rows_a_recent_retrain_and_a_spent_budget_hold_it() -> None:
     worth = case(gains=AGED)
     few = decide(replace(worth, rows=10))

@@ -22,7 +22,7 @@ class Act(StrEnum):
 
     RETRAIN = "retrain"
     HOLD = "hold"
-    """It would be worth it, and something stands in the way that will pass."""
+    """It would be worth it, or something is wrong, and what stands in the way will pass."""
     REFUSE = "refuse"
     """It was tried, and what came out is not better; or it cannot be tried."""
     NONE = "none"
@@ -102,8 +102,7 @@ def decide(case: PolicyCase) -> Decision:
     """
     wish = _POLICIES[case.spec.policy](case)
     reason, obstacle = (case.held_by, case.held) if case.held else _obstacle(case) if wish.wants else ("", "")
-    is_suspicious = bool(case.drifted or case.worse)
-    if obstacle and (wish.wants or is_suspicious):
+    if obstacle:
         why = f"{wish.why} {obstacle}" if wish.wants else obstacle
         return _decision(case, wish, Act.HOLD, why, reason)
     action, reason = (Act.RETRAIN, "worth it") if wish.wants else (Act.NONE, "not worth it")
