@@ -122,6 +122,14 @@ def test_of_a_long_error_the_last_line_comes_first_and_the_rest_can_be_opened(wo
     assert "wellkept models train /models/fraud" in page
 
 
+def test_what_is_odd_about_the_data_is_told(workshop: Workshop) -> None:
+    odd = {**JOB.details, "data": {"warnings": ["40 of 450 rows are of <later>"]}}
+    page = page_of(view_of(workshop, replace(JOB, details=odd)))
+
+    assert "40 of 450 rows are of &lt;later&gt;" in page
+    assert "Odd about the data" not in page_of(view_of(workshop))
+
+
 def test_a_run_of_another_model_is_not_shown(workshop: Workshop) -> None:
     workshop.registry.save_job(JOB)
 
