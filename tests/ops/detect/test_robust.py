@@ -11,6 +11,7 @@ from wellkept.checks.scenes import CHECKOUT, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.detectors.robust import RobustAnomaly
+from wellkept.ops.detect.slow import newest_words
 
 SETTINGS = DetectSettings()
 
@@ -161,3 +162,59 @@ def test_traffic_that_varied_by_as_much_and_is_gone_is_not_so_many_spreads_away(
     story.span(CHECKOUT, "span.rate", np.where(story.clock >= story.steps - 5, 0.0, rate), "1/s")
     (finding,) = said(story.scene())
     assert finding.sentence.endswith("was usual in this window; it varies by as much, but not as far.")
+
+
+def rarely(story: Story, every: int, level: float = 1.5, since: int = 120) -> Story:
+    """Words every so many steps, much slower since one of them."""
+    values = story.noise(0.05, 0.006) + np.where(story.clock >= since, level, 0.0)
+    story.span(CHECKOUT, "span.duration.p95", np.where(story.clock % every == 0, values, np.nan), "s")
+    return story
+
+
+@pytest.mark.parametrize("every", [2, 3, 6])
+def test_who_reports_every_twenty_to_sixty_seconds_is_judged_by_words(every: int) -> None:
+    scene = rarely(Story(steps=200), every, since=144).scene()
+    told = [len(said(scene, last)) for last in range(140, 144 + 4 * every)]
+
+    first = 140 + told.index(1)
+    assert 144 + 2 * every < first <= 144 + 3 * every, "with the third word"
+    (found,) = said(scene, first)
+    assert "08:24:00" in found.sentence
+
+
+def test_every_fifteen_seconds_is_two_steps_of_three() -> None:
+    story = Story(steps=180)
+    values = np.where(story.clock >= 160, 1.5, story.noise(0.05, 0.006))
+    story.span(CHECKOUT, "span.duration.p95", np.where(story.clock % 3 == 2, np.nan, values), "s")
+
+    assert len(said(story.scene())) == 1
+
+
+def test_who_is_overdue_is_not_judged_by_what_was() -> None:
+    scene = rarely(Story(steps=200), 6, since=150).scene()
+    assert said(scene, 170) != []
+    gone = Story(steps=200)
+    words = (gone.clock % 6 == 0) & (gone.clock < 170)
+    gone.span(CHECKOUT, "span.duration.p95", np.where(words, np.where(gone.clock >= 150, 1.5, 0.05), np.nan), "s")
+    assert said(gone.scene(), 190) == []
+
+
+def test_requests_that_come_by_chance_are_no_rhythm() -> None:
+    story = Story(steps=180)
+    chance = np.random.default_rng(4).random(180) < 0.3
+    chance[-3:] = (True, False, True)
+    values = np.where(story.clock >= 150, 1.5, 0.05)
+    story.span(CHECKOUT, "span.duration.p95", np.where(chance, values, np.nan), "s")
+
+    assert said(story.scene()) == []
+
+
+def test_the_newest_words_of_a_dense_series_are_its_newest_steps() -> None:
+    seen = np.ones((3, 40), dtype=bool)
+    seen[1, 10:14] = False
+    seen[2, -2] = False
+    newest = newest_words(seen, 3)
+
+    assert newest.are_there.tolist() == [True, True, False]
+    assert newest.rhythm.tolist() == [1.0, 1.0, 1.0]
+    assert (newest.mask == (np.arange(40) >= 37)).all()

@@ -14,6 +14,7 @@ from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import amount
 from wellkept.ops.detect.meaning import Bad, Meaning
 from wellkept.ops.detect.signals import Signals, moment
+from wellkept.ops.detect.slow import Words, newest_words
 from wellkept.ops.detect.statistics import median, quantiles
 from wellkept.ops.detect.words import capital, clock, subject, which
 
@@ -21,6 +22,8 @@ Floats = NDArray[np.float64]
 
 BLOCKS = 6
 """The older part of the window is cut into this many blocks."""
+LEAST_WORDS = 20
+"""Who reports so rarely that a window holds no ``min_points`` of it is judged from so many values on."""
 STOPPED = 0.1
 """What is left of the usual traffic when it has as good as stopped: bad however much it varies, and varied before."""
 EXPECTED = 15.0
@@ -38,7 +41,8 @@ class _Band:
 
 
 class BandDetector(ABC):
-    """A detector that says which of its signals are out of their usual band for several steps in a row.
+    """A detector that says which of its signals are out of their usual band for several steps in a row, or of who
+    reports more rarely than every step for so many words in a row.
 
     The usual level is the median over blocks of block medians; the usual spread is the median of the blocks'
     interquartile ranges plus the spread between the blocks plus five per cent of the level. A subclass names itself and
@@ -58,10 +62,11 @@ class BandDetector(ABC):
             return []
         sign = found.column(lambda meaning: float(meaning.bad))
         bad = found.values * sign[:, None]
-        band = self._with_open(self._band(found, bad[:, :-recent]), found, view)
+        newest = newest_words(np.isfinite(bad), recent)
+        band = self._with_open(self._band(found, bad, newest), found, view)
         with np.errstate(invalid="ignore"):
             out = bad > band.edge[:, None]
-        firing = out[:, -recent:].all(axis=1) & band.enough
+        firing = newest.are_there & (out | ~newest.mask).all(axis=1) & band.enough
         best: dict[str, Finding] = {}
         for index in np.flatnonzero(firing):
             known = view.open.get(self._fingerprint(found, int(index)))
@@ -75,7 +80,8 @@ class BandDetector(ABC):
     def signals(self, view: View) -> Signals:
         """What is judged."""
 
-    def _band(self, found: Signals, older: Floats) -> _Band:
+    def _band(self, found: Signals, bad: Floats, newest: Words) -> _Band:
+        older = np.where(newest.mask, np.nan, bad)[:, : -self._settings.confirm_steps]
         length = older.shape[1] // BLOCKS
         blocks = older[:, older.shape[1] - length * BLOCKS :].reshape(len(older), BLOCKS, length)
         low, middle, high = quantiles(blocks, 0.25, 0.5, 0.75)
@@ -93,7 +99,8 @@ class BandDetector(ABC):
         alarming = found.column(_alarming)
         edge = np.where(np.isfinite(alarming), np.maximum(edge, alarming), edge)
         edge = np.where(self._matters(found, level), np.minimum(edge, STOPPED * centre), edge)
-        enough = np.isfinite(older).sum(axis=1) >= self._settings.min_points
+        wanted = np.clip(0.5 * bad.shape[1] / newest.rhythm, LEAST_WORDS, self._settings.min_points)
+        enough = np.isfinite(older).sum(axis=1) >= np.minimum(wanted, self._settings.min_points)
         enough &= ~(capped & (centre >= edge)) & ~(np.isfinite(alarming) & (centre >= alarming))
         return _Band(centre, scale, edge, enough & np.isfinite(edge))
 

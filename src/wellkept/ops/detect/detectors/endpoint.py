@@ -110,13 +110,14 @@ class EndpointAnomaly(BandDetector):
     def _rises(
         self, window: Window, entity: str, name: str, attributes: Mapping[str, str], began: datetime
     ) -> Iterator[_Rise]:
-        """By how much the series of an entity are higher in the newest steps than before it began."""
+        """By how much the newest values of the series of an entity are higher than those before it began."""
         recent = self._settings.confirm_steps
         first = min(len(window.times) - recent, int(np.searchsorted(window.times, began.timestamp(), side="right")))
         for column, info in enumerate(window.series):
             if info.entity != entity or info.name != name or not attributes.items() <= info.attributes.items():
                 continue
-            before, now = (_middle(window.values[part, column]) for part in (slice(None, first), slice(-recent, None)))
+            since = window.values[first:, column]
+            before, now = _middle(window.values[:first, column]), _middle(since[np.isfinite(since)][-recent:])
             if np.isfinite(before) and np.isfinite(now):
                 yield _Rise(now - before, info.attributes.get("span.callee", ""))
 
