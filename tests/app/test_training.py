@@ -219,7 +219,7 @@ def test_a_project_that_hangs_is_ended(tmp_path: Path) -> None:
 def test_a_surprise_in_our_own_code_is_a_failed_job_too(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     source = project(workshop.folder / "project")
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise KeyError("no such key")
 
     monkeypatch.setattr(workshop.shelf, "window", fails)
