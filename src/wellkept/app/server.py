@@ -67,6 +67,8 @@ from wellkept.kernel.errors import ForbiddenError
 from wellkept.web import pages, session
 from wellkept.web.deps import WebDeps, nothing_printed
 
+IDLE_S = 120
+"""So long a connection may be idle: a sender that exports every 5 to 60 s is not to find it closed."""
 COLLECT_AT = 50_000
 """So many new objects are looked through for rubbish at once; a storm makes as many in a second, and keeps them."""
 
@@ -95,6 +97,7 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
                 access_log=False,
                 lifespan="off",
                 loop="uvloop",
+                timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=3,
             )
             grpc = platform.grpc.address if platform.grpc is not None else None
