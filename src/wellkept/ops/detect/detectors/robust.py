@@ -8,7 +8,9 @@ from wellkept.ops.detect.signals import Signals, signals
 
 
 class RobustAnomaly(BandDetector):
-    """Says that a series is out of its usual band for several steps in a row, or, of who reports more rarely, words.
+    """Says that a series is out of its usual band for several steps in a row.
+
+    Of who reports more rarely than every step the newest words count, so many in a row.
 
     The usual level is the median over blocks of block medians; the usual spread is the median of the blocks'
     interquartile ranges plus the spread between the blocks plus five per cent of the level. Both survive a quarter
