@@ -65,6 +65,17 @@ def test_what_people_approved_does_not_count(scene: Scene) -> None:
     assert done(scene, remedy(scene, 4)) is PlanState.APPROVED
 
 
+def test_what_never_ran_does_not_count(scene: Scene) -> None:
+    scene.world["incident:inc-1"] = "over"
+    for number in range(3):
+        made = replace(remedy(scene, number), world={"incident:inc-1": "live"})
+        scene.gate.propose(made)
+        scene.gate.tick()
+        assert scene.record(made).state is PlanState.VOID
+
+    assert done(scene, remedy(scene, 4)) is PlanState.APPROVED
+
+
 def test_while_runbooks_are_paused_a_person_decides_and_may(scene: Scene) -> None:
     scene.gate.brakes.pause("ann", "it deletes the wrong logs", NOON)
     made = remedy(scene, 1)

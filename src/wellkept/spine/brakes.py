@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 
 from wellkept.kernel.durations import in_words
 from wellkept.kernel.errors import ConflictError, InputError
-from wellkept.kernel.plan import Plan
+from wellkept.kernel.plan import Plan, PlanState
 from wellkept.spine.audit import Audit
 from wellkept.store.state.plans import PlanRecord, PlanRows
 from wellkept.store.state.state import State
 
 POLICY = "policy"
 """Who decides where no person does."""
+NEVER_RAN = (PlanState.VOID, PlanState.EXPIRED)
 SUBJECT, PAUSED, RESUMED = "runbooks", "runbooks.paused", "runbooks.resumed"
 LONGEST_PAUSE_S = 366 * 86_400.0
 
@@ -63,7 +64,8 @@ class Brakes:
             return pause.sentence
         since = now - timedelta(seconds=self._settings.within_s)
         alike = self._plans.of_runbook(plan.runbook, plan.actions[0].target, since)
-        count = sum(one.decision is not None and one.decision.by == POLICY for one in alike)
+        mine = (one for one in alike if one.decision is not None and one.decision.by == POLICY)
+        count = sum(one.state not in NEVER_RAN for one in mine)
         if count < self._settings.most:
             return ""
         often = f"{count} times" if count > 1 else "once"
