@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from wellkept.api.names import ON_ONE_LINE
+from wellkept.api.names import By
 from wellkept.kernel.codec import encode
 from wellkept.kernel.grouping import StoredRule
 from wellkept.ops.correlate.rules.document import RuleText, text_of
 from wellkept.ops.correlate.rules.replay import Replayed
 from wellkept.ops.correlate.rules.usecases import MONTH_DAYS, MOST_DAYS, GroupingUse
 
-By = Annotated[str, Field(min_length=1, max_length=120), ON_ONE_LINE]
 Days = Annotated[float, Field(gt=0, le=MOST_DAYS)]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from wellkept.api.names import ON_ONE_LINE
+from wellkept.api.names import By
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import InputError
@@ -19,7 +19,6 @@ from wellkept.ops.correlate.noise.usecases import NoiseUse, Preview
 from wellkept.spine.noise import checked
 
 Texts = Annotated[tuple[str, ...], Field(max_length=100)]
-By = Annotated[str, Field(min_length=1, max_length=120), ON_ONE_LINE]
 
 
 class Asked(BaseModel):

@@ -7,12 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from wellkept.api.names import ON_ONE_LINE
+from wellkept.api.names import By
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.spine.brakes import Brakes, Pause
-
-By = Annotated[str, Field(min_length=1, max_length=120), ON_ONE_LINE]
 
 
 class Resumption(BaseModel):

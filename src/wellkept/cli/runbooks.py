@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, telling_mistakes
+from wellkept.cli.silences import by_option
 from wellkept.kernel.durations import seconds_of
-
-by_option = click.option("--by", default=getpass.getuser, help="Who does it (default: you).")
 
 
 @click.group(name="runbooks")

@@ -15,6 +15,9 @@ from typing import Any
 
 from wellkept.kernel.codec import decode, encode
 
+POLICY = "policy"
+"""Who decides where no person does."""
+
 
 class Risk(StrEnum):
     """How much can go wrong. High-risk plans never run without a person."""
@@ -113,6 +116,11 @@ class Decision:
     at: datetime
     why: str
     until: datetime
+
+    @property
+    def is_by_policy(self) -> bool:
+        """Whether no person was asked."""
+        return self.approved and self.by == POLICY
 
 
 @dataclass(frozen=True, slots=True)

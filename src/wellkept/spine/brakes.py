@@ -18,8 +18,6 @@ from wellkept.spine.audit import Audit
 from wellkept.store.state.plans import PlanRecord, PlanRows
 from wellkept.store.state.state import State
 
-POLICY = "policy"
-"""Who decides where no person does."""
 NEVER_RAN = (PlanState.VOID, PlanState.EXPIRED)
 SUBJECT, PAUSED, RESUMED = "runbooks", "runbooks.paused", "runbooks.resumed"
 LONGEST_PAUSE_S = 366 * 86_400.0
@@ -64,7 +62,7 @@ class Brakes:
             return pause.sentence
         since = now - timedelta(seconds=self._settings.within_s)
         alike = self._plans.of_runbook(plan.runbook, plan.actions[0].target, since)
-        mine = (one for one in alike if one.decision is not None and one.decision.by == POLICY)
+        mine = (one for one in alike if one.decision is not None and one.decision.is_by_policy)
         count = sum(one.state not in NEVER_RAN for one in mine)
         if count < self._settings.most:
             return ""

@@ -15,10 +15,10 @@ from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import ConflictError, InputError, NotFoundError
-from wellkept.kernel.plan import ActionResult, Decision, Plan, PlanState
+from wellkept.kernel.plan import POLICY, ActionResult, Decision, Plan, PlanState
 from wellkept.spine.action import Actions
 from wellkept.spine.audit import Audit
-from wellkept.spine.brakes import POLICY, Brakes, at_work, in_the_way
+from wellkept.spine.brakes import Brakes, at_work, in_the_way
 from wellkept.spine.policy import Policy
 from wellkept.spine.stream import Stream
 from wellkept.store.state.plans import PlanRecord, PlanRows

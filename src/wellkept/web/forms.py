@@ -72,10 +72,7 @@ class Forms:
             await run_in_threadpool(self._decide, plan, form, by, why)
         except WellkeptError as error:
             return self._failed(request, error)
-        self._recent.forget()
-        answer = _to(f"{local(form.get('back', '/approvals'))}#{quote(plan)}")
-        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
-        return answer
+        return self._done(f"{local(form.get('back', '/approvals'))}#{quote(plan)}", by)
 
     async def brake(self, request: Request) -> Response:
         """Stops runbooks from running by themselves, or lets them again."""
@@ -85,10 +82,7 @@ class Forms:
             await run_in_threadpool(self._brake, form, by)
         except WellkeptError as error:
             return self._failed(request, error)
-        self._recent.forget()
-        answer = _to("/approvals")
-        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
-        return answer
+        return self._done("/approvals", by)
 
     async def feedback(self, request: Request) -> Response:
         """Takes what somebody thinks of a finding."""
@@ -99,10 +93,7 @@ class Forms:
             await run_in_threadpool(self._give, finding, form.get("opinion", ""), by)
         except WellkeptError as error:
             return self._failed(request, error)
-        self._recent.forget()
-        answer = _to(f"/findings/{quote(finding)}")
-        answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
-        return answer
+        return self._done(f"/findings/{quote(finding)}", by)
 
     async def stop_rollout(self, request: Request) -> Response:
         """Stops the rollout of a model, at once."""
@@ -116,8 +107,12 @@ class Forms:
             await run_in_threadpool(self._deps.stop_rollout, model, by, why)
         except WellkeptError as error:
             return self._failed(request, error)
+        return self._done(f"/models/{quote(model)}#rollout", by)
+
+    def _done(self, page: str, by: str) -> Response:
+        """To the page that shows what was done; who did it is not asked again."""
         self._recent.forget()
-        answer = _to(f"/models/{quote(model)}#rollout")
+        answer = _to(page)
         answer.set_cookie(PERSON, quote(by), max_age=YEAR_S, samesite="strict", path="/", httponly=True)
         return answer
 

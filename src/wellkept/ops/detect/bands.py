@@ -100,7 +100,7 @@ class BandDetector(ABC):
         edge = np.where(np.isfinite(alarming), np.maximum(edge, alarming), edge)
         edge = np.where(self._matters(found, level), np.minimum(edge, STOPPED * centre), edge)
         wanted = np.clip(0.5 * bad.shape[1] / newest.rhythm, LEAST_WORDS, self._settings.min_points)
-        enough = np.isfinite(older).sum(axis=1) >= np.minimum(wanted, self._settings.min_points)
+        enough = np.isfinite(older).sum(axis=1) >= wanted
         enough &= ~(capped & (centre >= edge)) & ~(np.isfinite(alarming) & (centre >= alarming))
         return _Band(centre, scale, edge, enough & np.isfinite(edge))
 

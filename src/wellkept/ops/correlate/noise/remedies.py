@@ -13,7 +13,6 @@ from wellkept.kernel.finding import Severity
 from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.noise import Held, HoldReason, reason_of
 from wellkept.kernel.plan import PlanState
-from wellkept.spine.brakes import POLICY
 from wellkept.store.state.plans import PlanRecord
 
 AT_WORK = (PlanState.APPROVED, PlanState.RUNNING, PlanState.VERIFYING)
@@ -47,9 +46,10 @@ class Remedies:
     def _hold(self, incident: Incident, record: PlanRecord | None, now: datetime) -> Held | None:
         if incident.severity >= Severity.CRITICAL:
             return None
-        if self._is_mended(incident, now):
-            return Held(HoldReason.REMEDY, {}, "remedy: it was mended by itself, and is not over yet")
-        if record is None or record.decision is None or incident.state is not IncidentState.OPEN:
+        if record is None or record.decision is None:
+            words = "remedy: it was mended by itself, and is not over yet"
+            return Held(HoldReason.REMEDY, {}, words) if self._is_mended(incident, now) else None
+        if incident.state is not IncidentState.OPEN:
             return None
         until = record.decision.at + self._wait
         if now >= until:
@@ -69,4 +69,4 @@ class Remedies:
 
 
 def _is_by_itself(record: PlanRecord) -> bool:
-    return bool(record.plan.runbook) and record.decision is not None and record.decision.by == POLICY
+    return bool(record.plan.runbook) and record.decision is not None and record.decision.is_by_policy
