@@ -90,7 +90,9 @@ class Brakes:
         if not why.strip():
             raise InputError("why", "is required: others will want to know")
         if for_s is not None and not 0 < for_s <= LONGEST_PAUSE_S:
-            raise InputError("for_s", f"must be above 0 and at most {LONGEST_PAUSE_S:g} seconds", for_s)
+            raise InputError(
+                "for_s", f"must be above 0 and at most {LONGEST_PAUSE_S / 86_400:.0f} days, in seconds", for_s
+            )
         until = now + timedelta(seconds=for_s) if for_s is not None else None
         self._audit.append(now, by, PAUSED, SUBJECT, {"why": why.strip(), "until": until.isoformat() if until else ""})
         return Pause(by, now, why.strip(), until)
