@@ -1,6 +1,6 @@
--- What versions of a model answered, each in its own span of time, by bucket of callers: how many answers, of how many
--- the truth is known by the end of it all, the sum of their losses, and how many scores lie above each edge. A shadow's answer is judged by
--- the truth about the answer that it stands beside.
+-- What versions of a model answered, each in its own span of time, by bucket of callers: how many answers, of how
+-- many the truth is known by the end of it all, the sum of their losses, and how many scores lie above each edge. A
+-- shadow's answer is judged by the truth about the answer that it stands beside.
 SELECT
     place, bucket, count() AS answers, countIf(l.prediction_id != '') AS labelled,
     sumIf(
