@@ -25,7 +25,7 @@ class Receiver:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of a type, in the order in which they came."""
-        found = [json.loads(body) for body in list(self.bodies)]
+        found = [json.loads(body) for body in list(self.bodies) if body]
         return [told for told in found if told.get("type") == kind]
 
 
@@ -36,7 +36,7 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
             with together:
                 made.paths.append(self.path)
                 made.times.append(datetime.now(UTC))
@@ -44,6 +44,9 @@ def receiving() -> Iterator[Receiver]:
                 made.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(made.status)
             self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""

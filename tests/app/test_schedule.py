@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -179,3 +180,76 @@ def test_a_job_begins_once_a_term_and_again_after_a_failure() -> None:
     leader.term = 2
     run_once(job, cast("Leader", leader), threading.Event())
     assert done[-2:] == ["begin", "run"]
+
+
+class Follower:
+    """A server that does not lead."""
+
+    leads, term = False, None
+
+
+class Standing:
+    """A schedule with hands on its clock. A job that hangs waits for ``gate``."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *jobs: Job, every_s: float = 0.001) -> None:
+        self.ahead_s, real = 0.0, time.monotonic
+        patch.setattr(time, "monotonic", lambda: real() + self.ahead_s)
+        self.schedule, self.jobs = Schedule([Loop("test", every_s, jobs)]), jobs
+
+    def started(self, times: int = 2) -> Standing:
+        self.schedule.start()
+        until(lambda: sum(job.runs for job in self.jobs) >= times, "the jobs run")
+        return self
+
+
+def test_a_job_that_hangs_stands_still_alone_though_others_wait_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    scene = Standing(monkeypatch, Job("hangs", gate.wait, vital=True), Job("waits", lambda: None, vital=True))
+    scene.started(times=0)
+    assert scene.schedule.standing(60) == {}
+    scene.ahead_s = 70
+    told = scene.schedule.standing(60)
+    gate.set()
+    scene.schedule.stop()
+    assert list(told) == ["hangs"]
+    assert "has come to no good end for 70 s: it has been under way for 70 s" in told["hangs"]
+
+
+def test_a_job_that_always_fails_stands_still_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Standing(
+        monkeypatch, Job("bad", fails(ValueError("no such column")), vital=True), Job("good", lambda: None)
+    )
+    scene.started()
+    scene.ahead_s = 70
+    until(lambda: scene.schedule.standing(60) and scene.jobs[1].runs > 4, "it stands still")
+    told = scene.schedule.standing(60)
+    scene.schedule.stop()
+    assert list(told) == ["bad"]
+    assert told["bad"].endswith("no such column")
+
+
+def test_what_is_not_vital_may_take_longer_and_a_rare_job_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Standing(monkeypatch, Job("slow", fails(ValueError("x"))), every_s=100).started(times=1)
+    scene.ahead_s = 650
+    assert scene.schedule.standing(60) == {}
+    scene.ahead_s = 710
+    assert list(scene.schedule.standing(60)) == ["slow"]
+    scene.schedule.stop()
+
+
+def test_what_another_server_does_does_not_stand_still_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Standing(monkeypatch, Job("led", lambda: None, led=True, vital=True))
+    scene.schedule = Schedule(scene.schedule.loops, cast(Leader, Follower()))
+    scene.schedule.start()
+    scene.ahead_s = 70
+    until(lambda: scene.schedule.standing(60) == {}, "it is left to the other one")
+    scene.schedule.stop()
+
+
+def test_nothing_stands_still_before_the_start_and_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Standing(monkeypatch, Job("bad", fails(ValueError("x")), vital=True))
+    assert scene.schedule.standing(0) == {}
+    scene.started()
+    scene.schedule.stop()
+    scene.ahead_s = 1000
+    assert scene.schedule.standing(0) == {}

@@ -16,6 +16,7 @@ import pytest
 from tests.app.running import Running, refused, running, start, until, wellkept
 
 from wellkept.app.server import _say_ready
+from wellkept.ops.ingest.scrape.exposition import sample_of
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +168,26 @@ def _agent(server: Running, other_than: int = 0) -> psutil.Process | None:
             if process.pid != other_than and "agent" in process.cmdline():
                 return process
     return None
+
+
+def test_it_tells_prometheus_of_itself(server: Running) -> None:
+    with server.http() as http:
+        http.post("/v1/logs", content=b"\x0a\x00", headers={"Content-Type": "application/x-protobuf"})
+        page = http.get("/metrics")
+    with server.stranger() as http:
+        assert http.get("/metrics").status_code == 401
+
+    assert page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = page.text.splitlines()
+    samples = [sample_of(line) for line in lines if not line.startswith("#")]
+    found = {tuple(one.labels.values()): float(one.value) for one in samples}
+    assert len(found) == len(samples), "none is there twice"
+    assert all(value == 1.0 for (name, *_), value in found.items() if name == "wellkept_metrics_part_up")
+    assert found["wellkept_well",] == 1.0
+    assert "wellkept_standing_still" not in {name for name, *_ in found}
+    assert found["wellkept_ingest_requests_total", "logs", "stored"] == 1.0
+    assert found["wellkept_ingest_requests_total", "logs", "failed"] == 0.0
+    jobs = {labels[0] for name, *labels in found if name == "wellkept_job_last_success_timestamp_seconds"}
+    assert {"detect", "correlate", "diagnose", "gate", "notify", "tickets"} <= jobs
+    described = {line.split()[2] for line in lines if line.startswith("# HELP")}
+    assert {name for name, *_ in found} <= described

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 from sqlalchemy import URL, NullPool, create_engine, text
 
 from wellkept.store.state.state import State
@@ -62,3 +64,17 @@ def database(template: str = "migrated") -> Iterator[str]:
     yield url_of(name)
     with _admin().connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextmanager
+def frozen() -> Iterator[None]:
+    """The server takes connections and answers nothing for the length of a block."""
+    server = psutil.Process(_server().get_pid())
+    stopped = [server, *server.children(recursive=True)]
+    try:
+        for process in stopped:
+            process.send_signal(signal.SIGSTOP)
+        yield
+    finally:
+        for process in stopped:
+            process.send_signal(signal.SIGCONT)

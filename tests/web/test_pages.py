@@ -205,3 +205,15 @@ def test_a_page_comes_up_when_telemetry_does_not(scene: Scene) -> None:
         assert "TIMEOUT_EXCEEDED" in answer.text
         for path in ("/models/fraud", f"/incidents/{incident(scene, 'shop/features')}"):
             assert client.get(path).status_code == 200
+
+
+def test_every_page_says_what_of_the_platform_itself_stands_still(scene: Scene) -> None:
+    stuck = {"detect": "has come to no good end for 95 s: <no such column>"}
+    deps = replace(scene.deps, standing=lambda: stuck)
+    with served(replace(scene, deps=deps)) as address, browsing(address) as client:
+        for path in ("/", "/approvals"):
+            text = client.get(path).text
+            assert "Wellkept itself stands still." in text
+            assert "detect has come to no good end for 95 s: &lt;no such column&gt;" in text
+    with served(scene) as address, browsing(address) as client:
+        assert "stands still" not in client.get("/").text

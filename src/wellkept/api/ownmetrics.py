@@ -1,8 +1,10 @@
-"""GET /metrics: the platform about itself, in Prometheus's text format 0.0.4. So far: whether people can be told."""
+"""GET /metrics: the platform about itself, in Prometheus's text format 0.0.4."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.concurrency import run_in_threadpool
@@ -11,44 +13,74 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wellkept.spine.notify.desk import NotifyDesk
+from wellkept.spine.notify.senders.base import within
 
 PATH, MEDIA = "/metrics", "text/plain; version=0.0.4; charset=utf-8"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PART_S = 2.0
+"""So long a part may take: a store that does not answer must not hide what does not depend on it."""
+log = logging.getLogger(__name__)
 Samples = Iterable[tuple[Mapping[str, str], float]]
 
 
-def routes(desk: NotifyDesk) -> list[Route]:
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric with all its samples: labels and value."""
+
+    name: str
+    kind: str
+    words: str
+    samples: Samples
+
+
+Parts = Mapping[str, Callable[[], Iterator[Family]]]
+
+
+def routes(parts: Parts) -> list[Route]:
     """The route. It needs the token, as everything does."""
 
     async def metrics(_: Request) -> Response:
-        text = await run_in_threadpool(lambda: "".join(_notifications(desk)))
-        return Response(text, media_type=MEDIA)
+        return Response(await run_in_threadpool(_page, parts), media_type=MEDIA)
 
     return [Route(PATH, metrics, methods=["GET"])]
 
 
-def _notifications(desk: NotifyDesk) -> Iterator[str]:
+def _page(parts: Parts) -> str:
+    """All parts, and which of them could be told. One that fails leaves the others as they are."""
+    told: dict[str, list[Family]] = {}
+    for name, part in parts.items():
+        try:
+            told[name] = within(PART_S, lambda part=part: list(part()))  # type: ignore[misc]
+        except Exception as error:  # noqa: BLE001 - the edge: what does not depend on this part is still told
+            log.warning("/metrics: the part %s could not be told: %s", name, error)
+    is_told = [({"part": name}, float(name in told)) for name in parts]
+    up = Family("wellkept_metrics_part_up", "gauge", "Whether a part of this page could be told in time.", is_told)
+    return "".join(_text(family) for family in [up, *(one for part in told.values() for one in part)])
+
+
+def of_notifications(desk: NotifyDesk) -> Iterator[Family]:
+    """Whether people can be told."""
     receivers, outcomes = desk.receivers(), desk.outcomes()
     by = [{"receiver": one.name, "channel": one.type} for one in receivers]
-    yield _family(
+    yield Family(
         "wellkept_notification_receiver_up",
         "gauge",
         "Whether a receiver can be told: its last attempt was taken, and nothing is late.",
         zip(by, (float(one.is_well) for one in receivers), strict=True),
     )
-    yield _family(
+    yield Family(
         "wellkept_notifications_waiting",
         "gauge",
         "What is to be told and was not taken yet.",
         zip(by, (float(one.waiting) for one in receivers), strict=True),
     )
-    yield _family(
+    yield Family(
         "wellkept_notifications_dead",
         "gauge",
         "What was given up and is still true.",
         zip(by, (float(one.dead) for one in receivers), strict=True),
     )
-    yield _family(
+    yield Family(
         "wellkept_notification_last_success_timestamp_seconds",
         "gauge",
         "When a receiver last took something; 0 for never.",
@@ -58,7 +90,7 @@ def _notifications(desk: NotifyDesk) -> Iterator[str]:
             strict=True,
         ),
     )
-    yield _family(
+    yield Family(
         "wellkept_notification_attempts",
         "gauge",
         "Attempts in the history that is kept, by how they went.",
@@ -70,11 +102,11 @@ def _notifications(desk: NotifyDesk) -> Iterator[str]:
     )
 
 
-def _family(name: str, kind: str, words: str, samples: Samples) -> str:
-    lines = [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]
-    for labels, value in samples:
+def _text(family: Family) -> str:
+    lines = [f"# HELP {family.name} {family.words}", f"# TYPE {family.name} {family.kind}"]
+    for labels, value in family.samples:
         told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        lines.append(f"{name}{{{told}}} {value!r}")
+        lines.append(f"{family.name}{{{told}}} {value!r}" if told else f"{family.name} {value!r}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,18 @@ from wellkept.spine.topology import Topology
 Readiness = Callable[[], dict[str, Any]]
 
 
-def router(topology: Topology, status: Readiness) -> APIRouter:
-    """``/healthz``, ``/readyz`` (both open to all) and routes below ``/api/v1``."""
+def router(topology: Topology, status: Readiness, standing: Callable[[], Mapping[str, str]] = dict) -> APIRouter:
+    """``/healthz``, ``/readyz`` (both open to all) and routes below ``/api/v1``.
+
+    ``standing`` names what stands still. It is told and is no failure: to restart a server that waits for a store, or
+    to send it nothing more, would lose what it can still take in.
+    """
     routes = APIRouter(tags=["status"])
 
     @routes.get("/healthz")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
+    def health() -> dict[str, Any]:
+        names = sorted(standing())
+        return {"status": "standing still", "standing": names} if names else {"status": "ok"}
 
     @routes.get("/readyz")
     def ready() -> dict[str, str]:

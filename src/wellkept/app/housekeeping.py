@@ -41,7 +41,7 @@ class Housekeeping:
 
     def loops(self) -> list[Loop]:
         return [
-            Loop("space", WATCH_EVERY_S, [Job("space", self._watch.look)]),
+            Loop("space", WATCH_EVERY_S, [Job("space", self._watch.look, vital=True)]),
             Loop("budget", BUDGET_EVERY_S, [Job("budget", self.keep)]),
             Loop("tiers", TIERS_EVERY_S, [Job("tiers", lambda: self._telemetry.tiers.roll_up(self._clock.now()))]),
         ]

@@ -45,15 +45,15 @@ class Notifications:
         self._planning = Planning(settings, self._rows, self._history, *reading)
         self._delivery = Delivery(settings, self._rows, senders, clock, worker=process_name(), url=url)
         self.desk = NotifyDesk(settings, self._rows, self._history, senders, platform.audit, clock, url)
-        self._schedule = Schedule(self._loops(), platform.leader)
+        self.schedule = Schedule(self._loops(), platform.leader)
 
     def start(self) -> None:
         """Start. Where nobody is to be told, what happened up to now will not be told to whoever comes later."""
-        self._schedule.start()
+        self.schedule.start()
 
     def close(self) -> None:
         """Ask every thread to end. One that waits for an answer is left: it sends again when its lease has ended."""
-        self._schedule.stop(2.0)
+        self.schedule.stop(2.0)
 
     def status(self) -> dict[str, Any]:
         """How every receiver is, why people may not be told, and whether the work goes on."""
@@ -61,7 +61,7 @@ class Notifications:
             one.name: {"type": one.type, "well": one.is_well, "waiting": one.waiting, "dead": one.dead}
             for one in self.desk.receivers()
         }
-        return {"receivers": receivers, "trouble": self.desk.trouble(), **self._schedule.failures()}
+        return {"receivers": receivers, "trouble": self.desk.trouble(), **self.schedule.failures()}
 
     def plan(self) -> None:
         """Plan what has changed."""
@@ -75,7 +75,7 @@ class Notifications:
 
     def _loops(self) -> list[Loop]:
         every = [Loop(f"notify-{one.name}", SEND_EVERY_S, [self._sending(one)]) for one in self._settings.receivers]
-        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan, led=True)])
+        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan, led=True, vital=True)])
         return [plan, *every, Loop("notify-old", TIDY_EVERY_S, [Job("notify-old", self._forget, led=True)])]
 
     def _sending(self, receiver: Receiver) -> Job:

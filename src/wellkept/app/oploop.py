@@ -158,12 +158,15 @@ class OpsLoop:
                 found.set()
 
         every_s = self._settings.detect_every_s
-        detect = Loop("ops", every_s, [Job("detect", lambda: self.detect.tick(clock.now()))])
-        grouping_job = Job("correlate", correlate, led=True)
+        detect = Loop("ops", every_s, [Job("detect", lambda: self.detect.tick(clock.now()), vital=True)])
+        grouping_job = Job("correlate", correlate, led=True, vital=True)
         grouped = Loop("correlate", CORRELATE_EVERY_S, [grouping_job], found, CORRELATE_REST_S, CORRELATE_RESTS)
-        jobs = [Job(name, lambda tick=tick: tick(clock.now()), led=True) for name, tick in follow.items()]  # type: ignore[misc]
+        jobs = [
+            Job(name, lambda tick=tick: tick(clock.now()), led=True, vital=True)  # type: ignore[misc]
+            for name, tick in follow.items()
+        ]
         followed = Loop("incidents", every_s, jobs, opened, INCIDENTS_REST_S, longest_rest_s=every_s)
-        rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()))])
+        rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()), vital=True)])
         grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
         found_loops = [detect, grouped, followed, rules, grouping]
         if (rewording := self._rewording) is not None:

@@ -19,6 +19,7 @@ from wellkept.app.inputs import kinds_of, names_of, task_of
 from wellkept.app.mloop import ModelLoop
 from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
+from wellkept.app.pulse import Pulse
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
 from wellkept.app.secrets import token_of
@@ -131,6 +132,8 @@ class Platform:
                 if part is not None:
                     part.attach(self.gate)
             self._schedule = Schedule(self._loops(), self.leader)
+            told = (self.tickets, self.webhooks, self.notifications)
+            self.pulse = Pulse(self, [self._schedule, *(part.schedule for part in told)])
             undo.pop_all()
 
     def start(self) -> None:
@@ -142,6 +145,7 @@ class Platform:
         self._schedule.start()
         for server in self._servers().values():
             server.start()
+        self.pulse.start()
 
     def turn(self, loops: Collection[str]) -> None:
         """Let some loops do one turn on this thread, for who makes time pass by hand (see :meth:`Schedule.turn`)."""
@@ -149,6 +153,7 @@ class Platform:
 
     def close(self) -> None:
         """Stop the loops and let go of the engines. What is under way goes on at the next start."""
+        self.pulse.close()
         if self.ops is not None:
             self.ops.rules.stop()
         self._schedule.stop()
@@ -200,7 +205,7 @@ class Platform:
         detection = dict(self.ops.detect.status()) if self.ops is not None else {}
         correlation = self.ops.grouped() if self.ops is not None else {}
         told = {"data": str(self.settings.data), "storage": storage, "jobs": jobs, "doors": doors}
-        return {**loops, **told, "detection": detection, "correlation": correlation}
+        return {**loops, **told, "pulse": self.pulse.status(), "detection": detection, "correlation": correlation}
 
     def _lead(self, term: int) -> None:
         """Start the durable runs; those that were under way go on."""
@@ -251,11 +256,12 @@ class Platform:
         return Gate(self.state, self.stream, self.audit, Actions(handlers), policy, self.world, self.clock, brakes)
 
     def _loops(self) -> list[Loop]:
+        alerts = Job("alerts", lambda: self.alerts.tick(self.clock.now()), led=True, vital=True)
         loops = [
-            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick, led=True)]),
+            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick, led=True, vital=True)]),
             Loop("runs", ADOPT_EVERY_S, [Job("runs", self._adopt, led=True)]),
             Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
-            Loop("alerts", ALERTS_EVERY_S, [Job("alerts", lambda: self.alerts.tick(self.clock.now()), led=True)]),
+            Loop("alerts", ALERTS_EVERY_S, [alerts]),
             *self.housekeeping.loops(),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]

@@ -14,25 +14,35 @@ from wellkept.spine.lease import Alone, Leader
 
 log = logging.getLogger(__name__)
 
+LONG = 10.0
+"""What may take long (a look at every model, a receiver that does not answer) stands still after so many patiences."""
+LONGEST_ERROR = 200
+
 
 @dataclass(slots=True)
 class Job:
     """Something that is done again and again, and how that has gone.
 
     ``led`` is for what only one of the servers on a store may do: it is left out while another one leads. ``begin`` is
-    done before the first run, and again after one that failed, and where this server has come to lead anew.
+    done before the first run, and again after one that failed, and where this server has come to lead anew. Where a
+    ``vital`` one stands still, trouble is not found or nobody is told; see :meth:`Schedule.standing`.
     """
 
     name: str
     run: Callable[[], object]
     led: bool = False
     begin: Callable[[], object] | None = None
+    vital: bool = False
     begun: int | None = None
     """The term of the lead under which it was begun; None where it has to be begun."""
     runs: int = 0
     failures: int = 0
     last_s: float = 0.0
     last_error: str = ""
+    well_at: float = 0.0
+    """When it last came to a good end, or was another server's; of the clock that only goes on."""
+    began_at: float | None = None
+    """When the run that is under way began, of the same clock."""
 
 
 @dataclass(slots=True)
@@ -57,12 +67,15 @@ class Schedule:
 
     def __init__(self, loops: Sequence[Loop], leader: Leader | None = None) -> None:
         self.loops, self._leader = loops, leader or Alone()
-        self._stopped = threading.Event()
+        self._stopped, self._started = threading.Event(), False
         self._threads = [
             threading.Thread(target=self._turn, args=(loop,), name=f"loop-{loop.name}", daemon=True) for loop in loops
         ]
 
     def start(self) -> None:
+        self._started = True
+        for job in (job for loop in self.loops for job in loop.jobs):
+            job.well_at = time.monotonic()
         for thread in self._threads:
             thread.start()
 
@@ -93,14 +106,29 @@ class Schedule:
         last = next((job.last_error for job in jobs if job.last_error), "")
         return {"failures": sum(job.failures for job in jobs), "last_error": last}
 
+    def standing(self, patience_s: float) -> dict[str, str]:
+        """The jobs that stand still, and in a sentence why each does.
+
+        A job stands still when it came to no good end for ``patience_s`` and the rhythm of its loop; one that is not
+        vital has longer. Of a loop that waits for the end of a job, that one is named alone.
+        """
+        if not self._started or self._stopped.is_set():
+            return {}
+        now = time.monotonic()
+        return {job.name: _standing(job, now) for loop in self.loops for job in _standing_still(loop, patience_s, now)}
+
     def _turn(self, loop: Loop) -> None:
         while not self._stopped.is_set():
             began = time.monotonic()
             if loop.wake is not None:
                 loop.wake.clear()
             for job in loop.jobs:
-                if not self._stopped.is_set() and (self._leader.leads or not job.led):
+                if self._stopped.is_set():
+                    break
+                if self._leader.leads or not job.led:
                     _run(job, self._leader, self._stopped)
+                else:
+                    job.well_at = time.monotonic()
             took_s = time.monotonic() - began
             if loop.wake is None:
                 self._stopped.wait(max(0.0, loop.every_s - took_s))
@@ -113,15 +141,17 @@ def _run(job: Job, leader: Leader, stopped: threading.Event) -> None:
 
     A job that outlasts the patience of who stops the schedule finds everything closed, and that is no failure.
     """
-    began = time.monotonic()
+    began = job.began_at = time.monotonic()
     try:
         with leader.fenced() if job.led else contextlib.nullcontext():
             _begun(job, leader.term)
             job.run()
         job.last_error = ""
+        job.well_at = time.monotonic()
     except Exception as error:
         job.begun = None
         if job.led and not leader.leads:
+            job.well_at = time.monotonic()
             log.info("job %s was left off: this server leads no more", job.name)
             return
         if stopped.is_set():
@@ -134,6 +164,7 @@ def _run(job: Job, leader: Leader, stopped: threading.Event) -> None:
         job.last_error = what
     finally:
         job.runs += 1
+        job.began_at = None
         job.last_s = time.monotonic() - began
 
 
@@ -141,3 +172,17 @@ def _begun(job: Job, term: int | None) -> None:
     if job.begin is not None and (job.begun is None or job.begun != term):
         job.begin()
         job.begun = term
+
+
+def _standing_still(loop: Loop, patience_s: float, now: float) -> Sequence[Job]:
+    late = [job for job in loop.jobs if now - job.well_at > loop.every_s + patience_s * (1.0 if job.vital else LONG)]
+    return [job for job in late if job.began_at is not None and now - job.began_at > patience_s] or late
+
+
+def _standing(job: Job, now: float) -> str:
+    since = f"has come to no good end for {now - job.well_at:.0f} s"
+    if job.last_error:
+        return f"{since}: {job.last_error[:LONGEST_ERROR]}"
+    if job.began_at is not None:
+        return f"{since}: it has been under way for {now - job.began_at:.0f} s"
+    return since

@@ -58,6 +58,7 @@ from wellkept.api import (
 from wellkept.app import doors, noise, reading
 from wellkept.app.children import Child
 from wellkept.app.claim import LOOPBACK, claimed, listen, url_of
+from wellkept.app.measures import measures
 from wellkept.app.modelserver import model_servers
 from wellkept.app.platform import Platform, log_folder
 from wellkept.app.priority import stand_behind
@@ -169,7 +170,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.router.routes.extend(predictions.routes(platform.outcomes, platform.ingest.settings.max_body_bytes))
     app.router.routes.extend(doors.routes(platform, token))
     app.router.routes.extend(hooks.routes(platform.hooks, platform.settings.webhooks.max_body_kib << 10))
-    app.include_router(status.router(platform.topology, platform.status))
+    app.include_router(status.router(platform.topology, platform.status, platform.pulse.standing))
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))
@@ -183,7 +184,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(tickets.router(platform.tickets.desk, platform.audit, platform.clock))
     app.include_router(webhooks.router(platform.outbox, platform.audit, platform.clock))
     told = platform.notifications
-    app.router.routes.extend([*slack.routes(told.slack), *ownmetrics.routes(told.desk)])
+    app.router.routes.extend([*slack.routes(told.slack), *ownmetrics.routes(measures(platform))])
     app.include_router(notifications.router(told.desk, platform.stream.incident, told.describer.incident))
     reading.install(app, platform)
     noise.install(app, platform)
@@ -233,6 +234,7 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         ml_enabled=platform.ml is not None,
         run_log=platform.ml.training.log if platform.ml is not None else nothing_printed,
         notify=platform.notifications.desk,
+        standing=platform.pulse.standing,
         performance=platform.ml.performance.of if platform.ml is not None else None,
         spreads=platform.ml.spreads.of if platform.ml is not None else None,
         decisions=platform.ml.decisions.told if platform.ml is not None else None,

@@ -55,22 +55,22 @@ class Tickets:
             lambda entity: Place(catalogue.owner(entity), catalogue.tier(entity)),
             lambda: secrets.token_hex(MARK_BYTES),
         )
-        self._leader, self._schedule = platform.leader, Schedule(self._loops(), platform.leader)
+        self._leader, self.schedule = platform.leader, Schedule(self._loops(), platform.leader)
 
     def start(self) -> None:
         """Start. The first start begins at the end: what happened before is not told."""
         if self._leader.leads:
             self.desk.gather()
-        self._schedule.start()
+        self.schedule.start()
 
     def close(self) -> None:
         """Ask every thread to end. One that waits for an answer is left: it looks what became of it afterwards."""
-        self._schedule.stop(LAST_WORD_S)
+        self.schedule.stop(LAST_WORD_S)
 
     def status(self) -> dict[str, Any]:
         """How many tickets are in which state, who is left alone until when, and whether the work goes on."""
         resting = {name: until.isoformat() for name, until in self.desk.resting().items()}
-        return {"tickets": self.desk.counts(), "resting": resting, **self._schedule.failures()}
+        return {"tickets": self.desk.counts(), "resting": resting, **self.schedule.failures()}
 
     def _loops(self) -> list[Loop]:
         here = Job("tickets-here", lambda: self.desk.turn(OWN), led=True)

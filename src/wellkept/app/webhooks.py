@@ -43,22 +43,22 @@ class WebhookServer:
             works["webhooks"] = (outbox.gather, every_s)
         works |= {f"webhook-{one.name}": (self._sending(one), every_s) for one in outbox.endpoints}
         loops = [Loop(name, pause_s, [Job(name, work, led=True)]) for name, (work, pause_s) in works.items()]
-        self._schedule = Schedule(loops, self._leader)
+        self.schedule = Schedule(loops, self._leader)
 
     def start(self) -> None:
         """Start. Where nobody is told, what happened up to now will not be told to whoever comes later."""
         if not self._outbox.endpoints and self._leader.leads:
             self._outbox.gather()
-        self._schedule.start()
+        self.schedule.start()
 
     def close(self) -> None:
         """Ask every thread to end. One that waits for an answer is left: it sends again at the next start."""
-        self._schedule.stop(LAST_WORD_S)
+        self.schedule.stop(LAST_WORD_S)
 
     def status(self) -> dict[str, Any]:
         """How many deliveries are in which state, and whether the work goes on."""
         counts: Mapping[str, Mapping[str, int]] = self._outbox.counts()
-        return {"deliveries": counts, **self._schedule.failures()}
+        return {"deliveries": counts, **self.schedule.failures()}
 
     def _forget_old(self) -> None:
         """Also where nobody is told any more: what is left of former endpoints, and what the doors took in."""

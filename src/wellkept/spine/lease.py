@@ -68,11 +68,16 @@ class Leader(Protocol):
         """The same in sentences, for a page."""
         ...
 
+    @property
+    def unheard_s(self) -> float:
+        """Seconds since the store that the servers share has last answered; zero where it is not shared."""
+        ...
+
 
 class Alone:
     """The only server of a store: it leads, and nobody is asked."""
 
-    leads, term = True, 0
+    leads, term, unheard_s = True, 0, 0.0
 
     def __init__(self) -> None:
         self._lost: Callable[[], None] = lambda: None
@@ -109,7 +114,7 @@ class Lease:
         self.holder, self.about, self._ttl_s = holder, about, ttl_s
         self._state, self._rows = state, LeaseRows(state)
         self._term: int | None = None
-        self._until = 0.0
+        self._until, self._heard_at = 0.0, since_boot()
         self._ready: int | None = None
         self._stopped, self._changing = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
@@ -123,6 +128,10 @@ class Lease:
     @property
     def term(self) -> int | None:
         return self._term
+
+    @property
+    def unheard_s(self) -> float:
+        return since_boot() - self._heard_at if self._thread is not None else 0.0
 
     @contextlib.contextmanager
     def fenced(self) -> Iterator[None]:
@@ -211,6 +220,7 @@ class Lease:
                 threading.Thread(target=self._begin, args=(term,), name="leading", daemon=True).start()
         self._rows.hold(SERVER + self.about, self.holder, self.about, self._ttl_s)
         self._rows.forget(SERVER, FORGOTTEN_S)
+        self._heard_at = since_boot()
 
     def _begin(self, term: int) -> None:
         """Begin to lead, on a thread of its own: that may take longer than a lease, which is renewed meanwhile."""

@@ -85,3 +85,5 @@ class WebDeps:
     """What was decided about retraining a model, newest first, as the interface tells it: model, how many at most."""
     notify: NotifyDesk | None = None
     """Tells who is told of what; None where a test has no need of it."""
+    standing: Callable[[], Mapping[str, str]] = dict
+    """What of the platform stands still, and why."""

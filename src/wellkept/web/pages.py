@@ -242,7 +242,7 @@ class Pages:
         loops = (deps.ops_enabled, deps.ml_enabled, deps.rules is not None)
         untold = self.recent.get(("untold",), KEEP_S, self._untold)
         more = {"noise": deps.noise is not None, "notify": deps.notify is not None}
-        return Frame(active, title, live, waiting, *loops, **more, untold=untold)
+        return Frame(active, title, live, waiting, *loops, **more, untold=untold, standing=deps.standing())
 
     def _untold(self) -> bool:
         return self.deps.notify is not None and bool(self.deps.notify.trouble())

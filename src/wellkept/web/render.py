@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class Frame:
     noise: bool = False
     untold: bool = False
     """Whether people may not be told of what they should be."""
+    standing: Mapping[str, str] = field(default_factory=dict)
+    """What of the platform stands still, and why."""
 
 
 class Renderer:

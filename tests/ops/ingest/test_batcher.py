@@ -254,3 +254,30 @@ def test_without_room_on_the_disk_nothing_is_taken() -> None:
     batcher.submit(b"2").result(10)
     batcher.close()
     assert shelf.groups == [[b"2"]]
+
+
+def test_a_store_that_does_not_answer_stalls_what_waits_for_it(shelf: Shelf) -> None:
+    batcher = Batcher("metrics", shelf.write, AT_ONCE)
+    assert batcher.stalled(60)[0] == 0.0
+    first = held(shelf, batcher)
+    assert batcher.stalled(60)[0] > 0.0
+    shelf.open.set()
+    first.result(PATIENCE_S)
+    assert batcher.stalled(60) == (0.0, "")
+    batcher.close()
+
+
+def test_a_store_that_fails_stalls_what_comes_until_it_does_not_or_nothing_comes_any_more() -> None:
+    errors = iter([StoreError("the disk is gone"), StoreError("the disk is gone"), InputError("body", "is bad", "x")])
+    batcher = Batcher("metrics", Shelf(lambda _: next(errors, None)).write, AT_ONCE)
+    for _ in range(2):
+        assert batcher.submit(b"a").exception(PATIENCE_S) is not None
+    seconds, why = batcher.stalled(60)
+    assert (seconds > 0.0, why) == (True, "the disk is gone")
+    assert batcher.stalled(0)[0] == 0.0, "what failed a while ago says nothing of now"
+    assert batcher.submit(b"b").exception(PATIENCE_S) is not None
+    assert batcher.stalled(60)[0] == 0.0, "a body that is at fault itself was looked at"
+    batcher.submit(b"c").result(PATIENCE_S)
+    assert batcher.counts.outcomes() == {"stored": 1, "refused": 1, "failed": 2}
+    assert batcher.counts.stored_bytes == 1
+    batcher.close()

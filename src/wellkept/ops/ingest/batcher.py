@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wellkept.kernel.errors import InputError, OverloadError, StoreError, WellkeptError
@@ -24,6 +25,20 @@ BURST = 8
 """So many small groups may follow one another at once before they are paced."""
 _AT_FAULT = 3
 """So many bodies in a row that fail alone, and it is the engine that is at fault."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the requests of one signal since the start."""
+
+    stored: int = 0
+    refused: int = 0
+    failed: int = 0
+    stored_bytes: int = 0
+
+    def outcomes(self) -> dict[str, int]:
+        """Stored, refused for what they hold, or failed for want of the store."""
+        return {"stored": self.stored, "refused": self.refused, "failed": self.failed}
 
 
 class Batcher(Generic[B]):
@@ -42,6 +57,9 @@ class Batcher(Generic[B]):
         self._last_count = math.inf
         self._waiting_since = self._due = -math.inf
         self._is_closed = False
+        self._is_writing = False
+        self.counts = Counts()
+        self._unstored_since, self._failed_at, self._why = math.inf, -math.inf, ""
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"ingest-{name}", daemon=True)
         self._thread.start()
@@ -68,6 +86,17 @@ class Batcher(Generic[B]):
             self._waiting_bytes += len(body)
             self._changed.notify_all()
         return future
+
+    def stalled(self, lately_s: float) -> tuple[float, str]:
+        """For how many seconds nothing could be stored that came, and why; zero where it can be, or nothing comes.
+
+        Args:
+            lately_s: a failure that is longer ago than this says nothing of now.
+        """
+        now, since = time.monotonic(), self._unstored_since
+        if since == math.inf or not (self._is_writing or now - self._failed_at < lately_s):
+            return 0.0, ""
+        return now - since, self._why
 
     def close(self) -> None:
         """Take nothing more, and return when what was taken is stored."""
@@ -112,7 +141,7 @@ class Batcher(Generic[B]):
         parts, alone = [group], 0
         while parts:
             part = parts.pop()
-            found = self._try([body for body, _ in part])
+            found = self._noted([body for body, _ in part])
             error = found if isinstance(found, WellkeptError) else None
             if error is None:
                 alone = 0
@@ -128,8 +157,31 @@ class Batcher(Generic[B]):
             results: Sequence[Receipt | WellkeptError] = (
                 [found] * len(part) if isinstance(found, WellkeptError) else found
             )
-            for (_, future), result in zip(part, results, strict=True):
+            for (body, future), result in zip(part, results, strict=True):
+                self._count(body, result)
                 _settle(future, result)
+
+    def _count(self, body: B, result: Receipt | WellkeptError) -> None:
+        counts = self.counts
+        if isinstance(result, InputError):
+            counts.refused += 1
+        elif isinstance(result, WellkeptError):
+            counts.failed += 1
+        else:
+            counts.stored += 1
+            counts.stored_bytes += len(body)
+
+    def _noted(self, bodies: Sequence[B]) -> Sequence[Receipt] | WellkeptError:
+        """The same as :meth:`_try`; how that goes is what :meth:`stalled` tells."""
+        self._unstored_since = min(self._unstored_since, time.monotonic())
+        self._is_writing = True
+        found = self._try(bodies)
+        if isinstance(found, StoreError | OverloadError):
+            self._failed_at, self._why = time.monotonic(), str(found)
+        else:
+            self._unstored_since, self._why = math.inf, ""
+        self._is_writing = False
+        return found
 
     def _try(self, bodies: Sequence[B]) -> Sequence[Receipt] | WellkeptError:
         try:

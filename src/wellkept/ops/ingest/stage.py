@@ -9,7 +9,7 @@ from wellkept.kernel.clock import Clock, to_nanos
 from wellkept.kernel.errors import TooLargeError
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.ingest.base import IngestSettings, RequestLog, Room, Store, anywhere
-from wellkept.ops.ingest.batcher import Batcher, Write
+from wellkept.ops.ingest.batcher import Batcher, Counts, Write
 from wellkept.ops.ingest.retries import REMEMBERED, Retries
 from wellkept.store.telemetry.otlp.framing import check
 from wellkept.store.telemetry.otlp.writer import Signal
@@ -96,6 +96,17 @@ class Ingest:
     def duplicates(self) -> dict[str, int]:
         """How many requests were not stored because they were sent again, by signal."""
         return {str(signal): retries.duplicates for signal, retries in self._retries.items()}
+
+    def counts(self) -> dict[str, Counts]:
+        """What became of requests since the start, by signal."""
+        told = {str(signal): batcher.counts for signal, batcher in self._batchers.items()}
+        return told | {f"remote write {version}": batcher.counts for version, batcher in self._remote.items()}
+
+    def stalled(self, lately_s: float) -> dict[str, tuple[float, str]]:
+        """What cannot be stored although it comes, for how many seconds, and why; see :meth:`Batcher.stalled`."""
+        told = {str(signal): batcher.stalled(lately_s) for signal, batcher in self._batchers.items()}
+        told |= {f"remote write {version}": batcher.stalled(lately_s) for version, batcher in self._remote.items()}
+        return {name: stalled for name, stalled in told.items() if stalled[0]}
 
     def close(self) -> None:
         """Store what was taken, and stop."""

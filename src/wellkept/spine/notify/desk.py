@@ -73,7 +73,9 @@ class NotifyDesk:
         found = [f"route {way.name}" for way, _ in ways(self.settings.route) if receiver in way.receivers]
         steps = [(policy.name, step) for policy in self.settings.escalations for step in policy.steps]
         found += [f"escalation {name}" for name, step in steps if receiver in step.receivers]
-        return [*dict.fromkeys(found), *(["fallback"] if self.settings.fallback == receiver else [])]
+        found += ["fallback"] if self.settings.fallback == receiver else []
+        found += ["watchdog"] if receiver in self.settings.watching else []
+        return [*dict.fromkeys(found)]
 
     def trouble(self) -> str:
         """Why people may not be told of what they should be; empty where all is well. For health checks."""

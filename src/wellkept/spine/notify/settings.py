@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from wellkept.spine.notify.receivers import Receiver
+from wellkept.spine.notify.receivers import Receiver, Timeout
 from wellkept.spine.notify.routing import Root, Seconds, unreachable, ways
-from wellkept.spine.webhooks.settings import Name, Network, Part
+from wellkept.spine.webhooks.settings import Name, Network, Part, Secret
 
 NO_ESCALATION = "none"
 
@@ -36,6 +37,25 @@ class Policy(Part):
         return self
 
 
+class Heartbeat(Secret):
+    """An address outside that is asked for as long as the platform does its work. The secret is its URL."""
+
+    every_s: Annotated[float, Field(ge=1)] = 60.0
+    ca_file: Path | None = None
+    timeout_s: Timeout = 10.0
+
+
+class WatchdogSettings(Part):
+    """What happens when the platform itself stands still."""
+
+    receivers: tuple[Name, ...] | None = None
+    """Who is told, past the store; where none are named, those at the top of `route`."""
+    after_s: Annotated[float, Field(ge=1)] = 90.0
+    """Without a good end for so long, what finds trouble or tells of it stands still."""
+    heartbeat: Heartbeat | None = None
+    """A dead-man's switch outside: it rings when it is asked for no more."""
+
+
 class NotifySettings(Part):
     """Who is told of incidents, and how."""
 
@@ -51,6 +71,8 @@ class NotifySettings(Part):
     """The receiver that is told where another one cannot be."""
     fallback_after_s: Seconds = 300.0
     """How long a receiver must fail for that."""
+    watchdog: WatchdogSettings = WatchdogSettings()
+    """What happens when the platform itself stands still."""
     networks: tuple[Network, ...] = ()
     """Addresses that are not public and may be sent to all the same, such as `10.1.0.0/16`."""
     first_retry_s: Annotated[float, Field(gt=0)] = 5.0
@@ -62,6 +84,12 @@ class NotifySettings(Part):
 
     def receiver(self, name: str) -> Receiver | None:
         return next((receiver for receiver in self.receivers if receiver.name == name), None)
+
+    @property
+    def watching(self) -> tuple[str, ...]:
+        """The receivers that are told when the platform itself stands still."""
+        named = self.watchdog.receivers
+        return self.route.receivers if named is None else named
 
     def policy(self, name: str) -> Policy | None:
         return next((policy for policy in self.escalations if policy.name == name), None)
@@ -99,6 +127,7 @@ class NotifySettings(Part):
             (f"escalation {one.name}", name) for one in self.escalations for s in one.steps for name in s.receivers
         ]
         used += [("fallback", self.fallback)] if self.fallback else []
+        used += [("watchdog", name) for name in self.watchdog.receivers or ()]
         told = ", ".join(sorted(known)) or "none"
         missing = [
             f"{where} names receiver {name}, which is not one of {told}" for where, name in used if name not in known
