@@ -1,7 +1,8 @@
-"""Fixtures of the engines: a process has one telemetry folder open at a time, so each test opens and closes its own.
+"""Fixtures of the engines. A process has one telemetry folder open at a time.
 
 The migrations go over a store once in a process of pytest; the others are copies of it, which opens them in a quarter
-of the time.
+of the time. The fixture ``telemetry`` is one store for test after test, emptied before each, which takes a seventieth
+of the time; it is let go of before a test that has no use for it, and may want to open its own.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def state_in(folder: Path) -> State:
 
 
 def telemetry_in(folder: Path, **options: Any) -> Telemetry:
-    """The telemetry store in a folder, a new one where there is none; no other may be open in this process."""
+    """The telemetry store in a folder, a new one where there is none; the one that is kept is let go of."""
+    KEPT.let_go()
     if not folder.exists():
         shutil.copytree(_migrated(Telemetry), folder, symlinks=True)
     return Telemetry.open(folder, **options)
@@ -53,6 +55,7 @@ def opening(tmp_path: Path) -> Iterator[Opening]:
     opened: list[Any] = []
 
     def open_(kind: type[Telemetry | EmbeddedEngine] = Telemetry, *arguments: Any, **options: Any) -> Any:
+        KEPT.let_go()
         make: Any = Telemetry.open if kind is Telemetry else EmbeddedEngine
         opened.append(make(tmp_path / "telemetry", *arguments, **options))
         return opened[-1]
@@ -69,9 +72,39 @@ def engine(opening: Opening) -> EmbeddedEngine:
     return made
 
 
+class _Kept:
+    """The store that is lent to test after test."""
+
+    def __init__(self) -> None:
+        self._store: Telemetry | None = None
+        self._folder: Path | None = None
+        self._is_spoiled = False
+
+    def lend(self) -> Telemetry:
+        if self._is_spoiled:
+            self.let_go()
+        if self._store is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="wellkept-kept-"))
+            self._store = telemetry_in(self._folder / "telemetry")
+        self._store = self._store.emptied()
+        return self._store
+
+    def let_go(self) -> None:
+        if self._store is not None and self._folder is not None:
+            self._store.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._store = self._folder = None
+        self._is_spoiled = False
+
+    def let_go_after(self) -> None:
+        """This test changes more than rows: the next one gets another store."""
+        self._is_spoiled = True
+
+
+KEPT = _Kept()
+
+
 @pytest.fixture
-def telemetry(tmp_path: Path) -> Iterator[Telemetry]:
+def telemetry() -> Telemetry:
     """An empty telemetry store."""
-    opened = telemetry_in(tmp_path / "telemetry")
-    yield opened
-    opened.close()
+    return KEPT.lend()

@@ -15,6 +15,7 @@ from wellkept.app.settings import Retention
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError
+from wellkept.kernel.sizes import size_of
 from wellkept.spine.stream import Stream
 from wellkept.store.telemetry.budget import Budget, Limits
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -68,17 +69,13 @@ class Housekeeping:
     def _sentences(self) -> list[str]:
         now = self._clock.now()
         status = self._budget.status(now)
-        kept = f"Telemetry takes {_size(status['bytes'])}"
-        kept += f" of its {_size(status['budget'])}" if status["budget"] else ""
-        kept += f"; {_size(status['free'])} are free on the disk"
+        kept = f"Telemetry takes {size_of(status['bytes'])}"
+        kept += f" of its {size_of(status['budget'])}" if status["budget"] else ""
+        kept += f"; {size_of(status['free'])} are free on the disk"
         if status["full_at"]:
             kept += f", enough until {status['full_at'][:16].replace('T', ' ')} UTC at this pace"
         lately = [removal for removal in self._budget.lately(3) if now - removal.at < SAID_FOR]
         return [kept, *(f"Housekeeping {removal.sentence}" for removal in lately)]
-
-
-def _size(count: int) -> str:
-    return f"{count / (1 << 30):,.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):,.0f} MiB"
 
 
 def _limits(retention: Retention) -> Limits:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from wellkept.app.backups import Backups
 from wellkept.app.causes import Causes
 from wellkept.app.clock import SystemClock
 from wellkept.app.externalruns import external_runs
@@ -119,6 +120,7 @@ class Platform:
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
             self.scraper = scraper_of(settings.ingest.scrape, self.ingest, self.clock)
             self.housekeeping = Housekeeping(self.telemetry, self.stream, self.clock, settings.retention)
+            self.backups = Backups(self)
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None
@@ -263,6 +265,7 @@ class Platform:
             Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
             Loop("alerts", ALERTS_EVERY_S, [alerts]),
             *self.housekeeping.loops(),
+            *self.backups.loops(),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]
 

@@ -24,6 +24,7 @@ from wellkept import __version__
 from wellkept.api import (
     agents,
     auth,
+    backups,
     decisions,
     detectors,
     diagnosis,
@@ -174,6 +175,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     app.include_router(stored.router(platform.telemetry.stored))
     app.include_router(agents.router(platform.agents))
     app.include_router(export.router(platform.telemetry))
+    app.include_router(backups.router(platform.backups.make, platform.backups.kept))
     of_incidents = platform.incidents
     app.include_router(incidents.router(platform.stream, platform.gate, of_incidents.book, platform.clock))
     app.include_router(incidentdeeds.router(of_incidents.desk))
@@ -221,7 +223,7 @@ def _shown(platform: Platform, token: str) -> WebDeps:
         telemetry=platform.telemetry,
         clock=platform.clock,
         token=token,
-        storage=lambda: [*platform.leader.notes(), *platform.housekeeping.notes()],
+        storage=lambda: [*platform.leader.notes(), *platform.housekeeping.notes(), *platform.backups.notes()],
         rules=platform.ops.rules if platform.ops is not None else None,
         noise=noise.use_of(platform) if platform.ops is not None else None,
         grouping=noise.grouping_of(platform) if platform.ops is not None else None,

@@ -133,6 +133,17 @@ class Retention(Part):
     """What stays free on the disk, whoever fills it; the oldest telemetry goes before."""
 
 
+class Backup(Part):
+    """Copies of the data folder (see docs/storage.md)."""
+
+    folder: Path | None = None
+    """Where they go: best another disk. Where none is named, `backups` in the data folder."""
+    every_h: Annotated[float, Field(ge=0)] = 0.0
+    """One is made when the newest is so many hours old. 0: only when somebody asks."""
+    keep: Annotated[int, Field(ge=1)] = 7
+    """So many are kept, the newest."""
+
+
 class Ops(Part):
     """The AIOps loop."""
 
@@ -253,6 +264,7 @@ class Settings(Part):
     server: Server = Server()
     ingest: Ingest = Ingest()
     retention: Retention = Retention()
+    backup: Backup = Backup()
     ops: Ops = Ops()
     ml: Ml = Ml()
     mlflow: Mlflow = Mlflow()

@@ -39,6 +39,8 @@ COMMANDS = {
     "audit": "Read the audit log, prove it intact.",
     "import": "Send files of telemetry or of lines to the server.",
     "export": "Take stored telemetry into a folder that can be replayed.",
+    "backup": "Copy the data folder of a server while it runs.",
+    "restore": "Make a data folder from a backup.",
     "config": "Check a configuration.",
     "token": "Print the page's address with its token.",
 }

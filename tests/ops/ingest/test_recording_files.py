@@ -155,7 +155,7 @@ def test_what_the_store_holds_comes_out_as_it_came_in(tmp_path: Path, telemetry:
 def other(telemetry: Telemetry) -> Iterator[Telemetry]:
     """Another store, empty."""
     assert isinstance(telemetry.engine, EmbeddedEngine)
-    opened = Telemetry.open(telemetry.engine.folder, database="other")
+    opened = Telemetry.open(telemetry.engine.folder, database="other").emptied()
     try:
         yield opened
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.store.fixtures import KEPT
 
 from wellkept.store.telemetry import tiers as tiers_module
 from wellkept.store.telemetry.resolution import ONLY_POINTS
@@ -36,6 +37,7 @@ def put(telemetry: Telemetry, *points: tuple[float, float]) -> None:
 
 def keep(telemetry: Telemetry, **days: int) -> None:
     """What is noted of the retention, and no more: the engine itself goes by the clock of the machine."""
+    KEPT.let_go_after()
     for signal, count in days.items():
         note = "INSERT INTO retention SELECT {signal:String}, {days:UInt32}, now64(3)"
         telemetry.engine.command(note, {"signal": signal, "days": count})

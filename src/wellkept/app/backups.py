@@ -1,0 +1,75 @@
+"""Backups, wired: made when somebody asks and in a rhythm, one at a time, the oldest let go of."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from wellkept import __version__
+from wellkept.app.schedule import Job, Loop
+from wellkept.kernel.errors import ConflictError
+from wellkept.store.backup import Backup, back_up, backups, forget, restore
+
+if TYPE_CHECKING:
+    from wellkept.app.platform import Platform
+
+LOOK_EVERY_S = 60.0
+BY_ITSELF = "wellkept"
+log = logging.getLogger(__name__)
+__all__ = ["Backups", "restore"]
+
+
+class Backups:
+    """Copies of this server's data folder."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.settings = platform.settings.backup
+        self._data, self._audit, self._clock = platform.settings.data.resolve(), platform.audit, platform.clock
+        self.folder = (self.settings.folder or self._data / "backups").resolve()
+        self._turn = threading.Lock()
+
+    def make(self, by: str) -> Backup:
+        """Make one now.
+
+        Raises:
+            ConflictError: one is being made.
+            StoreError: it cannot be written.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise ConflictError("backup", "is being made already; wait for its end")
+        try:
+            backup = back_up(self._data, self.folder, self._clock.now(), __version__)
+            gone = forget(self.folder, self.settings.keep)
+        finally:
+            self._turn.release()
+        details = {"files": backup.files, "bytes": backup.bytes, "let_go": [one.path.name for one in gone]}
+        self._audit.append(self._clock.now(), by, "backup.made", f"backup:{backup.path.name}", details)
+        log.info("backup: %s, %d files, %d bytes", backup.path, backup.files, backup.bytes)
+        return backup
+
+    def kept(self) -> list[Backup]:
+        """Those that are there, newest first."""
+        return backups(self.folder)
+
+    def loops(self) -> list[Loop]:
+        """What makes them in a rhythm, where one is wanted."""
+        return [Loop("backup", LOOK_EVERY_S, [Job("backup", self._tick)])] if self.settings.every_h > 0 else []
+
+    def notes(self) -> list[str]:
+        """What there is, in a sentence for a page; nothing where nobody wants any."""
+        made = self.kept()
+        if made:
+            return [
+                f"The newest backup is of {made[0].made_at:%Y-%m-%d %H:%M} UTC; {len(made)} are kept in {self.folder}"
+            ]
+        return ["There is no backup yet"] if self.settings.every_h > 0 else []
+
+    def _tick(self) -> None:
+        if self._is_due(self._clock.now()):
+            self.make(BY_ITSELF)
+
+    def _is_due(self, now: datetime) -> bool:
+        made = self.kept()
+        return not made or now - made[0].made_at >= timedelta(hours=self.settings.every_h)
