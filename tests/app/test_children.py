@@ -130,3 +130,18 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.parametrize("child", [STAYS], indirect=True)
+def test_a_child_that_lives_is_sound(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    until(lambda: child.pid, "the child runs")
+    assert child.failing()[0] == 0.0
+    monkeypatch.setattr(module, "STEADY_S", 0.0)
+    assert child.failing() == (0.0, "")
+
+
+@pytest.mark.parametrize("child", ["raise SystemExit(3)"], indirect=True)
+def test_a_child_that_ends_again_and_again_says_since_when_and_how(child: Child, tmp_path: Path) -> None:
+    seconds, how = until(lambda: found if (found := child.failing())[0] > 1.0 else None, "it fails for a while")
+    assert seconds < 60.0
+    assert how == f"ended with code 3; see {tmp_path / 'probe.log'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -40,6 +41,8 @@ class Child:
         self.name, self._arguments, self._environment, self._output = name, arguments, environment, output
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped, self._lock = threading.Event(), threading.Lock()
+        self._began_at = self._failing_since = math.inf
+        self._how = ""
         # The kernel sends the death signal when the *thread* that forked ends, so one thread lives as long as we do.
         self._keeper = threading.Thread(target=self._keep, name=f"{KEEPER}{name}", daemon=True)
 
@@ -47,6 +50,13 @@ class Child:
     def pid(self) -> int | None:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
+
+    def failing(self) -> tuple[float, str]:
+        """For how many seconds it has ended again and again, and how it did so last; zero where it is sound."""
+        now = time.monotonic()
+        if now - self._began_at > STEADY_S and self.pid is not None:
+            return 0.0, ""
+        return max(0.0, now - self._failing_since), f"{self._how}; see {self._output}"
 
     def start(self) -> None:
         self._keeper.start()
@@ -68,14 +78,16 @@ class Child:
     def _keep(self) -> None:
         pause_s = FIRST_PAUSE_S
         while not self._stopped.is_set():
-            began = time.monotonic()
+            began = self._began_at = time.monotonic()
             try:
                 how = self._live()
             except OSError as error:
                 how = f"cannot be started: {error.strerror}"
             if self._stopped.is_set():
                 return
-            pause_s = FIRST_PAUSE_S if time.monotonic() - began > STEADY_S else min(pause_s * 2, LONGEST_PAUSE_S)
+            was_sound, self._how = time.monotonic() - began > STEADY_S, how
+            pause_s = FIRST_PAUSE_S if was_sound else min(pause_s * 2, LONGEST_PAUSE_S)
+            self._failing_since = time.monotonic() if was_sound else min(self._failing_since, began)
             log.warning("%s %s; it starts again in %.0f s (%s)", self.name, how, pause_s, self._output)
             self._stopped.wait(pause_s)
 

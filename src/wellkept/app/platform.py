@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from wellkept import __version__
 from wellkept.app.backups import Backups
 from wellkept.app.causes import Causes
 from wellkept.app.clock import SystemClock
@@ -201,7 +202,12 @@ class Platform:
         doors: dict[str, Any] = {"alerts": asdict(self.alerts.counts), "metrics": self.telemetry.points.status()}
         doors["duplicates"] = self.ingest.duplicates()
         doors |= {name: server.status() for name, server in self._servers().items()}
-        loops: dict[str, Any] = {"ops": self.ops is not None, "ml": self.ml is not None}
+        loops: dict[str, Any] = {
+            "version": __version__,
+            "now": self.clock.now().isoformat(),
+            "ops": self.ops is not None,
+            "ml": self.ml is not None,
+        }
         loops |= {"servers": self.leader.status()}
         storage = self.housekeeping.status()
         detection = dict(self.ops.detect.status()) if self.ops is not None else {}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wellkept.app.children import Child
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.watchdog import Heart, Watchdog
@@ -27,6 +28,8 @@ class Pulse:
         settings = platform.settings.notify
         self._platform, self._schedules, self._patience_s = platform, schedules, settings.watchdog.after_s
         self._full_since: float | None = None
+        self.children: Sequence[Child] = ()
+        """The processes beside the server, where there are any."""
         transport, beats = Transport(settings.networks, setting="notify.networks"), settings.watchdog.heartbeat
         self._watchdog = Watchdog(
             settings,
@@ -56,6 +59,10 @@ class Pulse:
                 standing[f"ingest of {signal}"] = f"has stored nothing of what came for {seconds:.0f} s" + (
                     f": {why}" if why else ""
                 )
+        for child in self.children:
+            seconds, how = child.failing()
+            if seconds > self._patience_s:
+                standing[child.name] = f"has ended again and again for {seconds:.0f} s: {how}"
         unheard_s = self._platform.leader.unheard_s
         if unheard_s > self._patience_s:
             standing["state"] = f"has not answered for {unheard_s:.0f} s"

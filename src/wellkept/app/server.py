@@ -121,6 +121,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._platform, self._children, self._ready = platform, children, ready
+        platform.pulse.children = children
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -39,6 +39,7 @@ COMMANDS = {
     "audit": "Read the audit log, prove it intact.",
     "import": "Send files of telemetry or of lines to the server.",
     "export": "Take stored telemetry into a folder that can be replayed.",
+    "doctor": "Look whether everything works, and what to do where it does not.",
     "backup": "Copy the data folder of a server while it runs.",
     "restore": "Make a data folder from a backup.",
     "config": "Check a configuration.",
