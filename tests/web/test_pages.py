@@ -213,7 +213,7 @@ def test_every_page_says_what_of_the_platform_itself_stands_still(scene: Scene) 
     with served(replace(scene, deps=deps)) as address, browsing(address) as client:
         for path in ("/", "/approvals"):
             text = client.get(path).text
-            assert "Wellkept itself stands still." in text
+            assert "Part of Wellkept stands still." in text
             assert "detect has come to no good end for 95 s: &lt;no such column&gt;" in text
     with served(scene) as address, browsing(address) as client:
         assert "stands still" not in client.get("/").text

@@ -89,7 +89,7 @@ def test_nobody_is_told_while_the_work_goes_on(scene: Scene) -> None:
 def test_those_at_the_top_of_the_route_are_told_what_and_why(scene: Scene) -> None:
     scene.turn(0.0, STUCK)
     message, reference = scene.chat.messages[0]
-    assert message.title == "[critical] Wellkept on here stands still: detect"
+    assert message.title == "[critical] Part of Wellkept on here stands still: detect"
     assert "- detect has come to no good end for 95 s" in message.lines()
     assert (message.now.severity, message.what, reference) == (Severity.CRITICAL, "opened", {})
     assert message.link == "https://wellkept.example/"
@@ -146,7 +146,7 @@ def test_its_end_is_told_when_it_has_been_calm_for_as_long(scene: Scene) -> None
     scene.turn(AFTER_S)
     assert scene.chat.told == ["opened", "over"]
     message, _ = scene.chat.messages[-1]
-    assert message.title == "over: Wellkept on here goes on again: detect"
+    assert message.title == "over: Part of Wellkept on here goes on again: detect"
     assert message.now.phase is Phase.OVER
 
 
