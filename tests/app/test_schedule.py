@@ -203,9 +203,10 @@ class Standing:
 
 
 def test_a_job_that_hangs_stands_still_alone_though_others_wait_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
-    scene = Standing(monkeypatch, Job("hangs", gate.wait, vital=True), Job("waits", lambda: None, vital=True))
-    scene.started(times=0)
+    gate, turns = threading.Event(), iter("..")
+    hangs = Job("hangs", lambda: next(turns, "") or gate.wait(), vital=True)
+    scene = Standing(monkeypatch, hangs, Job("waits", lambda: None, vital=True)).started(times=4)
+    until(lambda: hangs.began_at is not None, "it hangs")
     assert scene.schedule.standing(60) == {}
     scene.ahead_s = 70
     told = scene.schedule.standing(60)
@@ -226,6 +227,17 @@ def test_a_job_that_always_fails_stands_still_and_says_why(monkeypatch: pytest.M
     scene.schedule.stop()
     assert list(told) == ["bad"]
     assert told["bad"].endswith("no such column")
+
+
+def test_the_first_run_after_a_start_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    scene = Standing(monkeypatch, Job("makes up", gate.wait, vital=True)).started(times=0)
+    scene.ahead_s = 500
+    assert scene.schedule.standing(60) == {}
+    scene.ahead_s = 700
+    assert list(scene.schedule.standing(60)) == ["makes up"]
+    gate.set()
+    scene.schedule.stop()
 
 
 def test_what_is_not_vital_may_take_longer_and_a_rare_job_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

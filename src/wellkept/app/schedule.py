@@ -175,8 +175,13 @@ def _begun(job: Job, term: int | None) -> None:
 
 
 def _standing_still(loop: Loop, patience_s: float, now: float) -> Sequence[Job]:
-    late = [job for job in loop.jobs if now - job.well_at > loop.every_s + patience_s * (1.0 if job.vital else LONG)]
+    late = [job for job in loop.jobs if now - job.well_at > loop.every_s + _patience(job, patience_s)]
     return [job for job in late if job.began_at is not None and now - job.began_at > patience_s] or late
+
+
+def _patience(job: Job, patience_s: float) -> float:
+    """The first run after a start may take long, too: it makes up for what came meanwhile."""
+    return patience_s if job.vital and job.runs else patience_s * LONG
 
 
 def _standing(job: Job, now: float) -> str:
