@@ -71,7 +71,12 @@ def test_maintenance(program: Program) -> None:
     assert made["when"] == "02:00 to 03:30 Europe/Berlin, sun"
     assert "patching" in program("maintenance").out
     assert program("maintenance", "list").out == program("maintenance").out
+    said = program("maintenance", "end", made["id"], "--this-time")
+    assert (said.code, "is not open now" in said.err) == (5, True)
     assert "is over" in program("maintenance", "end", made["id"]).out
+    always = program(*window, "--from", "00:00", "--to", "00:00", "--json").document["maintenance"]
+    assert "is over until" in program("maintenance", "end", always["id"], "--this-time").out
+    assert "is over\n" in program("maintenance", "end", always["id"]).out
     said = program(*window)
     assert (said.code, "--for: must be given" in said.err) == (2, True)
     said = program(*window, "--from", "02:00")

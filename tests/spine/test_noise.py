@@ -96,6 +96,34 @@ def test_a_window_comes_again_until_it_is_ended(scene: Scene) -> None:
     assert scene.verbs() == ["maintenance.added", "maintenance.ended"]
 
 
+def test_of_a_recurring_window_what_is_open_now_can_be_ended_alone(scene: Scene) -> None:
+    schedule = Schedule("11:00", "13:00", "UTC", ("tue",))
+    window = Maintenance("", "patching", "ann", "", NOON, entities=("host:a",), schedule=schedule)
+    made = scene.desk.add_window(window)
+    scene.desk.end_this_time(made.id, "bob")
+    ended, week = scene.desk.window(made.id), timedelta(days=7)
+    assert ended.until(NOON) is ended.until(NOON + HOUR) is None
+    assert ended.next(NOON) == NOON + week - HOUR
+    assert ended.until(NOON + week) == NOON + week + HOUR
+    with pytest.raises(ConflictError, match="is not open now"):
+        scene.desk.end_this_time(made.id, "bob")
+    last = scene.desk.add_window(replace(window, ends_at=NOON + HOUR))
+    once = scene.desk.add_window(replace(window, schedule=None, starts_at=NOON, ends_at=NOON + HOUR))
+    for one in (last, once):
+        assert scene.desk.end_this_time(one.id, "bob").is_over(NOON)
+    assert scene.verbs().count("maintenance.ended_early") == 1
+
+
+def test_a_day_that_is_ended_early_opens_again_at_midnight(scene: Scene) -> None:
+    schedule = Schedule("00:00", "00:00", "Europe/Berlin")
+    made = scene.desk.add_window(Maintenance("", "all", "ann", "", NOON, entities=("host:a",), schedule=schedule))
+    midnight = NOON.replace(hour=23)
+    ended = scene.desk.end_this_time(made.id, "bob")
+    assert ended.until(NOON) is None
+    assert ended.next(NOON) == midnight
+    assert ended.until(midnight) == midnight + timedelta(days=1)
+
+
 def test_a_window_that_can_never_open_is_refused(scene: Scene) -> None:
     never = Schedule("02:00", "03:00", monthdays=(30, -30), months=(2,))
     leap = replace(never, monthdays=(29,))

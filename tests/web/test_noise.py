@@ -122,7 +122,17 @@ def test_a_window_is_previewed_and_added(browser: httpx.Client, scene: Scene) ->
     pass_by(scene)
     text = browser.get("/maintenance").text
     assert "02:00 to 03:00 UTC, sat, sun" in text
-    assert text.count(">End</button>") == 2
+    assert text.count(">End</button>") == text.count(">End for good</button>") == 1
+    assert "End this time" not in text, "it is not open"
+    always = {"name": "always", "entities": "service:db", "begins": "00:00", "ends": "00:00"}
+    assert send(browser, "/maintenance", **always, do="add").status_code == 303
+    pass_by(scene)
+    text = browser.get("/maintenance").text
+    (place,) = re.findall(r"/maintenance/[^/]+/end-this-time", text)
+    (token,) = {*re.findall(r'name="form_token" value="([^"]*)"', text)}
+    assert browser.post(place, data={"form_token": token, "by": "ann"}).status_code == 303
+    pass_by(scene)
+    assert "opens <time" in browser.get("/maintenance").text.partition("always")[2].partition("</tr>")[0]
 
 
 def test_what_is_held_is_listed_with_its_reason(browser: httpx.Client, scene: Scene) -> None:

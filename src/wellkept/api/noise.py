@@ -29,6 +29,12 @@ class Asked(BaseModel):
     by: By = "operator"
 
 
+class WindowEnd(Asked):
+    """The end of a maintenance window: for good, or of a recurring one only what is open now."""
+
+    this_time: bool = False
+
+
 class Match(Asked):
     """Matchers: ``team="shop"``, ``severity=~"warning|info"``."""
 
@@ -170,8 +176,9 @@ def _windows(routes: APIRouter, use: NoiseUse, clock: Clock) -> None:
         return {"maintenance": window_document(use.desk.window(window), clock.now())}
 
     @routes.post("/maintenance/{window}/end")
-    def end(window: str, asked: Asked) -> dict[str, Any]:
-        return {"maintenance": window_document(use.desk.end_window(window, asked.by), clock.now())}
+    def end(window: str, asked: WindowEnd) -> dict[str, Any]:
+        ending = use.desk.end_this_time if asked.this_time else use.desk.end_window
+        return {"maintenance": window_document(ending(window, asked.by), clock.now())}
 
 
 def span(

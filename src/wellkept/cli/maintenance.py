@@ -81,15 +81,18 @@ def add(name: str, data: Path | None, as_json: bool, dry_run: bool, **asked: Any
 
 @command.command()
 @click.argument("window")
+@click.option("--this-time", is_flag=True, help="Of a recurring one only what is open now; it opens again next time.")
 @by_option
 @data_option
 @json_option
-def end(window: str, by: str, data: Path | None, as_json: bool) -> None:
+def end(window: str, this_time: bool, by: str, data: Path | None, as_json: bool) -> None:
     """End a window now, a recurring one for good. What it held and is still there is told."""
-    ended = client(data).post(path_of("/api/v1/maintenance/{}/end", window), {"by": by})
+    body = {"by": by, "this_time": this_time}
+    ended = client(data).post(path_of("/api/v1/maintenance/{}/end", window), body)
     if as_json:
         return say_json(ended)
-    click.echo(f"maintenance {window} is over")
+    opens_at = ended["maintenance"]["opens_at"]
+    click.echo(f"maintenance {window} is over" + (f" until {when(opens_at)}, when it opens again" if opens_at else ""))
     return None
 
 

@@ -162,6 +162,24 @@ class NoiseDesk:
         self._told("maintenance.ended", window, by, ended)
         return ended
 
+    def end_this_time(self, window: str, by: str) -> Maintenance:
+        """End what is open now of a maintenance window; a recurring one opens again when it would next.
+
+        Raises:
+            NotFoundError: there is no such window.
+            ConflictError: it is not open now.
+        """
+        now, before = self._clock.now(), self.window(window)
+        until = before.until(now)
+        if until is None:
+            raise ConflictError(f"maintenance {window}", "is not open now")
+        if before.schedule is None or until == before.ends_at:
+            return self.end_window(window, by)
+        ended = replace(before, starts_at=until, updated_at=now)
+        self._rows.save_maintenance(ended)
+        self._told("maintenance.ended_early", window, by, ended)
+        return ended
+
     def keep_held(self, given: Sequence[HeldFinding]) -> None:
         """Keep what is held, and what was, so that it can be seen."""
         if given:

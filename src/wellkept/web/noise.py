@@ -77,6 +77,7 @@ class NoisePages:
             ("/maintenance", windows, "GET"),
             ("/maintenance", answer("maintenance.html", self._window), "POST"),
             ("/maintenance/{id}/end", end("/maintenance", "id", use.desk.end_window), "POST"),
+            ("/maintenance/{id}/end-this-time", end("/maintenance", "id", use.desk.end_this_time), "POST"),
             ("/grouping", rules, "GET"),
             ("/grouping", answer("grouping.html", self._rule), "POST"),
             ("/grouping/{id}/remove", end("/grouping", "id", desk.remove_rule), "POST"),

@@ -85,6 +85,7 @@ class WindowRow:
     by: str
     comment: str
     is_over: bool
+    recurs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,7 @@ def _window(one: Maintenance, now: datetime) -> WindowRow:
         by=one.by,
         comment=one.comment,
         is_over=one.is_over(now),
+        recurs=one.schedule is not None,
     )
 
 
