@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from wellkept.kernel.entity import Entity
@@ -24,23 +25,13 @@ def labels_of(finding: Finding, entity: Entity | None = None, whose: Whose | Non
     entity that the topology does not know.
     """
     found = dict(finding.evidence[0].attributes) if finding.evidence else {}
-    kind, _, name = finding.entity.partition(":")
     ours = {
         "severity": finding.severity.name.lower(),
         "kind": finding.kind.value,
         "signal": finding.evidence[0].signal if finding.evidence else "",
         "alertname": finding.attributes.get("rule", ""),
-        "entity_kind": kind,
+        **_of_entity(finding.entity, entity, whose),
     }
-    if kind == "service":
-        namespace, _, service = name.rpartition("/")
-        ours |= {"service": service, "namespace": namespace}
-    elif kind in ("host", "model"):
-        ours[kind] = name
-    if entity is not None:
-        ours |= {"owner": entity.owner, "tier": str(entity.criticality), **entity.attributes}
-    elif whose is not None and finding.entity:
-        ours |= {"owner": whose.owner(finding.entity), "tier": str(whose.tier(finding.entity))}
     for key, value in ours.items():
         if value:
             found.setdefault(key, value)
@@ -48,8 +39,29 @@ def labels_of(finding: Finding, entity: Entity | None = None, whose: Whose | Non
     return {key: value for key, value in found.items() if value}
 
 
+def carries(entity: Entity, labels: Mapping[str, str]) -> bool:
+    """Whether an entity has labels, each with this value; one that nothing is known of is not had."""
+    known = _of_entity(entity.id, entity, None)
+    return all(known.get(name) == value for name, value in labels.items())
+
+
 def what_of(finding: Finding) -> str:
     """What sort of alert it is: the name of the alert or the rule, else its kind and its signal."""
     signal = finding.evidence[0].signal if finding.evidence else ""
     name = finding.evidence[0].attributes.get("alertname", "") if finding.evidence else ""
     return name or finding.attributes.get("rule", "") or f"{finding.kind.value} {signal}".strip()
+
+
+def _of_entity(name: str, entity: Entity | None, whose: Whose | None) -> dict[str, str]:
+    kind, _, rest = name.partition(":")
+    found = {"entity_kind": kind}
+    if kind == "service":
+        namespace, _, service = rest.rpartition("/")
+        found |= {"service": service, "namespace": namespace}
+    elif kind in ("host", "model"):
+        found[kind] = rest
+    if entity is not None:
+        found |= {"owner": entity.owner, "tier": str(entity.criticality), **entity.attributes}
+    elif whose is not None and name:
+        found |= {"owner": whose.owner(name), "tier": str(whose.tier(name))}
+    return found

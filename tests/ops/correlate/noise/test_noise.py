@@ -137,6 +137,23 @@ def test_three_of_five_nodes() -> None:
     assert noise.judge([nodes[2]], NOON)[nodes[0].id] is None
 
 
+def test_where_no_telemetry_tells_how_many_there_are_what_is_affected_is_all() -> None:
+    hosts = [Entity(EntityKind.HOST, f"host:{n}", str(n), {"host.name": str(n)}) for n in range(50)]
+    rule = GroupRule("most", matchers("alertname=Down"), ("cluster",), 600, Require(share=0.6))
+    noise = Noise(book=Book(rules=(rule,)), graph=Graph(hosts, ()))
+    node = alert(cluster="eu", node="1", entity="host:1")
+    assert noise.judge([node], NOON)[node.id] is None, "held, it might never be told"
+
+
+def test_a_share_of_what_the_platform_knows_by_name() -> None:
+    pods = [Entity(EntityKind.SERVICE, f"service:shop/{n}", str(n), {}) for n in range(4)]
+    rule = GroupRule("most", matchers("alertname=Down"), ("namespace",), 600, Require(share=0.5))
+    noise = Noise(book=Book(rules=(rule,)), graph=Graph(pods, ()))
+    one, other = (alert(n=str(n), entity=f"service:shop/{n}") for n in range(2))
+    assert noise.judge([one], NOON)[one.id] is not None
+    assert noise.judge([other], NOON)[one.id] is None
+
+
 def test_flapping_is_told_once_and_let_go_when_it_is_calm() -> None:
     noise = Noise(FlapLimits(starts=6, ends=2, window_s=600))
     answers = []

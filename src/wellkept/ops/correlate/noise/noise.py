@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from wellkept.kernel.entity import Entity
 from wellkept.kernel.finding import Finding, fingerprint
 from wellkept.kernel.grouping import GroupRule
 from wellkept.kernel.noise import Held, HoldReason
@@ -22,7 +21,7 @@ from wellkept.ops.correlate.noise.inhibit import Inhibitors
 from wellkept.ops.correlate.noise.scopes import Scope, Scopes
 from wellkept.ops.correlate.rules.rules import GroupRules, Key
 from wellkept.spine.graph import Graph
-from wellkept.spine.labels import Whose, labels_of
+from wellkept.spine.labels import Whose, carries, labels_of
 
 TIDY_S = 60.0
 
@@ -263,7 +262,7 @@ class Noise:
         return Case(finding, labels, keys)
 
     def _population(self, kind: str, labels: Mapping[str, str]) -> int:
-        return sum(one.kind.value == kind and _carries(one, labels) for one in self._graph.entities.values())
+        return sum(one.kind.value == kind and carries(one, labels) for one in self._graph.entities.values())
 
     def _notice(self, finding: Finding, now: datetime) -> Finding:
         count = self._flaps.changes(finding.fingerprint, now.timestamp())
@@ -286,11 +285,6 @@ class Noise:
         self._tidied = moment
         self._flaps.forget(moment)
         self._counts.forget(self._by_name, moment)
-
-
-def _carries(entity: Entity, labels: Mapping[str, str]) -> bool:
-    """Whether an entity carries labels, as far as its attributes tell of them."""
-    return all(entity.attributes.get(name, value) == value for name, value in labels.items())
 
 
 def _count(value: float) -> str:

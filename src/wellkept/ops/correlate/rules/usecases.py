@@ -16,7 +16,7 @@ from wellkept.ops.correlate.rules.replay import Replayed, replay
 from wellkept.ops.correlate.rules.suggest import Suggestion, suggest
 from wellkept.spine.graph import Graph
 from wellkept.spine.grouping import GroupingDesk
-from wellkept.spine.labels import Whose, labels_of
+from wellkept.spine.labels import Whose, carries, labels_of
 
 MONTH_DAYS, MOST_DAYS = 30, 366
 MOST = 200_000
@@ -58,10 +58,7 @@ class Past:
             return labels_of(finding, entities.get(finding.entity), self.whose)
 
         def population(kind: str, wanted: Mapping[str, str]) -> int:
-            return sum(
-                one.kind.value == kind and all(one.attributes.get(k, v) == v for k, v in wanted.items())
-                for one in entities.values()
-            )
+            return sum(one.kind.value == kind and carries(one, wanted) for one in entities.values())
 
         return replay(rule, self.findings, self.incidents, labels, population)
 
