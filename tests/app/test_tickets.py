@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -100,3 +101,24 @@ def test_what_people_ask_for_and_what_is_not_there(told: tuple[Victim, GitHubSit
     assert (odd.status_code, "wyh" in odd.text) == (422, True)
     verbs = {(entry.verb, entry.actor) for entry in platform.platform.audit.entries()}
     assert {("tracker.tested", "ada"), ("ticket.retried", "ada")} <= verbs
+
+
+def test_after_an_outage_the_page_has_all_of_a_tracker_tried_again(told: tuple[Victim, GitHubSite]) -> None:
+    platform, site = told
+    refusal = {"message": "Validation Failed"}
+    site.refusals = [(422, {}, refusal)]
+    opened(platform)
+    until(lambda: ask(platform, "GET", "?state=dead")["tickets"], "it is given up")
+
+    page = platform.ask("GET", "/notifications", headers=platform.cookie).text
+    assert "Validation Failed" in page
+    (proof, *_) = re.findall(r'name="form_token" value="([^"]+)"', page)
+    (place,) = re.findall(r'action="(/notifications/trackers/[^"]+/retry)"', page)
+    assert platform.ask("POST", place, headers=platform.cookie, data={"form_token": "forged"}).status_code == 403
+    assert not site.tickets
+    assert platform.ask("POST", place, headers=platform.cookie, data={"form_token": proof}).status_code == 303
+
+    until(lambda: len(ask(platform, "GET", "?state=open")["tickets"]) == 2, "it is made")
+    assert ask(platform, "POST", "/trackers/code/retry", json={"by": "ada"}) == {"tickets": 0}
+    entries = [entry for entry in platform.platform.audit.entries() if entry.verb == "tracker.retried"]
+    assert [entry.details["tickets"] for entry in entries] == [0, 1], "the newest first"

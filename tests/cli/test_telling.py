@@ -45,6 +45,8 @@ def test_what_is_not_there_or_goes_on_is_told(program: Program) -> None:
     assert (said.code, "incident or ticket inc-none: is not known" in said.err) == (4, True)
     said = program("tickets", "retry", INCIDENT, "payments")
     assert (said.code, f"ticket of {INCIDENT} in payments: is not known" in said.err) == (4, True)
+    said = program("tickets", "retry-all", "payments")
+    assert (said.code, "tracker payments: is not configured" in said.err) == (4, True)
     said = program("tickets", "close", INCIDENT, "--why", "it is over")
     assert (said.code, "goes on; `wellkept incidents resolve` ends it" in said.err) == (5, True)
     assert program("tickets", "close", INCIDENT).code == 2, "why must be said"

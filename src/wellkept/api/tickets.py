@@ -63,6 +63,13 @@ def router(desk: TicketDesk, audit: Audit, clock: Clock) -> APIRouter:
         audit.append(clock.now(), asked.by, "tracker.tested", f"tracker:{name}", {"said": said})
         return {"said": said}
 
+    @routes.post("/trackers/{name}/retry", status_code=202)
+    def retry_all(name: str, asked: By) -> dict[str, Any]:
+        """Every ticket that was given up, or failed and waits."""
+        count = desk.retry_all(name)
+        audit.append(clock.now(), asked.by, "tracker.retried", f"tracker:{name}", {"tickets": count})
+        return {"tickets": count}
+
     @routes.get("/{name}")
     def ticket(name: str) -> dict[str, Any]:
         """By the id of an incident, or by the number of any of its tickets."""

@@ -87,6 +87,18 @@ def retry(incident: str, tracker: str, data: Path | None) -> None:
     click.echo(f"the ticket of {told['incident']} in {told['tracker']} is looked at again")
 
 
+@command.command(name="retry-all")
+@click.argument("tracker")
+@data_option
+def retry_all(tracker: str, data: Path | None) -> None:
+    """Work on every ticket of TRACKER again that was given up, or failed and waits: after an outage."""
+    path = path_of("/api/v1/tickets/trackers/{}/retry", tracker)
+    count = client(data).post(path, {"by": getpass.getuser()})["tickets"]
+    click.echo(
+        f"{count} ticket{'' if count == 1 else 's'} in {tracker} {'is' if count == 1 else 'are'} looked at again"
+    )
+
+
 @command.command()
 @click.argument("incident")
 @click.option("--why", required=True, help="Why it is over.")

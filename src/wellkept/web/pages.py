@@ -77,6 +77,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/notifications", shown, methods=["GET"]),
             Route("/notifications/receivers/{receiver}/test", telling.test, methods=["POST"]),
             Route("/notifications/{notification}/retry", telling.retry, methods=["POST"]),
+            Route("/notifications/trackers/{tracker}/retry", telling.retry_tickets, methods=["POST"]),
         ]
     if deps.ops_enabled or deps.ml_enabled:
         found += _of_incidents(deps, pages)

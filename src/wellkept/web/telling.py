@@ -1,4 +1,4 @@
-"""The page of notifications, and its form: try again what was given up, or send a test."""
+"""The page of notifications, and its forms: try again what was given up, here or in a tracker, or send a test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Telling:
 
     def view(self, _: Request, __: datetime) -> tuple[str, object]:
         """The page."""
-        return "Notifications", notifications_view(self._desk)
+        return "Notifications", notifications_view(self._desk, self._deps.tickets)
 
     async def retry(self, request: Request) -> Response:
         """Tries again what was given up."""
@@ -42,6 +42,17 @@ class Telling:
         """Sends a test message."""
         receiver = request.path_params["receiver"]
         return await self._done(request, lambda by: self._desk.test(receiver, by))
+
+    async def retry_tickets(self, request: Request) -> Response:
+        """Has all tickets of a tracker worked on again that were given up, or failed and wait."""
+        tracker, deps = request.path_params["tracker"], self._deps
+
+        def tried(by: str) -> None:
+            if deps.tickets is not None:
+                count = deps.tickets.retry_all(tracker)
+                deps.audit.append(deps.clock.now(), by, "tracker.retried", f"tracker:{tracker}", {"tickets": count})
+
+        return await self._done(request, tried)
 
     async def _done(self, request: Request, deed: Callable[[str], object]) -> Response:
         try:

@@ -161,6 +161,31 @@ def test_what_is_refused_is_given_up_with_its_reason_and_tried_again_by_hand(sit
     assert (desk.row().state, len(site.tickets)) == (OPEN, 1)
 
 
+def test_after_an_outage_all_that_were_given_up_or_pause_are_tried_again_at_once(
+    site: GitHubSite, tmp_path: Path
+) -> None:
+    desk = Desk(state_in(tmp_path), settings_of(site, attempts=2, poll_s=1e6))
+    desk.opened("inc-0")
+    desk.turn()
+    site.refusals = [(503, {}, {})] * 100
+    for name in ("inc-1", "inc-2"):
+        desk.opened(name)
+    for _ in range(6):
+        desk.turn(20)
+    desk.opened("inc-3")
+    desk.turn(20)
+    assert [desk.row(f"inc-{number}").state for number in (1, 2, 3)] == [DEAD, DEAD, WAITING]
+    site.refusals.clear()
+
+    assert desk.desk.retry_all("there") == 3
+    desk.turn(0)
+
+    assert {desk.row(f"inc-{number}").state for number in range(4)} == {OPEN}
+    assert desk.desk.retry_all("there") == 0, "what goes well is left alone"
+    with pytest.raises(NotFoundError):
+        desk.desk.retry_all("elsewhere")
+
+
 def test_one_that_was_deleted_there_is_not_made_anew(site: GitHubSite, desk: Desk) -> None:
     desk.opened()
     desk.turn()

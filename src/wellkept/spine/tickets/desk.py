@@ -22,7 +22,7 @@ from wellkept.spine.tickets.settings import OWN, Tracker
 from wellkept.spine.tickets.trackers import adapter
 from wellkept.spine.tickets.work import LostError, Work, lease_of
 from wellkept.spine.webhooks.outbox import pause_after
-from wellkept.store.state.tickets import DEAD, EPOCH, OPEN, WAITING, CallRow, TicketRow
+from wellkept.store.state.tickets import DEAD, EPOCH, OPEN, CallRow, TicketRow
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +131,20 @@ class TicketDesk:
         if row is None:
             raise NotFoundError(f"ticket of {incident} in {tracker}", "is not known")
         self._named(tracker)
-        state = (OPEN if row.remote else WAITING) if row.state == DEAD else row.state
-        changes = {"state": state, "attempts": 0, "next_at": EPOCH, "done": row.wanted - 1}
-        self._parts.rows.change(incident, tracker, **changes)
+        self._parts.rows.revive(tracker, incident)
         self._resting.pop(tracker, None)
-        return replace(row, state=state, attempts=0, next_at=EPOCH, done=row.wanted - 1)
+        return self._parts.rows.get(incident, tracker) or row
+
+    def retry_all(self, tracker: str) -> int:
+        """The same of every ticket of a tracker that was given up, or failed and waits; returns how many.
+
+        Raises:
+            NotFoundError: there is no tracker of this name.
+        """
+        self._named(tracker)
+        count = self._parts.rows.revive(tracker)
+        self._resting.pop(tracker, None)
+        return count
 
     def say_over(self, incident: str, by: str, why: str) -> Incident:
         """A person says that an incident is over though that is not proven; its tickets close.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, delete, func, select, update
+from sqlalchemy import Column, Connection, Select, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wellkept.store.state.rows import upsert
@@ -149,6 +149,19 @@ class TicketRows:
         """Write single columns, whoever works on it; whether there is such a ticket."""
         with self._state.transaction() as connection:
             return bool(connection.execute(update(tickets).where(_is(incident, tracker)).values(**values)).rowcount)
+
+    def revive(self, tracker: str, incident: str | None = None) -> int:
+        """Have tickets worked on at once and from anew: this one, or all that failed or were given up; how many."""
+        chosen = tickets.c.tracker == tracker
+        if incident is None:
+            chosen &= (tickets.c.state == DEAD) | (tickets.c.attempts > 0)
+        else:
+            chosen &= tickets.c.incident == incident
+        made = case((tickets.c.remote != "", OPEN), else_=WAITING)
+        state = case((tickets.c.state == DEAD, made), else_=tickets.c.state)
+        anew = {"state": state, "attempts": 0, "next_at": EPOCH, "done": tickets.c.wanted - 1}
+        with self._state.transaction() as connection:
+            return connection.execute(update(tickets).where(chosen).values(**anew)).rowcount
 
     def get(self, incident: str, tracker: str) -> TicketRow | None:
         return next(iter(self._read(select(tickets).where(_is(incident, tracker)))), None)

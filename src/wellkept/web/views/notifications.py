@@ -1,4 +1,4 @@
-"""Who is told: receivers and how they are, what was given up, and what was told lately."""
+"""Who is told: receivers and trackers and how they are, what was given up, and what was told lately."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from datetime import datetime
 from wellkept.kernel.codec import decode
 from wellkept.spine.notify.desk import NotifyDesk, ReceiverStatus
 from wellkept.spine.notify.snapshot import Snapshot
+from wellkept.spine.tickets.desk import TicketDesk
 from wellkept.store.state.notifications import Notification
 from wellkept.store.state.tellings import Told
+from wellkept.web.views.tickets import TrackerRow, tracker_rows
 
 LATEST, MOST_DEAD = 100, 50
 TONES = {"delivered": "ok", "failed": "warning", "dead": "error", "dropped": "quiet"}
@@ -68,9 +70,10 @@ class NotificationsView:
     trouble: str
     dead: tuple[DeadRow, ...]
     told: tuple[ToldRow, ...]
+    trackers: tuple[TrackerRow, ...]
 
 
-def notifications_view(desk: NotifyDesk) -> NotificationsView:
+def notifications_view(desk: NotifyDesk, tickets: TicketDesk | None) -> NotificationsView:
     """Everything about telling people."""
     return NotificationsView(
         receivers=tuple(_receiver(one, desk) for one in desk.receivers()),
@@ -78,6 +81,7 @@ def notifications_view(desk: NotifyDesk) -> NotificationsView:
         trouble=desk.trouble(),
         dead=tuple(_dead(one) for one in desk.dead(MOST_DEAD)),
         told=tuple(_told(one) for one in desk.deliveries(None, None, None, LATEST)),
+        trackers=tuple(tracker_rows(tickets)),
     )
 
 
