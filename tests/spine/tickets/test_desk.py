@@ -186,6 +186,19 @@ def test_after_an_outage_all_that_were_given_up_or_pause_are_tried_again_at_once
         desk.desk.retry_all("elsewhere")
 
 
+def test_that_it_is_over_is_said_once_though_closing_it_is_tried_again(site: GitHubSite, desk: Desk) -> None:
+    desk.opened()
+    desk.turn()
+    desk.recover()
+    site.mute = ["change"]
+    desk.turn()
+    assert desk.row().attempts == 1
+    desk.turn(120)
+
+    assert desk.row().state == CLOSED
+    assert sum("Recovered" in one for one in site.said("1")) == 1
+
+
 def test_one_that_was_deleted_there_is_not_made_anew(site: GitHubSite, desk: Desk) -> None:
     desk.opened()
     desk.turn()

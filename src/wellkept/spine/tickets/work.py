@@ -204,10 +204,11 @@ class Work:
         if now.severity != before.severity and self.row.state == OPEN:
             self._there.grade(self.row.remote, now.level, before.level)
         text += change_text(before, now)
-        if now.over and facts.recovery.is_proven:
-            text.append(Say(f"Recovered. {now.over}" if facts.recovery.ending is Ending.RECOVERED else now.over))
-        elif now.over and now.over != before.over:
-            text.append(Say(f"The incident is over, but this ticket stays open. {now.over}"))
+        if now.over and now.over != before.over:
+            if not facts.recovery.is_proven:
+                text.append(Say(f"The incident is over, but this ticket stays open. {now.over}"))
+            else:
+                text.append(Say(f"Recovered. {now.over}" if facts.recovery.ending is Ending.RECOVERED else now.over))
         if text and (self.row.state != LET_GO or now.over):
             self._comment(text, now)
             self.story(f"{self._tracker.name} {self.row.number} was told: {_in_short(text)}")
