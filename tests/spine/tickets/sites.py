@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -122,6 +123,8 @@ class JiraSite(Site):
         ("11", "Start work", "In Progress", "indeterminate"),
         ("31", "Done", "Done", "done"),
     )
+    leads: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Status to the numbers of the transitions that it has, where not every status has all."""
 
     def answer(self, asked: Asked) -> tuple[Any, dict[str, str]]:
         if asked.operation in ("project", "myself", "link"):
@@ -146,13 +149,17 @@ class JiraSite(Site):
             ticket["said"].append(asked.body["body"])
             return {**asked.example, "body": asked.body["body"]}, {}
         if asked.operation == "transitions":
-            return {**asked.example, "transitions": [self._step(*one) for one in self.steps]}, {}
+            return {**asked.example, "transitions": [self._step(*one) for one in self._offered(ticket)]}, {}
         if asked.operation == "transition":
-            chosen = next(one for one in self.steps if one[0] == asked.body["transition"]["id"])
+            chosen = next(one for one in self._offered(ticket) if one[0] == asked.body["transition"]["id"])
             assert ("fields" in asked.body) == (chosen[3] == "done"), "the resolution is asked for at the end alone"
             ticket["status"] = chosen[2:]
             return None, {}
         return self._issue(ticket), {}
+
+    def _offered(self, ticket: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+        led = self.leads.get(ticket["status"][0])
+        return [one for one in self.steps if led is None or one[0] in led]
 
     def close(self, key: str) -> None:
         self.tickets[key]["status"] = ("Done", "done")
@@ -180,6 +187,17 @@ class JiraSite(Site):
         status = {"name": name, "statusCategory": {"key": category}}
         fields = {"status": status, "assignee": person, "labels": ticket["labels"]}
         return {"id": "10068", "key": ticket["key"], "self": "https://x.example", "fields": fields}
+
+
+class LongJiraSite(JiraSite):
+    """A workflow in which nothing is done without a review, and from which there is a way back."""
+
+    steps = (
+        ("11", "Start work", "In Progress", "indeterminate"),
+        ("21", "Ask for review", "In Review", "indeterminate"),
+        ("31", "Approve", "Done", "done"),
+    )
+    leads: ClassVar = {"To Do": ["11"], "In Progress": ["21"], "In Review": ["11", "31"], "Done": []}
 
 
 class JiraServerSite(JiraSite):

@@ -34,6 +34,7 @@ from wellkept.store.state.state import State
 from wellkept.store.state.tickets import CLOSED, DEAD, OPEN, WAITING
 
 TRACKER = {"name": "there", "kind": "github", "project": "shop/web", "secret_env": "TOKEN"}
+SERVICENOW = {"kind": "servicenow", "url": "https://x.example", "user": "bot"}
 
 
 @pytest.fixture
@@ -467,7 +468,8 @@ def test_a_store_that_is_new_to_tickets_begins_at_the_end(site: GitHubSite, tmp_
         {"trackers": [{**TRACKER, "name": "wellkept"}]},
         {"trackers": [{**TRACKER, "project": "web"}]},
         {"trackers": [{**TRACKER, "kind": "jira"}]},
-        {"trackers": [{**TRACKER, "kind": "servicenow", "url": "https://x.example"}]},
+        {"trackers": [{**TRACKER, **SERVICENOW, "user": ""}]},
+        {"trackers": [{**TRACKER, **SERVICENOW, "close_as": ["Solved", "Closed"]}]},
         {"trackers": [{**TRACKER, "url": "http://x.example"}]},
         {"trackers": [{**TRACKER, "secret_env": None}]},
         {"trackers": [{**TRACKER, "labels": ["a b"]}]},

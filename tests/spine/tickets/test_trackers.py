@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.spine.tickets.contract import load, misfit, played
 from tests.spine.tickets.desk import Desk, settings_of
-from tests.spine.tickets.sites import SITES, JiraSite
+from tests.spine.tickets.sites import SITES, JiraSite, LongJiraSite
 from tests.store.fixtures import state_in
 
 from wellkept.kernel.finding import Severity
@@ -232,6 +232,55 @@ def test_trouble_that_comes_back_gets_a_linked_ticket_where_no_transition_leads_
         refused, made = desk.story("inc-2")
         assert "PAY-1 of inc-1 could not be reopened: the transitions of PAY-1 lead to Done" in refused
         assert "PAY-2 was made" in made
+    state.close()
+
+
+LONG = ["In Progress", "ask for review", "Done"]
+
+
+@pytest.mark.parametrize("status", ["To Do", "In Progress", "In Review"])
+def test_a_workflow_of_several_steps_is_gone_to_its_end_from_wherever_people_are(status: str, tmp_path: Path) -> None:
+    state = state_in(tmp_path)
+    with played(LongJiraSite()) as site:
+        desk = Desk(state, settings_of(site, tracker={"close_as": LONG}))
+        desk.opened()
+        desk.turn()
+        site.tickets["PAY-1"]["status"] = (status, "indeterminate")
+        desk.recover()
+        desk.turn()
+
+        assert not site.is_open("PAY-1")
+        assert site.count("transition") == 3 - ["To Do", "In Progress", "In Review"].index(status)
+        assert desk.row().state == CLOSED
+    state.close()
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("", "lead to In Progress, not to a status that is done (close_as can name the steps to one)"),
+        ("Done", "lead to In Progress, not to a status called 'Done' (close_as)"),
+        (["In Progress", "Done"], "lead to In Review, not to a status called 'Done' (close_as)"),
+    ],
+)
+def test_a_workflow_that_does_not_lead_there_is_told_and_its_end_is_said_once(
+    named: Any, said: str, tmp_path: Path
+) -> None:
+    state = state_in(tmp_path)
+    with played(LongJiraSite()) as site:
+        desk = Desk(state, settings_of(site, tracker={"close_as": named}))
+        desk.opened()
+        desk.turn()
+        desk.recover()
+        desk.turn()
+        assert said in desk.row().reason
+        site.leads = {}  # type: ignore[misc]
+
+        assert desk.desk.retry_all("there") == 1
+        desk.turn()
+
+        assert not site.is_open("PAY-1")
+        assert [one.count("Recovered") for one in site.said("PAY-1")] == [1]
     state.close()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from wellkept.kernel.finding import Severity
 from wellkept.spine.webhooks.settings import Name, Network, Part, Secret, Url
@@ -37,6 +37,14 @@ OWN_FIELDS: Mapping[str, frozenset[str]] = {
 """What a ticket is found again by, and its severity told with: no setting lays anything over it."""
 
 
+def _listed(value: Any) -> Any:
+    """One word stands for a list of one, and an empty one for none."""
+    return ([value] if value else []) if isinstance(value, str) else value
+
+
+Step = Annotated[str, Field(min_length=1, max_length=100)]
+
+
 class Tracker(Secret):
     """A system that tickets are kept in. The secret is its token, or the password that goes with ``user``."""
 
@@ -59,9 +67,10 @@ class Tracker(Secret):
     `assignment_group`."""
     issue_type: str = "Bug"
     """Of Jira: what kind of issue a ticket is."""
-    close_as: str = Field(default="", max_length=100)
-    """Of Jira the transition or status that closes it (empty: the first that leads to a status of the category done);
-    of ServiceNow the close code (empty: `Solution provided`)."""
+    close_as: Annotated[tuple[Step, ...], BeforeValidator(_listed)] = ()
+    """Of Jira the transition or status that closes it, or a list of those that lead there, one after the other (empty:
+    the first that leads to a status of the category done); of ServiceNow the close code (empty: `Solution provided`).
+    """
     on_return: Literal["reopen", "link"] = "reopen"
     """What becomes of a closed ticket when its trouble comes back within `return_within_s`."""
     ca_file: Path | None = None
@@ -87,6 +96,8 @@ class Tracker(Secret):
             raise ValueError(f"must have a project where kind is {self.kind}")
         if self.kind == "github" and self.project.count("/") != 1:
             raise ValueError(f"project must be owner/repository where kind is github, got {self.project!r}")
+        if self.kind == "servicenow" and len(self.close_as) > 1:
+            raise ValueError(f"close_as must be one close code where kind is servicenow, got {list(self.close_as)}")
         if not self.user and (self.kind == "servicenow" or (self.kind == "jira" and self.flavour == "cloud")):
             raise ValueError(f"must have a user where kind is {self.kind}")
         for name in sorted(OWN_FIELDS[self.kind].intersection(self.fields)):

@@ -90,12 +90,18 @@ class Jira:
                 raise
 
     def close(self, ticket: str, ending: Ending, text: Sequence[Block]) -> None:  # noqa: ARG002 - a comment says why
-        wanted = self._tracker.close_as.casefold()
-        found = self._transitions(ticket)
-        named = [one for one in found if wanted and wanted in _names(one)]
-        fitting = named or [one for one in found if not wanted and _category(one) == DONE]
-        rule = f"a status called {self._tracker.close_as!r}" if wanted else "a status that is done"
-        self._move(ticket, fitting, found, f"{rule} (close_as)", ending)
+        steps = self._tracker.close_as
+        if not steps:
+            found = self._transitions(ticket)
+            fitting = [one for one in found if _category(one) == DONE]
+            self._move(ticket, fitting, found, "a status that is done (close_as can name the steps to one)", ending)
+        while steps:  # the last of them that the workflow offers first: somebody may have gone a part of the way
+            found = self._transitions(ticket)
+            offered = [[one for one in found if step.casefold() in _names(one)] for step in steps]
+            taken = max((number for number, fitting in enumerate(offered) if fitting), default=0)
+            called = " or ".join(map(repr, steps))
+            self._move(ticket, offered[taken], found, f"a status called {called} (close_as)", ending)
+            steps = steps[taken + 1 :]
 
     def reopen(self, ticket: str) -> None:
         found = self._transitions(ticket)

@@ -83,7 +83,7 @@ class ServiceNow:
         self._caller.ask("PATCH", self._one(ticket), self._weight(severity), READ)
 
     def close(self, ticket: str, ending: Ending, text: Sequence[Block]) -> None:
-        code = DUPLICATE if ending is Ending.MERGED else self._tracker.close_as or CLOSE_CODE
+        code = DUPLICATE if ending is Ending.MERGED else next(iter(self._tracker.close_as), CLOSE_CODE)
         body = {"state": RESOLVED, "close_code": code, "close_notes": plain(text)[:LONGEST_TEXT]}
         self._moved(ticket, body, OVER)
 
