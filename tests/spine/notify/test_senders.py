@@ -20,7 +20,7 @@ from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.receivers import Receiver
 from wellkept.spine.notify.senders.base import Sender
 from wellkept.spine.notify.settings import NotifySettings
-from wellkept.spine.notify.snapshot import Phase, Snapshot
+from wellkept.spine.notify.snapshot import Phase, Snapshot, digest_of
 from wellkept.spine.notify.words import Message
 from wellkept.spine.webhooks.secret import Secrets
 from wellkept.spine.webhooks.send import Transport
@@ -182,6 +182,24 @@ def test_slack_says_without_noise_that_it_is_silenced_and_offers_no_silence_then
     assert document["text"] == "[critical] held: checkout &lt;fails&gt; &amp; more"
     assert "silenced by ada until 13:00" in document["blocks"][1]["text"]["text"]
     assert [one["text"]["text"] for one in document["blocks"][-1]["elements"]] == ["Resolve", "Open"]
+
+
+def test_what_joins_a_message_of_several_is_said_in_the_thread(there: Service) -> None:
+    there.answer = lambda *_: (200, {}, {"ok": True, "channel": "C1", "ts": "17.5"})
+    many = [replace(OPEN, subject=f"incident:{number}", title=f"trouble {number}") for number in range(4)]
+    first, grown = digest_of("digest:1", "", many[:2]), digest_of("digest:1", "", many)
+    over, held = replace(grown, phase=Phase.OVER), replace(grown, held="silenced by ada")
+
+    slack(there).send(message(grown, first), {"channel": "C1", "ts": "17.5"})
+    slack(there).send(message(replace(grown, owner="shop"), grown), {"channel": "C1", "ts": "17.5"})
+    slack(there).send(message(over, first), {"channel": "C1", "ts": "17.5"})
+    slack(there).send(message(held, first), {"channel": "C1", "ts": "17.5"})
+
+    updated, reply, *silent = there.documents()
+    assert (reply["thread_ts"], reply["reply_broadcast"]) == ("17.5", True)
+    assert reply["text"] == ("2 more: [critical] 4 incidents (4 open)\n- critical: trouble 2\n- critical: trouble 3")
+    assert "2 more have joined since this was told last." in updated["blocks"][1]["text"]["text"]
+    assert [("thread_ts" in one, one["ts"]) for one in silent] == [(False, "17.5")] * 3
 
 
 def test_slack_has_no_buttons_without_a_signing_secret_and_none_when_it_is_over(there: Service) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wellkept.kernel.codec import decode, encode
-from wellkept.spine.notify.snapshot import Phase, Snapshot
+from wellkept.spine.notify.snapshot import MOST_LINES, Phase, Snapshot
 
 _MARKS = {Phase.OPEN: "", Phase.ACKNOWLEDGED: "acknowledged: ", Phase.MITIGATED: "mitigated: ", Phase.OVER: "over: "}
 
@@ -47,6 +47,19 @@ class Message:
         return "told again" if self.word else "updated"
 
     @property
+    def joined(self) -> int:
+        """How many things a digest has more than when it was told last."""
+        if self.before is None or self.now.is_over or self.now.held or not self.now.is_digest:
+            return 0
+        return max(0, self.now.entity_count - self.before.entity_count)
+
+    @property
+    def named(self) -> list[str]:
+        """Of these, those that the digest names."""
+        before = self.before.lines if self.before and self.joined else self.now.lines
+        return [line for line in self.now.lines[:MOST_LINES] if line not in before]
+
+    @property
     def title(self) -> str:
         """One line."""
         mark = "held: " if self.now.held else "merged: " if self.now.merged_into else _MARKS.get(self.now.phase, "")
@@ -65,6 +78,8 @@ class Message:
             found.append(
                 f"This got worse: it was {_level(self.before)}." if self.what == "worse" else "It is open again."
             )
+        if self.joined:
+            found.append(f"{self.joined} more {'has' if self.joined == 1 else 'have'} joined since this was told last.")
         found += [f"Nothing more is told for now: {now.held}"] if now.held else []
         found += [now.sentence] if now.sentence else []
         found += [f"- {line}" for line in now.lines]

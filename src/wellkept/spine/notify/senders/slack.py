@@ -1,7 +1,8 @@
 """Slack: one message a thing, posted once and then updated, with few buttons.
 
 Source: https://api.slack.com/methods/chat.postMessage, chat.update, and https://api.slack.com/block-kit. What must be
-noticed although the message is there already (a reminder, an escalation, something worse) is a reply in its thread.
+noticed although the message is there already (a reminder, an escalation, something worse or more) is a reply in its
+thread.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ PASSING = frozenset(
 )  # fmt: skip
 """Errors that pass; every other one needs a person."""
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+LOUD = {"worse": "This got worse", "opened again": "Open again"}
 ACKNOWLEDGE, RESOLVE, SILENCE = "wellkept_acknowledge", "wellkept_resolve", "wellkept_silence"
 
 
@@ -48,9 +50,11 @@ class SlackSender:
 
     def _replied(self, message: Message, known: Mapping[str, str], sent: Sent) -> Sent:
         """What an edit would not let anybody notice, said in the thread as well."""
-        if not message.word and message.what not in ("worse", "opened again"):
+        changed = LOUD.get(message.what, f"{message.joined} more" if message.joined else "")
+        if not message.word and not changed:
             return sent
-        text = message.word or f"{'This got worse' if message.what == 'worse' else 'Open again'}: {message.title}"
+        lines = [message.word or f"{changed}: {message.title}", *(f"- {line}" for line in message.named)]
+        text = "\n".join(lines)[:LONGEST_SECTION]
         reply = {"channel": known["channel"], "thread_ts": known["ts"], "reply_broadcast": True, "text": _escaped(text)}
         done = self._call("chat.postMessage", reply, known)
         return Sent(done.is_taken, done.said, done.retry_helps, done.retry_after_s, known)
