@@ -194,6 +194,14 @@ def test_what_joins_a_digest_is_told_in_channels_that_cannot_edit_too(state: Sta
     board.turn(300)
     assert [message.title for message in team.sent][1:] == ["[error] 6 incidents (6 open)"]
     assert "- error: trouble f" in team.sent[-1].lines()
+    assert team.sent[-1].lines()[0] == "1 more has joined since this was told last."
+    assert [told.what for told in board.desk.of_incident("inc-a", 9) if told.receiver == "team"] == [
+        "updated",
+        "opened",
+    ]
+    assert [told.what for told in board.desk.of_incident("inc-f", 9) if told.receiver == "team"] == ["updated"], (
+        "what was told before it began was not told of it"
+    )
 
 
 def test_one_that_was_merged_is_not_said_to_be_over(board: Board) -> None:

@@ -130,11 +130,15 @@ class NotifyDesk:
         return self._history.history(receiver, outcome, limit, subject)
 
     def of_incident(self, incident: str, limit: int) -> list[Told]:
-        """Every attempt to tell somebody of an incident, also as part of a digest, newest first."""
-        subject = f"incident:{incident}"
-        digests = [self._rows.get(row.digest) for row in self._rows.of_subjects([subject]) if row.digest]
-        subjects = [subject, *(digest.subject for digest in digests if digest is not None)]
-        found = [told for one in dict.fromkeys(subjects) for told in self._history.history(None, None, limit, one)]
+        """Every attempt to tell somebody of an incident, newest first; of a digest those since it was in that."""
+        subject, joined = f"incident:{incident}", dict[str, datetime]()
+        found = self._history.history(None, None, limit, subject)
+        for row in self._rows.of_subjects([subject]):
+            digest = self._rows.get(row.digest) if row.digest else None
+            if digest is not None:
+                joined[digest.subject] = min(joined.get(digest.subject, row.created_at), row.created_at)
+        for name, since in joined.items():
+            found += [told for told in self._history.history(None, None, limit, name) if told.at >= since]
         return sorted(found, key=lambda told: told.number, reverse=True)[:limit]
 
     def notifications(self, receiver: str | None, subject: str | None, limit: int) -> list[Notification]:
