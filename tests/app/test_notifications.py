@@ -222,7 +222,8 @@ def test_the_page_tries_again_and_sends_tests_by_forms_of_its_own(told: Told) ->
     (retry, *_) = re.findall(r'action="(/notifications/[^"]+/retry)"', page)
     told.there.answer = lambda *_: (200, {}, {"ok": True, "channel": "C1", "ts": "1"})
 
-    for path in (retry, "/notifications/receivers/bot/test"):
+    assert "/notifications/receivers/bot/retry" in page
+    for path in (retry, "/notifications/receivers/bot/retry", "/notifications/receivers/bot/test"):
         assert told.victim.ask("POST", path, headers=cookie, data={"form_token": "forged"}).status_code == 403
         assert told.victim.ask("POST", path, headers=cookie, data={"form_token": proof}).status_code == 303
 

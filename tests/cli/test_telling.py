@@ -65,5 +65,7 @@ def test_a_receiver_or_a_message_that_is_not_there_is_told(program: Program) -> 
     assert (said.code, "receiver chat: is not configured (notify.receivers has none)" in said.err) == (4, True)
     said = program("notify", "retry", "ntf-none")
     assert (said.code, "notification ntf-none: is not known" in said.err) == (4, True)
+    said = program("notify", "retry-all", "chat")
+    assert (said.code, "receiver chat: is not configured" in said.err) == (4, True)
     said = program("notify", "routes", "--about", "severity=awful")
     assert (said.code, "severity: must be one of" in said.err) == (2, True)

@@ -89,15 +89,23 @@ def router(desk: NotifyDesk, incident: FindIncident, facts_of: OfIncident) -> AP
         }
         return {"facts": told, "steps": encode(routed.steps), "receivers": takers}
 
+    _deeds(routes, desk)
+    return routes
+
+
+def _deeds(routes: APIRouter, desk: NotifyDesk) -> None:
     @routes.post("/receivers/{name}/test")
     def test(name: str, asked: By) -> dict[str, Any]:
         return {"delivery": encode(desk.test(name, asked.by))}
 
+    @routes.post("/receivers/{name}/retry", status_code=202)
+    def retry_all(name: str, asked: By) -> dict[str, Any]:
+        """All that was given up."""
+        return {"notifications": desk.retry_all(name, asked.by)}
+
     @routes.post("/{notification}/retry", status_code=202)
     def retry(notification: str, asked: By) -> dict[str, Any]:
         return {"notification": encode(desk.retry(notification, asked.by))}
-
-    return routes
 
 
 def _rhythm(way: Any) -> dict[str, Any]:

@@ -140,6 +140,16 @@ def retry(notification: str, data: Path | None) -> None:
     click.echo(f"{told['receiver']} is told of {told['subject']} again")
 
 
+@command.command(name="retry-all")
+@click.argument("receiver")
+@data_option
+def retry_all(receiver: str, data: Path | None) -> None:
+    """Try all once more that RECEIVER was to be told of and that was given up."""
+    path = path_of("/api/v1/notifications/receivers/{}/retry", receiver)
+    count = client(data).post(path, {"by": getpass.getuser()})["notifications"]
+    click.echo(f"{receiver} is told again of {count} thing{'' if count == 1 else 's'} that had been given up")
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:

@@ -71,14 +71,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         Route("/static/{name}", static.file, methods=["GET"]),
     ]
     if deps.notify is not None:
-        telling = Telling(deps, deps.notify, pages.recent, pages.failed)
-        shown = pages.show("notifications.html", "notifications", telling.view)
-        found += [
-            Route("/notifications", shown, methods=["GET"]),
-            Route("/notifications/receivers/{receiver}/test", telling.test, methods=["POST"]),
-            Route("/notifications/{notification}/retry", telling.retry, methods=["POST"]),
-            Route("/notifications/trackers/{tracker}/retry", telling.retry_tickets, methods=["POST"]),
-        ]
+        found += _of_notifications(pages, Telling(deps, deps.notify, pages.recent, pages.failed))
     if deps.ops_enabled or deps.ml_enabled:
         found += _of_incidents(deps, pages)
         found += lookups.routes(pages.readings, pages.show)
@@ -114,6 +107,17 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
             Route("/models/{model}/rollout/stop", forms.stop_rollout, methods=["POST"]),
         ]
     return found
+
+
+def _of_notifications(pages: Pages, telling: Telling) -> list[BaseRoute]:
+    shown = pages.show("notifications.html", "notifications", telling.view)
+    return [
+        Route("/notifications", shown, methods=["GET"]),
+        Route("/notifications/receivers/{receiver}/test", telling.test, methods=["POST"]),
+        Route("/notifications/receivers/{receiver}/retry", telling.retry_all, methods=["POST"]),
+        Route("/notifications/{notification}/retry", telling.retry, methods=["POST"]),
+        Route("/notifications/trackers/{tracker}/retry", telling.retry_tickets, methods=["POST"]),
+    ]
 
 
 def _of_incidents(deps: WebDeps, pages: Pages) -> list[BaseRoute]:

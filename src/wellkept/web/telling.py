@@ -38,6 +38,11 @@ class Telling:
         notification = request.path_params["notification"]
         return await self._done(request, lambda by: self._desk.retry(notification, by))
 
+    async def retry_all(self, request: Request) -> Response:
+        """Tries all again that was given up for a receiver."""
+        receiver = request.path_params["receiver"]
+        return await self._done(request, lambda by: self._desk.retry_all(receiver, by))
+
     async def test(self, request: Request) -> Response:
         """Sends a test message."""
         receiver = request.path_params["receiver"]

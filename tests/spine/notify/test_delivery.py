@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, Board, with_route
+from tests.spine.notify.board import BOTH, DOWN, NOON, REFUSED, TAKEN, Board, with_route
 from tests.store.fixtures import state_in
 
+from wellkept.kernel.errors import NotFoundError
 from wellkept.store.state.state import State
 
 
@@ -169,6 +170,24 @@ def test_what_was_given_up_is_tried_again_by_hand(board: Board) -> None:
     assert again.state == "waiting"
     assert board.turn() == 1
     assert board.audit.entries()[0].verb == "notification.retried"
+
+
+def test_all_that_was_given_up_for_a_receiver_is_tried_again_at_once(board: Board) -> None:
+    bot, team = board.channels["bot"], board.channels["team"]
+    bot.answer = team.answer = REFUSED
+    for name in "abc":
+        board.save(name)
+    board.turn()
+    bot.answer = TAKEN
+
+    assert board.desk.retry_all("bot", "ada") == 3
+    assert board.turn() == 3
+
+    assert {row.receiver for row in board.desk.dead()} == {"team"}
+    assert board.desk.retry_all("bot", "ada") == 0
+    assert board.audit.entries()[0].verb == "receiver.retried"
+    with pytest.raises(NotFoundError):
+        board.desk.retry_all("nobody", "ada")
 
 
 def test_what_fails_for_a_day_is_given_up(board: Board) -> None:

@@ -119,11 +119,23 @@ class NotifyDesk:
             raise NotFoundError(f"notification {notification}", "is not known")
         self._named(found.receiver)
         now = self._clock.now()
-        if not self._rows.revive(notification, now):
+        if not self._rows.revive(found.receiver, now, notification):
             raise ConflictError(f"notification {notification}", "was not given up", found.state)
         details = {"receiver": found.receiver, "about": found.subject}
         self._audit.append(now, by, "notification.retried", f"notification:{notification}", details)
         return self._rows.get(notification) or found
+
+    def retry_all(self, receiver: str, by: str) -> int:
+        """Have all tried again that a receiver was not told of and that was given up; returns how many.
+
+        Raises:
+            NotFoundError: there is no such receiver.
+        """
+        self._named(receiver)
+        now = self._clock.now()
+        count = self._rows.revive(receiver, now)
+        self._audit.append(now, by, "receiver.retried", f"receiver:{receiver}", {"notifications": count})
+        return count
 
     def deliveries(self, receiver: str | None, outcome: str | None, subject: str | None, limit: int) -> list[Told]:
         """Attempts, newest first."""

@@ -240,13 +240,15 @@ class NotificationRows:
         with self._state.transaction() as connection:
             connection.execute(update(notifications).where(notifications.c.id == notification).values(due_at=now))
 
-    def revive(self, notification: str, now: datetime) -> bool:
-        """Have what was given up tried again from the beginning; False where it was not given up."""
+    def revive(self, receiver: str, now: datetime, notification: str | None = None) -> int:
+        """Have what a receiver was given up for tried again from the beginning: all, or this one; how many."""
         columns = notifications.c
-        is_dead = (columns.id == notification) & (columns.wanted_key == columns.dead_key) & (columns.dead_key != "")
+        is_dead = (columns.receiver == receiver) & (columns.wanted_key == columns.dead_key) & (columns.dead_key != "")
+        if notification is not None:
+            is_dead &= columns.id == notification
         values = {"dead_key": "", "attempts": 0, "retry_at": now, "failing_since": None}
         with self._state.transaction() as connection:
-            return bool(connection.execute(update(notifications).where(is_dead).values(**values)).rowcount)
+            return connection.execute(update(notifications).where(is_dead).values(**values)).rowcount
 
     def get(self, notification: str) -> Notification | None:
         return next(iter(self._read(select(notifications).where(notifications.c.id == notification))), None)
