@@ -71,7 +71,7 @@ def test_a_stuck_value() -> None:
     assert (finding.kind, finding.severity) == (FindingKind.DATA_QUALITY, Severity.INFO)
     assert finding.sentence == (
         "room.temperature of shop/checkout is 21.5 Cel without any change for 7 min since 02 Nov 08:23:20 UTC, where "
-        "it had changed in 100% of the steps before."
+        "it had changed with 100% of the values before."
     )
     known = Story()
     cpu = known.noise(0.4, 0.05)
@@ -102,11 +102,46 @@ def test_a_value_that_stays_stuck_stays_told_until_it_moves_or_is_gone(after: fl
         assert (known.id, known.severity) == (first.id, first.severity)
     assert known.sentence == (
         "room.temperature of shop/checkout is 21.5 Cel without any change for 87 min since 02 Nov 08:30:00 UTC, where "
-        "it had changed in 100% of the steps before."
+        "it had changed with 100% of the values before."
     )
     assert at(story, 500) == [], "by the window alone nothing is known of it"
     assert at(story, 703, known) == []
     assert at(story, 800, known) == []
+
+
+def rarely(values: Floats, every: float) -> Floats:
+    """Of a value in each step, those that a sender sends who reports every so many steps, now and then a step late."""
+    places = np.floor(np.arange(0.3, len(values) - 1, every)).astype(int)
+    places[::7] += 1
+    return np.where(np.isin(np.arange(len(values)), places), values, np.nan)
+
+
+@pytest.mark.parametrize("every", [1.1, 1.2, 1.5, 2, 3, 6])
+def test_a_stuck_value_of_who_reports_rarely_is_told_and_stays_told(every: float) -> None:
+    story = Story(steps=500)
+    values = story.noise(20.0, 1.0)
+    values[250:450] = 21.5
+    story.metric(CHECKOUT, "room.temperature", rarely(values, every), "Cel")
+    story.metric(CHECKOUT, "room.other", rarely(story.noise(20.0, 1.0), every), "Cel")
+    story.metric(CHECKOUT, "room.users", rarely(np.floor(story.clock / 40) % 4 + 1, every))
+    told: list[Finding] = []
+    spans = []
+    for last in range(200, 500):
+        before, told = told, at(story, last, *told)
+        if bool(before) != bool(told):
+            spans.append(last)
+    assert len(spans) == 2, "told once, without a gap"
+    assert 250 + 14 * every <= spans[0] <= 250 + 17 * every + 2
+    assert 450 <= spans[1] <= 450 + every + 2
+
+
+def test_a_stuck_value_of_who_speaks_by_chance_is_not_judged() -> None:
+    story = Story()
+    values = story.noise(20.0, 1.0)
+    values[90:] = 21.5
+    here = np.random.default_rng(3).random(180) < 0.3
+    story.metric(CHECKOUT, "room.temperature", np.where(here, values, np.nan), "Cel")
+    assert said(Flat(), story) == []
 
 
 def test_a_full_disk_is_not_stuck_as_well() -> None:
@@ -153,6 +188,24 @@ def test_a_spread_that_grows_or_shrinks() -> None:
     assert "times more than usual, since" in found[CHECKOUT].sentence
     assert "times less than usual, since" in found[PAYMENTS].sentence
     assert {finding.severity for finding in found.values()} == {Severity.INFO}
+
+
+@pytest.mark.parametrize("every", [1.2, 1.5, 2, 3])
+def test_a_spread_of_who_reports_rarely(every: float) -> None:
+    story = Story()
+    for entity, factor in ((CHECKOUT, 12.0), (PAYMENTS, 0.08)):
+        noise = story.noise(100.0, 3.0) - 100.0
+        story.metric(entity, "app.load", rarely(100 + noise * np.where(story.clock >= 143, factor, 1.0), every))
+    more, less = sorted(sentences(Variance(), story))
+    assert "times more than usual" in more
+    assert "times less than usual" in less
+
+
+def test_a_spread_of_who_has_too_few_values_in_a_window_is_not_judged() -> None:
+    story = Story()
+    noise = story.noise(100.0, 3.0) - 100.0
+    story.metric(CHECKOUT, "app.load", rarely(100 + noise * np.where(story.clock >= 130, 30.0, 1.0), 6))
+    assert sentences(Variance(), story) == []
 
 
 def test_a_jump_and_blips_are_no_spread() -> None:

@@ -55,6 +55,16 @@ def newest_words(seen: Bools, count: int) -> Words:
     return Words(mask, are_there, rhythm)
 
 
+def rhythms(values: Floats) -> tuple[Floats, Bools]:
+    """Steps from one value of each series to the next, at least 1: float64[S]; and whether it has such a rhythm, and
+    none of its values is overdue: bool[S]. ``values``: float64[T, S].
+    """
+    seen = np.isfinite(values).T
+    middle, usual = quantiles(_gaps(seen), 0.5, USUAL_GAP)
+    since = np.argmax(seen[:, ::-1], axis=1)
+    return np.fmax(usual, 1.0), np.asarray((usual <= middle + REGULAR) & (since <= np.ceil(usual)))
+
+
 def _gaps(seen: Bools) -> Floats:
     """Steps since the value before, at each value that has one; NaN elsewhere."""
     place = np.arange(seen.shape[1])
