@@ -25,8 +25,8 @@ COLOUR = r"(?:\x1b|\\u001[bB])(?:\[[0-9;:?]*[A-Za-z]|[()][0-9A-Z])"
 """What programs write to colour a word on a terminal, as it is or as JSON has it. It is no part of a line."""
 KEY_COLOURED = ("\x1b", "\\u001b", "\\u001B")
 """Without one of these, nothing is coloured."""
-KEY_CLASS = r"(?m)^(?:Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error))\b"
-"""What an exception is called in the further lines of a body."""
+KEY_CLASS = r"(?m)^(?:Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error)\b|(?:[A-Za-z_]\w*\.)+[A-Z]\w*(?::|\r?$))"
+"""What an exception is called in the further lines of a body: ``ValueError``, ``requests.exceptions.Timeout``."""
 _TOPS = "com|org|net|edu|gov|ar|at|au|be|br|ca|ch|cn|cz|de|es|eu|fr|hk|in|it|jp|kr|mx|nl|pl|ru|se|tw|uk|us"
 KEY_TOPS = tuple(f".{top} " for top in _TOPS.split("|"))
 """What the name of a host ends with."""

@@ -48,6 +48,11 @@ def test_the_header_of_a_tailed_line_is_taken_off(header: str) -> None:
             "Traceback (most recent call last): ValueError",
         ),
         ("failed\n  at a.B.c\nCaused by: java.io.IOException: no", "failed java.io.IOException"),
+        (
+            "Traceback (most recent call last):\n  File x\nrequests.exceptions.ConnectTimeout: bank",
+            "Traceback (most recent call last): requests.exceptions.ConnectTimeout",
+        ),
+        ("Traceback (most recent call last):\n  File x\nshop.Gone\n", "Traceback (most recent call last): shop.Gone"),
         ("failed with ValueError\n  at x\nValueError: y", "failed with ValueError"),
         ("tabs\tand\x00nulls", "tabs and nulls"),
         ("", ""),

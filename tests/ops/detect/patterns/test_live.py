@@ -22,7 +22,18 @@ BEGIN = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 SHOP = "service:shop/api"
 _PARTS = st.one_of(
     st.text(st.sampled_from(" \n\t09@/.:=()[]aé\"'$\\_-%|"), max_size=20),
-    st.sampled_from(["\njava.io.FooException: x", "\nCaused by: a.BError", "a.b.com ", "z.uk", " x.y.hk=5.6", "/a.b"]),
+    st.sampled_from(
+        [
+            "\njava.io.FooException: x",
+            "\nCaused by: a.BError",
+            "\nx.y.Timeout: z",
+            "\nx.Gone",
+            "a.b.com ",
+            "z.uk",
+            " x.y.hk=5.6",
+            "/a.b",
+        ]
+    ),
     st.sampled_from(["\x1b[31m", "\x1b[0;1m", "\x1b[", "\x1b(B", r"\u001b[1m", r"\u001B[39m", "\x1b[2m\n"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
 )

@@ -8,7 +8,7 @@ import orjson
 
 from wellkept.kernel.redact import redact
 from wellkept.ops.detect.patterns.masks import clean
-from wellkept.store.telemetry.patterns import COLOUR
+from wellkept.store.telemetry.patterns import COLOUR, KEY_CLASS
 
 LONGEST = 1000
 """Characters of a message that are looked at."""
@@ -16,7 +16,7 @@ _COLOUR = re.compile(COLOUR)
 _MESSAGE_KEYS = ("msg", "message", "event", "log", "text", "body")
 _LOGFMT = re.compile(r"(?:^|\s)(?:msg|message|event)=\"((?:[^\"\\]|\\.)*)\"")
 _PAIR = re.compile(r"(?:^|\s)[\w.-]+=")
-_CLASS = re.compile(r"^(?:Caused by: )?([A-Za-z_][\w.$]*(?:Exception|Error))\b", re.MULTILINE)
+_CLASS = re.compile(KEY_CLASS)
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _CLOCK = r"\d{1,2}:\d{2}:\d{2}(?:[.,:]\d+)?"
@@ -67,8 +67,9 @@ def content(body: str) -> str:
     found = _LOGFMT.search(line)
     if found and len(_PAIR.findall(line)) > 1:
         line = found.group(1)
-    if newline and (classes := _CLASS.findall(rest)) and classes[-1] not in line:
-        line = f"{line} {classes[-1]}"
+    if newline and (classes := _CLASS.findall(rest)):
+        last = classes[-1].rstrip().rstrip(":")
+        line = line if last in line else f"{line} {last}"
     return _cut(redact(clean(line)))
 
 
