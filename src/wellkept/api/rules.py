@@ -89,7 +89,7 @@ def _rule(group: GroupRun, run: RuleRun) -> dict[str, Any]:
         "series": health.series,
         "evaluated_ms": health.at_ms,
         "took_s": round(health.took_s, 4),
-        "error": health.told(group.group.every_s),
+        "error": group.told(run),
         "warnings": [str(warning) for warning in rule.warnings],
         "failures": health.failures,
         "missed": group.missed,

@@ -42,7 +42,7 @@ def list_rules(firing: bool, data: Path | None, as_json: bool) -> None:
             rule["group"],
             _when(rule["evaluated_ms"]),
             f"{rule['took_s'] * 1000:.0f} ms",
-            rule["error"] or "; ".join(rule["warnings"]),
+            "; ".join(filter(None, (rule["error"], *rule["warnings"]))),
         )
         for rule in rules
     ]

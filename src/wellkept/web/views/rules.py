@@ -173,7 +173,7 @@ def _early(lead_s: float) -> str:
 def _rule(group: GroupRun, run: RuleRun) -> RuleRow:
     rule, health, active = run.rule, run.health, list(run.alerts.active.values())
     kept = f", kept {duration(rule.keep_s)}" if rule.keep_s else ""
-    problem = health.told(group.group.every_s) or "; ".join(str(warning) for warning in rule.warnings)
+    problem = "; ".join(filter(None, (group.told(run), *map(str, rule.warnings))))
     return RuleRow(
         name=rule.name,
         state=run.state if rule.is_alert else "records",

@@ -285,6 +285,13 @@ def test_groups_are_evaluated_at_multiples_of_their_rhythm_and_missed_ones_are_c
     assert group.at_ms == round(moment(0).timestamp() * 1000)
     world.tick(67)
     assert (group.at_ms, group.missed) == (round(moment(60).timestamp() * 1000), 3)
+    told = "3 moments were missed since the start, the last before 22:01:00 UTC: the group is due every 15 s, "
+    assert group.told(group.rules[0]).startswith(told)
+    for seconds in range(75, 661, 15):
+        world.tick(seconds)
+    assert group.told(group.rules[0]).startswith(told)
+    world.tick(675)
+    assert group.told(group.rules[0]) == ""
 
 
 def test_what_a_node_exporter_tells_is_about_its_host(world: World) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.alerts import Alert, Alerts, AlertState
 from wellkept.ops.detect.rules.answers import Answers
@@ -19,6 +20,8 @@ from wellkept.store.telemetry.remote.encoded import Sample
 
 SLOW_SHARE = 0.5
 """A rule that takes more than this part of its group's rhythm is slow, and it is told."""
+LATE_TOLD_MS = 600_000
+"""That moments were missed is told for so long after the last of them."""
 MOST_FINDINGS = 200
 """So many alerts of one rule become findings; of the others the rule's health says how many they are."""
 
@@ -134,6 +137,8 @@ class GroupRun:
         self.at_ms = 0
         self.took_s = 0.0
         self.missed = 0
+        self._missed_ms = 0
+        """When it was evaluated late the last time."""
         self._is_restored = False
         self._left: dict[Labels, None] = {}
         """Series of rules that are no more, which end at the next evaluation."""
@@ -173,8 +178,9 @@ class GroupRun:
             WellkeptError: alerts of before a restart could not be read, or nothing can be stored.
         """
         began = time.perf_counter()
-        if self.at_ms:
-            self.missed += max(0, (at_ms - self.at_ms) // self.group.every_ms - 1)
+        late = (at_ms - self.at_ms) // self.group.every_ms - 1 if self.at_ms else 0
+        if late > 0:
+            self.missed, self._missed_ms = self.missed + late, at_ms
         if not self._is_restored:
             self._restore(Restored(answers.promql, at_ms))
         looked_ms = at_ms - self.group.offset_ms
@@ -193,6 +199,19 @@ class GroupRun:
             waiting.append(evaluated(self.group, looked_ms))
         self.at_ms, self.took_s = at_ms, time.perf_counter() - began
         return [(looked_ms, waiting)] if waiting else []
+
+    def told(self, run: RuleRun) -> str:
+        """What is wrong with one of its rules; empty where nothing is."""
+        if said := run.health.told(self.group.every_s):
+            return said
+        if not self._missed_ms or self.at_ms - self._missed_ms > LATE_TOLD_MS:
+            return ""
+        moments = "one moment was" if self.missed == 1 else f"{self.missed} moments were"
+        before = from_nanos(self._missed_ms * 1_000_000)
+        return (
+            f"{moments} missed since the start, the last before {before:%H:%M:%S} UTC: "
+            f"the group is due every {self.group.every_s:g} s, and its rules took {self.took_s:.2f} s"
+        )
 
     def fail(self, why: str) -> None:
         """Note what went wrong with all of it."""
