@@ -323,6 +323,17 @@ def test_certificates_that_expire(days: float, severity: Severity | None, kind: 
         )
 
 
+def test_certificates_that_one_prober_looks_at_are_told_apart() -> None:
+    story = Story(steps=40)
+    for days, host in ((10, "https://shop"), (12, "https://pay")):
+        end = np.full(40, EPOCH.timestamp() + 400.0 + days * 86_400)
+        story.metric(CHECKOUT, "probe_ssl_earliest_cert_expiry", end, "", {"instance": host})
+    assert sorted(sentence.split(" of ")[0] for sentence in sentences(Certificate(), story)) == [
+        "The certificate https://pay",
+        "The certificate https://shop",
+    ]
+
+
 def test_all_abstain_on_what_is_blind() -> None:
     story = Story()
     values = story.noise(20.0, 1.0)

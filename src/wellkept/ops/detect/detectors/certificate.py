@@ -33,7 +33,19 @@ LEFT: Mapping[str, float] = {
     "x509_cert_expires_in_seconds": 1.0,
 }
 """Series that hold what is left, and the seconds of their unit."""
-_NAMES = ("subject", "subject_CN", "cn", "dnsnames", "name", "filename", "filepath", "secret_name", "target", "host")
+_NAMES = (
+    "subject",
+    "subject_CN",
+    "cn",
+    "dnsnames",
+    "name",
+    "filename",
+    "filepath",
+    "secret_name",
+    "target",
+    "host",
+    "instance",
+)
 NOTICE = ((0.0, Severity.CRITICAL), (2 * DAY_S, Severity.ERROR), (14 * DAY_S, Severity.WARNING))
 """Below these seconds it is so bad; a certificate is renewed weeks before its end where that is done by itself."""
 MENTIONED_S = 21 * DAY_S
@@ -41,11 +53,12 @@ MENTIONED_S = 21 * DAY_S
 
 class Certificate:
     """Says that a certificate ends within three weeks: information, from two weeks on a warning, from two days on an
-    error. One finding for each certificate, named by its subject, file or host. Abstains on blind entities.
+    error. One finding for each certificate, named by its subject, file, host or, as probes
+    of Prometheus have it, instance. Abstains on blind entities.
     """
 
     name = "certificate"
-    version = "1"
+    version = "2"
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
