@@ -75,6 +75,7 @@ def test_each_says_its_one_thing_of_the_troubled_log(kind: type) -> None:
     assert finding.entity == SHOP
     assert "Event" in finding.sentence
     assert "ann" in finding.sentence or kind is PatternParameter
+    assert "never seen before of any entity: Event 2 of <user>" in finding.sentence or kind is not NewPattern
 
 
 @pytest.mark.parametrize("kind", KINDS)

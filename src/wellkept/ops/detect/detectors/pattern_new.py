@@ -100,7 +100,7 @@ class NewPattern:
             starts_at=starts_at,
             sentence=(
                 f"{capital(named(entity))} logs a new {word} since {starts_at:%H:%M:%S} UTC, {times} "
-                f"({share:.1%} of its lines), never seen in the {first} steps before: {line.template} "
+                f"({share:.1%} of its lines), never seen before of any entity: {line.template} "
                 f"(for example: {line.sample})"
             ),
             evidence=(lines.evidence(line, {"lines": float(count), "share": share}),),
