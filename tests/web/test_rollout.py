@@ -108,6 +108,20 @@ def test_one_that_has_ended_says_why_and_has_no_button(scene: Scene) -> None:
     assert "Still missing" not in text
 
 
+@pytest.mark.parametrize("state", [RolloutState.WATCHING, RolloutState.DONE])
+def test_after_the_switch_the_challenger_is_the_champion(scene: Scene, state: RolloutState) -> None:
+    rollout = rolling(scene)
+    assert scene.deps.rollouts is not None
+    scene.deps.rollouts.move(replace(rollout, state=state, ended_at=NOW if state is RolloutState.DONE else None))
+    with served(scene) as address, browsing(address) as client:
+        text = client.get("/models/fraud").text
+
+    panel = text[text.index('id="rollout"') :]
+    roles = re.findall(r'<span class="version">(v\d)</span></th><td>([^<]+)</td>', panel)
+    assert roles[:2] == [("v2", "version before"), ("v3", "champion")]
+    assert ("Role at its end" in panel) is (state is RolloutState.DONE)
+
+
 def test_a_model_without_one_has_no_panel(scene: Scene) -> None:
     with served(scene) as address, browsing(address) as client:
         assert 'id="rollout"' not in client.get("/models/fraud").text

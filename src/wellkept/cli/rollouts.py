@@ -91,10 +91,11 @@ def _say_all(found: list[dict[str, Any]]) -> None:
 
 
 def _say_one(found: dict[str, Any]) -> None:
-    versions, part = found["versions"], f"gets {found['share']:.0%} of the traffic"
+    versions, verb = found["versions"], "got" if found["ended_at"] else "gets"
+    share = f"{verb} {found['share']:.0%} of the traffic"
     click.echo(
         f"{found['strategy']} rollout of version {versions['challenger']} of {found['model']} against version "
-        f"{versions['champion']}: {found['state']}, {part}, began {when(found['started_at'])}"
+        f"{versions['champion']}: {found['state']}, {share}, began {when(found['started_at'])}"
     )
     click.echo(_because(found))
     look = found["look"]

@@ -123,14 +123,14 @@ def _said(last: Look | None, *, is_live: bool) -> str:
 
 
 def _arms(rollout: Rollout, registry: Registry, policy: Policy, last: Look | None) -> tuple[ArmView, ...]:
-    part = policy.steps[rollout.step]
+    """The two versions in the roles that they have, or had when it ended."""
+    part, roles = policy.steps[rollout.step], ("champion", "shadow" if rollout.strategy == "shadow" else "challenger")
     if rollout.state in (RolloutState.WATCHING, RolloutState.DONE):
-        part = 1.0
+        part, roles = 1.0, ("version before", "champion")
     elif rollout.state is RolloutState.STOPPED:
-        part = 0.0
+        part, roles = 0.0, ("champion", "stopped")
     asked = last.requests if last is not None else (0, 0)
-    role = "shadow" if rollout.strategy == "shadow" else "challenger"
-    sides = ((rollout.champion, "champion", 1 - part, asked[0]), (rollout.challenger, role, part, asked[1]))
+    sides = ((rollout.champion, roles[0], 1 - part, asked[0]), (rollout.challenger, roles[1], part, asked[1]))
     return tuple(
         ArmView(f"v{registry.version(rollout.model, digest).number}", name, size, share(size), plural(count, "request"))
         for digest, name, size, count in sides
