@@ -14,6 +14,8 @@ from wellkept.kernel.errors import InputError
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = 0x01
 _NONE = ("",)
+LONGEST = 500
+"""Characters of an id or a key: of many rows every one carries them in the log."""
 _PROCESS, _NUMBERS = os.urandom(10).hex(), itertools.count()
 
 
@@ -67,11 +69,17 @@ def _keys(given: Mapping[str, Any], rows: int) -> tuple[str, ...]:
         return (_text(given, "entity_key"),)
     if not isinstance(keys, list) or len(keys) != rows or not all(isinstance(key, str | int | float) for key in keys):
         raise InputError("parameters.entity_keys", f"must be a list of {rows} texts, one a row", keys)
-    return tuple(str(key) for key in keys)
+    return tuple(_short("entity_keys", str(key)) for key in keys)
 
 
 def _text(parameters: Mapping[str, Any], name: str) -> str:
     value = parameters.get(name)
     if value is not None and not isinstance(value, str | int | float):
         raise InputError(f"parameters.{name}", "must be a text", value)
-    return "" if value is None else str(value)
+    return "" if value is None else _short(name, str(value))
+
+
+def _short(name: str, text: str) -> str:
+    if len(text) > LONGEST:
+        raise InputError(f"parameters.{name}", f"must have at most {LONGEST} characters", len(text))
+    return text
