@@ -106,9 +106,9 @@ class Asked:
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self._ask("POST", path, json=body, headers={name.replace("_", "-"): v for name, v in headers.items()})
 
-    def send(self, path: str, content: bytes, kind: str) -> httpx.Response:
+    def send(self, path: str, content: bytes, kind: str, **headers: str) -> httpx.Response:
         """Post bytes as a content type."""
-        return self._ask("POST", path, content=content, headers={"Content-Type": kind})
+        return self._ask("POST", path, content=content, headers={"Content-Type": kind, **headers})
 
     def _ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def ask() -> httpx.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from tests.ml.serve.doors import DIGEST, Asked, one, served, tensor
@@ -212,6 +213,31 @@ def test_a_whole_number_may_be_written_with_a_point(datatype: str, asked: Asked)
     inputs = [*one(amount=...), tensor("amount", 2.0, datatype=datatype)]
 
     assert asked.post(INFER, {"inputs": inputs}).status_code == 200
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["amount", "count"])
+def test_a_whole_number_that_a_float_would_round_is_refused(name: str, sign: int, asked: Asked) -> None:
+    exact, rounded = sign * 2**53, sign * (2**53 + 1)
+
+    taken = asked.post(INFER, {"inputs": [*one(**{name: ...}), tensor(name, exact, datatype="INT64")]})
+    answer = asked.post(INFER, {"inputs": [*one(**{name: ...}), tensor(name, rounded, datatype="INT64")]})
+
+    assert taken.status_code == 200
+    told = f"input {name}: must be at most 9007199254740992 (2^53) as a whole number: a float would round it"
+    assert (answer.status_code, answer.json()["error"]) == (400, f"{told}, got {rounded}")
+
+
+@pytest.mark.parametrize("name", ["prediction_id", "entity_key", "entity_keys"])
+def test_an_id_that_every_row_would_carry_must_be_short(name: str, asked: Asked) -> None:
+    def answer(text: str) -> httpx.Response:
+        value = [text] if name == "entity_keys" else text
+        return asked.post(INFER, {"inputs": one(), "parameters": {name: value}})
+
+    assert answer("x" * 500).status_code == 200
+    refused = answer("x" * 501)
+    assert refused.status_code == 400
+    assert refused.json()["error"] == f"parameters.{name}: must have at most 500 characters, got 501"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"inputs": NaN', b"\xff"])

@@ -128,6 +128,10 @@ CSV_MISTAKES = {
     "infinity": (b"amount\ninf\n", "input amount, line 2: must be a finite number"),
     "unknown": (b"colour\n1\n", "input colour: is not an input of fraud"),
     "twice": (b"amount,count,foreign,risk,risk\n1,2,0,1,1\n", "input risk: is there twice"),
+    "rounded": (
+        b"amount,count,foreign,risk\n1,-9007199254740993,0,1\n",
+        "input count: must be at most 9007199254740992",
+    ),
     "null": (b"amount,count,foreign,risk\n,2,0,1\n", "input amount: must not be null"),
     "another encoding": ("amount,größe\n1,2\n".encode("latin-1"), "csv: must be UTF-8"),
     "an open quote": (b'amount\n"1\n', "csv: must be CSV"),

@@ -15,6 +15,7 @@ import orjson
 from wellkept.kernel.errors import InputError, TooLargeError, WellkeptError
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.answered import Answered
+from wellkept.ml.serve.binary import parsed_request
 from wellkept.ml.serve.body import parsed
 from wellkept.ml.serve.caller import Caller, caller_of
 from wellkept.ml.serve.csvrows import rows_of_csv
@@ -166,9 +167,9 @@ class Answering:
                 self._shadows.add(Trial(answered, named, shadow, caller))
 
 
-def infer_ask(body: bytes, traceparent: str) -> Ask:
-    """A request of Open Inference Protocol v2."""
-    asked = parsed(body)
+def infer_ask(body: bytes, traceparent: str, length: str = "") -> Ask:
+    """A request of Open Inference Protocol v2. ``length``: that of its JSON, where binary tensors follow."""
+    asked = parsed_request(body, length)
     rows = rows_of_infer(asked)
     caller = caller_of(traceparent, asked.get("parameters"), len(rows))
     wanted = outputs_of(asked["outputs"]) if "outputs" in asked else ()

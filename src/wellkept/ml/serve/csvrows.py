@@ -8,7 +8,7 @@ import math
 
 from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ml.serve.protocols import MAX_ROWS
-from wellkept.ml.serve.rules import Rows
+from wellkept.ml.serve.rules import EXACT, Rows
 
 NULLS = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"})
 """What says that there is no value; pandas reads and writes these."""
@@ -66,4 +66,4 @@ def _value(field: str, name: str, line: int) -> Value:
         number = math.nan
     if not math.isfinite(number):
         raise InputError(f"input {name}, line {line}", "must be a finite number, true, false or empty", field)
-    return number
+    return int(text) if abs(number) >= EXACT and text.lstrip("+-").isdigit() else number

@@ -114,6 +114,7 @@ def _column(tensor: Mapping[str, Any]) -> Sequence[Any]:
     where, data, shape = f"input {tensor['name']}", tensor.get("data"), tensor.get("shape")
     _check_tensor(where, tensor)
     assert isinstance(data, list)
+    _check_count(where, len(data))
     flat = data
     if list in map(type, data):
         flat = [item for row in data for item in (row if isinstance(row, list) else [row])]

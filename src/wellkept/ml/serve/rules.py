@@ -14,6 +14,8 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Matrix
 
+EXACT = 2**53
+"""From here on a float does not tell whole numbers apart."""
 NUMBERS = frozenset({int, float})
 VALUES = frozenset({int, float, bool, type(None)})
 
@@ -66,6 +68,8 @@ class Rules:
         if not kinds <= VALUES:
             self._tell_kind(values)
         matrix = np.array(values, dtype=np.float64)
+        if int in kinds and (np.abs(matrix) >= EXACT).any():
+            self._check_exact(values)
         if not kinds <= NUMBERS:
             self._check_nulls(matrix)
         self.check(matrix)
@@ -112,6 +116,13 @@ class Rules:
                     raise InputError(self._where(name, index, len(values)), "is required")
                 if type(value) not in VALUES:
                     raise InputError(self._where(name, index, len(values)), "must be a number", value)
+
+    def _check_exact(self, values: Sequence[Sequence[Any]]) -> None:
+        for index, row in enumerate(values):
+            for name, value in zip(self._names, row, strict=True):
+                if isinstance(value, int) and abs(value) > EXACT:
+                    rule = f"must be at most {EXACT} (2^53) as a whole number: a float would round it"
+                    raise InputError(self._where(name, index, len(values)), rule, value)
 
     def _check_nulls(self, matrix: Matrix) -> None:
         wrong = np.isnan(matrix) & self._forbids_null

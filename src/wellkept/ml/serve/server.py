@@ -18,6 +18,7 @@ from wellkept import __version__
 from wellkept.kernel.errors import InputError, NotFoundError, OverloadError, TooLargeError, WellkeptError
 from wellkept.ml.serve import meters as metering
 from wellkept.ml.serve.answering import Answering, Ask, csv_ask, infer_ask, invocation_ask
+from wellkept.ml.serve.binary import HEADER
 from wellkept.ml.serve.body import GoneError, Message, Receive, TooSlowError, read_body
 from wellkept.ml.serve.guests import Guests, StrangerError
 from wellkept.ml.serve.log import PredictionLog
@@ -33,6 +34,7 @@ OWN, ALONE = "/models/", "/invocations"
 JSON = (b"content-type", b"application/json")
 CLOSING = (b"connection", b"close")
 CSV = "text/csv"
+JSON_LENGTH = HEADER.lower().encode()
 
 
 class Address(NamedTuple):
@@ -133,7 +135,8 @@ class Doors:
         traceparent = headers.get(b"traceparent", b"").decode("latin-1")
         deployed = self._only() if where.model is None else self._models.get(where.model)
         if not where.is_invocation:
-            return lambda body: infer_ask(body, traceparent), deployed
+            length = headers.get(JSON_LENGTH, b"").decode("latin-1")
+            return lambda body: infer_ask(body, traceparent, length), deployed
         if _kind(headers.get(b"content-type", b"").decode("latin-1")) == CSV:
             return lambda body: csv_ask(body, traceparent), deployed
         return lambda body: invocation_ask(body, traceparent), deployed
@@ -148,7 +151,7 @@ class Doors:
         return Reply(status, _refused(error, status), _also(status))
 
     async def metadata(self, _: Request) -> Response:
-        return _json({"name": "wellkept", "version": __version__, "extensions": []})
+        return _json({"name": "wellkept", "version": __version__, "extensions": ["binary_tensor_data"]})
 
     async def live(self, _: Request) -> Response:
         return _json({"live": True})
