@@ -137,3 +137,36 @@ def test_the_area_of_a_ranking_is_the_mean_share_of_offers_below_what_each_user_
     low, high = paired_interval_of("roc_auc", sample.scored(better), sample.score, seed=1)
     assert 0.0 < low <= 1 - value_of("roc_auc", sample) <= high
     assert math.isnan(value_of("mae", sample))
+
+
+@pytest.mark.parametrize("items", [1, 3])
+@pytest.mark.parametrize("name", ["wape", "mae", "mase", "rmsse"])
+def test_an_interval_of_few_items_is_as_wide_as_chance_makes_it(name: str, items: int) -> None:
+    samples = [forecast(200, items, seed) for seed in range(60)]
+    values = [value_of(name, sample) for sample in samples]
+    widths = [high - low for low, high in (interval_of(name, sample, 1) for sample in samples)]
+
+    assert np.mean(widths) == pytest.approx(2 * 1.645 * np.std(values), rel=0.35)
+
+
+@pytest.mark.parametrize("name", ["wape", "mase"])
+def test_of_one_item_two_models_differ_within_an_interval(name: str) -> None:
+    sample = forecast(200, 1)
+    other = sample.score + np.random.default_rng(5).normal(size=len(sample))
+
+    low, high = paired_interval_of(name, sample, other, 1)
+
+    assert low < value_of(name, sample) - value_of(name, sample.scored(other)) < high
+
+
+def test_stretches_keep_moments_of_one_item_together() -> None:
+    sample = forecast(27, 2)
+    shuffled = sample.where(np.argsort(np.tile(np.arange(27), 2), kind="stable"))  # by time, as rows are judged
+
+    for one in (sample, shuffled):
+        assert one.together is not None
+        assert one.group is not None
+        stretches = [set(one.group[one.together == stretch]) for stretch in np.unique(one.together)]
+        assert (len(stretches), {len(items) for items in stretches}) == (18, {1})
+    assert forecast(5, 10).together is not None
+    assert np.array_equal(forecast(5, 10).together, forecast(5, 10).group)  # type: ignore[arg-type]

@@ -1,7 +1,9 @@
 """Held-out rows as they are judged: a metric's value, its interval, and its difference between two models.
 
 Rows that belong together (the days of an item, what one user chose) are resampled together, so that an interval is not
-narrower than what was seen allows.
+narrower than what was seen allows. A forecast of few items has too few of them to tell what chance does, of one item
+nothing at all; there, stretches of moments are resampled, each as long as the cube root of an item's moments: the block
+bootstrap (P. Hall, J. Horowitz, B.-Y. Jing, "On blocking rules for the bootstrap with dependent data", 1995).
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.ml.metrics import METRICS, Array
-from wellkept.ml.resample import MOST_ROWS, ROUNDS, draws, narrower, weighted
+from wellkept.ml.resample import MOST_ROWS, ROUNDS, Weighted, Weights, draws, narrower, weighted
 from wellkept.ml.tasks import at_k
 
 Rows = NDArray[np.int64]
 
 LOW, HIGH = 0.05, 0.95
+FEW_ITEMS = 10
+SCALED = frozenset({"mase", "rmsse"})
+"""Metrics that are the mean over the items of a forecast."""
 TWO_SIDED_90 = 2 * 1.645
 """A 90 % interval is so many standard errors wide."""
 
@@ -42,6 +47,17 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    @property
+    def together(self) -> Rows | None:
+        """The rows that are resampled together: those of one group; of few items, those of one stretch of moments."""
+        if self.group is None or self.offered is not None or len(np.unique(self.group)) >= FEW_ITEMS:
+            return self.group
+        _, code, count = np.unique(self.group, return_inverse=True, return_counts=True)
+        moment, order = np.empty(len(code), dtype=np.int64), np.argsort(code, kind="stable")
+        moment[order] = np.arange(len(code)) - np.repeat(np.cumsum(count) - count, count)
+        stretch = moment // np.rint(np.cbrt(count)).astype(np.int64)[code]
+        return np.asarray(code * len(code) + stretch, dtype=np.int64)
 
     def scored(self, score: Array) -> Sample:
         """The same rows as another model scores them."""
@@ -69,24 +85,24 @@ def value_of(name: str, sample: Sample) -> float:
 
 def interval_of(name: str, sample: Sample, seed: int) -> tuple[float, float]:
     """The 90 % bootstrap interval of a metric; NaN without rows."""
-    if not _is_of_rows(name, sample):
+    if _is_of_groups(name, sample):
         return _of_means(_per_group(name, sample), seed)
     if len(sample) == 0:
         return float("nan"), float("nan")
-    found = draws([weighted(name, sample.label, sample.score)], len(sample), sample.group, seed)[0]
-    return middle(found, value_of(name, sample), narrower(len(sample), sample.group))
+    found = draws([_weighted(name, sample)], len(sample), sample.together, seed)[0]
+    return middle(found, value_of(name, sample), narrower(len(sample), sample.together))
 
 
 def paired_interval_of(name: str, ours: Sample, theirs: Array, seed: int) -> tuple[float, float]:
     """The 90 % interval of how much two models differ, both on the same resampled rows."""
     other = ours.scored(theirs)
-    if not _is_of_rows(name, ours):
+    if _is_of_groups(name, ours):
         return _of_means(_per_group(name, ours) - _per_group(name, other), seed)
     if len(ours) == 0:
         return float("nan"), float("nan")
-    both = [weighted(name, ours.label, score) for score in (ours.score, theirs)]
-    found = np.subtract(*draws(both, len(ours), ours.group, seed))
-    return middle(found, value_of(name, ours) - value_of(name, other), narrower(len(ours), ours.group))
+    both = [_weighted(name, one) for one in (ours, other)]
+    found = np.subtract(*draws(both, len(ours), ours.together, seed))
+    return middle(found, value_of(name, ours) - value_of(name, other), narrower(len(ours), ours.together))
 
 
 def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> list[float]:
@@ -96,14 +112,41 @@ def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> l
         return [float(np.hypot(_error_of(_per_group(name, sample.where(rows))), _error_of(whole))) for rows in parts]
     metrics = [weighted(name, sample.label, sample.score)]
     metrics += [weighted(name, sample.label, sample.score, rows) for rows in parts]
-    whole, *of_parts = draws(metrics, len(sample), sample.group, seed)
-    factor = narrower(len(sample), sample.group)
+    whole, *of_parts = draws(metrics, len(sample), sample.together, seed)
+    factor = narrower(len(sample), sample.together)
     return [_spread(found - whole) * factor for found in of_parts]
 
 
 def _is_of_rows(name: str, sample: Sample) -> bool:
     """Whether a metric is computed of all rows at once, and not of every group; of places there is none."""
     return name in METRICS and sample.offered is None
+
+
+def _is_of_groups(name: str, sample: Sample) -> bool:
+    """Whether the chance of a metric is told by how its groups differ."""
+    return not _is_of_rows(name, sample) and (name not in SCALED or sample.together is sample.group)
+
+
+def _weighted(name: str, sample: Sample) -> Weighted:
+    """A metric of weighted rows; of a forecast of few items also those that are the mean over items."""
+    if _is_of_rows(name, sample):
+        return weighted(name, sample.label, sample.score)
+    error, is_root = np.abs(sample.label - sample.score), name == "rmsse"
+    scale = sample.scale_squared if is_root else sample.scale
+    if sample.group is None or scale is None:
+        return lambda weights: np.full(len(weights), np.nan)
+    scaled = (error**2 if is_root else error) / scale
+    mine = (sample.group[:, None] == np.unique(sample.group)) & np.isfinite(scaled)[:, None]
+    parts = np.where(mine, scaled[:, None], 0.0)
+
+    def metric(weights: Weights) -> Array:
+        count = weights @ mine
+        found = np.where(count > 0, weights @ parts / np.where(count > 0, count, 1.0), 0.0)
+        items = (count > 0).sum(axis=1)
+        total = (np.sqrt(found) if is_root else found).sum(axis=1)
+        return np.asarray(np.where(items > 0, total / np.maximum(items, 1), np.nan))
+
+    return metric
 
 
 def _spread(found: Array) -> float:

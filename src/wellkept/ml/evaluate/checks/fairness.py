@@ -120,8 +120,8 @@ def _told(
     else:
         chosen = outcome.challenger - outcome.label
     parts = [np.flatnonzero(mask) for mask in masks]
-    found = draws([mean_of(chosen, part) for part in parts], count, sample.group, SEED)
-    told, factor = [], narrower(count, sample.group)
+    found = draws([mean_of(chosen, part) for part in parts], count, sample.together, SEED)
+    told, factor = [], narrower(count, sample.together)
     for part, drawn in zip(parts, found, strict=True):
         value, error = float(chosen[part].mean()), _spread(drawn) * factor
         if metric in RATES:  # The bootstrap of 0 of 30 knows no error: Agresti and Caffo's is the least.
@@ -138,7 +138,7 @@ def _measured(name: str, masks: Sequence[NDArray[np.bool_]], outcome: Outcome) -
         spans = [interval_of(name, sample.where(mask), SEED) for mask in masks]
         return [(value, (high - low) / (2 * Z90)) for value, (low, high) in zip(values, spans, strict=True)]
     metrics = [weighted(name, sample.label, sample.score, np.flatnonzero(mask)) for mask in masks]
-    found, factor = draws(metrics, len(sample), sample.group, SEED), narrower(len(sample), sample.group)
+    found, factor = draws(metrics, len(sample), sample.together, SEED), narrower(len(sample), sample.together)
     return [(value, _spread(drawn) * factor) for value, drawn in zip(values, found, strict=True)]
 
 
