@@ -85,6 +85,19 @@ def test_a_training_that_fails_says_why_and_shows_the_end_of_what_it_printed(pro
     assert "ValueError: no such table" in said.err
 
 
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_training_whose_version_does_not_pass_stops_a_pipeline(
+    program: Program, tmp_path: Path, more: list[str]
+) -> None:
+    strict = CONTRACT.replace("at_least: 0.7", "at_least: 1.0").replace("name: fraud", "name: strict", 1)
+
+    said = program("models", "train", str(project(tmp_path, contract=strict)), *more)
+
+    assert said.code == FAILED
+    assert "roc_auc" in said.out
+    assert ("follows, too" in said.err) is (not more)
+
+
 def test_a_refused_version_cannot_be_promoted(program: Program) -> None:
     said = program("models", "promote", "fraud", "--version", "3")
 

@@ -28,16 +28,26 @@ def train(project: Path, fresh: bool, data: Path | None, as_json: bool) -> None:
     """Train the project in folder PROJECT, judge it by its gates, and register it.
 
     What its processes print and how far they are is shown while they run. Ctrl-C stops looking on, not the training.
+    It ends with 1 when the training failed, or when the version did not pass.
     """
     api = client(data)
     asked = {"project": str(project.resolve()), "by": getpass.getuser(), "fresh": fresh}
     job = api.post("/api/v1/models/train", asked)["job"]
+    if not as_json:
+        click.echo(f"-- run {job['id']}, which `wellkept models log {job['id']}` follows, too", err=True)
     job = _followed(api, job, quiet=as_json)
     if job["state"] != "done":
         raise TrainingError(f"training of {project} {job['state']}: {job['details'].get('error', '')}")
+    details, has_passed = job["details"], job["details"]["judgement"] == "pass"
     if as_json:
-        return say_json(job)
-    details = job["details"]
+        say_json(job)
+    else:
+        _say_version(details)
+    if not has_passed:
+        click.get_current_context().exit(1)
+
+
+def _say_version(details: dict[str, Any]) -> None:
     say_table(
         f"version {details['version']} of {details['model']}: {details['judgement']}",
         ("check", "value", "limit", "passed"),
@@ -53,7 +63,6 @@ def train(project: Path, fresh: bool, data: Path | None, as_json: bool) -> None:
         click.echo("--fresh does every step anew.")
     if details["judgement"] == "pass":
         click.echo(f"`wellkept models promote {details['model']}` proposes to make it live.")
-    return None
 
 
 @click.command()
