@@ -62,9 +62,21 @@ def test_the_sentence_and_the_evidence_tell_the_numbers() -> None:
     assert f"{decision.numbers['expected_gain']:.4f}" in decision.sentence
     assert "how fast its versions age" in decision.sentence
     assert "back-test" in decision.evidence
-    dear = decide(case(gains=AGED, spec=Retrain(cost=9)))
+    dear = decide(case(gains=AGED, spec=Retrain(cost=500, value_per_point=9000)))
     assert dear.action is Act.NONE
     assert "A gain beyond chance of" in dear.evidence
+
+
+def test_no_gain_is_asked_for_that_there_cannot_be() -> None:
+    young = {"trained_until": NOW - timedelta(hours=1), "live_since": NOW - timedelta(hours=1)}
+    never = "A greater age: no gain that there can be would pay for it now."
+    assert decide(case(**young, spec=Retrain(cost=9))).evidence == never
+    assert decide(case(spec=Retrain(cost=500, value_per_point=9000))).evidence != never
+    error = {"metric": "wape", "is_lower_better": True, "promised": 0.3}
+    assert decide(case(**error, spec=Retrain(cost=0.5))).evidence == never
+    assert decide(case(**error, spec=Retrain(cost=0.1))).evidence != never
+    assert decide(case(**{**error, "promised": 30.0}, spec=Retrain(cost=0.5))).evidence != never
+    assert decide(case(metric="custom.profit", spec=Retrain(cost=9))).evidence != never
 
 
 def test_a_dear_retrain_must_gain_more() -> None:

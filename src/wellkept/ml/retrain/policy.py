@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -226,10 +227,19 @@ def _to_change_it(case: PolicyCase, numbers: Mapping[str, float], share: float) 
     if not share:
         return "Newer labels than those that it was trained on."
     needed = numbers["cost"] / share
+    if needed > case.spec.value_per_point * _greatest_gain(case):
+        return "A greater age: no gain that there can be would pay for it now."
     return (
         f"A gain beyond chance of {needed:.4f} at its present age, by a back-test or by a fall of {_name(case)}; "
         "at a greater age less is enough."
     )
+
+
+def _greatest_gain(case: PolicyCase) -> float:
+    """No error is below nothing, and what is no error lies between 0 and 1, unless the project says what it is."""
+    if case.is_lower_better:
+        return case.promised if case.fallen is None else math.inf
+    return math.inf if case.metric.startswith("custom.") else 1.0
 
 
 def _name(case: PolicyCase) -> str:
