@@ -192,7 +192,8 @@ class Data(Part):
             return self
         source = self._known("entity.source", self.entity.source)
         if source.time is None:
-            raise ValueError(f"the entity's source needs the column of the time, got {self.entity.source!r} without")
+            rule = "the entity's source needs the column of the time (a table without one is for `load` of model.py)"
+            raise ValueError(f"{rule}, got {self.entity.source!r} without")
         return self
 
     @model_validator(mode="after")
