@@ -40,17 +40,18 @@ GENERATOR = "generator_url"
 """Attribute of a finding: who found it."""
 MOST_REMEMBERED, LONGEST_REMEMBERED = 10_000, 4_000
 """So many alerts are remembered as they were read, each of at most so many bytes."""
+_OF_THE_WORD = frozenset({"status", "endsAt", "updatedAt"})
+"""What differs between words about one alert: Prometheus tells another end each time that it repeats one."""
 _NO_LINK = ("summary", "description", "message")
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One alert as it was sent. ``starts_at`` and ``ends_at`` are None where the sender did not say."""
+    """One alert as it was sent, but for its end. ``starts_at`` is None where the sender did not say."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: datetime | None
-    ends_at: datetime | None
     generator: str
 
 
@@ -72,11 +73,11 @@ class Heard:
 
 
 Memory = dict[bytes, Heard]
-"""Alerts by their text."""
+"""Alerts by their text, without what another word about the same alert says otherwise."""
 
 
 class Reader:
-    """Reads the documents of both ways. Who repeats an alert mostly repeats it word by word: that is read once."""
+    """Reads the documents of both ways. Who repeats an alert repeats all of it but its end: that is read once."""
 
     def __init__(self, identity: Identity, settings: AlertSettings) -> None:
         self._identity, self._settings = identity, settings
@@ -132,17 +133,18 @@ class Reader:
         status = item.get("status")
         if status not in ("firing", "resolved"):
             raise InputError(f"{where}.status", "must be firing or resolved", status)
+        ends_at = _moment(where, item, "endsAt")
         if status == "resolved":
-            return Over(heard.fingerprint, heard.alert.ends_at or now)
+            return Over(heard.fingerprint, ends_at or now)
         return self._firing(heard, now, now + timedelta(seconds=self._settings.repeat_timeout_s), about)
 
     def _posted(self, heard: Heard, where: str, item: Any, now: datetime) -> Word:
-        alert = heard.alert
-        if alert.starts_at is not None and alert.ends_at is not None and alert.ends_at < alert.starts_at:
+        starts_at, ends_at = heard.alert.starts_at, _moment(where, item, "endsAt")
+        if starts_at is not None and ends_at is not None and ends_at < starts_at:
             raise InputError(f"{where}.endsAt", f"must not be before startsAt {item['startsAt']}", item["endsAt"])
-        if alert.ends_at is not None and alert.ends_at <= now:
-            return Over(heard.fingerprint, alert.ends_at)
-        until = alert.ends_at or now + timedelta(seconds=self._settings.resolve_timeout_s)
+        if ends_at is not None and ends_at <= now:
+            return Over(heard.fingerprint, ends_at)
+        until = ends_at or now + timedelta(seconds=self._settings.resolve_timeout_s)
         return self._firing(heard, now, until, {})
 
     def _firing(self, heard: Heard, now: datetime, until: datetime, about: Mapping[str, str]) -> Firing:
@@ -216,8 +218,10 @@ def _each(where: str, items: list[Any], read: Callable[[str, Any], Word]) -> Rea
 
 def _heard(where: str, item: Any, memory: Memory) -> Heard:
     """An alert that was sent, read or remembered."""
+    if not isinstance(item, dict):
+        raise InputError(where, "must be an object", item)
     try:
-        text = orjson.dumps(item)
+        text = orjson.dumps({name: value for name, value in item.items() if name not in _OF_THE_WORD})
     except TypeError:  # nested too deeply; so it is no alert
         text = b""
     heard = memory.get(text)
@@ -229,21 +233,21 @@ def _heard(where: str, item: Any, memory: Memory) -> Heard:
     return heard
 
 
-def _alert(where: str, item: Any) -> Posted:
-    if not isinstance(item, dict):
-        raise InputError(where, "must be an object", item)
+def _moment(where: str, item: dict[str, Any], name: str) -> datetime | None:
+    """A moment that an alert names; None where it names none."""
+    return rfc3339(f"{where}.{name}", item[name]) if item.get(name) not in (None, "") else None
+
+
+def _alert(where: str, item: dict[str, Any]) -> Posted:
     labels = _texts(f"{where}.labels", item.get("labels"))
     if not labels:
         raise InputError(f"{where}.labels", "must hold at least one label with a value")
-    starts_at, ends_at = (
-        rfc3339(f"{where}.{name}", item[name]) if item.get(name) not in (None, "") else None
-        for name in ("startsAt", "endsAt")
-    )
+    starts_at = _moment(where, item, "startsAt")
     generator = item.get("generatorURL") or ""
     if not isinstance(generator, str):
         raise InputError(f"{where}.generatorURL", "must be a text", generator)
     annotations = _texts(f"{where}.annotations", item.get("annotations"))
-    return Posted(labels, annotations, starts_at, ends_at, generator[:LONGEST_SENTENCE])
+    return Posted(labels, annotations, starts_at, generator[:LONGEST_SENTENCE])
 
 
 def _texts(where: str, value: Any) -> dict[str, str]:
