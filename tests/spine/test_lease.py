@@ -168,6 +168,19 @@ def test_one_that_cannot_begin_lets_the_other(side: Callable[..., Side]) -> None
     assert not left.lease.leads
 
 
+def test_one_whose_lease_ran_out_while_it_began_says_so_in_a_line(
+    side: Callable[..., Side], caplog: pytest.LogCaptureFixture
+) -> None:
+    late = side("late", SOON_S)
+
+    def gained(_: int) -> None:
+        raise ConflictError("lease leader", "this server does not lead any more", "late")
+
+    late.lease.start(gained, lambda: None)
+    until(lambda: "could not begin to lead" in caplog.text)
+    assert "Traceback" not in caplog.text
+
+
 def test_a_store_on_sqlite_knows_leases_too(tmp_path: Path) -> None:
     state = state_in(tmp_path)
     lease = Lease(state, "a", "left", LONG_S)

@@ -232,6 +232,8 @@ class Lease:
                 self._gained(term)
                 self._ready = term
                 return
+            except ConflictError as error:  # the lease ran out meanwhile: somebody else leads
+                log.warning("server %s could not begin to lead: %s", self.about, error)
             except Exception:
                 log.exception("server %s could not begin to lead", self.about)
         if self._term == term:
