@@ -118,7 +118,8 @@ def test_a_server_that_comes_and_goes_loses_nothing(feeding: Feeding, port: int)
             until(lambda seen=server, wanted=turn: f"line {wanted}.19" in lines_of(seen))  # type: ignore[misc]
         found += lines_of(server)
 
-    assert found == expected
+    # A batch whose answer was cut off is sent again.
+    assert list(dict.fromkeys(found)) == expected
 
 
 def test_an_overloaded_server_is_asked_again(feeding: Feeding, port: int) -> None:

@@ -179,7 +179,10 @@ def test_a_lookup_needs_to_know_whose_features_are_meant(shop: Asked, service: S
     assert service.asked == []
 
 
-def test_a_service_that_keeps_failing_is_left_alone_for_a_while(shop: Asked, service: Service) -> None:
+def test_a_service_that_keeps_failing_is_left_alone_for_a_while(
+    shop: Asked, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 600.0)
     service.answer = lambda asked: (500, {}) if "spend" in asked["features"] else service.known(asked)
     for _ in range(module.TRIES + 1):
         assert shop.post(INFER, amount(1, entity_key="card-1")).status_code == 200
