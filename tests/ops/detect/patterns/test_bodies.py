@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wellkept.kernel.redact import redact
-from wellkept.ops.detect.patterns.bodies import content
+from wellkept.ops.detect.patterns.bodies import content, example
+from wellkept.ops.detect.patterns.miner import Miner
 
 HEADERS = [
     "2026-01-05 10:20:30.123 25746 INFO shop.api.server [req-7 - - -] ",
@@ -60,6 +61,22 @@ def test_the_header_of_a_tailed_line_is_taken_off(header: str) -> None:
 )
 def test_the_message_of_a_body(body: str, message: str) -> None:
     assert content(body) == message
+
+
+def test_the_example_of_a_stack_trace_holds_what_the_exception_says() -> None:
+    body = "2026-01-05T10:20:30Z Traceback (most recent call last):\n  File x\nValueError: card 5, password=hunter2\n"
+    head = "Traceback (most recent call last): ValueError"
+    assert content(body) == head
+    assert example(body) == f"{head}\nValueError: card 5, password=***"
+    assert example("plain words") == "plain words"
+    miner = Miner()
+    shapes = {miner.add(body), miner.add(body.replace("card 5", "no card"))}
+    (pattern,) = miner.patterns()
+    assert (len(shapes), pattern.template, pattern.sample) == (1, head, example(body))
+    again = Miner()
+    again.remember(pattern.id, pattern.id, head, [pattern.sample], 0.0)
+    (kept,) = again.patterns()
+    assert (kept.template, kept.sample) == (head, pattern.sample)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ _MESSAGE_KEYS = ("msg", "message", "event", "log", "text", "body")
 _LOGFMT = re.compile(r"(?:^|\s)(?:msg|message|event)=\"((?:[^\"\\]|\\.)*)\"")
 _PAIR = re.compile(r"(?:^|\s)[\w.-]+=")
 _CLASS = re.compile(KEY_CLASS)
+_LINE = re.compile(r"[^\r\n]*")
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _CLOCK = r"\d{1,2}:\d{2}:\d{2}(?:[.,:]\d+)?"
@@ -71,6 +72,14 @@ def content(body: str) -> str:
         last = classes[-1].rstrip().rstrip(":")
         line = line if last in line else f"{line} {last}"
     return _cut(redact(clean(line)))
+
+
+def example(body: str) -> str:
+    """The message and, on a line of its own, what the last exception of a stack trace says."""
+    line, rest = content(body), _COLOUR.sub("", body).partition("\n")[2]
+    exceptions = list(_CLASS.finditer(rest))
+    said = _LINE.match(rest, exceptions[-1].start(1)) if exceptions else None
+    return f"{line}\n{_cut(redact(clean(said.group())))}" if said else line
 
 
 def _cut(line: str) -> str:

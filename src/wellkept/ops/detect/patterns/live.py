@@ -106,7 +106,7 @@ class Patterns:
             shape, pattern, text = row["shape"], row["pattern"], row["text"]
             if shape_id(text) != shape and row["samples"]:
                 # It was made by other rules: it is known already, though by another id from now on.
-                text = shape_of(row["samples"][0])
+                text = shape_of(row["samples"][0].partition("\n")[0])
                 shape = pattern = shape_id(text)
             self._miner.remember(shape, pattern, text, row["samples"], row["first_seen"] / 1000)
             self._noted[shape] = (pattern, "")
@@ -161,7 +161,7 @@ class Patterns:
             "text": known.text,
             "template": template,
             "parameters": [parameter.name for parameter in pattern.parameters],
-            "samples": [redact(line) for line in list(known.lines)[:STORED_SAMPLES]],
+            "samples": [redact(line) for line in list(known.lines.values())[:STORED_SAMPLES]],
             "first_seen": datetime.fromtimestamp(known.first_seen, UTC),
             "noted_at": now,
         }

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from wellkept.kernel.redact import redact
-from wellkept.ops.detect.patterns.bodies import content
+from wellkept.ops.detect.patterns.bodies import content, example
 from wellkept.ops.detect.patterns.canonical import common
 from wellkept.ops.detect.patterns.cheap import cheap_key
 from wellkept.ops.detect.patterns.crowds import Crowds
@@ -34,11 +34,13 @@ class Shape:
     text: str
     first_seen: float = 0.0
     count: int = 0
-    lines: dict[str, None] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
+    """Messages, and the example of each that people are shown: its first line is the message."""
 
-    def keep(self, line: str) -> None:
+    def keep(self, shown: str) -> None:
+        """Keep an example, as ``bodies.example`` makes it."""
         if len(self.lines) < KEPT_LINES:
-            self.lines.setdefault(line)
+            self.lines.setdefault(shown.partition("\n")[0], shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Miner:
             known.count += lines
             if len(known.lines) < KEPT_LINES:
                 for body in bodies[:1]:
-                    known.keep(content(body))
+                    known.keep(example(body))
 
     def learn(self, key: Hashable, bodies: Sequence[str], lines: int, at: float) -> int:
         """A key that is new: its lines' shape, from one of them. ``at``: when they came, seconds since the epoch."""
@@ -124,7 +126,7 @@ class Miner:
         shape = self._shapes[number]
         shape.count += lines
         for body in bodies[1:]:
-            shape.keep(content(body))
+            shape.keep(example(body))
         self._keys.put(key, number)
         return number
 
@@ -145,12 +147,14 @@ class Miner:
             self._older.setdefault(number, number)
             self._is_stale = True
             self.news += 1
-        self._shapes[number].keep(line)
+        self._shapes[number].keep(example(body))
         return number
 
     def remember(self, shape: int, pattern: int, text: str, samples: Sequence[str], first_seen: float) -> None:
         """A shape that was stored before a restart."""
-        self._shapes[shape] = Shape(shape, text, first_seen, 1, dict.fromkeys(samples))
+        self._shapes[shape] = Shape(shape, text, first_seen, 1)
+        for sample in samples:
+            self._shapes[shape].keep(sample)
         self._older[shape] = pattern
         self._older.setdefault(pattern, pattern)
         self._is_stale = True
@@ -196,10 +200,11 @@ class Miner:
         if kept is not None and kept[0] == state:
             return replace(kept[1], count=count)
         lines = [line for shape in members for line in shape.lines]
+        examples = [shown for shape in members for shown in shape.lines.values()]
         masked = restore(common([shape.text for shape in members]), lines)
         names = parameters(masked, values_of(masked, lines))
         since = min(shape.first_seen for shape in members)
-        sample = redact(lines[0]) if lines else ""
+        sample = redact(examples[0]) if examples else ""
         pattern = Pattern(number, masked, names, count, sample, since, state[0], shown(masked, names) or EMPTY)
         self._cache[number] = (state, pattern)
         return pattern
