@@ -379,6 +379,36 @@ def test_a_wrong_record_takes_no_right_one_with_it(
     assert log.backlog == 0
 
 
+class Tired(Judging):
+    """Takes a few at a time, and after each that it took is away for once."""
+
+    def __init__(self, wrong: set[int], most: int) -> None:
+        super().__init__(wrong, most)
+        self._is_tired = False
+
+    def send(self, path: str, body: bytes, media: str) -> bytes:
+        if self._is_tired:
+            self._is_tired = False
+            raise WellkeptError("does not answer in time")
+        answer = super().send(path, body, media)
+        self._is_tired = True
+        return answer
+
+
+def test_a_batch_that_was_cut_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.01)
+    tired = Tired({5, 30}, most=8)
+    log = PredictionLog(tired, tmp_path / "log")
+    add(log, 0, 60)
+
+    until(lambda: log.backlog == 0, "everything is sent")
+    log.close()
+
+    assert tired.taken == [number for number in range(60) if number not in {5, 30}], "each once"
+    assert log.dropped == 2, "a wrong one is counted once"
+
+
 @settings(deadline=None, max_examples=40)
 @given(counts=st.lists(st.integers(1, 5), min_size=1, max_size=6), nulls=st.booleans())
 def test_what_is_packed_is_what_is_read_back(counts: Sequence[int], nulls: bool) -> None:

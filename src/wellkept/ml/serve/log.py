@@ -42,9 +42,12 @@ class Door(Protocol):
 
 @dataclass(slots=True)
 class Batch:
-    """Answers that are sent together, and what the journal is told when they have arrived."""
+    """Answers that are sent together, and what the journal is told when they have arrived.
 
-    tables: list[pa.Table]
+    ``parts`` are those that have not: one table, or what is left of it when it had to be cut.
+    """
+
+    parts: list[pa.Table]
     rows: int
     segment: int
     offset: int
@@ -62,6 +65,7 @@ class PredictionLog:
         self._stopped, self._lock = threading.Event(), threading.Lock()
         self._sources: dict[str, Source] = {}
         self._segment, self._offset = self._journal.begin()
+        self._batch: Batch | None = None
         self.dropped = 0
         self._taken, self._acknowledged = self._waiting_since_before(), 0
         self._thread = threading.Thread(target=self._work, name="prediction-log", daemon=True)
@@ -133,9 +137,13 @@ class PredictionLog:
         the few answers that came during the one before.
         """
         end = self._journal.end()
-        while (self._segment, self._offset) < end and (batch := self._next()):
-            if batch.tables and not self._deliver(pa.concat_tables(batch.tables)):
-                return False
+        while (self._segment, self._offset) < end and (batch := self._batch or self._next()):
+            self._batch = batch
+            while batch.parts:
+                if (left := self._deliver(batch.parts[0])) is None:
+                    return False
+                batch.parts[:1] = left
+            self._batch = None
             self._segment, self._offset = batch.segment, batch.offset
             self._journal.acknowledge(batch.segment, batch.offset)
             with self._lock:
@@ -153,7 +161,7 @@ class PredictionLog:
             offset = frames[-1].after
             time.sleep(PACKING_PAUSE_S if self.backlog < CROWDED else CROWDED_PAUSE_S)
         if offset > self._offset:
-            return Batch(tables, rows, self._segment, offset)
+            return Batch([pa.concat_tables(tables)] if tables else [], rows, self._segment, offset)
         following = self._journal.following(self._segment)
         if following is None or not self._journal.is_done(self._segment, self._offset):
             return None
@@ -178,8 +186,8 @@ class PredictionLog:
                 self.dropped += frame.rows
         return found
 
-    def _deliver(self, table: pa.Table) -> bool:
-        """Send a table; False when the platform does not take it now.
+    def _deliver(self, table: pa.Table) -> list[pa.Table] | None:
+        """Send a table; gives what of it is to be sent yet, or None when the platform does not take it now.
 
         What is refused is cut in halves, so that one wrong record takes nothing else with it.
         """
@@ -187,19 +195,19 @@ class PredictionLog:
             self._door.send("/v1/predictions", _body(table), MEDIA)
         except NotFoundError as error:
             log.warning("%s has no door for predictions: %s", self._door.url, error)
-            return False
+            return None
         except InputError as error:
             if table.num_rows > 1:
                 half = table.num_rows // 2
-                return self._deliver(table.slice(0, half)) and self._deliver(table.slice(half))
+                return [table.slice(0, half), table.slice(half)]
             word = "is too large" if isinstance(error, TooLargeError) else "was refused"
             log.warning("prediction %s %s and is dropped: %s", table["id"][0].as_py(), word, error)
             with self._lock:
                 self.dropped += 1
         except WellkeptError as error:
             log.info("predictions wait: %s", error)
-            return False
-        return True
+            return None
+        return []
 
 
 def _body(table: pa.Table) -> bytes:
