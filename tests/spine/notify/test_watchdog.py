@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -129,6 +130,23 @@ def test_who_did_not_take_it_is_asked_again_and_not_at_every_look(scene: Scene) 
     assert scene.mail.told == ["opened"]
 
 
+def test_one_that_hangs_holds_up_no_other(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, send = threading.Event(), scene.mail.send
+
+    def hang(*_: object) -> Sent:
+        assert taken.wait(60), "the other one was told meanwhile"
+        return Sent(is_taken=False, said="no whole answer")
+
+    def take(message: Message, reference: Mapping[str, Any]) -> Sent:
+        taken.set()
+        return send(message, reference)
+
+    monkeypatch.setattr(scene.chat, "send", hang)
+    monkeypatch.setattr(scene.mail, "send", take)
+    scene.turn(0.0, STUCK)
+    assert scene.mail.told == ["opened"]
+
+
 def test_who_never_takes_it_is_asked_ever_more_rarely(scene: Scene) -> None:
     scene.chat.takes = False
     for _ in range(720):
@@ -169,6 +187,19 @@ def test_after_a_restart_those_who_were_told_are_told_its_end_and_not_that_it_st
     scene.dog = scene.made()
     scene.turn(AFTER_S * 2)
     assert scene.chat.told == ["opened", "over"]
+
+
+def test_who_is_no_receiver_any_more_is_forgotten_so_that_the_next_standstill_is_another_one(scene: Scene) -> None:
+    scene.turn(0.0, STUCK)
+    scene.path.write_text(scene.path.read_text().replace('"mail"', '"gone"'))
+    scene.dog = scene.made()
+    scene.turn(AFTER_S)
+    for hour in (13, 14):
+        scene.clock.set(NOON.replace(hour=hour))
+        scene.turn(60.0, STUCK)
+        scene.turn(AFTER_S + 1)
+    opened = [message.key for message, _ in scene.chat.messages if message.what == "opened"]
+    assert len(opened) == len(set(opened)) == 3
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"chat": 1}', '{"chat": {"told": {}, "reference": {}}}'])

@@ -12,6 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +85,7 @@ class Watchdog:
         """``about`` names this server for people, ``path`` is the file of what was told."""
         self._settings, self._senders, self._heart, self._look, self._clock = settings, senders, heart, look, clock
         self._about, self._url, self._path = about, url, path
-        self._told = _read(path)
+        self._told = {name: told for name, told in _read(path).items() if name in senders}
         self._rests: dict[str, tuple[float, float]] = {}
         """Until when a receiver that did not take it is left alone, and how long that was."""
         self._began: datetime | None = None
@@ -129,16 +130,22 @@ class Watchdog:
         )
 
     def _tell(self, standing: Snapshot | None) -> None:
-        """Bring every receiver up to date; with None, those who were told that it goes on again."""
-        changed = False
+        """Bring every receiver up to date, all at once: one that hangs holds up no other.
+
+        With None, those who were told learn that it goes on again.
+        """
+        due: list[tuple[str, Snapshot, _Told | None]] = []
         for receiver in self._told if standing is None else self._settings.watching:
             before = self._told.get(receiver)
             wanted = standing if standing is not None else _over(before, self._clock.now())
             if wanted is None or (before is not None and not self._is_news(receiver, before.snapshot, wanted)):
                 continue
-            if receiver not in self._senders or time.monotonic() < self._rests.get(receiver, (0.0, 0.0))[0]:
-                continue
-            changed = self._send(receiver, wanted, before) or changed
+            if time.monotonic() >= self._rests.get(receiver, (0.0, 0.0))[0]:
+                due.append((receiver, wanted, before))
+        if not due:
+            return
+        with ThreadPoolExecutor(len(due), "watchdog-tell") as tellers:
+            changed = any(list(tellers.map(self._send, *zip(*due, strict=True))))
         if changed:
             self._told = {name: told for name, told in self._told.items() if not told.snapshot.is_over}
             self._write()
