@@ -70,6 +70,13 @@ def test_a_folder_is_held_by_one_process_until_that_is_gone(tmp_path: Path) -> N
         assert tmp_path.joinpath("address").read_text("ascii") == "http://127.0.0.1:2"
 
 
+def test_a_folder_that_was_not_restored_to_the_end_is_not_served(tmp_path: Path) -> None:
+    (tmp_path / "restoring").touch()
+    with pytest.raises(ConflictError, match="was cut off; empty it, and restore again"), claimed(tmp_path, "x"):
+        pass
+    assert not (tmp_path / "server.pid").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     tmp_path.joinpath("file").touch()
 

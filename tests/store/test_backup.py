@@ -17,7 +17,7 @@ from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.errors import ConflictError, InputError, StoreError
 from wellkept.store import backup as copies
-from wellkept.store.backup import back_up, backups, forget, read_head, restore
+from wellkept.store.backup import RESTORING, back_up, backups, forget, placed, read_head, restore
 from wellkept.store.telemetry.telemetry import Telemetry
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -179,14 +179,78 @@ def test_on_another_disk_everything_is_copied(data: Path, tmp_path: Path, monkey
     restore(made.path, tmp_path / "again")
 
 
-def test_the_oldest_go_and_so_does_what_an_interrupted_one_left(data: Path, tmp_path: Path) -> None:
+def test_the_oldest_go(data: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     made = [back_up(data, kept, NOON + timedelta(hours=hour), "1.0") for hour in range(4)]
-    (kept / ".2026-11-24T16-00-00Z.partial").mkdir()
     (kept / "notes").mkdir()
-    assert forget(kept, keep=2) == [made[1], made[0]]
+    assert forget(kept, 2, made[3]) == [made[1], made[0]]
     assert backups(kept) == [made[3], made[2]]
     assert {path.name for path in kept.iterdir()} == {made[3].path.name, made[2].path.name, "notes"}
+
+
+def test_the_one_just_made_stays_though_the_clock_has_gone_back(data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    made = [back_up(data, kept, NOON - timedelta(hours=hour), "1.0") for hour in range(3)]
+    assert forget(kept, 1, made[2]) == [made[1]]
+    assert backups(kept) == [made[0], made[2]]
+
+
+def test_what_an_interrupted_one_left_goes_before_the_next_takes_room(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, others = tmp_path / ".2026-11-24T10-00-00Z.partial", tmp_path / ".rsync.partial"
+    (left / "data").mkdir(parents=True)
+    others.mkdir()
+
+    def full(*_: object) -> None:
+        assert not left.exists()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(copies, "_databases", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        back_up(data, tmp_path, NOON, "1.0")
+    assert others.exists()
+
+
+def test_a_second_one_of_the_same_second_leaves_the_first_as_it_is(data: Path, tmp_path: Path) -> None:
+    made = back_up(data, tmp_path / "kept", NOON, "1.0")
+    with pytest.raises(ConflictError, match="is there already, of this second"):
+        back_up(data, tmp_path / "kept", NOON, "1.0")
+    assert backups(tmp_path / "kept") == [made]
+    restore(made.path, tmp_path / "again")
+
+
+def test_it_is_whole_where_it_goes_beside_the_data_folder(data: Path, tmp_path: Path) -> None:
+    made = back_up(data, placed(data, tmp_path), NOON, "1.0")
+    assert (made.path / "data/token").read_text() == "token"
+
+
+@pytest.mark.parametrize("inside", ["", "telemetry", "telemetry/kept", "kept", "state/backups", "link"])
+def test_it_may_not_go_where_the_next_one_would_copy_it(data: Path, inside: str) -> None:
+    (data / "link").symlink_to(data / "detect")
+    with pytest.raises(InputError, match=r"backup\.folder: must not be in the data folder, except in `backups` there"):
+        placed(data, data / inside)
+
+
+@pytest.mark.parametrize("inside", ["backups", "backups/nightly"])
+def test_it_may_go_into_the_folder_for_it(data: Path, inside: str) -> None:
+    assert placed(data, data / inside) == data / inside
+
+
+def test_nothing_is_left_of_a_restore_that_failed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, copied = back_up(data, tmp_path / "kept", NOON, "1.0"), shutil.copy2
+
+    def full(source: Path, target: Path) -> None:
+        if source.name == "token":
+            raise OSError(28, "No space left on device")
+        copied(source, target)
+
+    monkeypatch.setattr(copies.shutil, "copy2", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        restore(made.path, tmp_path / "again")
+    monkeypatch.undo()
+    restore(made.path, tmp_path / "again")
+    assert not (tmp_path / "again" / RESTORING).exists()
 
 
 def test_its_head_says_what_it_is_without_the_list_of_files(data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wellkept import __version__
 from wellkept.app.schedule import Job, Loop
 from wellkept.kernel.errors import ConflictError
-from wellkept.store.backup import Backup, back_up, backups, forget, restore
+from wellkept.store.backup import OWN, Backup, back_up, backups, forget, placed, restore
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -27,21 +27,21 @@ class Backups:
     def __init__(self, platform: Platform) -> None:
         self.settings = platform.settings.backup
         self._data, self._audit, self._clock = platform.settings.data.resolve(), platform.audit, platform.clock
-        self.folder = (self.settings.folder or self._data / "backups").resolve()
+        self.folder = placed(self._data, self.settings.folder or self._data / OWN)
         self._turn = threading.Lock()
 
     def make(self, by: str) -> Backup:
         """Make one now.
 
         Raises:
-            ConflictError: one is being made.
+            ConflictError: one is being made, or was in this second.
             StoreError: it cannot be written.
         """
         if not self._turn.acquire(blocking=False):
             raise ConflictError("backup", "is being made already; wait for its end")
         try:
             backup = back_up(self._data, self.folder, self._clock.now(), __version__)
-            gone = forget(self.folder, self.settings.keep)
+            gone = forget(self.folder, self.settings.keep, backup)
         finally:
             self._turn.release()
         details = {"files": backup.files, "bytes": backup.bytes, "let_go": [one.path.name for one in gone]}
@@ -71,5 +71,6 @@ class Backups:
             self.make(BY_ITSELF)
 
     def _is_due(self, now: datetime) -> bool:
-        made = self.kept()
-        return not made or now - made[0].made_at >= timedelta(hours=self.settings.every_h)
+        """A backup of a time to come, by a clock that was wrong, says nothing of when the next one is due."""
+        made = [backup.made_at for backup in self.kept() if backup.made_at <= now]
+        return not made or now - made[0] >= timedelta(hours=self.settings.every_h)

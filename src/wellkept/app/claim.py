@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wellkept.kernel.errors import ConflictError, InputError
+from wellkept.store.backup import RESTORING
 
 BACKLOG = 2048
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -56,7 +57,7 @@ def held(data: Path) -> Iterator[None]:
     The lock ends with the process, however it ends, so a folder is never left locked.
 
     Raises:
-        ConflictError: another process has it; nothing of what that one wrote is touched.
+        ConflictError: another process has it; nothing of what that one wrote is touched. Or not all of it was restored.
         InputError: the folder cannot be written.
     """
     pid = data / "server.pid"
@@ -72,6 +73,9 @@ def held(data: Path) -> Iterator[None]:
             who = pid.read_text(encoding="ascii") if pid.is_file() else "unknown"
             rule = "is in use by another server; stop that one, or choose another folder with --data"
             raise ConflictError(f"data folder {data}", rule, f"process {who}") from error
+        if (data / RESTORING).exists():
+            rule = "holds a part of a backup: `wellkept restore` was cut off; empty it, and restore again"
+            raise ConflictError(f"data folder {data}", rule)
         pid.write_text(str(os.getpid()), encoding="ascii")
         try:
             yield

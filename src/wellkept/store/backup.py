@@ -26,7 +26,12 @@ from wellkept.kernel.errors import ConflictError, InputError, StoreError
 FORMAT = 1
 HEAD, FILES = "backup.json", "files.json"
 CONTENT = "data"
-_OF_A_RUN = frozenset({"lock", "server.pid", "address", "logs", "backups"})
+OWN = "backups"
+"""Where copies go inside the data folder."""
+RESTORING = "restoring"
+"""A file of this name is in a data folder until all that was to be restored is there."""
+_UNFINISHED = ".????-??-??T??-??-??Z.partial"
+_OF_A_RUN = frozenset({"lock", "server.pid", "address", "logs", OWN})
 """What lies at the top of a data folder and is of the server that runs there, or is a copy itself."""
 _WRITTEN_ONCE = "artifacts/"
 """Below it every file is named by its content."""
@@ -60,23 +65,41 @@ class _Copied:
     linked_bytes: int = 0
 
 
+def placed(data: Path, folder: Path) -> Path:
+    """The folder for copies of a data folder, where it is not one that the next copy would copy, too.
+
+    Raises:
+        InputError: it is.
+    """
+    data, folder = data.resolve(), folder.resolve()
+    if folder.is_relative_to(data) and not folder.is_relative_to(data / OWN):
+        rule = f"must not be in the data folder, except in `{OWN}` there: each backup would hold those before it"
+        raise InputError("backup.folder", rule, str(folder))
+    return folder
+
+
 def back_up(data: Path, folder: Path, made_at: datetime, version: str) -> Backup:
     """Copy a data folder into a new one below ``folder``, which may be on another disk. The server may work meanwhile.
 
     Raises:
+        ConflictError: the folder has one of this second.
         StoreError: it could not be written; nothing of it is left.
     """
     target = folder / made_at.strftime("%Y-%m-%dT%H-%M-%SZ")
     partial = folder / f".{target.name}.partial"
+    if target.exists():
+        raise ConflictError(f"backup {target}", "is there already, of this second; try again in the next one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in folder.glob(_UNFINISHED):
+            shutil.rmtree(unfinished, ignore_errors=True)
         content = partial / CONTENT
         content.mkdir(parents=True)
         partial.chmod(stat.S_IRWXU)
         copied = _Copied()
         _databases(data, content, copied)
         _link_parts(data / "telemetry", content / "telemetry", content, copied)
-        _rest(data, content, copied, folder.resolve())
+        _rest(data, content, copied)
         backup = Backup(
             target,
             made_at,
@@ -86,6 +109,7 @@ def back_up(data: Path, folder: Path, made_at: datetime, version: str) -> Backup
             copied.linked_bytes,
             has_state="state/state.sqlite" in copied.files,
         )
+        os.sync()
         _write(partial / FILES, {"files": copied.files, "links": copied.links})
         _write(partial / HEAD, _head(backup))
         partial.rename(target)
@@ -104,11 +128,9 @@ def backups(folder: Path) -> list[Backup]:
     return sorted(found, key=lambda backup: backup.made_at, reverse=True)
 
 
-def forget(folder: Path, keep: int) -> list[Backup]:
-    """Remove all but the newest backups; returns those that are gone, and what an interrupted one left goes, too."""
-    for partial in folder.glob(".*.partial"):
-        shutil.rmtree(partial, ignore_errors=True)
-    old = backups(folder)[keep:]
+def forget(folder: Path, keep: int, made: Backup) -> list[Backup]:
+    """Remove all but the newest backups and the one just made, whatever the clock said; returns what is gone."""
+    old = [backup for backup in backups(folder)[keep:] if backup.path != made.path]
     for backup in old:
         shutil.rmtree(backup.path, ignore_errors=True)
     return old
@@ -147,14 +169,18 @@ def restore(path: Path, data: Path) -> Backup:
     Raises:
         InputError: it is no backup, or not whole.
         ConflictError: the folder holds something.
-        StoreError: it cannot be written.
+        StoreError: it cannot be written; nothing of it is left.
     """
     backup, whole = read_head(path), _checked(path)
-    if data.exists() and any(data.iterdir()):
-        raise ConflictError(f"folder {data}", "holds data already; move it away, or name another one with --data")
     try:
+        if data.exists() and any(data.iterdir()):
+            raise ConflictError(f"folder {data}", "holds data already; move it away, or name another one with --data")
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(stat.S_IRWXU)
+        (data / RESTORING).touch()
+    except OSError as error:
+        raise StoreError(f"data folder {data}: {error}") from error
+    try:
         for name in whole["files"]:
             (data / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path / CONTENT / name, data / name)
@@ -163,7 +189,11 @@ def restore(path: Path, data: Path) -> Backup:
             (data / name).symlink_to(target)
         for folder in whole["folders"]:
             (data / folder).mkdir(parents=True, exist_ok=True)
+        os.sync()
+        (data / RESTORING).unlink()
     except OSError as error:
+        for entry in data.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         raise StoreError(f"data folder {data}: {error}") from error
     return backup
 
@@ -243,12 +273,11 @@ def _link_parts(source: Path, target: Path, content: Path, copied: _Copied) -> N
         copied.files = {name: file for name, file in copied.files.items() if not name.startswith(gone)}
 
 
-def _rest(data: Path, content: Path, copied: _Copied, folder: Path) -> None:
+def _rest(data: Path, content: Path, copied: _Copied) -> None:
     """Copy what is neither a database nor of the engine; a file that has gone meanwhile is no part of the copy."""
     for source in _walk(data):
         name = str(source.relative_to(data))
-        is_elses = source.suffix == ".sqlite" or source.name.endswith((".sqlite-wal", ".sqlite-shm", ".partial"))
-        if is_elses or name.startswith("telemetry/") or folder in source.resolve().parents:
+        if source.name.endswith((".sqlite", ".sqlite-wal", ".sqlite-shm", ".partial")):
             continue
         target = content / name
         target.parent.mkdir(parents=True, exist_ok=True)
