@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -30,6 +33,8 @@ class Sent:
         return {"accepted": len(body), "waiting": 1, "model": "churn"}
 
     def send(self, path: str, body: bytes, media: str) -> bytes:
+        if media == outcomes.JSON:
+            return json.dumps(self.post(path, json.loads(body))).encode()
         assert media == outcomes.ARROW
         table = pa.ipc.open_stream(body).read_all()
         self.tables.append((path, table))
@@ -71,6 +76,27 @@ def test_labels_tell_how_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert labels(sent, frame, "churn") == {"accepted": 1, "waiting": 2}
     assert sent.tables[0][1]["model"].to_pylist() == ["churn", "churn"]
     assert labels(sent, [{"prediction_id": "p", "value": 1}], "") == {"accepted": 1, "waiting": 1}
+
+
+def test_records_may_hold_what_frames_give() -> None:
+    sent = Sent()
+    at = pd.Timestamp("2026-11-24T12:00:00.000001+01:00")
+    features = {"a": np.float32(2), "b": float("nan"), "c": np.int64(3)}
+
+    predictions(sent, [{"score": np.float64(0.5), "time": at, "features": features}], "churn", "7")
+    labels(sent, [{"prediction_id": "p", "value": np.int64(1), "time": datetime(2026, 11, 24, tzinfo=UTC)}], "")
+
+    (_, (prediction,)), (_, (label,)) = sent.posted
+    assert (prediction["score"], prediction["features"]) == (0.5, {"a": 2.0, "b": None, "c": 3})
+    assert datetime.fromisoformat(prediction["time"]) == at.to_pydatetime()
+    assert (label["value"], label["time"]) == (1, "2026-11-24T00:00:00+00:00")
+
+
+def test_what_cannot_be_sent_is_an_error_of_ours() -> None:
+    with pytest.raises(InputError, match="predictions: cannot be written as JSON"):
+        predictions(Sent(), [{"score": object()}], "churn", "7")
+    with pytest.raises(InputError, match="predictions: cannot be read as an Arrow table"):
+        predictions(Sent(), pd.DataFrame({"score": [0.1, 0.2], "x": [1, "a"]}), "churn", "7")
 
 
 def test_what_is_no_frame_is_named() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
 
 from wellkept.kernel.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ARROW = "application/vnd.apache.arrow.stream"
+ARROW, JSON = "application/vnd.apache.arrow.stream", "application/json"
 BATCH = 20_000
 INPUT = "input."
 OWN = frozenset(
@@ -26,19 +27,17 @@ OWN = frozenset(
 class Sender(Protocol):
     """The client, as far as it is needed here."""
 
-    def post(self, path: str, body: Any, timeout_s: float | None = None) -> Any: ...
-
     def send(self, path: str, body: bytes, media: str) -> bytes: ...
 
 
 def predictions(client: Sender, rows: Any, model: str, version: str) -> list[str]:
     """Send predictions; see ``Client.log_predictions``."""
-    named = {name: value for name, value in (("model", model), ("version", version)) if value}
+    named = {name: str(value) for name, value in (("model", model), ("version", version)) if value}
     if isinstance(rows, list):
         now = datetime.now(UTC).isoformat()
         made = [{"id": uuid.uuid4().hex, "time": now, **named, **_record(rows, index)} for index in range(len(rows))]
         for start in range(0, len(made), BATCH):
-            client.post("/v1/predictions", made[start : start + BATCH])
+            client.send("/v1/predictions", _json_of(made[start : start + BATCH], "predictions"), JSON)
         return [str(record["id"]) for record in made]
     table = _completed(table_of(rows, "predictions"), named)
     for batch in _batches(table):
@@ -49,17 +48,19 @@ def predictions(client: Sender, rows: Any, model: str, version: str) -> list[str
 def labels(client: Sender, rows: Any, model: str) -> dict[str, int]:
     """Send labels; see ``Client.log_labels``."""
     told = {"accepted": 0, "waiting": 0}
-    answers: Iterator[Any]
+    bodies: Iterator[bytes]
+    media = JSON if isinstance(rows, list) else ARROW
     if isinstance(rows, list):
         named = {"model": model} if model else {}
         made = [{**named, **_record(rows, index)} for index in range(len(rows))]
-        answers = (client.post("/v1/labels", made[start : start + BATCH]) for start in range(0, len(made), BATCH))
+        bodies = (_json_of(made[start : start + BATCH], "labels") for start in range(0, len(made), BATCH))
     else:
         table = table_of(rows, "labels")
         if model and "model" not in table.column_names:
             table = _with(table, "model", [model] * table.num_rows)
-        answers = (json.loads(client.send("/v1/labels", body_of(batch), ARROW)) for batch in _batches(table))
-    for answer in answers:
+        bodies = (body_of(batch) for batch in _batches(table))
+    for body in bodies:
+        answer = orjson.loads(client.send("/v1/labels", body, media))
         told = {name: count + int(answer.get(name, 0)) for name, count in told.items()}
     return told
 
@@ -68,7 +69,7 @@ def table_of(frame: Any, where: str) -> pa.Table:
     """Any frame that speaks Arrow as a table.
 
     Raises:
-        InputError: it does not.
+        InputError: it does not, or holds what Arrow cannot.
     """
     import pyarrow as pa
 
@@ -76,7 +77,10 @@ def table_of(frame: Any, where: str) -> pa.Table:
         return frame
     if not hasattr(frame, "__arrow_c_stream__"):
         raise InputError(where, "must be a list of records or a frame that speaks Arrow", type(frame).__name__)
-    return pa.table(frame)
+    try:
+        return pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(where, f"cannot be read as an Arrow table: {error}") from error
 
 
 def body_of(table: pa.Table) -> bytes:
@@ -88,6 +92,20 @@ def body_of(table: pa.Table) -> bytes:
         writer.write_table(table.combine_chunks())
     body: bytes = sink.getvalue().to_pybytes()
     return body
+
+
+def _json_of(records: list[dict[str, Any]], where: str) -> bytes:
+    """Records as JSON, with the numbers of NumPy (NaN is null) and moments as Python and pandas have them."""
+    try:
+        return orjson.dumps(records, _isoformat, orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        raise InputError(where, f"cannot be written as JSON: {error}") from error
+
+
+def _isoformat(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
 
 
 def _completed(table: pa.Table, named: dict[str, str]) -> pa.Table:

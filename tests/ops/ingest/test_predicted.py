@@ -18,6 +18,7 @@ from wellkept.ops.ingest import outcomes as module
 from wellkept.ops.ingest.inputs import Inputs
 from wellkept.ops.ingest.outcomes import Outcomes
 from wellkept.ops.ingest.predicted import arrow_predictions
+from wellkept.sdk.outcomes import body_of
 from wellkept.store.telemetry.predictions import PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -135,6 +136,48 @@ def test_a_column_of_another_type_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"predictions\.score: must be a column of double"):
         arrow_predictions(body(row(score="much"), schema=other), 10, Inputs().of_columns)
+
+
+def other_times(column: pa.Array) -> bytes:
+    table = pa.ipc.open_stream(body(row())).read_all()
+    return body_of(table.set_column(table.column_names.index("time"), "time", column))
+
+
+FINER = [
+    pa.array([NOON + timedelta(microseconds=1_999)], pa.timestamp("us", tz="Europe/Berlin")),
+    pa.array([NOON + timedelta(microseconds=1_999)], pa.timestamp("ns", tz="UTC")),
+    pa.array(["2026-11-24T13:00:00.001999+01:00"], pa.string_view()),
+    pa.array(["2026-11-24T12:00:00.001999999Z"]),
+]
+
+
+@pytest.mark.parametrize("column", FINER, ids=lambda column: str(column.type))
+def test_moments_are_kept_to_the_millisecond(column: pa.Array) -> None:
+    found = arrow_predictions(other_times(column), 10, Inputs().of_columns)
+
+    assert found["time"].to_pylist() == [NOON + timedelta(milliseconds=1)]
+
+
+def test_moments_without_a_time_zone_are_refused() -> None:
+    with pytest.raises(InputError, match=r"predictions\.time: must name its time zone"):
+        arrow_predictions(other_times(pa.array([NOON], pa.timestamp("ms"))), 10, Inputs().of_columns)
+
+
+def test_texts_may_come_as_views() -> None:
+    texts = pa.array(["NL", None], pa.string_view())
+    words = pa.DictionaryArray.from_arrays(pa.array([0, None], pa.uint32()), pa.array(["red"], pa.string_view()))
+    table = pa.ipc.open_stream(body(row(), row(id="b"))).read_all().drop_columns(["features", "categories"])
+
+    found = arrow_predictions(
+        body_of(table.append_column("input.country", texts).append_column("input.colour", words)),
+        10,
+        Inputs().of_columns,
+    )
+
+    assert found["categories"].to_pylist() == [
+        [("country", "NL"), ("colour", "red")],
+        [("country", ""), ("colour", "")],
+    ]
 
 
 def test_too_many_are_refused(outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch) -> None:

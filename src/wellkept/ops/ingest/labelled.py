@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellkept.kernel.errors import InputError
-from wellkept.ops.ingest.predicted import FIRST, LAST, read_stream, refuse
+from wellkept.ops.ingest.predicted import FIRST, LAST, cast_to, read_stream, refuse
 from wellkept.ops.ingest.values import moment, number, text
 from wellkept.store.telemetry.labelling import WAITING
 from wellkept.store.telemetry.predictions import MILLISECOND
@@ -94,10 +94,4 @@ def _record(where: str, row: Mapping[str, Any], now: datetime) -> dict[str, Any]
 def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
     if name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, kind)])
-    column = table[name]
-    if pa.types.is_timestamp(kind) and pa.types.is_timestamp(column.type) and column.type.tz is None:
-        raise InputError(f"labels.{name}", "must name its time zone (UTC)")
-    try:
-        return column.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"labels.{name}", f"must be a column of {kind}: {error}") from error
+    return cast_to(f"labels.{name}", table[name], kind)

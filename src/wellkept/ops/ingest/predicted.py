@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellkept.kernel.errors import InputError, TooLargeError
-from wellkept.store.telemetry.predictions import PREDICTIONS, REQUIRED
+from wellkept.store.telemetry.predictions import MILLISECOND, PREDICTIONS, REQUIRED
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """What is dated otherwise is a mistake of units or of a clock, and the engine's dates could not hold all of it."""
@@ -89,21 +89,50 @@ def read_stream(what: str, body: bytes, most: int) -> pa.Table:
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise InputError(f"{what}.{twice[0]}", "must be there once")
-            return pa.Table.from_batches(batches, reader.schema)
+            table = pa.Table.from_batches(batches, reader.schema)
+            return pa.table({name: _without_views(table[name]) for name in names})
     except InputError:
         raise
     except (pa.ArrowException, OSError, MemoryError, ValueError) as error:
         raise InputError(what, f"must be an Arrow stream: {error}") from error
 
 
+def _without_views(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts as all kernels take them; as views, which is how Polars sends them, few do."""
+    kind = column.type
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.large_string())
+    if not (pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type)):
+        return column
+    chunks = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.large_string())) for c in column.chunks]
+    return pa.chunked_array(chunks, pa.dictionary(kind.index_type, pa.large_string()))
+
+
+def cast_to(where: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column as another type. Of moments what is finer than a millisecond is cut off, as of those in JSON.
+
+    Raises:
+        InputError: a value cannot be, or moments name no time zone.
+    """
+    try:
+        if kind != MILLISECOND:
+            return column.cast(kind)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = column.cast(pa.timestamp("ns", tz="UTC"))
+        if not pa.types.is_timestamp(column.type):
+            return column.cast(kind)
+        if column.type.tz is None:
+            raise InputError(where, "must name its time zone (UTC)")
+        return column.cast(kind, safe=column.type.unit in ("s", "ms"))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(where, f"must be a column of {kind}: {error}") from error
+
+
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
     """A column as it is stored; what is not there, or null, is empty."""
     if field.name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, field.type)]) if _has_null(field) else _empty(table, field)
-    try:
-        column = table[field.name].cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"predictions.{field.name}", f"must be a column of {field.type}: {error}") from error
+    column = cast_to(f"predictions.{field.name}", table[field.name], field.type)
     if _has_null(field) or column.null_count == 0:
         return column
     if pa.types.is_map(field.type):
