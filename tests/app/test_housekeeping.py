@@ -56,3 +56,19 @@ def test_its_loops_run(stores: tuple[Telemetry, Stream]) -> None:
             job.run()
     assert telemetry.tiers.coverage.rolled_ms == round(NOW.replace(minute=0).timestamp() * 1000)
     assert housekeeping.status()["merges_stopped"] is False
+
+
+def test_backups_on_the_same_disk_give_way_before_telemetry_does(
+    stores: tuple[Telemetry, Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry, stream = stores
+    telemetry.engine.command(_LOGS)
+    there = [600, 300]
+
+    def give_way() -> str:
+        return f"let go of a backup of {there.pop()} MiB" if there else ""
+
+    monkeypatch.setattr(telemetry.engine.space, "free", lambda: (1200 - sum(there)) << 20)
+    Housekeeping(telemetry, stream, SettableClock(NOW), Retention(reserve_mib=512), give_way).keep()
+    (change,) = stream.changes(NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+    assert change.summary == "let go of a backup of 300 MiB: the disk has less than 512 MiB free"

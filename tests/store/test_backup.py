@@ -17,7 +17,16 @@ from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.errors import ConflictError, InputError, StoreError
 from wellkept.store import backup as copies
-from wellkept.store.backup import RESTORING, back_up, backups, forget, placed, read_head, restore
+from wellkept.store.backup import (
+    RESTORING,
+    back_up,
+    backups,
+    forget,
+    let_go_of_oldest,
+    placed,
+    read_head,
+    restore,
+)
 from wellkept.store.telemetry.telemetry import Telemetry
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -245,12 +254,22 @@ def test_nothing_is_left_of_a_restore_that_failed(data: Path, tmp_path: Path, mo
             raise OSError(28, "No space left on device")
         copied(source, target)
 
-    monkeypatch.setattr(copies.shutil, "copy2", full)
+    monkeypatch.setattr("shutil.copy2", full)
     with pytest.raises(StoreError, match="No space left on device"):
         restore(made.path, tmp_path / "again")
     monkeypatch.undo()
     restore(made.path, tmp_path / "again")
     assert not (tmp_path / "again" / RESTORING).exists()
+
+
+def test_those_on_the_disk_of_the_data_give_way_one_by_one(data: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    assert let_go_of_oldest(data, kept) is None
+    made = [back_up(data, kept, NOON + timedelta(hours=hour), "1.0") for hour in range(2)]
+    assert let_go_of_oldest(data, kept) == made[0]
+    assert backups(kept) == [made[1]]
+    assert let_go_of_oldest(data, kept) == made[1]
+    assert let_go_of_oldest(data, kept) is None
 
 
 def test_its_head_says_what_it_is_without_the_list_of_files(data: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wellkept import __version__
 from wellkept.app.schedule import Job, Loop
 from wellkept.kernel.errors import ConflictError
-from wellkept.store.backup import OWN, Backup, back_up, backups, forget, placed, restore
+from wellkept.store.backup import OWN, Backup, back_up, backups, forget, let_go_of_oldest, placed, restore
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -52,6 +52,11 @@ class Backups:
     def kept(self) -> list[Backup]:
         """Those that are there, newest first."""
         return backups(self.folder)
+
+    def give_way(self) -> str:
+        """Let go of the oldest that is on the disk of the data, and say so; empty where there is none."""
+        gone = let_go_of_oldest(self._data, self.folder)
+        return f"let go of the backup of {gone.made_at:%Y-%m-%d %H:%M} UTC" if gone is not None else ""
 
     def loops(self) -> list[Loop]:
         """What makes them in a rhythm, where one is wanted."""

@@ -7,7 +7,8 @@ nevertheless, as a change in the stream, in the status, in the log and on the pa
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from wellkept.app.schedule import Job, Loop
@@ -35,8 +36,17 @@ SAID_FOR = timedelta(days=1)
 class Housekeeping:
     """Three loops, so that none waits for another."""
 
-    def __init__(self, telemetry: Telemetry, stream: Stream, clock: Clock, retention: Retention) -> None:
-        self._telemetry, self._stream, self._clock = telemetry, stream, clock
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        stream: Stream,
+        clock: Clock,
+        retention: Retention,
+        give_way: Callable[[], str] = str,
+    ) -> None:
+        """``give_way``: lets go of something else that takes room, and says so; empty where there is nothing."""
+        self._telemetry, self._stream, self._clock, self._give_way = telemetry, stream, clock, give_way
+        self._reserve = retention.reserve_mib << 20
         self._watch = Watch(telemetry.engine)
         self._budget = Budget(telemetry.engine, _limits(retention))
 
@@ -49,11 +59,15 @@ class Housekeeping:
 
     def keep(self) -> None:
         """Let go of what is too much, and say so."""
+        while self._telemetry.engine.space.look() < self._reserve and (gone := self._give_way()):
+            self._say(self._clock.now(), f"{gone}: the disk has less than {size_of(self._reserve)} free")
         removed = self._budget.keep(self._clock.now())
         for removal in removed:
-            log.warning("housekeeping: %s", removal.sentence)
-        for removal in removed:
-            self._stream.record(Change(ENTITY, ChangeKind.RETENTION, removal.at, ACTOR, removal.sentence))
+            self._say(removal.at, removal.sentence)
+
+    def _say(self, at: datetime, sentence: str) -> None:
+        log.warning("housekeeping: %s", sentence)
+        self._stream.record(Change(ENTITY, ChangeKind.RETENTION, at, ACTOR, sentence))
 
     def status(self) -> dict[str, Any]:
         """What telemetry takes on the disk."""

@@ -99,16 +99,14 @@ def _ops(platform: Platform) -> Iterator[Family]:
         behind = platform.clock.now().timestamp() - float(detection["until"])
         yield _one("wellkept_detection_behind_seconds", "gauge", "How long ago what was last looked at was.", behind)
         yield _one("wellkept_detection_series", "gauge", "Series that are looked at.", detection["series"])
-    names = {
-        "findings": "Findings that are held for grouping.",
-        "unread": "Findings that wait to be grouped.",
-        "live_incidents": "Incidents that go on.",
-        "held": "Findings that nobody is told of for now.",
-    }
-    for name, words in names.items():
-        yield _one(
-            f"wellkept_grouping_{name}", "gauge", words, grouped[name] + (grouped["backlog"] if name == "unread" else 0)
-        )
+    unread = grouped["unread"] + grouped["backlog"]
+    for name, words, value in (
+        ("findings", "Findings that are held for grouping.", grouped["findings"]),
+        ("unread", "Findings that wait to be grouped.", unread),
+        ("live_incidents", "Incidents that go on.", grouped["live_incidents"]),
+        ("held", "Findings that nobody is told of for now.", grouped["held"]),
+    ):
+        yield _one(f"wellkept_grouping_{name}", "gauge", words, value)
 
 
 def _storage(platform: Platform) -> Iterator[Family]:

@@ -120,8 +120,10 @@ class Platform:
             self.grpc = grpc_server(settings.ingest.grpc, self.ingest, data)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
             self.scraper = scraper_of(settings.ingest.scrape, self.ingest, self.clock)
-            self.housekeeping = Housekeeping(self.telemetry, self.stream, self.clock, settings.retention)
             self.backups = Backups(self)
+            self.housekeeping = Housekeeping(
+                self.telemetry, self.stream, self.clock, settings.retention, self.backups.give_way
+            )
             self.discovery = Discovery(self.telemetry, self.topology, step_s=settings.ops.detect.step_s)
             self.ops = OpsLoop(self) if settings.ops.enabled else None
             self.ml = ModelLoop(self) if settings.ml.enabled else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.children import Child
@@ -27,7 +27,7 @@ class Pulse:
     def __init__(self, platform: Platform, schedules: Sequence[Schedule]) -> None:
         settings = platform.settings.notify
         self._platform, self._schedules, self._patience_s = platform, schedules, settings.watchdog.after_s
-        self._full_since: float | None = None
+        self._full_since = time.monotonic()
         self.children: Sequence[Child] = ()
         """The processes beside the server, where there are any."""
         transport, beats = Transport(settings.networks, setting="notify.networks"), settings.watchdog.heartbeat
@@ -35,7 +35,7 @@ class Pulse:
             settings,
             senders_of(settings, platform.secrets, transport, platform.clock),
             Heart(beats, platform.secrets, transport) if beats is not None else None,
-            self.standing,
+            self,
             platform.clock,
             about=platform.settings.state.server or socket.gethostname(),
             url=settings.url or platform.settings.webhooks.url,
@@ -54,19 +54,12 @@ class Pulse:
         standing: dict[str, str] = {}
         for schedule in self._schedules:
             standing |= schedule.standing(self._patience_s)
-        for signal, (seconds, why) in self._platform.ingest.stalled(LATELY_S).items():
-            if seconds > self._patience_s:
-                standing[f"ingest of {signal}"] = f"has stored nothing of what came for {seconds:.0f} s" + (
-                    f": {why}" if why else ""
-                )
-        for child in self.children:
-            seconds, how = child.failing()
-            if seconds > self._patience_s:
-                standing[child.name] = f"has ended again and again for {seconds:.0f} s: {how}"
-        unheard_s = self._platform.leader.unheard_s
-        if unheard_s > self._patience_s:
-            standing["state"] = f"has not answered for {unheard_s:.0f} s"
-        return standing | self._without_room()
+        elsewhere = {name: told for name, seconds, told in self._elsewhere() if seconds > self._patience_s}
+        return standing | elsewhere
+
+    def is_proven(self) -> bool:
+        """Whether every vital job has done its work since the start."""
+        return all(schedule.is_proven() for schedule in self._schedules)
 
     def jobs(self) -> list[Job]:
         """Everything that is done again and again."""
@@ -76,13 +69,22 @@ class Pulse:
         """What stands still, and why nobody outside hears the heartbeat."""
         return {"standing": self.standing(), "heartbeat": self._watchdog.silent_because}
 
-    def _without_room(self) -> dict[str, str]:
-        space = self._platform.telemetry.engine.space
-        if space.has_room():
-            self._full_since = None
-            return {}
-        self._full_since = self._full_since if self._full_since is not None else time.monotonic()
-        seconds = time.monotonic() - self._full_since
-        if seconds <= self._patience_s:
-            return {}
-        return {"disk": f"has had no room for telemetry for {seconds:.0f} s: {space.look() >> 20} MiB are free"}
+    def _elsewhere(self) -> Iterator[tuple[str, float, str]]:
+        """What no job does: what it is, for how many seconds it has not gone well, and a sentence."""
+        for signal, (seconds, why) in self._platform.ingest.stalled(LATELY_S).items():
+            said = f"has stored nothing of what came for {seconds:.0f} s"
+            yield f"ingest of {signal}", seconds, f"{said}: {why}" if why else said
+        for child in self.children:
+            seconds, how = child.failing()
+            yield child.name, seconds, f"has ended again and again for {seconds:.0f} s: {how}"
+        unheard_s = self._platform.leader.unheard_s
+        yield "state", unheard_s, f"has not answered for {unheard_s:.0f} s"
+        full_s = self._full_s()
+        yield "disk", full_s, f"has had no room for telemetry for {full_s:.0f} s"
+
+    def _full_s(self) -> float:
+        """For how many seconds the disk has had no room."""
+        now = time.monotonic()
+        if self._platform.telemetry.engine.space.has_room():
+            self._full_since = now
+        return now - self._full_since

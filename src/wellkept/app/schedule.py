@@ -67,15 +67,15 @@ class Schedule:
 
     def __init__(self, loops: Sequence[Loop], leader: Leader | None = None) -> None:
         self.loops, self._leader = loops, leader or Alone()
-        self._stopped, self._started = threading.Event(), False
+        self._stopped, self._started, self._started_at = threading.Event(), False, 0.0
         self._threads = [
             threading.Thread(target=self._turn, args=(loop,), name=f"loop-{loop.name}", daemon=True) for loop in loops
         ]
 
     def start(self) -> None:
-        self._started = True
+        self._started, self._started_at = True, time.monotonic()
         for job in (job for loop in self.loops for job in loop.jobs):
-            job.well_at = time.monotonic()
+            job.well_at = self._started_at
         for thread in self._threads:
             thread.start()
 
@@ -105,6 +105,11 @@ class Schedule:
         jobs = [job for loop in self.loops for job in loop.jobs]
         last = next((job.last_error for job in jobs if job.last_error), "")
         return {"failures": sum(job.failures for job in jobs), "last_error": last}
+
+    def is_proven(self) -> bool:
+        """Whether every vital job has come to a good end since the start, or was another server's."""
+        jobs = (job for loop in self.loops for job in loop.jobs if job.vital)
+        return all(job.well_at > self._started_at for job in jobs)
 
     def standing(self, patience_s: float) -> dict[str, str]:
         """The jobs that stand still, and in a sentence why each does.

@@ -71,6 +71,9 @@ def _checks(data: Path | None) -> Iterator[Check]:
     except WellkeptError as error:
         yield Check("server", "ill", str(error), "Start it with `wellkept up`, or name its folder with --data.")
         return
+    if "version" not in status:
+        yield Check("server", "look", f"{api.url} is older than this command", "Start it anew after an update.")
+        return
     yield Check("server", "well", f"answers at {api.url}")
     for look in (_versions, _clock, _work, _doors, _detection, _disk, _people):
         yield from look(status)

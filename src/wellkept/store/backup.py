@@ -136,6 +136,19 @@ def forget(folder: Path, keep: int, made: Backup) -> list[Backup]:
     return old
 
 
+def let_go_of_oldest(data: Path, folder: Path) -> Backup | None:
+    """Remove the oldest backup that takes room of the data folder's own disk; None where there is none.
+
+    What telemetry lets go of frees nothing while a backup links it.
+    """
+    if not folder.is_dir() or folder.stat().st_dev != data.stat().st_dev:
+        return None
+    oldest = next(reversed(backups(folder)), None)
+    if oldest is not None:
+        shutil.rmtree(oldest.path, ignore_errors=True)
+    return oldest
+
+
 def read_head(path: Path) -> Backup:
     """What a backup is.
 

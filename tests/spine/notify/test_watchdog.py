@@ -45,11 +45,24 @@ class Channel:
         return [message.what for message, _ in self.messages]
 
 
+class Work:
+    """What stands still is what the test says."""
+
+    def __init__(self) -> None:
+        self.stuck, self.has_begun = dict[str, str](), True
+
+    def standing(self) -> dict[str, str]:
+        return self.stuck
+
+    def is_proven(self) -> bool:
+        return self.has_begun
+
+
 class Scene:
     """A watchdog with two receivers, hands on both clocks, and what stands still as the test says."""
 
     def __init__(self, path: Path, patch: pytest.MonkeyPatch) -> None:
-        self.path, self.seconds, self.standing = path / "watchdog.json", 1000.0, dict[str, str]()
+        self.path, self.seconds, self.work = path / "watchdog.json", 1000.0, Work()
         self.chat, self.mail = Channel(), Channel()
         self.clock = SettableClock(NOON)
         patch.setattr(time, "monotonic", lambda: self.seconds)
@@ -68,11 +81,11 @@ class Scene:
         )
         senders = {"chat": self.chat, "mail": self.mail}
         more: dict[str, Any] = {"about": "here", "url": "https://wellkept.example", "path": self.path}
-        return Watchdog(settings, senders, heart, lambda: self.standing, self.clock, **more)
+        return Watchdog(settings, senders, heart, self.work, self.clock, **more)
 
     def turn(self, after_s: float = 0.0, standing: Mapping[str, str] | None = None) -> None:
         self.seconds += after_s
-        self.standing = dict(standing or {})
+        self.work.stuck = dict(standing or {})
         self.dog.turn()
 
 
@@ -200,6 +213,16 @@ def test_who_is_no_receiver_any_more_is_forgotten_so_that_the_next_standstill_is
         scene.turn(AFTER_S + 1)
     opened = [message.key for message, _ in scene.chat.messages if message.what == "opened"]
     assert len(opened) == len(set(opened)) == 3
+
+
+def test_after_a_restart_its_end_is_told_when_the_work_has_been_done_once(scene: Scene) -> None:
+    scene.turn(0.0, STUCK)
+    scene.dog, scene.work.has_begun = scene.made(), False
+    scene.turn(AFTER_S * 2)
+    assert scene.chat.told == ["opened"]
+    scene.work.has_begun = True
+    scene.turn(1.0)
+    assert scene.chat.told == ["opened", "over"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"chat": 1}', '{"chat": {"told": {}, "reference": {}}}'])

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.codec import decode, encode
@@ -35,8 +35,17 @@ RETRY_S, LONGEST_PAUSE_S = 10.0, 300.0
 """A receiver that did not take it is tried again after so long, and then after twice as long each time, up to that."""
 MOST_NAMES = 3
 
-Look = Callable[[], Mapping[str, str]]
-"""What stands still, and in a sentence why; empty where the work goes on."""
+
+class Work(Protocol):
+    """The work of the platform, as the watchdog sees it."""
+
+    def standing(self) -> Mapping[str, str]:
+        """What stands still, and in a sentence why; empty where the work goes on."""
+        ...
+
+    def is_proven(self) -> bool:
+        """Whether all that could stand still has done its work since the start."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class Watchdog:
         settings: NotifySettings,
         senders: Mapping[str, Sender],
         heart: Heart | None,
-        look: Look,
+        work: Work,
         clock: Clock,
         *,
         about: str,
@@ -83,7 +92,7 @@ class Watchdog:
         path: Path,
     ) -> None:
         """``about`` names this server for people, ``path`` is the file of what was told."""
-        self._settings, self._senders, self._heart, self._look, self._clock = settings, senders, heart, look, clock
+        self._settings, self._senders, self._heart, self._work, self._clock = settings, senders, heart, work, clock
         self._about, self._url, self._path = about, url, path
         self._told = {name: told for name, told in _read(path).items() if name in senders}
         self._rests: dict[str, tuple[float, float]] = {}
@@ -96,13 +105,13 @@ class Watchdog:
 
     def turn(self) -> None:
         """Look, tell who has to be told, and have the heart beat where all is well."""
-        standing, now = self._look(), time.monotonic()
+        standing, now = self._work.standing(), time.monotonic()
         if standing:
             self._calm_since = now
             self._began = self._began or self._clock.now()
             self._tell(self._open(standing))
             return
-        if self._told and now - self._calm_since >= self._settings.watchdog.after_s:
+        if self._told and now - self._calm_since >= self._settings.watchdog.after_s and self._work.is_proven():
             self._tell(None)
         self._began = self._began if self._told else None
         if self._heart is not None and now - self._beat_at >= self._heart.every_s:
@@ -182,7 +191,9 @@ class Watchdog:
             for name, told in self._told.items()
         }
         try:
-            self._path.write_text(json.dumps(kept))
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps(kept))
+            partial.replace(self._path)
         except OSError as error:
             log.warning("watchdog: what was told is not kept: %s", error)
 

@@ -111,6 +111,7 @@ def _dead(row: Notification) -> DeadRow:
 def _told(told: Told) -> ToldRow:
     kind, _, name = told.subject.partition(":")
     href = {"incident": f"/incidents/{name}", "approval": f"/approvals#{name}", "digest": "/incidents"}.get(kind, "")
-    said = f"{told.said.rstrip('.')}; sent again, as nobody knows how an earlier try ended" if told.is_repeated else told.said
+    again = "; sent again, as nobody knows how an earlier try ended"
+    said = told.said.rstrip(".") + again if told.is_repeated else told.said
     tone, outcome = TONES.get(told.outcome, "quiet"), WORDS.get(told.outcome, told.outcome)
     return ToldRow(told.at, told.receiver, name or kind, href, told.what, tone, outcome, said)
