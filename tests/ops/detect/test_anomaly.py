@@ -18,6 +18,7 @@ from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.baseline import SHIPPED
 from wellkept.ops.detect.baseline.base import EntityScores, Scores
 from wellkept.ops.detect.blind import Blind, Cause
+from wellkept.ops.detect.detectors import anomaly
 from wellkept.ops.detect.detectors.anomaly import Anomaly, AnomalyParameters
 from wellkept.ops.detect.detectors.entity import EntityAnomaly, EntityParameters
 from wellkept.ops.detect.detectors.traffic import Traffic
@@ -275,6 +276,20 @@ def test_what_another_detector_has_found_is_not_said_again() -> None:
     (finding,) = look(view)
     other = replace(finding, detector="robust")
     assert look(replace(view, open={"x": other})) == []
+
+
+@pytest.mark.parametrize(("mine", "theirs", "goes_on"), [("INFO", "INFO", False), ("WARNING", "INFO", True)])
+def test_what_is_said_ends_only_where_another_detector_says_something_that_weighs_no_less(
+    mine: str, theirs: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anomaly, "_severity", lambda _: Severity[mine])
+    story = Story(steps=20)
+    queue(story)
+    view = scored(plain(story), {0: 9.0})
+    (finding,) = look(view)
+    flat = replace(finding, detector="flat", fingerprint="x", severity=Severity[theirs])
+    found = look(replace(view, open={finding.fingerprint: finding, "x": flat}))
+    assert bool(found) == goes_on
 
 
 def test_where_telemetry_is_blind_nothing_is_said() -> None:

@@ -43,13 +43,14 @@ class Anomaly:
     usual as much or, for an hour, outside of it, and says what it was when it was most unusual. What comes back to the
     usual is no news.
     What users feel (latency, errors, traffic by the catalogue) is a warning, all else information, for which the
-    budget of all series together counts too. What another detector has a finding of is not said again.
+    budget of all series together counts too. What another detector has a finding of is not said again, and what is
+    said already goes on as that one's where it weighs no less.
 
     Source: the scores' meaning and figures are in ``docs/detection.md``.
     """
 
     name = "anomaly"
-    version = "3"
+    version = "4"
     finds = "what is unusual of any series, by its own past"
     kinds = (FindingKind.ANOMALY,)
     shared = ("budget_per_series_week",)
@@ -61,7 +62,11 @@ class Anomaly:
         self.parameters = parameters or AnomalyParameters()
 
     def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
-        known = {(f.entity, e.signal) for f in view.open.values() if f.detector != self.name for e in f.evidence}
+        known: dict[tuple[str, str], Severity] = {}
+        for other in view.open.values():
+            for evidence in other.evidence if other.detector != self.name else ():
+                series = other.entity, evidence.signal
+                known[series] = max(known.get(series, other.severity), other.severity)
         mine: dict[tuple[str, str], list[Mapping[str, str]]] = {}
         for finding in view.open.values():
             if finding.detector == self.name and finding.evidence:
@@ -71,9 +76,10 @@ class Anomaly:
         found: dict[str, tuple[tuple[bool, float], Unusual]] = {}
         for part in peaks(view, self.parameters.steps):
             for one in self._worth_a_word(view, part, spare, mine):
-                if (one.info.entity, one.info.name) in known or view.blind.hides(one.info.entity, one.info.name):
+                key, theirs = self._fingerprint(one), known.get((one.info.entity, one.info.name))
+                least = _severity(one) if key in view.open else Severity.INFO
+                if (theirs is not None and theirs >= least) or view.blind.hides(one.info.entity, one.info.name):
                     continue
-                key = self._fingerprint(one)
                 rank = (key in view.open or one.is_felt, one.excess)
                 if key not in found or rank > found[key][0]:
                     found[key] = (rank, one)
@@ -135,7 +141,7 @@ class Anomaly:
             detector_version=self.version,
             entity=one.info.entity,
             kind=FindingKind.ANOMALY,
-            severity=Severity.WARNING if one.is_felt else Severity.INFO,
+            severity=_severity(one),
             score=share(one.excess),
             score_meaning="how far above its threshold the -log10 of the probability is: 0 at it, 0.5 at 10 above",
             starts_at=starts_at,
@@ -150,3 +156,7 @@ class Anomaly:
                 "symptom": "yes" if one.is_felt else "",
             },
         )
+
+
+def _severity(one: Unusual) -> Severity:
+    return Severity.WARNING if one.is_felt else Severity.INFO
