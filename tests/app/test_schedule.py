@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from tests.app.running import until
 
-from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.app.schedule import VITAL, Job, Loop, Schedule
 from wellkept.app.schedule import _run as run_once
 from wellkept.kernel.errors import StoreError
 from wellkept.spine.lease import Leader
@@ -204,8 +204,8 @@ class Standing:
 
 def test_a_job_that_hangs_stands_still_alone_though_others_wait_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, turns = threading.Event(), iter("..")
-    hangs = Job("hangs", lambda: next(turns, "") or gate.wait(), vital=True)
-    scene = Standing(monkeypatch, hangs, Job("waits", lambda: None, vital=True)).started(times=4)
+    hangs = Job("hangs", lambda: next(turns, "") or gate.wait(), patience=VITAL)
+    scene = Standing(monkeypatch, hangs, Job("waits", lambda: None, patience=VITAL)).started(times=4)
     until(lambda: hangs.began_at is not None, "it hangs")
     assert scene.schedule.standing(60) == {}
     scene.ahead_s = 70
@@ -218,7 +218,7 @@ def test_a_job_that_hangs_stands_still_alone_though_others_wait_for_its_end(monk
 
 def test_a_job_that_always_fails_stands_still_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Standing(
-        monkeypatch, Job("bad", fails(ValueError("no such column")), vital=True), Job("good", lambda: None)
+        monkeypatch, Job("bad", fails(ValueError("no such column")), patience=VITAL), Job("good", lambda: None)
     )
     scene.started()
     scene.ahead_s = 70
@@ -231,7 +231,7 @@ def test_a_job_that_always_fails_stands_still_and_says_why(monkeypatch: pytest.M
 
 def test_the_first_run_after_a_start_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
-    scene = Standing(monkeypatch, Job("makes up", gate.wait, vital=True)).started(times=0)
+    scene = Standing(monkeypatch, Job("makes up", gate.wait, patience=VITAL)).started(times=0)
     scene.ahead_s = 500
     assert scene.schedule.standing(60) == {}
     scene.ahead_s = 700
@@ -250,16 +250,16 @@ def test_what_is_not_vital_may_take_longer_and_a_rare_job_is_waited_for(monkeypa
 
 
 def test_what_another_server_does_does_not_stand_still_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Standing(monkeypatch, Job("led", lambda: None, led=True, vital=True))
+    scene = Standing(monkeypatch, Job("led", lambda: None, led=True, patience=VITAL))
     scene.schedule = Schedule(scene.schedule.loops, cast(Leader, Follower()))
     scene.schedule.start()
-    scene.ahead_s = 70
+    scene.ahead_s = 700
     until(lambda: scene.schedule.standing(60) == {}, "it is left to the other one")
     scene.schedule.stop()
 
 
 def test_nothing_stands_still_before_the_start_and_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Standing(monkeypatch, Job("bad", fails(ValueError("x")), vital=True))
+    scene = Standing(monkeypatch, Job("bad", fails(ValueError("x")), patience=VITAL))
     assert scene.schedule.standing(0) == {}
     scene.started()
     scene.schedule.stop()

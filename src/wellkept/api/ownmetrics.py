@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +19,8 @@ PATH, MEDIA = "/metrics", "text/plain; version=0.0.4; charset=utf-8"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PART_S = 2.0
 """So long a part may take: a store that does not answer must not hide what does not depend on it."""
+SCRAPES = 2
+"""Threads of its own: all the others may wait for a store."""
 log = logging.getLogger(__name__)
 Samples = Iterable[tuple[Mapping[str, str], float]]
 
@@ -38,9 +40,10 @@ Parts = Mapping[str, Callable[[], Iterator[Family]]]
 
 def routes(parts: Parts) -> list[Route]:
     """The route. It needs the token, as everything does."""
+    scrapes = CapacityLimiter(SCRAPES)
 
     async def metrics(_: Request) -> Response:
-        return Response(await run_in_threadpool(_page, parts), media_type=MEDIA)
+        return Response(await to_thread.run_sync(_page, parts, limiter=scrapes), media_type=MEDIA)
 
     return [Route(PATH, metrics, methods=["GET"])]
 

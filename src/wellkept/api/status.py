@@ -19,18 +19,18 @@ Readiness = Callable[[], dict[str, Any]]
 def router(topology: Topology, status: Readiness, standing: Callable[[], Mapping[str, str]] = dict) -> APIRouter:
     """``/healthz``, ``/readyz`` (both open to all) and routes below ``/api/v1``.
 
-    ``standing`` names what stands still. It is told and is no failure: to restart a server that waits for a store, or
+    Neither needs a thread: all of them may wait for a store. ``standing`` names what stands still. It is told and is no failure: to restart a server that waits for a store, or
     to send it nothing more, would lose what it can still take in.
     """
     routes = APIRouter(tags=["status"])
 
     @routes.get("/healthz")
-    def health() -> dict[str, Any]:
+    async def health() -> dict[str, Any]:
         names = sorted(standing())
         return {"status": "standing still", "standing": names} if names else {"status": "ok"}
 
     @routes.get("/readyz")
-    def ready() -> dict[str, str]:
+    async def ready() -> dict[str, str]:
         return {"status": "ready"}
 
     @routes.get("/api/v1/status")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wellkept import __version__
-from wellkept.app.schedule import Job, Loop
+from wellkept.app.schedule import VERY_LONG, Job, Loop
 from wellkept.kernel.errors import ConflictError
 from wellkept.store.backup import OWN, Backup, back_up, backups, forget, let_go_of_oldest, placed, restore
 
@@ -60,7 +60,11 @@ class Backups:
 
     def loops(self) -> list[Loop]:
         """What makes them in a rhythm, where one is wanted."""
-        return [Loop("backup", LOOK_EVERY_S, [Job("backup", self._tick)])] if self.settings.every_h > 0 else []
+        return (
+            [Loop("backup", LOOK_EVERY_S, [Job("backup", self._tick, patience=VERY_LONG)])]
+            if self.settings.every_h > 0
+            else []
+        )
 
     def notes(self) -> list[str]:
         """What there is, in a sentence for a page; nothing where nobody wants any."""

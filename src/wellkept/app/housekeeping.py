@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from wellkept.app.schedule import Job, Loop
+from wellkept.app.schedule import VITAL, Job, Loop
 from wellkept.app.settings import Retention
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import Clock
@@ -52,7 +52,7 @@ class Housekeeping:
 
     def loops(self) -> list[Loop]:
         return [
-            Loop("space", WATCH_EVERY_S, [Job("space", self._watch.look, vital=True)]),
+            Loop("space", WATCH_EVERY_S, [Job("space", self._watch.look, patience=VITAL)]),
             Loop("budget", BUDGET_EVERY_S, [Job("budget", self.keep)]),
             Loop("tiers", TIERS_EVERY_S, [Job("tiers", lambda: self._telemetry.tiers.roll_up(self._clock.now()))]),
         ]

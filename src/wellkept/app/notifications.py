@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wellkept.app.buttons import slack_door
-from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.app.schedule import VITAL, Job, Loop, Schedule
 from wellkept.app.statestore import process_name
 from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.delivery import Delivery
@@ -38,7 +38,8 @@ class Notifications:
         self._rows, self._history = NotificationRows(platform.state), HistoryRows(platform.state)
         transport = Transport(settings.networks, setting="notify.networks")
         self.slack = slack_door(platform, transport)
-        senders = senders_of(settings, platform.secrets, transport, clock)
+        self.transport, self.url = transport, url
+        self.senders = senders = senders_of(settings, platform.secrets, transport, clock)
         self.describer = Describer(platform.stream, platform.topology, platform.catalogue)
         news, plans = NewsRows(platform.state), PlanRows(platform.state)
         reading = (platform.stream, news, plans, self.describer, platform.noise.digests)
@@ -75,7 +76,7 @@ class Notifications:
 
     def _loops(self) -> list[Loop]:
         every = [Loop(f"notify-{one.name}", SEND_EVERY_S, [self._sending(one)]) for one in self._settings.receivers]
-        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan, led=True, vital=True)])
+        plan = Loop("notify", PLAN_EVERY_S, [Job("notify", self.plan, led=True, patience=VITAL)])
         return [plan, *every, Loop("notify-old", TIDY_EVERY_S, [Job("notify-old", self._forget, led=True)])]
 
     def _sending(self, receiver: Receiver) -> Job:

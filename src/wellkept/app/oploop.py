@@ -11,7 +11,7 @@ from wellkept.app.detectors import detectors, switched_off
 from wellkept.app.grouping import GroupingRules
 from wellkept.app.rules import Rules
 from wellkept.app.runbooks import runbooks
-from wellkept.app.schedule import Job, Loop
+from wellkept.app.schedule import VITAL, Job, Loop
 from wellkept.ops.correlate.noise.keeper import NoiseKeeper
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.ops.detect.base import DetectSettings
@@ -158,15 +158,15 @@ class OpsLoop:
                 found.set()
 
         every_s = self._settings.detect_every_s
-        detect = Loop("ops", every_s, [Job("detect", lambda: self.detect.tick(clock.now()), vital=True)])
-        grouping_job = Job("correlate", correlate, led=True, vital=True)
+        detect = Loop("ops", every_s, [Job("detect", lambda: self.detect.tick(clock.now()), patience=VITAL)])
+        grouping_job = Job("correlate", correlate, led=True, patience=VITAL)
         grouped = Loop("correlate", CORRELATE_EVERY_S, [grouping_job], found, CORRELATE_REST_S, CORRELATE_RESTS)
         jobs = [
-            Job(name, lambda tick=tick: tick(clock.now()), led=True, vital=True)  # type: ignore[misc]
+            Job(name, lambda tick=tick: tick(clock.now()), led=True, patience=VITAL)  # type: ignore[misc]
             for name, tick in follow.items()
         ]
         followed = Loop("incidents", every_s, jobs, opened, INCIDENTS_REST_S, longest_rest_s=every_s)
-        rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()), vital=True)])
+        rules = Loop("rules", RULES_EVERY_S, [Job("rules", lambda: self.rules.tick(clock.now()), patience=VITAL)])
         grouping = Loop("grouping", GROUPING_EVERY_S, [Job("grouping", lambda: self.grouping.tick(clock.now()))])
         found_loops = [detect, grouped, followed, rules, grouping]
         if (rewording := self._rewording) is not None:

@@ -22,7 +22,7 @@ from wellkept.app.mloop import ModelLoop
 from wellkept.app.notifications import Notifications
 from wellkept.app.oploop import OpsLoop
 from wellkept.app.pulse import Pulse
-from wellkept.app.schedule import Job, Loop, Schedule
+from wellkept.app.schedule import VITAL, Job, Loop, Schedule
 from wellkept.app.scraper import scraper_of
 from wellkept.app.secrets import token_of
 from wellkept.app.settings import ENVIRONMENT, Settings
@@ -266,9 +266,9 @@ class Platform:
         return Gate(self.state, self.stream, self.audit, Actions(handlers), policy, self.world, self.clock, brakes)
 
     def _loops(self) -> list[Loop]:
-        alerts = Job("alerts", lambda: self.alerts.tick(self.clock.now()), led=True, vital=True)
+        alerts = Job("alerts", lambda: self.alerts.tick(self.clock.now()), led=True, patience=VITAL)
         loops = [
-            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick, led=True, vital=True)]),
+            Loop("gate", GATE_EVERY_S, [Job("gate", self.gate.tick, led=True, patience=VITAL)]),
             Loop("runs", ADOPT_EVERY_S, [Job("runs", self._adopt, led=True)]),
             Loop("discover", DISCOVER_EVERY_S, [Job("discover", lambda: self.discovery.tick(self.clock.now()))]),
             Loop("alerts", ALERTS_EVERY_S, [alerts]),

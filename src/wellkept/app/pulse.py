@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellkept.app.children import Child
 from wellkept.app.schedule import Job, Loop, Schedule
-from wellkept.spine.notify.channels import senders_of
 from wellkept.spine.notify.watchdog import Heart, Watchdog
-from wellkept.spine.webhooks.send import Transport
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -30,15 +28,15 @@ class Pulse:
         self._full_since = time.monotonic()
         self.children: Sequence[Child] = ()
         """The processes beside the server, where there are any."""
-        transport, beats = Transport(settings.networks, setting="notify.networks"), settings.watchdog.heartbeat
+        told, beats = platform.notifications, settings.watchdog.heartbeat
         self._watchdog = Watchdog(
             settings,
-            senders_of(settings, platform.secrets, transport, platform.clock),
-            Heart(beats, platform.secrets, transport) if beats is not None else None,
+            told.senders,
+            Heart(beats, platform.secrets, told.transport) if beats is not None else None,
             self,
             platform.clock,
             about=platform.settings.state.server or socket.gethostname(),
-            url=settings.url or platform.settings.webhooks.url,
+            url=told.url,
             path=platform.settings.data.resolve() / "watchdog.json",
         )
         self._thread = Schedule([Loop("watchdog", LOOK_EVERY_S, [Job("watchdog", self._watchdog.turn)])])

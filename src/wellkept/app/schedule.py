@@ -14,8 +14,10 @@ from wellkept.spine.lease import Alone, Leader
 
 log = logging.getLogger(__name__)
 
-LONG = 10.0
-"""What may take long (a look at every model, a receiver that does not answer) stands still after so many patiences."""
+VITAL, LONG, VERY_LONG = 1.0, 10.0, 240.0
+"""Patiences. Without what is vital trouble is not found or nobody is told; a look at every model or a receiver that
+does not answer may take long, a copy of all data very long.
+"""
 LONGEST_ERROR = 200
 
 
@@ -24,15 +26,15 @@ class Job:
     """Something that is done again and again, and how that has gone.
 
     ``led`` is for what only one of the servers on a store may do: it is left out while another one leads. ``begin`` is
-    done before the first run, and again after one that failed, and where this server has come to lead anew. Where a
-    ``vital`` one stands still, trouble is not found or nobody is told; see :meth:`Schedule.standing`.
+    done before the first run, and again after one that failed, and where this server has come to lead anew. It stands
+    still after ``patience`` patiences; see :meth:`Schedule.standing`.
     """
 
     name: str
     run: Callable[[], object]
     led: bool = False
     begin: Callable[[], object] | None = None
-    vital: bool = False
+    patience: float = LONG
     begun: int | None = None
     """The term of the lead under which it was begun; None where it has to be begun."""
     runs: int = 0
@@ -108,14 +110,14 @@ class Schedule:
 
     def is_proven(self) -> bool:
         """Whether every vital job has come to a good end since the start, or was another server's."""
-        jobs = (job for loop in self.loops for job in loop.jobs if job.vital)
+        jobs = (job for loop in self.loops for job in loop.jobs if job.patience <= VITAL)
         return all(job.well_at > self._started_at for job in jobs)
 
     def standing(self, patience_s: float) -> dict[str, str]:
         """The jobs that stand still, and in a sentence why each does.
 
-        A job stands still when it came to no good end for ``patience_s`` and the rhythm of its loop; one that is not
-        vital has longer. Of a loop that waits for the end of a job, that one is named alone.
+        A job stands still when it came to no good end for ``patience_s`` and the rhythm of its loop; one that may take
+        long has longer. Of a loop that waits for the end of a job, that one is named alone.
         """
         if not self._started or self._stopped.is_set():
             return {}
@@ -186,7 +188,7 @@ def _standing_still(loop: Loop, patience_s: float, now: float) -> Sequence[Job]:
 
 def _patience(job: Job, patience_s: float) -> float:
     """The first run after a start may take long, too: it makes up for what came meanwhile."""
-    return patience_s if job.vital and job.runs else patience_s * LONG
+    return patience_s * (job.patience if job.runs else max(LONG, job.patience))
 
 
 def _standing(job: Job, now: float) -> str:

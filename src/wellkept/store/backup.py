@@ -258,10 +258,11 @@ def _databases(data: Path, content: Path, copied: _Copied) -> None:
 
 def _link_parts(source: Path, target: Path, content: Path, copied: _Copied) -> None:
     """Link the parts of tables in a folder of the engine, and copy what else there is."""
-    if not source.is_dir():
-        return
+    try:
+        entries = sorted(os.scandir(source), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return  # a part that has gone since its table was listed
     target.mkdir(parents=True, exist_ok=True)
-    entries = sorted(os.scandir(source), key=lambda entry: entry.name)
     is_part = any(entry.name == _SIGN_OF_A_PART for entry in entries)
     try:
         for entry in entries:
