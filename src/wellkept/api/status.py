@@ -19,8 +19,9 @@ Readiness = Callable[[], dict[str, Any]]
 def router(topology: Topology, status: Readiness, standing: Callable[[], Mapping[str, str]] = dict) -> APIRouter:
     """``/healthz``, ``/readyz`` (both open to all) and routes below ``/api/v1``.
 
-    Neither needs a thread: all of them may wait for a store. ``standing`` names what stands still. It is told and is no failure: to restart a server that waits for a store, or
-    to send it nothing more, would lose what it can still take in.
+    Neither of the two needs a thread: all of them may wait for a store. ``standing`` names what stands still. It is
+    told and is no failure: to restart a server that waits for a store, or to send it nothing more, would lose what it
+    can still take in.
     """
     routes = APIRouter(tags=["status"])
 

@@ -60,11 +60,8 @@ class Backups:
 
     def loops(self) -> list[Loop]:
         """What makes them in a rhythm, where one is wanted."""
-        return (
-            [Loop("backup", LOOK_EVERY_S, [Job("backup", self._tick, patience=VERY_LONG)])]
-            if self.settings.every_h > 0
-            else []
-        )
+        job = Job("backup", self._tick, patience=VERY_LONG)
+        return [Loop("backup", LOOK_EVERY_S, [job])] if self.settings.every_h > 0 else []
 
     def notes(self) -> list[str]:
         """What there is, in a sentence for a page; nothing where nobody wants any."""

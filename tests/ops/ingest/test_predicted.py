@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ops.ingest import outcomes as module
 from wellkept.ops.ingest.inputs import Inputs
 from wellkept.ops.ingest.outcomes import Outcomes
-from wellkept.ops.ingest.predicted import arrow_predictions
+from wellkept.ops.ingest.predicted import arrow_predictions, read_stream
 from wellkept.sdk.outcomes import body_of
 from wellkept.store.telemetry.predictions import PREDICTIONS
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -178,6 +179,20 @@ def test_texts_may_come_as_views() -> None:
         [("country", "NL"), ("colour", "red")],
         [("country", ""), ("colour", "")],
     ]
+
+
+@pytest.mark.parametrize("in_words", [False, True])
+def test_many_views_of_one_long_text_are_too_large(in_words: bool) -> None:
+    count, long = 5_000, b"x" * 50_000
+    view = np.array([len(long), 0x78787878, 0, 0], "<i4").tobytes()
+    texts = pa.Array.from_buffers(pa.string_view(), count, [None, pa.py_buffer(view * count), pa.py_buffer(long)])
+    places = pa.array(range(count), pa.int32())
+    column = pa.DictionaryArray.from_arrays(places, texts) if in_words else texts
+    sent = body_of(pa.table({"input.country": column}))
+    assert len(sent) < 1_000_000
+
+    with pytest.raises(TooLargeError, match="times their body"):
+        read_stream("predictions", sent, count)
 
 
 def test_too_many_are_refused(outcomes: Outcomes, monkeypatch: pytest.MonkeyPatch) -> None:

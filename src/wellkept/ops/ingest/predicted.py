@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -81,9 +82,10 @@ def read_stream(what: str, body: bytes, most: int) -> pa.Table:
                     raise TooLargeError(what, f"must hold at most {most} records", rows)
                 batch.validate()  # to measure one of damaged lengths would take for ever
                 size += batch.nbytes
-                if size > UNPACKED * len(body) + 4096:
-                    raise TooLargeError(what, f"must take at most {UNPACKED} times their body", size)
+                _check_size(what, size, body)
                 batch.validate(full=True)
+                size += sum(_unfolded(column) for column in batch.columns)
+                _check_size(what, size, body)
                 batches.append(batch)
             names = reader.schema.names
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -95,6 +97,20 @@ def read_stream(what: str, body: bytes, most: int) -> pa.Table:
         raise
     except (pa.ArrowException, OSError, MemoryError, ValueError) as error:
         raise InputError(what, f"must be an Arrow stream: {error}") from error
+
+
+def _check_size(what: str, size: int, body: bytes) -> None:
+    if size > UNPACKED * len(body) + 4096:
+        raise TooLargeError(what, f"must take at most {UNPACKED} times their body", size)
+
+
+def _unfolded(column: pa.Array) -> int:
+    """Bytes of texts that come as views when each is written out: many of them may be one long text."""
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if not pa.types.is_string_view(texts.type) or not len(texts):
+        return 0
+    lengths = np.frombuffer(texts.buffers()[1], "<i4")[4 * texts.offset : 4 * (texts.offset + len(texts)) : 4]
+    return int(np.maximum(lengths, 0).sum(dtype=np.int64))
 
 
 def _without_views(column: pa.ChunkedArray) -> pa.ChunkedArray:
