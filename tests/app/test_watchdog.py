@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 from pathlib import Path
 
-import httpx
 import pytest
 from tests.app.receiver import Receiver, receiving
 from tests.app.running import Running, running, until
@@ -53,12 +50,6 @@ def health(server: Running) -> dict[str, object]:
     return told
 
 
-def hangs(server: Running) -> None:
-    """A reader who waits for the store, and so holds a thread of the server's."""
-    with server.http() as client, contextlib.suppress(httpx.HTTPError):
-        client.get("/api/v1/incidents", timeout=10)
-
-
 def test_a_store_that_does_not_answer_is_told_of_past_it_and_the_heart_stops(folder: Path, tmp_path: Path) -> None:
     with (
         database() as url,
@@ -69,9 +60,6 @@ def test_a_store_that_does_not_answer_is_told_of_past_it_and_the_heart_stops(fol
         assert health(server) == {"status": "ok"}
 
         with frozen():
-            waiting = [threading.Thread(target=hangs, args=(server,)) for _ in range(60)]
-            for one in waiting:
-                one.start()
             told = until(lambda: receiver.events("platform.opened"), "somebody is told")[0]["data"]
             assert told["severity"] == "critical"
             assert "stands still" in told["title"]
@@ -82,8 +70,6 @@ def test_a_store_that_does_not_answer_is_told_of_past_it_and_the_heart_stops(fol
             assert "wellkept_well 0.0" in page
             assert 'wellkept_metrics_part_up{part="notifications"} 0.0' in page
             quiet = beats(receiver)
-            for one in waiting:
-                one.join()
 
         over = until(lambda: receiver.events("platform.over"), "they are told that it goes on")[0]["data"]
         assert "goes on again" in over["title"]
