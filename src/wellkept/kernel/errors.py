@@ -105,6 +105,10 @@ class StoreError(WellkeptError):
     """An engine refused or failed; what was acknowledged before is untouched."""
 
 
+class ClosedError(StoreError):
+    """The store was closed under who still works, as the process ends: nothing to go on without, or to log."""
+
+
 class ActionError(WellkeptError):
     """An action failed. ``retry_helps`` tells the runner whether to try the same thing again."""
 

@@ -14,6 +14,7 @@ from tests.store.fixtures import state_in
 from wellkept.checks.scenes import CHECKOUT, PAYMENTS, Scene, Story
 from wellkept.kernel.change import Change
 from wellkept.kernel.codec import encode
+from wellkept.kernel.errors import ClosedError, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
@@ -203,6 +204,38 @@ def test_one_broken_detector_does_not_silence_the_others(stream: Stream, caplog:
     report = run.tick(scene.now - timedelta(seconds=370))
     assert [f.detector for f in report.seen] == ["robust"]
     assert "detector falls 1 failed" in caplog.text
+
+
+@dataclass
+class Mining:
+    """Mining over a store that answers with an error."""
+
+    error: Exception
+
+    def tick(self, now: datetime) -> int:
+        raise self.error
+
+    def window(self, start: datetime, end: datetime, step_s: float) -> Window:
+        raise self.error
+
+
+def test_without_log_patterns_detection_goes_on_and_says_so(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    scene = slow_from_to(200, 400)
+    recording, mining = Recording(scene), Mining(StoreError("too large a query"))
+    run = DetectRunner(recording, recording, stream, (RobustAnomaly(SETTINGS),), SETTINGS, patterns=mining)
+    assert [f.detector for f in run.tick(scene.now - timedelta(seconds=370)).seen] == ["robust"]
+    assert "log patterns are not looked at" in caplog.text
+
+
+def test_a_look_over_which_the_store_is_closed_ends_without_a_word(
+    stream: Stream, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene = slow_from_to(200, 400)
+    recording, mining = Recording(scene), Mining(ClosedError("is closed"))
+    run = DetectRunner(recording, recording, stream, (RobustAnomaly(SETTINGS),), SETTINGS, patterns=mining)
+    with pytest.raises(ClosedError):
+        run.tick(scene.now - timedelta(seconds=370))
+    assert caplog.text == ""
 
 
 def test_a_detector_that_is_switched_off_leaves_nothing_open(stream: Stream) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from wellkept.kernel.errors import ConflictError, WellkeptError
+from wellkept.kernel.errors import ClosedError, ConflictError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.plan import Plan, PlanState
@@ -91,6 +91,8 @@ class RolloutRunner:
             try:
                 look = self._turn(rollout, now)
                 self._failed.pop(rollout.id, None)
+            except ClosedError:
+                raise
             except WellkeptError as error:
                 if self._failed.get(rollout.id) != str(error):
                     log.exception("rollout %s of %s cannot be judged", rollout.id, rollout.model)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.kernel.entity import Edge, Entity
-from wellkept.kernel.errors import NotFoundError, WellkeptError
+from wellkept.kernel.errors import ClosedError, NotFoundError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
@@ -111,6 +111,8 @@ class WatchRunner:
             try:
                 said += self._look(self._releases.contract(champion), champion, now)
                 self._unwatched.pop(champion.model, None)
+            except ClosedError:
+                raise
             except WellkeptError as error:
                 if self._unwatched.get(champion.model) != str(error):
                     _log.exception("model %s cannot be watched", champion.model)
@@ -131,6 +133,8 @@ class WatchRunner:
         """A monitor is a plug-in: when it fails, the others still speak, and its open findings stay as they are."""
         try:
             return monitor.watch(served, now)
+        except ClosedError:
+            raise
         except Exception:  # noqa: BLE001 - the plug-in edge: logged, and nothing is said
             _log.exception("monitor %s %s failed on model %s", monitor.name, monitor.version, served.model)
             return Said()

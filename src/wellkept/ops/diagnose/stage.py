@@ -16,7 +16,7 @@ import pyarrow as pa
 from wellkept.kernel.change import Change
 from wellkept.kernel.diagnosis import Diagnosis
 from wellkept.kernel.entity import EdgeKind
-from wellkept.kernel.errors import OverloadError, StoreError
+from wellkept.kernel.errors import ClosedError, OverloadError, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident
 from wellkept.kernel.stage import Message, Stage
@@ -125,6 +125,8 @@ class _Guarded:
     def weigh(self, case: Case) -> Mapping[str, Hint]:
         try:
             return self.clue.weigh(case)
+        except ClosedError:
+            raise
         except Exception:  # noqa: BLE001 - the plug-in edge: logged, and the diagnosis goes on without it
             _log.exception("clue %s failed on incident %s", self.clue.kind, case.incident.id)
             return {}
@@ -195,6 +197,8 @@ class DiagnoseRunner:
         """With what telemetry shows at the causes; without it where the store of patterns fails: nobody votes by it."""
         try:
             return with_exhibits(found, case, self._telemetry.patterns)
+        except ClosedError:
+            raise
         except (StoreError, OverloadError) as error:
             _log.warning("nothing is shown of the causes of incident %s: %s", found.incident, error)
             return found

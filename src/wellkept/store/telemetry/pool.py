@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from wellkept.kernel.errors import StoreError
+from wellkept.kernel.errors import ClosedError
 
 
 class Pool:
@@ -29,12 +29,12 @@ class Pool:
         """A connection for the length of the block.
 
         Raises:
-            StoreError: the pool is closed, or was closed while this waited.
+            ClosedError: the pool is closed, or was closed while this waited.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._free or self._is_closed)
             if self._is_closed:
-                raise StoreError("telemetry engine: is closed")
+                raise ClosedError("telemetry engine: is closed")
             connection = self._free.pop()
         try:
             yield connection
