@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from wellkept.app import importing
 from wellkept.app.importing import pieces
@@ -69,6 +70,23 @@ def test_a_folder_is_a_recording(tmp_path: Path) -> None:
     (tmp_path / "logs.jsonl").write_text(json.dumps(document), encoding="utf-8")
 
     assert [(piece.door, piece.media) for piece in pieces(tmp_path)] == [("/v1/logs", "application/x-protobuf")]
+
+
+@pytest.mark.parametrize(("most", "count"), [(1 << 20, 1), (200, 15), (1, 30)])
+def test_recorded_requests_are_sent_together(
+    most: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BODY_BYTES", most)
+    said = [f"a line of {number:02} which is fifty characters long and more" for number in range(30)]
+    records = [{"timeUnixNano": f"17956292{n:02}000000000", "body": {"stringValue": x}} for n, x in enumerate(said)]
+    requests = [{"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]} for record in records]
+    (tmp_path / "logs.jsonl").write_text("\n".join(map(json.dumps, requests)), encoding="utf-8")
+
+    found = [ExportLogsServiceRequest.FromString(piece.body) for piece in pieces(tmp_path)]
+
+    assert len(found) == count
+    logs = [record for request in found for one in request.resource_logs for record in one.scope_logs[0].log_records]
+    assert [record.body.string_value for record in logs] == said
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+import itertools
+import operator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -51,8 +53,21 @@ def _of_recording(folder: Path, layout: Path | None) -> Iterator[Piece]:
     from wellkept.ops.ingest.recording.recording import find, read
 
     recording = read(find(folder, layout))
-    for signal, body in recording.arrivals(recording.first_ns - 1, recording.last_ns):
-        yield Piece(f"/v1/{signal}", PROTOBUF, body)
+    arrivals = recording.arrivals(recording.first_ns - 1, recording.last_ns)
+    for signal, arrived in itertools.groupby(arrivals, operator.itemgetter(0)):
+        for body in _joined(body for _, body in arrived):
+            yield Piece(f"/v1/{signal}", PROTOBUF, body)
+
+
+def _joined(requests: Iterable[bytes]) -> Iterator[bytes]:
+    """Recorded requests, many of which hold a line each, as few large ones: one behind the other they are one."""
+    joined = bytearray()
+    for request in requests:
+        if joined and len(joined) + len(request) > BODY_BYTES:
+            yield bytes(joined)
+            joined.clear()
+        joined += request
+    yield bytes(joined)
 
 
 def _of_lines(path: Path, file: BinaryIO) -> Iterator[Piece]:

@@ -278,11 +278,12 @@ def test_what_another_detector_has_found_is_not_said_again() -> None:
     assert look(replace(view, open={"x": other})) == []
 
 
-@pytest.mark.parametrize(("mine", "theirs", "goes_on"), [("INFO", "INFO", False), ("WARNING", "INFO", True)])
-def test_what_is_said_ends_only_where_another_detector_says_something_that_weighs_no_less(
-    mine: str, theirs: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_felt", [False, True])
+@pytest.mark.parametrize(("theirs", "goes_on"), [("INFO", True), ("WARNING", False), ("CRITICAL", False)])
+def test_what_is_said_goes_on_until_another_detector_warns_of_it(
+    is_felt: bool, theirs: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anomaly, "_severity", lambda _: Severity[mine])
+    monkeypatch.setattr(anomaly, "_severity", lambda _: Severity.WARNING if is_felt else Severity.INFO)
     story = Story(steps=20)
     queue(story)
     view = scored(plain(story), {0: 9.0})

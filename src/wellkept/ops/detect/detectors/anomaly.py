@@ -43,14 +43,14 @@ class Anomaly:
     usual as much or, for an hour, outside of it, and says what it was when it was most unusual. What comes back to the
     usual is no news.
     What users feel (latency, errors, traffic by the catalogue) is a warning, all else information, for which the
-    budget of all series together counts too. What another detector has a finding of is not said again, and what is
-    said already goes on as that one's where it weighs no less.
+    budget of all series together counts too. What another detector has a finding of is not said again; what is said
+    already goes on, until another one warns of the same.
 
     Source: the scores' meaning and figures are in ``docs/detection.md``.
     """
 
     name = "anomaly"
-    version = "4"
+    version = "5"
     finds = "what is unusual of any series, by its own past"
     kinds = (FindingKind.ANOMALY,)
     shared = ("budget_per_series_week",)
@@ -77,7 +77,7 @@ class Anomaly:
         for part in peaks(view, self.parameters.steps):
             for one in self._worth_a_word(view, part, spare, mine):
                 key, theirs = self._fingerprint(one), known.get((one.info.entity, one.info.name))
-                least = _severity(one) if key in view.open else Severity.INFO
+                least = Severity.WARNING if key in view.open else Severity.INFO
                 if (theirs is not None and theirs >= least) or view.blind.hides(one.info.entity, one.info.name):
                     continue
                 rank = (key in view.open or one.is_felt, one.excess)
