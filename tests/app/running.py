@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 import pytest
+from tests.store.fixtures import stores_in
 
 from wellkept.cli.main import main
 from wellkept.sdk.client import Client
@@ -142,8 +143,9 @@ class Running:
 
 
 def start(data: Path, arguments: Sequence[str] = (), **changes: str) -> Running:
-    """Start a server on a data folder and wait until it says that it is ready."""
+    """Start a server on a data folder and wait until it says that it is ready. It finds empty stores in a new one."""
     data.mkdir(parents=True, exist_ok=True)
+    stores_in(data)
     out, said = data / "stdout.txt", data / "stderr.txt"
     with out.open("wb") as output, said.open("wb") as errors:
         process = subprocess.Popen(
