@@ -70,9 +70,8 @@ def summary(found: Mapping[str, Any]) -> str:
     if not incidents:
         return f"{text}; no incident is known of that time, so none is called missed"
     text += f"; {incidents - found['missed']} of {incidents} known incidents found, {found['missed']} missed"
-    leads = sorted(one["lead_s"] for one in found["incidents"] if one["lead_s"] is not None)
-    if leads:
-        text += f"; the first page came {early(leads[len(leads) // 2])} (median)"
+    if found["lead_median_s"] is not None:
+        text += f"; the first page came {early(found['lead_median_s'])} (median)"
     return f"{text}; {found['unmatched']} page{'s' * (found['unmatched'] != 1)} about no known incident"
 
 

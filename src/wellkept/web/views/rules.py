@@ -158,9 +158,8 @@ def summary(found: Backtest) -> str:
         return f"{text}; no incident is known of that time."
     count, missed = len(found.incidents), len(found.missed)
     text += f"; {count - missed} of {plural(count, 'known incident')} found, {missed} missed"
-    leads = sorted(one.lead_s for one in found.incidents if one.lead_s is not None)
-    if leads:
-        text += f", the first page {_early(leads[len(leads) // 2])} (median)"
+    if found.lead_median_s is not None:
+        text += f", the first page {_early(found.lead_median_s)} (median)"
     return f"{text}; {plural(found.unmatched, 'page')} about no known incident."
 
 

@@ -111,6 +111,12 @@ def test_a_page_early_enough_is_about_the_incident(world: World) -> None:
     assert found.per_day == pytest.approx(96)
 
 
+def test_of_two_incidents_the_median_lead_lies_between_theirs(world: World) -> None:
+    found = tried(world, incident("one", 105, 400, "service:shop"), incident("two", 245, 400, "service:shop"))
+    assert sorted(one.lead_s or 0.0 for one in found.incidents) == [-90.0, 50.0]
+    assert found.document()["lead_median_s"] == -20.0
+
+
 def test_a_page_that_was_over_before_an_incident_is_not_about_it(world: World) -> None:
     found = tried(world, incident("after", 315 + 46, 600, "service:shop"))
     (page,) = found.pages

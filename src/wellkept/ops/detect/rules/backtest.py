@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,12 @@ class Backtest:
         """Pages that are about no known incident."""
         return sum(not page.incident for page in self.pages)
 
+    @property
+    def lead_median_s(self) -> float | None:
+        """The median of how long before an incident that was found its first page came; None where none was found."""
+        leads = [caught.lead_s for caught in self.incidents if caught.lead_s is not None]
+        return statistics.median(leads) if leads else None
+
     def document(self) -> dict[str, Any]:
         """All of it as plain JSON."""
         return {
@@ -114,6 +121,7 @@ class Backtest:
                 for caught in self.incidents
             ],
             "missed": len(self.missed),
+            "lead_median_s": self.lead_median_s,
             "failed": [{"rule": rule, "why": why} for rule, why in self.failed],
         }
 
