@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from tests.spine.scene import NOON, Changes, finding
 
 from wellkept.kernel.diagnosis import Diagnosis
+from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.spine.stream import Stream
+from wellkept.spine.topology import Topology
 from wellkept.store.state.state import State
 
 
@@ -53,6 +55,26 @@ def test_a_finding_after_its_end_is_another_one(stream: Stream) -> None:
     assert second.id != first.id
     assert [found.id for found in stream.open_findings()] == [second.id]
     assert stream.finding(first.id) == ended
+
+
+def test_findings_say_the_name_of_their_host_as_soon_as_it_is_known(stream: Stream, state: State) -> None:
+    machine = "3d1219c7c4c5404aaa1f6d2a48adfda4"
+    about = f"{machine}:/var"
+    full = replace(
+        seen("disk", 0),
+        entity=f"disk:{about}",
+        sentence=f"{about} is running out.",
+        attributes={"title": f"Disk of {about}", "resource": "disk"},
+    )
+
+    (found,) = stream.publish([full], at(0))
+    assert found.sentence == f"{about} is running out."
+
+    Topology(state).observe([Entity(EntityKind.HOST, f"host:{machine}", "web-1")], [], at(1))
+    (found,) = stream.publish([full], at(2))
+    assert (found.entity, found.sentence) == (f"disk:{about}", "web-1:/var is running out.")
+    assert found.attributes == {"title": "Disk of web-1:/var", "resource": "disk"}
+    assert stream.open_findings() == [found]
 
 
 def test_closing_what_is_not_open_does_nothing(stream: Stream) -> None:

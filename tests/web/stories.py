@@ -92,7 +92,7 @@ def leak_incident(scene: Scene) -> None:
         id=stable_id("pln", found.id),
         subject=found.id,
         title="Restart a service that leaks memory (checkout)",
-        reason=f"{entity} is the likely cause (84%): {leak.sentence}",
+        reason=f"Likely cause (84%): {leak.sentence}",
         risk=Risk.MEDIUM,
         actions=(
             Action(
@@ -241,7 +241,7 @@ def disk_incident(scene: Scene) -> None:
         id=stable_id("pln", found.id),
         subject=found.id,
         title="Clear old log files (/var/log/payments)",
-        reason=f"{entity} is the likely cause (88%)",
+        reason="Likely cause (88%)",
         risk=Risk.LOW,
         actions=(
             Action(

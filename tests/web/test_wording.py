@@ -41,9 +41,9 @@ def test_lengths_of_time() -> None:
     assert [duration(s) for s in (-3, 40, 720, 12600, 200000)] == ["0 s", "40 s", "12 min", "3.5 h", "2 days"]
 
 
-def test_entities_lose_their_kind_and_their_host() -> None:
+def test_entities_lose_their_kind() -> None:
     assert bare("service:shop/checkout") == "shop/checkout"
-    assert bare("disk:h1:/var/log") == "/var/log"
+    assert bare("disk:h1:/var/log") == "h1:/var/log"
     assert bare("") == ""
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
+from wellkept.spine.hosts import HostNames
 from wellkept.store.state.findings import FindingRows, Kept, Mark
 from wellkept.store.state.state import State
 
@@ -16,7 +17,7 @@ class FindingStream:
     """Publish and read findings."""
 
     def __init__(self, state: State) -> None:
-        self._state, self._findings = state, FindingRows(state)
+        self._state, self._findings, self._hosts = state, FindingRows(state), HostNames(state)
         self._listeners: list[Callable[[], object]] = []
 
     @contextlib.contextmanager
@@ -34,8 +35,11 @@ class FindingStream:
         self._tell()
 
     def publish(self, findings: Iterable[Finding], now: datetime) -> list[Finding]:
-        """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest."""
-        merged = self._findings.merge(list(findings), now)
+        """Save findings. One open under the same fingerprint keeps its start and id, and takes the newer rest.
+
+        They say the names of hosts.
+        """
+        merged = self._findings.merge(self._hosts.told(findings), now)
         self._tell()
         return merged
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.errors import (
     ConflictError,
     ForbiddenError,
@@ -20,6 +21,7 @@ from wellkept.kernel.errors import (
     TooLargeError,
     WellkeptError,
 )
+from wellkept.kernel.hostnames import host_names
 from wellkept.kernel.plan import PlanState
 from wellkept.spine.incidentbook import Wanted
 from wellkept.web import downloads, lookups, modelpages, session, static
@@ -47,7 +49,7 @@ from wellkept.web.views.patterns import patterns_view
 from wellkept.web.views.rules import RulesView
 from wellkept.web.views.systems import MOST
 
-KEEP_S, SUMMARY_S = 1.0, 30.0
+KEEP_S, HOSTS_S, SUMMARY_S = 1.0, 10.0, 30.0
 """How long a page is kept for everybody who looks; the summary reads every incident of its span."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 Build = Callable[[Request, datetime], tuple[str, object]]
@@ -137,7 +139,8 @@ class Pages:
     """Builds pages, each at most once a second for everybody who looks."""
 
     def __init__(self, deps: WebDeps) -> None:
-        self.deps, self.renderer, self.recent = deps, Renderer(), Recent(deps.clock)
+        self.deps, self.recent = deps, Recent(deps.clock)
+        self.renderer = Renderer(self._host_names)
         self.readings = Readings(deps.telemetry, self.recent, deps.clock)
 
     async def overview(self, request: Request) -> Response:
@@ -169,7 +172,8 @@ class Pages:
         return "Overview", overview_view(self.deps, self.readings, now, most)
 
     def incidents(self, request: Request, now: datetime) -> tuple[str, object]:
-        return "Incidents", incidents_view(self.deps.book, self.deps.stream, dict(request.query_params), now)
+        asked, names = dict(request.query_params), self._host_names()
+        return "Incidents", incidents_view(self.deps.book, self.deps.stream, asked, now, names)
 
     def incident_summary(self, request: Request, now: datetime) -> tuple[str, object]:
         days = request.query_params.get("days", USUAL)
@@ -248,6 +252,9 @@ class Pages:
         untold = self.recent.get(("untold",), KEEP_S, self._untold)
         more = {"noise": deps.noise is not None, "notify": deps.notify is not None}
         return Frame(active, title, live, waiting, *loops, **more, untold=untold, standing=deps.standing())
+
+    def _host_names(self) -> dict[str, str]:
+        return self.recent.get(("hosts",), HOSTS_S, lambda: host_names(self.deps.topology.entities(EntityKind.HOST)))
 
     def _untold(self) -> bool:
         return self.deps.notify is not None and bool(self.deps.notify.trouble())

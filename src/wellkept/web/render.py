@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wellkept.kernel.hostnames import by_name
 from wellkept.web import session, wording
 from wellkept.web.charts.bars import bar, histogram
 from wellkept.web.charts.cohorts import cohort_chart
@@ -61,9 +62,12 @@ class Frame:
 
 
 class Renderer:
-    """Renders templates. A template that names something unknown is an error, not an empty place."""
+    """Renders templates. A template that names something unknown is an error, not an empty place.
 
-    def __init__(self) -> None:
+    ``host_names`` gives what the filter ``by_name`` says instead of the ids that hosts are told apart by.
+    """
+
+    def __init__(self, host_names: Callable[[], Mapping[str, str]] = dict) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -86,6 +90,7 @@ class Renderer:
         }
         self._environment.filters |= {
             "amount": wording.amount,
+            "by_name": lambda text: by_name(text, host_names()),
             "short": wording.short_digest,
             "plural": wording.plural,
         }

@@ -80,11 +80,8 @@ def kind_of(entity: str) -> str:
 
 
 def bare(entity: str) -> str:
-    """An entity's id without its kind, and without the host where a disk or process says which."""
-    kind, _, rest = entity.partition(":")
-    if kind in ("disk", "process"):
-        return rest.partition(":")[2] or rest
-    return rest or entity
+    """An entity's id without its kind."""
+    return entity.partition(":")[2] or entity
 
 
 def short_digest(digest: str) -> str:

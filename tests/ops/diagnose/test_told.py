@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from tests.ops.diagnose.tracing import START, Call, many
 from tests.ops.diagnose.tracing import case as traced_case
 
-from wellkept.kernel.diagnosis import Cause, Fault, Look, Reason, chance
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Exhibit, Fault, Look, Reason, chance
+from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.ops.diagnose.base import Case, DiagnoseSettings
 from wellkept.ops.diagnose.clues.gap import GapClue
 from wellkept.ops.diagnose.clues.headroom import HeadroomClue
 from wellkept.ops.diagnose.contrast import closed, seconds
 from wellkept.ops.diagnose.rank import concluded, diagnose
+from wellkept.ops.diagnose.told import by_names
+from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 WEB, CART = "service:web", "service:cart"
@@ -46,6 +49,22 @@ def test_a_cause_says_what_is_wrong_since_when_by_which_way_and_where_to_look() 
     assert (pointer.look, pointer.name, pointer.entity) == (Look.SERIES, "process.cpu.utilization", CART)
     assert "cart (cpu) is the most likely cause" in said.story
     assert abs(sum(cause.probability for cause in said.causes) + said.none - 1.0) < 0.01
+
+
+def test_a_diagnosis_says_hosts_by_their_names() -> None:
+    machine = "3d1219c7c4c5404aaa1f6d2a48adfda4"
+    reason = Reason("headroom", 0.9, f"CPU of {machine} is used up.")
+    exhibit = Exhibit("lines", f"{machine} logs more.", sample=f"as {machine} wrote it")
+    cause = Cause(f"host:{machine}", 0.9, (reason,), exhibits=(exhibit,))
+    found = Diagnosis("inc-1", START, "1", (cause,), f"Most likely cause: {machine}.", story=f"{machine} is busy.")
+
+    said = by_names(found, Graph([Entity(EntityKind.HOST, f"host:{machine}", "web-1")], []))
+
+    assert (said.sentence, said.story) == ("Most likely cause: web-1.", "web-1 is busy.")
+    assert said.best is not None
+    assert (said.best.entity, said.best.reasons[0].sentence) == (cause.entity, "CPU of web-1 is used up.")
+    assert said.best.exhibits == (replace(exhibit, sentence="web-1 logs more."),)
+    assert by_names(found, Graph([], [])) == found
 
 
 def test_memory_that_swells_is_why_the_cpu_is_busy() -> None:

@@ -66,7 +66,7 @@ def test_a_plan_is_exact() -> None:
         {"incident:inc-1": "live"},
     )
     assert (plan.title, plan.effect, plan.expires_s) == ("Clear (/data)", "Space", 600)
-    assert plan.reason == "disk:h1:/data is the likely cause (90%): it runs full"
+    assert plan.reason == "Likely cause (90%): it runs full"
 
 
 def test_the_same_case_gives_the_same_plan_and_another_attempt_another() -> None:

@@ -25,6 +25,7 @@ from wellkept.ops.diagnose.exhibits import PatternCounts, with_exhibits
 from wellkept.ops.diagnose.felt import by_feeling, felt
 from wellkept.ops.diagnose.onset import busy, step_of_change
 from wellkept.ops.diagnose.rank import diagnose, rank
+from wellkept.ops.diagnose.told import by_names
 from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.ops.diagnose.turn import chosen
 from wellkept.ops.diagnose.unmeasured import UNMEASURED, is_unmeasured
@@ -185,7 +186,7 @@ class DiagnoseRunner:
         self, incident: Incident, before: Diagnosis | None, settings: DiagnoseSettings, now: datetime
     ) -> Diagnosis:
         case = self.case(incident, now)
-        found = self._shown(diagnose(case, self._clues, settings, now), case)
+        found = by_names(self._shown(diagnose(case, self._clues, settings, now), case), case.graph)
         if before is not None and before.story == found.story:
             found = replace(found, reworded=before.reworded)
         self._stream.save_diagnosis(found)

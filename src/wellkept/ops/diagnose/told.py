@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from wellkept.kernel.diagnosis import Cause, Look, chance
+from wellkept.kernel.diagnosis import Cause, Diagnosis, Look, chance
 from wellkept.kernel.entity import EdgeKind
+from wellkept.kernel.hostnames import by_name, host_names
 from wellkept.ops.diagnose.base import Case
 from wellkept.ops.diagnose.contrast import Floats, bare, closed
+from wellkept.spine.graph import Graph
 from wellkept.store.telemetry.window import Window
 
 FARTHEST = 8
@@ -87,6 +90,21 @@ def _way(end: str, came: dict[str, str]) -> tuple[str, ...]:
     while came[way[-1]]:
         way.append(came[way[-1]])
     return tuple(reversed(way))
+
+
+def by_names(found: Diagnosis, graph: Graph) -> Diagnosis:
+    """A diagnosis whose words say the names of hosts where they said the ids that hosts are told apart by."""
+    names = host_names(graph.entities.values())
+
+    def told(cause: Cause) -> Cause:
+        reasons = tuple(replace(reason, sentence=by_name(reason.sentence, names)) for reason in cause.reasons)
+        exhibits = tuple(replace(one, sentence=by_name(one.sentence, names)) for one in cause.exhibits)
+        return replace(cause, reasons=reasons, exhibits=exhibits)
+
+    if not names:
+        return found
+    sentence, story = by_name(found.sentence, names), by_name(found.story, names)
+    return replace(found, sentence=sentence, story=story, causes=tuple(told(cause) for cause in found.causes))
 
 
 def story(case: Case, causes: Sequence[Cause], none: float) -> str:

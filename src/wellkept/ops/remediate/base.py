@@ -116,7 +116,7 @@ class Runbook(BaseModel):
             InputError: a placeholder has no value for this cause.
         """
         names = placeholders(cause.entity)
-        reason = f"{cause.entity} is the likely cause ({chance(cause.confidence)}): {findings[0].sentence}"
+        reason = f"Likely cause ({chance(cause.confidence)}): {findings[0].sentence}"
         actions = tuple(
             Action(
                 name=step.action,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wellkept.kernel.finding import Severity
+from wellkept.kernel.hostnames import by_name
 from wellkept.kernel.incident import Incident, IncidentState
 from wellkept.kernel.severities import severity_named
 from wellkept.spine.incidentbook import IncidentBook, Wanted
@@ -64,7 +65,9 @@ class IncidentsView:
     filters: tuple[tuple[str, str], ...] = (("live", "Live"), ("over", "Resolved and closed"), ("all", "All"))
 
 
-def incidents_view(book: IncidentBook, stream: Stream, asked: Mapping[str, str], now: datetime) -> IncidentsView:
+def incidents_view(
+    book: IncidentBook, stream: Stream, asked: Mapping[str, str], now: datetime, host_names: Mapping[str, str]
+) -> IncidentsView:
     """Incidents as they are asked for, newest first.
 
     Raises:
@@ -81,7 +84,7 @@ def incidents_view(book: IncidentBook, stream: Stream, asked: Mapping[str, str],
         first=offset + 1,
         chosen=chosen,
         asked=filters,
-        chart=picture(found, now),
+        chart=picture(found, now, host_names),
         newer=_href(chosen, filters, max(0, offset - PAGE)) if offset else "",
         older=_href(chosen, filters, offset + PAGE) if offset + PAGE < total else "",
         is_filtered=any(filters.values()) or chosen != "all",
@@ -96,14 +99,14 @@ def incident_rows(found: Sequence[Incident], stream: Stream) -> tuple[IncidentRo
     return tuple(_row(incident, causes.get(incident.id, "")) for incident in found)
 
 
-def picture(found: Sequence[Incident], now: datetime) -> LanesChart | None:
+def picture(found: Sequence[Incident], now: datetime, host_names: Mapping[str, str]) -> LanesChart | None:
     """The incidents over time, a lane for each of the things that most of them began with; None of none."""
     if not found:
         return None
     lanes: dict[str, list[Span]] = {}
     for incident in found:
         entity = next((entity for entity in incident.entities if entity), "elsewhere")
-        lanes.setdefault(bare(entity), []).append(_span(incident))
+        lanes.setdefault(by_name(bare(entity), host_names), []).append(_span(incident))
     busiest = sorted(lanes, key=lambda name: (-len(lanes[name]), name))[:MOST_LANES]
     start = min(incident.opened_at for incident in found)
     first = min(start, now - timedelta(minutes=10)) - (now - start) * 0.02
