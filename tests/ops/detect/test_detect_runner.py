@@ -190,6 +190,21 @@ def test_nor_about_traffic_that_stopped(stream: Stream) -> None:
     assert [(step, finding.attributes["absence"]) for step, finding in told] == [(205, "yes")]
 
 
+def test_what_was_silent_before_our_own_start_stays_open_while_nothing_new_is_said_of_silence(stream: Stream) -> None:
+    story = Story(steps=400, step_s=2.0)
+    story.metric(CHECKOUT, "service.up", np.where(story.clock < 195, 1.0, 0.0))
+    scene = story.scene()
+    ((_, before),) = play(scene, stream, 200, 240)
+
+    slow_start = replace(SETTINGS, grace_s=60.0)
+    run = DetectRunner(Recording(scene), Recording(scene), stream, [MissingData(slow_start)], slow_start)
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    for step in range(240, 265):
+        run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
+
+    assert [finding.id for finding in stream.open_findings()] == [before.id]
+
+
 class Falls:
     name, version = "falls", "1"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 
 from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story
@@ -118,6 +121,18 @@ def test_a_service_that_says_it_is_down_is_believed() -> None:
     blink = Story()
     blink.metric(PAYMENTS, "service.up", np.where(blink.clock >= 178, 0.0, 1.0))
     assert said(blink.scene()) == []
+
+
+def test_who_is_down_for_longer_than_the_window_is_so_since_it_began() -> None:
+    story = Story()
+    story.metric(PAYMENTS, "service.up", np.where(story.clock >= 30, 0.0, 1.0))
+    (first,) = said(story.scene())
+    began = first.starts_at - timedelta(hours=26)
+    story = Story()
+    story.metric(PAYMENTS, "service.up", np.zeros(len(story.clock)))
+    (found,) = said(story.scene(), {first.fingerprint: replace(first, starts_at=began)})
+    assert found.starts_at == began
+    assert f"since {began:%d %b %H:%M:%S} UTC (26.4 h)" in found.sentence
 
 
 def test_silence_longer_than_the_window_does_not_end_by_that() -> None:

@@ -155,7 +155,7 @@ class DetectRunner:
             _log.exception("detector %s %s failed", detector.name, detector.version)
             return [finding for finding in view.open.values() if finding.detector == detector.name]
         if self._first_tick is not None and (now - self._first_tick).total_seconds() < self._settings.grace_s:
-            found = [finding for finding in found if not _is_absence(finding)]
+            found = [finding for finding in found if not _is_absence(finding) or finding.fingerprint in view.open]
         tally.last_s = time.perf_counter() - began
         by_score = not getattr(detector, "by_threshold", False)
         said = [finding for finding in found if not (judged and judged.holds_back(finding, by_score))]

@@ -15,6 +15,7 @@ from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, UP, duration
 from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
+from wellkept.ops.detect.words import clock
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 REPORTS = 10
@@ -50,7 +51,7 @@ class MissingData:
     """
 
     name = "missing"
-    version = "3"
+    version = "4"
     shared = ("confirm_steps", "grace_s", "min_points", "missing_steps")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -60,15 +61,15 @@ class MissingData:
         window = view.metrics
         if window.values.size == 0:
             return []
-        down = self._down(window)
+        down = self._down(view)
         reports = _reports(window)
         excused = view.blind.entities.keys() | view.blind.refused
         silent = {entity: last for entity, last in self._silent(reports).items() if entity not in excused}
         if len(silent) >= TOGETHER and not self._anybody(reports, excused):
             if self._anybody_due(reports, excused):
                 return self._still_silent(view, reports, set())  # whose turn it is will show whether it is all of them
-            return [self._all_silent(window, len(silent), max(silent.values()))]
-        found = [self._missing(window, reports, entity, last) for entity, last in silent.items() if entity not in down]
+            return [self._all_silent(view, len(silent), max(silent.values()))]
+        found = [self._missing(view, reports, entity, last) for entity, last in silent.items() if entity not in down]
         found.extend(self._still_silent(view, reports, {*silent, *down}))
         down = {entity: finding for entity, finding in down.items() if entity not in view.blind.entities}
         told = [*down.values(), *(finding for finding in found if finding.entity not in excused)]
@@ -113,10 +114,10 @@ class MissingData:
         rows = [row for row, entity in enumerate(reports.entities) if entity not in excused]
         return any(_is_due(heard) for heard in reports.heard[rows])
 
-    def _down(self, window: Window) -> dict[str, Finding]:
+    def _down(self, view: View) -> dict[str, Finding]:
         """Services whose own word is that they are down, for long enough."""
         found: dict[str, Finding] = {}
-        steps = self._settings.missing_steps
+        window, steps = view.metrics, self._settings.missing_steps
         for index in _tell_of_themselves(window.series):
             info, values = window.series[index], window.values[:, index]
             newest = values[-steps:]
@@ -125,7 +126,7 @@ class MissingData:
             alive = np.flatnonzero(values > 0.0)
             since = int(alive[-1]) + 1 if len(alive) else int(np.flatnonzero(np.isfinite(values))[0])
             found[info.entity] = self._finding(
-                window,
+                view,
                 info.entity,
                 since,
                 f"{_capital(_bare(info.entity))} is down",
@@ -134,16 +135,16 @@ class MissingData:
             )
         return found
 
-    def _missing(self, window: Window, reports: _Reports, entity: str, last: int) -> Finding:
+    def _missing(self, view: View, reports: _Reports, entity: str, last: int) -> Finding:
         steps = np.flatnonzero(reports.heard[reports.entities.index(entity)])
         rhythm, since = _rhythm(steps), last + 1 - int(steps[0])
         often = (
-            f"every {duration(rhythm * window.step_s)}, {len(steps)} times"
+            f"every {duration(rhythm * view.step_s)}, {len(steps)} times"
             if rhythm > 1
             else (f"in {len(steps)} of {since} steps")
         )
         return self._finding(
-            window,
+            view,
             entity,
             last + 1,
             f"Silence of {_bare(entity)}",
@@ -151,9 +152,9 @@ class MissingData:
             None,
         )
 
-    def _all_silent(self, window: Window, count: int, last: int) -> Finding:
+    def _all_silent(self, view: View, count: int, last: int) -> Finding:
         return self._finding(
-            window,
+            view,
             "",
             last + 1,
             "No telemetry arrives",
@@ -161,12 +162,16 @@ class MissingData:
             None,
         )
 
-    def _finding(self, window: Window, entity: str, since: int, title: str, what: str, series: int | None) -> Finding:
-        starts_at = moment(window.times[min(since, len(window.times) - 1)] - window.step_s)
-        lasted = (len(window.times) - since) * window.step_s
+    def _finding(self, view: View, entity: str, since: int, title: str, what: str, series: int | None) -> Finding:
+        """What is open began when it did, however little of it the window still shows."""
+        window, key = view.metrics, fingerprint(self.name, entity, "silence")
+        starts_at, now = moment(window.times[min(since, len(window.times) - 1)] - window.step_s), window.times[-1]
+        if key in view.open:
+            starts_at = min(starts_at, view.open[key].starts_at)
+        lasted = max(float(now) - starts_at.timestamp(), 0.0)
         points = picture(window.times, window.values[:, series]) if series is not None else ()
         return Finding(
-            fingerprint=fingerprint(self.name, entity, "silence"),
+            fingerprint=key,
             detector=self.name,
             detector_version=self.version,
             entity=entity,
@@ -175,7 +180,7 @@ class MissingData:
             score=round(min(1.0, lasted / (10 * self._settings.missing_steps * window.step_s)), 6),
             score_meaning="length of the silence over ten times the shortest silence that is reported",
             starts_at=starts_at,
-            sentence=f"{what}, since {starts_at:%H:%M:%S} UTC ({duration(lasted)}).",
+            sentence=f"{what}, since {clock(starts_at, moment(now))} ({duration(lasted)}).",
             evidence=(
                 Evidence(
                     signal=UP if series is not None else "heartbeat",
