@@ -66,6 +66,10 @@ def test_maintenance(program: Program) -> None:
     window = ("maintenance", "add", "patching", "--entity", "service:shop/checkout")
     tried = program(*window, "--for", "2h", "--dry-run").out
     assert "covers service:shop/checkout" in tried
+    assert "nothing is known" not in tried
+    wrong = ("maintenance", "add", "patching", "--entity", "service:shop/chekout", "--for", "2h")
+    for more in ((), ("--dry-run",)):
+        assert "nothing is known of service:shop/chekout so far" in program(*wrong, *more).out
     weekly = ("--from", "02:00", "--to", "03:30", "--zone", "Europe/Berlin", "--weekday", "sun")
     made = program(*window, *weekly, "--json").document["maintenance"]
     assert made["when"] == "02:00 to 03:30 Europe/Berlin, sun"

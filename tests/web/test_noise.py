@@ -116,6 +116,7 @@ def test_a_window_is_previewed_and_added(browser: httpx.Client, scene: Scene) ->
     shown = send(browser, "/maintenance", **fields)
     assert "1 open finding would be held now." in shown.text
     assert "It covers host:a, host:b." in shown.text
+    assert "Nothing is known of host:b so far" in shown.text
     assert send(browser, "/maintenance", **fields, do="add").status_code == 303
     weekly = {"name": "backup", "entities": "service:db", "begins": "02:00", "ends": "03:00", "weekdays": "sat sun"}
     assert send(browser, "/maintenance", **weekly, do="add").status_code == 303

@@ -238,4 +238,5 @@ def preview_document(preview: Preview) -> dict[str, Any]:
         "count": preview.count,
         "findings": [finding.told() for finding in preview.findings],
         "entities": list(preview.entities),
+        "unknown": list(preview.unknown),
     }

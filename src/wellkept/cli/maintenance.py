@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import also_as_list, client, data_option, json_option, say_json, say_table, when
-from wellkept.cli.silences import by_option, show_preview
+from wellkept.cli.silences import by_option, say_unknown, show_preview
 from wellkept.kernel.durations import seconds_of
 from wellkept.kernel.errors import InputError
 from wellkept.sdk.paths import path_of
@@ -37,7 +37,7 @@ def command(context: click.Context, everything: bool, data: Path | None, as_json
         )
         for one in answer["maintenance"]
     ]
-    empty = "No window. `wellkept maintenance add NAME --entity host:ID --for 2h` opens one now."
+    empty = "No window. `wellkept maintenance add NAME --entity host:NAME --for 2h` opens one now."
     return say_table("Maintenance", ("id", "name", "covers", "when", "next", "by"), rows, empty)
 
 
@@ -47,7 +47,7 @@ also_as_list(command)
 @command.command()
 @click.argument("name")
 @click.option(
-    "--entity", "entities", multiple=True, help="What is worked on (service:shop/checkout, host:ID); several."
+    "--entity", "entities", multiple=True, help="What is worked on (service:shop/checkout, host:web-1); several."
 )
 @click.option("--alone", is_flag=True, help="Not what depends on it.")
 @click.option("--match", "match", multiple=True, help="Of that only what matches, by labels; several.")
@@ -76,6 +76,7 @@ def add(name: str, data: Path | None, as_json: bool, dry_run: bool, **asked: Any
     state = f"is open until {when(made['open_until'])}" if made["open_until"] else following
     click.secho(f"maintenance {made['id']} {state}", fg="green")
     click.echo(f"it covers {preview['count']} of the open findings; wellkept maintenance end {made['id']}")
+    say_unknown(preview)
     return None
 
 

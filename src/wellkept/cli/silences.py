@@ -123,10 +123,17 @@ def held(reason: str | None, lately: bool, limit: int, data: Path | None, as_jso
     return None
 
 
+def say_unknown(preview: dict[str, Any]) -> None:
+    """Names that may be misspelled."""
+    if preview["unknown"]:
+        click.secho(f"nothing is known of {', '.join(preview['unknown'])} so far: check how it is spelled", fg="yellow")
+
+
 def show_preview(preview: dict[str, Any]) -> None:
     """What would be held now."""
     if preview["entities"]:
         click.echo(f"covers {', '.join(preview['entities'])}")
+    say_unknown(preview)
     rows = [(f["id"], when(f["starts_at"]), f["entity"], f["sentence"]) for f in preview["findings"]]
     say_table("Would be held now", ("finding", "since", "about", "what"), rows, "Nothing that is open matches now.")
     if preview["count"] > len(rows):

@@ -96,6 +96,7 @@ class PreviewView:
     findings: tuple[tuple[str, str, str], ...]
     """Id, what it is about, sentence."""
     entities: tuple[str, ...]
+    unknown: tuple[str, ...]
     more: int
 
 
@@ -221,6 +222,7 @@ def preview_view(preview: Preview) -> PreviewView:
         f"{words} would be held now." if preview.count else "Nothing that is open matches now. It may come.",
         tuple((finding.id, bare(finding.entity), finding.sentence) for finding in shown),
         preview.entities,
+        preview.unknown,
         preview.count - len(shown),
     )
 

@@ -13,6 +13,7 @@ from wellkept.kernel.grouping import GroupRule, Require
 from wellkept.kernel.noise import HoldReason, InhibitRule, Maintenance
 from wellkept.ops.correlate.noise.base import FLAPPING, Book, FlapLimits
 from wellkept.ops.correlate.noise.noise import Noise
+from wellkept.ops.correlate.noise.scopes import called
 from wellkept.spine.catalogue import Catalogue, CatalogueSettings, Entry
 from wellkept.spine.graph import Graph
 
@@ -74,6 +75,27 @@ def test_maintenance_holds_what_depends_on_the_entity() -> None:
     assert (held.reason, held.values["entity"]) == (HoldReason.MAINTENANCE, "host:a")
     assert judged[mail.id] is None
     assert noise.judge([], at(600)) == {web.id: None}
+
+
+def test_maintenance_of_a_host_by_its_name_holds_what_is_on_it() -> None:
+    machine = "3d1219c7c4c5404aaa1f6d2a48adfda4"
+    host, disk, web = f"host:{machine}", f"disk:{machine}:/var", "service:web"
+    entities = [
+        Entity(EntityKind.HOST, host, "web-1"),
+        Entity(EntityKind.DISK, disk, "/var"),
+        Entity(EntityKind.SERVICE, web, "web"),
+    ]
+    graph = Graph(entities, [Edge(web, host, EdgeKind.RUNS_ON, NOON)])
+    hours = (True, (), NOON - timedelta(minutes=1), at(600), None)
+    window = Maintenance("m", "patching", "ann", "", NOON, ("host:web-1", "disk:web-1:/var"), *hours)
+
+    alerts = [alert(entity=entity, n=entity) for entity in (host, disk, web)]
+    judged = Noise(book=Book(maintenance=(window,)), graph=graph).judge(alerts, NOON)
+
+    held = [judged[one.id] for one in alerts]
+    assert [one.values["entity"] for one in held if one] == ["host:web-1", "disk:web-1:/var", "host:web-1"]
+    assert called("host:web-1", graph) == [host]
+    assert called("host:web-2", graph) == called("disk:web-1:/tmp", graph) == called("service:", graph) == []
 
 
 def test_an_inhibited_target_is_told_when_its_source_ends_first() -> None:

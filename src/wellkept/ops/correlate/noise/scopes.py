@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from wellkept.kernel.entity import EntityKind
+from wellkept.kernel.hostnames import host_in
 from wellkept.kernel.noise import Held, HoldReason, Maintenance, Silence, SilenceState
 from wellkept.ops.correlate.noise.base import Book
 from wellkept.spine.graph import Graph
@@ -93,10 +95,21 @@ class Scopes:
 def covered_by(window: Maintenance, graph: Graph) -> dict[str, str]:
     """The entities that a window is about, each with the one named in it that it depends on (or is)."""
     found: dict[str, str] = {}
+    meant = {entity: named for named in window.entities for entity in (named, *called(named, graph))}
     if window.dependents:
-        for entity in window.entities:
-            found |= dict.fromkeys(graph.dependents(entity, REACH), entity)
-    return {**found, **{entity: entity for entity in window.entities}}
+        for entity, named in meant.items():
+            found |= dict.fromkeys(graph.dependents(entity, REACH), named)
+    return {**found, **meant}
+
+
+def called(entity: str, graph: Graph) -> list[str]:
+    """Those known entities whose ids people would write so: with the name of a host where its ``host.id`` stands."""
+    if entity in graph.entities:
+        return [entity]
+    name = host_in(entity)
+    hosts = [host_in(one.id) for one in graph.entities.values() if one.kind is EntityKind.HOST and one.name == name]
+    ids = [entity.replace(f":{name}", f":{host}", 1) for host in hosts if name]
+    return [one for one in ids if one in graph.entities]
 
 
 def _silenced(silence: Silence) -> Held:

@@ -12,7 +12,7 @@ from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Finding
 from wellkept.kernel.matching import Matcher
 from wellkept.kernel.noise import HeldFinding, Maintenance, Told
-from wellkept.ops.correlate.noise.scopes import covered_by
+from wellkept.ops.correlate.noise.scopes import called, covered_by
 from wellkept.spine.graph import Graph
 from wellkept.spine.labels import Whose, labels_of
 from wellkept.spine.matchers import Matching
@@ -38,11 +38,15 @@ class Places(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The open findings that would be held, the first of them, and for a window the entities that it covers."""
+    """The open findings that would be held, the first of them, and for a window the entities that it covers.
+
+    ``unknown``: those that it names and that nothing is known of.
+    """
 
     count: int
     findings: tuple[Finding, ...]
     entities: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 class NoiseUse:
@@ -84,10 +88,14 @@ class NoiseUse:
     def _matching(self, matchers: Sequence[Matcher], window: Maintenance | None) -> Preview:
         graph, matching = self._topology.graph(self._clock.now()), Matching(matchers)
         covered = covered_by(window, graph) if window is not None and window.entities else None
+        open_ones = self._stream.open_findings()
+        told_of = {finding.entity for finding in open_ones}
+        named = window.entities if window is not None else ()
+        unknown = [entity for entity in named if entity not in told_of and not called(entity, graph)]
         found = [
             finding
-            for finding in self._stream.open_findings()
+            for finding in open_ones
             if (covered is None or finding.entity in covered)
             and matching.matches(labels_of(finding, graph.entities.get(finding.entity), self._whose))
         ]
-        return Preview(len(found), tuple(found[:MOST]), tuple(sorted(covered or ())[:MOST]))
+        return Preview(len(found), tuple(found[:MOST]), tuple(sorted(covered or ())[:MOST]), tuple(unknown[:MOST]))
