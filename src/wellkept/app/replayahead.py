@@ -48,6 +48,9 @@ class Ahead:
         self.logs = _Logs(telemetry, self)
         self.patterns = _Patterns(telemetry, self)
 
+    def oldest(self) -> datetime | None:
+        return self._telemetry.oldest()
+
     def stored(self, until: datetime) -> None:
         """Everything up to this moment is stored from now on."""
         asked_s = 2 * (until - self.until).total_seconds() + LOOKBACK_S

@@ -47,6 +47,9 @@ class Recording:
     def logs(self) -> Recording:
         return self
 
+    def oldest(self) -> datetime | None:
+        return datetime.fromtimestamp(self.scene.metrics.times[0] - self.scene.step_s, self.scene.now.tzinfo)
+
     def graph(self, at: datetime | None = None) -> Graph:
         return self.scene.graph
 

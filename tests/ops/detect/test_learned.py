@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from wellkept.kernel.feedback import Feedback
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.baseline import SHIPPED, Parameters
 from wellkept.ops.detect.baseline.base import Scores
-from wellkept.ops.detect.feed import Fed
+from wellkept.ops.detect.feed import LOOKBACK_S, Fed
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.learned import Learned
 from wellkept.ops.detect.sight import Sight
@@ -83,9 +83,9 @@ def test_killed_between_checkpoints_it_says_what_it_would_have_said(telemetry: T
     straight = sight_of(telemetry, tmp_path / "straight.npz")
     killed = sight_of(telemetry, tmp_path / "killed.npz")
     put(telemetry, 0, 300)
-    for step in range(228, 301):
+    for step in (*range(262, 282), *range(284, 301, 4)):  # a checkpoint after ten steps, and killed before the next
         look(straight, step)
-        if step <= 267:
+        if step < 282:
             look(killed, step)
     assert (tmp_path / "killed.npz").exists()
     again = sight_of(telemetry, tmp_path / "killed.npz")
@@ -129,6 +129,26 @@ def test_after_a_pause_that_is_longer_than_a_window_nothing_is_left_out(telemetr
 def test_without_a_checkpoint_what_is_stored_is_learned(telemetry: Telemetry, tmp_path: Path) -> None:
     put(telemetry, 0, 400)
     assert look(sight_of(telemetry, tmp_path / "none.npz"), 400).scores["metrics"].ready.all()
+
+
+def test_of_a_young_store_no_more_is_read_than_there_is(telemetry: Telemetry, tmp_path: Path) -> None:
+    """A day back there is nothing, and to ask for it part by part takes longer than everything else of a start."""
+    put(telemetry, 0, 300)
+    read: list[datetime] = []
+    with pytest.MonkeyPatch.context() as watched:
+        counts = telemetry.logs.counts
+
+        def noted(start: datetime, end: datetime, step_s: float) -> Window:
+            read.append(start)
+            return counts(start, end, step_s)
+
+        watched.setattr(telemetry.logs, "counts", noted)
+        scores = look(sight_of(telemetry, tmp_path / "none.npz"), 300).scores["metrics"]
+    assert scores.ready.all()
+    oldest = telemetry.oldest()
+    assert oldest == NOON + timedelta(seconds=STEP_S - 5)
+    assert timedelta(seconds=LOOKBACK_S) <= oldest - read[0] <= timedelta(seconds=LOOKBACK_S + 3 * STEP_S)
+    assert len(read) < 10
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from typing import Any
 import pyarrow as pa
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.store.telemetry.scenes import NOON, put_log, put_metric
 
 from wellkept.sdk.otlp import key_values
 from wellkept.store.telemetry.otlp.writer import Signal
@@ -55,3 +56,14 @@ def test_what_is_stored_is_counted_once_from_the_moment_on(telemetry: Telemetry)
 
 def test_of_nothing_there_is_nothing(telemetry: Telemetry) -> None:
     assert not any(telemetry.stored.counts(NOW).values())
+
+
+def test_the_oldest_is_of_whatever_signal_it_is(telemetry: Telemetry) -> None:
+    assert telemetry.oldest() is None
+    telemetry.otlp.insert(Signal.TRACES, [_answers(1)], int(NOW.timestamp() * 1e9))
+    assert telemetry.oldest() == NOW
+    now = (NOW - NOON).total_seconds()
+    put_log(telemetry, "line", now - 60)
+    assert telemetry.oldest() == NOW - timedelta(seconds=60)
+    put_metric(telemetry, [(now - 30, 1.0), (now - 90, 1.0)])
+    assert telemetry.oldest() == NOW - timedelta(seconds=90)

@@ -71,6 +71,8 @@ class Windows(Protocol):
     @property
     def logs(self) -> LogWindows: ...
 
+    def oldest(self) -> datetime | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Fed:
@@ -110,8 +112,9 @@ class Feed:
         steps = self._settings.steps
         if self._end is None or end < self._end or end - self._end > steps:
             self._renew()
-            most = max(steps, self._made_up_for(end)) if since is not None else steps
-            begin = end - steps if since is None else max(end - most, min(since, end - steps))
+            begin = end - steps
+            if since is not None and since < begin:
+                begin = max(min(begin, end - self._made_up_for(end)), since)
         else:
             begin = self._end
         if begin == end:

@@ -75,7 +75,7 @@ class Sight:
     ) -> None:
         self._topology, self._changes, self._settings, self._memory = topology, changes, settings, memory
         self._patterns = patterns if settings.shard_index == 0 else None
-        self._feed = Feed(telemetry, settings)
+        self._telemetry, self._feed = telemetry, Feed(telemetry, settings)
         self._days = LongView(telemetry.metrics, settings)
         self._doors, self._spans, self._parts = Doors(), telemetry.spans, Parts(settings)
         self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
@@ -193,7 +193,12 @@ class Sight:
         if self._memory is not None:
             self._learned.restore(self._memory)
         earliest = end - round(self._settings.learn_s / self._settings.step_s)
-        return earliest if self._learned.end is None else max(self._learned.end, earliest)
+        return max(self._learned.end or self._oldest(end), earliest)
+
+    def _oldest(self, end: int) -> int:
+        """The last step before there was anything: a young store is not asked for a day of nothing, part by part."""
+        oldest = self._telemetry.oldest()
+        return end if oldest is None else int(oldest.timestamp() // self._settings.step_s) - 1
 
     def _fork(self, now: datetime) -> None:
         """What is usual of an entity that was deployed anew is learned anew, instead of called unusual."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from wellkept.store.telemetry.engine import Engine
@@ -30,3 +30,8 @@ class Stored:
             else:
                 found[row["what"]][row["name"]] = row["count"]
         return found
+
+    def oldest(self) -> datetime | None:
+        """When the oldest metric point, log record or span was; None while there is none of them."""
+        (row,) = self._engine.query(load("queries/oldest.sql")).to_pylist()
+        return datetime.fromtimestamp(row["first"] / 1000, UTC) if row["n"] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -104,6 +105,10 @@ class Telemetry:
             engine.close()
             raise
         return cls(engine, limits)
+
+    def oldest(self) -> datetime | None:
+        """When the oldest of what windows show was; see ``Stored.oldest``."""
+        return self.stored.oldest()
 
     def emptied(self) -> Self:
         """The same store after every row of telemetry is deleted; for replays, which need a fresh store.
