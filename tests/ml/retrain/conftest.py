@@ -1,5 +1,5 @@
 """The watched model, for the decisions about it."""
 
-from tests.ml.watch.conftest import watched
+from tests.ml.watch.conftest import telemetry, watched
 
-__all__ = ["watched"]
+__all__ = ["telemetry", "watched"]

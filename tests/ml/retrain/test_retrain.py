@@ -149,7 +149,7 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
     slow_feeder(watched, 195, 262)
     watched.life.live(260, 800)
     watched.life.live(800, 1200, turned=True)
-    for at_s in (*range(180, 420, 20), *range(420, 800, 100), *range(800, 1100, 25)):
+    for at_s in (*range(180, 420, 40), *range(420, 800, 100), *range(800, 1100, 50)):
         loop.tick(at_s)
     (start, end, excluded, since) = loop.trained[0]
     assert since is not None
@@ -168,7 +168,7 @@ def test_a_real_shift_is_retrained_without_the_outage_and_the_challenger_waits_f
 def test_one_challenger_is_offered_once_and_goes_live_by_approval(watched: Watched, loop: Loop) -> None:
     watched.life.live(0, 600)
     watched.life.live(600, 1000, turned=True)
-    for at_s in range(580, 1000, 20):
+    for at_s in range(580, 1000, 35):
         loop.tick(at_s)
     (record,) = [r for r in loop.gate.plans(subject="model:fraud") if r.state is PlanState.WAITING]
     loop.gate.approve(record.plan.id, record.plan.hash, "ada", "looks right")
@@ -182,7 +182,7 @@ def test_a_refused_challenger_is_not_offered(watched: Watched) -> None:
     loop = Loop(watched, Judgement.FAIL)
     watched.life.live(0, 600)
     watched.life.live(600, 1000, turned=True)
-    for at_s in range(580, 1000, 20):
+    for at_s in range(580, 1000, 35):
         loop.tick(at_s)
     assert loop.trained
     assert all(r.plan.actions[0].name == "retrain_model" for r in loop.gate.plans(subject="model:fraud"))

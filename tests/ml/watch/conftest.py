@@ -1,8 +1,9 @@
-"""A model that is live, with everything around it, in a store of its own."""
+"""A model that is live, with everything around it, in an empty store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.ml.watch.elsewhere import Elsewhere
 from tests.ml.watch.life import NOON, Life
-from tests.store.fixtures import state_in, telemetry_in
+from tests.store.fixtures import state_in, telemetry
 
 from wellkept.kernel.finding import Finding
 from wellkept.ml.releases import Releases
@@ -23,6 +24,8 @@ from wellkept.spine.topology import Topology
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.state.state import State
 from wellkept.store.telemetry.telemetry import Telemetry
+
+__all__ = ["Watched", "after", "elsewhere", "telemetry", "watched"]
 
 
 @dataclass
@@ -54,19 +57,13 @@ def after(seconds: float) -> datetime:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Elsewhere]:
-    telemetry = telemetry_in(tmp_path / "telemetry")
-    state = state_in(tmp_path / "state")
-    try:
+def elsewhere(telemetry: Telemetry, tmp_path: Path) -> Iterator[Elsewhere]:
+    with closing(state_in(tmp_path / "state")) as state:
         yield Elsewhere(telemetry, state, tmp_path)
-    finally:
-        telemetry.close()
-        state.close()
 
 
 @pytest.fixture
-def watched(tmp_path: Path) -> Iterator[Watched]:
-    telemetry = telemetry_in(tmp_path / "telemetry")
+def watched(telemetry: Telemetry, tmp_path: Path) -> Iterator[Watched]:
     state = state_in(tmp_path / "state")
     registry, topology, stream = Registry(state), Topology(state), Stream(state, telemetry.changes)
     life = Life(telemetry, registry)
@@ -78,8 +75,5 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     runner = WatchRunner(
         telemetry.serving, releases, stream, topology, monitors, lambda version: skews.get(version.digest)
     )
-    try:
+    with closing(state):
         yield Watched(life, runner, stream, topology, registry, releases, telemetry, state, skews)
-    finally:
-        telemetry.close()
-        state.close()

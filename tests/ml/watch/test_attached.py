@@ -146,10 +146,10 @@ def test_a_version_that_takes_over_is_registered_and_is_a_change(elsewhere: Else
 
 def test_of_two_versions_that_share_the_traffic_neither_takes_over_again_and_again(elsewhere: Elsewhere) -> None:
     elsewhere.attach("7", learn=100)
-    for start in range(0, 400, 20):
-        elsewhere.live(start, start + 9, "7")
-        elsewhere.live(start + 9, start + 20, "8")
-        elsewhere.look(start + 20)
+    for start in range(0, 400, 40):
+        elsewhere.live(start, start + 18, "7")
+        elsewhere.live(start + 18, start + 40, "8")
+        elsewhere.look(start + 40)
     changes = elsewhere.stream.changes(NOON, NOON + timedelta(seconds=600))
     assert sum("took over" in change.summary for change in changes) == 0
     assert live_version(elsewhere).called == "7"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from tests.ml.watch.conftest import after
 from tests.ml.watch.life import DIGEST, NOON
-from tests.store.fixtures import state_in, telemetry_in
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ml.contract import parse_contract
@@ -33,6 +33,7 @@ from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.artifacts.artifacts import Artifacts
 from wellkept.store.telemetry.predictions import LABELS, PREDICTIONS
+from wellkept.store.telemetry.telemetry import Telemetry
 
 CONTRACT = """
 name: films
@@ -54,8 +55,8 @@ FILMS = parse_contract(CONTRACT)
 class Shop:
     """Films are offered ten times a second, and it is known half a minute later what was chosen."""
 
-    def __init__(self, folder: Path) -> None:
-        self.telemetry, self.state = telemetry_in(folder / "telemetry"), state_in(folder / "state")
+    def __init__(self, telemetry: Telemetry, folder: Path) -> None:
+        self.telemetry, self.state = telemetry, state_in(folder / "state")
         self.registry, self.stream = Registry(self.state), Stream(self.state, self.telemetry.changes)
         self.random = np.random.default_rng(3)
         self.version = DIGEST
@@ -75,7 +76,6 @@ class Shop:
         return champion
 
     def close(self) -> None:
-        self.telemetry.close()
         self.state.close()
 
     def live(self, start_s: float, end_s: float, *, turned: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -130,8 +130,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    found = Shop(tmp_path)
+def shop(telemetry: Telemetry, tmp_path: Path) -> Iterator[Shop]:
+    found = Shop(telemetry, tmp_path)
     yield found
     found.close()
 
@@ -152,9 +152,9 @@ def test_a_ranking_promises_what_its_first_window_was_worth(shop: Shop) -> None:
 
 def test_a_ranking_that_is_as_good_as_it_was_is_not_told_of(shop: Shop) -> None:
     shop.live(0, 700)
-    for start in range(700, 2400, 100):
-        shop.live(start, start + 100)
-        shop.look(start + 100)
+    for start in range(700, 2400, 170):
+        shop.live(start, start + 170)
+        shop.look(start + 170)
     assert shop.stream.open_findings() == []
 
 
@@ -227,9 +227,9 @@ def test_a_version_is_held_to_the_promise_of_the_one_before_until_it_has_its_own
     shop.live(1700, 2300)
     shop.look(2300)
     assert "performance" not in {one.detector for one in shop.stream.open_findings()}
-    for start in range(2300, 3600, 100):
-        shop.live(start, start + 100)
-        shop.look(start + 100)
+    for start in range(2300, 3600, 260):
+        shop.live(start, start + 260)
+        shop.look(start + 260)
     assert PROMISED_BY not in shop.champion.lineage
     assert 0.8 < shop.champion.metrics["roc_auc"] != first.metrics["roc_auc"]
 

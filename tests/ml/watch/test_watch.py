@@ -12,7 +12,7 @@ from wellkept.ml.watch.base import SkewSeen
 
 def test_a_model_that_is_well_is_left_alone(watched: Watched) -> None:
     watched.life.live(0, 1200)
-    for at_s in range(60, 1200, 20):
+    for at_s in range(60, 1200, 40):
         watched.tick(at_s)
     assert watched.open() == set()
     assert watched.stream.findings(start=after(0), end=after(1200)) == []
@@ -30,7 +30,7 @@ def test_inputs_without_values_are_named_with_their_source_and_end_when_values_c
     (finding,) = [f for f in watched.stream.open_findings() if f.entity == "feature:fraud/risk_7d"]
     assert "from shop/features" in finding.sentence
     assert after(380) <= finding.starts_at <= after(420)
-    for at_s in range(460, 700, 10):
+    for at_s in range(460, 700, 20):
         watched.tick(at_s)
     assert watched.open() == set()
 
@@ -74,7 +74,7 @@ def test_performance_is_judged_on_labels_that_are_due_and_the_drop_is_dated(watc
     watched.life.live(0, 600)
     watched.life.live(600, 900, turned=True)
     assert watched.tick(630) == []
-    found = [f for at_s in range(640, 900, 10) for f in watched.tick(at_s) if f.kind is FindingKind.PERFORMANCE]
+    found = [f for at_s in range(640, 900, 20) for f in watched.tick(at_s) if f.kind is FindingKind.PERFORMANCE]
     assert found
     assert after(560) <= found[0].starts_at <= after(660)
     assert found[0].evidence[0].values["promised"] > found[0].evidence[0].values["value"] + 0.15

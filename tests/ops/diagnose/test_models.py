@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tests.store.fixtures import state_in, telemetry_in
+from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.clock import to_nanos
@@ -105,11 +106,9 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    telemetry, state = telemetry_in(tmp_path / "telemetry"), state_in(tmp_path / "state")
-    yield World(telemetry, state)
-    telemetry.close()
-    state.close()
+def world(telemetry: Telemetry, tmp_path: Path) -> Iterator[World]:
+    with closing(state_in(tmp_path / "state")) as state:
+        yield World(telemetry, state)
 
 
 def said(entity: str, kind: FindingKind, signal: str, score: float = 0.8, symptom: str = "") -> Finding:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.patterns.cheap import cheap_key
@@ -37,13 +35,6 @@ _PARTS = st.one_of(
     st.sampled_from(["\x1b[31m", "\x1b[0;1m", "\x1b[", "\x1b(B", r"\u001b[1m", r"\u001B[39m", "\x1b[2m\n"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
 )
-
-
-@pytest.fixture
-def telemetry(tmp_path: Path) -> object:
-    made = telemetry_in(tmp_path / "telemetry")
-    yield made
-    made.close()
 
 
 @given(st.lists(st.lists(_PARTS, max_size=6).map("".join), max_size=6))

@@ -1,0 +1,3 @@
+from tests.store.fixtures import telemetry
+
+__all__ = ["telemetry"]
