@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.store.telemetry.scenes import CUMULATIVE, DELTA, GAUGE, NOON, at, put_log, put_metric, put_spans, span_body
+from tests.store.telemetry.scenes import (
+    CUMULATIVE,
+    DELTA,
+    GAUGE,
+    NOON,
+    at,
+    metric_body,
+    put_log,
+    put_metric,
+    put_metrics,
+    put_spans,
+    span_body,
+)  # fmt: skip
 
 from wellkept.kernel.errors import StoreError
 from wellkept.ops.detect.base import DetectSettings
@@ -24,7 +36,7 @@ STEP_S, STEPS = 10.0, 12
 SETTINGS = DetectSettings(step_s=STEP_S, window_s=STEPS * STEP_S, min_points=8, late_s=30.0, late_spans_s=40.0)
 FIRST = round(NOON.timestamp() / STEP_S)
 KINDS = {"gauge": GAUGE, "counter": CUMULATIVE, "delta": DELTA}
-check = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+check = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 Point = tuple[int, float, str]
 """When it was measured, how many steps later it comes, and of what."""
@@ -69,10 +81,11 @@ def assert_same(fed: Fed, whole: Fed) -> None:
 
 
 def put(telemetry: Telemetry, points: Sequence[tuple[float, str]]) -> None:
+    metrics = []
     for name, kind in KINDS.items():
         values = [(seconds, seconds % 90) for seconds, what in points if what == name]
         if values:
-            put_metric(telemetry, values, kind=kind, name=name)
+            metrics.append(metric_body(values, kind=kind, name=name))
     spans = []
     for number, (seconds, what) in enumerate(points):
         if what == "span":
@@ -81,6 +94,8 @@ def put(telemetry: Telemetry, points: Sequence[tuple[float, str]]) -> None:
             spans.append(span_body("shop/pay", seconds + 0.1, 0.2, kind="Client", trace=trace, span=2, parent=1))
         elif what == "log":
             put_log(telemetry, f"line {seconds}", seconds, severity=17)
+    if metrics:
+        put_metrics(telemetry, metrics)
     if spans:
         put_spans(telemetry, spans)
 
@@ -96,7 +111,7 @@ points = st.lists(
 
 
 @check
-@given(points=points, jumps=st.lists(st.integers(1, 4), min_size=4, max_size=9))
+@given(points=points, jumps=st.lists(st.integers(1, 4), min_size=4, max_size=6))
 def test_what_is_fed_is_what_one_reading_of_everything_gives(
     telemetry: Telemetry, points: list[Point], jumps: list[int]
 ) -> None:
@@ -186,12 +201,14 @@ def test_while_nothing_new_is_sent_of_the_series_nothing_is_made_anew(telemetry:
 
 def test_the_parts_of_all_series_are_all_and_an_entity_is_in_one(telemetry: Telemetry) -> None:
     spans = []
+    metrics = []
     for number in range(12):
         service = f"shop/s{number}"
-        put_metric(telemetry, [(5, 1.0), (15, 2.0)], service=service.partition("/")[2])
-        put_metric(telemetry, [(5, 1.0)], name="limit", service=service.partition("/")[2])
+        metrics.append(metric_body([(5, 1.0), (15, 2.0)], service=service.partition("/")[2]))
+        metrics.append(metric_body([(5, 1.0)], name="limit", service=service.partition("/")[2]))
         spans.append(span_body(service, 5, 0.2, trace=number + 1))
         put_log(telemetry, "line", 6, service=service.partition("/")[2])
+    put_metrics(telemetry, metrics)
     put_spans(telemetry, spans)
     whole = looked(Feed(telemetry, SETTINGS), 3)
     parts = [

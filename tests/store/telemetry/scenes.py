@@ -52,6 +52,24 @@ def put_metric(
     labels: Mapping[str, str] | None = None,
 ) -> None:
     """Store points (seconds after noon, value) of one series."""
+    put_metrics(telemetry, [metric_body(values, kind=kind, name=name, unit=unit, service=service, labels=labels)])
+
+
+def put_metrics(telemetry: Telemetry, bodies: Iterable[bytes]) -> None:
+    """Store many series at once."""
+    telemetry.otlp.insert(Signal.METRICS, list(bodies), nanos(0))
+
+
+def metric_body(
+    values: Sequence[tuple[float, float]],
+    *,
+    kind: str = GAUGE,
+    name: str = "load",
+    unit: str = "1",
+    service: str = "shop",
+    labels: Mapping[str, str] | None = None,
+) -> bytes:
+    """The request that one series comes with; see ``put_metric``."""
     request = ExportMetricsServiceRequest()
     block = request.resource_metrics.add()
     block.resource.attributes.extend(attributes(service_name=service))
@@ -64,7 +82,7 @@ def put_metric(
     for seconds, value in values:
         point = data.data_points.add(time_unix_nano=nanos(seconds), as_double=value)
         point.attributes.extend(attributes(**(labels or {})))
-    telemetry.otlp.insert(Signal.METRICS, [request.SerializeToString()], nanos(0))
+    return request.SerializeToString()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def sketched_rows(telemetry: Telemetry) -> int:
     return int(found["n"][0].as_py())
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, ROWS)
 def test_histograms_are_what_brute_force_gives(telemetry: Telemetry, early: list[Row], late: list[Row]) -> None:
     for table in ("predictions", "prediction_sketches"):
@@ -128,8 +128,8 @@ def scene(count: int = 60, every_s: int = 60, **more: Any) -> list[Row]:
 SPANS = st.tuples(st.integers(0, 8), st.integers(1, 8)).map(lambda part: (part[0] * 300, (part[0] + part[1]) * 300))
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(ROWS, SPANS, SPANS), min_size=2, max_size=4))
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(ROWS, SPANS, SPANS), min_size=2, max_size=3))
 def test_windows_that_move_miss_nothing(
     telemetry: Telemetry, turns: list[tuple[list[Row], tuple[int, int], tuple[int, int]]]
 ) -> None:

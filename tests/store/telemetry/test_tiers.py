@@ -1,4 +1,4 @@
-"""Tiers: a year of points rolled up is what NumPy makes of it, and readers choose the tier by themselves."""
+"""Tiers: four months of points rolled up is what NumPy makes of it, and readers choose the tier by themselves."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from wellkept.store.telemetry.tiers import Tiers
 
 START = datetime(2025, 11, 1, tzinfo=UTC)
 START_MS = round(START.timestamp() * 1000)
-DAYS, MINUTE_MS, DAY_MS = 365, 60_000, 24 * HOUR_MS
+DAYS, MINUTE_MS, DAY_MS = 120, 60_000, 24 * HOUR_MS
+ASKED = 100
+"""So many days are asked for, from the second on."""
 NOW = START + timedelta(days=DAYS, minutes=10)
 MINUTES = DAYS * 24 * 60
 GAUGE, COUNTER, DELTA = 11, 12, 13
 WIDE = Limits(steps=100_000)
 Stored = tuple[Telemetry, Tiers]
-Year = dict[int, NDArray[np.float64]]
+Months = dict[int, NDArray[np.float64]]
 Reduce = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 IDS = {GAUGE: "gauge", COUNTER: "total", DELTA: "delta"}
 
@@ -63,20 +65,20 @@ def put(telemetry: Telemetry, series: int, millis: NDArray[np.int64], values: ND
 
 
 @pytest.fixture(scope="module")
-def year() -> Year:
-    """A value a minute for a year."""
+def months() -> Months:
+    """A value a minute for four months."""
     rng = np.random.default_rng(7)
     steps = rng.integers(0, 9, MINUTES).astype(np.float64)
     return {GAUGE: np.round(rng.normal(50, 9, MINUTES), 3), COUNTER: np.cumsum(steps), DELTA: steps}
 
 
 @pytest.fixture(scope="module")
-def stored(year: Year, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
-    """The year, 20 s after each minute, rolled up."""
+def stored(months: Months, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    """The months, 20 s after each minute, rolled up."""
     telemetry = Telemetry.open(tmp_path_factory.mktemp("tiers") / "telemetry")
     describe(telemetry)
     millis = START_MS + 20_000 + np.arange(MINUTES, dtype=np.int64) * MINUTE_MS
-    for series, values in year.items():
+    for series, values in months.items():
         put(telemetry, series, millis, values)
     tiers = Tiers(telemetry.engine)
     assert tiers.roll_up(NOW, at_most_s=600) == DAYS * 24
@@ -102,12 +104,12 @@ def asked(
     return answer.value.values[0], answer.warnings
 
 
-def test_every_bucket_is_what_its_points_amount_to(stored: Stored, year: Year) -> None:
+def test_every_bucket_is_what_its_points_amount_to(stored: Stored, months: Months) -> None:
     telemetry, _ = stored
     rows = telemetry.engine.query("SELECT * FROM metric_hours FINAL ORDER BY series, time")
     assert rows.num_rows == 3 * DAYS * 24
     for index, series in enumerate(sorted(IDS)):
-        cells = year[series].reshape(-1, 60)
+        cells = months[series].reshape(-1, 60)
         found = rows.slice(index * DAYS * 24, DAYS * 24)
         for name, values in {
             "last": cells[:, -1], "least": cells.min(1), "greatest": cells.max(1), "total": cells.sum(1),
@@ -133,62 +135,64 @@ def test_every_bucket_is_what_its_points_amount_to(stored: Stored, year: Year) -
     ],
 )
 def test_what_a_tier_answers_is_what_the_points_say(
-    stored: Stored, year: Year, tier: Tier, query: str, series: int, reduce: Reduce
+    stored: Stored, months: Months, tier: Tier, query: str, series: int, reduce: Reduce
 ) -> None:
     """At steps that are whole days, where no bucket is cut."""
     telemetry, tiers = stored
     coverage = held(tiers, 0, 400 if tier is Tier.MINUTES else 0)
-    values, warnings = asked(telemetry, coverage, query, first_day=1, days=300, step_ms=DAY_MS)
-    np.testing.assert_allclose(values, reduce(year[series].reshape(-1, 1440)[:301]))
+    values, warnings = asked(telemetry, coverage, query, first_day=1, days=ASKED, step_ms=DAY_MS)
+    np.testing.assert_allclose(values, reduce(months[series].reshape(-1, 1440)[: ASKED + 1]))
     # A whole day is coarse enough for hours wherever they are; a look at the last sample alone is not.
     read = Tier.HOURS if "[1d]" in query else tier
     assert warnings == (read.warning,)
 
 
-def test_a_rate_by_the_hour_is_that_of_its_points_but_for_a_bucket_at_the_ends(stored: Stored, year: Year) -> None:
+def test_a_rate_by_the_hour_is_that_of_its_points_but_for_a_bucket_at_the_ends(stored: Stored, months: Months) -> None:
     telemetry, tiers = stored
-    values, _ = asked(telemetry, held(tiers, 0, 0), "increase(total[1d])", first_day=1, days=300, step_ms=DAY_MS)
-    exact = np.diff(year[COUNTER].reshape(-1, 1440)[:302, -1])
-    assert np.abs(values[1:] / exact[:300] - 1).max() < 0.02
+    values, _ = asked(telemetry, held(tiers, 0, 0), "increase(total[1d])", first_day=1, days=ASKED, step_ms=DAY_MS)
+    exact = np.diff(months[COUNTER].reshape(-1, 1440)[: ASKED + 2, -1])
+    assert np.abs(values[1:] / exact[:ASKED] - 1).max() < 0.02
 
 
-def test_a_window_shorter_than_the_buckets_is_widened_and_what_adds_up_is_scaled(stored: Stored, year: Year) -> None:
+def test_a_window_shorter_than_the_buckets_is_widened_and_what_adds_up_is_scaled(
+    stored: Stored, months: Months
+) -> None:
     telemetry, tiers = stored
     coverage = held(tiers, 0, 0)
     counted, _ = asked(telemetry, coverage, "count_over_time(gauge_ratio[30m])", first_day=10, days=1, step_ms=HOUR_MS)
     assert counted.tolist() == [30.0] * 25
     increase, _ = asked(telemetry, coverage, "increase(total[30m])", first_day=10, days=1, step_ms=HOUR_MS)
-    hours = year[COUNTER].reshape(-1, 60)[:, -1]
+    hours = months[COUNTER].reshape(-1, 60)[:, -1]
     np.testing.assert_allclose(increase, np.diff(hours[238:264]) / 2, rtol=0.3)
 
 
-def test_a_day_that_the_points_hold_is_read_from_them(stored: Stored, year: Year) -> None:
+def test_a_day_that_the_points_hold_is_read_from_them(stored: Stored, months: Months) -> None:
     telemetry, tiers = stored
     coverage = held(tiers, 15, 90)
     values, warnings = asked(telemetry, coverage, "gauge_ratio", first_day=DAYS - 3, days=1, step_ms=HOUR_MS)
     assert warnings == ()
-    np.testing.assert_allclose(values, year[GAUGE][(DAYS - 3) * 1440 - 1 :: 60][:25])
+    np.testing.assert_allclose(values, months[GAUGE][(DAYS - 3) * 1440 - 1 :: 60][:25])
 
 
-def test_each_part_of_a_span_is_read_from_what_holds_it(stored: Stored, year: Year) -> None:
+def test_each_part_of_a_span_is_read_from_what_holds_it(stored: Stored, months: Months) -> None:
     """Hours, then minutes, then points; the answer has no seam."""
     telemetry, tiers = stored
-    coverage = held(tiers, 15, 90)
-    values, warnings = asked(telemetry, coverage, "gauge_ratio", first_day=200, days=164, step_ms=HOUR_MS // 20)
+    coverage = held(tiers, 15, 60)
+    values, warnings = asked(telemetry, coverage, "gauge_ratio", first_day=20, days=DAYS - 21, step_ms=HOUR_MS // 20)
     assert warnings == (Tier.MINUTES.warning, Tier.HOURS.warning)
-    minutes = values[(DAYS - 90 - 200 + 1) * 480 :]
-    np.testing.assert_allclose(minutes, year[GAUGE][(DAYS - 89) * 1440 - 1 :: 3][: len(minutes)])
-    hourly = values[: 74 * 480 : 20]
-    np.testing.assert_allclose(hourly, year[GAUGE][200 * 1440 - 1 :: 60][: len(hourly)])
+    minutes = values[(DAYS - 60 - 20 + 1) * 480 :]
+    np.testing.assert_allclose(minutes, months[GAUGE][(DAYS - 59) * 1440 - 1 :: 3][: len(minutes)])
+    hourly = values[: 39 * 480 : 20]
+    np.testing.assert_allclose(hourly, months[GAUGE][20 * 1440 - 1 :: 60][: len(hourly)])
 
 
-def test_a_window_of_many_series_chooses_as_well(stored: Stored, year: Year) -> None:
+def test_a_window_of_many_series_chooses_as_well(stored: Stored, months: Months) -> None:
     telemetry, tiers = stored
-    points = Metrics(telemetry.engine).window(START, START + timedelta(days=360), 86_400)
+    points = Metrics(telemetry.engine).window(START, START + timedelta(days=DAYS - 5), 86_400)
     assert points.warnings == ()
     for minutes_days in (400, 0):
         metrics = Metrics(telemetry.engine, lambda days=minutes_days: held(tiers, 15, days))  # type: ignore[misc]
-        window = metrics.window(START, START + timedelta(days=360), 86_400)
+        window = metrics.window(START, START + timedelta(days=DAYS - 5), 86_400)
         assert window.warnings == (Tier.HOURS.warning,), "nothing is read by the minute"
         assert window.series == points.series
         np.testing.assert_allclose(window.values, points.values)
