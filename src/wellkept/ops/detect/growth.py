@@ -6,6 +6,7 @@ the median of the slopes between pairs bears a third of them being wrong.
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -50,11 +51,18 @@ def extremes(rows: Floats, lowest: Mask, count: int) -> Floats:
     return np.where(any_seen, np.where(lowest[:, None], minimum, final), np.nan)
 
 
+@functools.lru_cache(maxsize=64)
 def pairs(count: int, multiple: int = 1) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The earlier and the later block of each pair that lies a multiple of ``multiple`` blocks apart."""
+    """The earlier and the later block of each pair that lies a multiple of ``multiple`` blocks apart.
+
+    They are asked for at every look, with a handful of counts: made once, and not to be written to.
+    """
     early, late = np.triu_indices(count, 1)
     whole = (late - early) % multiple == 0
-    return early[whole], late[whole]
+    found = early[whole], late[whole]
+    for one in found:
+        one.flags.writeable = False
+    return found
 
 
 def pair_slopes(heights: Floats, block_s: float, multiple: int = 1) -> Floats:

@@ -15,9 +15,9 @@ def quantiles(values: Floats, *levels: float) -> tuple[Floats, ...]:
     """
     if values.shape[-1] == 0:
         return tuple(np.full(values.shape[:-1], np.nan) for _ in levels)
-    ordered = np.sort(values, axis=-1)
+    ordered = np.sort(values, axis=-1).reshape(-1, values.shape[-1])
     count = np.isfinite(ordered).sum(axis=-1)
-    return tuple(_at(ordered, count, level) for level in levels)
+    return tuple(_at(ordered, count, level).reshape(values.shape[:-1]) for level in levels)
 
 
 def median(values: Floats) -> Floats:
@@ -26,11 +26,10 @@ def median(values: Floats) -> Floats:
 
 
 def _at(ordered: Floats, count: NDArray[np.intp], level: float) -> Floats:
-    position = np.maximum(count - 1, 0) * level
+    last, rows = np.maximum(count - 1, 0), np.arange(len(ordered))
+    position = last * level
     low = np.floor(position).astype(np.intp)
-    high = np.minimum(low + 1, np.maximum(count - 1, 0))
-    below = np.take_along_axis(ordered, low[..., None], axis=-1)[..., 0]
-    above = np.take_along_axis(ordered, high[..., None], axis=-1)[..., 0]
+    below, above = ordered[rows, low], ordered[rows, np.minimum(low + 1, last)]
     with np.errstate(invalid="ignore"):
         found = below + (above - below) * (position - low)
     return np.where(count > 0, found, np.nan)
