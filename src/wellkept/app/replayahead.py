@@ -143,13 +143,16 @@ def _are_gauges(window: Window) -> bool:
 
 
 class _Spans:
-    """``Spans``, which are not asked where there are none."""
+    """``Spans``, which are not asked where there are none. What a service spent itself is of whole traces, which a
+    longer window would show more of: that is not read ahead.
+    """
 
     def __init__(self, telemetry: Telemetry, ahead: Ahead) -> None:
         self._spans, self._ahead = telemetry.spans, ahead
+        self._red = _Chunks(telemetry.spans.red, ahead)
 
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:
-        return self._spans.red(start, end, step_s) if self._are_any(start, end) else _nothing(start, end, step_s)
+        return self._red.read(start, end, step_s) if self._are_any(start, end) else _nothing(start, end, step_s)
 
     def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
         return self._spans.exclusive(start, end, step_s) if self._are_any(start, end) else _nothing(start, end, step_s)
