@@ -175,7 +175,7 @@ def test_a_coding_that_nobody_knows_is_415(doors: Doors, world: Outside, telemet
 
 def test_a_bomb_is_413(doors: Doors, world: Outside, telemetry: Telemetry) -> None:
     for door in PACKING:
-        bomb = gzip.compress(door.body + b" " * (64 << 20), mtime=0)
+        bomb = gzip.compress(door.body + b" " * (64 * LIMIT), mtime=0)
         assert len(bomb) < LIMIT
         refused(door.post(doors, bomb, content_encoding="gzip"), 413, door)
     assert stored(world, telemetry) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import importlib
 import pkgutil
 import typing
@@ -92,6 +93,12 @@ SPANNED = {Silence, Maintenance}
 
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of a type that the kernel uses."""
+    return _made(kind)
+
+
+@functools.cache
+def _made(kind: Any) -> st.SearchStrategy[Any]:
+    """A strategy takes longer to make than to draw from, and is made once."""
     if kind in SCALARS:
         return SCALARS[kind]
     if dataclasses.is_dataclass(kind):

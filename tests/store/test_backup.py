@@ -113,7 +113,7 @@ def test_the_engine_opens_what_was_copied_while_it_took_in_and_merged(tmp_path: 
     writer = threading.Thread(target=write)
     writer.start()
     kept = []
-    for number in range(4):
+    for number in range(3):
         while len(written) < 30 * (number + 1):
             stopped.wait(0.01)
         before = len(written)

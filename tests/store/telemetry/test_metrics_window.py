@@ -16,7 +16,7 @@ from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.window import Window
 
 LOOKBACK_S = 60.0
-check = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+check = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def column(window: Window, name: str = "load") -> list[float]:

@@ -101,7 +101,7 @@ def test_what_was_not_known_yet_is_left_out(telemetry: Telemetry) -> None:
     assert window["label_time"].to_pylist() == [at(100)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=12, unique=True),
     st.integers(0, 10),

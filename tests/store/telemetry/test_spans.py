@@ -58,7 +58,7 @@ def test_a_span_that_came_twice_counts_once(telemetry: Telemetry) -> None:
     assert telemetry.spans.recent(at(0), at(10)).num_rows == 1
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     spans=st.lists(
         st.tuples(st.integers(-80, 320), st.integers(1, 900), st.sampled_from(["Unset", "Ok", "Error"])), max_size=8

@@ -97,7 +97,7 @@ def _row(block: ResourceLogs, scope: ScopeLogs, record: LogRecord) -> dict[str, 
     }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(requests, min_size=1, max_size=2))
 def test_what_is_stored_is_what_a_plain_decode_gives(
     telemetry: Telemetry, found: list[ExportLogsServiceRequest]

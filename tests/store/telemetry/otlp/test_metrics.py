@@ -33,7 +33,7 @@ LEFT JOIN (
             AS meanings
     FROM metric_series AS m GROUP BY series
 ) AS s USING series"""
-many = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def stored(telemetry: Telemetry) -> list[plain.Point]:

@@ -119,7 +119,7 @@ def _row(block: ResourceSpans, scope: ScopeSpans, span: Span) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(requests, min_size=1, max_size=2))
 def test_what_is_stored_is_what_a_plain_decode_gives(
     telemetry: Telemetry, found: list[ExportTraceServiceRequest]

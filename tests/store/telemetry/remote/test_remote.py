@@ -31,7 +31,7 @@ SELECT name, any(kind) AS kind, any(is_monotonic) AS is_monotonic, any(temporali
     any(entity) AS entity FROM metric_series GROUP BY name"""
 VERSIONS = [(Version.V1, request1), (Version.V2, request2)]
 both = pytest.mark.parametrize(("version", "request_of"), VERSIONS)
-many = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 names = st.sampled_from(["up", "load_1", "http_requests_total", "a:b"])
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=5)
