@@ -88,7 +88,7 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listener = listen(settings.server.host, settings.server.port)
     address, data = url_of(listener, settings.server.host), private(settings.data.resolve())
-    with claimed(data, address):
+    with listener, claimed(data, address):
         token = token_of(data)
         platform = Platform(settings)
         try:
