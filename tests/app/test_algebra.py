@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -20,60 +19,55 @@ SERVER = """
 """All that `wellkept up` does before it reads its configuration."""
 
 
-def run(code: str, folder: Path) -> str:
+LOOK = """
+    import json, os
+    import threadpoolctl
+
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["internal_api"] == "openblas"]
+    left = os.environ.get("OPENBLAS_NUM_THREADS")
+    print(json.dumps({"threads": [pool["num_threads"] for pool in pools], "left": left}), flush=True)
+"""
+MULTIPLY = """
+    import os, subprocess, threading, time
+    import numpy
+
+    left, done = numpy.ones((200, 1000)), 0
+
+    def multiply():
+        global done
+        while True:
+            left @ left.T
+            done += 1
+
+    threading.Thread(target=multiply, daemon=True).start()
+    for _ in range(50):
+        subprocess.Popen(["/bin/true"], preexec_fn=lambda: None).wait()
+    before, end = done, time.monotonic() + 30
+    while done == before and time.monotonic() < end:
+        time.sleep(0.01)
+    print("goes on" if done > before else "hangs", flush=True)
+    os._exit(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What a fresh Python prints: libraries read how many threads they may have once, when they are loaded."""
     found = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SERVER) + textwrap.dedent(code)],
-        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        [sys.executable, "-c", "".join(textwrap.dedent(code) for code in (SERVER, LOOK, MULTIPLY))],
+        cwd=tmp_path_factory.mktemp("algebra"), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
-    return found.stdout
+    return found.stdout.splitlines()
 
 
-def test_every_library_of_the_server_has_one_thread_and_its_children_as_many_as_they_like(tmp_path: Path) -> None:
-    printed = run(
-        """
-        import json, os
-        import threadpoolctl
-
-        pools = [pool for pool in threadpoolctl.threadpool_info() if pool["internal_api"] == "openblas"]
-        left = os.environ.get("OPENBLAS_NUM_THREADS")
-        print(json.dumps({"threads": [pool["num_threads"] for pool in pools], "left": left}))
-        """,
-        tmp_path,
-    )
-
-    found = json.loads(printed)
+def test_every_library_of_the_server_has_one_thread_and_its_children_as_many_as_they_like(printed: list[str]) -> None:
+    found = json.loads(printed[0])
     assert found["left"] is None
     assert found["threads"]
     assert set(found["threads"]) == {1}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the fault is one of forks on Linux")
-def test_products_go_on_while_processes_are_started(tmp_path: Path) -> None:
-    printed = run(
-        """
-        import os, subprocess, threading, time
-        import numpy
-
-        left, done = numpy.ones((200, 1000)), 0
-
-        def multiply():
-            global done
-            while True:
-                left @ left.T
-                done += 1
-
-        threading.Thread(target=multiply, daemon=True).start()
-        for _ in range(50):
-            subprocess.Popen(["/bin/true"], preexec_fn=lambda: None).wait()
-        before, end = done, time.monotonic() + 30
-        while done == before and time.monotonic() < end:
-            time.sleep(0.01)
-        print("goes on" if done > before else "hangs", flush=True)
-        os._exit(0)
-        """,
-        tmp_path,
-    )
-
-    assert printed.strip() == "goes on"
+def test_products_go_on_while_processes_are_started(printed: list[str]) -> None:
+    assert printed[1:] == ["goes on"]

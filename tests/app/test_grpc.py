@@ -54,7 +54,7 @@ def door(server: Running) -> dict[str, Any]:
 def test_the_exporter_of_a_program_needs_the_address_and_the_token_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running(tmp_path, **GRPC) as server:
+    with running(tmp_path, **GRPC, WELLKEPT_AGENT__ENABLED="true") as server:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", place_of(server))
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization=Bearer%20{server.token}")
         provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
@@ -69,11 +69,10 @@ def test_the_exporter_of_a_program_needs_the_address_and_the_token_alone(
         assert door(server)["address"] == place_of(server)
         assert door(server)["stored"] == 1
         assert server.errors() == ""
+        assert_a_signal_ends_it_without_a_word_although_a_sender_is_connected(server, signal.SIGTERM)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
-def test_a_signal_ends_it_without_a_word_although_a_sender_is_connected(how: signal.Signals, tmp_path: Path) -> None:
-    server = start(tmp_path, **GRPC, WELLKEPT_AGENT__ENABLED="true")
+def assert_a_signal_ends_it_without_a_word_although_a_sender_is_connected(server: Running, how: signal.Signals) -> None:
     until(lambda: server.client.get("/api/v1/agents")["agents"], "the agent, a process that the server has forked")
     proof = (("authorization", f"Bearer {server.token}"),)
     with grpc.insecure_channel(place_of(server).removeprefix("http://")) as channel:
@@ -132,6 +131,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:
     server.stop()
 
     assert ends == {grpc.StatusCode.UNAVAILABLE}  # they would try again
-    with running(tmp_path, **GRPC) as again:
+    with running(tmp_path, **GRPC, WELLKEPT_AGENT__ENABLED="true") as again:
         found = again.client.get("/api/v1/telemetry/logs", limit=1000)["logs"]
-    assert acknowledged <= {record["body"] for record in found}
+        assert acknowledged <= {record["body"] for record in found}
+        assert_a_signal_ends_it_without_a_word_although_a_sender_is_connected(again, signal.SIGINT)

@@ -26,7 +26,7 @@ from wellkept.ml.outcome import Outcome
 from wellkept.ml.oversight import Limits
 from wellkept.ml.provenance import environment, project_digest
 from wellkept.ml.train.stage import training_request
-from wellkept.spine.registry import CHAMPION, Job, VersionState
+from wellkept.spine.registry import CHAMPION, Job, ModelVersion, VersionState
 
 COUNTS = """
     from pathlib import Path as _Path
@@ -82,10 +82,21 @@ def test_the_same_inputs_again_are_taken_from_the_run_before(workshop: Workshop)
     assert (fresh.number, fresh.artifact) == (3, first.artifact), "the same seed and data are the same bytes"
 
 
-def test_another_seed_is_another_training_and_lineage_tells_of_it(workshop: Workshop) -> None:
-    source = project(workshop.folder / "project", LOAD + LOGISTIC, CONTRACT + "train: {seed: 7}\n")
-    workshop.known(source)
-    lineage = workshop.train().lineage
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workshop, ModelVersion]]:
+    """A version of a seed of its own, whose training tells of its loss."""
+    found = Workshop(tmp_path_factory.mktemp("seeded"))
+    tells = LOGISTIC.replace(
+        "def train(frame):", "def train(frame):\n        import wellkept\n        wellkept.progress(2, 2, loss=0.25)"
+    )
+    found.known(project(found.folder / "project", LOAD + tells, CONTRACT + "train: {seed: 7}\n"))
+    yield found, found.train()
+    found.close()
+
+
+def test_another_seed_is_another_training_and_lineage_tells_of_it(seeded: tuple[Workshop, ModelVersion]) -> None:
+    workshop, version = seeded
+    lineage, source = version.lineage, workshop.folder / "project"
 
     assert lineage["seed"] == "7"
     assert lineage["code"] == project_digest(source, frozenset({source / "model.yaml"}))
@@ -233,14 +244,8 @@ def test_a_failed_retrain_is_a_finding_until_one_succeeds(workshop: Workshop) ->
     assert [finding.severity for finding in workshop.stream.open_findings()] == [Severity.INFO]
 
 
-def test_curves_of_a_run_are_metrics_of_its_model(workshop: Workshop) -> None:
-    tells = LOGISTIC.replace(
-        "def train(frame):", "def train(frame):\n        import wellkept\n        wellkept.progress(2, 2, loss=0.25)"
-    )
-    workshop.known(project(workshop.folder / "project", LOAD + tells))
-    workshop.train()
-
-    (body,) = workshop.metrics
+def test_curves_of_a_run_are_metrics_of_its_model(seeded: tuple[Workshop, ModelVersion]) -> None:
+    (body,) = seeded[0].metrics
     request = ExportMetricsServiceRequest.FromString(body)
     (resource,) = request.resource_metrics
     (metric,) = resource.scope_metrics[0].metrics

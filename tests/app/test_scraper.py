@@ -40,6 +40,10 @@ class World:
         assert len(found) <= 1, found
         return float(found[0]["value"][1]) if found else None
 
+    def doors(self) -> str:
+        """All that the server tells of its doors."""
+        return json.dumps(self.server.client.get("/api/v1/status")["doors"])
+
     def target(self, job: str) -> dict[str, Any]:
         told = self.server.client.get("/api/v1/status")["doors"]["scrape"]["targets"]
         return next((target for target in told if target["job"] == job), {})
@@ -118,7 +122,8 @@ def test_targets_come_and_go_by_a_file(world: World) -> None:
         write(json.dumps([{"targets": [other.place], "labels": {"hall": "9"}}]))
         assert until(lambda: world.value('guests{hall="9",job="found"}'), "a sample of the target in the file") == 4
         write("[{]")
-        until(lambda: "is not YAML" in world.server.ask("targets").stderr, "the mistake is told")
+        until(lambda: "is not YAML" in world.doors(), "the mistake is known")
+        assert "is not YAML" in world.server.ask("targets").stderr
         assert world.target("found")["health"] == "up"
         write("[]")
         until(lambda: world.value("guests") is None, "the series is over")

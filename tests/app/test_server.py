@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,18 @@ from tests.app.running import Running, refused, running, start, until, wellkept
 
 from wellkept.app.server import _say_ready
 from wellkept.ops.ingest.scrape.exposition import sample_of
+
+FURNISHED = {"WELLKEPT_AGENT__ENABLED": "true", "WELLKEPT_ML__SERVE": "true"}
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A server that was killed: what it had said, which of its processes were left, and the one that came after."""
+
+    first: Running
+    said: str
+    left: list[psutil.Process]
+    again: Running
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +78,17 @@ def test_it_writes_who_it_is_for_the_clients(server: Running) -> None:
     assert Path(server.client.get("/api/v1/status")["data"]) == server.data
 
 
-def test_a_folder_that_another_server_has_is_refused_and_left_as_it_was(server: Running) -> None:
-    done = wellkept("up", "--data", str(server.data), "--port", "0", "--no-agent")
+def test_a_folder_that_another_server_has_is_refused_and_left_as_it_was(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said = refused(monkeypatch, "up", "--data", str(server.data), "--port", "0", "--no-agent")
 
-    assert done.returncode == 5
-    assert f"data folder {server.data}" in done.stderr
-    assert "in use by another server" in done.stderr
-    assert f"process {server.process.pid}" in done.stderr
-    assert "--data" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert code == 5
+    assert f"data folder {server.data}" in said
+    assert "in use by another server" in said
+    assert f"process {server.process.pid}" in said
+    assert "--data" in said
+    assert "Traceback" not in said
     assert server.data.joinpath("address").read_text("ascii") == server.address
     assert int(server.data.joinpath("server.pid").read_text("ascii")) == server.process.pid
 
@@ -88,13 +103,13 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     assert not tmp_path.joinpath("data").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
-    done = wellkept("up", "--data", str(file / "data"), "--port", "0", "--no-agent")
+    code, said = refused(monkeypatch, "up", "--data", str(file / "data"), "--port", "0", "--no-agent")
 
-    assert done.returncode == 2
-    assert f"data folder {file}/data: must be a folder that can be written" in done.stderr
+    assert code == 2
+    assert f"data folder {file}/data: must be a folder that can be written" in said
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
@@ -119,46 +134,66 @@ def test_a_broken_runbook_stops_the_start_with_its_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_truncated_token_file_never_opens_the_door(tmp_path: Path) -> None:
-    tmp_path.joinpath("token").touch()
-    with running(tmp_path) as server:
-        assert len(server.token) >= 32
-        for scheme in ("Bearer", "bearer"):
-            answer = httpx.get(f"{server.address}/api/v1/status", headers={"Authorization": scheme})
-            assert answer.status_code == 401
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with an agent and a model server, whose token file was cut off before it started."""
+    data = tmp_path_factory.mktemp("furnished")
+    data.joinpath("token").touch()
+    with running(data, **FURNISHED) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    """A server whose agent died, that was killed itself then, and started again."""
+    data = tmp_path_factory.mktemp("killed")
+    first = start(data, **FURNISHED)
+    agent = until(lambda: _agent(first), "the agent runs")
+    agent.kill()
+    until(lambda: _agent(first, other_than=agent.pid), "the agent runs again")
+    said, family = first.errors(), _family(first)
+    first.stop(signal.SIGKILL)
+    left = psutil.wait_procs(family, timeout=20)[1]
+    with running(data, **FURNISHED) as again:
+        yield Killed(first, said, left, again)
+
+
+def test_a_truncated_token_file_never_opens_the_door(furnished: Running) -> None:
+    assert len(furnished.token) >= 32
+    for scheme in ("Bearer", "bearer"):
+        answer = httpx.get(f"{furnished.address}/api/v1/status", headers={"Authorization": scheme})
+        assert answer.status_code == 401
+
+
+def test_a_child_that_dies_is_started_again(killed: Killed) -> None:
+    assert "agent ended with code -9; it starts again" in killed.said
+
+
+def test_killed_it_leaves_no_process_behind_and_starts_again(killed: Killed) -> None:
+    assert killed.left == []
+    assert killed.again.token == killed.first.token
+    assert killed.again.client.get("/readyz") == {"status": "ready"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
-def test_a_signal_ends_it_with_no_word_and_no_process_left(how: signal.Signals, tmp_path: Path) -> None:
-    server = start(tmp_path, WELLKEPT_AGENT__ENABLED="true", WELLKEPT_ML__SERVE="true")
-    family = until(lambda: server.family() if len(server.family()) == 2 else None, "agent and model server run")
+def test_a_signal_ends_it_with_no_word_and_no_process_left(
+    how: signal.Signals, killed: Killed, furnished: Running
+) -> None:
+    """The last test of both servers."""
+    server = {signal.SIGTERM: killed.again, signal.SIGINT: furnished}[how]
+    family = _family(server)
     until(lambda: server.client.get("/api/v1/agents")["agents"], "the agent, which waits for actions")
 
     assert server.stop(how) == 0  # although the agent, and this client, keep their connections open
 
     assert server.errors() == ""
     assert psutil.wait_procs(family, timeout=0)[1] == []
-    assert not tmp_path.joinpath("server.pid").exists()
+    assert not server.data.joinpath("server.pid").exists()
 
 
-def test_killed_it_leaves_no_process_behind_and_starts_again(tmp_path: Path) -> None:
-    server = start(tmp_path, WELLKEPT_AGENT__ENABLED="true", WELLKEPT_ML__SERVE="true")
-    family = until(lambda: server.family() if len(server.family()) == 2 else None, "agent and model server run")
-
-    server.stop(signal.SIGKILL)
-
-    assert psutil.wait_procs(family, timeout=20)[1] == []
-    with running(tmp_path) as again:
-        assert again.token == server.token
-        assert again.client.get("/readyz") == {"status": "ready"}
-
-
-def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
-    with running(tmp_path, WELLKEPT_AGENT__ENABLED="true") as server:
-        first = until(lambda: _agent(server), "the agent runs")
-        first.kill()
-        until(lambda: _agent(server, other_than=first.pid), "the agent runs again")
-        assert "agent ended with code -9; it starts again" in server.errors()
+def _family(server: Running) -> list[psutil.Process]:
+    """Agent and model server, once both run."""
+    return until(lambda: server.family() if len(server.family()) == 2 else None, "agent and model server run")
 
 
 def _agent(server: Running, other_than: int = 0) -> psutil.Process | None:
