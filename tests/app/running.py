@@ -75,7 +75,7 @@ def wellkept(
 def refused(monkeypatch: pytest.MonkeyPatch, *arguments: str, **changes: str) -> tuple[int, str]:
     """Run a command that is to fail, in this process, which has loaded what another would have to; its code and words.
 
-    For a start that is refused before anything of a platform is made.
+    For a start that is refused before anything of a platform is made, or while it is, which lets go of its engines.
     """
     said = io.StringIO()
     with monkeypatch.context() as patch, contextlib.redirect_stderr(said):

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.api.calls import recorded
-from tests.app.running import Running, running, until, wellkept
+from tests.app.running import Running, refused, running, until
+from tests.store.fixtures import stores_in
 
 SYSLOG: dict[str, Any] = {
     "WELLKEPT_INGEST__SYSLOG__ENABLED": "true",
@@ -82,24 +83,24 @@ def test_a_file_is_imported(server: Running, tmp_path: Path) -> None:
     assert "?color=: is not known" in refused.stderr
 
 
-def test_syslog_beyond_loopback_must_be_meant(tmp_path: Path) -> None:
-    done = wellkept(
-        "up", "--data", str(tmp_path), "--port", "0", **{**SYSLOG, "WELLKEPT_INGEST__SYSLOG__HOST": "0.0.0.0"}
-    )
+def test_syslog_beyond_loopback_must_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores_in(tmp_path)
+    beyond = {**SYSLOG, "WELLKEPT_INGEST__SYSLOG__HOST": "0.0.0.0"}
+    code, said = refused(monkeypatch, "up", "--data", str(tmp_path), "--port", "0", **beyond)
 
-    assert done.returncode == 3
-    assert "ingest.syslog.host 0.0.0.0 is not loopback; set ingest.syslog.allow_remote to mean it" in done.stderr
+    assert code == 3
+    assert "ingest.syslog.host 0.0.0.0 is not loopback; set ingest.syslog.allow_remote to mean it" in said
 
 
-def test_a_syslog_port_that_is_taken_is_named(tmp_path: Path) -> None:
+def test_a_syslog_port_that_is_taken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores_in(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        done = wellkept(
-            "up", "--data", str(tmp_path), "--port", "0", **{**SYSLOG, "WELLKEPT_INGEST__SYSLOG__TCP_PORT": port}
-        )
+        taken = {**SYSLOG, "WELLKEPT_INGEST__SYSLOG__TCP_PORT": port}
+        code, said = refused(monkeypatch, "up", "--data", str(tmp_path), "--port", "0", **taken)
 
-    assert done.returncode == 5
-    assert f"syslog address 127.0.0.1:{port}: cannot be used: Address already in use" in done.stderr
+    assert code == 5
+    assert f"syslog address 127.0.0.1:{port}: cannot be used: Address already in use" in said
 
 
 def test_owners_of_the_catalogue_match_for_everybody(server: Running) -> None:

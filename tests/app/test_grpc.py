@@ -20,7 +20,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
-from tests.app.running import Running, running, start, until, wellkept
+from tests.app.running import Running, refused, running, start, until
+from tests.store.fixtures import stores_in
 
 from wellkept.api.otlp_grpc import METHODS
 from wellkept.store.telemetry.otlp.writer import Signal
@@ -98,11 +99,13 @@ def test_where_the_port_is_taken_the_rest_is_served(tmp_path: Path) -> None:
     )
 
 
-def test_beyond_loopback_it_must_be_meant(tmp_path: Path) -> None:
-    done = wellkept("up", "--data", str(tmp_path), "--port", "0", **{**GRPC, "WELLKEPT_INGEST__GRPC__HOST": "0.0.0.0"})
+def test_beyond_loopback_it_must_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores_in(tmp_path)
+    beyond = {**GRPC, "WELLKEPT_INGEST__GRPC__HOST": "0.0.0.0"}
+    code, said = refused(monkeypatch, "up", "--data", str(tmp_path), "--port", "0", **beyond)
 
-    assert done.returncode == 3
-    assert "ingest.grpc.host 0.0.0.0 is not loopback; set ingest.grpc.allow_remote to mean it" in done.stderr
+    assert code == 3
+    assert "ingest.grpc.host 0.0.0.0 is not loopback; set ingest.grpc.allow_remote to mean it" in said
 
 
 def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 from tests.app.running import Running, refused, running, start, until, wellkept
+from tests.store.fixtures import stores_in
 
 from wellkept.app.server import _say_ready
 from wellkept.ops.ingest.scrape.exposition import sample_of
@@ -121,17 +122,19 @@ def test_an_address_beyond_loopback_must_be_meant(host: str, tmp_path: Path, mon
     assert not tmp_path.joinpath("data").exists()
 
 
-def test_a_broken_runbook_stops_the_start_with_its_line(tmp_path: Path) -> None:
+def test_a_broken_runbook_stops_the_start_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores_in(tmp_path / "data")
     books = tmp_path / "books"
     books.mkdir()
     books.joinpath("mine.yaml").write_text("name: mine\nrisk: tiny\n", encoding="utf-8")
 
-    done = wellkept("up", "--data", str(tmp_path / "data"), "--port", "0", WELLKEPT_OPS__RUNBOOKS=f"[{books}]")
+    asked = ["up", "--data", str(tmp_path / "data"), "--port", "0"]
+    code, said = refused(monkeypatch, *asked, WELLKEPT_OPS__RUNBOOKS=f"[{books}]")
 
-    assert done.returncode == 2
-    assert "mine.yaml" in done.stderr
-    assert "line 2: risk" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert code == 2
+    assert "mine.yaml" in said
+    assert "line 2: risk" in said
+    assert "Traceback" not in said
 
 
 @pytest.fixture(scope="module")
