@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +32,10 @@ class Said:
 
 
 class Program:
-    """Calls ``wellkept`` in this process, with the address and token of a server in the environment."""
+    """Calls ``wellkept`` in this process; of a server it knows what its environment says."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str], server: Running) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
         self._patch, self._capture = patch, capture
-        self.address(server.address, server.token)
         patch.delenv("WELLKEPT_TRACE", raising=False)
         patch.setenv("COLUMNS", "200")
 
@@ -46,8 +46,8 @@ class Program:
 
     def nowhere(self) -> None:
         """Know of no server."""
-        self._patch.delenv("WELLKEPT_URL")
-        self._patch.delenv("WELLKEPT_TOKEN")
+        for name in ("WELLKEPT_URL", "WELLKEPT_TOKEN"):
+            self._patch.delenv(name, raising=False)
 
     def __call__(self, *arguments: str) -> Said:
         self._patch.setattr(sys, "argv", ["wellkept", *arguments])
@@ -69,4 +69,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def program(server: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
-    return Program(monkeypatch, capsys, server)
+    found = Program(monkeypatch, capsys)
+    found.address(server.address, server.token)
+    return found
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    """The program in a folder of its own, without a server."""
+    found = Program(monkeypatch, capsys)
+    found.nowhere()
+    monkeypatch.chdir(tmp_path)
+    return found

@@ -150,6 +150,12 @@ def test_runbooks(program: Program, tmp_path: Path) -> None:
     assert program("runbooks", "check", str(book)).code == 2
 
 
+def test_a_server_without_targets_says_where_they_would_be_named(program: Program) -> None:
+    """One that scrapes is in ``tests/app/test_scraper.py``."""
+    assert program("targets").out == "Nothing is scraped. ingest.scrape in wellkept.yaml names what should be.\n"
+    assert program("targets", "--json").document == {"targets": [], "files": {}}
+
+
 def test_config(program: Program, tmp_path: Path) -> None:
     file = tmp_path / "wellkept.yaml"
     file.write_text("server: {port: 1000}\n", encoding="utf-8")
@@ -175,7 +181,7 @@ def test_agent_once_reports_this_host(server: Running, tmp_path: Path) -> None:
 
 
 def test_empty_lists_say_what_to_do(program: Program, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running(tmp_path_factory.mktemp("empty")) as empty:
+    with running(tmp_path_factory.mktemp("empty"), WELLKEPT_OPS__ENABLED="false") as empty:
         program.address(empty.address, empty.token)
 
         assert "`wellkept models train FOLDER` trains it" in program("models", "list").out

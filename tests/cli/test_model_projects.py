@@ -6,19 +6,19 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tests.app.running import wellkept
+from tests.cli.conftest import Program
 
 
-def test_a_new_project_passes_its_check_and_leaves_reports(tmp_path: Path) -> None:
-    begun = wellkept("models", "new", "shop", "--task", "ranking", cwd=tmp_path)
-    assert begun.returncode == 0, begun.stderr
-    assert "wellkept models train shop" in begun.stdout
+def test_a_new_project_passes_its_check_and_leaves_reports(alone: Program, tmp_path: Path) -> None:
+    begun = alone("models", "new", "shop", "--task", "ranking")
+    assert begun.code == 0, begun.err
+    assert "wellkept models train shop" in begun.out
 
     reports = ["--junit", "out/check.xml", "--markdown", "out/check.md"]
-    done = wellkept("models", "check", "shop", "--json", *reports, cwd=tmp_path)
+    done = alone("models", "check", "shop", "--json", *reports)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
+    assert done.code == 0, done.out + done.err
+    found = json.loads(done.out)
     assert (found["ok"], found["model"], found["task"]) == (True, "shop", "ranking")
     suite = ET.parse(tmp_path / "out" / "check.xml").find("testsuite")
     assert suite is not None
@@ -26,29 +26,27 @@ def test_a_new_project_passes_its_check_and_leaves_reports(tmp_path: Path) -> No
     assert "check passed" in (tmp_path / "out" / "check.md").read_text("utf-8")
 
 
-def test_a_project_that_fails_ends_with_1_and_says_why(tmp_path: Path) -> None:
+def test_a_project_that_fails_ends_with_1_and_says_why(alone: Program, tmp_path: Path) -> None:
     tmp_path.joinpath("model.yaml").write_text("name: shop\ntask: juggling\n", encoding="utf-8")
     tmp_path.joinpath("model.py").touch()
 
-    done = wellkept("models", "check", str(tmp_path), "--junit", str(tmp_path / "check.xml"))
+    done = alone("models", "check", str(tmp_path), "--junit", str(tmp_path / "check.xml"))
 
-    assert done.returncode == 1
-    assert "task: input should be" in " ".join(done.stdout.split())
+    assert done.code == 1
+    assert "task: input should be" in " ".join(done.out.split())
     suite = ET.parse(tmp_path / "check.xml").find("testsuite")
     assert suite is not None
     assert int(suite.attrib["failures"]) >= 3
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_empty_is_left_alone(alone: Program, tmp_path: Path) -> None:
     tmp_path.joinpath("notes.txt").touch()
 
-    done = wellkept("models", "new", "shop", "--task", "regression", "--folder", str(tmp_path))
+    done = alone("models", "new", "shop", "--task", "regression", "--folder", str(tmp_path))
 
-    assert done.returncode == 5
-    assert "must be new or empty" in done.stderr
+    assert done.code == 5
+    assert "must be new or empty" in done.err
 
 
-def test_the_schema_is_one_document() -> None:
-    done = wellkept("models", "schema")
-
-    assert json.loads(done.stdout)["title"] == "Wellkept model contract"
+def test_the_schema_is_one_document(alone: Program) -> None:
+    assert alone("models", "schema").document["title"] == "Wellkept model contract"

@@ -66,7 +66,7 @@ def own_data(name: str, folder: Path) -> None:
         table = source.made_up(5, 300, 200).rename_columns(["user_id", "item_id", "time", "rating"])
         pq.write_table(table, folder / "ratings.parquet")
         return
-    table = source.made_up(5)
+    table = source.made_up(5, cards=200, terminals=270) if name == "fraud" else source.made_up(5)
     if name == "demand":
         days = table["time"].cast(pa.date32())
         columns = {"store": table["item"], "date": days, "visitors": table["label"].cast(pa.int32())}
