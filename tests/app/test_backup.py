@@ -46,7 +46,8 @@ def test_another_server_goes_on_from_a_backup_of_one_that_worked(tmp_path: Path)
         alert = {"labels": {"alertname": "Slow", "service": "pay", "severity": "critical"}}
         with server.http() as http:
             assert http.post("/alertmanager/api/v2/alerts", json=[alert]).is_success
-        until(lambda: server.json("incidents")["incidents"], "the incident is there")
+        until(lambda: server.client.get("/api/v1/incidents")["incidents"], "the incident is there")
+        assert server.json("incidents")["incidents"]
         with Sender(server) as sender:
             until(lambda: sender.sent > 20, "lines are sent")
             before = sender.sent

@@ -83,7 +83,8 @@ def test_a_client_as_it_comes_is_told_to_ask_and_succeeds_after_the_approval(tmp
         client.go_on()
         second = client.found()
         client.close()
-        listed = until(lambda: server.json("models", "mlflow")["versions"], "the version is known here")
+        until(lambda: server.client.get("/api/v1/mlflow")["versions"], "the version is known here")
+        listed = server.json("models", "mlflow")["versions"]
         version = server.json("models", "show", "fraud")["versions"][0]
         stranger = httpx.get(f"{address}/api/2.0/mlflow/experiments/search")
         behind = psutil.Process(door()["pid"])

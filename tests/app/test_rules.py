@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import yaml
-from tests.app.running import running, start, until
+from tests.app.running import Running, running, start, until
 
 RULES = """
 groups:
@@ -28,14 +29,24 @@ def configured(folder: Path) -> list[str]:
     return ["--config", str(file)]
 
 
+def fired(server: Running) -> list[dict[str, Any]]:
+    """The findings of the rule that always fires."""
+    return [one for one in server.json("findings")["findings"] if one["attributes"].get("rule") == "Always"]
+
+
+def states(told: dict[str, Any]) -> set[str]:
+    """The states of all rules."""
+    return {rule["state"] for rule in told["rules"]}
+
+
 def test_a_rule_fires_becomes_an_incident_and_fires_on_after_a_crash(tmp_path: Path) -> None:
     arguments = configured(tmp_path)
     with running(tmp_path / "data", arguments) as server:
-        found = until(
-            lambda: [f for f in server.json("findings")["findings"] if f["attributes"].get("rule") == "Always"],
-            "the rule has fired",
-        )
-        incidents = until(lambda: server.json("incidents")["incidents"], "the incident is open")
+        # A command is a process of its own: it is run once, when there is something to be told of.
+        until(lambda: server.client.get("/api/v1/incidents", live=True)["incidents"], "the incident is open")
+        incidents = server.json("incidents")["incidents"]
+        found = fired(server)
+        assert found, "the rule has fired"
         with server.http() as http:
             group = http.get("/prometheus/api/v1/rules").json()["data"]["groups"][0]
             assert [rule["type"] for rule in group["rules"]] == ["recording", "alerting", "alerting"]
@@ -48,8 +59,9 @@ def test_a_rule_fires_becomes_an_incident_and_fires_on_after_a_crash(tmp_path: P
     assert len(incidents) == 1, "information opens none"
     again = start(tmp_path / "data", arguments)
     try:
-        until(lambda: [r for r in again.json("rules", "list")["rules"] if r["state"] == "firing"], "it fires again")
-        still = [f for f in again.json("findings")["findings"] if f["attributes"].get("rule") == "Always"]
+        until(lambda: "firing" in states(again.client.get("/api/v1/rules")), "it fires again")
+        assert "firing" in states(again.json("rules", "list"))
+        still = fired(again)
         assert [(f["fingerprint"], f["starts_at"]) for f in still] == [
             (f["fingerprint"], f["starts_at"]) for f in found
         ]

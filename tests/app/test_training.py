@@ -20,6 +20,7 @@ from wellkept.spine.registry import CHAMPION, Job, ModelVersion, VersionState
 
 OUTAGE = (NOON - timedelta(minutes=30), NOON - timedelta(minutes=15))
 KEY = "pln-1:0"
+ORIGIN = {"import.file": "model.onnx", "import.digest": "sha256:1"}
 
 RAISES = LOAD + "\n    def train(frame):\n        raise ValueError('singular matrix')\n"
 TALKS = "def load(window):\n    print('x' * 100_000, 'the end', flush=True)\n    raise SystemExit(3)\n"
@@ -42,9 +43,10 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workshop, ModelVersion]]:
-    """A version that was trained once, an outage left out."""
+    """A version of a model that was imported once; it was trained once, an outage left out."""
     workshop = Workshop(tmp_path_factory.mktemp("trained"))
-    workshop.known(project(workshop.folder / "project"))
+    details = {"project": str(project(workshop.folder / "project")), "origin": ORIGIN}
+    workshop.registry.save_job(Job("job-import", "train", "model:fraud", "done", NOON, NOON, details))
     yield workshop, workshop.train(KEY, excluded=[OUTAGE])
     workshop.close()
 
@@ -140,14 +142,10 @@ def test_a_challenger_is_compared_with_the_champion_on_the_same_rows(trained: Tr
     assert [version.number for version in workshop.registry.versions("fraud")] == [2, 1]
 
 
-def test_a_retrain_of_an_import_says_where_the_model_is_from(workshop: Workshop) -> None:
-    origin = {"import.file": "model.onnx", "import.digest": "sha256:1"}
-    details = {"project": str(project(workshop.folder / "project")), "origin": origin}
-    workshop.registry.save_job(Job("job-import", "train", "model:fraud", "done", NOON, NOON, details))
+def test_a_retrain_of_an_import_says_where_the_model_is_from(trained: Trained) -> None:
+    _, version = trained
 
-    version = workshop.train(KEY)
-
-    assert {name: version.lineage[name] for name in origin} == origin
+    assert {name: version.lineage[name] for name in ORIGIN} == ORIGIN
 
 
 def test_a_training_is_started_and_followed_as_a_job(workshop: Workshop) -> None:
