@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.app.running import Running, running, start, until, wellkept
+from tests.app.running import Running, refused, running, start, until, wellkept
 
 
 def line(number: int) -> bytes:
@@ -75,12 +75,12 @@ def test_another_server_goes_on_from_a_backup_of_one_that_worked(tmp_path: Path)
 
 
 @pytest.mark.parametrize("what", ["nothing", "a file"])
-def test_what_is_no_backup_is_said(tmp_path: Path, what: str) -> None:
+def test_what_is_no_backup_is_said(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "backup"
     folder.mkdir()
     if what == "a file":
         (folder / "backup.json").write_text("{")
-    done = wellkept("restore", str(folder), "--data", str(tmp_path / "again"))
-    assert done.returncode != 0
-    assert "backup" in done.stderr
+    code, said = refused(monkeypatch, "restore", str(folder), "--data", str(tmp_path / "again"))
+    assert code != 0
+    assert "backup" in said
     assert not (tmp_path / "again").exists()

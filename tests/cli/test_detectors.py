@@ -1,13 +1,16 @@
-"""Detectors and feedback on the command line, against a server whose ops loop is on."""
+"""Detectors, feedback and patterns of logs on the command line, against a server whose ops loop is on."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
-from tests.app.running import Running, running
+from tests.app.running import Running, running, until
 from tests.cli.conftest import Program
 from tests.cli.furnished import furnish
+
+from wellkept.sdk.otlp import LogLine, logs_request
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,17 @@ def test_detectors(program: Program) -> None:
     assert "No series that is looked at matches 'no_such_metric'" in nothing
     assert "It has no thresholds a series" in program("detectors", "explain", "robust", "--series", "load").out
     assert program("detectors", "explain", "nobody").code == 4
+
+
+def test_logs_patterns_come_with_names_for_what_varies(program: Program, server: Running) -> None:
+    resource = (("service.name", "till"), ("service.instance.id", "1"))
+    lines = [LogLine(time.time_ns(), f"card {number} refused by bank", "ERROR", {}) for number in range(3)]
+    request = logs_request("test", {resource: lines}).SerializeToString()
+    with server.http(**{"Content-Type": "application/x-protobuf"}) as http:
+        assert http.post("/v1/logs", content=request).status_code == 200
+    until(lambda: server.client.get("/api/v1/telemetry/patterns")["patterns"], "lines are counted")
+    found = program("logs", "patterns", "--severity", "error", "--json").document["patterns"]
+
+    assert [(row["template"], row["lines"]) for row in found] == [("card <card> refused by bank", 3)]
+    assert "card <card> refused by bank" in program("logs", "patterns").out
+    assert "No patterns." in program("logs", "patterns", "--service", "nobody").out

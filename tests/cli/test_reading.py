@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
-from tests.app.running import Running, running, until
+from tests.app.running import Running
 from tests.cli.conftest import Program
 
 from wellkept.cli.query import named, sparkline
@@ -53,21 +52,6 @@ def test_query_over_time_draws_its_shape(program: Program) -> None:
 def test_query_of_a_number_or_a_text_is_that(program: Program) -> None:
     assert program("query", "1 + 1").out == "2\n"
     assert program("query", '"text"').out == "text\n"
-
-
-def test_logs_patterns_come_with_names_for_what_varies(program: Program, tmp_path: Path) -> None:
-    with running(tmp_path / "data") as server:
-        lines = [LogLine(time.time_ns(), f"card {number} refused by bank", "ERROR", {}) for number in range(3)]
-        request = logs_request("test", {tuple(RESOURCE.items()): lines}).SerializeToString()
-        with server.http(**{"Content-Type": "application/x-protobuf"}) as http:
-            assert http.post("/v1/logs", content=request).status_code == 200
-        until(lambda: server.client.get("/api/v1/telemetry/patterns")["patterns"], "lines are counted")
-        program.address(server.address, server.token)
-        found = program("logs", "patterns", "--severity", "error", "--json").document["patterns"]
-
-        assert [(row["template"], row["lines"]) for row in found] == [("card <card> refused by bank", 3)]
-        assert "card <card> refused by bank" in program("logs", "patterns").out
-        assert "No patterns." in program("logs", "patterns", "--service", "nobody").out
 
 
 def test_logs_searches_for_its_first_word(program: Program) -> None:
