@@ -125,12 +125,9 @@ def test_the_whole_road(road: Road) -> None:
     assert httpx.get(f"{road.model_server}/v2/models/fraud", timeout=10).json()["platform"] == "python"
     road.decide("rollback", "fraud")
 
-    def told() -> list[str]:
-        return [entry["verb"] for entry in reversed(api.get("/api/v1/audit", limit=200)["entries"])]
-
     # What is served is there a moment before the plan that brought it has ended.
-    story = until(lambda: verbs if (verbs := told()).count("plan.succeeded") == 5 else None, "the last plan has ended")
-    assert story.count("training.done") == 3
+    until(lambda: _told(road).count("plan.succeeded") == 5, "the last plan has ended")
+    assert _told(road).count("training.done") == 3
     moves = [move["alias"] for move in api.get("/api/v1/models/fraud")["history"]]
     assert moves == ["champion", *["champion", "previous"] * 4]
     jobs = {job["job"]: job["failures"] for job in api.get("/api/v1/status")["jobs"]}
@@ -143,6 +140,11 @@ def test_the_whole_road(road: Road) -> None:
     with running(road.server.data, ["--no-agent"], WELLKEPT_ML__SERVE="true") as again:
         late = [{"prediction_id": f"order-{number}", "value": 1} for number in range(40, 60)]
         until(lambda: _all_known(again, late), "what was answered just before the kill is logged")
+
+
+def _told(road: Road) -> list[str]:
+    """The verbs of the audit log."""
+    return [entry["verb"] for entry in road.server.client.get("/api/v1/audit", limit=200)["entries"]]
 
 
 def _all_known(server: Running, labels: list[dict[str, Any]]) -> bool:
