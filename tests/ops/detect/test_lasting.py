@@ -228,6 +228,17 @@ def test_what_comes_and_goes_is_not_missed(values: Values) -> None:
     assert lost_in(with_one_less(values=values)) == []
 
 
+@pytest.mark.parametrize(("up", "is_told"), [(1.0, True), (0.0, False)])
+def test_metrics_of_a_target_that_is_down_are_not_missed_one_by_one(up: float, is_told: bool) -> None:
+    story = Story()
+    words = story.clock % 2 == 0
+    gone = story.clock >= 140
+    story.metric(PAYMENTS, "app.queue", np.where(words & ~gone, story.noise(20.0, 2.0), np.nan))
+    story.metric(PAYMENTS, "up", np.where(words, np.where(gone, up, 1.0), np.nan))
+    story.metric(PAYMENTS, "scrape_duration_seconds", np.where(words, story.noise(0.01, 0.001), np.nan))
+    assert bool(lost_in(story)) == is_told
+
+
 def test_counters_of_what_is_rare_are_not_missed() -> None:
     rare = np.where(np.arange(180) % 20 == 0, 0.1, 0.0)
     assert lost_in(edited(with_one_less(values=rare), 3, kind="sum")) == []

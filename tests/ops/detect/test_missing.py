@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
+import pytest
 
 from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.finding import Finding, FindingKind, Severity
@@ -121,6 +122,74 @@ def test_a_service_that_says_it_is_down_is_believed() -> None:
     blink = Story()
     blink.metric(PAYMENTS, "service.up", np.where(blink.clock >= 178, 0.0, 1.0))
     assert said(blink.scene()) == []
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 6])
+def test_who_is_asked_rarely_is_believed_too_when_it_is_down(every: int) -> None:
+    story = Story()
+    asked = (story.clock % every == 0) & (story.clock >= 20)
+    for down, is_said in ((len(story.clock), False), (len(story.clock) - 2 * every, False), (170 - 3 * every, True)):
+        story = Story()
+        state = np.where(story.clock >= down, 0.0, 1.0)
+        story.metric(PAYMENTS, "service.up", np.where(asked, state, np.nan))
+        assert [finding.entity for finding in said(story.scene())] == [PAYMENTS] * is_said, (every, down)
+
+
+def scraped(story: Story, instance: str, down: float = np.inf, name: str = "up") -> None:
+    """An instance that is asked at every second step, and down from one on."""
+    words = np.where(story.clock % 2 == 0, np.where(story.clock >= down, 0.0, 1.0), np.nan)
+    story.metric(PAYMENTS, name, words, attributes={"instance": instance})
+
+
+def test_a_target_that_does_not_answer_is_down() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    scraped(story, "10.0.0.1:80", 160)
+    (found,) = said(story.scene())
+    assert found.sentence.startswith("Service shop/payments does not answer when it is scraped (up is 0), since ")
+    assert (found.severity, found.evidence[0].signal, found.attributes["symptom"]) == (Severity.ERROR, "up", "yes")
+    assert found.attributes["title"] == "Service shop/payments is down"
+
+
+def test_of_several_instances_it_is_told_how_many_are_down() -> None:
+    story = Story()
+    for number, down in enumerate((150, 160, np.inf)):
+        scraped(story, f"10.0.0.{number}:80", down)
+    (part,) = said(story.scene())
+    assert " at 2 of 3 instances, 10.0.0.0:80, 10.0.0.1:80 (up is 0), since " in part.sentence
+    assert (part.severity, part.attributes["symptom"]) == (Severity.WARNING, "")
+    assert part.attributes["title"] == "2 of 3 instances of service shop/payments are down"
+    story = Story()
+    for number in range(2):
+        scraped(story, f"10.0.0.{number}:80", 150 + 10 * number)
+    (whole,) = said(story.scene(), {part.fingerprint: part})
+    assert " at all 2 instances (up is 0), since " in whole.sentence
+    assert (whole.fingerprint, whole.severity) == (part.fingerprint, Severity.ERROR)
+
+
+def test_what_an_exporter_says_of_its_service_counts_beside_the_exporter_itself() -> None:
+    story = Story()
+    scraped(story, "db:9187")
+    scraped(story, "db:9187", 150, name="pg_up")
+    (found,) = said(story.scene())
+    assert "Service shop/payments does not answer its exporter (pg_up is 0), since " in found.sentence
+
+
+def test_an_instance_that_is_gone_is_not_down() -> None:
+    story = Story()
+    scraped(story, "10.0.0.1:80")
+    words = np.where((story.clock % 2 == 0) & (story.clock < 150), np.where(story.clock >= 130, 0.0, 1.0), np.nan)
+    story.metric(PAYMENTS, "up", words, attributes={"instance": "10.0.0.2:80"})
+    assert said(story.scene()) == []
+
+
+def test_who_said_that_it_is_down_and_then_nothing_is_silent() -> None:
+    story = Story()
+    speaking(story, CHECKOUT, HOST)
+    state = np.where(story.clock >= 120, 0.0, 1.0)
+    story.metric(PAYMENTS, "service.up", np.where(story.clock < 150, state, np.nan))
+    (found,) = said(story.scene())
+    assert "Nothing was heard" in found.sentence
 
 
 def test_who_is_down_for_longer_than_the_window_is_so_since_it_began() -> None:

@@ -12,6 +12,7 @@ from wellkept.kernel.finding import Evidence
 from wellkept.ops.detect.blind import Cause, Spot
 from wellkept.ops.detect.blindness import RECENT
 from wellkept.ops.detect.catalogue import REPORTERS
+from wellkept.ops.detect.down import SCRAPED
 from wellkept.ops.detect.heard import entities_of
 from wellkept.ops.detect.judged import columns_of
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
@@ -88,9 +89,17 @@ class _Entity:
         self._there = {name: np.isfinite(window.values[:, columns]) for name, columns in self._of.items()}
 
     def gone(self, names: Sequence[str]) -> list[_Metric]:
-        """Which of these metrics, none of which was heard of late, are missed."""
+        """Which of these metrics, none of which was heard of late, are missed: none of who is down."""
+        if self._is_down():
+            return []
         found = [metric for metric in (self._lost(name) for name in names) if metric is not None]
         return [one for one in found if self._goes_on(one) and not self._renamed(one)]
+
+    def _is_down(self) -> bool:
+        """Whether it does not answer when it is scraped: the scrape tells of itself alone."""
+        told = [self._window.values[:, column] for column in self._of.get(SCRAPED, ())]
+        newest = [values[np.isfinite(values)][-1:] for values in told]
+        return any(map(len, newest)) and not any(map(np.any, newest))
 
     def _lost(self, name: str) -> _Metric | None:
         """The metric, if it has come steadily, by whom, and until when."""

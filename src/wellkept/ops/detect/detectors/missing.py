@@ -1,9 +1,9 @@
-"""Silence: something that reported regularly stopped, or a service that says itself that it is down."""
+"""Silence: something that reported regularly stopped, or a service is down by its own word or that of who asks it."""
 
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
-from wellkept.ops.detect.catalogue import REPORTERS, UP, duration
+from wellkept.ops.detect.catalogue import REPORTERS, duration
+from wellkept.ops.detect.down import STATES, Down, down
 from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.ops.detect.words import clock
-from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
+from wellkept.store.telemetry.window import Window
 
 REPORTS = 10
 """Of whom less was heard in the window, no rhythm is known."""
@@ -28,6 +29,9 @@ LONGER_THAN_USUAL = 3
 """Silence must also be this many times as long as the longest gap before it, and as it usually takes."""
 TOGETHER = 3
 """When so many are silent and nobody speaks, it is not them."""
+
+NAMED = 3
+"""So many instances are named in the sentence."""
 
 _SPEAKING = frozenset(kind.value for kind in REPORTERS)
 
@@ -41,7 +45,10 @@ class _Reports:
 
 
 class MissingData:
-    """One finding per entity that fell silent, however many series it has; one when everything is silent.
+    """One finding per entity that is down or fell silent, however many series it has; one when everything is silent.
+
+    Down is what says so (``service.up``), and what does not answer a scrape, a probe or its exporter (``up``,
+    ``probe_success``, ``pg_up`` and their like are 0); where that is a part of its instances, it is a warning.
 
     Silence is measured against the reporter's own rhythm (the median from one word to the next), so a slow reporter is
     not late and yet missed, and a gap as short as a restart is no finding. Processes, pods and disks come and go, so
@@ -61,7 +68,7 @@ class MissingData:
         window = view.metrics
         if window.values.size == 0:
             return []
-        down = self._down(view)
+        gone = self._down(view)
         reports = _reports(window)
         excused = view.blind.entities.keys() | view.blind.refused
         silent = {entity: last for entity, last in self._silent(reports).items() if entity not in excused}
@@ -69,10 +76,10 @@ class MissingData:
             if self._anybody_due(reports, excused):
                 return self._still_silent(view, reports, set())  # whose turn it is will show whether it is all of them
             return [self._all_silent(view, len(silent), max(silent.values()))]
-        found = [self._missing(view, reports, entity, last) for entity, last in silent.items() if entity not in down]
-        found.extend(self._still_silent(view, reports, {*silent, *down}))
-        down = {entity: finding for entity, finding in down.items() if entity not in view.blind.entities}
-        told = [*down.values(), *(finding for finding in found if finding.entity not in excused)]
+        found = [self._missing(view, reports, entity, last) for entity, last in silent.items() if entity not in gone]
+        found.extend(self._still_silent(view, reports, {*silent, *gone}))
+        gone = {entity: finding for entity, finding in gone.items() if entity not in view.blind.entities}
+        told = [*gone.values(), *(finding for finding in found if finding.entity not in excused)]
         return sorted(told, key=lambda finding: finding.fingerprint)
 
     def _still_silent(self, view: View, reports: _Reports, said: set[str]) -> list[Finding]:
@@ -115,25 +122,21 @@ class MissingData:
         return any(_is_due(heard) for heard in reports.heard[rows])
 
     def _down(self, view: View) -> dict[str, Finding]:
-        """Services whose own word is that they are down, for long enough."""
-        found: dict[str, Finding] = {}
-        window, steps = view.metrics, self._settings.missing_steps
-        for index in _tell_of_themselves(window.series):
-            info, values = window.series[index], window.values[:, index]
-            newest = values[-steps:]
-            if not (newest == 0.0).all():
-                continue
-            alive = np.flatnonzero(values > 0.0)
-            since = int(alive[-1]) + 1 if len(alive) else int(np.flatnonzero(np.isfinite(values))[0])
-            found[info.entity] = self._finding(
-                view,
-                info.entity,
-                since,
-                f"{_capital(_bare(info.entity))} is down",
-                f"{_capital(_bare(info.entity))} reports itself as down (service.up is 0)",
-                index,
-            )
-        return found
+        """Services that are down, or have instances that are, by their own word or that of who asks them."""
+        return {entity: self._of(view, entity, one) for entity, one in down(view.metrics, self._settings).items()}
+
+    def _of(self, view: View, entity: str, one: Down) -> Finding:
+        """All of a service is down, which users feel; or a part of its instances is, which others may make up for."""
+        name, gone = view.metrics.series[one.series].name, len(one.instances)
+        shown = ", ".join([name for name in one.instances if name][:NAMED]) + ", ..." * (gone > NAMED)
+        part = f"{gone} of {one.known} instances"
+        where = "" if one.known == 1 else f" at all {gone} instances" if one.is_all else f" at {part}, {shown}"
+        what = f"{_capital(_bare(entity))} {STATES[name]}{where} ({name} is 0)"
+        if one.is_all:
+            return self._finding(view, entity, one.since, f"{_capital(_bare(entity))} is down", what, one.series)
+        title = f"{part} of {_bare(entity)} {'are' if gone > 1 else 'is'} down"
+        found = self._finding(view, entity, one.since, title, what, one.series)
+        return replace(found, severity=Severity.WARNING, attributes={**found.attributes, "symptom": ""})
 
     def _missing(self, view: View, reports: _Reports, entity: str, last: int) -> Finding:
         steps = np.flatnonzero(reports.heard[reports.entities.index(entity)])
@@ -183,7 +186,7 @@ class MissingData:
             sentence=f"{what}, since {clock(starts_at, moment(now))} ({duration(lasted)}).",
             evidence=(
                 Evidence(
-                    signal=UP if series is not None else "heartbeat",
+                    signal="heartbeat" if series is None else window.series[series].name,
                     window_start=moment(window.times[0]),
                     window_end=moment(window.times[-1]),
                     points=points,
@@ -192,12 +195,6 @@ class MissingData:
             ),
             attributes={"title": title, "resource": "", "symptom": "yes"},
         )
-
-
-@of_series
-def _tell_of_themselves(series: tuple[SeriesInfo, ...]) -> tuple[int, ...]:
-    """The columns in which services say whether they are up."""
-    return tuple(i for i, info in enumerate(series) if info.name == UP and info.entity)
 
 
 def _reports(window: Window) -> _Reports:

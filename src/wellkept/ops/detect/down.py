@@ -1,0 +1,95 @@
+"""Who is down by its own word, or by the word of who asks it: a scrape, a probe, an exporter."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.ops.detect.base import DetectSettings
+from wellkept.ops.detect.catalogue import UP
+from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
+
+SCRAPED = "up"
+STATES: Mapping[str, str] = {
+    UP: "reports itself as down",
+    SCRAPED: "does not answer when it is scraped",
+    "probe_success": "fails its probe",
+    **dict.fromkeys(
+        (
+            "apache_up", "bind_up", "consul_up", "haproxy_up", "memcached_up", "mongodb_up", "mysql_up", "nginx_up",
+            "pg_up", "pgbouncer_up", "phpfpm_up", "rabbitmq_up", "redis_up", "varnish_up",
+        ),
+        "does not answer its exporter",
+    ),
+}  # fmt: skip
+"""Series that are 0 while an instance of a service is down, else more, and what their 0 means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A service of which instances are down, so many of those that ``series`` (the column of one) is known of.
+
+    ``since``: the first step in which all of these were.
+    """
+
+    series: int
+    since: int
+    instances: tuple[str, ...]
+    known: int
+
+    @property
+    def is_all(self) -> bool:
+        return len(self.instances) == self.known
+
+
+def down(window: Window, settings: DetectSettings) -> dict[str, Down]:
+    """Services with instances that are down, by their entity; where several series say so, the worst of it."""
+    found: dict[str, Down] = {}
+    for (entity, _), columns in _states(window.series).items():
+        words = [(column, _word(window.values[:, column], settings)) for column in columns]
+        known = [(column, since) for column, since in words if since is not None]
+        gone = [(column, since) for column, since in known if since >= 0]
+        if gone:
+            instances = tuple(sorted(_instance(window.series[column]) for column, _ in gone))
+            one = Down(gone[0][0], max(since for _, since in gone), instances, len(known))
+            before = found.get(entity)
+            if before is None or (one.is_all, len(instances)) > (before.is_all, len(before.instances)):
+                found[entity] = one
+    return found
+
+
+@of_series
+def _states(series: tuple[SeriesInfo, ...]) -> dict[tuple[str, str], list[int]]:
+    """The columns in which the instances of each entity say, by the same name, whether they are up."""
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for column, info in enumerate(series):
+        if info.name in STATES and info.entity:
+            found[info.entity, info.name].append(column)
+    return dict(found)
+
+
+def _instance(info: SeriesInfo) -> str:
+    return info.attributes.get("instance") or info.resource_attributes.get("service.instance.id", "")
+
+
+def _word(values: NDArray[np.float64], settings: DetectSettings) -> int | None:
+    """The step since which an instance is down; -1 while it is not, or not for long enough; None: nothing is known.
+
+    It is down after several words, for as long as silence has to last. Who is asked every 15 or 60 s does not speak in
+    every step; whose last word is older than its rhythm is gone, or silent, and no longer down.
+    """
+    said, total = np.flatnonzero(np.isfinite(values)), len(values)
+    if not len(said):
+        return None
+    rhythm = float(np.median(np.diff(said))) if len(said) > 1 else 1.0
+    if total - 1 - said[-1] >= max(settings.missing_steps, 2 * rhythm + 1):
+        return None
+    alive = np.flatnonzero(values > 0.0)
+    words = said[said > alive[-1]] if len(alive) else said
+    if len(words) < settings.confirm_steps or total - words[0] < settings.missing_steps:
+        return -1
+    return int(alive[-1]) + 1 if len(alive) else int(words[0])
