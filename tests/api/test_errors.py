@@ -17,6 +17,7 @@ from wellkept.api.errors import LONGEST_VALUE, STATUS, body_of, install, refused
 from wellkept.kernel import errors
 from wellkept.kernel.errors import (
     ActionError,
+    ClosedError,
     ConflictError,
     DocumentError,
     ForbiddenError,
@@ -41,6 +42,7 @@ STATUSES = [
     (ForbiddenError("a"), 403),
     (OverloadError("a"), 503),
     (StoreError("a"), 503),
+    (ClosedError("a"), 503),
     (ActionError("a", retry_helps=False), 502),
     (TrainingError("a"), 502),
     (WellkeptError("a"), 500),

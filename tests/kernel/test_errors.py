@@ -13,6 +13,7 @@ import pytest
 from wellkept.kernel import errors
 from wellkept.kernel.errors import (
     ActionError,
+    ClosedError,
     ConflictError,
     DocumentError,
     ForbiddenError,
@@ -39,6 +40,7 @@ ONE_OF_EACH: list[WellkeptError] = [
     ForbiddenError("a token is missing"),
     OverloadError("the queue is full", 7),
     StoreError("the engine is gone"),
+    ClosedError("the engine is closed"),
     ActionError("the agent is away", retry_helps=True),
     TrainingError("it ended with code 1", "Traceback ..."),
 ]

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import (
     ActionError,
+    ClosedError,
     ConflictError,
     DocumentError,
     ForbiddenError,
@@ -41,6 +42,7 @@ STATUS: dict[type[WellkeptError], int] = {
     ForbiddenError: 403,
     OverloadError: 503,
     StoreError: 503,
+    ClosedError: 503,
     ActionError: 502,
     TrainingError: 502,
     WellkeptError: 500,

@@ -9,6 +9,7 @@ WellkeptError
 ├── ForbiddenError       the caller may not do that
 ├── OverloadError        try again later; carries the seconds to wait
 ├── StoreError           an engine failed
+│   └── ClosedError      it was closed, for the process ends
 ├── ActionError          an action on the outside world failed; says whether a retry helps
 └── TrainingError        a training process failed; carries the end of its output
 """
