@@ -1,10 +1,11 @@
 """Rate, errors and duration of services, from spans where there are spans, from reported metrics where there are not.
 
-Services report these indicators in two ways. Instrumentation reports histograms of how long answers took, with the
-errors told apart by an attribute (``http.server.request.duration`` and its like). Meshes, gateways and cloud providers
-report ready figures: ``service.requests`` (a count) or ``service.request.rate``, ``service.request.errors`` (per
-second) or ``service.request.availability`` (a share), and ``service.request.duration`` with the attribute
-``statistic`` (mean, p50, p95).
+Services report these indicators in three ways. Instrumentation reports histograms of how long answers took, with the
+errors told apart by an attribute (``http.server.request.duration`` and its like, and what libraries of Prometheus call
+them), or counts answers by their status alone (``http_requests_total``). Meshes, gateways and cloud providers report
+ready figures: ``service.requests`` (a count) or ``service.request.rate``, ``service.request.errors`` (per second) or
+``service.request.availability`` (a share), and ``service.request.duration`` with the attribute ``statistic`` (mean,
+p50, p95).
 """
 
 from __future__ import annotations
@@ -32,11 +33,49 @@ HISTOGRAMS = (
     "rpc.server.call.duration",
     "http.server.duration",
     "rpc.server.duration",
+    "http_server_request_duration_seconds",
+    "rpc_server_call_duration_seconds",
+    "http_server_duration_milliseconds",
+    "rpc_server_duration_milliseconds",
+    "http_request_duration_seconds",
+    "http_request_duration_milliseconds",
+    "http_server_requests_seconds",
+    "caddy_http_request_duration_seconds",
+    "django_http_requests_latency_including_middlewares_seconds",
+    "flask_http_request_duration_seconds",
+    "grpc_server_handling_seconds",
+    "istio_request_duration_milliseconds",
+    "nginx_ingress_controller_request_duration_seconds",
+    "traefik_service_request_duration_seconds",
 )
-"""Durations of answers by OpenTelemetry's semantic conventions, present and former; the former count milliseconds."""
+"""Durations of answers by OpenTelemetry's semantic conventions, present and former (which counted milliseconds), the
+same by their names in Prometheus, and those of its client libraries, of Micrometer, of meshes and of gateways.
+"""
+COUNTERS = (
+    "http_requests_total",
+    "http_requests_received_total",
+    "http_server_requests_total",
+    "django_http_responses_total_by_status_total",
+    "flask_http_request_total",
+    "grpc_server_handled_total",
+    "haproxy_backend_http_responses_total",
+    "istio_requests_total",
+    "kong_http_requests_total",
+    "nginx_ingress_controller_requests",
+    "traefik_service_requests_total",
+)
+"""Answers that are counted by what became of them, without how long they took."""
 _READY = ("service.requests", "service.request.rate", "service.request.errors", "service.request.availability")
 _DURATION = "service.request.duration"
-_STATUS = ("http.response.status_code", "http.status_code", "rpc.grpc.status_code")
+NAMES = (*_READY, _DURATION, *(f"{name}_{part}" for name in HISTOGRAMS for part in ("count", "sum")), *COUNTERS)
+"""All metrics by which services tell of their requests themselves."""
+_STATUS = (
+    "http.response.status_code", "http.status_code", "rpc.grpc.status_code", "http_response_status_code",
+    "http_status_code", "code", "status", "status_code", "response_code", "grpc_code",
+)  # fmt: skip
+"""Labels that say what became of a request: 503 and 5xx are failures of the service, and so are some words of gRPC."""
+_GRPC_FAILED = frozenset({"Unknown", "DeadlineExceeded", "Unimplemented", "Internal", "Unavailable", "DataLoss"})
+_FINE, _FAILED, _UNTOLD = "", " failed", " untold"
 
 
 def with_reported(red: Window, metrics: Window) -> Window:
@@ -101,16 +140,24 @@ def _role(info: SeriesInfo) -> str:
     if info.name == _DURATION:
         statistic = info.attributes.get("statistic", "")
         return f"{_DURATION} {statistic}" if statistic in DURATIONS else ""
+    if info.attributes.get("reporter") == "source":
+        return ""  # a mesh tells of each request twice: whom it was sent to counts it, too
     base, _, part = info.name.rpartition("_")
-    if base in HISTOGRAMS and part in ("count", "sum"):
-        return f"{part} failed" if part == "count" and _failed(info.attributes) else part
-    return ""
+    if info.name in COUNTERS:
+        return f"requests{_became(info.attributes)}"
+    if base in HISTOGRAMS and part == "count":
+        return f"count{_became(info.attributes)}"
+    return part if base in HISTOGRAMS and part == "sum" else ""
 
 
-def _failed(attributes: Mapping[str, str]) -> bool:
-    if attributes.get("error.type"):
-        return True
-    return any(attributes.get(name, "").startswith("5") and len(attributes[name]) == 3 for name in _STATUS)
+def _became(attributes: Mapping[str, str]) -> str:
+    """What became of requests, as far as their labels say."""
+    if attributes.get("error.type") or attributes.get("error_type"):
+        return _FAILED
+    said = [attributes[name] for name in _STATUS if attributes.get(name)]
+    if any((word.startswith("5") and len(word) == 3) or word in _GRPC_FAILED for word in said):
+        return _FAILED
+    return _FINE if said else _UNTOLD
 
 
 def _indicators(metrics: Window, roles: Mapping[str, Sequence[int]]) -> dict[str, Floats]:
@@ -118,22 +165,38 @@ def _indicators(metrics: Window, roles: Mapping[str, Sequence[int]]) -> dict[str
         picked = [column for name in names for column in roles.get(name, ())]
         return _over(metrics.values[:, picked], np.nansum) if picked else None
 
-    found: dict[str, Floats | None] = {RATE: total("service.requests", "service.request.rate", "count", "count failed")}
+    # Where both are there, they count the same: the one that says what became of them.
+    kind = min(("count", "requests"), key=lambda kind: (not _tells(kind, roles), total(*_all(kind)) is None))
+    found: dict[str, Floats | None] = {RATE: total("service.requests", "service.request.rate", *_all(kind))}
     rate = found[RATE]
     if rate is None:
         return {}
-    found[ERRORS] = total("service.request.errors", "count failed")
+    failed = total("service.request.errors", f"{kind}{_FAILED}")
+    if _tells(kind, roles):  # of what never failed there is no series
+        failed = np.full(len(rate), np.nan) if failed is None else failed
+        failed = np.where(np.isfinite(rate) & ~np.isfinite(failed), 0.0, failed)
+    found[ERRORS] = failed
     if (available := roles.get("service.request.availability")) is not None:
         found[ERRORS] = (1.0 - _over(metrics.values[:, available], np.nanmean)) * rate
     for statistic, name in DURATIONS.items():
         if (picked := roles.get(f"{_DURATION} {statistic}")) is not None:
             found[name] = _over(metrics.values[:, picked], np.nanmax)
-    taken = total("sum")
-    if taken is not None:
-        seconds = 0.001 if metrics.series[roles["sum"][0]].unit.startswith("ms") else 1.0
+    taken, answered = total("sum"), total(*_all("count"))
+    if taken is not None and answered is not None:
+        told = metrics.series[roles["sum"][0]]
+        seconds = 0.001 if told.unit.startswith("ms") or "milliseconds" in told.name else 1.0
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[DURATIONS["mean"]] = np.where(rate > 0, taken * seconds / rate, np.nan)
+            found[DURATIONS["mean"]] = np.where(answered > 0, taken * seconds / answered, np.nan)
     return {name: column for name, column in found.items() if column is not None}
+
+
+def _all(kind: str) -> tuple[str, ...]:
+    return tuple(f"{kind}{became}" for became in (_FINE, _FAILED, _UNTOLD))
+
+
+def _tells(kind: str, roles: Mapping[str, Sequence[int]]) -> bool:
+    """Whether requests are counted by what became of them."""
+    return f"{kind}{_FINE}" in roles or f"{kind}{_FAILED}" in roles
 
 
 def _over(block: Floats, reduce: Callable[..., Floats]) -> Floats:

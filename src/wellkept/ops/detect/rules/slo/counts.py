@@ -15,14 +15,13 @@ from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.base import Expression
 from wellkept.ops.detect.rules.slo.base import Indicator, OfEvents, OfService, OfShare
 from wellkept.store.telemetry.answered import CALLS, FAILED, SLOW
-from wellkept.store.telemetry.indicators import ERRORS, RATE, with_reported
+from wellkept.store.telemetry.indicators import ERRORS, NAMES, RATE, with_reported
 from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import parse
 from wellkept.store.telemetry.promql.values import Numbers, Vector
 from wellkept.store.telemetry.window import Window
 
-_REPORTED = ("service.requests", "service.request.rate", "service.request.errors", "service.request.availability")
 _COMPARED = {"lt": np.less, "lte": np.less_equal, "gt": np.greater, "gte": np.greater_equal}
 
 
@@ -107,11 +106,7 @@ class Counting:
         """Of a service without spans: what it tells of its requests by itself."""
         start, end = _span(steps)
         step_s = steps.step_ms / 1000
-        names = [
-            *_REPORTED,
-            *(f"{name}_count" for name in ("http.server.request.duration", "rpc.server.call.duration")),
-        ]
-        metrics = self._telemetry.metrics.window(start, end, step_s, names=names)
+        metrics = self._telemetry.metrics.window(start, end, step_s, names=NAMES)
         red = with_reported(Window(metrics.times, np.empty((len(metrics.times), 0)), ()), metrics)
         meant = (service, f"service:{service}")
         own = [

@@ -1,0 +1,74 @@
+"""Rate, errors and duration of services that report them as libraries of Prometheus, meshes and gateways do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.window import SeriesInfo, Window
+
+Floats = NDArray[np.float64]
+TIMES = np.arange(1.0, 5.0) * 10
+NOTHING = Window(TIMES, np.empty((4, 0)), ())
+Told = tuple[str, dict[str, str], float]
+
+
+def reported(*told: Told, entity: str = "service:web") -> dict[str, list[float]]:
+    """The indicators of a service by what its series say in each step, the second of which is a hole."""
+    series = tuple(SeriesInfo(n, name, "", "sum", entity, labels) for n, (name, labels, _) in enumerate(told, start=1))
+    values = np.full((4, len(told)), [value for *_, value in told])
+    values[1] = np.nan
+    red = with_reported(NOTHING, Window(TIMES, values, series))
+    return {info.name: np.delete(red.values[:, j], 1).tolist() for j, info in enumerate(red.series)}
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "fine", "failed"),
+    [
+        ("http_requests_total", "code", "200", "503"),
+        ("http_requests_total", "status", "2xx", "5xx"),
+        ("http_requests_received_total", "code", "404", "500"),
+        ("flask_http_request_total", "status", "200", "500"),
+        ("istio_requests_total", "response_code", "200", "504"),
+        ("grpc_server_handled_total", "grpc_code", "NotFound", "Unavailable"),
+        ("nginx_ingress_controller_requests", "status", "301", "502"),
+        ("http_server_requests_seconds_count", "status", "200", "500"),
+        ("http_request_duration_seconds_count", "status_code", "200", "500"),
+        ("http_server_request_duration_seconds_count", "http_response_status_code", "200", "500"),
+    ],
+)
+def test_requests_that_are_counted_by_status(name: str, label: str, fine: str, failed: str) -> None:
+    found = reported((name, {label: fine}, 8.0), (name, {label: failed}, 2.0))
+    assert found == {"span.rate": [10.0] * 3, "span.errors": [2.0] * 3}
+
+
+def test_of_what_never_failed_there_are_no_errors_and_of_what_says_nothing_none_are_known() -> None:
+    assert reported(("http_requests_total", {"code": "200"}, 8.0))["span.errors"] == [0.0] * 3
+    assert "span.errors" not in reported(("http_requests_total", {}, 8.0))
+
+
+@pytest.mark.parametrize(("unit", "sum_"), [("seconds", 1.0), ("milliseconds", 1000.0)])
+def test_a_histogram_says_how_long_answers_take(unit: str, sum_: float) -> None:
+    base = f"http_request_duration_{unit}"
+    found = reported((f"{base}_count", {"code": "200"}, 8.0), (f"{base}_sum", {"code": "200"}, sum_))
+    assert found["span.duration.mean"] == [0.125] * 3
+
+
+def test_who_counts_twice_is_counted_once_by_what_says_what_became_of_the_requests() -> None:
+    base = "http_request_duration_seconds"
+    durations: list[Told] = [(f"{base}_count", {}, 11.0), (f"{base}_sum", {}, 2.2)]
+    counted = [("http_requests_total", {"status": "2xx"}, 8.0), ("http_requests_total", {"status": "5xx"}, 2.0)]
+    found = reported(*durations, *counted)
+    assert (found["span.rate"], found["span.errors"]) == ([10.0] * 3, [2.0] * 3)
+    assert found["span.duration.mean"] == pytest.approx([0.2] * 3)
+    mesh = [
+        ("istio_requests_total", {"response_code": "200", "reporter": who}, 5.0) for who in ("source", "destination")
+    ]
+    assert reported(*mesh)["span.rate"] == [5.0] * 3
+
+
+def test_other_counters_are_no_requests() -> None:
+    assert reported(("jobs_total", {"status": "500"}, 3.0)) == {}
+    assert reported(("http_requests_total", {"code": "200"}, 3.0), entity="host:a") == {}
