@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import pytest
 from tests.web import scene as scenes
 from tests.web import stories
 from tests.web.conftest import NOW, browsing, served
 
+from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.finding import Evidence, FindingKind, Severity
+from wellkept.sdk.otlp import MetricsBatch
+from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.web.readings import Readings
+from wellkept.web.recent import Recent
+from wellkept.web.views.systems import host_rows, service_rows
 
 MACHINE = "3d1219c7c4c5404aaa1f6d2a48adfda4"
 
@@ -28,3 +37,33 @@ def test_pages_say_hosts_by_their_names_and_escape_them(tmp_path: Path) -> None:
                 page = browser.get(path).text
                 assert "web-&lt;1&gt;:/var" in page, path
                 assert "web-<1>" not in page, path
+
+
+def test_hosts_and_services_that_count_alone_have_their_figures(tmp_path: Path) -> None:
+    """CPU time by core, and requests by status, as a collector and Prometheus tell of them: no shares, no traces."""
+    host, web = {"host.id": "h1", "host.name": "web-1"}, {"service.name": "web"}
+    with contextlib.closing(scenes.empty(tmp_path, NOW)) as scene:
+        bodies = []
+        for step in range(100):
+            batch = MetricsBatch("test", to_nanos(NOW - timedelta(seconds=15 * (99 - step))))
+            for core, idle in (("0", 0.5), ("1", 0.1)):
+                labels = {"cpu.mode": "idle", "cpu.logical_number": core}
+                batch.counter(host, "system.cpu.time", "s", 15 * step * idle, labels)
+            batch.counter(web, "http_requests_total", "", 150.0 * step, {"code": "200"})
+            batch.counter(web, "http_requests_total", "", 30.0 * step, {"code": "503"})
+            batch.counter(web, "http_request_duration_seconds_count", "", 180.0 * step, {})
+            batch.counter(web, "http_request_duration_seconds_sum", "", 45.0 * step, {})
+            bodies.append(batch.request.SerializeToString())
+        scene.telemetry.otlp.insert(Signal.METRICS, bodies, to_nanos(NOW))
+        readings = Readings(scene.telemetry, Recent(scene.deps.clock), scene.deps.clock)
+        entities = [Entity(EntityKind.HOST, "host:h1", "web-1"), Entity(EntityKind.SERVICE, "service:web", "web")]
+        scene.deps.topology.observe(entities, [], NOW)
+
+        (of_host,) = host_rows(scene.deps.topology, readings, [], {}, NOW)
+        (of_web,) = service_rows(scene.deps.topology, readings, [], {}, NOW)
+
+    newest = [next(v for v in reversed(spark.values) if np.isfinite(v)) for spark in (of_host.cpu, of_web.rate)]
+    assert newest == pytest.approx([0.7, 12.0], rel=0.01)
+    newest = [next(v for v in reversed(spark.values) if np.isfinite(v)) for spark in (of_web.errors, of_web.duration)]
+    assert newest == pytest.approx([2.0, 0.25], rel=0.01)
+    assert of_web.duration.title == "Mean duration"

@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+CPU_TIMES = ("system.cpu.utilization", "system.cpu.time", "node_cpu_seconds_total")
+"""Series that tell how the CPUs of a host spend their time: as shares, or counted in seconds, whose rate is a share."""
+CPU_MODES = ("cpu.mode", "system.cpu.state", "state", "mode")
+"""The attribute that says what a CPU did in that time, by the names that it has had."""
+
 _JVM = "process.runtime.jvm."
 METRICS: Mapping[str, str] = {
     "system.processes.count": "system.process.count",

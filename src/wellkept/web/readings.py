@@ -17,6 +17,7 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
+from wellkept.store.telemetry.indicators import NAMES, with_reported
 from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.trace_pages import TracePages
@@ -60,13 +61,17 @@ class Readings:
         return self._get(key, KEEP_S, lambda: read(first, last, step_s, names=names, entities=entities), EMPTY)
 
     def red(self, start: datetime, end: datetime, step_s: float) -> Window:
-        """Rate, errors and duration of the services, of about ``MOST_ANSWERS`` spans.
+        """Rate, errors and duration of the services, of about ``MOST_ANSWERS`` spans, or as they report themselves.
 
         The step that has only begun is left out.
         """
         first, last = _round(start, step_s), _round(end, step_s)
-        key = ("red", first, last, step_s)
-        return self._get(key, KEEP_S, lambda: self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), EMPTY)
+
+        def read() -> Window:
+            reported = self._telemetry.metrics.window(first, last, step_s, names=NAMES)
+            return with_reported(self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), reported)
+
+        return self._get(("red", first, last, step_s), KEEP_S, read, EMPTY)
 
     def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
         """The time that services spent themselves, of about ``MOST_SPANS`` spans."""

@@ -86,3 +86,40 @@ def test_values_are_said_with_their_unit(value: float, unit: str, said: str) -> 
 
 def test_lengths_of_time_are_said_in_the_unit_that_fits() -> None:
     assert [duration(s) for s in (40, 720, 12600, 4 * 86400)] == ["40 s", "12 min", "3.5 h", "4 days"]
+
+
+def cpu(story: Story) -> Signals:
+    scene = story.scene()
+    view = View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph)
+    return signals(view, lambda meaning: meaning.resource == "cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "core"),
+    [
+        ("system.cpu.time", "cpu.mode", "cpu.logical_number"),
+        ("node_cpu_seconds_total", "mode", "cpu"),
+        ("system.cpu.utilization", "cpu.mode", "cpu.logical_number"),
+    ],
+)
+def test_the_cpu_of_a_host_is_what_its_cores_are_not_idle(name: str, mode: str, core: str) -> None:
+    story = Story(steps=40)
+    for number, idle in enumerate((0.5, 0.1)):
+        story.metric("host:h1", name, np.full(40, idle), "1", {mode: "idle", core: str(number)})
+        story.metric("host:h1", name, np.full(40, 1 - idle), "1", {mode: "user", core: str(number)})
+    rows = cpu(story)
+    assert [meaning.name for meaning in rows.meanings] == [name]
+    assert rows.values[0] == pytest.approx(0.7)
+    assert rows.limits[0] == 1.0
+
+
+def test_of_a_host_that_tells_twice_how_busy_it_is_one_is_judged() -> None:
+    story = Story(steps=40)
+    for name in ("system.cpu.time", "system.cpu.utilization"):
+        story.metric("host:h1", name, np.full(40, 0.4), "1", {"cpu.mode": "idle"})
+    story.metric("host:h2", "system.cpu.time", np.full(40, 0.3), "1", {"cpu.mode": "idle"})
+    rows = cpu(story)
+    assert {info.entity: info.name for info in rows.series} == {
+        "host:h1": "system.cpu.utilization",
+        "host:h2": "system.cpu.time",
+    }

@@ -9,14 +9,26 @@ derives from spans and logs. Those of Prometheus exporters are in ``exporters.py
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from wellkept.kernel.conventions import CPU_MODES, CPU_TIMES
 from wellkept.kernel.entity import EntityKind
 from wellkept.ops.detect.exporters import EXPORTERS
 from wellkept.ops.detect.meaning import Bad, Extreme, Meaning
 
 _USED = ((("system.filesystem.state", "system.memory.state", "state"), "used"),)
-_IDLE = ((("cpu.mode", "system.cpu.state", "state"), "idle"),)
+_CPU = Meaning(
+    "",
+    "CPU in use",
+    "1",
+    Bad.UP,
+    0.3,
+    alarming=0.9,
+    capacity=1.0,
+    where=((CPU_MODES, "idle"),),
+    complement=True,
+    resource="cpu",
+)
 
 
 def _quotas() -> tuple[Meaning, ...]:
@@ -54,18 +66,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning("span.duration.mean", "the mean duration of requests", "s", Bad.UP, 0.05, share=1.0, symptom=True),
     Meaning("span.errors", "failed requests per second", "1/s", Bad.UP, 0.2, share=1.0, counts=True, symptom=True),
     Meaning("span.rate", "requests per second", "1/s", Bad.DOWN, 0.5, share=0.7, counts=True, symptom=True),
-    Meaning(
-        "system.cpu.utilization",
-        "CPU in use",
-        "1",
-        Bad.UP,
-        0.3,
-        alarming=0.9,
-        capacity=1.0,
-        where=_IDLE,
-        complement=True,
-        resource="cpu",
-    ),
+    *(replace(_CPU, name=name, unless=CPU_TIMES[:place]) for place, name in enumerate(CPU_TIMES)),
     Meaning(
         "process.cpu.utilization",
         "CPU in use",

@@ -47,6 +47,8 @@ class Meaning:
     fills: Extreme | None = None
     where: tuple[tuple[tuple[str, ...], str], ...] = ()
     loose: bool = False
+    unless: tuple[str, ...] = ()
+    """Where the entity has a series of one of these names, which say the same, this one is not judged."""
     complement: bool = False
     """The series counts what is free; what is used is the capacity minus it."""
     counts: bool = False

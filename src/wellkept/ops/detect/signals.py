@@ -126,8 +126,11 @@ class _Plan:
 def _plan(series: tuple[SeriesInfo, ...]) -> _Plan:
     groups: dict[tuple[object, ...], list[int]] = {}
     limits: dict[tuple[object, ...], int] = {}
+    there = {(info.name, info.entity) for info in series}
     for index, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
         meaning = BY_NAME.get(info.name)
+        if meaning is not None and any((other, info.entity) in there for other in meaning.unless):
+            continue
         if meaning is not None and watched(info, meaning):
             groups.setdefault((info.name, info.entity, *_identity(info, _CORES, resource=True)), []).append(index)
         elif info.name in LIMITS and _tells_limit(info, meaning):

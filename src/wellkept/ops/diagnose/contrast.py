@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.conventions import CPU_MODES
 from wellkept.ops.diagnose.base import Case
 from wellkept.store.telemetry.window import Window
 
@@ -45,12 +46,9 @@ def by_entity(window: Window, name: str) -> dict[str, int]:
     return found
 
 
-_MODES = ("cpu.mode", "system.cpu.state", "state")
-
-
 def is_idle(attributes: Mapping[str, str]) -> bool:
     """Whether a series of CPU time is of the time in which nothing was done."""
-    return any(attributes.get(mode) == "idle" for mode in _MODES)
+    return any(attributes.get(mode) == "idle" for mode in CPU_MODES)
 
 
 def squash(value: float, half: float) -> float:

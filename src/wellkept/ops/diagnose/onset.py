@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from wellkept.kernel.conventions import CPU_TIMES
 from wellkept.kernel.finding import Finding
 from wellkept.ops.diagnose.contrast import is_idle
 from wellkept.ops.diagnose.felt import ENOUGH, FAILING, Floats, Steps, indicator, indicators_of
@@ -53,7 +54,7 @@ def busy(metrics: Window) -> list[Floats]:
     return [
         1.0 - metrics.values[:, column]
         for column, info in enumerate(metrics.series)
-        if info.name == "system.cpu.utilization" and is_idle(info.attributes)
+        if info.name in CPU_TIMES and is_idle(info.attributes)
     ]
 
 

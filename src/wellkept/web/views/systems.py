@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from wellkept.kernel.conventions import CPU_MODES, CPU_TIMES
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.finding import Finding
 from wellkept.spine.topology import Topology
+from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE
 from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.charts.spark import Spark
 from wellkept.web.readings import Readings, by_entity
@@ -19,9 +21,9 @@ from wellkept.web.wording import amount, share
 
 MOST = 200
 NEARLY_FULL = 0.9
-CPU, MEMORY, DISK = "system.cpu.utilization", "system.memory.utilization", "system.filesystem.utilization"
+MEMORY, DISK = "system.memory.utilization", "system.filesystem.utilization"
 DISK_LIMIT, PROCESS_MEMORY = "system.filesystem.limit", "process.memory.usage"
-SHOWN = (CPU, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY)
+SHOWN = (*CPU_TIMES, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY)
 _ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3, "ok": 4}
 
 Values = list[float]
@@ -84,7 +86,7 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """One service: requests, failures, the slowest twentieth, memory."""
+    """One service: requests, failures, how long answers take, memory."""
 
     id: str
     name: str
@@ -94,7 +96,7 @@ class ServiceRow:
     href: str
     rate: Spark
     errors: Spark
-    p95: Spark
+    duration: Spark
     memory: Spark
 
 
@@ -105,7 +107,7 @@ def host_rows(
     window = _window(readings, now, look(readings, now))
     worst = tone.worst(findings)
     disks = _disks(window, worst)
-    cpu, memory = by_entity(window, CPU), by_entity(window, MEMORY)
+    cpu, memory = [by_entity(window, name) for name in CPU_TIMES], by_entity(window, MEMORY)
     rows = []
     for host in topology.entities(EntityKind.HOST, now)[:MOST]:
         key = host.id.partition(":")[2]
@@ -118,7 +120,9 @@ def host_rows(
                 tone=tone.of(bad),
                 why=bad.sentence if bad else "",
                 href=hrefs.get(bad.entity, "") if bad else "",
-                cpu=Spark("CPU in use", "1", window.times.tolist(), _cpu(cpu.get(host.id, [])), ceiling=1.0),
+                cpu=Spark(
+                    "CPU in use", "1", window.times.tolist(), _cpu([told.get(host.id, []) for told in cpu]), ceiling=1.0
+                ),
                 memory=Spark(
                     "Memory in use", "1", window.times.tolist(), _memory(memory.get(host.id, [])), ceiling=1.0
                 ),
@@ -135,7 +139,7 @@ def service_rows(
     chosen = look(readings, now)
     spans, window = readings.red(now - chosen.span, now, chosen.step_s), _window(readings, now, chosen)
     worst = tone.worst(findings)
-    series = {name: by_entity(spans, name) for name in ("span.rate", "span.errors", "span.duration.p95")}
+    series = {name: by_entity(spans, name) for name in (RATE, ERRORS, *DURATIONS.values())}
     memory = by_entity(window, PROCESS_MEMORY)
     rows = []
     for service in topology.entities(EntityKind.SERVICE, now)[:MOST]:
@@ -148,13 +152,21 @@ def service_rows(
                 tone=tone.of(bad),
                 why=bad.sentence if bad else "",
                 href=hrefs.get(service.id, ""),
-                rate=_span(spans, series["span.rate"], service.id, "Requests", "1/s"),
-                errors=_span(spans, series["span.errors"], service.id, "Failed requests", "1/s", "error"),
-                p95=_span(spans, series["span.duration.p95"], service.id, "Slowest twentieth", "s"),
+                rate=_span(spans, series[RATE], service.id, "Requests", "1/s"),
+                errors=_span(spans, series[ERRORS], service.id, "Failed requests", "1/s", "error"),
+                duration=_duration(spans, series, service.id),
                 memory=Spark("Memory", "By", window.times.tolist(), _sum(memory.get(service.id, []))),
             )
         )
     return tuple(sorted(rows, key=lambda row: (_ORDER[row.tone], row.name)))
+
+
+def _duration(
+    window: Window, series: Mapping[str, Mapping[str, list[tuple[SeriesInfo, Values]]]], entity: str
+) -> Spark:
+    """How long answers take: the slowest twentieth, or where that is not known the mean."""
+    slowest = _span(window, series[DURATIONS["p95"]], entity, "Slowest twentieth", "s")
+    return slowest if slowest.values else _span(window, series[DURATIONS["mean"]], entity, "Mean duration", "s")
 
 
 def _span(
@@ -182,11 +194,12 @@ def _worst_on(worst: Mapping[str, Finding], host: str, key: str) -> Finding | No
     return max(own, key=lambda finding: (finding.severity, finding.score), default=None)
 
 
-def _cpu(series: Iterable[tuple[SeriesInfo, Values]]) -> Values:
-    """What is not idle, where the host says how much is."""
-    for info, values in series:
-        if "idle" in (info.attributes.get("cpu.mode"), info.attributes.get("state"), info.attributes.get("cpu.state")):
-            return [1.0 - value for value in values]
+def _cpu(told: Sequence[Sequence[tuple[SeriesInfo, Values]]]) -> Values:
+    """What is not idle, over all cores, by the first of the metrics that says how much is."""
+    for series in told:
+        idle = [values for info, values in series if "idle" in map(info.attributes.get, CPU_MODES)]
+        if idle:
+            return [1.0 - sum(values) / len(values) for values in zip(*idle, strict=True)]
     return []
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wellkept.kernel.conventions import CPU_TIMES
 from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.ops.diagnose.base import Case, Hint
 from wellkept.ops.diagnose.contrast import Floats, bare, by_entity, is_idle, level, quantile
@@ -80,7 +81,7 @@ def _shares(case: Case) -> list[_Use]:
         if info.name == MEMORY and info.entity in limits:
             limit = _last(window, limits[info.entity])
             values = (values[0] / limit, values[1] / limit, values[2] / limit)
-        elif info.name == "system.cpu.utilization" and is_idle(info.attributes):
+        elif info.name in CPU_TIMES and is_idle(info.attributes):
             low_idle = float(level(window, case, during=True, quantile=0.25)[column])
             values = (1.0 - values[0], 1.0 - low_idle, values[2])
         elif info.name == "system.memory.utilization" and info.attributes.get("system.memory.state") == "used":
