@@ -17,9 +17,11 @@ from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.finding import Evidence, FindingKind, Severity
 from wellkept.sdk.otlp import MetricsBatch
 from wellkept.store.telemetry.otlp.writer import Signal
+from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
 from wellkept.web.views.systems import host_rows, service_rows
+from wellkept.web.views.usage import Usage
 
 MACHINE = "3d1219c7c4c5404aaa1f6d2a48adfda4"
 
@@ -67,3 +69,45 @@ def test_hosts_and_services_that_count_alone_have_their_figures(tmp_path: Path) 
     newest = [next(v for v in reversed(spark.values) if np.isfinite(v)) for spark in (of_web.errors, of_web.duration)]
     assert newest == pytest.approx([2.0, 0.25], rel=0.01)
     assert of_web.duration.title == "Mean duration"
+
+
+def window(*told: tuple[str, str, dict[str, str], float]) -> Window:
+    """Two steps, in each of which series (name, entity, attributes) have a value."""
+    series = tuple(SeriesInfo(n, name, "", "gauge", entity, own) for n, (name, entity, own, _) in enumerate(told))
+    return Window(np.array([10.0, 20.0]), np.full((2, len(told)), [value for *_, value in told]), series)
+
+
+def test_usage_is_known_of_what_a_collector_sends() -> None:
+    state = {"memory": "system.memory.state", "disk": "system.filesystem.state"}
+    usage = Usage(
+        window(
+            *(("system.memory.usage", "host:a", {state["memory"]: s}, v) for s, v in (("used", 3e9), ("free", 5e9))),
+            ("system.memory.usage", "host:a", {state["memory"]: "slab_reclaimable"}, 4e9),
+            *(
+                ("system.filesystem.usage", "disk:a:/", {state["disk"]: s}, v)
+                for s, v in (("used", 6.0), ("free", 2.0))
+            ),
+            ("system.filesystem.usage", "disk:a:/run", {state["disk"]: "used", "system.filesystem.type": "tmpfs"}, 1.0),
+        )
+    )
+    assert usage.memory("host:a").share == pytest.approx(3 / 8)
+    assert usage.disks == ["disk:a:/"]
+    assert (usage.disk("disk:a:/").share.tolist(), usage.disk("disk:a:/").size) == ([0.75, 0.75], 8.0)
+    assert len(usage.memory("host:b").share) == len(usage.disk("disk:a:/run").share) == 0
+
+
+def test_usage_is_known_of_what_node_exporter_and_client_libraries_send() -> None:
+    usage = Usage(
+        window(
+            ("node_memory_MemAvailable_bytes", "host:a", {}, 2e9),
+            ("node_memory_MemTotal_bytes", "host:a", {}, 8e9),
+            ("node_filesystem_avail_bytes", "disk:a:/", {"fstype": "ext4"}, 25.0),
+            ("node_filesystem_size_bytes", "disk:a:/", {"fstype": "ext4"}, 100.0),
+            ("node_filesystem_size_bytes", "disk:a:/snap", {"fstype": "squashfs"}, 100.0),
+            ("process_resident_memory_bytes", "service:web", {}, 5e7),
+        )
+    )
+    assert usage.memory("host:a").share.tolist() == [0.75, 0.75]
+    assert usage.disks == ["disk:a:/"]
+    assert usage.disk("disk:a:/").size == 100.0
+    assert usage.of_service("service:web").tolist() == [5e7, 5e7]

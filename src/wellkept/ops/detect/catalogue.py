@@ -63,7 +63,16 @@ def _quotas() -> tuple[Meaning, ...]:
 
 MEANINGS: tuple[Meaning, ...] = (
     Meaning("span.duration.p95", "the slowest twentieth of requests", "s", Bad.UP, 0.1, share=1.0, symptom=True),
-    Meaning("span.duration.mean", "the mean duration of requests", "s", Bad.UP, 0.05, share=1.0, symptom=True),
+    Meaning(
+        "span.duration.mean",
+        "the mean duration of requests",
+        "s",
+        Bad.UP,
+        0.05,
+        share=1.0,
+        symptom=True,
+        unless=("span.duration.p95",),
+    ),
     Meaning("span.errors", "failed requests per second", "1/s", Bad.UP, 0.2, share=1.0, counts=True, symptom=True),
     Meaning("span.rate", "requests per second", "1/s", Bad.DOWN, 0.5, share=0.7, counts=True, symptom=True),
     *(replace(_CPU, name=name, unless=CPU_TIMES[:place]) for place, name in enumerate(CPU_TIMES)),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from wellkept.kernel.conventions import CPU_MODES, CPU_TIMES
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.finding import Finding
 from wellkept.spine.topology import Topology
@@ -17,13 +16,11 @@ from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.charts.spark import Spark
 from wellkept.web.readings import Readings, by_entity
 from wellkept.web.views import tone
+from wellkept.web.views.usage import NAMES, Usage
 from wellkept.web.wording import amount, share
 
 MOST = 200
 NEARLY_FULL = 0.9
-MEMORY, DISK = "system.memory.utilization", "system.filesystem.utilization"
-DISK_LIMIT, PROCESS_MEMORY = "system.filesystem.limit", "process.memory.usage"
-SHOWN = (*CPU_TIMES, MEMORY, DISK, DISK_LIMIT, PROCESS_MEMORY)
 _ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3, "ok": 4}
 
 Values = list[float]
@@ -57,7 +54,7 @@ def look(readings: Readings, now: datetime) -> Look:
 
 
 def _window(readings: Readings, now: datetime, chosen: Look) -> Window:
-    return readings.metrics(now - chosen.span, now, chosen.step_s, SHOWN)
+    return readings.metrics(now - chosen.span, now, chosen.step_s, NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +103,8 @@ def host_rows(
     """Hosts of the last day, the unwell first; ``hrefs``: the live incident of each entity that is in one."""
     window = _window(readings, now, look(readings, now))
     worst = tone.worst(findings)
-    disks = _disks(window, worst)
-    cpu, memory = [by_entity(window, name) for name in CPU_TIMES], by_entity(window, MEMORY)
+    usage, times = Usage(window), window.times.tolist()
+    disks = _disks(usage, worst)
     rows = []
     for host in topology.entities(EntityKind.HOST, now)[:MOST]:
         key = host.id.partition(":")[2]
@@ -120,12 +117,8 @@ def host_rows(
                 tone=tone.of(bad),
                 why=bad.sentence if bad else "",
                 href=hrefs.get(bad.entity, "") if bad else "",
-                cpu=Spark(
-                    "CPU in use", "1", window.times.tolist(), _cpu([told.get(host.id, []) for told in cpu]), ceiling=1.0
-                ),
-                memory=Spark(
-                    "Memory in use", "1", window.times.tolist(), _memory(memory.get(host.id, [])), ceiling=1.0
-                ),
+                cpu=Spark("CPU in use", "1", times, usage.cpu(host.id).tolist(), ceiling=1.0),
+                memory=Spark("Memory in use", "1", times, usage.memory(host.id).share.tolist(), ceiling=1.0),
                 disks=own,
             )
         )
@@ -140,7 +133,7 @@ def service_rows(
     spans, window = readings.red(now - chosen.span, now, chosen.step_s), _window(readings, now, chosen)
     worst = tone.worst(findings)
     series = {name: by_entity(spans, name) for name in (RATE, ERRORS, *DURATIONS.values())}
-    memory = by_entity(window, PROCESS_MEMORY)
+    usage, times = Usage(window), window.times.tolist()
     rows = []
     for service in topology.entities(EntityKind.SERVICE, now)[:MOST]:
         bad = worst.get(service.id)
@@ -155,7 +148,7 @@ def service_rows(
                 rate=_span(spans, series[RATE], service.id, "Requests", "1/s"),
                 errors=_span(spans, series[ERRORS], service.id, "Failed requests", "1/s", "error"),
                 duration=_duration(spans, series, service.id),
-                memory=Spark("Memory", "By", window.times.tolist(), _sum(memory.get(service.id, []))),
+                memory=Spark("Memory", "By", times, usage.of_service(service.id).tolist()),
             )
         )
     return tuple(sorted(rows, key=lambda row: (_ORDER[row.tone], row.name)))
@@ -194,39 +187,16 @@ def _worst_on(worst: Mapping[str, Finding], host: str, key: str) -> Finding | No
     return max(own, key=lambda finding: (finding.severity, finding.score), default=None)
 
 
-def _cpu(told: Sequence[Sequence[tuple[SeriesInfo, Values]]]) -> Values:
-    """What is not idle, over all cores, by the first of the metrics that says how much is."""
-    for series in told:
-        idle = [values for info, values in series if "idle" in map(info.attributes.get, CPU_MODES)]
-        if idle:
-            return [1.0 - sum(values) / len(values) for values in zip(*idle, strict=True)]
-    return []
-
-
-def _memory(series: Iterable[tuple[SeriesInfo, Values]]) -> Values:
-    for info, values in series:
-        state = info.attributes.get("system.memory.state") or info.attributes.get("state") or "used"
-        if state == "used":
-            return values
-    return []
-
-
-def _sum(series: Sequence[tuple[SeriesInfo, Values]]) -> Values:
-    """The newest series alone: a restarted process is a new one of the same service."""
-    return series[-1][1] if series else []
-
-
-def _disks(window: Window, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskView, ...]]:
+def _disks(usage: Usage, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskView, ...]]:
     """Filesystems by the key of their host, the fullest first."""
-    limits = {entity: _last(found[0][1]) for entity, found in by_entity(window, DISK_LIMIT).items()}
     found: dict[str, list[DiskView]] = {}
-    for entity, series in by_entity(window, DISK).items():
-        used = _last(series[0][1])
-        if used is None or not entity.startswith("disk:"):
+    for entity in usage.disks:
+        told = usage.disk(entity)
+        used = _last(told.share.tolist())
+        if used is None:
             continue
         host, _, mountpoint = entity.partition(":")[2].partition(":")
-        size = amount(limits.get(entity), "By")
-        text = f"{share(used)} of {size}"
+        text = f"{share(used)} of {amount(told.size, 'By')}"
         found.setdefault(host, []).append(DiskView(mountpoint, used, text, _disk_tone(used, worst.get(entity))))
     return {host: tuple(sorted(disks, key=lambda disk: -disk.used)[:4]) for host, disks in found.items()}
 
