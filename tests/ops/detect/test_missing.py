@@ -167,6 +167,15 @@ def test_of_several_instances_it_is_told_how_many_are_down() -> None:
     assert (whole.fingerprint, whole.severity) == (part.fingerprint, Severity.ERROR)
 
 
+def test_each_that_is_probed_and_fails_is_felt() -> None:
+    story = Story()
+    for site, down in (("https://shop.example", 150.0), ("https://help.example", np.inf)):
+        scraped(story, site, down, name="probe_success")
+    (found,) = said(story.scene())
+    assert "fails its probe at 1 of 2 instances, https://shop.example (probe_success is 0)" in found.sentence
+    assert (found.severity, found.attributes["symptom"]) == (Severity.ERROR, "yes")
+
+
 def test_what_an_exporter_says_of_its_service_counts_beside_the_exporter_itself() -> None:
     story = Story()
     scraped(story, "db:9187")

@@ -13,11 +13,11 @@ from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.catalogue import UP
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
-SCRAPED = "up"
+SCRAPED, PROBED = "up", "probe_success"
 STATES: Mapping[str, str] = {
     UP: "reports itself as down",
     SCRAPED: "does not answer when it is scraped",
-    "probe_success": "fails its probe",
+    PROBED: "fails its probe",
     **dict.fromkeys(
         (
             "apache_up", "bind_up", "consul_up", "haproxy_up", "memcached_up", "mongodb_up", "mysql_up", "nginx_up",

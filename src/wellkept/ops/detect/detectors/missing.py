@@ -13,7 +13,7 @@ from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, duration
-from wellkept.ops.detect.down import STATES, Down, down
+from wellkept.ops.detect.down import PROBED, STATES, Down, down
 from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.ops.detect.words import clock
@@ -126,7 +126,10 @@ class MissingData:
         return {entity: self._of(view, entity, one) for entity, one in down(view.metrics, self._settings).items()}
 
     def _of(self, view: View, entity: str, one: Down) -> Finding:
-        """All of a service is down, which users feel; or a part of its instances is, which others may make up for."""
+        """All of a service is down, which users feel; or a part of its instances is, which others may make up for.
+
+        Who is probed is nobody's other instance: each that fails is felt.
+        """
         name, gone = view.metrics.series[one.series].name, len(one.instances)
         shown = ", ".join([name for name in one.instances if name][:NAMED]) + ", ..." * (gone > NAMED)
         part = f"{gone} of {one.known} instances"
@@ -136,6 +139,8 @@ class MissingData:
             return self._finding(view, entity, one.since, f"{_capital(_bare(entity))} is down", what, one.series)
         title = f"{part} of {_bare(entity)} {'are' if gone > 1 else 'is'} down"
         found = self._finding(view, entity, one.since, title, what, one.series)
+        if name == PROBED:
+            return found
         return replace(found, severity=Severity.WARNING, attributes={**found.attributes, "symptom": ""})
 
     def _missing(self, view: View, reports: _Reports, entity: str, last: int) -> Finding:
