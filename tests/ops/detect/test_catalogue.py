@@ -123,3 +123,38 @@ def test_of_a_host_that_tells_twice_how_busy_it_is_one_is_judged() -> None:
         "host:h1": "system.cpu.utilization",
         "host:h2": "system.cpu.time",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "states", "limit"),
+    [
+        ("system.filesystem.usage", "disk", {"used": 60e9, "free": 30e9, "reserved": 10e9}, 90e9),
+        ("system.filesystem.inodes.usage", "inodes", {"used": 6e6, "free": 2e6}, 8e6),
+        ("system.memory.usage", "memory", {"used": 3e9, "free": 1e9, "cached": 4e9, "slab_reclaimable": 2e9}, 8e9),
+    ],
+)
+def test_where_no_limit_is_told_the_states_add_up_to_it(
+    name: str, resource: str, states: dict[str, float], limit: float
+) -> None:
+    story = Story(steps=40)
+    state = "system.memory.state" if resource == "memory" else "system.filesystem.state"
+    for mountpoint, times in (("/data", 1.0), ("/other", 2.0)):
+        entity = f"disk:h1:{mountpoint}"
+        for said, value in states.items():
+            labels = {state: said, "system.filesystem.mountpoint": mountpoint}
+            story.metric(entity, name, np.full(40, times * value), "By", labels)
+    rows = found(story)
+    assert [meaning.resource for meaning in rows.meanings] == [resource] * 2
+    assert rows.values[:, -1].tolist() == [states["used"], 2 * states["used"]]
+    assert rows.limits.tolist() == [limit, 2 * limit]
+
+
+def test_a_limit_that_is_told_counts_before_the_states() -> None:
+    story = Story(steps=40)
+    for said, value in (("used", 60e9), ("free", 30e9)):
+        story.metric(DISK, "system.filesystem.usage", np.full(40, value), "By", {"system.filesystem.state": said})
+    story.metric(DISK, "system.filesystem.limit", np.full(40, 100e9), "By")
+    assert found(story).limits.tolist() == [100e9]
+    alone = Story(steps=40)
+    alone.metric(DISK, "system.filesystem.usage", np.full(40, 60e9), "By", {"system.filesystem.state": "used"})
+    assert np.isnan(found(alone).limits).all()

@@ -44,6 +44,8 @@ class Meaning:
     capacity: float | None = None
     limit: str = ""
     limit_where: tuple[str, str] | None = None
+    whole: tuple[str, ...] = ()
+    """Where no series tells the limit: the states of the same usage that make it up."""
     fills: Extreme | None = None
     where: tuple[tuple[tuple[str, ...], str], ...] = ()
     loose: bool = False

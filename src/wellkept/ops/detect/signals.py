@@ -112,7 +112,7 @@ class _Plan:
     """Which columns of a window make up its signals, which depends on nothing but what series there are.
 
     ``columns``: those that make up each signal, the first of which is in ``first``; ``limits``: the column of each
-    signal's limit, -1 for none.
+    signal's limit, -1 for none; ``wholes``: those that add up to it where it has no column.
     """
 
     series: tuple[SeriesInfo, ...]
@@ -120,15 +120,18 @@ class _Plan:
     columns: tuple[tuple[int, ...], ...]
     first: NDArray[np.intp]
     limits: NDArray[np.intp]
+    wholes: tuple[tuple[int, ...], ...]
 
 
 @of_series
 def _plan(series: tuple[SeriesInfo, ...]) -> _Plan:
     groups: dict[tuple[object, ...], list[int]] = {}
     limits: dict[tuple[object, ...], int] = {}
-    there = {(info.name, info.entity) for info in series}
+    there, parts = {(info.name, info.entity) for info in series}, _Parts()
     for index, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
         meaning = BY_NAME.get(info.name)
+        if meaning is not None:
+            parts.add(info, meaning, index)
         if meaning is not None and any((other, info.entity) in there for other in meaning.unless):
             continue
         if meaning is not None and watched(info, meaning):
@@ -140,7 +143,31 @@ def _plan(series: tuple[SeriesInfo, ...]) -> _Plan:
     meanings = tuple(BY_NAME[info.name] for info in found)
     of_limits = [_limit_of(info, meaning, limits) for info, meaning in zip(found, meanings, strict=True)]
     columns = tuple(tuple(columns) for columns in groups.values())
-    return _Plan(found, meanings, columns, np.array(firsts, np.intp), np.array(of_limits, np.intp))
+    wholes = tuple(
+        parts.of(info, meaning) if limit < 0 else ()
+        for info, meaning, limit in zip(found, meanings, of_limits, strict=True)
+    )
+    return _Plan(found, meanings, columns, np.array(firsts, np.intp), np.array(of_limits, np.intp), wholes)
+
+
+class _Parts:
+    """The columns of the states of each usage that make up a whole. A collector tells of these, and of no limit."""
+
+    def __init__(self) -> None:
+        self._columns: dict[tuple[object, ...], dict[str, int]] = {}
+
+    def add(self, info: SeriesInfo, meaning: Meaning, column: int) -> None:
+        state = next((info.attributes[name] for name in _STATES if name in info.attributes), "")
+        if state in meaning.whole:
+            self._columns.setdefault(self._of_what(info), {})[state] = column
+
+    def of(self, info: SeriesInfo, meaning: Meaning) -> tuple[int, ...]:
+        """All of them; none where what is used, or what is free, is not told of."""
+        found = self._columns.get(self._of_what(info), {}) if meaning.whole else {}
+        return tuple(found.values()) if found.keys() >= {"used", "free"} else ()
+
+    def _of_what(self, info: SeriesInfo) -> tuple[object, ...]:
+        return (info.name, info.entity, *_identity(info, _STATES, resource=True))
 
 
 def _limit_of(info: SeriesInfo, meaning: Meaning, limits: Mapping[tuple[object, ...], int]) -> int:
@@ -166,7 +193,7 @@ def _from_window(window: Window, wanted: Callable[[Meaning], bool], blind: Blind
         rows = [row for row in rows if not blind.hides(plan.series[row].entity, plan.series[row].name)]
     series = tuple(plan.series[row] for row in rows)
     meanings = tuple(plan.meanings[row] for row in rows)
-    values, ends = _rows(window, plan, rows), _limits(window, meanings, plan.limits[rows])
+    values, ends = _rows(window, plan, rows), _limits(window, meanings, plan, rows)
     for row, meaning in enumerate(meanings):
         if meaning.complement:
             values[row] = ends[row] - values[row]
@@ -216,18 +243,27 @@ def _rows(window: Window, plan: _Plan, rows: Sequence[int]) -> Floats:
     return values
 
 
-def _limits(window: Window, meanings: Sequence[Meaning], columns: NDArray[np.intp]) -> Floats:
+def _limits(window: Window, meanings: Sequence[Meaning], plan: _Plan, rows: Sequence[int]) -> Floats:
     """Where each signal ends: what is known of its meaning, or the newest value of the series that tells."""
     found = np.array([_number(meaning.capacity) for meaning in meanings], dtype=np.float64)
+    columns = plan.limits[rows]
     told = np.flatnonzero(columns >= 0)
     if len(told) and len(window.times):
-        known = window.values[:, columns[told]]
-        seen = np.isfinite(known)
-        newest = len(known) - 1 - np.argmax(seen[::-1], axis=0)
-        limit = known[newest, np.arange(len(told))]
-        with np.errstate(invalid="ignore"):
-            found[told] = np.where(seen.any(axis=0) & (limit > 0), limit, np.nan)
+        found[told] = _newest(window.values[:, columns[told]])
+    wholes = [plan.wholes[row] for row in rows]
+    for count in {len(whole) for whole in wholes if whole and len(window.times)}:
+        told = np.array([place for place, whole in enumerate(wholes) if len(whole) == count], np.intp)
+        parts = window.values[:, np.array([wholes[place] for place in told.tolist()], np.intp)]
+        found[told] = _newest(parts.sum(axis=2))
     return found
+
+
+def _newest(values: Floats) -> Floats:
+    """The newest value of each column, NaN where there is none above 0."""
+    seen = np.isfinite(values)
+    newest = values[len(values) - 1 - np.argmax(seen[::-1], axis=0), np.arange(values.shape[1])]
+    with np.errstate(invalid="ignore"):
+        return np.where(seen.any(axis=0) & (newest > 0), newest, np.nan)
 
 
 def _silence_is_zero(values: Floats) -> Floats:
