@@ -8,6 +8,7 @@ from typing import Any
 
 from wellkept.kernel.errors import (
     ActionError,
+    ClosedError,
     ConflictError,
     DocumentError,
     ForbiddenError,
@@ -22,7 +23,7 @@ from wellkept.kernel.errors import (
 )
 
 _PARTED = {kind.__name__: kind for kind in (InputError, NotFoundError, ConflictError, TooLargeError)}
-_PLAIN = {kind.__name__: kind for kind in (ForbiddenError, StoreError, WellkeptError)}
+_PLAIN = {kind.__name__: kind for kind in (ClosedError, ForbiddenError, StoreError, WellkeptError)}
 
 
 def retry_after_s(headers: Mapping[str, str], default: int = 1) -> int:
