@@ -192,7 +192,7 @@ def _disks(usage: Usage, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskVi
     found: dict[str, list[DiskView]] = {}
     for entity in usage.disks:
         told = usage.disk(entity)
-        used = _last(told.share.tolist())
+        used = told.newest
         if used is None:
             continue
         host, _, mountpoint = entity.partition(":")[2].partition(":")
@@ -204,7 +204,3 @@ def _disks(usage: Usage, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskVi
 def _disk_tone(used: float, finding: Finding | None) -> str:
     """The finding's tone; without one, a disk that is nearly full stands out a little."""
     return tone.of(finding) if finding is not None else "warning" if used >= NEARLY_FULL else "quiet"
-
-
-def _last(values: Values) -> float | None:
-    return next((value for value in reversed(values) if value == value), None)  # noqa: PLR0124 - NaN is not itself

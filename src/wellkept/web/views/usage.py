@@ -48,6 +48,10 @@ class Used:
     share: Floats
     size: float | None = None
 
+    @property
+    def newest(self) -> float | None:
+        return _last(self.share)
+
 
 _NOTHING = Used(np.empty(0))
 
