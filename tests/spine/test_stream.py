@@ -19,7 +19,6 @@ from wellkept.kernel.verdict import Judgement, Verdict
 from wellkept.spine.stream import Stream
 from wellkept.spine.topology import Topology
 from wellkept.store.state.state import State
-from wellkept.store.state.topology import TopologyRows
 
 
 @pytest.fixture
@@ -76,23 +75,6 @@ def test_findings_say_the_name_of_their_host_as_soon_as_it_is_known(stream: Stre
     assert (found.entity, found.sentence) == (f"disk:{about}", "web-1:/var is running out.")
     assert found.attributes == {"title": "Disk of web-1:/var", "resource": "disk"}
     assert stream.open_findings() == [found]
-
-
-def test_the_name_of_a_host_is_asked_for_once(stream: Stream, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = [Entity(EntityKind.HOST, f"host:{name}", name) for name in ("web-server-1", "web-server-2")]
-    Topology(state).observe(known, [], at(0))
-    asked: list[str] = []
-    plain = TopologyRows.entity
-
-    def counted(rows: TopologyRows, entity: str) -> Entity | None:
-        asked.append(entity)
-        return plain(rows, entity)
-
-    monkeypatch.setattr(TopologyRows, "entity", counted)
-    busy = [replace(seen(one.name, 0), entity=one.id) for one in known]
-    for step in range(3):
-        stream.publish([*busy, seen("cart", 0)], at(step))
-    assert asked == [one.id for one in known]
 
 
 def test_closing_what_is_not_open_does_nothing(stream: Stream) -> None:

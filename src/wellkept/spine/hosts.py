@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wellkept.kernel.entity import host_id
 from wellkept.kernel.finding import Finding
-from wellkept.kernel.hostnames import LEAST, by_name, host_in, host_names
+from wellkept.kernel.hostnames import by_name, host_in, host_names
 from wellkept.store.state.state import State
 from wellkept.store.state.topology import TopologyRows
 
@@ -17,27 +17,22 @@ class HostNames:
 
     def __init__(self, state: State) -> None:
         self._rows = TopologyRows(state)
-        self._known: dict[str, dict[str, str]] = {}
+        self._names: dict[str, str] = {}
 
     def told(self, findings: Iterable[Finding]) -> list[Finding]:
         """Findings whose words say by name the host that they are about, where it has one."""
         return [self._told(finding) for finding in findings]
 
     def _told(self, finding: Finding) -> Finding:
-        names = self._of(host_in(finding.entity))
-        if not names:
+        identity = host_in(finding.entity)
+        if not identity or not (names := self._of(identity)):
             return finding
         title = {"title": by_name(finding.attributes["title"], names)} if "title" in finding.attributes else {}
         sentence = by_name(finding.sentence, names)
         return replace(finding, sentence=sentence, attributes={**finding.attributes, **title})
 
     def _of(self, identity: str) -> dict[str, str]:
-        """The name of a host by its id; empty where it says no more than that, or is not known yet."""
-        if len(identity) < LEAST:
-            return {}
-        if identity not in self._known:
+        if identity not in self._names:
             host = self._rows.entity(host_id(identity))
-            if host is None:
-                return {}
-            self._known[identity] = host_names([host])
-        return self._known[identity]
+            self._names.update(host_names([host]) if host is not None else {})
+        return {identity: self._names[identity]} if identity in self._names else {}
