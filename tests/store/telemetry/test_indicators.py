@@ -33,6 +33,9 @@ def reported(*told: Told, entity: str = "service:web") -> dict[str, list[float]]
         ("flask_http_request_total", "status", "200", "500"),
         ("istio_requests_total", "response_code", "200", "504"),
         ("grpc_server_handled_total", "grpc_code", "NotFound", "Unavailable"),
+        ("rpc.server.duration_count", "rpc.grpc.status_code", "5", "14"),
+        ("rpc_server_duration_milliseconds_count", "rpc_grpc_status_code", "0", "13"),
+        ("rpc.server.call.duration_count", "rpc.response.status_code", "NOT_FOUND", "DEADLINE_EXCEEDED"),
         ("nginx_ingress_controller_requests", "status", "301", "502"),
         ("http_server_requests_seconds_count", "status", "200", "500"),
         ("http_request_duration_seconds_count", "status_code", "200", "500"),
@@ -72,3 +75,45 @@ def test_who_counts_twice_is_counted_once_by_what_says_what_became_of_the_reques
 def test_other_counters_are_no_requests() -> None:
     assert reported(("jobs_total", {"status": "500"}, 3.0)) == {}
     assert reported(("http_requests_total", {"code": "200"}, 3.0), entity="host:a") == {}
+
+
+def test_a_mesh_says_200_of_a_failure_of_grpc() -> None:
+    labels = {"response_code": "200", "reporter": "destination"}
+    found = reported(
+        ("istio_requests_total", {**labels, "grpc_response_status": "0"}, 8.0),
+        ("istio_requests_total", {**labels, "grpc_response_status": "14"}, 2.0),
+    )
+    assert (found["span.rate"], found["span.errors"]) == ([10.0] * 3, [2.0] * 3)
+
+
+def test_seconds_and_milliseconds_of_one_service_are_not_mixed() -> None:
+    new, old = "http_server_request_duration_seconds", "rpc_server_duration_milliseconds"
+    found = reported(
+        (f"{new}_count", {}, 8.0), (f"{new}_sum", {}, 0.8), (f"{old}_count", {}, 2.0), (f"{old}_sum", {}, 200.0)
+    )
+    assert found["span.duration.mean"] == pytest.approx([0.1] * 3)
+
+
+def shifted(*steps: tuple[int, ...], deltas: bool = False) -> dict[str, list[float]]:
+    """The indicators by two instances, seen in these of nine steps; 100 requests per second each, 1 of which fails."""
+    values = np.full((9, 3), np.nan)
+    values[list(steps[0]), 0], values[list(steps[1]), 1], values[list(steps[0]), 2] = 99.0, 100.0, 1.0
+    series = tuple(
+        SeriesInfo(n, "http_requests_total", "", "sum", "service:web", {"code": code}, {"instance": who}, deltas)
+        for n, (code, who) in enumerate((("200", "a"), ("200", "b"), ("500", "a")))
+    )
+    times = np.arange(1.0, 10.0) * 10
+    red = with_reported(Window(times, np.empty((9, 0)), ()), Window(times, values, series))
+    return {info.name: red.values[:, j].tolist() for j, info in enumerate(red.series)}
+
+
+def test_instances_that_are_asked_in_turn_are_added_all_the_same() -> None:
+    """Of 15 s, on steps of 10 s: each is missing in every third step, and not both in the same one."""
+    found = shifted((0, 1, 3, 4, 6, 7), (0, 2, 3, 5, 6, 8))
+    assert (found["span.rate"], found["span.errors"]) == ([200.0] * 9, [1.0] * 9)
+    deltas = shifted((0, 1, 3, 4, 6, 7), (0, 2, 3, 5, 6, 8), deltas=True)
+    assert deltas["span.rate"] == [200.0, 100.0, 100.0] * 3, "a delta says all of its time"
+
+
+def test_an_instance_that_is_gone_counts_until_its_next_word_was_due() -> None:
+    assert shifted((0, 1), (0, 1, 2, 3, 4, 5, 6))["span.rate"][:7] == [200.0] * 3 + [100.0] * 4

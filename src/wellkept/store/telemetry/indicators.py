@@ -11,6 +11,7 @@ p50, p95).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,12 +71,19 @@ _DURATION = "service.request.duration"
 NAMES = (*_READY, _DURATION, *(f"{name}_{part}" for name in HISTOGRAMS for part in ("count", "sum")), *COUNTERS)
 """All metrics by which services tell of their requests themselves."""
 _STATUS = (
-    "http.response.status_code", "http.status_code", "rpc.grpc.status_code", "http_response_status_code",
-    "http_status_code", "code", "status", "status_code", "response_code", "grpc_code",
+    "http.response.status_code", "http.status_code", "http_response_status_code", "http_status_code", "code", "status",
+    "status_code", "response_code",
 )  # fmt: skip
 """Labels that say what became of a request: 503 and 5xx are failures of the service, and so are some words of gRPC."""
+_GRPC_STATUS = (
+    "rpc.grpc.status_code", "rpc.response.status_code", "rpc_grpc_status_code", "rpc_response_status_code",
+    "grpc_code", "grpc_response_status",
+)  # fmt: skip
+"""The same of gRPC alone, which says it by a word or by its number; a mesh says 200 of the HTTP that it came by."""
 _GRPC_FAILED = frozenset({"Unknown", "DeadlineExceeded", "Unimplemented", "Internal", "Unavailable", "DataLoss"})
+_GRPC_FAILED_SAID = {word.lower() for word in _GRPC_FAILED} | {"2", "4", "12", "13", "14", "15"}
 _FINE, _FAILED, _UNTOLD = "", " failed", " untold"
+_SUM, _SUM_MS = "sum", "sum in ms"
 
 
 def with_reported(red: Window, metrics: Window) -> Window:
@@ -116,21 +124,57 @@ def _of_all(traced: Floats, reported: Floats | None, times: float) -> Floats:
 def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
     """The indicators of each service that reports how many requests it had, by name."""
     found = {}
-    for entity, roles in _roles(metrics.series).items():
-        indicators = _indicators(metrics, roles)
+    for entity, told in _told(metrics.series).items():
+        indicators = _indicators(_carried(metrics.values[:, told.columns], told.deltas), told.roles)
         if RATE in indicators:
             found[entity] = indicators
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The columns in which a service tells of its requests, which of them are deltas, and where each role is in them."""
+
+    columns: list[int]
+    deltas: NDArray[np.bool_]
+    roles: dict[str, list[int]]
+
+
 @of_series
-def _roles(series: tuple[SeriesInfo, ...]) -> dict[str, dict[str, list[int]]]:
-    """The columns of each service that say something about requests, by what they say."""
-    columns: dict[str, dict[str, list[int]]] = {}
+def _told(series: tuple[SeriesInfo, ...]) -> dict[str, _Told]:
+    """What each service tells about requests."""
+    found: dict[str, list[tuple[int, str]]] = {}
     for column, info in enumerate(series):
         if info.entity.startswith("service:") and (role := _role(info)):
-            columns.setdefault(info.entity, {}).setdefault(role, []).append(column)
-    return columns
+            found.setdefault(info.entity, []).append((column, role))
+    told = {}
+    for entity, of_roles in found.items():
+        roles: dict[str, list[int]] = {}
+        for place, (_, role) in enumerate(of_roles):
+            roles.setdefault(role, []).append(place)
+        columns = [column for column, _ in of_roles]
+        told[entity] = _Told(columns, np.array([series[column].is_delta for column in columns]), roles)
+    return told
+
+
+def _carried(block: Floats, deltas: NDArray[np.bool_]) -> Floats:
+    """The series of a service, each of which goes on until its next word is due, where others of them are seen.
+
+    Instances that are asked every 15 s are not seen in every step of 10 s, and not all in the same ones: their sum is
+    that of all of them nevertheless. Of deltas all is said where they are seen.
+    """
+    seen = np.isfinite(block)
+    any_seen = seen.any(axis=1, keepdims=True)
+    if (seen == any_seen).all():
+        return block
+    steps = np.arange(len(block))[:, None]
+    last = np.maximum.accumulate(np.where(seen, steps, -1), axis=0)
+    before = np.vstack([np.full((1, block.shape[1]), -1), last[:-1]])
+    gaps = np.sort(np.where(seen & (before >= 0), steps - before, len(block)), axis=0)
+    usual = gaps[(gaps < len(block)).sum(axis=0) // 2, np.arange(block.shape[1])]
+    rhythm = np.where(usual < len(block), usual, 1)
+    goes_on = ~seen & any_seen & ~deltas & (last >= 0) & (steps - last <= rhythm)
+    return np.where(goes_on, np.take_along_axis(block, np.maximum(last, 0), axis=0), block)
 
 
 def _role(info: SeriesInfo) -> str:
@@ -147,7 +191,9 @@ def _role(info: SeriesInfo) -> str:
         return f"requests{_became(info.attributes)}"
     if base in HISTOGRAMS and part == "count":
         return f"count{_became(info.attributes)}"
-    return part if base in HISTOGRAMS and part == "sum" else ""
+    if base in HISTOGRAMS and part == "sum":
+        return _SUM_MS if info.unit.startswith("ms") or "milliseconds" in base else _SUM
+    return ""
 
 
 def _became(attributes: Mapping[str, str]) -> str:
@@ -155,15 +201,18 @@ def _became(attributes: Mapping[str, str]) -> str:
     if attributes.get("error.type") or attributes.get("error_type"):
         return _FAILED
     said = [attributes[name] for name in _STATUS if attributes.get(name)]
+    said_by_grpc = [attributes[name] for name in _GRPC_STATUS if attributes.get(name)]
+    if any(word.replace("_", "").lower() in _GRPC_FAILED_SAID for word in said_by_grpc):
+        return _FAILED
     if any((word.startswith("5") and len(word) == 3) or word in _GRPC_FAILED for word in said):
         return _FAILED
-    return _FINE if said else _UNTOLD
+    return _FINE if said or said_by_grpc else _UNTOLD
 
 
-def _indicators(metrics: Window, roles: Mapping[str, Sequence[int]]) -> dict[str, Floats]:
+def _indicators(values: Floats, roles: Mapping[str, Sequence[int]]) -> dict[str, Floats]:
     def total(*names: str) -> Floats | None:
         picked = [column for name in names for column in roles.get(name, ())]
-        return _over(metrics.values[:, picked], np.nansum) if picked else None
+        return _over(values[:, picked], np.nansum) if picked else None
 
     # Where both are there, they count the same: the one that says what became of them.
     kind = min(("count", "requests"), key=lambda kind: (not _tells(kind, roles), total(*_all(kind)) is None))
@@ -177,17 +226,22 @@ def _indicators(metrics: Window, roles: Mapping[str, Sequence[int]]) -> dict[str
         failed = np.where(np.isfinite(rate) & ~np.isfinite(failed), 0.0, failed)
     found[ERRORS] = failed
     if (available := roles.get("service.request.availability")) is not None:
-        found[ERRORS] = (1.0 - _over(metrics.values[:, available], np.nanmean)) * rate
+        found[ERRORS] = (1.0 - _over(values[:, available], np.nanmean)) * rate
     for statistic, name in DURATIONS.items():
         if (picked := roles.get(f"{_DURATION} {statistic}")) is not None:
-            found[name] = _over(metrics.values[:, picked], np.nanmax)
-    taken, answered = total("sum"), total(*_all("count"))
+            found[name] = _over(values[:, picked], np.nanmax)
+    taken, answered = _seconds(total(_SUM), total(_SUM_MS)), total(*_all("count"))
     if taken is not None and answered is not None:
-        told = metrics.series[roles["sum"][0]]
-        seconds = 0.001 if told.unit.startswith("ms") or "milliseconds" in told.name else 1.0
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[DURATIONS["mean"]] = np.where(answered > 0, taken * seconds / answered, np.nan)
+            found[DURATIONS["mean"]] = np.where(answered > 0, taken / answered, np.nan)
     return {name: column for name, column in found.items() if column is not None}
+
+
+def _seconds(seconds: Floats | None, millis: Floats | None) -> Floats | None:
+    """How long answers took, of histograms that count seconds and of those that count milliseconds."""
+    if millis is None or seconds is None:
+        return seconds if millis is None else millis / 1000
+    return _over(np.stack([seconds, millis / 1000], axis=1), np.nansum)
 
 
 def _all(kind: str) -> tuple[str, ...]:
