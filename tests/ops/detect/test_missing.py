@@ -176,6 +176,15 @@ def test_each_that_is_probed_and_fails_is_felt() -> None:
     assert (found.severity, found.attributes["symptom"]) == (Severity.ERROR, "yes")
 
 
+def test_instances_without_names_are_counted_alone() -> None:
+    story = Story()
+    for number, down in enumerate((150, np.inf)):
+        words = np.where(story.clock >= down, 0.0, 1.0)
+        story.metric(PAYMENTS, "up", words, attributes={"endpoint": str(number)})
+    (part,) = said(story.scene())
+    assert " at 1 of 2 instances (up is 0), since " in part.sentence
+
+
 def test_what_an_exporter_says_of_its_service_counts_beside_the_exporter_itself() -> None:
     story = Story()
     scraped(story, "db:9187")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class Down:
 def down(window: Window, settings: DetectSettings) -> dict[str, Down]:
     """Services with instances that are down, by their entity; where several series say so, the worst of it."""
     found: dict[str, Down] = {}
-    for (entity, _), columns in _states(window.series).items():
+    for entity, columns in _in_doubt(window):
         words = [(column, _word(window.values[:, column], settings)) for column in columns]
         known = [(column, since) for column, since in words if since is not None]
         gone = [(column, since) for column, since in known if since >= 0]
@@ -62,14 +62,34 @@ def down(window: Window, settings: DetectSettings) -> dict[str, Down]:
     return found
 
 
+def _in_doubt(window: Window) -> Iterator[tuple[str, list[int]]]:
+    """Entities of which an instance's last word is that it is down, each with the columns of all its instances.
+
+    Nearly all are up at nearly all times: those are left out at once, however many they are.
+    """
+    groups, columns, of_group = _states(window.series)
+    seen = np.isfinite(window.values[:, columns])
+    last = len(seen) - 1 - np.argmax(seen[::-1], axis=0)
+    is_down = seen.any(axis=0) & ~(window.values[last, columns] > 0.0)
+    for group in np.unique(of_group[is_down]).tolist():
+        yield groups[group]
+
+
 @of_series
-def _states(series: tuple[SeriesInfo, ...]) -> dict[tuple[str, str], list[int]]:
-    """The columns in which the instances of each entity say, by the same name, whether they are up."""
+def _states(
+    series: tuple[SeriesInfo, ...],
+) -> tuple[list[tuple[str, list[int]]], NDArray[np.intp], NDArray[np.intp]]:
+    """The columns in which the instances of each entity say, by the same name, whether they are up.
+
+    Beside them all of these columns, and the place of each one's entity.
+    """
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     for column, info in enumerate(series):
         if info.name in STATES and info.entity:
             found[info.entity, info.name].append(column)
-    return dict(found)
+    groups = [(entity, columns) for (entity, _), columns in found.items()]
+    every = np.array([column for _, columns in groups for column in columns], np.intp)
+    return groups, every, np.repeat(np.arange(len(groups)), [len(columns) for _, columns in groups]).astype(np.intp)
 
 
 def _instance(info: SeriesInfo) -> str:

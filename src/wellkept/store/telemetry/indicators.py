@@ -133,7 +133,7 @@ def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The columns in which a service tells of its requests, which of them are deltas, and where each role is in them."""
+    """The columns in which a service tells of its requests, which are deltas, and where each role is among them."""
 
     columns: list[int]
     deltas: NDArray[np.bool_]

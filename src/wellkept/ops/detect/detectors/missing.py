@@ -131,9 +131,9 @@ class MissingData:
         Who is probed is nobody's other instance: each that fails is felt.
         """
         name, gone = view.metrics.series[one.series].name, len(one.instances)
-        shown = ", ".join([name for name in one.instances if name][:NAMED]) + ", ..." * (gone > NAMED)
-        part = f"{gone} of {one.known} instances"
-        where = "" if one.known == 1 else f" at all {gone} instances" if one.is_all else f" at {part}, {shown}"
+        part, named = f"{gone} of {one.known} instances", [name for name in one.instances if name]
+        shown = "".join(f", {name}" for name in named[:NAMED]) + ", ..." * (len(named) > NAMED)
+        where = "" if one.known == 1 else f" at all {gone} instances" if one.is_all else f" at {part}{shown}"
         what = f"{_capital(_bare(entity))} {STATES[name]}{where} ({name} is 0)"
         if one.is_all:
             return self._finding(view, entity, one.since, f"{_capital(_bare(entity))} is down", what, one.series)
