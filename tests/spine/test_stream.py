@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 from tests.spine.scene import NOON, Changes, finding
 
 from wellkept.kernel.diagnosis import Diagnosis
@@ -75,6 +77,28 @@ def test_findings_say_the_name_of_their_host_as_soon_as_it_is_known(stream: Stre
     assert (found.entity, found.sentence) == (f"disk:{about}", "web-1:/var is running out.")
     assert found.attributes == {"title": "Disk of web-1:/var", "resource": "disk"}
     assert stream.open_findings() == [found]
+
+    Topology(state).observe([Entity(EntityKind.HOST, f"host:{machine}", "web-2")], [], at(3))
+    (found,) = stream.publish([full], at(4))
+    assert found.sentence == "web-2:/var is running out.", "a host that was called anew"
+
+
+def test_all_hosts_of_what_is_published_together_are_asked_for_at_once(
+    stream: Stream, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has no better name would be asked for at each look again, one by one."""
+    asked, reading = list[State](), State.reading
+
+    def counted(self: State) -> AbstractContextManager[Connection]:
+        asked.append(self)
+        return reading(self)
+
+    monkeypatch.setattr(State, "reading", counted)
+    many = [replace(seen(f"disk {n}", 0), entity=f"host:machine-{n:04}") for n in range(50)]
+    stream.publish(many, at(0))
+    alone = len(asked)
+    stream.publish(many[:1], at(1))
+    assert len(asked) == 2 * alone
 
 
 def test_closing_what_is_not_open_does_nothing(stream: Stream) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 
 from wellkept.kernel.codec import decode, encode
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
-from wellkept.store.state.rows import upsert
+from wellkept.store.state.rows import chunks, upsert
 from wellkept.store.state.state import State
 from wellkept.store.state.tables import edges, entities
 
@@ -35,6 +35,15 @@ class TopologyRows:
         with self._state.reading() as connection:
             body = connection.execute(select(entities.c.body).where(entities.c.id == entity)).scalar()
         return decode(Entity, body) if body is not None else None
+
+    def of(self, ids: Sequence[str]) -> list[Entity]:
+        """Those of these entities that are known."""
+        found: list[Entity] = []
+        with self._state.reading() as connection:
+            for part in chunks(ids):
+                bodies = connection.execute(select(entities.c.body).where(entities.c.id.in_(part))).scalars()
+                found.extend(decode(Entity, body) for body in bodies)
+        return found
 
     def entities(self, kind: EntityKind | None, at: datetime | None) -> list[Entity]:
         """The entities that were there at ``at`` (None: all that are known), ordered."""
