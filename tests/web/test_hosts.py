@@ -111,3 +111,39 @@ def test_usage_is_known_of_what_node_exporter_and_client_libraries_send() -> Non
     assert usage.disks == ["disk:a:/"]
     assert usage.disk("disk:a:/").size == 100.0
     assert usage.of_service("service:web").tolist() == [5e7, 5e7]
+
+
+def over_time(*told: tuple[str, str, dict[str, str], list[float]]) -> Usage:
+    """Usage by series with a value in each of four steps, every one of another sender."""
+    series = tuple(
+        SeriesInfo(n, name, "", "gauge", entity, own, {"service.instance.id": str(n)})
+        for n, (name, entity, own, _) in enumerate(told)
+    )
+    return Usage(Window(np.arange(1.0, 5.0) * 10, np.array([values for *_, values in told]).T, series))
+
+
+OLD, NEW = [0.4, 0.4, np.nan, np.nan], [np.nan, np.nan, 0.75, 0.75]
+
+
+@pytest.mark.parametrize("told", [(OLD, NEW), (NEW, OLD)])
+def test_what_a_restarted_sender_tells_goes_on_from_what_it_told_before(told: tuple[list[float], ...]) -> None:
+    """Its series are others, in no order."""
+    idle, used = {"cpu.mode": "idle"}, {"state": "used"}
+    usage = over_time(
+        *(("system.cpu.utilization", "host:a", idle, values) for values in told),
+        *(("system.memory.utilization", "host:a", used, values) for values in told),
+        *(("system.filesystem.utilization", "disk:a:/", used, values) for values in told),
+        *(("node_memory_MemAvailable_bytes", "host:b", {}, values) for values in told),
+        *(("node_memory_MemTotal_bytes", "host:b", {}, [1.0] * 4) for _ in told),
+        *(("process.memory.usage", "service:web", {}, values) for values in told),
+    )
+    assert usage.cpu("host:a").tolist() == usage.memory("host:b").share.tolist() == [0.6, 0.6, 0.25, 0.25]
+    for found in (usage.memory("host:a"), usage.disk("disk:a:/")):
+        assert found.share.tolist() == [0.4, 0.4, 0.75, 0.75]
+    assert usage.of_service("service:web").tolist()[2:] == [0.75, 0.75]
+
+
+def test_memory_that_two_tell_of_is_there_once() -> None:
+    told = [("system.memory.usage", "host:a", {"state": state}, [v] * 4) for state, v in (("used", 3.0), ("free", 5.0))]
+    usage = over_time(*told, *told)
+    assert (usage.memory("host:a").share.tolist(), usage.memory("host:a").size) == ([0.375] * 4, 8.0)

@@ -72,7 +72,8 @@ class Usage:
         for name in CPU_TIMES:
             idle = self._of(name, host, CPU_MODES, ("idle",))
             if len(idle):
-                return np.asarray(1.0 - idle.mean(axis=0), np.float64)
+                cores = np.isfinite(idle).sum(axis=0)
+                return np.asarray(1.0 - _shares(np.nansum(idle, axis=0), cores), np.float64)
         return np.empty(0)
 
     def memory(self, host: str) -> Used:
@@ -86,7 +87,7 @@ class Usage:
         for name in _OF_SERVICES:
             found = self._of(name, service)
             if len(found):
-                newest: Floats = found[-1]
+                newest: Floats = found[_by_last_word(found)[-1]]
                 return newest
         return np.empty(0)
 
@@ -94,18 +95,27 @@ class Usage:
         """By the share, or by what is used of all states (of these alone, where they are given)."""
         share, size = self._of(_SHARE.format(what), entity, _STATES, (_USED, "")), self._of(_LIMIT, entity)
         if len(share):
-            return Used(share[0], _last(size[0]) if len(size) else None)
-        used = self._of(_USAGE.format(what), entity, _STATES, (_USED,))
-        every = self._of(_USAGE.format(what), entity, _STATES, states)
-        if not len(used) or len(every) < 2:
+            return Used(_one(share), _last(_one(size)) if len(size) else None)
+        every = self._by_state(_USAGE.format(what), entity, states)
+        if _USED not in every or len(every) < 2:
             return None
-        total = np.nansum(every, axis=0)
-        return Used(_shares(used[0], total), _last(np.where(total > 0, total, np.nan)))
+        total = np.nansum(list(every.values()), axis=0)
+        return Used(_shares(every[_USED], total), _last(np.where(total > 0, total, np.nan)))
+
+    def _by_state(self, name: str, entity: str, states: Sequence[str]) -> dict[str, Floats]:
+        """What is in each state (in these alone, where they are given), however many tell of it."""
+        columns = self._columns.get((name, entity), [])
+        said = dict.fromkeys(_said(self._window.series[column], _STATES) for column in columns)
+        wanted = [state for state in said if not states or state in states]
+        return {state: _one(self._of(name, entity, _STATES, (state,))) for state in wanted}
 
     def _left(self, names: tuple[str, str], entity: str) -> Used | None:
         """By what is free, and what there is."""
         free, total = (self._of(name, entity) for name in names)
-        return Used(1.0 - _shares(free[0], total[0]), _last(total[0])) if len(free) and len(total) else None
+        if not len(free) or not len(total):
+            return None
+        size = _one(total)
+        return Used(1.0 - _shares(_one(free), size), _last(size))
 
     def _of(self, name: str, entity: str, labels: Sequence[str] = (), values: Sequence[str] = ()) -> Floats:
         """The series of a name, one row each; those whose first known label has one of the values, where some are."""
@@ -113,6 +123,21 @@ class Usage:
         if values:
             columns = [column for column in columns if _said(self._window.series[column], labels) in values]
         return np.ascontiguousarray(self._window.values[:, columns].T)
+
+
+def _by_last_word(rows: Floats) -> list[int]:
+    """The places of series, the one that was heard last behind the others."""
+    seen = np.isfinite(rows)
+    newest = np.where(seen.any(axis=1), rows.shape[1] - np.argmax(seen[:, ::-1], axis=1), 0)
+    return [int(place) for place in np.argsort(newest, kind="stable")]
+
+
+def _one(rows: Floats) -> Floats:
+    """What several tell of the same thing, such as an agent and its successor: the word of who was heard last counts."""
+    found: Floats = np.full(rows.shape[1], np.nan)
+    for place in _by_last_word(rows):
+        found = np.where(np.isfinite(rows[place]), rows[place], found)
+    return found
 
 
 def _said(info: SeriesInfo, labels: Sequence[str]) -> str:
