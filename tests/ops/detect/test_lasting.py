@@ -239,6 +239,14 @@ def test_metrics_of_a_target_that_is_down_are_not_missed_one_by_one(up: float, i
     assert bool(lost_in(story)) == is_told
 
 
+def test_an_instance_that_went_before_does_not_hide_that_the_other_one_is_down() -> None:
+    story = with_one_less()
+    gone, words = story.clock >= 140, story.clock % 2 == 0
+    story.metric(PAYMENTS, "up", np.where(words, np.where(gone, 0.0, 1.0), np.nan))
+    story.metric(PAYMENTS, "up", np.where(words & (story.clock < 100), 1.0, np.nan), attributes={"instance": "b"})
+    assert lost_in(story) == []
+
+
 def test_counters_of_what_is_rare_are_not_missed() -> None:
     rare = np.where(np.arange(180) % 20 == 0, 0.1, 0.0)
     assert lost_in(edited(with_one_less(values=rare), 3, kind="sum")) == []

@@ -96,8 +96,11 @@ class _Entity:
         return [one for one in found if self._goes_on(one) and not self._renamed(one)]
 
     def _is_down(self) -> bool:
-        """Whether it does not answer when it is scraped: the scrape tells of itself alone."""
-        told = [self._window.values[:, column] for column in self._of.get(SCRAPED, ())]
+        """Whether it does not answer when it is scraped: the scrape tells of itself alone.
+
+        An instance that is not scraped any more had answered before it went.
+        """
+        told = [self._window.values[-RECENT:, column] for column in self._of.get(SCRAPED, ())]
         newest = [values[np.isfinite(values)][-1:] for values in told]
         return any(map(len, newest)) and not any(map(np.any, newest))
 
