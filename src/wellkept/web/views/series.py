@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
 from wellkept.kernel.errors import InputError
-from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.charts.line import LineChart, Shade
 from wellkept.web.readings import Readings
@@ -82,10 +81,7 @@ def _window(readings: Readings, name: str, entity: str, seen: Stretch) -> Window
     if name.startswith("span.exclusive"):
         return readings.exclusive(seen.start, seen.end, step_s)
     if name.startswith("span."):
-        reported = readings.metrics(seen.start, seen.end - timedelta(seconds=step_s), step_s, (), (entity,))
-        traced = readings.red(seen.start, seen.end, step_s)
-        same = len(reported.times) == len(traced.times)
-        return with_reported(traced, reported) if same else traced
+        return readings.red(seen.start, seen.end, step_s)
     return readings.metrics(seen.start, seen.end, step_s, (name,), (entity,))
 
 

@@ -133,7 +133,7 @@ def _by_last_word(rows: Floats) -> list[int]:
 
 
 def _one(rows: Floats) -> Floats:
-    """What several tell of the same thing, such as an agent and its successor: the word of who was heard last counts."""
+    """What several tell of the same thing, such as an agent and its successor: by who of them was heard last."""
     found: Floats = np.full(rows.shape[1], np.nan)
     for place in _by_last_word(rows):
         found = np.where(np.isfinite(rows[place]), rows[place], found)
