@@ -131,6 +131,23 @@ def test_without_a_checkpoint_what_is_stored_is_learned(telemetry: Telemetry, tm
     assert look(sight_of(telemetry, tmp_path / "none.npz"), 400).scores["metrics"].ready.all()
 
 
+@pytest.mark.parametrize("part", ["oldest", "counts"])
+def test_what_is_stored_is_learned_too_where_the_first_look_fails(
+    telemetry: Telemetry, tmp_path: Path, part: str
+) -> None:
+    put(telemetry, 0, 400)
+    sight = sight_of(telemetry, tmp_path / "none.npz")
+
+    def fails(*_: object) -> None:
+        raise StoreError("the engine is not there yet")
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(telemetry if part == "oldest" else telemetry.logs, part, fails)
+        with pytest.raises(StoreError):
+            look(sight, 398)
+    assert look(sight, 400).scores["metrics"].ready.all()
+
+
 def test_of_a_young_store_no_more_is_read_than_there_is(telemetry: Telemetry, tmp_path: Path) -> None:
     """A day back there is nothing, and to ask for it part by part takes longer than everything else of a start."""
     put(telemetry, 0, 300)

@@ -186,12 +186,15 @@ class Sight:
         return self._parts.moved(self._spans, round(self._until / self._settings.step_s))
 
     def _since(self, end: int) -> int | None:
-        """From where is read after a start or a pause: after what was learned, or as far back as is worth it."""
-        if self._restored:
+        """From where is read after a start or a pause: after what was learned, or as far back as is worth it.
+
+        A first look that failed is made again.
+        """
+        if self._restored and self._learned.end is not None:
             return self._learned.end
-        self._restored = True
-        if self._memory is not None:
+        if self._memory is not None and not self._restored:
             self._learned.restore(self._memory)
+        self._restored = True
         earliest = end - round(self._settings.learn_s / self._settings.step_s)
         return max(self._learned.end or self._oldest(end), earliest)
 
