@@ -117,3 +117,14 @@ def test_instances_that_are_asked_in_turn_are_added_all_the_same() -> None:
 
 def test_an_instance_that_is_gone_counts_until_its_next_word_was_due() -> None:
     assert shifted((0, 1), (0, 1, 2, 3, 4, 5, 6))["span.rate"][:7] == [200.0] * 3 + [100.0] * 4
+
+
+def test_ready_figures_are_as_they_are_told() -> None:
+    series = tuple(
+        SeriesInfo(n, name, "", "gauge", "service:web", {"statistic": "p95"})
+        for n, name in enumerate(("service.request.rate", "service.request.duration"), start=1)
+    )
+    values = np.array([[5.0, 0.1], [5.0, 0.1], [5.0, np.nan], [5.0, 0.1]])
+    red = with_reported(NOTHING, Window(TIMES, values, series))
+    names = [info.name for info in red.series]
+    assert np.isnan(red.values[2, names.index("span.duration.p95")])

@@ -125,7 +125,7 @@ def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
     """The indicators of each service that reports how many requests it had, by name."""
     found = {}
     for entity, told in _told(metrics.series).items():
-        indicators = _indicators(_carried(metrics.values[:, told.columns], told.deltas), told.roles)
+        indicators = _indicators(_carried(metrics.values[:, told.columns], told.counters), told.roles)
         if RATE in indicators:
             found[entity] = indicators
     return found
@@ -133,10 +133,10 @@ def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The columns in which a service tells of its requests, which are deltas, and where each role is among them."""
+    """The columns in which a service tells of its requests, which are counters, and where each role is among them."""
 
     columns: list[int]
-    deltas: NDArray[np.bool_]
+    counters: NDArray[np.bool_]
     roles: dict[str, list[int]]
 
 
@@ -153,15 +153,19 @@ def _told(series: tuple[SeriesInfo, ...]) -> dict[str, _Told]:
         for place, (_, role) in enumerate(of_roles):
             roles.setdefault(role, []).append(place)
         columns = [column for column, _ in of_roles]
-        told[entity] = _Told(columns, np.array([series[column].is_delta for column in columns]), roles)
+        told[entity] = _Told(columns, np.array([_is_counter(series[column]) for column in columns]), roles)
     return told
 
 
-def _carried(block: Floats, deltas: NDArray[np.bool_]) -> Floats:
+def _is_counter(info: SeriesInfo) -> bool:
+    return not info.is_delta and info.name not in _READY and info.name != _DURATION
+
+
+def _carried(block: Floats, counters: NDArray[np.bool_]) -> Floats:
     """The series of a service, each of which goes on until its next word is due, where others of them are seen.
 
     Instances that are asked every 15 s are not seen in every step of 10 s, and not all in the same ones: their sum is
-    that of all of them nevertheless. Of deltas all is said where they are seen.
+    that of all of them nevertheless. Of deltas and of ready figures all is said where they are seen.
     """
     seen = np.isfinite(block)
     any_seen = seen.any(axis=1, keepdims=True)
@@ -173,7 +177,7 @@ def _carried(block: Floats, deltas: NDArray[np.bool_]) -> Floats:
     gaps = np.sort(np.where(seen & (before >= 0), steps - before, len(block)), axis=0)
     usual = gaps[(gaps < len(block)).sum(axis=0) // 2, np.arange(block.shape[1])]
     rhythm = np.where(usual < len(block), usual, 1)
-    goes_on = ~seen & any_seen & ~deltas & (last >= 0) & (steps - last <= rhythm)
+    goes_on = ~seen & any_seen & counters & (last >= 0) & (steps - last <= rhythm)
     return np.where(goes_on, np.take_along_axis(block, np.maximum(last, 0), axis=0), block)
 
 
