@@ -7,6 +7,7 @@ says in which form.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import math
@@ -41,7 +42,14 @@ ASKED = 3
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def main(name: str, data: Path | None, folder: Path | None, stay: bool, as_json: bool) -> None:
     """Run the example NAME."""
-    where = folder or Path(tempfile.mkdtemp(prefix=f"wellkept-{name}-"))
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            own = tempfile.TemporaryDirectory(prefix=f"wellkept-{name}-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(own))
+        _run(folder, name, data, stay=stay, as_json=as_json)
+
+
+def _run(where: Path, name: str, data: Path | None, *, stay: bool, as_json: bool) -> None:
     project, server = where / name, where / "data"
     shutil.copytree(HERE / name, project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     say = _quiet if as_json else click.echo
@@ -64,8 +72,6 @@ def main(name: str, data: Path | None, folder: Path | None, stay: bool, as_json:
     finally:
         process.terminate()
         process.wait()
-        if folder is None:
-            shutil.rmtree(where, ignore_errors=True)
 
 
 def _road(client: Client, project: Path, server: Path, say: Callable[[str], object]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -95,8 +96,12 @@ def test_a_folder_of_other_rows_is_taken_and_passes_the_same_gates(name: str, tm
 def test_a_folder_in_another_form_is_named_with_where_to_read_on(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "run.py"), "demand", "--data", str(tmp_path)]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    own = {**os.environ, "TMPDIR": str(scratch)}
+    done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
+    assert list(scratch.iterdir()) == []
     assert done.returncode == 1
     assert "visits.parquet: no such file; examples/demand/README.md says which rows" in done.stderr
     assert "Traceback" not in done.stderr
