@@ -9,14 +9,13 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, duration
 from wellkept.ops.detect.down import PROBED, STATES, Down, down
 from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
-from wellkept.ops.detect.words import clock
+from wellkept.ops.detect.words import capital, clock, named
 from wellkept.store.telemetry.window import Window
 
 REPORTS = 10
@@ -131,13 +130,13 @@ class MissingData:
         Who is probed is nobody's other instance: each that fails is felt.
         """
         name, gone = view.metrics.series[one.series].name, len(one.instances)
-        part, named = f"{gone} of {one.known} instances", [name for name in one.instances if name]
-        shown = "".join(f", {name}" for name in named[:NAMED]) + ", ..." * (len(named) > NAMED)
+        part, told = f"{gone} of {one.known} instances", [instance for instance in one.instances if instance]
+        shown = "".join(f", {instance}" for instance in told[:NAMED]) + ", ..." * (len(told) > NAMED)
         where = "" if one.known == 1 else f" at all {gone} instances" if one.is_all else f" at {part}{shown}"
-        what = f"{_capital(_bare(entity))} {STATES[name]}{where} ({name} is 0)"
+        what = f"{capital(named(entity))} {STATES[name]}{where} ({name} is 0)"
         if one.is_all:
-            return self._finding(view, entity, one.since, f"{_capital(_bare(entity))} is down", what, one.series)
-        title = f"{part} of {_bare(entity)} {'are' if gone > 1 else 'is'} down"
+            return self._finding(view, entity, one.since, f"{capital(named(entity))} is down", what, one.series)
+        title = f"{part} of {named(entity)} {'are' if gone > 1 else 'is'} down"
         found = self._finding(view, entity, one.since, title, what, one.series)
         if name == PROBED:
             return found
@@ -155,8 +154,8 @@ class MissingData:
             view,
             entity,
             last + 1,
-            f"Silence of {_bare(entity)}",
-            f"Nothing was heard from {_bare(entity)}, which had reported {often} before",
+            f"Silence of {named(entity)}",
+            f"Nothing was heard from {named(entity)}, which had reported {often} before",
             None,
         )
 
@@ -237,11 +236,3 @@ def _is_due(heard: NDArray[np.bool_]) -> bool:
 def _rhythm(steps: NDArray[np.intp]) -> float:
     """How many steps it usually takes from one word to the next."""
     return float(np.median(np.diff(steps)))
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def _bare(entity: str) -> str:
-    return EntityKind(entity.partition(":")[0]).value + " " + entity.partition(":")[2] if entity else "everything"
