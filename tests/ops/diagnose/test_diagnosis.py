@@ -12,6 +12,7 @@ import pytest
 from wellkept.checks.scenes import CHECKOUT, DISK, EPOCH, FEATURES, HOST, LEDGER, PAYMENTS, Story, shop
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.codec import encode
+from wellkept.kernel.conventions import CPU_TIMES
 from wellkept.kernel.diagnosis import Diagnosis, Fault
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.errors import InputError
@@ -61,6 +62,8 @@ class Trouble:
     rate: dict[str, float] = field(default_factory=dict)
     own: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
+    idle: tuple[str, str] = ("system.cpu.utilization", "cpu.mode")
+    """The series in which the host says how much of its CPU is idle, and the attribute that says so."""
     calls: dict[tuple[str, str], Calls] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     changes: Sequence[Change] = ()
@@ -101,7 +104,7 @@ def case(trouble: Trouble) -> Case:
         info = SeriesInfo(5000 + number, "span.exclusive.p95", "s", "gauge", entity)
         exclusive.append((info, level(0.02, trouble.own.get(entity))))
     busy = trouble.cpu.get(HOST, 0.3)
-    story.metric(HOST, "system.cpu.utilization", level(0.7, 1.0 - busy), attributes={"cpu.mode": "idle"})
+    story.metric(HOST, trouble.idle[0], level(0.7, 1.0 - busy), attributes={trouble.idle[1]: "idle"})
     scene = story.scene()
     findings = tuple(trouble.findings)
     incident = Incident(
@@ -216,14 +219,19 @@ def test_a_busy_service_is_found_by_its_headroom() -> None:
     assert (found.best.entity, found.best.reasons[0].kind) == (PAYMENTS, "headroom")
 
 
-def test_a_host_explains_what_all_its_services_suffer() -> None:
+@pytest.mark.parametrize("name", CPU_TIMES)
+def test_a_host_explains_what_all_its_services_suffer(name: str) -> None:
     everything = Trouble(
         cpu={HOST: 0.995},
+        idle=(name, "mode" if name.startswith("node_") else "cpu.mode"),
         p95=dict.fromkeys(SERVICES, 0.15),
         own=dict.fromkeys(SERVICES, 0.03),
-        findings=(said(HOST, "system.cpu.utilization"), *(said(entity) for entity in SERVICES)),
+        findings=(said(HOST, name), *(said(entity) for entity in SERVICES)),
     )
-    assert blamed(everything) == HOST
+    found = judged(everything)
+    assert found.best is not None
+    assert (found.best.entity, found.best.fault) == (HOST, Fault.CPU)
+    assert "headroom" in [reason.kind for reason in found.best.reasons]
 
 
 def test_a_busy_host_does_not_explain_one_starved_service() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.ops.diagnose.test_diagnosis import said
 
 from wellkept.checks.scenes import CHECKOUT
+from wellkept.kernel.conventions import CPU_TIMES
 from wellkept.kernel.finding import Evidence, Finding
 from wellkept.ops.diagnose.onset import busy, step_of_change
 from wellkept.store.telemetry.window import SeriesInfo, Window
@@ -71,17 +73,18 @@ def faint(seed: int) -> NDArray[np.float64]:
     return np.asarray(values, dtype=np.float64)
 
 
-def used(seed: int, began: int) -> list[NDArray[np.float64]]:
+def used(seed: int, began: int, name: str = CPU_TIMES[0]) -> list[NDArray[np.float64]]:
     idle = 0.8 - 0.1 * np.random.default_rng(seed).random(STEPS)
     idle[began:] -= 0.6
-    info = SeriesInfo(1, "system.cpu.utilization", "1", "gauge", "host:h1", {"cpu.mode": "idle"})
+    info = SeriesInfo(1, name, "1", "gauge", "host:h1", {"cpu.mode": "idle"})
     return busy(replace(window(idle), series=(info,)))
 
 
-def test_a_host_that_became_busy_says_when_what_is_felt_faintly_began() -> None:
+@pytest.mark.parametrize("name", CPU_TIMES)
+def test_a_host_that_became_busy_says_when_what_is_felt_faintly_began(name: str) -> None:
     for seed in range(5):
         assert step_of_change([SYMPTOM], window(faint(seed)), 76, MARGIN) == 76, "too little to say by itself"
-        assert step_of_change([SYMPTOM], window(faint(seed)), 76, MARGIN, used(seed, 40)) == 40
+        assert step_of_change([SYMPTOM], window(faint(seed)), 76, MARGIN, used(seed, 40, name)) == 40
 
 
 def test_a_host_that_became_busy_when_nobody_felt_it_says_nothing() -> None:

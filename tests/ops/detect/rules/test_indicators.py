@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from tests.ops.detect.rules.worlds import World
-from tests.store.telemetry.scenes import NOON, put_metric, put_spans, span_body
+from tests.store.telemetry.scenes import CUMULATIVE, NOON, put_metric, put_spans, span_body
 
 from wellkept.kernel.clock import to_nanos
 from wellkept.ops.detect.rules.base import Threshold
@@ -56,6 +56,24 @@ def test_errors_and_durations_above_a_limit(world: World) -> None:
     assert errors.values[0, 1] == pytest.approx(2 / 60)
     slow = asked(world, "span.duration.p95", 0.5)
     assert slow.present.tolist() == [[False, False, True, False, False]]
+
+
+def test_a_service_without_traces_is_judged_by_what_it_counts_itself(world: World) -> None:
+    """As Prometheus scrapes it: from the second minute on every fifth request fails, and answers take longer."""
+    totals = {"200": [0, 60, 108, 156, 204, 252], "503": [0, 0, 12, 24, 36, 48]}
+    for code, values in totals.items():
+        points = [(60.0 * minute, float(value)) for minute, value in enumerate(values)]
+        put_metric(world.telemetry, points, kind=CUMULATIVE, name="http_requests_total", labels={"code": code})
+    for part, values in (("count", [0, 60, 120, 180, 240, 300]), ("sum", [0, 6, 66, 126, 186, 246])):
+        points = [(60.0 * minute, float(value)) for minute, value in enumerate(values)]
+        put_metric(world.telemetry, points, kind=CUMULATIVE, name=f"http_request_duration_seconds_{part}")
+    errors = asked(world, "span.errors", 0.1)
+    assert errors.values[0, errors.present[0]] == pytest.approx(12 / 60)
+    slow = asked(world, "span.duration.mean", 0.5)
+    assert slow.values[0, slow.present[0]] == pytest.approx(1.0)
+    assert counted(world, OfService("shop")).bad[1:].tolist() == pytest.approx([0, 12, 12, 12]), (
+        "a point is of its step"
+    )
 
 
 @pytest.mark.parametrize(
