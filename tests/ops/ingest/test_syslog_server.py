@@ -171,6 +171,16 @@ def test_with_too_much_waiting_connections_are_not_read(
     assert [text[:6] for text in shelf.texts] == [f"{n:06d}" for n in range(20_000)]
 
 
+def test_lines_that_come_one_by_one_are_stored_together(server: SyslogServer, shelf: Shelf) -> None:
+    with tcp(server) as connection:
+        for number in range(10):
+            connection.sendall(b"<14>%d\n" % number)
+            until(lambda: server.status()["received"] > number, "it is taken")  # noqa: B023 - called at once
+            time.sleep(0.02)
+        until(lambda: server.status()["stored"] == 10, "all are stored")
+    assert len(shelf.bodies) <= 4, "a statement costs as much for one line as for a thousand"
+
+
 def test_closing_stores_what_was_taken(world: Outside, shelf: Shelf) -> None:
     server = SyslogServer(ANY, LineReader(world.identity, UTC), shelf, world.clock)
     server.start()
