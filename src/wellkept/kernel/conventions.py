@@ -15,6 +15,7 @@ CPU_TIMES = ("system.cpu.utilization", "system.cpu.time", "node_cpu_seconds_tota
 CPU_MODES = ("cpu.mode", "system.cpu.state", "state", "mode")
 """The attribute that says what a CPU did in that time, by the names that it has had."""
 
+_MOMENTS = frozenset({"time", "timestamp"})
 _JVM = "process.runtime.jvm."
 METRICS: Mapping[str, str] = {
     "system.processes.count": "system.process.count",
@@ -200,6 +201,19 @@ RESOURCE: Mapping[str, str] = {
     "vcs.repository.ref.revision": "vcs.ref.head.revision",
     "vcs.repository.ref.type": "vcs.ref.head.type",
 }
+
+
+def unit_of(name: str, told: str) -> str:
+    """The unit that was told of a metric, or else the one that its name ends in: Prometheus's text tells of no other.
+
+    Seconds that are a moment have none that could be said, and neither do counted seconds, whose rate is a share.
+    """
+    words = name.removesuffix("_total").rsplit("_", 2)
+    if told or len(words) < 2:
+        return told
+    if words[-1] == "seconds":
+        return "" if name.endswith("_total") or words[-2] in _MOMENTS else "s"
+    return "By" if words[-1] == "bytes" else ""
 
 
 def present_name(name: str) -> str:

@@ -76,7 +76,7 @@ def routes(deps: WebDeps) -> list[BaseRoute]:
         found += _of_notifications(pages, Telling(deps, deps.notify, pages.recent, pages.failed))
     if deps.ops_enabled or deps.ml_enabled:
         found += _of_incidents(deps, pages)
-        found += lookups.routes(pages.readings, pages.show)
+        found += lookups.routes(deps, pages.readings, pages.show)
     if deps.causes is not None:
         shown = pages.show("diagnosis.html", "incidents", lambda _, __: ("Diagnosis", diagnosis_view(deps)))
         found.append(Route("/diagnosis", shown, methods=["GET"]))

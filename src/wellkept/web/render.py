@@ -24,6 +24,7 @@ from wellkept.web.charts.pages import pages_chart
 from wellkept.web.charts.spark import sparkline
 from wellkept.web.charts.trials import trials_chart
 from wellkept.web.charts.waterfall import waterfall_chart
+from wellkept.web.views.looks import about
 
 HERE = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
@@ -89,6 +90,7 @@ class Renderer:
             "waterfall_chart": waterfall_chart,
         }
         self._environment.filters |= {
+            "about": about,
             "amount": wording.amount,
             "by_name": lambda text: by_name(text, host_names()),
             "short": wording.short_digest,

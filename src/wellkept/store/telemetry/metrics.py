@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from wellkept.kernel.conventions import unit_of
 from wellkept.store.telemetry.arrow import text_maps
 from wellkept.store.telemetry.bookkeeping import OF_RULES
 from wellkept.store.telemetry.continued import joined
@@ -118,6 +119,7 @@ def _read_series(rows: pa.Table) -> dict[int, Known]:
         series, name, unit, kind, is_monotonic, temporality, entity, resource = row
         is_delta = temporality == _DELTA and kind != "gauge"
         is_counter = is_monotonic and temporality == _CUMULATIVE
+        unit = unit_of(name, unit)
         shown = f"{unit or '1'}/s" if is_delta or is_counter else unit
         info = SeriesInfo(series, name, shown, kind, entity, own, resource_maps[resource], is_delta)
         told = (name, shown, kind, entity, frozenset(own.items()), frozenset(resource_maps[resource].items()))

@@ -26,6 +26,7 @@ class Node:
     tone: str = ""
     is_cause: bool = False
     is_on_way: bool = False
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +130,5 @@ def _boxes(nodes: Sequence[Node], places: Mapping[str, _Box]) -> Iterator[Markup
             element("text", name, cls="name", x=place(box.x + 20), y=place(box.y + 16)),
             element("text", node.kind, cls="kind", x=place(box.x + 20), y=place(box.y + 28)),
         ]
-        yield element("g", *inside, cls=cls)
+        box_of = element("g", *inside, cls=cls)
+        yield element("a", box_of, href=node.href) if node.href else box_of

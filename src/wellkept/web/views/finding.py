@@ -32,6 +32,7 @@ class FindingView:
     sentence: str
     kind: str
     entity: str
+    entity_id: str
     entity_kind: str
     tone: str
     severity: str
@@ -140,6 +141,7 @@ def finding_view(
         sentence=finding.sentence,
         kind=finding.kind.value.replace("_", " "),
         entity=bare(finding.entity),
+        entity_id=finding.entity,
         entity_kind=kind_of(finding.entity),
         tone=tone.SEVERITY[finding.severity] if finding.is_open else "quiet",
         severity=finding.severity.name.lower(),

@@ -57,7 +57,7 @@ def findings_view(deps: WebDeps, chosen: str, kind: str) -> FindingsView:
     wanted = kind if kind in {key.value for key in FindingKind} else ""
     shown = [finding for finding in found if not wanted or finding.kind == wanted]
     return FindingsView(
-        rows=tuple(_row(finding) for finding in shown[:LIMIT]),
+        rows=finding_rows(shown[:LIMIT]),
         more=max(0, len(shown) - LIMIT),
         chosen=chosen,
         kind=wanted,
@@ -71,6 +71,11 @@ def _found(stream: Stream, chosen: str) -> Sequence[Finding]:
         return sorted(stream.open_findings(), key=lambda f: (-f.severity, -f.starts_at.timestamp(), f.id))
     newest = stream.findings(limit=READ)
     return newest if chosen == "all" else [finding for finding in newest if not finding.is_open]
+
+
+def finding_rows(findings: Sequence[Finding]) -> tuple[FindingRow, ...]:
+    """Findings as rows."""
+    return tuple(_row(finding) for finding in findings)
 
 
 def _row(finding: Finding) -> FindingRow:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from wellkept.kernel.errors import InputError
 
 LAST, LONGEST = timedelta(hours=1), timedelta(days=7)
 """What is looked at where nothing is named, and at most."""
+_OF_MODELS = frozenset({"model", "model_version", "deployment", "feature"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,14 @@ def address(page: str, *, start: datetime | None, end: datetime | None, onset: d
     named = {key: value for key, value in more.items() if value}
     named |= {key: moment.isoformat() for key, moment in moments.items() if moment is not None}
     return f"{page}?{urlencode(named)}" if named else page
+
+
+def about(entity: str) -> str:
+    """The address of the page about an entity: of a model, or of a system; empty where none is named."""
+    kind, _, name = entity.partition(":")
+    if kind in _OF_MODELS:
+        return f"/models/{quote(name.partition('/')[0], safe='')}"
+    return f"/system?{urlencode({'entity': entity})}" if name else ""
 
 
 def _moment(asked: Mapping[str, str], name: str) -> datetime | None:

@@ -10,6 +10,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.spine.graph import Graph
 from wellkept.web.charts.neighbourhood import Link, Node
 from wellkept.web.views import tone
+from wellkept.web.views.looks import about
 from wellkept.web.wording import bare, kind_of
 
 MOST = 12
@@ -30,7 +31,7 @@ def around(
         shade = tone.of(worst[entity]) if entity in worst else ("info" if entity in members else "")
         name = known.name if known else bare(entity)
         is_cause = cause is not None and entity == cause.entity
-        nodes.append(Node(entity, name, kind_of(entity), shade, is_cause, is_on_way=entity in way))
+        nodes.append(Node(entity, name, kind_of(entity), shade, is_cause, is_on_way=entity in way, href=about(entity)))
     return tuple(nodes), tuple(_links(graph, chosen, way))
 
 

@@ -19,7 +19,7 @@ from wellkept.web.views import tone
 from wellkept.web.views.usage import NAMES, Usage
 from wellkept.web.wording import amount, share
 
-MOST = 200
+MOST, MOST_DISKS = 200, 4
 NEARLY_FULL = 0.9
 _ORDER = {"critical": 0, "error": 1, "warning": 2, "info": 3, "ok": 4}
 
@@ -61,6 +61,7 @@ def _window(readings: Readings, now: datetime, chosen: Look) -> Window:
 class DiskView:
     """One filesystem of a host."""
 
+    id: str
     mountpoint: str
     used: float
     text: str
@@ -104,11 +105,11 @@ def host_rows(
     window = _window(readings, now, look(readings, now))
     worst = tone.worst(findings)
     usage, times = Usage(window), window.times.tolist()
-    disks = _disks(usage, worst)
+    disks = disk_views(usage, worst)
     rows = []
     for host in topology.entities(EntityKind.HOST, now)[:MOST]:
         key = host.id.partition(":")[2]
-        own = disks.get(key, ())
+        own = disks.get(key, ())[:MOST_DISKS]
         bad = _worst_on(worst, host.id, key)
         rows.append(
             HostRow(
@@ -187,7 +188,7 @@ def _worst_on(worst: Mapping[str, Finding], host: str, key: str) -> Finding | No
     return max(own, key=lambda finding: (finding.severity, finding.score), default=None)
 
 
-def _disks(usage: Usage, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskView, ...]]:
+def disk_views(usage: Usage, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskView, ...]]:
     """Filesystems by the key of their host, the fullest first."""
     found: dict[str, list[DiskView]] = {}
     for entity in usage.disks:
@@ -197,8 +198,8 @@ def _disks(usage: Usage, worst: Mapping[str, Finding]) -> dict[str, tuple[DiskVi
             continue
         host, _, mountpoint = entity.partition(":")[2].partition(":")
         text = f"{share(used)} of {amount(told.size, 'By')}"
-        found.setdefault(host, []).append(DiskView(mountpoint, used, text, _disk_tone(used, worst.get(entity))))
-    return {host: tuple(sorted(disks, key=lambda disk: -disk.used)[:4]) for host, disks in found.items()}
+        found.setdefault(host, []).append(DiskView(entity, mountpoint, used, text, _disk_tone(used, worst.get(entity))))
+    return {host: tuple(sorted(disks, key=lambda disk: -disk.used)) for host, disks in found.items()}
 
 
 def _disk_tone(used: float, finding: Finding | None) -> str:
