@@ -222,6 +222,27 @@ def test_who_is_down_for_longer_than_the_window_is_so_since_it_began() -> None:
     assert f"since {began:%d %b %H:%M:%S} UTC (26.4 h)" in found.sentence
 
 
+def test_who_is_down_or_silent_stays_so_when_nothing_is_heard_of_anybody() -> None:
+    """As after a pause of the platform itself: who comes back will say so."""
+    broken, since = Story(), 100
+    scraped(broken, "a", since, name="redis_up")
+    silent_since(broken, CHECKOUT, 60)
+    open_ones = {finding.fingerprint: finding for finding in said(broken.scene())}
+    assert len(open_ones) == 2
+
+    story = Story()
+    heard = np.where(story.clock < 155, 1.0, np.nan)
+    story.metric(PAYMENTS, "redis_up", np.where(story.clock >= since, 0.0, 1.0) * heard, attributes={"instance": "a"})
+    for entity in (HOST, "service:b", "service:c"):
+        story.metric(entity, "process.memory.usage", heard)
+    found = said(story.scene(), open_ones)
+
+    assert {finding.entity for finding in found} == {"", PAYMENTS, CHECKOUT}
+    assert [finding.sentence for finding in found if finding.entity] == [
+        open_ones[finding.fingerprint].sentence for finding in found if finding.entity
+    ]
+
+
 def test_silence_longer_than_the_window_does_not_end_by_that() -> None:
     story = Story()
     speaking(story, CHECKOUT, HOST)

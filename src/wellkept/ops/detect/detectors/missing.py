@@ -74,7 +74,9 @@ class MissingData:
         if len(silent) >= TOGETHER and not self._anybody(reports, excused):
             if self._anybody_due(reports, excused):
                 return self._still_silent(view, reports, set())  # whose turn it is will show whether it is all of them
-            return [self._all_silent(view, len(silent), max(silent.values()))]
+            explained = {"", *silent} - self._known_down(view)
+            every = self._all_silent(view, len(silent), max(silent.values()))
+            return [every, *self._still_silent(view, reports, explained)]
         found = [self._missing(view, reports, entity, last) for entity, last in silent.items() if entity not in gone]
         found.extend(self._still_silent(view, reports, {*silent, *gone}))
         gone = {entity: finding for entity, finding in gone.items() if entity not in view.blind.entities}
@@ -93,6 +95,11 @@ class MissingData:
             and finding.entity not in heard
             and finding.entity in view.graph.entities
         ]
+
+    def _known_down(self, view: View) -> set[str]:
+        """Entities that were down when something was heard of them last."""
+        ours = [finding for finding in view.open.values() if finding.detector == self.name]
+        return {finding.entity for finding in ours if any(shown.signal in STATES for shown in finding.evidence)}
 
     def _silent(self, reports: _Reports) -> dict[str, int]:
         """Entities that fell silent, with the index of the step in which they were heard last."""
