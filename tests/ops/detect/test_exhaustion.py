@@ -225,6 +225,18 @@ def test_half_an_hour_after_a_start_a_morning_is_information_already() -> None:
     assert finding.severity is Severity.INFO
 
 
+@pytest.mark.parametrize("known", [0, 2])
+def test_what_has_only_started_is_information_until_it_is_half_full(known: int) -> None:
+    """A limit in three quarters of an hour, by the growth of five minutes."""
+    steps = np.concatenate([np.zeros(150), np.arange(30.0)])
+    (started,) = with_days(17e6 + 0.6e6 * steps, np.full(known, 17e6))
+    assert started.severity is Severity.INFO
+    (fuller,) = with_days(120e6 + 0.25e6 * steps, np.full(known, 120e6))
+    assert fuller.severity is Severity.WARNING
+    (soon,) = with_days(17e6 + 1.2e6 * steps, np.full(known, 17e6))
+    assert soon.severity is Severity.ERROR
+
+
 def test_what_is_nearly_full_and_has_days_left_is_no_full_disk_yet() -> None:
     """Until hours are left, or hardly anything."""
     by_day = 194.5e6 - 3e6 * np.arange(8 * 144)[::-1] / 144

@@ -33,6 +33,8 @@ AGREEING = 3.0
 KNOWN_S = 1800.0
 """Known for as long as this and for less than a day, growth may be the first morning that is seen: far away, it is
 information."""
+HALF = 0.5
+"""Known for less than that, what is less than half full may be a system that starts: that is information, too."""
 WARNED_S = DAY_S
 """A limit that earlier days lead to within this time is worth a warning; further away it is information."""
 
@@ -42,8 +44,8 @@ class _Forecast:
     """Seconds to the limit and their interval; ``high`` is infinite where there is no bound.
 
     ``rise`` in ``lasted_s``: the growth of late that it rests on, none where it rests on ``days`` days alone.
-    ``is_first_day``: whether it may be the first morning that is seen, which far away is information. ``surely``:
-    seconds in which three of four of the days would get there.
+    ``known_s``: for how long the level is known, where that is less than a day. ``surely``: seconds in which three of
+    four of the days would get there.
     """
 
     seconds: float
@@ -53,7 +55,7 @@ class _Forecast:
     lasted_s: float = 0.0
     days: int = 0
     surely: float = np.inf
-    is_first_day: bool = False
+    known_s: float = np.inf
 
 
 class Exhaustion:
@@ -160,7 +162,7 @@ class Exhaustion:
             detector_version=self.version,
             entity=info.entity,
             kind=FindingKind.FORECAST,
-            severity=self._severity(said),
+            severity=self._severity(said, at / limit),
             score=round(max(0.0, 1.0 - said.seconds / self._settings.horizon_s), 6),
             score_meaning=_SCORE,
             starts_at=starts_at,
@@ -169,10 +171,13 @@ class Exhaustion:
             attributes=_attributes(meaning, info, "is running out"),
         )
 
-    def _severity(self, said: _Forecast) -> Severity:
+    def _severity(self, said: _Forecast, share: float) -> Severity:
+        """How bad it is that something of which this share is used will be used up."""
         if said.seconds < self._settings.horizon_s / 8:
             return Severity.ERROR
-        if said.is_first_day:
+        if said.known_s < KNOWN_S and share < HALF:
+            return Severity.INFO
+        if KNOWN_S <= said.known_s < np.inf:
             return Severity.WARNING if said.seconds < self._settings.horizon_s / 4 else Severity.INFO
         if said.lasted_s or said.seconds < self._settings.horizon_s:
             return Severity.WARNING
@@ -255,16 +260,18 @@ class _Days:
         and they did not get there.
         """
         row = self.rows.get(found.series[index].id, -1)
-        if self._long is None or row < 0:
+        if self._long is None:
             return plain
+        if row < 0:
+            return replace(plain, known_s=0.0)
         lowest = found.meanings[index].fills is Extreme.LOWEST
         pace = _pace(growth, index)
         told = outlook(self._long, row, float(level[index]), float(found.times[-1]), lowest=lowest, pace=pace)
         if told is None:
             newest = round(plain.lasted_s / self._long.step_s)
             was_higher = lowest and level[index] <= highest_before(self._long.values[row], newest)
-            known_s = np.isfinite(self._long.values[row]).sum() * self._long.step_s
-            return None if was_higher else replace(plain, is_first_day=bool(known_s >= KNOWN_S))
+            known_s = float(np.isfinite(self._long.values[row]).sum() * self._long.step_s)
+            return None if was_higher else replace(plain, known_s=known_s)
         if told.seconds >= self._horizon_s:
             return None
         if told.is_usual:
