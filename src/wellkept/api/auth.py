@@ -24,7 +24,7 @@ OWN_PROOF_BELOW = re.compile(r"/api/v1/(?:hooks/[^/]+|slack/interactions)")
 """The same for whole addresses: messages from others' systems, which are signed."""
 SENDERS = ("/v1/", "/v2/", "/api/v1/write", "/alertmanager/", "/cloudevents", "/loki/", "/otlp/", "/prometheus/")
 """Doors for tools of others. Many of those know nothing but a user and a password; the password is the token then."""
-PROGRAMS = ("/api/", *SENDERS)
+PROGRAMS = ("/api/", "/mcp", *SENDERS)
 """What pages never write to: there a session proves nothing."""
 COOKIE = "wellkept_token"
 POLICY_VIOLATION = 1008

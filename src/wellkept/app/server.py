@@ -36,6 +36,7 @@ from wellkept.api import (
     incidents,
     jobs,
     limits,
+    mcp,
     mlflow_followed,
     modelimport,
     models,
@@ -202,7 +203,7 @@ def build_app(platform: Platform, token: str) -> FastAPI:
         app.include_router(mlflow_followed.router(platform.ml.follower))
         app.include_router(rollouts.router(platform.ml.rollouts.usecases))
         app.include_router(jobs.router(platform.ml.usecases))
-    app.router.routes.extend(pages.routes(_shown(platform, token)))
+    app.router.routes.extend([*mcp.routes(app, token), *pages.routes(_shown(platform, token))])
     app.add_middleware(limits.BodyLimit)
     guarded: dict[str, Any] = {"token": token, "is_session": session.is_valid, "is_scoped": platform.tokens.opens}
     app.add_middleware(auth.Authentication, **guarded)

@@ -24,6 +24,7 @@ COMMANDS = {
     "detectors": "List detectors, explain one.",
     "query": "Evaluate PromQL: at a moment, or over time.",
     "logs": "Search what was logged.",
+    "mcp": "Let an assistant on this machine ask the server.",
     "targets": "List what is scraped, and how that goes.",
     "approve": "See what waits for a person, and decide.",
     "simulate": "Watch and refresh the example models through simulated months.",
