@@ -223,6 +223,17 @@ def test_more_errors_among_the_codes_are_a_warning_and_more_successes_are_not() 
     assert (worse.severity, better.severity) == (Severity.WARNING, Severity.INFO)
 
 
+def test_a_change_is_told_since_the_step_in_which_it_began() -> None:
+    """What came in that time, and not in all of what is looked at."""
+    log = Log()
+    newest = np.arange(log.steps) >= 177
+    log.value(1, "status", "200", np.where(newest, 0.0, 10.0))
+    log.value(1, "status", "500", np.where(newest, 10.0, 0.0))
+    (found,) = ask(PatternParameter, log.view())
+    assert found.starts_at.timestamp() == log.at(177)
+    assert "500 is 100% of 30 sampled lines" in found.sentence
+
+
 def test_values_that_always_wander_are_left_alone() -> None:
     log = Log()
     phase = (np.arange(log.steps) // 6) % 2 == 0

@@ -60,13 +60,17 @@ class _Values:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Change:
-    """What the newest counts of values are compared with, and how far apart they are; ``known``: where it is open."""
+    """What the newest counts of values are compared with, and how far apart they are.
+
+    ``steps``: of how many of the newest steps they are. ``known``: where it is open.
+    """
 
     of: _Values
     recent: Floats
     before: Floats
     distance: float
     surprise: float
+    steps: int
     known: Finding | None = None
 
 
@@ -118,7 +122,7 @@ class PatternParameter:
         distance = _distance(recent, before)
         if recent.sum() < chosen.newest // 2 or distance < chosen.distance:
             return None
-        return _Change(each, recent, before, distance, _surprise(recent, before), known)
+        return _Change(each, recent, before, distance, _surprise(recent, before), chosen.newest_steps, known)
 
     def _change(self, each: _Values) -> _Change | None:
         """Where distance and surprise are large enough."""
@@ -135,16 +139,19 @@ class PatternParameter:
         usual = [_distance(block, before - block) for block in blocks if block.sum() >= chosen.newest // 2]
         if len(usual) >= 2 and distance < chosen.beyond * max(usual):
             return None
-        surprise = _surprise(recent, before)
-        return _Change(each, recent, before, distance, surprise) if surprise >= chosen.surprise else None
+        return _since(each, steps) if _surprise(recent, before) >= chosen.surprise else None
 
     def _finding(self, view: View, change: _Change, now: datetime) -> Finding:
         each, recent, before = change.of, change.recent, change.before
         share, was = recent / recent.sum(), before / before.sum()
-        most, line = int(np.argmax(np.abs(share - was))), each.lines[int(np.argmax(share - was))]
+        rise = share - was
+        risen = int(np.argmax(rise))
+        # What has come says more than what it came instead of, unless that was much more.
+        most = risen if 2 * rise[risen] >= np.abs(rise).max() else int(np.argmax(np.abs(rise)))
+        line = each.lines[risen]
         window = view.patterns
         assert window is not None
-        begun = moment(window.times[-self.parameters.newest_steps] - view.step_s)
+        begun = moment(window.times[-change.steps] - view.step_s)
         starts_at = change.known.starts_at if change.known else begun
         lines, example = f"{recent.sum():.0f} sampled lines", f" (for example: {line})" if line else ""
         title = f"{capital(each.parameter)} in a log pattern of {named(each.entity)} changed"
@@ -204,6 +211,15 @@ def _grouped(view: View) -> list[_Values]:
         counts = np.nan_to_num(window.values[:, ordered])
         found.append(_Values(entity, pattern, template, parameter, values, lines, counts))
     return found
+
+
+def _since(each: _Values, steps: int) -> _Change:
+    """The change as it shows from the step on in which it began: where the two sides differ most surely."""
+    splits = [(each.counts[-length:].sum(axis=0), each.counts[:-length].sum(axis=0)) for length in range(1, steps + 1)]
+    surprises = [_surprise(recent, before) for recent, before in splits]
+    best = int(np.argmax(surprises))
+    recent, before = splits[best]
+    return _Change(each, recent, before, _distance(recent, before), surprises[best], best + 1)
 
 
 def _usual(known: Finding | None) -> dict[str, float]:
