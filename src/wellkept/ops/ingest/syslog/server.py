@@ -29,9 +29,9 @@ from wellkept.store.telemetry.receipt import Receipt
 
 log = logging.getLogger(__name__)
 
-_LOOK_S, _LOOKS, _GROUP_LINES = 0.05, 10, 4000
+_LOOK_S, _LOOKS, _GROUP_LINES = 0.05, 20, 4000
 """Nobody waits to hear that a line is stored, and a statement costs the engine as much for one as for a thousand: what
-comes within ten looks is a group."""
+comes within twenty looks is a group."""
 _SHORTEST_REST_S, _LAST_REST_S = 0.01, 0.1
 _MOST_BYTES, _FEWER_BYTES = 64 << 20, 32 << 20
 """With so much waiting nothing more is read, until it is down to the second."""
