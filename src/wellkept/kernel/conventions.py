@@ -15,6 +15,8 @@ CPU_TIMES = ("system.cpu.utilization", "system.cpu.time", "node_cpu_seconds_tota
 CPU_MODES = ("cpu.mode", "system.cpu.state", "state", "mode")
 """The attribute that says what a CPU did in that time, by the names that it has had."""
 
+PROBED = "probe_success"
+"""1 while a probe from outside gets what it asks for, as users do, else 0."""
 _MOMENTS = frozenset({"time", "timestamp"})
 _JVM = "process.runtime.jvm."
 METRICS: Mapping[str, str] = {

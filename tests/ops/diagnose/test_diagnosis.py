@@ -16,7 +16,7 @@ from wellkept.kernel.conventions import CPU_TIMES
 from wellkept.kernel.diagnosis import Diagnosis, Fault
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
 from wellkept.kernel.errors import InputError
-from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.kernel.incident import Incident, IncidentState, Member
 from wellkept.ops.diagnose.base import WEIGHTS, Calls, Case, Clue, DiagnoseSettings, Hint, Period
 from wellkept.ops.diagnose.clues.change import ChangeClue
@@ -242,6 +242,16 @@ def test_a_busy_host_does_not_explain_one_starved_service() -> None:
 def test_silence_of_the_host_explains_the_silence_of_what_runs_on_it() -> None:
     silent = tuple(said(entity, "silence", FindingKind.MISSING_DATA) for entity in (HOST, *SERVICES))
     assert blamed(Trouble(findings=silent)) == HOST
+
+
+def test_a_probe_that_fails_shows_what_is_down_and_is_blamed_where_nothing_else_is() -> None:
+    probe, silence = "service:a-probe", FindingKind.MISSING_DATA
+    failing = said(probe, "silence", silence, evidence=(Evidence("probe_success"),))
+    found = judged(Trouble(findings=(failing, said(FEATURES, "silence", silence, evidence=(Evidence("redis_up"),)))))
+    assert found.best is not None
+    assert found.best.entity == FEATURES
+    assert all(found.best.confidence > 1.5 * cause.confidence for cause in found.causes[1:])
+    assert blamed(Trouble(findings=(failing,))) == probe
 
 
 def test_nothing_strong_enough_is_no_cause_and_says_why() -> None:

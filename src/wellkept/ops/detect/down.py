@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.conventions import PROBED
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.catalogue import UP
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
-SCRAPED, PROBED = "up", "probe_success"
+SCRAPED = "up"
 STATES: Mapping[str, str] = {
     UP: "reports itself as down",
     SCRAPED: "does not answer when it is scraped",

@@ -9,10 +9,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.conventions import PROBED
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, duration
-from wellkept.ops.detect.down import PROBED, STATES, Down, down
+from wellkept.ops.detect.down import STATES, Down, down
 from wellkept.ops.detect.heard import heard_by_entity
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.ops.detect.words import capital, clock, named

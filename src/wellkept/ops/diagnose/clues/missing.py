@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from wellkept.kernel.conventions import PROBED
 from wellkept.kernel.diagnosis import Fault, Look
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.diagnose.base import Case, Hint
@@ -11,7 +12,10 @@ from wellkept.ops.diagnose.contrast import bare
 
 
 class MissingClue:
-    """A missing reporter is a strong suspect; it is hardly one when something that it depends on is missing too."""
+    """A missing reporter is a strong suspect; it is hardly one when something that it depends on is missing too.
+
+    What a probe cannot reach is felt as users feel it: something behind it is the cause, where that is silent itself.
+    """
 
     kind = "missing"
 
@@ -25,7 +29,11 @@ class MissingClue:
         for entity, finding in sorted(silent.items()):
             pointer = case.pointer(Look.FINDING, finding.id, entity)
             below = sorted(silent.keys() & case.graph.dependencies(entity, 2).keys())
-            if below:
+            probed = any(shown.signal == PROBED for shown in finding.evidence)
+            if probed and not below:
+                sentence = f"{finding.sentence} A probe tells what users feel, and not what is behind it."
+                hints[entity] = Hint(0.4, sentence, fault=Fault.SILENT, pointers=(pointer,))
+            elif below:
                 hints[entity] = Hint(
                     0.2,
                     f"{bare(entity)} is silent, but so is {bare(below[0])}, which it depends on.",
