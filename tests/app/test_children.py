@@ -58,8 +58,8 @@ def test_a_child_that_ends_is_started_again_with_growing_pauses(
     with caplog.at_level(logging.WARNING):
         until(lambda: len(caplog.messages) >= 2, "it ended twice")
 
-    assert caplog.messages[0].startswith("probe ended with code 3; it starts again in 1 s")
-    assert caplog.messages[1].startswith("probe ended with code 3; it starts again in 2 s")
+    assert caplog.messages[0].startswith("probe ended with code 3 (said); it starts again in 1 s")
+    assert caplog.messages[1].startswith("probe ended with code 3 (said); it starts again in 2 s")
     assert str(tmp_path / "probe.log") in caplog.messages[0]
     assert tmp_path.joinpath("probe.log").read_text("utf-8").startswith("said\nsaid\n")
 

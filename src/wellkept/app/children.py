@@ -15,12 +15,15 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from wellkept.kernel.redact import redact
+
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 KEEPER = "child-"
 """How the names of the threads that start children begin."""
+LONGEST_LINE = 400
 STEADY_S = 30.0
 """A process that lived this long is taken for sound: the next pause is a short one again."""
 
@@ -105,7 +108,16 @@ class Child:
                     stderr=subprocess.STDOUT,
                     preexec_fn=functools.partial(_die_with, os.getpid()),  # noqa: PLW1509 - two system calls alone
                 )
-        return f"ended with code {self._process.wait()}"
+        code, said = self._process.wait(), _last_line(self._output)
+        return f"ended with code {code}" + (f" ({said})" if code and said else "")
+
+
+def _last_line(output: Path) -> str:
+    """The last line that a process has written, for people; its secrets masked."""
+    with output.open("rb") as file:
+        file.seek(max(0, output.stat().st_size - LONGEST_LINE))
+        lines = file.read().decode(errors="replace").splitlines()
+    return redact(lines[-1].strip()) if lines else ""
 
 
 def _die_with(parent: int) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,17 @@ def started(platform: FakePlatform, folder: Path, *more: str) -> Iterator[tuple[
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="ascii") if path.is_file() else ""
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret", encoding="ascii")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        command = [sys.executable, "-m", "wellkept.ml.serve", "--port", port, "--url", "http://127.0.0.1:9"]
+        done = subprocess.run([*command, "--token-file", str(tmp_path / "token")], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("Address already in use; set ml.serve_port")
+    assert b"Traceback" not in done.stderr
 
 
 def ask(http: httpx.Client, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import functools
 import gc
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -57,7 +58,10 @@ def main() -> None:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     token, stop = options.token_file.read_text(encoding="ascii").strip(), threading.Event()
-    listener = socket.create_server((options.host, options.port), backlog=2048, reuse_port=options.workers > 1)
+    try:
+        listener = socket.create_server((options.host, options.port), backlog=2048, reuse_port=options.workers > 1)
+    except OSError as error:
+        sys.exit(f"{options.host}:{options.port} cannot be used: {os.strerror(error.errno or 0)}; set ml.serve_port")
     options.cache.mkdir(parents=True, exist_ok=True)
     address = f"http://{options.host}:{listener.getsockname()[1]}"
     if options.worker == 0:
