@@ -10,6 +10,8 @@ from wellkept.ops.detect.base import View
 from wellkept.ops.detect.blind import Blind, Cause
 from wellkept.ops.detect.catalogue import MEANINGS, amount, duration
 from wellkept.ops.detect.signals import Signals, signals
+from wellkept.ops.detect.words import labelled
+from wellkept.store.telemetry.window import SeriesInfo
 
 DISK = "disk:h1:/data"
 MOUNT = {"device": "/dev/sda1", "fstype": "ext4", "mountpoint": "/data", "instance": "h1:9100", "job": "node"}
@@ -158,3 +160,19 @@ def test_a_limit_that_is_told_counts_before_the_states() -> None:
     alone = Story(steps=40)
     alone.metric(DISK, "system.filesystem.usage", np.full(40, 60e9), "By", {"system.filesystem.state": "used"})
     assert np.isnan(found(alone).limits).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (
+            {"network.io.direction": "receive", "system.device": "eth0"},
+            " (network.io.direction receive, system.device eth0)",
+        ),
+        ({"instance": "10.0.0.1:9100", "job": "node", "mode": "user"}, " (mode user)"),
+        ({"a": "1", "b": "2", "c": "3", "d": "4"}, " (a 1, b 2, c 3)"),
+        ({}, ""),
+    ],
+)
+def test_a_series_that_nobody_knows_is_told_by_its_labels(labels: dict[str, str], words: str) -> None:
+    assert labelled(SeriesInfo(1, "system.network.io", "By/s", "sum", "host:web-1", labels)) == f"web-1{words}"

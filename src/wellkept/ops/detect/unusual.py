@@ -15,7 +15,7 @@ from wellkept.ops.detect.baseline.base import Scores
 from wellkept.ops.detect.catalogue import BY_NAME, amount
 from wellkept.ops.detect.meaning import Meaning
 from wellkept.ops.detect.signals import moment, picture, watched
-from wellkept.ops.detect.words import capital, subject
+from wellkept.ops.detect.words import capital, labelled, subject
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 Floats = NDArray[np.float32]
@@ -126,8 +126,10 @@ class Unusual:
     @property
     def says(self) -> str:
         """What it measures, and of whom."""
-        what = self.meaning.says if self.meaning is not None else self.info.name
-        whom = subject(self.info)
+        if self.meaning is None:
+            what, whom = self.info.name, labelled(self.info)
+        else:
+            what, whom = self.meaning.says, subject(self.info)
         return f"{what} of {whom}" if whom else what
 
     @property

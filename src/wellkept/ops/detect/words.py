@@ -24,6 +24,9 @@ _TELLING = (
 )
 """Labels that name a part of what an entity's series are about, and what they are called."""
 
+_OF_SENDERS = frozenset({"instance", "job"})
+MOST_LABELS = 3
+
 
 def bare(entity: str) -> str:
     """An entity's id without its kind."""
@@ -60,3 +63,9 @@ def subject(info: SeriesInfo) -> str:
     """Whom a series is about: ``shop/checkout``, ``kubelet (pod web-1)``."""
     told = which(info)
     return bare(info.entity) + (f" ({', '.join(told)})" if told else "")
+
+
+def labelled(info: SeriesInfo) -> str:
+    """The same of a series that nobody knows: what its labels say tells it from the others of its name."""
+    told = [f"{label} {value}" for label, value in sorted(info.attributes.items()) if label not in _OF_SENDERS]
+    return bare(info.entity) + (f" ({', '.join(told[:MOST_LABELS])})" if told else "")
