@@ -103,6 +103,17 @@ def test_a_jump_of_a_metric_that_nobody_has_named_is_information() -> None:
     assert evidence.points[-1][1] == pytest.approx(500.0, abs=30.0)
 
 
+def test_nothing_below_zero_is_usual_of_what_was_never_there() -> None:
+    story = Story(steps=800)
+    few = np.abs(story.noise(0.0, 3.0))
+    few[-3:] = 400.0
+    story.metric("service:shop/worker", "queue_length", few)
+    (finding,) = look(learned_view(story.scene()))
+    assert "where 0 to " in finding.sentence
+    assert finding.evidence[0].expected is not None
+    assert finding.evidence[0].expected[0] == 0.0
+
+
 def steps_of(change: dict[int, float], *, of_traffic: bool = False) -> Scene:
     """A queue around 100 that is so much longer from some steps on, or so many more requests than 20 a second."""
     story = Story(steps=900)

@@ -144,12 +144,19 @@ class Unusual:
             return self.meaning.unit
         return "" if self.info.unit == "1" else self.info.unit
 
+    @property
+    def _told_band(self) -> tuple[float, float] | None:
+        """The band as people are told of it: nothing below zero is expected of what was never there."""
+        if self.band is None or (self._values < 0).any():
+            return self.band
+        return max(0.0, self.band[0]), max(0.0, self.band[1])
+
     def level(self) -> str:
         """Its value, and what is usual."""
         unit = self._unit
-        if self.band is None:
+        if self._told_band is None:
             return amount(self.value, unit)
-        low, high = (amount(edge, unit) for edge in self.band)
+        low, high = (amount(edge, unit) for edge in self._told_band)
         usual = low if low == high else f"{low} to {high}"
         if self.is_usual and self.before is not None:
             before = amount(self.before, unit)
@@ -168,7 +175,7 @@ class Unusual:
             window_start=moment(times[0]),
             window_end=moment(times[-1]),
             points=picture(times, self._values),
-            expected=self.band,
+            expected=self._told_band,
             values={
                 "level": round(self.value, 9),
                 "score": round(self.strength, 4),
