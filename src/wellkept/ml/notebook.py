@@ -22,6 +22,7 @@ from wellkept.ml.features import Features
 from wellkept.ml.project import Window, as_table, function_of, loaded
 from wellkept.ml.runtime import Scores, estimator_scores
 from wellkept.ml.train.fitting import matrix_of_inputs, takes_parameters, with_features
+from wellkept.ml.train.named import by_position
 from wellkept.ml.trial import NoAnswers, Report, try_project
 
 SAMPLE = 20_000
@@ -64,7 +65,7 @@ class Model:
             rows = with_features(frame, features, list(contract.features), list(contract.columns))
             train, parameters = function_of(self.folder, "train"), dict(contract.train.starting)
             estimator = train(rows, parameters) if takes_parameters(train) else train(rows)
-            return TrainedModel(contract, estimator, features)
+            return TrainedModel(contract, by_position(estimator, contract.model_columns), features)
 
     def check(self, rows: int = SAMPLE, now: datetime | None = None) -> Report:
         """Everything that ``wellkept models check`` does."""

@@ -17,6 +17,7 @@ from wellkept.ml.owncode import code_files, sources_of
 from wellkept.ml.project import function_of, optional_function
 from wellkept.ml.provenance import changed_code
 from wellkept.ml.runtime import Matrix, Scores, estimator_scores
+from wellkept.ml.train.named import by_position
 
 
 class Fitter:
@@ -54,7 +55,7 @@ class Fitter:
         """A fitted estimator.
 
         Raises:
-            InputError: there are parameters, and ``train`` takes none.
+            InputError: there are parameters, and ``train`` takes none; or it was fitted on other columns.
         """
         if parameters and not self.takes_parameters:
             raise InputError("train(frame)", "must be train(frame, parameters) where the contract has train.parameters")
@@ -62,7 +63,8 @@ class Fitter:
         random.seed(seed)
         np.random.seed(seed)  # what scikit-learn draws from where a project gives it no seed
         frame = with_features(table, self.features, self.inputs, self.columns)
-        return self._train(frame, dict(parameters)) if self.takes_parameters else self._train(frame)
+        estimator = self._train(frame, dict(parameters)) if self.takes_parameters else self._train(frame)
+        return by_position(estimator, self.columns or self.inputs)
 
     def score_of(self, estimator: Any) -> Callable[[Matrix], Scores]:
         """Scores the inputs, float64[n, inputs], by an estimator as it is in this process."""
