@@ -27,7 +27,7 @@ def by_hand(kind: str, depth: int, places: Array) -> float:
     hits = sorted(place for place in places if place <= depth)
     best = min(depth, len(places))
     if kind == "recall":
-        return len(hits) / best
+        return len(hits) / len(places)
     if kind == "ndcg":
         return sum(1 / math.log2(p + 1) for p in hits) / sum(1 / math.log2(n + 2) for n in range(best))
     return float(sum((index + 1) / place for index, place in enumerate(hits)) / best)

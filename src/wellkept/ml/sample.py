@@ -207,11 +207,14 @@ def _areas(place: Array, offered: Array, code: Rows, count: Array) -> Array:
 
 
 def _ranked(kind: str, depth: int, place: Array, code: Rows, count: Array) -> Array:
-    """Recall, nDCG and average precision at a depth, of every user; each is 1 at best."""
-    best = np.minimum(count, depth)
+    """Recall, nDCG and average precision at a depth, of every user.
+
+    Recall is the share of all that a user chose, as everywhere; the others are 1 at best, whatever the depth.
+    """
     hit = place <= depth
     if kind == "recall":
-        return np.asarray(np.bincount(code, hit) / best, dtype=np.float64)
+        return np.asarray(np.bincount(code, hit) / count, dtype=np.float64)
+    best = np.minimum(count, depth)
     if kind == "ndcg":
         gain = np.where(hit, 1 / np.log2(place + 1), 0.0)
         ideal = np.cumsum(1 / np.log2(np.arange(2, depth + 2)))[best.astype(np.int64) - 1]
