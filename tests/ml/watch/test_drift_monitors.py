@@ -99,6 +99,25 @@ def test_scores_of_one_slice_are_told_where_those_of_all_are_as_before() -> None
     assert parse_reference(json.dumps({k: asdict(v) for k, v in reference.items()}).encode()) == reference
 
 
+def test_a_value_of_a_whole_number_is_told_as_itself() -> None:
+    random = np.random.default_rng(9)
+    then = (random.random((20_000, 1)) < 0.2).astype(np.float64)
+    reference = {"night": make_reference(then, ["night"], Held(then[:, 0]))["night"]}
+    counts = _counted(reference["night"].edges, np.zeros(4000), "night")
+    contract = parse_contract(
+        "name: fraud\ntask: binary_classification\nowner: risk\ninputs:\n  - {name: night, type: bool}\n"
+        "metrics: {primary: roc_auc}\nmonitors:\n  drift: {window_s: 86400, min_rows: 300}\n"
+    )
+    version = ModelVersion("fraud", DIGEST, datetime.fromtimestamp(0, UTC), DIGEST, "onnx", DIGEST, number=1)
+    none = np.zeros(0)
+    served = Served(contract, version, reference, counts, np.full(12, 333), 7200.0, {}, none, none, none)
+
+    (finding,) = load("monitor")["drift"]().watch(served, datetime.fromtimestamp(86_400, UTC)).findings
+
+    assert "0% of the values are 1, 20% in training" in finding.sentence
+    assert {"now.up to 0", "now.1"} <= finding.evidence[0].values.keys()
+
+
 def _counted(edges: tuple[float, ...], values: np.ndarray, name: str) -> Histograms:
     """Twelve slices of two hours."""
     size = len(edges) + 1

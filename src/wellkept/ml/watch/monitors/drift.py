@@ -87,10 +87,11 @@ class Drift:
         is_score = name == SCORE
         does_matter = is_score or matters(seen.reference.importance, len(served.reference) - 1)
         where = f", where {seen.part.replace('=', ' is ', 1)}," if seen.part else ""
+        most = _range(seen.reference, found.place, is_whole=_is_whole(served, name))
         what = f"The scores of {served.model}{where}" if is_score else f"{name}, an input of {served.model},"
         sentence = (
             f"{what} {'are' if is_score else 'is'} spread differently than in training since {clock(starts_at)}: "
-            f"{found.now:.0%} of the values are {_range(seen.reference, found.place)}, {found.then:.0%} in training "
+            f"{found.now:.0%} of the values are {most}, {found.then:.0%} in training "
             f"({found.rows} predictions of version {served.champion.called}). PSI {found.psi:.2f}; where nothing has "
             f"changed, {odds(found.chance)}.{'' if does_matter else ' The score hardly depends on it.'}"
         )
@@ -165,7 +166,7 @@ def _is_comparable(served: Served, name: str) -> bool:
 def _evidence(served: Served, seen: _Seen) -> Evidence:
     """What it rests on; ``now.LABEL`` and ``then.LABEL`` are the shares of each bin, for the picture."""
     times, found = served.slices.times, seen.moved
-    labels = _labels(seen.reference)
+    labels = _labels(seen.reference, is_whole=_is_whole(served, seen.name))
     now = shares(seen.counts[seen.first :].sum(axis=0))
     then = shares(seen.reference.bins)
     pictured = {
@@ -193,14 +194,23 @@ def _evidence(served: Served, seen: _Seen) -> Evidence:
     )
 
 
-def _labels(reference: Distribution) -> list[str]:
+def _is_whole(served: Served, name: str) -> bool:
+    """Whether a column has whole numbers alone, so that a bin from one to the next holds a single value."""
+    told = served.contract.logged.get(name)
+    return told is not None and told.type in ("int", "bool")
+
+
+def _labels(reference: Distribution, *, is_whole: bool) -> list[str]:
     if reference.is_category:
         return [*reference.categories, "all others"]
-    words = [f"{edge:.4g}" for edge in reference.edges]
-    return [f"up to {words[0]}", *(f"{low} to {high}" for low, high in pairwise(words)), f"over {words[-1]}"]
+    edges = reference.edges
+    between = [
+        f"{high:.4g}" if is_whole and high - low == 1 else f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)
+    ]
+    return [f"up to {edges[0]:.4g}", *between, f"over {edges[-1]:.4g}"]
 
 
-def _range(reference: Distribution, place: int) -> str:
+def _range(reference: Distribution, place: int, *, is_whole: bool) -> str:
     if reference.is_category:
         names = reference.categories
         return f"'{names[place]}'" if place < len(names) else "of no usual category"
@@ -209,7 +219,8 @@ def _range(reference: Distribution, place: int) -> str:
         return f"at most {edges[0]:.4g}"
     if place == len(edges):
         return f"above {edges[-1]:.4g}"
-    return f"between {edges[place - 1]:.4g} and {edges[place]:.4g}"
+    low, high = edges[place - 1], edges[place]
+    return f"{high:.4g}" if is_whole and high - low == 1 else f"between {low:.4g} and {high:.4g}"
 
 
 def _entity(served: Served, name: str) -> str:
