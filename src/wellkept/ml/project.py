@@ -127,9 +127,11 @@ def loaded(project: Path, window: Window, *, has_entity: bool) -> pa.Table:
 
 
 def as_table(frame: Any, where: str = "load(window)") -> pa.Table:
-    """Any frame that speaks Arrow (pandas, Polars, PyArrow) as a table."""
-    if isinstance(frame, pa.Table):
-        return frame
-    if hasattr(frame, "__arrow_c_stream__"):
-        return pa.table(frame)
-    raise InputError(where, "must return a frame that speaks Arrow", type(frame).__name__)
+    """Any frame that speaks Arrow (pandas, Polars, PyArrow) as a table; exact numbers, as of databases, are floats."""
+    if not isinstance(frame, pa.Table) and not hasattr(frame, "__arrow_c_stream__"):
+        raise InputError(where, "must return a frame that speaks Arrow", type(frame).__name__)
+    table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+    for index, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
+    return table

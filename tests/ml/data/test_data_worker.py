@@ -25,6 +25,7 @@ HOUR = timedelta(hours=1)
 TOLD_APART = "must hold no whole number beyond 9.0072e+15: floats do not tell such numbers apart"
 FINITE = "must be a finite number in every row, or null where there is none"
 DATED = "must be known in every row; leave out the rows without one"
+NUMBERS = "must be a column of numbers; encode what is none in `load`, and inputs in requests alike"
 KNOWN = "must be known in every row; leave out the rows whose label is not known yet"
 
 
@@ -80,6 +81,19 @@ def test_the_window_says_what_is_asked_for(tmp_path: Path) -> None:
     assert table["asked"][0].as_py() == [NOON - HOUR, NOON, *span]
 
 
+def test_exact_numbers_of_a_database_are_numbers(tmp_path: Path) -> None:
+    table = loaded(
+        tmp_path,
+        """
+        from decimal import Decimal
+        return pa.table({"amount": [Decimal("12.50"), None], "label": [Decimal(1), Decimal(0)]})
+        """,
+    )
+
+    assert table["amount"].to_pylist() == [12.5, None]
+    assert table["label"].to_pylist() == [1.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -95,11 +109,11 @@ def test_the_window_says_what_is_asked_for(tmp_path: Path) -> None:
         ),
         (
             "return pa.table({'amount': ['a'], 'label': [1]})",
-            "load(window): amount: must be a column of numbers, got 'string'",
+            f"load(window): amount: {NUMBERS}, got 'string'",
         ),
         (
             "return pa.table({'amount': [1], 'label': ['yes']})",
-            "load(window): label: must be a column of numbers, got 'string'",
+            f"load(window): label: {NUMBERS}, got 'string'",
         ),
         ("return pa.table({'amount': [1, 2], 'label': [1, 2]})", "load(window): label: must be 0 or 1, got 2.0"),
         (

@@ -93,7 +93,8 @@ def _check_numbers(name: str, column: pa.ChunkedArray) -> None:
     kind = column.type
     fits = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
     if not any(fit(kind) for fit in fits):
-        raise InputError(f"load(window): {name}", "must be a column of numbers", str(kind))
+        rule = "must be a column of numbers; encode what is none in `load`, and inputs in requests alike"
+        raise InputError(f"load(window): {name}", rule, str(kind))
     if pa.types.is_integer(kind):
         ends = [value for value in pc.min_max(column).as_py().values() if value is not None and abs(value) > LARGEST]
         if ends:
