@@ -13,6 +13,7 @@ import lightgbm
 import numpy as np
 import pytest
 import skops.io
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -62,6 +63,31 @@ def test_lightgbm_becomes_onnx_with_nulls_scored_the_same(tmp_path: Path) -> Non
 
     scorer, _ = load_scorer(tmp_path)
     assert difference(estimator_scores(model, rows), scorer.score(rows)) <= PARITY
+
+
+def test_one_that_cannot_score_missing_values_is_told_where_to_fill_them(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[::3, 0] = np.nan
+
+    with pytest.raises(
+        InputError, match=r"nullable in model.yaml .* fill them in a step of a pipeline or in `features`"
+    ):
+        export(LogisticRegression().fit(ROWS, LABEL), rows, NAMES, tmp_path)
+
+
+def test_the_error_of_an_estimator_that_fails_on_any_row_is_its_own(tmp_path: Path) -> None:
+    rows = ROWS.copy()
+    rows[::3, 0] = np.nan
+
+    with pytest.raises(NotFittedError):
+        export(LogisticRegression(), rows, NAMES, tmp_path)
+
+
+def test_several_numbers_a_row_are_refused(tmp_path: Path) -> None:
+    model = LinearRegression().fit(ROWS, np.column_stack([LABEL, LABEL]))
+
+    with pytest.raises(InputError, match=r"predict\(rows\): must give one number a row.*, got '\d+ for \d+ rows'"):
+        exported(model, tmp_path)
 
 
 def test_a_row_alone_is_scored_as_among_others_and_by_several_threads(tmp_path: Path) -> None:

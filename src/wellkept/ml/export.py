@@ -91,7 +91,7 @@ def _write(
         (folder / FILES["factors"]).write_bytes(data)
         return "factors", _same("factors", FactorScorer(data), rows, estimator.predict(rows)), ""
     family = _family(estimator, has_code=code is not None)
-    expected = estimator_scores(estimator, rows)
+    expected = _expected(estimator, rows)
     data_or_none, found, why = _to_onnx(estimator, rows, expected)
     if data_or_none is not None:
         (folder / FILES["onnx"]).write_bytes(data_or_none)
@@ -114,6 +114,28 @@ def _write(
         scorer = SkopsScorer(data)
     (folder / FILES[family]).write_bytes(data)
     return family, _same(family, scorer, rows, expected), why
+
+
+def _expected(estimator: Any, rows: Matrix) -> Scores:
+    """What the estimator scores the rows, as it is.
+
+    An estimator is anybody's code and raises whatever it likes, so this is a named edge.
+
+    Raises:
+        InputError: it scores rows as long as no value is missing.
+    """
+    try:
+        return estimator_scores(estimator, rows)
+    except Exception as error:
+        whole = rows[~np.isnan(rows).any(axis=1)]
+        if len(whole) in (0, len(rows)):
+            raise
+        estimator_scores(estimator, whole)
+        rule = (
+            "must return an estimator that scores rows with missing values, as inputs are nullable in model.yaml or "
+            "missing in the data; fill them in a step of a pipeline or in `features`, which requests go through, too"
+        )
+        raise InputError("train(frame)", rule, type(error).__name__) from error
 
 
 def _write_object(

@@ -175,14 +175,22 @@ def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scor
 
 
 def estimator_scores(estimator: Any, rows: Matrix) -> Scores:
-    """The score of each row: the probability of the positive class, the class of three or more, or the prediction."""
+    """The score of each row: the probability of the positive class, the class of three or more, or the prediction.
+
+    Raises:
+        InputError: it predicts several numbers a row.
+    """
     if hasattr(estimator, "predict_proba"):
         chances = np.asarray(estimator.predict_proba(rows), dtype=np.float64)
         kinds = classes_of(estimator)
         if kinds:
             return _single(chances, len(rows), kinds)
         return np.asarray(chances[:, int(np.argmax(estimator.classes_))], dtype=np.float64)
-    return np.asarray(estimator.predict(rows), dtype=np.float64).reshape(-1)
+    found = np.asarray(estimator.predict(rows), dtype=np.float64).reshape(-1)
+    if len(found) != len(rows):
+        rule = "must give one number a row; a model of several answers is several models"
+        raise InputError("predict(rows)", rule, f"{len(found)} for {len(rows)} rows")
+    return found
 
 
 def classes_of(estimator: Any) -> list[float]:

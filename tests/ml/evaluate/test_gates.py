@@ -97,6 +97,12 @@ def test_all_gates_passed() -> None:
         ("[]", outcome(nulls={"amount": 0.1}), "schema", "input amount has nulls"),
         ("[]", outcome(challenger=np.full(400, np.nan)), "schema", "some scores are not finite numbers"),
         ("[]", outcome(challenger=np.full(400, np.inf)), "schema", "some scores are not finite numbers"),
+        (
+            "[]",
+            outcome(challenger=np.linspace(0, 2, 400)),
+            "schema",
+            "200 of 400 scores are no probability from 0 to 1",
+        ),
     ],
 )
 def test_a_gate_that_is_not_passed_says_why(gates: str, given: Outcome, name: str, words: str) -> None:

@@ -70,3 +70,10 @@ def test_one_that_was_fitted_on_a_matrix_stays_as_it_is(estimator: Any) -> None:
     fitted = estimator.fit(ROWS.to_numpy(), LABEL)
 
     assert by_position(fitted, COLUMNS) is fitted
+
+
+def test_classes_that_are_no_numbers_are_refused() -> None:
+    fitted = LogisticRegression().fit(ROWS.to_numpy(), np.where(LABEL == 1, "churned", "stays"))
+
+    with pytest.raises(InputError, match="whose classes are numbers, got 'churned, stays'"):
+        by_position(fitted, COLUMNS)

@@ -9,14 +9,16 @@ from wellkept.kernel.errors import InputError
 
 
 def by_position(estimator: Any, columns: Sequence[str]) -> Any:
-    """The estimator, which finds its columns by their place from now on.
+    """The estimator, which finds its columns by their place from now on, and whose classes are numbers.
 
     scikit-learn, LightGBM and XGBoost remember the names that they were fitted on, and take the columns of a matrix for
     these in their order. A step that chooses columns by name (``ColumnTransformer``) chooses them by place afterwards.
 
     Raises:
-        InputError: it was fitted on other columns, or in another order; it would score each for another one.
+        InputError: it was fitted on other columns, or in another order; it would score each for another one. Or its
+            classes are no numbers; nobody could tell which of them a probability is of.
     """
+    _check_classes(estimator)
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and list(names) != list(columns):
         rule = (
@@ -30,6 +32,15 @@ def by_position(estimator: Any, columns: Sequence[str]) -> Any:
             step.transformers_ = [(name, below, _places(of, places)) for name, below, of in step.transformers_]
         del step.feature_names_in_
     return estimator
+
+
+def _check_classes(estimator: Any) -> None:
+    classes = getattr(estimator, "classes_", ())
+    try:
+        [float(one) for one in classes]
+    except (TypeError, ValueError) as error:
+        rule = "must fit a classifier on the label as `load` returns it, whose classes are numbers"
+        raise InputError("train(frame)", rule, ", ".join(map(str, classes))) from error
 
 
 def _steps(part: Any, seen: set[int]) -> Iterator[Any]:

@@ -13,20 +13,31 @@ from wellkept.ml.outcome import Outcome
 MIN_POSITIVES, MIN_GROUPS = 10, 5
 ALONE_AT_MOST, SHARED_AT_MOST = 0.99, 0.02
 """What is allowed where the contract has no gate of its own for it."""
+ROUNDED = 1e-5
+"""By so much a probability may be beyond 0 or 1 in a form of single precision."""
 
 
 def schema(contract: ModelContract, outcome: Outcome) -> Check:
-    """Nulls only where the contract allows them, and finite scores."""
+    """Nulls only where the contract allows them, and scores that are what the task answers."""
     broken = [
         entry.name for entry in contract.inputs if not entry.nullable and outcome.null_shares.get(entry.name, 0.0) > 0
     ]
-    finite = bool(np.isfinite(outcome.challenger).all())
+    scores = outcome.challenger
+    finite = bool(np.isfinite(scores).all())
+    is_chance = contract.task == "binary_classification"
+    far = scores[is_chance & ((scores < -ROUNDED) | (scores > 1 + ROUNDED))]
     sentence = "inputs and scores are as the contract says"
     if broken:
         sentence = f"input {broken[0]} has nulls, and the contract does not allow them"
     elif not finite:
         sentence = "some scores are not finite numbers"
-    return Check("schema", not broken and finite, ", ".join(broken) or "clean", "as the contract says", sentence)
+    elif len(far):
+        sentence = (
+            f"{len(far)} of {len(scores)} scores are no probability from 0 to 1, such as {far[0]:.4g}: return an "
+            "estimator with predict_proba"
+        )
+    passed = not broken and finite and not len(far)
+    return Check("schema", passed, ", ".join(broken) or "clean", "as the contract says", sentence)
 
 
 def enough(contract: ModelContract, outcome: Outcome) -> Check:
