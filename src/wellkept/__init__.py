@@ -7,10 +7,12 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """``wellkept.Model`` and ``wellkept.progress`` are loaded when they are asked for.
+    """``wellkept.Client``, ``wellkept.Model`` and ``wellkept.progress`` are loaded when they are asked for.
 
     ``import wellkept`` must stay quick, and below every layer.
     """
+    if name == "Client":
+        return import_module("wellkept.sdk.client").Client
     if name == "Model":
         return import_module("wellkept.ml.notebook").Model
     if name == "progress":

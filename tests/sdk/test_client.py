@@ -10,6 +10,7 @@ import pytest
 from tests.kernel.test_errors import ONE_OF_EACH
 from tests.sdk.servers import Server, Told, told
 
+import wellkept
 from wellkept.api.errors import refused
 from wellkept.kernel.errors import (
     ActionError,
@@ -29,6 +30,16 @@ def client(server: Server) -> Iterator[Client]:
     made = Client(server.url, "secret", 20)
     yield made
     made.close()
+
+
+def test_it_is_at_hand_and_closes_behind_itself(server: Server) -> None:
+    server.answer = lambda _: Told(200, b"[]", {})
+
+    with wellkept.Client(server.url, "secret") as client:
+        assert client.get("/api/v1/plans") == []
+
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get("/api/v1/plans")
 
 
 def raised(server: Server, client: Client, error: WellkeptError) -> WellkeptError:

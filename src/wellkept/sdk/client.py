@@ -25,7 +25,11 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Client:
-    """Speaks JSON with a server. Errors come back as the same classes that the server raised."""
+    """Speaks JSON with a server. Errors come back as the same classes that the server raised.
+
+    >>> with Client.from_environment() as client:            # doctest: +SKIP
+    ...     client.log_labels(frame)
+    """
 
     def __init__(self, url: str, token: str, timeout_s: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -149,6 +153,12 @@ class Client:
 
     def close(self) -> None:
         self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _ask(self, method: str, path: str, **arguments: Any) -> Any:
         answer = self._send(method, path, **arguments)
