@@ -39,7 +39,7 @@ def performance(model: str, data: Path | None, as_json: bool) -> None:
         if one["predictions"]
     ]
     columns = ("from", "predictions", "labelled", "come by now", "realised", "estimated then", "the estimate was")
-    title = f"{told['metric'].replace('_', ' ')} of {model}, version {told['version']}"
+    title = f"{told['metric'].replace('_', ' ')} of {model}, version {told['version']}, as of {when(told['at'])}"
     say_table(title, columns, rows, "No predictions yet. Ask the model server, or send them to POST /v1/predictions.")
     for line in _lines(told):
         click.echo(line)

@@ -134,3 +134,15 @@ def test_the_history_of_a_live_model_from_the_store(watched: Watched) -> None:
     assert set(labels["arrivals"]["shares"]) == {"negative", "positive"}
     assert datetime.fromisoformat(labels["cohorts"][0]["start"]).tzinfo is not None
     assert performance.of("fraud", after(1050)) is performance.of("fraud", after(1051))
+
+
+def test_the_first_predictions_are_there_at_once(watched: Watched) -> None:
+    """A cohort may be of days, and what was told of it holds for hours: of nothing it does not."""
+    histories = Histories(watched.telemetry.arrivals, watched.telemetry.serving)
+    performance = Performance(watched.registry, watched.releases, histories, watched.stream)
+    assert performance.told("fraud", after(901))["cohorts"] == []
+
+    watched.life.live(890, 902)
+
+    cohorts = performance.told("fraud", after(903))["cohorts"]
+    assert sum(one["predictions"] for one in cohorts) == 12 * 20

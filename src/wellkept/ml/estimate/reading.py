@@ -78,6 +78,8 @@ class Histories:
     ) -> PerformanceHistory:
         """The history of a version at a moment; ``findings`` are those about the model and its inputs, ended ones too.
 
+        One with too few predictions to judge by is read anew whenever it is asked for: somebody has just begun.
+
         Raises:
             StoreError: the engine failed.
         """
@@ -90,7 +92,8 @@ class Histories:
             if last is not None and last[0] == key:
                 return last[1]
             found = self._read(contract, version, reference, wanted, troubles, now)
-            self._told = {version.digest: (key, found), **dict(list(self._told.items())[: VERSIONS - 1])}
+            if sum(one.predictions for one in found.cohorts) >= wanted.min_labels:
+                self._told = {version.digest: (key, found), **dict(list(self._told.items())[: VERSIONS - 1])}
             return found
 
     def _read(
