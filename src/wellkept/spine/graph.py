@@ -23,6 +23,11 @@ class Graph:
         """Whether both hold the same entities and edges."""
         return self._out == other._out and self.entities == other.entities
 
+    def called(self, entity: str) -> str:
+        """An entity's id, with the name that people know in place of a machine's, which says nothing to them."""
+        known = self.entities.get(entity)
+        return entity if known is None or entity.endswith(known.name) else f"{known.kind}:{known.name}"
+
     def dependencies(self, entity: str, depth: int = 1) -> dict[str, int]:
         """What the entity depends on, down to ``depth`` hops: id to hops, nearest first."""
         return _reach(self._out, entity, depth)

@@ -53,11 +53,11 @@ def incident(*findings: Finding) -> tuple[Incident, tuple[Finding, ...]]:
     return found, findings
 
 
-def graph() -> Graph:
+def graph(host: str = "shop-1") -> Graph:
     entities, edges = places(parse_contract(CONTRACT), 1, NOON)
     more = [(FEEDER, EntityKind.SERVICE), (STORE, EntityKind.SERVICE), (HOST, EntityKind.HOST)]
     links = [(FEEDER, STORE, EdgeKind.CALLS), (FEEDER, HOST, EdgeKind.RUNS_ON)]
-    entities += [Entity(kind, name, name) for name, kind in more]
+    entities += [Entity(kind, id_, host if id_ == HOST else id_.rpartition("/")[2]) for id_, kind in more]
     return Graph(entities, [*edges, *(Edge(a, b, kind, NOON) for a, b, kind in links)])
 
 
@@ -105,6 +105,16 @@ def test_broken_inputs_alone_are_broken_upstream_and_name_who_feeds_them() -> No
     verdict = triage(case(NULLS, SCORES))
     assert verdict.judgement is Judgement.BROKEN_UPSTREAM
     assert FEEDER in verdict.sentence
+
+
+def test_what_is_unwell_is_told_by_its_name() -> None:
+    named = replace(case(DRIFT, incidents=(incident(finding(HOST, FindingKind.ANOMALY, 600)),)), graph=graph("db-1"))
+
+    verdict = triage(named)
+
+    assert "host:db-1" in verdict.sentence
+    assert next(check.value for check in verdict.checks if check.name == "upstream is well") == "host:db-1"
+    assert FEEDER in triage(case(SLOW, DRIFT, incidents=(incident(SLOW, DRIFT),))).sentence
 
 
 @pytest.mark.parametrize("sick", [FEEDER, STORE, HOST])

@@ -39,7 +39,8 @@ def sickness(model: str, incidents: Held, graph: Graph, *, is_champion_hit: bool
     under = {MODEL_SERVER, *graph.dependencies(MODEL_SERVER, DEPTH), *graph.dependencies(model_id(model), DEPTH)}
     found: Mapping[tuple[datetime, str], Sickness] = {
         (finding.starts_at, finding.id): Sickness(
-            finding.starts_at, f"{finding.entity} is under both and sick (incident {incident.id}): {finding.sentence}"
+            finding.starts_at,
+            f"{graph.called(finding.entity)} is under both and sick (incident {incident.id}): {finding.sentence}",
         )
         for incident, findings in incidents
         for finding in findings

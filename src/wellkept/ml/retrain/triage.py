@@ -70,7 +70,7 @@ def triage(case: Case) -> Verdict:
     performance = [f for f in case.suspicions if f.kind is FindingKind.PERFORMANCE]
     share = len(explained) / len(case.suspicions)
     promoted = _promotion(case)
-    unwell = sorted({trouble.finding.entity for trouble in sick})
+    unwell = sorted({case.graph.called(trouble.finding.entity) for trouble in sick})
     checks = (
         Check("upstream is well", not sick, "; ".join(unwell) or "nothing unwell", "nothing unwell"),
         Check(
@@ -237,7 +237,7 @@ def _source(case: Case, finding: Finding) -> str | None:
 
 def _culprit(case: Case, trouble: Upstream) -> str:
     source = _source(case, trouble.finding)
-    return source if source and source != "request" else trouble.finding.entity
+    return case.graph.called(source if source and source != "request" else trouble.finding.entity)
 
 
 def _promotion(case: Case) -> Change | None:
