@@ -159,11 +159,27 @@ class BacktestGate(GatePart):
 
 
 class SliceGate(GatePart):
-    """Is the worst value of a column not much worse than all rows."""
+    """Is the worst value of a column not much worse than all rows.
+
+    ``of`` is the metric, the primary one where it is left out. Average precision is the lower the fewer rows happened,
+    so where values differ in that another one tells more of the model.
+    """
 
     slice: str
+    of: Metric | None = None
     drop: Positive = 0.1
     min_rows: Annotated[int, Field(ge=10)] = 50
+
+    @field_validator("of")
+    @classmethod
+    def _is_known(cls, of: str | None) -> str | None:
+        if of is not None and is_own(of):
+            raise ValueError(f"must be a metric that the platform knows, got {of!r}")
+        return of
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return () if self.of is None else (self.of,)
 
 
 class FairnessGate(GatePart):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -329,6 +330,22 @@ def test_the_worst_slice_is_named() -> None:
 
     assert not found.passed
     assert "worst where plan is basic" in found.sentence
+
+
+def test_a_slice_of_which_few_happened_may_be_looked_at_by_another_metric() -> None:
+    """Where few happened, average precision is low however well they are told apart."""
+    random = np.random.default_rng(5)
+    is_loyal = random.random(4000) < 0.5
+    label = (random.random(4000) < np.where(is_loyal, 0.02, 0.3)).astype(float)
+    score = np.clip(0.3 + 0.2 * label + random.normal(0, 0.1, 4000), 0, 1)
+    given = replace(outcome(label=label, challenger=score), slices={"plan": np.where(is_loyal, "loyal", "new")})
+    gates = "[{slice: plan, drop: 0.1}, {slice: plan, of: roc_auc, drop: 0.1}]"
+
+    by_precision, by_area = judged(gates + "\nslices: [plan]", given, primary="average_precision").checks[-2:]
+
+    assert not by_precision.passed
+    assert re.search(r"worst where plan is loyal: .*; 2.0% of these happened, 15.0% of all", by_precision.sentence)
+    assert (by_area.passed, by_area.name) == (True, "roc_auc of slices by plan"), by_area.sentence
 
 
 def test_slices_that_are_all_too_small_do_not_pass() -> None:

@@ -18,7 +18,7 @@ def looked_at(contract: ModelContract, outcome: Outcome) -> tuple[int, int]:
 def _figures(contract: ModelContract, gate: GatePart, outcome: Outcome) -> int:
     """The values of a column, the pairs of groups, the windows, the inputs; else one."""
     if isinstance(gate, SliceGate):
-        return len(slice_values(contract, outcome, gate.slice, gate.min_rows))
+        return len(slice_values(contract, outcome, gate.slice, gate.min_rows, gate.of))
     if isinstance(gate, FairnessGate):
         return sum(figure.looks for figure in figures(contract, gate.fairness, outcome))
     if isinstance(gate, BacktestGate):

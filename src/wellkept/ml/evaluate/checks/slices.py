@@ -17,7 +17,7 @@ from wellkept.ml.tasks import LOWER_IS_BETTER
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One value of a column: its rows, the primary metric on them, and the standard error of its distance to all."""
+    """One value of a column: its rows, a metric on them, and the standard error of its distance to all."""
 
     value: str
     rows: int
@@ -25,9 +25,11 @@ class Part:
     error: float = float("nan")
 
 
-def slice_values(contract: ModelContract, outcome: Outcome, column: str, least: int) -> list[Part]:
-    """The primary metric of each value of a column that has rows enough; the worst first."""
-    name, values = contract.metrics.primary, outcome.slices.get(column)
+def slice_values(
+    contract: ModelContract, outcome: Outcome, column: str, least: int, of: str | None = None
+) -> list[Part]:
+    """A metric (the primary one) of each value of a column that has rows enough; the worst first."""
+    name, values = of or contract.metrics.primary, outcome.slices.get(column)
     if values is None:
         return []
     found, places = [], []
@@ -45,8 +47,9 @@ def slice_values(contract: ModelContract, outcome: Outcome, column: str, least: 
 
 def by_slice(contract: ModelContract, gate: SliceGate, outcome: Outcome) -> Check:
     """The worst value fails when it is worse by more than is allowed, and more than chance makes of so many."""
-    name, limit, title = contract.metrics.primary, f"<= {gate.drop:g} worse", f"slices by {gate.slice}"
-    parts = slice_values(contract, outcome, gate.slice, gate.min_rows)
+    name, limit, title = gate.of or contract.metrics.primary, f"<= {gate.drop:g} worse", f"slices by {gate.slice}"
+    title = f"{gate.of} of {title}" if gate.of else title
+    parts = slice_values(contract, outcome, gate.slice, gate.min_rows, gate.of)
     if not parts:
         sentence = f"no value of {gate.slice} has {gate.min_rows} held-out rows on which {name} has a meaning"
         return Check(title, False, "unknown", limit, sentence)
@@ -56,6 +59,9 @@ def by_slice(contract: ModelContract, gate: SliceGate, outcome: Outcome) -> Chec
     worst = (failed or parts)[0]
     sentence = f"{name} is worst where {gate.slice} is {worst.value}: {worst.metric:.3f} on {worst.rows} rows, "
     sentence += f"{whole:.3f} on all ({len(parts)} values looked at)"
+    if name == "average_precision":
+        share = outcome.label[outcome.slices[gate.slice].astype(str) == worst.value].mean()
+        sentence += f"; {share:.1%} of these happened, {outcome.label.mean():.1%} of all"
     if too_much and not failed:
         sentence += "; so much comes by chance where so few rows are looked at in so many parts"
     return Check(title, not failed, f"{worst.value}: {worst.metric:.4f}", limit, sentence)
