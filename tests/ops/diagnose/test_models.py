@@ -140,6 +140,18 @@ def named(found: Diagnosis) -> tuple[str, Fault]:
     return found.best.entity, found.best.fault
 
 
+def test_another_model_on_the_same_server_moves_no_inputs_that_come_with_requests(world: World) -> None:
+    other = Entity(EntityKind.MODEL, "model:recs", "recs")
+    world.topology.observe([other], [Edge(other.id, SERVER, EdgeKind.SERVED_BY, START)], START)
+    at = ONSET - timedelta(seconds=60)
+    world.stream.record(Change(other.id, ChangeKind.PROMOTION, at, "wellkept", "version 1 of recs is live", "pln-2:0"))
+
+    found = world.judged(said(AMOUNT, FindingKind.DRIFT, "amount"), said(MODEL, FindingKind.DRIFT, "score"))
+
+    assert named(found) == (AMOUNT, Fault.DRIFT)
+    assert {cause.entity for cause in found.causes}.isdisjoint({other.id, SERVER})
+
+
 def test_an_incident_that_cannot_be_diagnosed_keeps_no_other_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,14 +22,16 @@ HALF_LIFE_S = 900.0
 """A change this long before the onset is half as suspicious."""
 LATE_S = 60.0
 """Onsets are measured in steps, so a change may look this much too late."""
+_OF_ANSWERS = frozenset({FindingKind.DRIFT, FindingKind.DATA_QUALITY, FindingKind.PERFORMANCE})
 _HARMLESS = frozenset({ChangeKind.NOTE, ChangeKind.REMEDY, ChangeKind.RETENTION})
 
 
 class ChangeClue:
     """A change to the entity itself, the nearer to the onset the stronger; what happened after it is innocent.
 
-    A model that is promoted is a change to whoever serves it, too: a new version may slow its server. Where a service
-    uses up what is its own and nobody feels it, nothing that was done to those whom it calls is a cause.
+    A model that is promoted is a change to whoever serves it, too: a new version may slow its server. But it changes
+    neither what other models there are asked nor what they answer. Where a service uses up what is its own and nobody
+    feels it, nothing that was done to those whom it calls is a cause.
 
     Changes are ranked against each other and against none of them being to blame (see ``ops/diagnose/blame.py``): by
     where they went live, and by the words that they share with what fails. A change may bring ``files`` (one a line)
@@ -76,11 +78,16 @@ def _may_be(change: Change, case: Case) -> bool:
 
 
 def _able(case: Case) -> frozenset[str]:
-    """The suspects that can bring about what was found: all, unless all of it is a resource that somebody uses up.
+    """The suspects that can bring about what was found.
 
-    Waiting, failing and bad data come up along calls. Memory that leaks is the doing of who leaks it, of a model that
-    it serves or of what it runs on, and a disk that fills that of the disk or of those who may write to it.
+    What a model is asked and what it answers no other model on its server changes. Waiting, failing and bad data come
+    up along calls. Memory that leaks is the doing of who leaks it, of a model that it serves or of what it runs on, and
+    a disk that fills that of the disk or of those who may write to it.
     """
+    if case.findings and all(map(_is_of_answers, case.findings)):
+        known = {finding.entity for finding in case.findings}
+        known |= {model for entity in known for model in case.graph.above(entity, EdgeKind.READS)}
+        return frozenset(one for one in case.suspects if one in known or not one.startswith("model:"))
     found = {finding.entity for finding in case.findings if _is_exhaustion(finding)}
     if not found or not all(map(_is_exhaustion, case.findings)):
         return frozenset(case.suspects)
@@ -92,6 +99,11 @@ def _able(case: Case) -> frozenset[str]:
     return frozenset(found & set(case.suspects))
 
 
+def _is_of_answers(finding: Finding) -> bool:
+    """Whether it is about what a model is asked or answers, and not about how its server fares."""
+    return finding.kind in _OF_ANSWERS and finding.entity.startswith(("model:", "feature:"))
+
+
 def _is_exhaustion(finding: Finding) -> bool:
     return finding.kind in (FindingKind.FORECAST, FindingKind.THRESHOLD) and fault_of(finding).is_exhaustion
 
@@ -99,7 +111,7 @@ def _is_exhaustion(finding: Finding) -> bool:
 def _changed(case: Case, change: Change, able: frozenset[str]) -> list[str]:
     """Those that a change changes, of the ones who can bring about what was found."""
     found = [change.entity]
-    if change.kind is ChangeKind.PROMOTION:
+    if change.kind is ChangeKind.PROMOTION and not all(map(_is_of_answers, case.findings)):
         found += case.graph.below(change.entity, EdgeKind.SERVED_BY)
     return [entity for entity in found if entity in able]
 
