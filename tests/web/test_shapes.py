@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity
 from wellkept.web.answers import Answers
-from wellkept.web.views.shapes import psi, shape
+from wellkept.web.views.shapes import kept, psi, shape
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COUNTS = st.lists(st.integers(0, 10_000), min_size=3, max_size=12)
 
 
@@ -64,3 +68,22 @@ def test_buckets_are_rates_and_latencies() -> None:
     assert found.ends == [15.0, 30.0]
     assert all(np.isnan(found.p95()))
     assert all(np.isnan(found.measured(lambda label, score: 1.0)))
+
+
+def test_where_nothing_came_before_the_monitor_knows_how_it_was_in_training() -> None:
+    values = {"psi": 1.2, "now.up to 2": 0.9, "now.over 2": 0.1, "then.up to 2": 0.4, "then.over 2": 0.6}
+
+    drawn = kept(drifted(Evidence("feature", {"feature": "tenure"}, values=values)))
+
+    assert drawn is not None
+    assert drawn.title == "tenure, in training and now"
+    assert (list(drawn.labels), list(drawn.usual), list(drawn.now)) == (["up to 2", "over 2"], [0.4, 0.6], [0.9, 0.1])
+    assert kept(drifted(Evidence("relation", values=values))) is None
+    assert kept(drifted(Evidence("feature", values={"psi": 1.2}))) is None
+
+
+def drifted(evidence: Evidence) -> Finding:
+    return Finding(
+        "fp", "drift", "2", "feature:churn/tenure", FindingKind.DRIFT, Severity.WARNING, 0.9, "", NOON, "It moved.",
+        evidence=(evidence,),
+    )  # fmt: skip

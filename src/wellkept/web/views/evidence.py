@@ -11,7 +11,7 @@ from wellkept.store.telemetry.window import Window
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.charts.line import LineChart, Mark, Shade
 from wellkept.web.readings import Readings
-from wellkept.web.views.shapes import SCORE, shape
+from wellkept.web.views.shapes import SCORE, kept, shape
 
 BEFORE = timedelta(minutes=10)
 AFTER = timedelta(minutes=5)
@@ -42,7 +42,10 @@ def charts(
 
 
 def histograms(findings: Sequence[Finding], readings: Readings, now: datetime) -> dict[str, Histogram]:
-    """For findings about a model's inputs or scores: how they were before, and since; by the finding's id."""
+    """For findings about a model's inputs or scores: how they were before, and since; by the finding's id.
+
+    Where too little came before, how they were in training.
+    """
     found = {}
     for finding in findings:
         model, name = _input_of(finding)
@@ -52,8 +55,9 @@ def histograms(findings: Sequence[Finding], readings: Readings, now: datetime) -
         start = max(finding.starts_at - 2 * BEFORE, end - timedelta(minutes=30))
         answers = readings.answers(model, start, end)
         drawn = shape(answers, name, finding.starts_at.timestamp()) if answers is not None else None
-        if drawn is not None:
-            found[finding.id] = drawn.histogram
+        picture = drawn.histogram if drawn is not None else kept(finding)
+        if picture is not None:
+            found[finding.id] = picture
     return found
 
 

@@ -27,7 +27,7 @@ from wellkept.web.views.finding import FindingView, finding_view
 from wellkept.web.views.modelrow import contract_of, of_model
 from wellkept.web.views.plans import PlanView, plan_view
 from wellkept.web.views.rollout import RolloutView, rollout_view
-from wellkept.web.views.shapes import LEAST_AFTER, LEAST_BEFORE, SCORE, Shape, shape
+from wellkept.web.views.shapes import LEAST_AFTER, LEAST_BEFORE, SCORE, Shape, kept, shape
 from wellkept.web.views.verdicts import VerdictView, verdict_view
 from wellkept.web.views.versions import JobView, MoveView, VersionView, job_view, move_views, version_views
 from wellkept.web.wording import plural, share
@@ -264,6 +264,6 @@ def _drift_row(name: str, finding: Finding | None, found: Shape | None, limit: f
         word=finding.kind.value.replace("_", " ") if finding else "moved" if has_moved else "steady" if found else "",
         psi=psi,
         text=f"{psi:.2f}" if psi is not None else "–",
-        histogram=found.histogram if found else None,
+        histogram=found.histogram if found else kept(finding) if finding else None,
         sentence=finding.sentence if finding else "",
     )

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.finding import Finding
 from wellkept.web.answers import Answers
 from wellkept.web.charts.bars import Histogram
 from wellkept.web.wording import amount
@@ -15,6 +16,8 @@ from wellkept.web.wording import amount
 SCORE = "score"
 BINS = 10
 LEAST_BEFORE, LEAST_AFTER = 100, 50
+THEN, NOW = "then.", "now."
+"""Before the labels of bins in the evidence of a drift: their shares in training, and now."""
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +52,17 @@ def shape(answers: Answers, name: str, since: float) -> Shape | None:
         usual, now, labels = usual[:-1], now[:-1], labels[:-1]
     picture = Histogram(name, labels, (usual / usual.sum()).tolist(), (now / now.sum()).tolist())
     return Shape(picture, psi(usual, now), _none(before), _none(after))
+
+
+def kept(finding: Finding) -> Histogram | None:
+    """How an input (or the score) was spread in training and is now, as the monitor that told of it keeps it."""
+    evidence = next((one for one in finding.evidence if one.signal in ("feature", SCORE)), None)
+    values = evidence.values if evidence is not None else {}
+    labels = [key.removeprefix(THEN) for key in values if key.startswith(THEN) and f"{NOW}{key[len(THEN) :]}" in values]
+    if evidence is None or not labels:
+        return None
+    usual, now = ([values[f"{when}{label}"] for label in labels] for when in (THEN, NOW))
+    return Histogram(f"{evidence.attributes.get('feature', SCORE)}, in training and now", labels, usual, now)
 
 
 def psi(usual: Floats, now: Floats) -> float:
