@@ -52,6 +52,14 @@ def test_what_hardly_changed_leaves_the_moment_as_told(seed: int, told: int) -> 
     assert abs(step_of_change([SYMPTOM], window(better), told, MARGIN) - told) <= MARGIN
 
 
+def test_an_earlier_and_smaller_change_is_not_the_beginning_of_the_trouble() -> None:
+    """Answers took 1 ms, then 2 ms, and half a second when the trouble began: ranks are surest of the first."""
+    values = 0.001 + 0.0001 * np.random.default_rng(1).random(STEPS)
+    values[45:] += 0.0012
+    values[72:] = 0.6
+    assert step_of_change([SYMPTOM], window(values), 72, MARGIN) == 72
+
+
 def test_steps_without_a_value_and_single_strays_do_not_move_it() -> None:
     values = 0.1 + 0.01 * np.random.default_rng(3).random(STEPS)
     values[50:] += 0.1

@@ -116,11 +116,17 @@ def _splits(values: Floats) -> tuple[Steps, Floats]:
 
 
 def _is_large(values: Floats, step: int, told: int, floor: float) -> bool:
-    """Whether what is from a step on is far from what was before, as is what is between it and the told one."""
+    """Whether what is from a step on is far from what was before, as is what is between it and the told one.
+
+    What is between must be like the trouble that was told of, and not some smaller change of its own.
+    """
     before, after = (part[np.isfinite(part)] for part in (values[:step], values[step:]))
     usual, now = float(np.median(before)), float(np.median(after))
     spread = float(np.subtract(*np.percentile(before, [75, 25])))
     if now - usual < SPREADS * (spread + LEVEL * abs(usual) + floor):
         return False
-    between = values[step:told][np.isfinite(values[step:told])]
-    return len(between) == 0 or float(np.mean(between > (usual + now) / 2)) >= LIKE
+    between, told_of = (part[np.isfinite(part)] for part in (values[step:told], values[told:]))
+    if len(between) == 0:
+        return True
+    trouble = max(now, float(np.median(told_of))) if len(told_of) else now
+    return float(np.mean(between > (usual + trouble) / 2)) >= LIKE
