@@ -77,10 +77,17 @@ class Signals:
             window_start=moment(self.times[0]),
             window_end=moment(self.times[-1]),
             points=picture(self.times, self.values[index]),
-            expected=expected,
+            expected=told_band(expected, self.values[index]),
             limit=None if np.isnan(limit) else limit,
             values=values,
         )
+
+
+def told_band(band: tuple[float, float] | None, values: Floats) -> tuple[float, float] | None:
+    """A band as people are told of it: nothing below zero is expected of what was never there."""
+    if band is None or (values < 0).any():
+        return band
+    return max(0.0, band[0]), max(0.0, band[1])
 
 
 def signals(view: View, wanted: Callable[[Meaning], bool]) -> Signals:

@@ -14,7 +14,7 @@ from wellkept.ops.detect.base import View
 from wellkept.ops.detect.baseline.base import Scores
 from wellkept.ops.detect.catalogue import BY_NAME, amount
 from wellkept.ops.detect.meaning import Meaning
-from wellkept.ops.detect.signals import moment, picture, watched
+from wellkept.ops.detect.signals import moment, picture, told_band, watched
 from wellkept.ops.detect.words import capital, labelled, subject
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
@@ -146,10 +146,7 @@ class Unusual:
 
     @property
     def _told_band(self) -> tuple[float, float] | None:
-        """The band as people are told of it: nothing below zero is expected of what was never there."""
-        if self.band is None or (self._values < 0).any():
-            return self.band
-        return max(0.0, self.band[0]), max(0.0, self.band[1])
+        return told_band(self.band, self._values)
 
     def level(self) -> str:
         """Its value, and what is usual."""
