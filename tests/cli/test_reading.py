@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from tests.app.running import Running
+from tests.app.running import Running, until
 from tests.cli.conftest import Program
 
 from wellkept.cli.query import named, sparkline
 from wellkept.sdk.otlp import LogLine, MetricsBatch, logs_request
 
 RESOURCE = {"service.name": "till", "service.instance.id": "1"}
+UNWELL = {"service.name": "checkout", "service.namespace": "shop", "host.id": "3d1219c7c4c5404a", "host.name": "web-1"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,6 +23,7 @@ def told(server: Running) -> None:
     for step in range(41):
         batch = MetricsBatch("test", now - (40 - step) * 15 * 10**9)
         batch.gauge(RESOURCE, "queue.length", "{item}", float(step), {})
+        batch.gauge(UNWELL, "process.memory.usage", "By", 1e8 + step, {})
         points += batch.request.SerializeToString()
     with server.http(**{"Content-Type": "application/x-protobuf"}) as http:
         assert http.post("/v1/metrics", content=points).status_code == 200
@@ -107,3 +109,25 @@ def test_a_sparkline_has_a_character_for_each_number() -> None:
     assert sparkline([5, 5]) == "▁▁"
     assert sparkline([1, float("nan"), 2]) == "▁ █"
     assert sparkline([]) == ""
+
+
+def test_systems_are_listed_the_unwell_first_and_shown(program: Program) -> None:
+    def listed() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = program("systems", "--json").document["systems"]
+        return found if {"checkout", "till", "web-1"} <= {one["name"] for one in found} else []
+
+    found = until(listed, "they are discovered")
+    assert next((one["name"], one["state"]) for one in found) == ("checkout", "error")
+    assert {one["state"] for one in found if one["name"] in ("till", "web-1")} == {"well"}
+    assert "Memory of shop/checkout is full in 9 min." in program("systems").out
+    assert "checkout" not in program("systems", "--kind", "host").out
+
+    shown = program("systems", "checkout").out
+    assert "depends on host:web-1" in shown
+    assert "Memory of shop/checkout is full in 9 min." in shown
+    assert "/system?entity=service:shop/checkout" in shown
+    assert "Nothing is wrong with it." in program("systems", "web-1").out
+    assert program("systems", "web-1", "--json").document["depended_on_by"] == ["service:shop/checkout"]
+    nobody = program("systems", "nobody")
+    assert nobody.code != 0
+    assert "`wellkept systems` lists all" in nobody.err

@@ -109,6 +109,7 @@ def test_every_entity_has_an_address(entity: str, address: str) -> None:
         ("request_duration_seconds", "", "s"),
         ("process_start_time_seconds", "", ""),
         ("backup_timestamp_seconds", "", ""),
+        ("last_scrape_connect_time_seconds", "", "s"),
         ("process_cpu_seconds_total", "", ""),
         ("queue_bytes", "{job}", "{job}"),
         ("bytes", "", ""),

@@ -21,6 +21,7 @@ COMMANDS = {
     "silences": "Hold what matches for a time, list what is held and why.",
     "maintenance": "Windows in which work is done, once or again and again.",
     "grouping": "Rules of your own for what is one incident: suggest, try, save.",
+    "systems": "List services and hosts with what is wrong with them, show one.",
     "detectors": "List detectors, explain one.",
     "query": "Evaluate PromQL: at a moment, or over time.",
     "logs": "Search what was logged.",

@@ -17,7 +17,7 @@ CPU_MODES = ("cpu.mode", "system.cpu.state", "state", "mode")
 
 PROBED = "probe_success"
 """1 while a probe from outside gets what it asks for, as users do, else 0."""
-_MOMENTS = frozenset({"time", "timestamp"})
+_MOMENTS = ("timestamp_seconds", "start_time_seconds", "boot_time_seconds", "gc_time_seconds", "node_time_seconds")
 _JVM = "process.runtime.jvm."
 METRICS: Mapping[str, str] = {
     "system.processes.count": "system.process.count",
@@ -210,12 +210,11 @@ def unit_of(name: str, told: str) -> str:
 
     Seconds that are a moment have none that could be said, and neither do counted seconds, whose rate is a share.
     """
-    words = name.removesuffix("_total").rsplit("_", 2)
-    if told or len(words) < 2:
+    if told:
         return told
-    if words[-1] == "seconds":
-        return "" if name.endswith("_total") or words[-2] in _MOMENTS else "s"
-    return "By" if words[-1] == "bytes" else ""
+    if name.endswith("_seconds"):
+        return "" if name.endswith(_MOMENTS) else "s"
+    return "By" if name.removesuffix("_total").endswith("_bytes") else ""
 
 
 def present_name(name: str) -> str:
