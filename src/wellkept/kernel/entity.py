@@ -5,6 +5,7 @@ Identity comes from identifying resource attributes (OpenTelemetry semantic conv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +41,20 @@ class EdgeKind(StrEnum):
     SERVED_BY = "served_by"
     VERSION_OF = "version_of"
     TRAINED_ON = "trained_on"
+
+
+KUBERNETES = (
+    "k8s.resourcequota.name", "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name",
+    "k8s.replicaset.name", "k8s.cronjob.name", "k8s.job.name", "k8s.hpa.name",
+)  # fmt: skip
+"""What of a namespace is named by itself, where no pod is named."""
+CLAIM = "k8s.persistentvolumeclaim.name"
+"""A volume that outlives the pods that use it."""
+
+_POD = re.compile(
+    r"(?P<owner>.+?)(?:-[0-9a-f]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5}|-\d+)\Z"
+)
+"""A pod's name: its owner's, and what a Deployment, a DaemonSet or a StatefulSet puts behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +105,20 @@ def disk_id(host: str, mountpoint: str) -> str:
 
 
 def container_id(resource: Mapping[str, str]) -> str:
-    """The id of what of Kubernetes a resource is about, by its path: a container, its pod, a quota, or a namespace.
-
-    All of them bound what runs in them. Empty where the resource names none.
+    """The id of what of Kubernetes a resource is about, by its path: a volume claim, a container, its pod, what runs or
+    bounds pods (see ``KUBERNETES``), or a namespace. Empty where the resource names none.
     """
-    pod = resource.get("k8s.pod.name", "")
-    within = (pod, resource.get("k8s.container.name", "")) if pod else (resource.get("k8s.resourcequota.name", ""),)
+    pod, claim = resource.get("k8s.pod.name", ""), resource.get(CLAIM, "")
+    other = next((resource[name] for name in KUBERNETES if resource.get(name)), "")
+    within = (pod, resource.get("k8s.container.name", "")) if pod and not claim else (claim or other,)
     path = "/".join(part for part in (resource.get("k8s.namespace.name", ""), *within) if part)
     return f"container:{path}" if path else ""
+
+
+def owner_of_pod(pod: str) -> str:
+    """The name of what made a pod, by what Kubernetes puts behind it; empty where it is nobody's."""
+    found = _POD.match(pod)
+    return found["owner"] if found else ""
 
 
 def model_id(name: str) -> str:
@@ -124,7 +145,7 @@ def entity_of(resource: Mapping[str, str], attributes: Mapping[str, str] | None 
     """The id of the entity that a series, log record or span with these attributes is about.
 
     The most specific thing wins: a filesystem before a model before a service before a process before a host, and what
-    of Kubernetes is named where none of these is.
+    of Kubernetes is named where none of these is. A node of Kubernetes is a host.
     A resource that identifies nothing gives an empty id, and empty ids are never grouped with one another.
     """
     point = attributes or {}
@@ -142,4 +163,8 @@ def entity_of(resource: Mapping[str, str], attributes: Mapping[str, str] | None 
     pid = resource.get("process.pid")
     if pid and host:
         return process_id(host, pid)
-    return host_id(host) if host else container_id(resource)
+    return host_id(host) if host else container_id(resource) or _node_id(resource.get("k8s.node.name", ""))
+
+
+def _node_id(name: str) -> str:
+    return host_id(name) if name else ""

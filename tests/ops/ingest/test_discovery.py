@@ -50,11 +50,34 @@ def test_hosts_services_processes_and_what_runs_on_what(telemetry: Telemetry, to
 
 def test_what_kubernetes_names_is_there_where_nothing_else_is_named() -> None:
     pod = {"k8s.namespace.name": "shop", "k8s.pod.name": "web-1", "k8s.container.name": "app"}
-    ((container,), links) = of_resource(pod, at(60))
-    assert (container.kind, container.id, container.name) == (EntityKind.CONTAINER, "container:shop/web-1/app", "app")
-    assert links == []
+    entities, links = of_resource(pod, at(60))
+    assert {(one.kind, one.id, one.name) for one in entities} == {
+        (EntityKind.CONTAINER, "container:shop/web-1/app", "app"),
+        (EntityKind.CONTAINER, "container:shop/web-1", "web-1"),
+        (EntityKind.CONTAINER, "container:shop/web", "web"),
+    }
+    assert {(link.source, link.target, link.kind) for link in links} == {
+        ("container:shop/web-1/app", "container:shop/web-1", EdgeKind.RUNS_ON),
+        ("container:shop/web", "container:shop/web-1/app", EdgeKind.RUNS_AS),
+    }
+    ((deployment,), links) = of_resource({"k8s.namespace.name": "shop", "k8s.deployment.name": "web"}, at(60))
+    assert (deployment.id, links) == ("container:shop/web", [])
     ((service,), _) = of_resource({**pod, "service.name": "checkout"}, at(60))
     assert service.kind is EntityKind.SERVICE
+
+
+def test_a_pod_runs_on_its_node_and_a_node_is_a_host() -> None:
+    pod = {"k8s.namespace.name": "shop", "k8s.pod.name": "web-7d9fc6b5d8-x2bcd", "k8s.node.name": "n1"}
+    entities, links = of_resource(pod, at(60))
+    assert {one.id for one in entities} == {
+        "container:shop/web-7d9fc6b5d8-x2bcd", "container:shop/web", "host:n1",
+    }  # fmt: skip
+    assert {(link.source, link.target, link.kind) for link in links} == {
+        ("container:shop/web", "container:shop/web-7d9fc6b5d8-x2bcd", EdgeKind.RUNS_AS),
+        ("container:shop/web-7d9fc6b5d8-x2bcd", "host:n1", EdgeKind.RUNS_ON),
+    }
+    ((node,), _) = of_resource({"k8s.node.name": "n1"}, at(60))
+    assert (node.kind, node.id, node.name) == (EntityKind.HOST, "host:n1", "n1")
 
 
 def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wellkept.kernel.entity import entity_of, host_of, service_id
+from wellkept.kernel.entity import CLAIM, KUBERNETES, entity_of, host_of, service_id
 from wellkept.store.telemetry.telemetry import Telemetry
 
 KEYS = (
@@ -21,7 +21,9 @@ KEYS = (
     "k8s.namespace.name",
     "k8s.pod.name",
     "k8s.container.name",
-    "k8s.resourcequota.name",
+    "k8s.node.name",
+    CLAIM,
+    *KUBERNETES,
     "other",
 )
 texts = st.sampled_from(["", "x", "shop", "/data", "unknown_service", "unknown_service:java", "a:b/c", "é'\\"])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from wellkept.kernel.entity import (
+    CLAIM,
     Edge,
     EdgeKind,
     Entity,
@@ -17,6 +18,7 @@ from wellkept.kernel.entity import (
     entity_of,
     host_id,
     host_of,
+    owner_of_pod,
     process_id,
     service_id,
 )
@@ -114,9 +116,33 @@ def of_resource(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity]
         edges.append(Edge(process, host_id(host), EdgeKind.RUNS_ON, at))
         if service:
             edges.append(Edge(service, process, EdgeKind.RUNS_AS, at))
-    if not entities and (container := entity_of(resource)).startswith(f"{EntityKind.CONTAINER}:"):
-        display = container.rpartition("/")[2].removeprefix(f"{EntityKind.CONTAINER}:")
-        entities.append(Entity(EntityKind.CONTAINER, container, display, dict(resource)))
+    if not entities:
+        return _of_kubernetes(resource, at)
+    return entities, edges
+
+
+def _of_kubernetes(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity], list[Edge]]:
+    """What of Kubernetes a resource names that names neither host nor service: a workload runs as its pods and their
+    containers, a container in its pod, and a pod on its node.
+    """
+    own, node, pod = entity_of(resource), resource.get("k8s.node.name", ""), resource.get("k8s.pod.name", "")
+    if not own:
+        return [], []
+    kind, _, path = own.partition(":")
+    entities, edges = [Entity(EntityKind(kind), own, path.rpartition("/")[2], dict(resource))], list[Edge]()
+    if kind != EntityKind.CONTAINER or not pod or resource.get(CLAIM):
+        return entities, edges
+    within = {name: value for name, value in resource.items() if name != "k8s.container.name"}
+    if (of_pod := entity_of(within)) != own:
+        entities.append(Entity(EntityKind.CONTAINER, of_pod, pod, within))
+        edges.append(Edge(own, of_pod, EdgeKind.RUNS_ON, at))
+    if owner := owner_of_pod(pod):
+        workload = of_pod.removesuffix(pod) + owner
+        entities.append(Entity(EntityKind.CONTAINER, workload, owner))
+        edges.append(Edge(workload, own, EdgeKind.RUNS_AS, at))
+    if node:
+        entities.append(Entity(EntityKind.HOST, host_id(node), node))
+        edges.append(Edge(of_pod, host_id(node), EdgeKind.RUNS_ON, at))
     return entities, edges
 
 
@@ -137,5 +163,7 @@ def _add(
     more: Iterable[Entity],
     links: Iterable[Edge],
 ) -> None:
-    entities.update({entity.id: entity for entity in more})
+    for entity in more:
+        if entity.id not in entities or len(entity.attributes) >= len(entities[entity.id].attributes):
+            entities[entity.id] = entity
     edges.update({(edge.source, edge.target, edge.kind): edge for edge in links})

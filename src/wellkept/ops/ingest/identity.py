@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.clock import Clock
-from wellkept.kernel.entity import Entity, EntityKind, entity_of
+from wellkept.kernel.entity import Entity, EntityKind, entity_of, owner_of_pod
 
 REFRESH = timedelta(seconds=10)
 _REMEMBERED = 20_000
@@ -61,11 +60,6 @@ _EXPORTERS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("blackbox", "blackbox-exporter", "blackbox_exporter"), frozenset({"service", "job"})),
 }
 """Scrape jobs that report about something else, and the labels that then name the reporter instead."""
-
-_POD = re.compile(
-    r"(?P<owner>.+?)(?:-[0-9a-f]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5}|-\d+)\Z"
-)
-"""A pod's name: its owner's, and what a Deployment, a DaemonSet or a StatefulSet puts behind it."""
 
 
 class Places(Protocol):
@@ -214,9 +208,8 @@ def _names(labels: Mapping[str, str]) -> Iterator[str]:
         value = labels.get(label, "")
         if value and not value.startswith("unknown_service"):
             yield value
-    owner = _POD.match(_first(labels, PODS))
-    if owner is not None:
-        yield owner["owner"]
+    if owner := owner_of_pod(_first(labels, PODS)):
+        yield owner
 
 
 def _says(label: str, value: str, resource: Mapping[str, str]) -> bool:

@@ -17,13 +17,15 @@ CREATE OR REPLACE FUNCTION wellkept_service AS (r) -> if(
     concat('service:', r['service.namespace'], if(r['service.namespace'] = '', '', '/'), r['service.name']));
 
 -- The id of what of Kubernetes a resource is about, by its path; '' where the resource names none.
-CREATE OR REPLACE FUNCTION wellkept_container AS (r) -> if(
-    r['k8s.namespace.name'] = '' AND r['k8s.pod.name'] = '' AND r['k8s.resourcequota.name'] = '',
-    '',
-    concat('container:', arrayStringConcat(arrayFilter(part -> part != '', [
+CREATE OR REPLACE FUNCTION wellkept_container AS (r) -> concat(
+    'container:',
+    arrayStringConcat(arrayFilter(part -> part != '', [
         r['k8s.namespace.name'],
-        if(r['k8s.pod.name'] = '', r['k8s.resourcequota.name'], r['k8s.pod.name']),
-        if(r['k8s.pod.name'] = '', '', r['k8s.container.name'])]), '/')));
+        arrayFirst(name -> name != '', [
+            r['k8s.persistentvolumeclaim.name'], r['k8s.pod.name'], r['k8s.resourcequota.name'], r['k8s.deployment.name'],
+            r['k8s.statefulset.name'], r['k8s.daemonset.name'], r['k8s.replicaset.name'], r['k8s.cronjob.name'],
+            r['k8s.job.name'], r['k8s.hpa.name']]),
+        if(r['k8s.pod.name'] = '' OR r['k8s.persistentvolumeclaim.name'] != '', '', r['k8s.container.name'])]), '/'));
 
 -- What a resource is by itself.
 CREATE OR REPLACE FUNCTION wellkept_own AS (r) -> multiIf(
@@ -31,7 +33,9 @@ CREATE OR REPLACE FUNCTION wellkept_own AS (r) -> multiIf(
     wellkept_service(r) != '', wellkept_service(r),
     r['process.pid'] != '' AND wellkept_host(r) != '', concat('process:', wellkept_host(r), ':', r['process.pid']),
     wellkept_host(r) != '', concat('host:', wellkept_host(r)),
-    wellkept_container(r));
+    wellkept_container(r) != 'container:', wellkept_container(r),
+    r['k8s.node.name'] != '', concat('host:', r['k8s.node.name']),
+    '');
 
 -- What attributes make of it. ``own`` is wellkept_own(r), which is worked out once for each resource.
 CREATE OR REPLACE FUNCTION wellkept_within AS (own, r, a) -> multiIf(
@@ -143,3 +147,40 @@ CREATE OR REPLACE FUNCTION wellkept_numbers AS (m) -> arrayConcat(
                 multiIf(notEmpty(m.histogram), 2, notEmpty(m.exponential_histogram), 4, 8)),
             'Tuple(time_unix_nano UInt64, as_double Nullable(Float64), as_int Nullable(Int64), attributes Array(String),
             flags UInt32)')]));
+
+-- A label of a page, which a scrape that does not honor it calls exported_...: its own of that name is then about who
+-- was asked.
+CREATE OR REPLACE FUNCTION wellkept_label AS (a, name) ->
+    if(a[concat('exported_', name)] != '', a[concat('exported_', name)], a[name]);
+
+-- What of Kubernetes a series of kube-state-metrics, cAdvisor or the kubelet is about, as attributes of a resource; none
+-- where it is about nothing of it. The word after kube_ says what kind of thing it is, and so which of its labels names
+-- it: the label pod of kube_deployment_... is the pod that was asked.
+CREATE OR REPLACE FUNCTION wellkept_kubernetes_kind AS (name) -> multiIf(
+    match(name, '^container_(blkio|cpu|file|fs|last|memory|network|oom|pressure|processes|sockets|spec|start|tasks|threads)'),
+    'container',
+    match(name, '^kube_pod_(init_)?container_'), 'container',
+    startsWith(name, 'kubelet_volume_stats_'), 'persistentvolumeclaim',
+    extract(name, '^kube_([a-z]+)'));
+
+CREATE OR REPLACE FUNCTION wellkept_kubernetes AS (name, a) -> multiIf(
+    wellkept_kubernetes_kind(name) = 'node',
+    [('k8s.node.name', wellkept_label(a, 'node'))],
+    wellkept_kubernetes_kind(name) IN ('container', 'pod') AND wellkept_label(a, 'pod') != '',
+    [
+        ('k8s.namespace.name', wellkept_label(a, 'namespace')),
+        ('k8s.pod.name', wellkept_label(a, 'pod')),
+        ('k8s.container.name', if(wellkept_kubernetes_kind(name) = 'pod', '', wellkept_label(a, 'container'))),
+        ('k8s.node.name', if(name = 'kube_pod_info', wellkept_label(a, 'node'), ''))
+    ],
+    wellkept_kubernetes_kind(name) IN (
+        'cronjob', 'daemonset', 'deployment', 'horizontalpodautoscaler', 'job', 'persistentvolumeclaim', 'replicaset',
+        'resourcequota', 'statefulset'),
+    [
+        ('k8s.namespace.name', wellkept_label(a, 'namespace')),
+        (
+            concat('k8s.', replaceOne(wellkept_kubernetes_kind(name), 'horizontalpodautoscaler', 'hpa'), '.name'),
+            wellkept_label(a, if(wellkept_kubernetes_kind(name) = 'job', 'job_name', wellkept_kubernetes_kind(name)))
+        )
+    ],
+    []);

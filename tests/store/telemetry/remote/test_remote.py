@@ -213,6 +213,44 @@ def test_job_and_instance_make_the_service_and_a_node_exporter_the_host(telemetr
     }
 
 
+OF_SCRAPE = {"job": "kube-state-metrics", "instance": "10.0.0.9:8080", "node": "n9", "endpoint": "http"}
+ASKED = {**OF_SCRAPE, "namespace": "monitoring", "pod": "ksm-0", "container": "ksm"}
+HONORED = {**ASKED, "namespace": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "entity"),
+    [
+        ("kube_deployment_spec_replicas", {**HONORED, "deployment": "web"}, "container:shop/web"),
+        ("kube_statefulset_replicas", {**HONORED, "statefulset": "db"}, "container:shop/db"),
+        ("kube_job_status_failed", {**HONORED, "job_name": "backup"}, "container:shop/backup"),
+        ("kube_horizontalpodautoscaler_spec_max_replicas", {**HONORED, "horizontalpodautoscaler": "web"},
+         "container:shop/web"),
+        ("kube_resourcequota", {**HONORED, "resourcequota": "rq", "type": "hard"}, "container:shop/rq"),
+        ("kube_pod_status_phase", {**HONORED, "pod": "web-1", "phase": "Running"}, "container:shop/web-1"),
+        ("kube_pod_container_status_restarts_total", {**HONORED, "pod": "web-1", "container": "app"},
+         "container:shop/web-1/app"),
+        ("kube_pod_container_status_restarts_total",
+         {**ASKED, "exported_namespace": "shop", "exported_pod": "web-1", "exported_container": "app"},
+         "container:shop/web-1/app"),
+        ("kube_node_status_condition", {**ASKED, "node": "n1", "condition": "Ready", "status": "true"}, "host:n1"),
+        ("kube_configmap_info", {**HONORED, "configmap": "settings"}, "service:kube-state-metrics"),
+        ("container_memory_working_set_bytes",
+         {"job": "kubelet", "namespace": "shop", "pod": "web-1", "container": "app"},
+         "container:shop/web-1/app"),
+        ("container_memory_working_set_bytes", {"job": "kubelet", "id": "/", "namespace": "kube-system"},
+         "service:kubelet"),
+        ("kubelet_volume_stats_available_bytes",
+         {"job": "kubelet", "namespace": "shop", "persistentvolumeclaim": "data-db-0"}, "container:shop/data-db-0"),
+    ],
+)  # fmt: skip
+def test_what_tells_of_kubernetes_is_about_what_its_labels_name(
+    telemetry: Telemetry, name: str, labels: Labels, entity: str
+) -> None:
+    telemetry.remote.insert(Version.V1, [request1(({"__name__": name, **labels}, [(AT, 1.0)]))], RECEIVED)
+    assert described(telemetry)[name]["entity"] == entity
+
+
 def test_a_request_of_one_version_is_not_read_as_the_other() -> None:
     check_version(Version.V1, request1((UP, [(AT, 1.0)])))
     check_version(Version.V2, request2((UP, [(AT, 1.0)])))

@@ -1,6 +1,7 @@
 -- What series are, from their labels. Kinds begin with "prometheus_", so that PromQL knows their names for Prometheus's
 -- own. Who names no type is a counter where the name ends like one. Job and instance make the service; what a node
--- exporter tells is about its host. The state of alerts is what rules say of somebody, and no word of theirs: a service
+-- exporter tells is about its host, and what kube-state-metrics, cAdvisor and the kubelet tell is about what their labels
+-- name (wellkept_kubernetes). The state of alerts is what rules say of somebody, and no word of theirs: a service
 -- that is silent would not be missed while an alert about it lasts.
 SELECT
     wellkept_series(name, cityHash64('prometheus', pairs)) AS series,
@@ -27,7 +28,9 @@ FROM
         wellkept_map(arrayFilter(p -> p.1 != '__name__', pairs)) AS attributes,
         wellkept_prometheus_type(type) AS told,
         attributes['job'] AS job,
-        arrayFilter(p -> p.2 != '', if(
+        wellkept_kubernetes(name, attributes) AS kubernetes,
+        arrayFilter(p -> p.2 != '', multiIf(
+            notEmpty(kubernetes), kubernetes,
             startsWith(name, 'node_') AND attributes['instance'] != '',
             [('host.name', replaceRegexpOne(attributes['instance'], ':[0-9]+$', ''))],
             [
