@@ -3,7 +3,8 @@
 Senders of every age then speak of one thing by one name. The table follows the schema file of the conventions, version
 1.44.0 (https://opentelemetry.io/schemas/1.44.0), with what it renames twice renamed at once. What changed its unit with
 its name is left out, since it is not the same thing (``http.server.duration`` was in milliseconds), and so is what any
-application may call its own (``cpu.time``).
+application may call its own (``cpu.time``). What receivers of the Collector call by names of their own, of before the
+conventions had any, is called as in these, too.
 """
 
 from __future__ import annotations
@@ -80,6 +81,15 @@ METRICS: Mapping[str, str] = {
     "k8s.container.cpu.request_utilization": "k8s.container.cpu.request.utilization",
     "k8s.container.memory.limit": "k8s.container.memory.limit.desired",
     "k8s.container.memory.request": "k8s.container.memory.request.desired",
+    "k8s.container.cpu_limit": "k8s.container.cpu.limit.desired",
+    "k8s.container.cpu_limit_utilization": "k8s.container.cpu.limit.utilization",
+    "k8s.container.cpu_request": "k8s.container.cpu.request.desired",
+    "k8s.container.cpu_request_utilization": "k8s.container.cpu.request.utilization",
+    "k8s.container.memory_limit": "k8s.container.memory.limit.desired",
+    "k8s.container.memory_request": "k8s.container.memory.request.desired",
+    "k8s.container.restarts": "k8s.container.restart.count",
+    "k8s.deployment.available": "k8s.deployment.pod.available",
+    "k8s.deployment.desired": "k8s.deployment.pod.desired",
     "k8s.cronjob.active_jobs": "k8s.cronjob.job.active",
     "k8s.daemonset.current_scheduled_nodes": "k8s.daemonset.node.current_scheduled",
     "k8s.daemonset.desired_scheduled_nodes": "k8s.daemonset.node.desired_scheduled",

@@ -18,6 +18,8 @@ TABLE: dict[str, dict[str, str]] = {
         "trend": "wellkept.ops.detect.detectors.trend:TrendBreak",
         "variance": "wellkept.ops.detect.detectors.variance:Variance",
         "traffic": "wellkept.ops.detect.detectors.traffic:Traffic",
+        "restarts": "wellkept.ops.detect.detectors.restarts:Restarts",
+        "replicas": "wellkept.ops.detect.detectors.replicas:Replicas",
         "certificate": "wellkept.ops.detect.detectors.certificate:Certificate",
         "blind": "wellkept.ops.detect.detectors.blind:BlindSpot",
         "missing": "wellkept.ops.detect.detectors.missing:MissingData",

@@ -10,10 +10,11 @@ from wellkept.ops.detect.base import View
 from wellkept.ops.detect.blind import Blind, Cause
 from wellkept.ops.detect.catalogue import MEANINGS, amount, duration
 from wellkept.ops.detect.signals import Signals, signals
-from wellkept.ops.detect.words import labelled
+from wellkept.ops.detect.words import labelled, subject
 from wellkept.store.telemetry.window import SeriesInfo
 
 DISK = "disk:h1:/data"
+POD = "container:shop/web-1/app"
 MOUNT = {"device": "/dev/sda1", "fstype": "ext4", "mountpoint": "/data", "instance": "h1:9100", "job": "node"}
 
 
@@ -48,6 +49,34 @@ def test_a_quota_ends_at_its_hard_value() -> None:
     story.metric("service:ksm", "kube_resourcequota", np.full(40, 50.0), "", {**labels, "type": "hard"})
     rows = found(story)
     assert (len(rows.meanings), rows.limits[0]) == (1, 50.0)
+
+
+def test_a_container_is_throttled_in_a_share_of_its_periods() -> None:
+    story, labels = Story(steps=40), {"pod": "web-1", "container": "app"}
+    story.metric(POD, "container_cpu_cfs_throttled_periods_total", np.full(40, 8.0), "1/s", labels)
+    story.metric(POD, "container_cpu_cfs_periods_total", np.full(40, 10.0), "1/s", labels)
+    scene = story.scene()
+    view = View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph)
+    assert signals(view, lambda meaning: meaning.resource == "cpu").limits.tolist() == [10.0]
+
+
+def test_what_the_name_of_a_container_says_is_not_said_again() -> None:
+    labels = {"pod": "web-1", "container": "app", "pool": "main"}
+    assert subject(SeriesInfo(1, "used", "By", "gauge", POD, labels)) == "shop/web-1/app (pool main)"
+    assert subject(SeriesInfo(1, "used", "By", "gauge", "service:kubelet", {"pod": "web-1"})) == "kubelet (pod web-1)"
+
+
+def test_of_the_volumes_of_pods_the_claims_fill() -> None:
+    story = Story(steps=40)
+    for claim, volume in (("data-0", "persistentVolumeClaim"), ("config", "configMap")):
+        labels = {"k8s.volume.type": volume}
+        story.metric(f"container:shop/{claim}", "k8s.volume.available", 6e9 - 1e8 * story.clock, "By", labels)
+        story.metric(f"container:shop/{claim}", "k8s.volume.capacity", np.full(40, 20e9), "By", labels)
+    rows = found(story)
+    assert [(info.entity, limit) for info, limit in zip(rows.series, rows.limits, strict=True)] == [
+        ("container:shop/data-0", 20e9)
+    ]
+    assert rows.values[0, 0] == 14e9
 
 
 def test_a_limit_of_nothing_is_none() -> None:

@@ -174,6 +174,17 @@ def test_silence_is_no_recovery(stream: Stream) -> None:
     assert {f.kind.value for f in stream.open_findings()} == {"anomaly", "missing_data"}
 
 
+def test_a_container_that_is_gone_while_others_speak_has_recovered(stream: Stream) -> None:
+    """A rollout takes the pod away whose memory was full; nobody waits for a word of it."""
+    old, new, story = "container:shop/web-1/app", "container:shop/web-2/app", Story(steps=300, step_s=2.0)
+    for entity, used in ((old, np.where(story.clock < 250, 99e6, np.nan)), (new, np.full(300, 20e6))):
+        story.metric(entity, "container.memory.usage", used, "By")
+        story.metric(entity, "container.memory.limit", np.where(np.isnan(used), np.nan, 100e6), "By")
+    told = play(story.scene(), stream, 100, 290)
+    assert [(f.entity, f.is_open) for _, f in told] == [(old, True), (old, False)]
+    assert 250 < told[-1][0] < 265
+
+
 def test_no_verdict_about_missing_data_right_after_the_start(stream: Stream) -> None:
     """The platform was down itself; what is missing now may be on its way."""
     scene = slow_from_to(500, 600)

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.detectors.missing import MissingData
 
+Floats = NDArray[np.float64]
 SETTINGS = DetectSettings()
 
 
@@ -191,6 +193,58 @@ def test_what_an_exporter_says_of_its_service_counts_beside_the_exporter_itself(
     scraped(story, "db:9187", 150, name="pg_up")
     (found,) = said(story.scene())
     assert "Service shop/payments does not answer its exporter (pg_up is 0), since " in found.sentence
+
+
+NODE = "host:n1"
+
+
+def told_of_node(story: Story, ready: Floats, cordoned: float = 0.0) -> None:
+    """What kube-state-metrics tells of a node every 15 s or so: its conditions, and whether it is cordoned."""
+    asked = story.clock % 2 == 0
+    for condition, status, values in (
+        ("Ready", "true", ready),
+        ("Ready", "unknown", 1 - ready),
+        ("MemoryPressure", "true", np.zeros(story.steps)),
+    ):
+        labels = {"node": "n1", "condition": condition, "status": status}
+        story.metric(NODE, "kube_node_status_condition", np.where(asked, values, np.nan), "", labels)
+    story.metric(NODE, "kube_node_spec_unschedulable", np.where(asked, cordoned, np.nan), "", {"node": "n1"})
+
+
+def test_a_node_that_is_not_ready_is_down() -> None:
+    story = Story()
+    told_of_node(story, np.where(story.clock < 160, 1.0, 0.0))
+    (found,) = said(story.scene())
+    assert (found.entity, found.severity) == (NODE, Severity.ERROR)
+    assert found.sentence == ("Host n1 is not ready (kube_node_status_condition is 0), since 08:26:30 UTC (4 min).")
+    well = Story()
+    told_of_node(well, np.ones(180))
+    assert said(well.scene(), {found.fingerprint: found}) == []
+
+
+def test_a_node_that_is_drained_or_taken_away_is_no_trouble() -> None:
+    drained = Story()
+    told_of_node(drained, np.where(drained.clock < 160, 1.0, 0.0), cordoned=1.0)
+    assert said(drained.scene()) == []
+    gone = Story()
+    told_of_node(gone, np.where(gone.clock < 150, 1.0, np.nan))
+    assert said(gone.scene()) == []
+
+
+def test_a_node_of_the_collector_is_down_where_it_is_unknown() -> None:
+    story = Story()
+    story.metric(NODE, "k8s.node.condition_ready", np.where(story.clock < 160, 1.0, -1.0), "{condition}")
+    (found,) = said(story.scene())
+    assert found.sentence.startswith("Host n1 is not ready (k8s.node.condition_ready is -1)")
+
+
+def test_what_kubernetes_tells_of_a_node_is_no_word_of_it() -> None:
+    story = Story()
+    speaking(story, CHECKOUT)
+    silent_since(story, NODE, 160)
+    told_of_node(story, np.ones(180))
+    (found,) = said(story.scene())
+    assert found.sentence.startswith("Nothing was heard from host n1")
 
 
 def test_an_instance_that_is_gone_is_not_down() -> None:

@@ -82,8 +82,9 @@ POD = {"k8s_namespace_name": "shop", "k8s_pod_name": "web-1", "k8s_container_nam
     [
         (QUOTA, "k8s.resourcequota.memory.limit.used", "k8s.resourcequota.memory.limit.hard", "container:teamx/rq"),
         (POD, "container.memory.usage", "container.memory.limit", "container:shop/web-1/app"),
+        (POD, "container.memory.working_set", "k8s.container.memory_limit", "container:shop/web-1/app"),
     ],
-    ids=["quota", "container"],
+    ids=["quota", "container", "what the Collector calls the limit"],
 )
 def test_what_kubernetes_bounds_is_forecast_without_a_service(
     telemetry: Telemetry, resource: dict[str, str], used: str, limit: str, entity: str

@@ -30,6 +30,20 @@ _CPU = Meaning(
     resource="cpu",
 )
 
+_VOLUME = Meaning(
+    "",
+    "space in use",
+    "By",
+    Bad.UP,
+    1e6,
+    fills=Extreme.LAST,
+    where=((("k8s.volume.type",), "persistentVolumeClaim"),),
+    complement=True,
+    resource="disk",
+    anomaly=False,
+)
+"""Of the volumes of a pod those that are its own: the others lie on the disk of its node."""
+
 
 def _quotas() -> tuple[Meaning, ...]:
     """What a Kubernetes namespace may use, by the resource."""
@@ -236,6 +250,27 @@ MEANINGS: tuple[Meaning, ...] = (
         resource="memory",
         anomaly=False,
     ),
+    *(
+        Meaning(
+            f"k8s.{of}utilization",
+            f"{resource.replace('cpu', 'CPU')} in use",
+            "1",
+            Bad.UP,
+            0.2,
+            alarming=0.9,
+            capacity=1.0,
+            fills=Extreme.LOWEST if resource == "memory" else None,
+            resource=resource,
+        )
+        for of, resource in (
+            ("container.memory_limit_", "memory"),
+            ("pod.memory_limit_", "memory"),
+            ("container.cpu.limit.", "cpu"),
+            ("pod.cpu_limit_", "cpu"),
+        )
+    ),
+    replace(_VOLUME, name="k8s.volume.available", limit="k8s.volume.capacity"),
+    replace(_VOLUME, name="k8s.pod.volume.available", limit="k8s.pod.volume.capacity"),
     Meaning(
         "db.client.connection.count",
         "database connections in use",

@@ -1,4 +1,4 @@
-"""Who is down by its own word, or by the word of who asks it: a scrape, a probe, an exporter."""
+"""Who is down by its own word, or by the word of who asks it: a scrape, a probe, an exporter, Kubernetes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from wellkept.kernel.conventions import PROBED
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.catalogue import UP
+from wellkept.ops.detect.judged import columns_of
+from wellkept.ops.detect.slow import is_current
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 SCRAPED = "up"
@@ -26,8 +28,20 @@ STATES: Mapping[str, str] = {
         ),
         "does not answer its exporter",
     ),
+    **dict.fromkeys(
+        ("kube_node_status_condition", "k8s.node.condition_ready", "k8s.node.condition", "k8s.node.condition.status"),
+        "is not ready",
+    ),
 }  # fmt: skip
-"""Series that are 0 while an instance of a service is down, else more, and what their 0 means."""
+"""Series that are 0 or less while an instance of a service is down, else more, and what their 0 means."""
+WHERE: Mapping[str, Mapping[str, str]] = {
+    "kube_node_status_condition": {"condition": "Ready", "status": "true"},
+    "k8s.node.condition": {"condition": "Ready"},
+    "k8s.node.condition.status": {"k8s.node.condition.type": "Ready", "k8s.node.condition.status": "condition_true"},
+}
+"""Attributes that such a series must have."""
+CORDONED = "kube_node_spec_unschedulable"
+"""1 while a node is taken out of service on purpose: it is drained, or restarted, and nobody is to be woken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,8 @@ def down(window: Window, settings: DetectSettings) -> dict[str, Down]:
     """Services with instances that are down, by their entity; where several series say so, the worst of it."""
     found: dict[str, Down] = {}
     for entity, columns in _in_doubt(window):
+        if _is_cordoned(window, entity):
+            continue
         words = [(column, _word(window.values[:, column], settings)) for column in columns]
         known = [(column, since) for column, since in words if since is not None]
         gone = [(column, since) for column, since in known if since >= 0]
@@ -86,11 +102,17 @@ def _states(
     """
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
     for column, info in enumerate(series):
-        if info.name in STATES and info.entity:
+        if info.name in STATES and info.entity and WHERE.get(info.name, {}).items() <= info.attributes.items():
             found[info.entity, info.name].append(column)
     groups = [(entity, columns) for (entity, _), columns in found.items()]
     every = np.array([column for _, columns in groups for column in columns], np.intp)
     return groups, every, np.repeat(np.arange(len(groups)), [len(columns) for _, columns in groups]).astype(np.intp)
+
+
+def _is_cordoned(window: Window, entity: str) -> bool:
+    columns = columns_of(window.series)[0].get((entity, CORDONED), ())
+    told = [values[np.isfinite(values)][-1:] for values in window.values[:, list(columns)].T]
+    return any(map(np.any, told))
 
 
 def _instance(info: SeriesInfo) -> str:
@@ -103,12 +125,9 @@ def _word(values: NDArray[np.float64], settings: DetectSettings) -> int | None:
     It is down after several words, for as long as silence has to last. Who is asked every 15 or 60 s does not speak in
     every step; whose last word is older than its rhythm is gone, or silent, and no longer down.
     """
+    if not is_current(np.isfinite(values), settings.missing_steps):
+        return None
     said, total = np.flatnonzero(np.isfinite(values)), len(values)
-    if not len(said):
-        return None
-    rhythm = float(np.median(np.diff(said))) if len(said) > 1 else 1.0
-    if total - 1 - said[-1] >= max(settings.missing_steps, 2 * rhythm + 1):
-        return None
     alive = np.flatnonzero(values > 0.0)
     words = said[said > alive[-1]] if len(alive) else said
     if len(words) < settings.confirm_steps or total - words[0] < settings.missing_steps:

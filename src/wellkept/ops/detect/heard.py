@@ -1,4 +1,8 @@
-"""Who was heard when: over all series of each entity at once, worked out once for all who ask."""
+"""Who was heard when: over all series of each entity at once, worked out once for all who ask.
+
+What Kubernetes tells of its nodes, pods and workloads is no word of theirs: it goes on while a node is silent, and ends
+without any trouble when they are taken away.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
+
+OF_KUBERNETES = ("kube_", "k8s.")
+"""So begin the names of series by which Kubernetes, and who asks it, tell of others."""
 
 Mask = NDArray[np.bool_]
 _last: list[tuple[Window, Mask]] = []
@@ -19,6 +26,12 @@ def entities_of(series: tuple[SeriesInfo, ...]) -> tuple[tuple[str, ...], NDArra
     names = sorted({info.entity for info in series})
     places = {name: place for place, name in enumerate(names)}
     return tuple(names), np.fromiter((places[info.entity] for info in series), np.intp, len(series))
+
+
+@of_series
+def _told_by_others(series: tuple[SeriesInfo, ...]) -> NDArray[np.intp]:
+    """The columns that are no word of whom they are about."""
+    return np.array([column for column, info in enumerate(series) if info.name.startswith(OF_KUBERNETES)], np.intp)
 
 
 @of_series
@@ -43,6 +56,7 @@ def heard_by_entity(window: Window) -> tuple[tuple[str, ...], Mask]:
         return names, np.zeros((0, len(window.times)), dtype=bool)
     order, firsts = _in_order(window.series)
     seen = np.isfinite(window.values)
+    seen[:, _told_by_others(window.series)] = False
     heard = np.logical_or.reduceat(seen if order is None else seen[:, order], firsts, axis=1).T
     heard.flags.writeable = False
     if not window.values.flags.writeable:

@@ -214,7 +214,7 @@ def watched(info: SeriesInfo, meaning: Meaning) -> bool:
     """Whether a series is the one that its meaning is about, and can get worse at all."""
     if info.entity == "":
         return False
-    attributes = info.attributes
+    attributes = {**info.resource_attributes, **info.attributes} if meaning.where else info.attributes
     if not READ_ONLY_FILESYSTEMS.isdisjoint((attributes.get("system.filesystem.type"), attributes.get("fstype"))):
         return False
     if attributes.get("system.filesystem.mode") == "ro":

@@ -65,6 +65,15 @@ def rhythms(values: Floats) -> tuple[Floats, Bools]:
     return np.fmax(usual, 1.0), np.asarray((usual <= middle + REGULAR) & (since <= np.ceil(usual)))
 
 
+def is_current(seen: Bools, least: int) -> bool:
+    """Whether who was seen in these steps (bool[T]) still speaks: its last word is no older than ``least`` steps, or
+    than its rhythm explains.
+    """
+    said = np.flatnonzero(seen)
+    rhythm = float(np.median(np.diff(said))) if len(said) > 1 else 1.0
+    return bool(len(said)) and bool(len(seen) - 1 - said[-1] < max(least, 2 * rhythm + 1))
+
+
 def _gaps(seen: Bools) -> Floats:
     """Steps since the value before, at each value that has one; NaN elsewhere."""
     place = np.arange(seen.shape[1])

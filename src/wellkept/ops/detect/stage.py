@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.change import Change
+from wellkept.kernel.entity import EntityKind
 from wellkept.kernel.feedback import Feedback
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
@@ -28,6 +29,7 @@ STAGE = Stage(
     purpose="Looks at all series at once for sudden changes, growth towards limits and silence.",
 )
 
+_CONTAINER = f"{EntityKind.CONTAINER}:"
 _log = logging.getLogger(__name__)
 
 
@@ -166,18 +168,20 @@ class DetectRunner:
         """Fingerprints of the findings that were not seen for long enough.
 
         Recovery must be seen to be believed: while the entity is silent, or telemetry is blind to it, its findings stay
-        open, for one window.
+        open, for one window. A container that is silent while others are heard was taken away.
         """
         again = {finding.fingerprint for finding in seen}
         hold = timedelta(seconds=self._settings.hold_steps * self._settings.step_s)
         patience = timedelta(seconds=self._settings.window_s)
         speaking = heard((view.metrics, view.red, view.logs), self._settings.hold_steps)
+        others = any(entity.startswith(_CONTAINER) for entity in speaking)
         over = []
         for finding in open_ones:
             if finding.fingerprint in again:
                 continue
             unseen = now - self._stream.last_seen(finding.id)
             silent = finding.entity not in speaking and finding.kind is not FindingKind.MISSING_DATA
+            silent = silent and not (others and finding.entity.startswith(_CONTAINER))
             silent = silent or view.blind.hides(finding.entity, signal_of(finding))
             silent |= finding.entity in view.blind.entities and not finding.attributes.get("blind")
             if unseen >= (patience if silent else hold):

@@ -50,7 +50,9 @@ def named(entity: str) -> str:
 
 def which(info: SeriesInfo) -> tuple[str, ...]:
     """What tells a series from others of its entity, as words: ``pod web-1``. Empty where the entity says it all."""
-    told = [f"{word} {info.attributes[label]}" for label, word in _TELLING if info.attributes.get(label)]
+    named_by = bare(info.entity).split("/") if info.entity.startswith(f"{EntityKind.CONTAINER}:") else ()
+    labels = [(word, info.attributes.get(label, "")) for label, word in _TELLING]
+    told = [f"{word} {value}" for word, value in labels if value and value not in named_by]
     if callee := info.attributes.get("span.callee"):
         told.append(f"calls to {bare(callee)}")
     instance = info.attributes.get("instance")

@@ -14,7 +14,8 @@ from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fi
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, duration
 from wellkept.ops.detect.down import STATES, Down, down
-from wellkept.ops.detect.heard import heard_by_entity
+from wellkept.ops.detect.heard import OF_KUBERNETES, heard_by_entity
+from wellkept.ops.detect.judged import signal_of
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.ops.detect.words import capital, clock, named
 from wellkept.store.telemetry.window import Window
@@ -48,17 +49,18 @@ class MissingData:
     """One finding per entity that is down or fell silent, however many series it has; one when everything is silent.
 
     Down is what says so (``service.up``), and what does not answer a scrape, a probe or its exporter (``up``,
-    ``probe_success``, ``pg_up`` and their like are 0); where that is a part of its instances, it is a warning.
+    ``probe_success``, ``pg_up`` and their like are 0); where that is a part of its instances, it is a warning. So is a
+    node that Kubernetes finds not ready, unless nothing is to be scheduled on it.
 
     Silence is measured against the reporter's own rhythm (the median from one word to the next), so a slow reporter is
     not late and yet missed, and a gap as short as a restart is no finding. Processes, pods and disks come and go, so
-    only hosts, services, databases and deployments are missed, and not those whose points the platform itself refuses
-    or finds far in the future. When all of them fall silent together it is not them but the way to us: then one finding
-    without an entity says so.
+    only hosts, services, databases and deployments are missed, by words of their own, and not those whose points the
+    platform itself refuses or finds far in the future. When all of them fall silent together it is not them but the way
+    to us: then one finding without an entity says so.
     """
 
     name = "missing"
-    version = "4"
+    version = "5"
     shared = ("confirm_steps", "grace_s", "min_points", "missing_steps")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -85,7 +87,10 @@ class MissingData:
         return sorted(told, key=lambda finding: finding.fingerprint)
 
     def _still_silent(self, view: View, reports: _Reports, said: set[str]) -> list[Finding]:
-        """Silence that outlasts the window does not end by that; it ends with a word, or when the graph forgets."""
+        """Silence that outlasts the window does not end by that; it ends with a word, or when the graph forgets.
+
+        A node that Kubernetes does not tell of any more was taken away.
+        """
         newest = reports.heard[:, -self._settings.confirm_steps :].any(axis=1)
         heard = {reports.entities[int(row)] for row in np.flatnonzero(newest)}
         return [
@@ -94,6 +99,7 @@ class MissingData:
             if finding.detector == self.name
             and finding.entity not in said
             and finding.entity not in heard
+            and not signal_of(finding).startswith(OF_KUBERNETES)
             and finding.entity in view.graph.entities
         ]
 
@@ -138,10 +144,11 @@ class MissingData:
         Who is probed is nobody's other instance: each that fails is felt.
         """
         name, gone = view.metrics.series[one.series].name, len(one.instances)
+        said = view.metrics.values[:, one.series]
         part, told = f"{gone} of {one.known} instances", [instance for instance in one.instances if instance]
         shown = "".join(f", {instance}" for instance in told[:NAMED]) + ", ..." * (len(told) > NAMED)
         where = "" if one.known == 1 else f" at all {gone} instances" if one.is_all else f" at {part}{shown}"
-        what = f"{capital(named(entity))} {STATES[name]}{where} ({name} is 0)"
+        what = f"{capital(named(entity))} {STATES[name]}{where} ({name} is {said[np.isfinite(said)][-1]:g})"
         if one.is_all:
             return self._finding(view, entity, one.since, f"{capital(named(entity))} is down", what, one.series)
         title = f"{part} of {named(entity)} {'are' if gone > 1 else 'is'} down"

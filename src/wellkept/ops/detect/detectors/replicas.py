@@ -1,0 +1,219 @@
+"""Fewer pods are available than a workload of Kubernetes wants, and no more become so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
+from wellkept.ops.detect.catalogue import duration
+from wellkept.ops.detect.signals import moment, picture
+from wellkept.ops.detect.slow import is_current
+from wellkept.ops.detect.words import bare, clock
+from wellkept.store.telemetry.window import SeriesInfo, of_series
+
+Floats = NDArray[np.float64]
+
+WORKLOADS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "Deployment",
+        "kube_deployment_spec_replicas",
+        "kube_deployment_status_replicas_available",
+        "kube_deployment_status_replicas_updated",
+    ),
+    (
+        "StatefulSet",
+        "kube_statefulset_replicas",
+        "kube_statefulset_status_replicas_ready",
+        "kube_statefulset_status_replicas_updated",
+    ),
+    (
+        "DaemonSet",
+        "kube_daemonset_status_desired_number_scheduled",
+        "kube_daemonset_status_number_available",
+        "kube_daemonset_status_updated_number_scheduled",
+    ),
+    ("Deployment", "k8s.deployment.pod.desired", "k8s.deployment.pod.available", ""),
+    ("StatefulSet", "k8s.statefulset.pod.desired", "k8s.statefulset.pod.ready", "k8s.statefulset.pod.updated"),
+    ("DaemonSet", "k8s.daemonset.node.desired_scheduled", "k8s.daemonset.node.ready", ""),
+)
+"""What kinds of workloads are called, and the series that hold how many of their pods are wanted, how many are
+available, and how many are of the newest version: by kube-state-metrics, and by OpenTelemetry.
+"""
+_PLACES = {name: (row, part) for row, (_, *names) in enumerate(WORKLOADS) for part, name in enumerate(names) if name}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicasParameters:
+    """How long it may take until pods are available."""
+
+    stuck_s: float = 600.0
+    """Some are missing for so long, and no more become available; a Deployment's own deadline is as long."""
+    none_s: float = 300.0
+    """None of them is available for so long, where there had been some."""
+
+    def __post_init__(self) -> None:
+        check_above_zero("replicas", self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workload:
+    """The columns of one workload; ``updated`` is -1 where that is not told."""
+
+    entity: str
+    kind: str
+    wanted: int
+    available: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """Of how many pods how many are available, and since which step there are too few; whether there are none left."""
+
+    workload: _Workload
+    wanted: int
+    available: int
+    since: int
+    are_none_left: bool
+
+
+class Replicas:
+    """Says that fewer pods are available than a Deployment, a StatefulSet or a DaemonSet wants, and no more become so.
+
+    A rollout, a scale-up and a drained node leave pods missing for a while, and go on: as long as pods of the newest
+    version are added (where that is not told: as long as any become available), or more are available than ever since
+    some were missing, nothing is said. Once said it lasts until all are there, or none is wanted. Abstains where the
+    series have stopped, and on blind entities.
+
+    Source: ``KubeDeploymentReplicasMismatch`` of the rules that come with kube-prometheus, and Kubernetes' own
+    ``progressDeadlineSeconds``.
+    """
+
+    name = "replicas"
+    version = "1"
+    finds = "workloads of Kubernetes with fewer pods available than they want"
+    kinds = (FindingKind.THRESHOLD,)
+    shared = ("missing_steps",)
+    Parameters = ReplicasParameters
+
+    def __init__(self, settings: DetectSettings | None = None, parameters: ReplicasParameters | None = None) -> None:
+        self._settings, self.parameters = settings or DetectSettings(), parameters or ReplicasParameters()
+
+    def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
+        found: dict[str, Finding] = {}
+        for missing in self._missing(view):
+            key = fingerprint(self.name, missing.workload.entity, missing.workload.kind)
+            finding = self._finding(view, missing, key, view.open.get(key))
+            if finding is not None and (key not in found or found[key].score < finding.score):
+                found[key] = finding
+        return [found[key] for key in sorted(found)]
+
+    def _missing(self, view: View) -> Iterator[_Missing]:
+        """Workloads whose newest word is that some pods are missing."""
+        workloads = _workloads(view.metrics.series)
+        values = view.metrics.values
+        if not workloads or not len(values):
+            return
+        newest = _newest(values[:, [column for one in workloads for column in (one.wanted, one.available)]])
+        for place in np.flatnonzero(newest[1::2] < newest[::2]).tolist():
+            one = workloads[place]
+            wanted, available = values[:, one.wanted], values[:, one.available]
+            told = np.isfinite(wanted) & np.isfinite(available)
+            if view.blind.hides(one.entity, view.metrics.series[one.available].name):
+                continue
+            if not told.any() or not is_current(told, self._settings.missing_steps):
+                continue
+            whole = np.flatnonzero(told & (available >= wanted))
+            some = np.flatnonzero(told & (available > 0))
+            none_left = bool(len(some)) and newest[2 * place + 1] == 0
+            last = some[-1] if none_left else (whole[-1] if len(whole) else -1)
+            since = int(np.flatnonzero(told)[np.flatnonzero(told) > last][0])
+            yield _Missing(one, int(newest[2 * place]), int(newest[2 * place + 1]), since, none_left)
+
+    def _finding(self, view: View, missing: _Missing, key: str, known: Finding | None) -> Finding | None:
+        window, one = view.metrics, missing.workload
+        starts_at = moment(window.times[missing.since] - window.step_s)
+        is_error = missing.are_none_left or (known is not None and known.severity is Severity.ERROR)
+        if known is not None:
+            starts_at = min(starts_at, known.starts_at)
+        lasted_s = float(window.times[-1]) - starts_at.timestamp()
+        enough_s = self.parameters.none_s if missing.are_none_left else self.parameters.stuck_s
+        if known is None and (lasted_s < enough_s or self._goes_on(view, one, enough_s)):
+            return None
+        severity = Severity.ERROR if is_error and not missing.available else Severity.WARNING
+        what = f"{one.kind} {bare(one.entity)}"
+        return Finding(
+            fingerprint=key,
+            detector=self.name,
+            detector_version=self.version,
+            entity=one.entity,
+            kind=FindingKind.THRESHOLD,
+            severity=severity,
+            score=round(1 - missing.available / missing.wanted, 6),
+            score_meaning="share of the wanted pods that are not available",
+            starts_at=starts_at,
+            sentence=(
+                f"{what} has {missing.available or 'none'} of {missing.wanted} pods available since "
+                f"{clock(starts_at, moment(window.times[-1]))} ({duration(lasted_s)})."
+            ),
+            evidence=(_evidence(view, one, missing),),
+            attributes={
+                "title": f"{what} has {'too few pods' if missing.available else 'no pods'} available",
+                "resource": "",
+                "symptom": "yes" if severity is Severity.ERROR else "",
+            },
+        )
+
+    def _goes_on(self, view: View, one: _Workload, within_s: float) -> bool:
+        """Whether pods were added or became available in the newest seconds."""
+        steps = max(2, round(within_s / view.step_s))
+        newest = _told(view.metrics.values[-steps:, one.available])
+        if len(newest) and newest[-1] > newest[0]:
+            return True
+        moves = newest if one.updated < 0 else _told(view.metrics.values[-steps:, one.updated])
+        return bool((np.diff(moves) > 0).any() if one.updated < 0 else (np.diff(moves) != 0).any())
+
+
+def _evidence(view: View, one: _Workload, missing: _Missing) -> Evidence:
+    window, info = view.metrics, view.metrics.series[one.available]
+    return Evidence(
+        signal=info.name,
+        attributes=dict(sorted(info.attributes.items())),
+        unit=info.unit,
+        window_start=moment(window.times[0]),
+        window_end=moment(window.times[-1]),
+        points=picture(window.times, window.values[:, one.available]),
+        values={"wanted": float(missing.wanted), "available": float(missing.available)},
+    )
+
+
+def _told(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
+
+
+def _newest(values: Floats) -> Floats:
+    """The newest value of each column, NaN where there is none."""
+    last = len(values) - 1 - np.argmax(np.isfinite(values)[::-1], axis=0)
+    return np.asarray(values[last, np.arange(values.shape[1])])
+
+
+@of_series
+def _workloads(series: tuple[SeriesInfo, ...]) -> tuple[_Workload, ...]:
+    """The workloads that are told of; where several tell of one, the first of their series."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for column, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
+        if info.name in _PLACES and info.entity:
+            row, part = _PLACES[info.name]
+            columns = found.setdefault((info.entity, row), [-1, -1, -1])
+            columns[part] = column if columns[part] < 0 else columns[part]
+    return tuple(
+        _Workload(entity, WORKLOADS[row][0], *columns)
+        for (entity, row), columns in found.items()
+        if min(columns[:2]) >= 0
+    )
