@@ -72,6 +72,48 @@ def test_who_counts_twice_is_counted_once_by_what_says_what_became_of_the_reques
     assert reported(*mesh)["span.rate"] == [5.0] * 3
 
 
+def by_senders(*told: tuple[str, dict[str, str], str, float]) -> list[float]:
+    """Requests per second, by series of a service with the name, the labels and the instance of each."""
+    series = tuple(
+        SeriesInfo(n, name, "", "sum", "service:web", labels, {"service.instance.id": who})
+        for n, (name, labels, who, _) in enumerate(told, start=1)
+    )
+    metrics = Window(TIMES, np.full((4, len(told)), [value for *_, value in told]), series)
+    red = with_reported(NOTHING, metrics)
+    rate = red.values[:, [info.name for info in red.series].index("span.rate")]
+    return sorted({float(value) for value in rate})
+
+
+NEW, OLD = "http.server.request.duration_count", "http.server.duration_count"
+
+
+def test_each_request_is_counted_once_whatever_it_is_called() -> None:
+    fine, before = {"http.response.status_code": "200"}, {"http.status_code": "200"}
+    assert by_senders((NEW, fine, "a", 8.0), (OLD, before, "a", 8.0)) == [8.0], "http/dup"
+    assert by_senders((NEW, fine, "a", 8.0), (OLD, before, "b", 8.0)) == [16.0], "one instance is of a newer version"
+    counted = ("http_requests_total", {"code": "200"}, "10.0.0.1:8080", 8.0)
+    mesh = ("istio_requests_total", {"response_code": "200", "reporter": "destination"}, "10.0.0.1:15020", 8.1)
+    assert by_senders(counted, mesh) == [8.0]
+    assert by_senders((counted[0], {}, *counted[2:]), mesh) == [8.1], "the mesh alone says what became of them"
+    calls = ("grpc_server_handled_total", {"grpc_code": "OK"}, "10.0.0.1:8080", 2.0)
+    assert by_senders(counted, calls, mesh) == [10.0], "requests by HTTP and by gRPC are others"
+    ready: list[tuple[str, dict[str, str], str, float]] = [
+        ("service.requests", {}, "a", 8.0),
+        ("service.request.rate", {}, "a", 8.0),
+    ]
+    assert by_senders(*ready, (NEW, fine, "a", 8.0)) == [8.0]
+
+
+def test_durations_are_those_of_one_name() -> None:
+    found = reported(
+        ("http.server.request.duration_count", {}, 8.0),
+        ("http.server.request.duration_sum", {}, 0.8),
+        ("http.server.duration_count", {}, 8.0),
+        ("http.server.duration_sum", {}, 800.0),
+    )
+    assert found["span.duration.mean"] == pytest.approx([0.1] * 3)
+
+
 def test_other_counters_are_no_requests() -> None:
     assert reported(("jobs_total", {"status": "500"}, 3.0)) == {}
     assert reported(("http_requests_total", {"code": "200"}, 3.0), entity="host:a") == {}

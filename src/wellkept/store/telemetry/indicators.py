@@ -10,7 +10,7 @@ p50, p95).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,10 @@ _GRPC_STATUS = (
 _GRPC_FAILED = frozenset({"Unknown", "DeadlineExceeded", "Unimplemented", "Internal", "Unavailable", "DataLoss"})
 _GRPC_FAILED_SAID = {word.lower() for word in _GRPC_FAILED} | {"2", "4", "12", "13", "14", "15"}
 _FINE, _FAILED, _UNTOLD = "", " failed", " untold"
-_SUM, _SUM_MS = "sum", "sum in ms"
+_REQUESTS, _ANSWERED, _SUM, _SUM_MS = "requests", "answered", "sum", "sum in ms"
+_COUNTED = tuple(f"{_REQUESTS}{became}" for became in (_FINE, _FAILED, _UNTOLD))
+_FAMILIES = (*HISTOGRAMS, *COUNTERS)
+_MESH, _RPC, _HTTP = "mesh", "rpc", "http"
 
 
 def with_reported(red: Window, metrics: Window) -> Window:
@@ -143,18 +146,68 @@ class _Told:
 @of_series
 def _told(series: tuple[SeriesInfo, ...]) -> dict[str, _Told]:
     """What each service tells about requests."""
-    found: dict[str, list[tuple[int, str]]] = {}
+    found: dict[str, list[int]] = {}
     for column, info in enumerate(series):
-        if info.entity.startswith("service:") and (role := _role(info)):
-            found.setdefault(info.entity, []).append((column, role))
+        if info.entity.startswith("service:") and (_ready(info) or _family(info)):
+            found.setdefault(info.entity, []).append(column)
     told = {}
-    for entity, of_roles in found.items():
+    for entity, columns in found.items():
         roles: dict[str, list[int]] = {}
-        for place, (_, role) in enumerate(of_roles):
-            roles.setdefault(role, []).append(place)
-        columns = [column for column, _ in of_roles]
+        counting, timing = _once([series[column] for column in columns])
+        for place, column in enumerate(columns):
+            for role in _roles(series[column], counting, timing):
+                roles.setdefault(role, []).append(place)
         told[entity] = _Told(columns, np.array([_is_counter(series[column]) for column in columns]), roles)
     return told
+
+
+_Chosen = frozenset[tuple[Hashable, str]]
+"""Senders, each with a family by which it counts its requests, or tells how long they took."""
+
+
+def _once(told: Sequence[SeriesInfo]) -> tuple[_Chosen, _Chosen]:
+    """By what the requests of a service are counted, and their durations: each once.
+
+    A sender may tell of them by several names: those of before and after a change of conventions, a counter beside a
+    histogram, a mesh beside the program itself. Requests by HTTP and by RPC are others.
+    """
+    senders: dict[Hashable, dict[str, set[str]]] = {}
+    for info in told:
+        if (family := _family(info)) and not info.name.endswith("_sum"):
+            senders.setdefault(_sender(info), {}).setdefault(family, set()).add(_became(info.attributes))
+    counting, timing = set[tuple[Hashable, str]](), set[tuple[Hashable, str]]()
+    for sender, families in senders.items():
+        counting.update((sender, family) for family in _best(families))
+        histograms = {family: set[str]() for family in families if family in HISTOGRAMS}
+        timing.update((sender, family) for family in _best(histograms))
+    return frozenset(counting), frozenset(timing)
+
+
+def _best(families: Mapping[str, set[str]]) -> list[str]:
+    """Of each protocol the family that says what became of requests, else the first of the table.
+
+    What a mesh tells is of all protocols: it is taken where the program tells nothing, or not what became of them.
+    """
+    best: dict[str, str] = {}
+    tells = {family: not became <= {_UNTOLD} for family, became in families.items()}
+    for family in sorted(families, key=lambda family: (not tells[family], _FAMILIES.index(family))):
+        best.setdefault(_protocol(family), family)
+    mesh = best.pop(_MESH, "")
+    if mesh and not any(tells[family] or not tells[mesh] for family in best.values()):
+        return [mesh]
+    return list(best.values())
+
+
+def _protocol(family: str) -> str:
+    if family.startswith("istio_"):
+        return _MESH
+    return _RPC if "rpc" in family else _HTTP
+
+
+def _sender(info: SeriesInfo) -> Hashable:
+    """Who sent a series: an instance, whichever of its ports was asked (a mesh answers at one of its own)."""
+    instance = info.attributes.get("instance") or info.resource_attributes.get("service.instance.id", "")
+    return instance.rpartition(":")[0] or instance or frozenset(info.resource_attributes.items())
 
 
 def _is_counter(info: SeriesInfo) -> bool:
@@ -181,23 +234,39 @@ def _carried(block: Floats, counters: NDArray[np.bool_]) -> Floats:
     return np.where(goes_on, np.take_along_axis(block, np.maximum(last, 0), axis=0), block)
 
 
-def _role(info: SeriesInfo) -> str:
-    """What a series says about requests; empty where it is about something else."""
-    if info.name in _READY:
+def _family(info: SeriesInfo) -> str:
+    """The metric by which a series counts requests or tells how long they took; empty where it does neither."""
+    if info.attributes.get("reporter") == "source":
+        return ""  # a mesh tells of each request twice: whom it was sent to counts it, too
+    if info.name in COUNTERS:
         return info.name
+    base, _, part = info.name.rpartition("_")
+    return base if base in HISTOGRAMS and part in ("count", "sum") else ""
+
+
+def _ready(info: SeriesInfo) -> str:
+    """What a series says that is a ready figure; empty where it is none."""
     if info.name == _DURATION:
         statistic = info.attributes.get("statistic", "")
         return f"{_DURATION} {statistic}" if statistic in DURATIONS else ""
-    if info.attributes.get("reporter") == "source":
-        return ""  # a mesh tells of each request twice: whom it was sent to counts it, too
-    base, _, part = info.name.rpartition("_")
-    if info.name in COUNTERS:
-        return f"requests{_became(info.attributes)}"
-    if base in HISTOGRAMS and part == "count":
-        return f"count{_became(info.attributes)}"
-    if base in HISTOGRAMS and part == "sum":
-        return _SUM_MS if info.unit.startswith("ms") or "milliseconds" in base else _SUM
-    return ""
+    return info.name if info.name in _READY else ""
+
+
+def _roles(info: SeriesInfo, counting: _Chosen, timing: _Chosen) -> Iterator[str]:
+    """What a series says about requests, as far as it is taken."""
+    family = _family(info)
+    if not family:
+        yield _ready(info)
+        return
+    told = (_sender(info), family)
+    if info.name.endswith("_sum") and family != info.name:
+        if told in timing:
+            yield _SUM_MS if info.unit.startswith("ms") or "milliseconds" in family else _SUM
+        return
+    if told in counting:
+        yield f"{_REQUESTS}{_became(info.attributes)}"
+    if told in timing:
+        yield _ANSWERED
 
 
 def _became(attributes: Mapping[str, str]) -> str:
@@ -218,14 +287,15 @@ def _indicators(values: Floats, roles: Mapping[str, Sequence[int]]) -> dict[str,
         picked = [column for name in names for column in roles.get(name, ())]
         return _over(values[:, picked], np.nansum) if picked else None
 
-    # Where both are there, they count the same: the one that says what became of them.
-    kind = min(("count", "requests"), key=lambda kind: (not _tells(kind, roles), total(*_all(kind)) is None))
-    found: dict[str, Floats | None] = {RATE: total("service.requests", "service.request.rate", *_all(kind))}
-    rate = found[RATE]
+    def first(*alternatives: tuple[str, ...]) -> Floats | None:
+        return next((found for names in alternatives if (found := total(*names)) is not None), None)
+
+    rate = first(("service.requests",), ("service.request.rate",), _COUNTED)
     if rate is None:
         return {}
-    failed = total("service.request.errors", f"{kind}{_FAILED}")
-    if _tells(kind, roles):  # of what never failed there is no series
+    found: dict[str, Floats | None] = {RATE: rate}
+    failed = first(("service.request.errors",), (f"{_REQUESTS}{_FAILED}",))
+    if _COUNTED[0] in roles or _COUNTED[1] in roles:  # of what never failed there is no series
         failed = np.full(len(rate), np.nan) if failed is None else failed
         failed = np.where(np.isfinite(rate) & ~np.isfinite(failed), 0.0, failed)
     found[ERRORS] = failed
@@ -234,7 +304,7 @@ def _indicators(values: Floats, roles: Mapping[str, Sequence[int]]) -> dict[str,
     for statistic, name in DURATIONS.items():
         if (picked := roles.get(f"{_DURATION} {statistic}")) is not None:
             found[name] = _over(values[:, picked], np.nanmax)
-    taken, answered = _seconds(total(_SUM), total(_SUM_MS)), total(*_all("count"))
+    taken, answered = _seconds(total(_SUM), total(_SUM_MS)), total(_ANSWERED)
     if taken is not None and answered is not None:
         with np.errstate(invalid="ignore", divide="ignore"):
             found[DURATIONS["mean"]] = np.where(answered > 0, taken / answered, np.nan)
@@ -246,15 +316,6 @@ def _seconds(seconds: Floats | None, millis: Floats | None) -> Floats | None:
     if millis is None or seconds is None:
         return seconds if millis is None else millis / 1000
     return _over(np.stack([seconds, millis / 1000], axis=1), np.nansum)
-
-
-def _all(kind: str) -> tuple[str, ...]:
-    return tuple(f"{kind}{became}" for became in (_FINE, _FAILED, _UNTOLD))
-
-
-def _tells(kind: str, roles: Mapping[str, Sequence[int]]) -> bool:
-    """Whether requests are counted by what became of them."""
-    return f"{kind}{_FINE}" in roles or f"{kind}{_FAILED}" in roles
 
 
 def _over(block: Floats, reduce: Callable[..., Floats]) -> Floats:
