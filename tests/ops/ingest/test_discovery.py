@@ -12,7 +12,7 @@ from tests.store.telemetry.scenes import at, put_metric, put_span
 from tests.store.telemetry.test_resources import report
 
 from wellkept.kernel.entity import EdgeKind, EntityKind
-from wellkept.ops.ingest.discovery import Discovery, of_resource
+from wellkept.ops.ingest.discovery import Discovery, of_resource, workloads_of
 from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -78,6 +78,13 @@ def test_a_pod_runs_on_its_node_and_a_node_is_a_host() -> None:
     }
     ((node,), _) = of_resource({"k8s.node.name": "n1"}, at(60))
     assert (node.kind, node.id, node.name) == (EntityKind.HOST, "host:n1", "n1")
+
+
+def test_a_service_runs_as_the_workload_of_its_name() -> None:
+    there = ["service:shop/web", "container:shop/web", "service:web", "service:shop/cart", "container:pay/cart"]
+    assert [(link.source, link.target, link.kind) for link in workloads_of(there, at(60))] == [
+        ("service:shop/web", "container:shop/web", EdgeKind.RUNS_AS)
+    ]
 
 
 def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> None:

@@ -5,7 +5,7 @@ Entities come from resource attributes, disks from the filesystem series, calls 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -74,6 +74,7 @@ class Discovery:
         edges: dict[tuple[str, str, EdgeKind], Edge] = {}
         for resource in self._telemetry.resources.since(since):
             _add(entities, edges, *of_resource(resource, now))
+        _add(entities, edges, [], workloads_of(entities, now))
         start = max(since, now - timedelta(seconds=60 * self._step_s))
         disks = self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM])
         for series in disks.series:
@@ -144,6 +145,15 @@ def _of_kubernetes(resource: Mapping[str, str], at: datetime) -> tuple[list[Enti
         entities.append(Entity(EntityKind.HOST, host_id(node), node))
         edges.append(Edge(of_pod, host_id(node), EdgeKind.RUNS_ON, at))
     return entities, edges
+
+
+def workloads_of(entities: Collection[str], at: datetime) -> list[Edge]:
+    """Services run as the workloads of Kubernetes that are called the same in the namespace of the same name, as the
+    semantic conventions of OpenTelemetry have it.
+    """
+    kind = f"{EntityKind.SERVICE}:"
+    pairs = [(own, f"{EntityKind.CONTAINER}:{own.removeprefix(kind)}") for own in entities if own.startswith(kind)]
+    return [Edge(own, workload, EdgeKind.RUNS_AS, at) for own, workload in pairs if workload in entities]
 
 
 def of_filesystem(series: SeriesInfo, at: datetime) -> tuple[list[Entity], list[Edge]]:
