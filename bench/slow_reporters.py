@@ -2,12 +2,12 @@
 
     python -m bench.slow_reporters [--json] [--series 60] [--hours 12]
 
-A value every 1, 2, 3 and 6 steps of 10 s (one in ten a step late), through one detector at a time, looked at every
-30 s; ``robust`` judges latencies, ``flat`` and ``variance`` a gauge. ``false_alarms``: findings a series and week of
-healthy noise, by its kind (seed 1). ``trouble``: for ``robust`` six times as slow and 0.3 s more in the last ten
-minutes; for ``flat`` one value, and for ``variance`` eight times the spread, in the last half hour: how many were told,
-and the median seconds until they were (seed 2). Nothing is stored and no server runs: this is about what is said, and
-not about speed.
+A value every 1, 2, 3 and 6 steps of 10 s (one in ten a step late), through one detector at a time, looked at every 30
+s; ``robust`` judges latencies, ``traffic`` requests per second, ``flat`` and ``variance`` a gauge. ``false_alarms``:
+findings a series and week of healthy noise, by its kind (seed 1). ``trouble``: for ``robust`` six times as slow and
+0.3 s more in the last ten minutes; for ``traffic`` a tenth of the requests in as many; for ``flat`` one value, and
+for ``variance`` eight times the spread, in the last half hour: how many were told, and the median seconds until they
+were (seed 2). Nothing is stored and no server runs: this is about what is said, and not about speed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.detectors.flat import Flat
 from wellkept.ops.detect.detectors.robust import RobustAnomaly
+from wellkept.ops.detect.detectors.traffic import Traffic
 from wellkept.ops.detect.detectors.variance import Variance
+from wellkept.store.telemetry.indicators import REPORTED
 
 Floats = NDArray[np.float64]
 
@@ -50,10 +52,13 @@ class Trial:
     metric: str
     steps: int
     trouble: Callable[[Floats], Floats]
+    times: float = 1.0
+    """What is judged is so many times as large."""
 
 
 TRIALS = (
     Trial(RobustAnomaly(), "span.duration.p95", 60, lambda values: 6 * values + 0.3),
+    Trial(Traffic(), "span.rate", 60, lambda values: 0.1 * values, 400.0),
     Trial(Flat(), "app.load", 180, lambda values: np.full_like(values, values[0])),
     Trial(Variance(), "app.load", 180, lambda values: np.abs(0.05 + 8 * (values - 0.05))),
 )
@@ -116,7 +121,7 @@ def told(
 def _story(trial: Trial, series: int, steps: int, kind: str, every: int, seed: int, since: int | None) -> Story:
     story, chance = Story(steps=steps, step_s=STEP_S, seed=seed), np.random.default_rng(seed)
     for number in range(series):
-        values = np.abs(KINDS[kind](chance, steps))
+        values = trial.times * np.abs(KINDS[kind](chance, steps))
         if since is not None:
             values = np.concatenate([values[:since], trial.trouble(values[since:])])
         if every > 1:
@@ -124,7 +129,7 @@ def _story(trial: Trial, series: int, steps: int, kind: str, every: int, seed: i
             places = places + (chance.random(len(places)) < 0.1)
             values = np.where(np.isin(np.arange(steps), places), values, np.nan)
         if trial.metric.startswith("span."):
-            story.span(f"service:shop/{number}", trial.metric, values, "s")
+            story.span(f"service:shop/{number}", trial.metric, values, "s", REPORTED)
         else:
             story.metric(f"service:shop/{number}", trial.metric, values)
     return story

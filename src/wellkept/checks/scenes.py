@@ -168,9 +168,9 @@ class Story:
         info = SeriesInfo(len(self._metrics) + 1, name, unit, "gauge", entity, dict(attributes or {}))
         self._metrics.append((info, np.asarray(values, dtype=np.float64)))
 
-    def span(self, entity: str, name: str, values: Floats, unit: str) -> None:
-        """Add a series that was derived from spans."""
-        info = SeriesInfo(1_000_000 + len(self._red), name, unit, "gauge", entity)
+    def span(self, entity: str, name: str, values: Floats, unit: str, kind: str = "gauge") -> None:
+        """Add a series that was derived from spans, or, as its kind says, is reported as such."""
+        info = SeriesInfo(1_000_000 + len(self._red), name, unit, kind, entity)
         self._red.append((info, np.asarray(values, dtype=np.float64)))
 
     def service(self, entity: str, *, rate: float = 20.0, p95_s: float = 0.05) -> None:

@@ -23,6 +23,7 @@ from wellkept.ops.detect.detectors.level import LevelShift
 from wellkept.ops.detect.detectors.traffic import Traffic
 from wellkept.ops.detect.detectors.trend import TrendBreak
 from wellkept.ops.detect.detectors.variance import Variance
+from wellkept.store.telemetry.indicators import REPORTED
 from wellkept.store.telemetry.window import Window
 
 Floats = NDArray[np.float64]
@@ -231,6 +232,23 @@ def test_traffic_both_ways(factor: float, word: str, severity: Severity) -> None
     (finding,) = said(Traffic(), traffic(factor))
     assert f"Requests per second of shop/checkout {word}" in finding.sentence
     assert finding.severity is severity
+
+
+@pytest.mark.parametrize("every", [2, 3, 6])
+@pytest.mark.parametrize(("factor", "word"), [(5.0, "rose to 10"), (0.1, "fell to 2")])
+def test_traffic_that_is_reported_more_rarely_is_judged_by_its_newest_words(
+    every: int, factor: float, word: str
+) -> None:
+    def told(wrong: int) -> list[str]:
+        story = Story()
+        words = (story.clock + 1) % every == 0
+        rates = story.noise(20.0, 0.2) * np.where(story.clock >= story.steps - wrong * every, factor, 1.0)
+        story.span(CHECKOUT, "span.rate", np.where(words, rates, np.nan), "1/s", REPORTED)
+        return sentences(Traffic(), story)
+
+    assert told(2) == []
+    (sentence,) = told(3)
+    assert f"Requests per second of shop/checkout {word}" in sentence
 
 
 def test_a_spike_keeps_the_band_that_it_was_seen_against() -> None:

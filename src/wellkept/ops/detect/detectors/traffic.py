@@ -7,8 +7,10 @@ from datetime import datetime
 import numpy as np
 
 from wellkept.kernel.finding import Finding, FindingKind, Severity
+from wellkept.ops.detect.bands import LEAST_WORDS
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.shapes import Floats, Shape, Speaker, findings_of, said, seen, shape_fingerprint
+from wellkept.ops.detect.slow import Bools, newest_words
 from wellkept.ops.detect.statistics import quantiles
 from wellkept.store.telemetry.indicators import RATE, REPORTED
 
@@ -29,14 +31,15 @@ SURE = 4.0
 class Traffic:
     """Says that requests come much more, or much less, often than usual for several steps in a row.
 
-    Usual is what the baseline knows as such (of this time of day and week where that was seen), else what the older
-    part of the window had. An open finding keeps the band that it was opened with. A spike is information, for more
-    users are no trouble by themselves; a drop to less than a third is a warning. Abstains below 30 expected requests
-    and on what telemetry is blind to.
+    Of who reports more rarely than every step the newest words count, so many in a row. Usual is what the baseline
+    knows as such (of this time of day and week where that was seen), else what the older part of the window had. An
+    open finding keeps the band that it was opened with. A spike is information, for more users are no trouble by
+    themselves; a drop to less than a third is a warning. Abstains below 30 expected requests and on what telemetry
+    is blind to.
     """
 
     name = "traffic"
-    version = "2"
+    version = "3"
     shared = ("confirm_steps", "min_points")
     _SPEAKER = Speaker(name, version, FindingKind.ANOMALY, "1 minus the smaller over the larger rate", "is unusual")
 
@@ -50,45 +53,43 @@ class Traffic:
             return []
         may = seen(window, view.blind)
         columns = [column for column in columns if may[column]]
-        rates = _silence_filled(window.values[:, columns], [window.series[j].kind == REPORTED for j in columns])
-        older, newest = rates[:-recent], rates[-recent:]
-        low, usual, high = quantiles(np.ascontiguousarray(older.T), 0.1, 0.5, 0.9)
-        enough = np.isfinite(older).sum(axis=0) >= self._settings.min_points
+        rates = _silence_filled(window.values[:, columns], [window.series[j].kind == REPORTED for j in columns]).T
+        newest = newest_words(np.isfinite(rates), recent)
+        older = np.where(newest.mask, np.nan, rates)[:, :-recent]
+        low, usual, high = quantiles(np.ascontiguousarray(older), 0.1, 0.5, 0.9)
+        wanted = np.clip(0.5 * rates.shape[1] / newest.rhythm, LEAST_WORDS, self._settings.min_points)
+        enough = (np.isfinite(older).sum(axis=1) >= wanted) & newest.are_there
         low, high = usual - WIDER * (usual - low), usual + WIDER * (high - usual)
-        low, high, unlikely, known = self._expected(view, columns, low, high)
+        low, high, unlikely, known = self._expected(view, columns, newest.mask, low, high)
         with np.errstate(invalid="ignore"):
             usual = np.where(known, 0.5 * (low + high), usual)
             unlikely |= self._keep_open(view, columns, (low, usual, high))
-            spike = (newest > high).all(axis=0) & (newest.min(axis=0) >= np.maximum(SPIKE * usual, LEAST_RATE))
-            drop = (newest < low).all(axis=0) & (newest.max(axis=0) <= DROP * usual)
-            drop &= usual * window.step_s * recent >= EXPECTED
+            least = np.where(newest.mask, rates, np.inf).min(axis=1)
+            most = np.where(newest.mask, rates, -np.inf).max(axis=1)
+            spike = (least > high) & (least >= np.maximum(SPIKE * usual, LEAST_RATE))
+            drop = (most < low) & (most <= DROP * usual)
+            drop &= usual * window.step_s * recent * newest.rhythm >= EXPECTED
         shapes = [
-            self._shape(
-                view, columns[i], float(usual[i]), newest[:, i], (float(low[i]), float(high[i])), bool(known[i])
-            )
+            self._shape(view, columns[i], rates[i], newest.mask[i], (low[i], usual[i], high[i]), bool(known[i]))
             for i in np.flatnonzero((spike | drop) & enough & unlikely)
         ]
         return findings_of(self._SPEAKER, window, shapes, view.open)
 
     def _expected(
-        self, view: View, columns: list[int], low: Floats, high: Floats
-    ) -> tuple[
-        Floats, Floats, np.ndarray[tuple[int, ...], np.dtype[np.bool_]], np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-    ]:
+        self, view: View, columns: list[int], newest: Bools, low: Floats, high: Floats
+    ) -> tuple[Floats, Floats, Bools, Bools]:
         """The expected band of each, whether one of the newest steps is unlikely, and whether the baseline says so."""
         unlikely, known = np.ones(len(columns), dtype=bool), np.zeros(len(columns), dtype=bool)
         scores = view.scores.get("red")
         if scores is not None and scores.ready.shape == (len(view.red.series),) and len(scores.low):
             known = scores.ready[columns] & np.isfinite(scores.low[-1, columns]) & np.isfinite(scores.high[-1, columns])
             low[known], high[known] = scores.low[-1, columns][known], scores.high[-1, columns][known]
-            steps = self._settings.confirm_steps
-            surprise = np.fmax(scores.sudden[-steps:, columns].max(axis=0), scores.unusual[-1, columns])
+            told = newest[:, -len(scores.sudden) :].T
+            surprise = np.where(told, np.fmax(scores.sudden, scores.unusual)[:, columns], 0.0).max(axis=0)
             unlikely = ~known | (surprise >= SURE)
         return low, high, unlikely, known
 
-    def _keep_open(
-        self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def _keep_open(self, view: View, columns: list[int], band: tuple[Floats, Floats, Floats]) -> Bools:
         """Open findings keep the band that they were opened with; which those are."""
         kept = np.zeros(len(columns), dtype=bool)
         for place, column in enumerate(columns):
@@ -102,23 +103,22 @@ class Traffic:
         return kept
 
     def _shape(
-        self, view: View, column: int, usual: float, newest: Floats, band: tuple[float, float], is_known: bool
+        self, view: View, column: int, rates: Floats, newest: Bools, band: tuple[float, float, float], is_known: bool
     ) -> Shape:
-        window = view.red
-        info = window.series[column]
-        level = float(np.median(newest))
+        info, (low, usual, high) = view.red.series[column], map(float, band)
+        level = float(np.median(rates[newest]))
         is_drop = level < usual
         what = f"{'fell' if is_drop else 'rose'} to {said(level, info)}"
-        expected = f"{said(band[0], info)} to {said(band[1], info)}"
+        expected = f"{said(low, info)} to {said(high, info)}"
         compared = f"where {expected} is usual {'by its own past' if is_known else 'in this window'}"
         return Shape(
             column,
             1.0 - min(level, usual) / max(level, usual, 1e-12),
-            len(window.times) - len(newest),
+            int(newest.argmax()),
             what,
             compared,
             Severity.WARNING if is_drop and level <= STOPPED * usual else Severity.INFO,
-            band,
+            (low, high),
             {"level": level, "usual": usual},
         )
 
