@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from tests.store.fixtures import state_in
 
 from wellkept.kernel.change import Change, ChangeKind
 from wellkept.kernel.entity import Edge, EdgeKind, Entity, EntityKind
-from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.kernel.incident import IncidentState
 from wellkept.ops.correlate.base import CorrelateSettings
+from wellkept.ops.correlate.life import title_of
 from wellkept.ops.correlate.stage import CorrelateRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.stream import Stream
@@ -190,6 +192,13 @@ def test_two_incidents_that_turn_out_to_be_one(stream: Stream) -> None:
 def test_a_storm_of_strangers_stays_a_thousand_incidents(stream: Stream) -> None:
     stream.publish([finding(f"service:many/{n}", n % 100) for n in range(1000)], at(100))
     assert len(CorrelateRunner(stream, Chain(), SETTINGS).tick(at(100)).opened) == 1000
+
+
+def test_a_probe_that_fails_does_not_give_an_incident_its_name() -> None:
+    probe = replace(finding("service:a-probe", signal="silence"), evidence=(Evidence("probe_success"),))
+    late = finding("service:redis", 10.0)
+    assert title_of([probe, late]) == "latency of service:redis is bad (and 1 more affected)"
+    assert title_of([probe]) == "silence of service:a-probe is bad"
 
 
 FINDINGS = [finding(entity, n * 40.0) for n, entity in enumerate((*CHAIN, LONELY))]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from wellkept.kernel.change import Change
 from wellkept.kernel.clock import stable_id
+from wellkept.kernel.conventions import PROBED
 from wellkept.kernel.finding import Finding, FindingKind, Severity, heard_late_of
 from wellkept.kernel.incident import (
     Departure,
@@ -243,11 +244,20 @@ def parted(incident: Incident, members: set[str]) -> list[tuple[set[str], set[st
 
 
 def title_of(findings: Sequence[Finding]) -> str:
-    """The title of the worst finding and how many others there are: of a system before a model, the earliest first."""
-    worst = min(findings, key=lambda f: (-int(f.severity), kind_of(f.entity) in MODEL_SIDE, f.starts_at, f.id))
+    """The title of the worst finding and how many others there are: of a system before a model, the earliest first.
+
+    A probe that fails shows that something else does: it comes last of those that are as bad.
+    """
+    worst = min(
+        findings, key=lambda f: (-int(f.severity), kind_of(f.entity) in MODEL_SIDE, _is_probe(f), f.starts_at, f.id)
+    )
     entities = {finding.entity for finding in findings}
     more = f" (and {len(entities) - 1} more affected)" if len(entities) > 1 else ""
     return short_title(worst) + more
+
+
+def _is_probe(finding: Finding) -> bool:
+    return any(shown.signal == PROBED for shown in finding.evidence)
 
 
 def short_title(finding: Finding) -> str:
