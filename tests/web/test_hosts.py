@@ -147,3 +147,17 @@ def test_memory_that_two_tell_of_is_there_once() -> None:
     told = [("system.memory.usage", "host:a", {"state": state}, [v] * 4) for state, v in (("used", 3.0), ("free", 5.0))]
     usage = over_time(*told, *told)
     assert (usage.memory("host:a").share.tolist(), usage.memory("host:a").size) == ([0.375] * 4, 8.0)
+
+
+def test_information_that_is_over_is_not_on_the_page_of_a_host(tmp_path: Path) -> None:
+    host = "host:h1"
+    with contextlib.closing(scenes.empty(tmp_path, NOW)) as scene:
+        scene.deps.topology.observe([Entity(EntityKind.HOST, host, "web-1")], [], NOW)
+        for severity, words in ((Severity.INFO, "It hums."), (Severity.WARNING, "It groans.")):
+            said = FindingKind.ANOMALY, severity, 5.0, words, Evidence(f"a.{severity.name}")
+            over = stories.finding(scene, host, *said)
+            scene.deps.stream.close([over.fingerprint], NOW)
+        with served(scene) as address, browsing(address) as browser:
+            text = browser.get("/system", params={"entity": host}).text
+    assert "It groans." in text
+    assert "It hums." not in text

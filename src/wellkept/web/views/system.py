@@ -11,7 +11,7 @@ import numpy as np
 from wellkept.kernel.change import Change
 from wellkept.kernel.entity import Entity, EntityKind
 from wellkept.kernel.errors import InputError, NotFoundError
-from wellkept.kernel.finding import Finding
+from wellkept.kernel.finding import Finding, Severity
 from wellkept.kernel.hostnames import host_in
 from wellkept.spine.graph import Graph
 from wellkept.spine.incidentbook import Wanted
@@ -25,7 +25,7 @@ from wellkept.web.readings import Readings, by_entity
 from wellkept.web.views import surroundings, tone
 from wellkept.web.views.findings import FindingRow, finding_rows
 from wellkept.web.views.incidents import IncidentRow, incident_rows
-from wellkept.web.views.systems import DiskView, disk_views
+from wellkept.web.views.systems import LOOKS, DiskView, disk_views
 from wellkept.web.views.usage import NAMES, Usage
 from wellkept.web.wording import kind_of
 
@@ -100,7 +100,6 @@ def system_view(deps: WebDeps, readings: Readings, asked: Mapping[str, str], now
     if entity is None and not every.series:
         raise NotFoundError(f"system {entity_id}", f"is not known, and told of nothing in the last {span}")
     graph = deps.topology.graph()
-    disks = [disk.id for disk in deps.topology.entities(EntityKind.DISK, now) if _is_part(disk.id, entity_id)]
     every_open = deps.stream.open_findings()
     found = _findings(deps, every_open, entity_id, start)
     open_now = [finding for finding in found if finding.is_open]
@@ -119,7 +118,7 @@ def system_view(deps: WebDeps, readings: Readings, asked: Mapping[str, str], now
         start=start,
         end=now,
         charts=_charts(readings, entity_id, (start, now, step_s), own, changes),
-        disks=_disks(readings, disks[:PARTS], (start, now, step_s), open_now),
+        disks=_disks(readings, entity_id, now, open_now),
         findings=finding_rows(found[:FINDINGS]),
         incidents=incident_rows(incidents, deps.stream),
         changes=tuple(sorted(changes, key=lambda change: change.at, reverse=True)[:CHANGES]),
@@ -134,11 +133,11 @@ def system_view(deps: WebDeps, readings: Readings, asked: Mapping[str, str], now
 
 
 def _findings(deps: WebDeps, every_open: Sequence[Finding], entity: str, start: datetime) -> list[Finding]:
-    """What is open of the entity and of its parts, and what of itself has been over since ``start``."""
+    """What is open of the entity and of its parts, and what of itself is over since ``start``, but for information."""
     known = deps.stream.findings(entity=entity, limit=200)
     return [
         *(finding for finding in every_open if finding.entity == entity or _is_part(finding.entity, entity)),
-        *(finding for finding in known if finding.ends_at is not None and finding.ends_at >= start),
+        *(f for f in known if f.ends_at is not None and f.ends_at >= start and f.severity > Severity.INFO),
     ]
 
 
@@ -171,7 +170,9 @@ def _charts(
     kind = entity.partition(":")[0]
     shown = _of_service(readings, entity, grid) if kind == "service" else _of_usage(readings, entity, grid)
     shades = tuple(
-        Shade(f.starts_at.timestamp(), f.ends_at.timestamp() if f.ends_at else None, f.sentence) for f in findings
+        Shade(f.starts_at.timestamp(), f.ends_at.timestamp() if f.ends_at else None, f.sentence)
+        for f in findings
+        if f.severity > Severity.INFO
     )
     marks = tuple(Mark(change.at.timestamp(), change.summary) for change in changes)
     return tuple(
@@ -186,10 +187,13 @@ def _is_part(entity: str, of: str) -> bool:
     return of.startswith("host:") and entity != of and host_in(entity) == host_in(of)
 
 
-def _disks(readings: Readings, disks: Sequence[str], grid: Grid, findings: Sequence[Finding]) -> tuple[DiskView, ...]:
-    """The filesystems of a host, the fullest first."""
-    found = disk_views(Usage(readings.metrics(*grid, NAMES, disks)), tone.worst(findings)) if disks else {}
-    return next(iter(found.values()), ())
+def _disks(readings: Readings, entity: str, now: datetime, findings: Sequence[Finding]) -> tuple[DiskView, ...]:
+    """The filesystems of a host as they are now, the fullest first."""
+    if not entity.startswith("host:"):
+        return ()
+    newest = LOOKS[0]
+    window = readings.metrics(now - newest.span, now, newest.step_s, NAMES)
+    return disk_views(Usage(window), tone.worst(findings)).get(host_in(entity), ())[:PARTS]
 
 
 _Line = tuple[str, str, list[float], list[float]]
