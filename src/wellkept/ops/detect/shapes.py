@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.blind import Blind
 from wellkept.ops.detect.catalogue import BY_NAME, amount
-from wellkept.ops.detect.signals import moment, picture
+from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.words import bare, capital, subject
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
@@ -90,18 +90,7 @@ def _finding(speaker: Speaker, window: Window, shapes: list[Shape], known: Findi
             f"{called(info)} of {subject(info)} {best.what} since {starts_at:%d %b %H:%M:%S} UTC, "
             f"{best.compared}{others}."
         ),
-        evidence=(
-            Evidence(
-                signal=info.name,
-                attributes=dict(sorted(info.attributes.items())),
-                unit=info.unit,
-                window_start=moment(window.times[0]),
-                window_end=moment(window.times[-1]),
-                points=picture(window.times, window.values[:, best.column]),
-                expected=best.expected,
-                values=dict(best.values or {}),
-            ),
-        ),
+        evidence=(evidence_of(window, best.column, dict(best.values or {}), expected=best.expected),),
         attributes={
             "title": f"{called(info)} of {bare(entity)} {speaker.title}",
             "resource": meaning.resource if meaning else "",

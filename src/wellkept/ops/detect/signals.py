@@ -83,6 +83,30 @@ class Signals:
         )
 
 
+def evidence_of(
+    window: Window,
+    column: int,
+    values: Mapping[str, float],
+    *,
+    expected: tuple[float, float] | None = None,
+    shown: Floats | None = None,
+) -> Evidence:
+    """The evidence of a finding about one series of a window: its picture, of the values ``shown`` where these are not
+    its own, and its band.
+    """
+    info = window.series[column]
+    return Evidence(
+        signal=info.name,
+        attributes=dict(sorted(info.attributes.items())),
+        unit=info.unit,
+        window_start=moment(window.times[0]),
+        window_end=moment(window.times[-1]),
+        points=picture(window.times, window.values[:, column] if shown is None else shown),
+        expected=expected,
+        values=values,
+    )
+
+
 def told_band(band: tuple[float, float] | None, values: Floats) -> tuple[float, float] | None:
     """A band as people are told of it: nothing below zero is expected of what was never there."""
     if band is None or (values < 0).any():

@@ -14,7 +14,7 @@ from wellkept.ops.detect.base import View
 from wellkept.ops.detect.baseline.base import Scores
 from wellkept.ops.detect.catalogue import BY_NAME, amount
 from wellkept.ops.detect.meaning import Meaning
-from wellkept.ops.detect.signals import moment, picture, told_band, watched
+from wellkept.ops.detect.signals import evidence_of, moment, told_band, watched
 from wellkept.ops.detect.words import capital, labelled, subject
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
@@ -164,21 +164,12 @@ class Unusual:
         return f"{self.subject} is unusual"
 
     def evidence(self) -> Evidence:
-        times = self._window.times
-        return Evidence(
-            signal=self.info.name,
-            attributes=dict(sorted(self.info.attributes.items())),
-            unit=self.info.unit,
-            window_start=moment(times[0]),
-            window_end=moment(times[-1]),
-            points=picture(times, self._values),
-            expected=self._told_band,
-            values={
-                "level": round(self.value, 9),
-                "score": round(self.strength, 4),
-                "threshold": round(self.threshold, 4),
-            },
-        )
+        values = {
+            "level": round(self.value, 9),
+            "score": round(self.strength, 4),
+            "threshold": round(self.threshold, 4),
+        }
+        return evidence_of(self._window, self.column, values, expected=self._told_band)
 
 
 def kept(known: Finding, now: Iterable[Unusual]) -> Finding:

@@ -9,10 +9,10 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
-from wellkept.ops.detect.signals import moment, picture
+from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
 from wellkept.ops.detect.words import bare, clock
 from wellkept.store.telemetry.window import SeriesInfo, of_series
@@ -148,6 +148,7 @@ class Replicas:
             return None
         severity = Severity.ERROR if is_error and not missing.available else Severity.WARNING
         what = f"{one.kind} {bare(one.entity)}"
+        values = {"wanted": float(missing.wanted), "available": float(missing.available)}
         return Finding(
             fingerprint=key,
             detector=self.name,
@@ -162,7 +163,7 @@ class Replicas:
                 f"{what} has {missing.available or 'none'} of {missing.wanted} pods available since "
                 f"{clock(starts_at, moment(window.times[-1]))} ({duration(lasted_s)})."
             ),
-            evidence=(_evidence(view, one, missing),),
+            evidence=(evidence_of(window, one.available, values),),
             attributes={
                 "title": f"{what} has {'too few pods' if missing.available else 'no pods'} available",
                 "resource": "",
@@ -178,19 +179,6 @@ class Replicas:
             return True
         moves = newest if one.updated < 0 else _told(view.metrics.values[-steps:, one.updated])
         return bool((np.diff(moves) > 0).any() if one.updated < 0 else (np.diff(moves) != 0).any())
-
-
-def _evidence(view: View, one: _Workload, missing: _Missing) -> Evidence:
-    window, info = view.metrics, view.metrics.series[one.available]
-    return Evidence(
-        signal=info.name,
-        attributes=dict(sorted(info.attributes.items())),
-        unit=info.unit,
-        window_start=moment(window.times[0]),
-        window_end=moment(window.times[-1]),
-        points=picture(window.times, window.values[:, one.available]),
-        values={"wanted": float(missing.wanted), "available": float(missing.available)},
-    )
 
 
 def _told(values: Floats) -> Floats:

@@ -9,10 +9,10 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
+from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
-from wellkept.ops.detect.signals import moment, picture
+from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
 from wellkept.ops.detect.words import bare, clock
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
@@ -129,17 +129,7 @@ class Restarts:
                 f"Container {bare(info.entity)} was restarted {often} since "
                 f"{clock(starts_at, moment(window.times[-1]))}{ended}."
             ),
-            evidence=(
-                Evidence(
-                    signal=info.name,
-                    attributes=dict(sorted(info.attributes.items())),
-                    unit=info.unit,
-                    window_start=moment(window.times[0]),
-                    window_end=moment(window.times[-1]),
-                    points=picture(window.times, values),
-                    values={"restarts": float(count)},
-                ),
-            ),
+            evidence=(evidence_of(window, one.columns[-1], {"restarts": float(count)}, shown=values),),
             attributes={
                 "title": f"Container {bare(info.entity)} {'runs out of memory' if is_memory else 'restarts'}",
                 "resource": "memory" if is_memory else "",
