@@ -228,7 +228,7 @@ def test_half_an_hour_after_a_start_a_morning_is_information_already() -> None:
 @pytest.mark.parametrize("known", [0, 2])
 def test_what_has_only_started_is_information_until_it_is_half_full(known: int) -> None:
     """A limit in three quarters of an hour, by the growth of five minutes."""
-    steps = np.concatenate([np.zeros(150), np.arange(30.0)])
+    steps = np.concatenate([np.full(60, np.nan), np.zeros(90), np.arange(30.0)])
     (started,) = with_days(17e6 + 0.6e6 * steps, np.full(known, 17e6))
     assert started.severity is Severity.INFO
     (fuller,) = with_days(120e6 + 0.25e6 * steps, np.full(known, 120e6))

@@ -33,8 +33,9 @@ AGREEING = 3.0
 KNOWN_S = 1800.0
 """Known for as long as this and for less than a day, growth may be the first morning that is seen: far away, it is
 information."""
-HALF = 0.5
-"""Known for less than that, what is less than half full may be a system that starts: that is information, too."""
+YOUNG, HALF = 0.95, 0.5
+"""Known for less than this share of the window, what is less than half full may be a system that starts: that is
+information, too."""
 WARNED_S = DAY_S
 """A limit that earlier days lead to within this time is worth a warning; further away it is information."""
 
@@ -175,7 +176,7 @@ class Exhaustion:
         """How bad it is that something of which this share is used will be used up."""
         if said.seconds < self._settings.horizon_s / 8:
             return Severity.ERROR
-        if said.known_s < KNOWN_S and share < HALF:
+        if said.known_s < YOUNG * self._settings.window_s and share < HALF:
             return Severity.INFO
         if KNOWN_S <= said.known_s < np.inf:
             return Severity.WARNING if said.seconds < self._settings.horizon_s / 4 else Severity.INFO
@@ -262,8 +263,10 @@ class _Days:
         row = self.rows.get(found.series[index].id, -1)
         if self._long is None:
             return plain
+        seen = np.isfinite(found.values[index])
+        seen_s = (len(seen) - int(np.argmax(seen))) * found.step_s
         if row < 0:
-            return replace(plain, known_s=0.0)
+            return replace(plain, known_s=seen_s)
         lowest = found.meanings[index].fills is Extreme.LOWEST
         pace = _pace(growth, index)
         told = outlook(self._long, row, float(level[index]), float(found.times[-1]), lowest=lowest, pace=pace)
@@ -271,7 +274,7 @@ class _Days:
             newest = round(plain.lasted_s / self._long.step_s)
             was_higher = lowest and level[index] <= highest_before(self._long.values[row], newest)
             known_s = float(np.isfinite(self._long.values[row]).sum() * self._long.step_s)
-            return None if was_higher else replace(plain, known_s=known_s)
+            return None if was_higher else replace(plain, known_s=max(known_s, seen_s))
         if told.seconds >= self._horizon_s:
             return None
         if told.is_usual:
