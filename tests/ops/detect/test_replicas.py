@@ -113,3 +113,16 @@ def test_an_open_one_lasts_until_all_are_there_or_nobody_tells() -> None:
     assert look(told(THREE, steps((170, 1), (10, 3))), known) == []
     ended = steps((100, 3), (70, 1), (10, np.nan))
     assert look(told(np.where(np.isnan(ended), np.nan, THREE), ended), known) == []
+
+
+def test_another_kube_state_metrics_goes_on_telling_of_the_same() -> None:
+    available = steps((100, 3), (80, 1))
+    known = {finding.fingerprint: finding for finding in look(told(THREE, available))}
+    story = Story(steps=STEPS)
+    for instance, is_told in (("10.0.0.1:8080", story.clock < 150), ("10.0.0.2:8080", story.clock >= 151)):
+        for name, values in zip(KUBE, (THREE, available), strict=True):
+            labels = {"deployment": "web", "instance": instance}
+            story.metric(WEB, name, np.where(is_told, values, np.nan), "", labels)
+    (finding,) = look(story)
+    assert finding.sentence == "Deployment shop/web has 1 of 3 pods available since 08:16:40 UTC (13 min)."
+    assert [again.fingerprint for again in look(story, known)] == list(known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,20 +63,24 @@ class ReplicasParameters:
 
 @dataclass(frozen=True, slots=True)
 class _Workload:
-    """The columns of one workload; ``updated`` is -1 where that is not told."""
+    """The columns of one workload; ``updated`` is empty where that is not told."""
 
     entity: str
     kind: str
-    wanted: int
-    available: int
-    updated: int
+    wanted: tuple[int, ...]
+    available: tuple[int, ...]
+    updated: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Missing:
-    """Of how many pods how many are available, and since which step there are too few; whether there are none left."""
+    """Of how many pods how many are available, and since which step there are too few; whether there are none left.
+
+    ``told``: how many were available in each step.
+    """
 
     workload: _Workload
+    told: Floats
     wanted: int
     available: int
     since: int
@@ -120,12 +124,14 @@ class Replicas:
         values = view.metrics.values
         if not workloads or not len(values):
             return
-        newest = _newest(values[:, [column for one in workloads for column in (one.wanted, one.available)]])
+        parts = [part for one in workloads for part in (one.wanted, one.available)]
+        pairs = np.fmax.reduceat(values[:, np.concatenate(parts)], _firsts(parts), axis=1)
+        newest = _newest(pairs)
         for place in np.flatnonzero(newest[1::2] < newest[::2]).tolist():
             one = workloads[place]
-            wanted, available = values[:, one.wanted], values[:, one.available]
+            wanted, available = pairs[:, 2 * place], pairs[:, 2 * place + 1]
             told = np.isfinite(wanted) & np.isfinite(available)
-            if view.blind.hides(one.entity, view.metrics.series[one.available].name):
+            if view.blind.hides(one.entity, view.metrics.series[one.available[-1]].name):
                 continue
             if not told.any() or not is_current(told, self._settings.missing_steps):
                 continue
@@ -134,7 +140,7 @@ class Replicas:
             none_left = bool(len(some)) and newest[2 * place + 1] == 0
             last = some[-1] if none_left else (whole[-1] if len(whole) else -1)
             since = int(np.flatnonzero(told)[np.flatnonzero(told) > last][0])
-            yield _Missing(one, int(newest[2 * place]), int(newest[2 * place + 1]), since, none_left)
+            yield _Missing(one, available, int(newest[2 * place]), int(newest[2 * place + 1]), since, none_left)
 
     def _finding(self, view: View, missing: _Missing, key: str, known: Finding | None) -> Finding | None:
         window, one = view.metrics, missing.workload
@@ -144,7 +150,7 @@ class Replicas:
             starts_at = min(starts_at, known.starts_at)
         lasted_s = float(window.times[-1]) - starts_at.timestamp()
         enough_s = self.parameters.none_s if missing.are_none_left else self.parameters.stuck_s
-        if known is None and (lasted_s < enough_s or self._goes_on(view, one, enough_s)):
+        if known is None and (lasted_s < enough_s or self._goes_on(view, missing, enough_s)):
             return None
         severity = Severity.ERROR if is_error and not missing.available else Severity.WARNING
         what = f"{one.kind} {bare(one.entity)}"
@@ -163,7 +169,7 @@ class Replicas:
                 f"{what} has {missing.available or 'none'} of {missing.wanted} pods available since "
                 f"{clock(starts_at, moment(window.times[-1]))} ({duration(lasted_s)})."
             ),
-            evidence=(evidence_of(window, one.available, values),),
+            evidence=(evidence_of(window, one.available[-1], values, shown=missing.told),),
             attributes={
                 "title": f"{what} has {'too few pods' if missing.available else 'no pods'} available",
                 "resource": "",
@@ -171,18 +177,24 @@ class Replicas:
             },
         )
 
-    def _goes_on(self, view: View, one: _Workload, within_s: float) -> bool:
+    def _goes_on(self, view: View, missing: _Missing, within_s: float) -> bool:
         """Whether pods were added or became available in the newest seconds."""
-        steps = max(2, round(within_s / view.step_s))
-        newest = _told(view.metrics.values[-steps:, one.available])
+        steps, updated = max(2, round(within_s / view.step_s)), missing.workload.updated
+        newest = _told(missing.told[-steps:])
         if len(newest) and newest[-1] > newest[0]:
             return True
-        moves = newest if one.updated < 0 else _told(view.metrics.values[-steps:, one.updated])
-        return bool((np.diff(moves) > 0).any() if one.updated < 0 else (np.diff(moves) != 0).any())
+        if not updated:
+            return bool((np.diff(newest) > 0).any())
+        return bool(np.diff(_told(np.fmax.reduce(view.metrics.values[-steps:, updated], axis=1))).any())
 
 
 def _told(values: Floats) -> Floats:
     return values[np.isfinite(values)]
+
+
+def _firsts(parts: Sequence[Sequence[int]]) -> NDArray[np.intp]:
+    """Where each part begins when they stand one after another."""
+    return np.cumsum([0, *map(len, parts[:-1])], dtype=np.intp)
 
 
 def _newest(values: Floats) -> Floats:
@@ -193,15 +205,16 @@ def _newest(values: Floats) -> Floats:
 
 @of_series
 def _workloads(series: tuple[SeriesInfo, ...]) -> tuple[_Workload, ...]:
-    """The workloads that are told of; where several tell of one, the first of their series."""
-    found: dict[tuple[str, int], list[int]] = {}
+    """The workloads that are told of, each with all series that tell of it: when a kube-state-metrics is restarted, it
+    tells of the same by another ``instance``.
+    """
+    found: dict[tuple[str, int], tuple[list[int], list[int], list[int]]] = {}
     for column, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
         if info.name in _PLACES and info.entity:
             row, part = _PLACES[info.name]
-            columns = found.setdefault((info.entity, row), [-1, -1, -1])
-            columns[part] = column if columns[part] < 0 else columns[part]
+            found.setdefault((info.entity, row), ([], [], []))[part].append(column)
     return tuple(
-        _Workload(entity, WORKLOADS[row][0], *columns)
-        for (entity, row), columns in found.items()
-        if min(columns[:2]) >= 0
+        _Workload(entity, WORKLOADS[row][0], tuple(wanted), tuple(available), tuple(updated))
+        for (entity, row), (wanted, available, updated) in found.items()
+        if wanted and available
     )
