@@ -78,9 +78,10 @@ def test_a_single_end_out_of_memory_is_told_of() -> None:
     )
 
 
-def test_it_is_over_when_it_has_run_for_ten_minutes_or_is_gone() -> None:
+def test_it_is_over_when_it_was_not_restarted_for_a_quarter_of_an_hour_or_is_gone() -> None:
     known = {finding.fingerprint: finding for finding in look(by_prometheus(CRASHES))}
-    assert look(by_prometheus(CRASHES[:4]), known) == []
+    earlier = tuple(at - 60 for at in CRASHES)
+    assert look(by_prometheus(earlier[:5]), known) == []
     gone = Story(steps=STEPS)
     values = rate(CRASHES)
     values[170:] = np.nan
@@ -105,3 +106,26 @@ def test_a_count_of_the_collector_begins_anew_with_each_container_and_may_fall()
     pruned = Story(steps=STEPS)
     pruned.metric(CONTAINER, "k8s.container.restart.count", np.where(pruned.clock < 100, 57.0, 2.0), "{restart}")
     assert look(pruned) == []
+
+
+def test_one_that_runs_for_six_minutes_and_waits_for_five_has_not_come_round() -> None:
+    known = {finding.fingerprint: finding for finding in look(by_prometheus((44, 110, 176)))}
+    assert [finding.fingerprint for finding in look(by_prometheus((51, 117)), known)] == list(known)
+
+
+def by_two(one: Floats, other: Floats) -> Story:
+    story = Story(steps=STEPS)
+    for instance, values in (("10.0.0.1:8080", one), ("10.0.0.2:8080", other)):
+        labels = {"pod": "web-1", "container": "app", "instance": instance}
+        story.metric(CONTAINER, "kube_pod_container_status_restarts_total", values, "1/s", labels)
+    return story
+
+
+def test_what_two_tell_of_is_counted_once_and_another_one_goes_on_counting() -> None:
+    story = Story(steps=STEPS)
+    later = np.concatenate([[np.nan], rate((99, 129), 3)[:-1]])
+    assert look(by_two(rate((100, 130), 3), later)) == [], "two restarts, of which two kube-state-metrics tell"
+    every = rate(CRASHES)
+    before, after = (np.where(is_told, every, np.nan) for is_told in (story.clock < 115, story.clock >= 116))
+    (finding,) = look(by_two(before, after))
+    assert "was restarted 7 times" in finding.sentence

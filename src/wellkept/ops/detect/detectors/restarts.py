@@ -46,8 +46,9 @@ class RestartsParameters:
 
     times: int = 3
     """A container that was restarted so many times within the window keeps crashing."""
-    settled_s: float = 600.0
-    """One that runs for so long has come round, as the kubelet has it, which then begins anew with its delays."""
+    settled_s: float = 900.0
+    """One that was not restarted for so long has come round: the kubelet takes it for sound after ten minutes, and
+    waits for up to five before it starts one again that has ended meanwhile."""
 
     def __post_init__(self) -> None:
         check_above_zero("restarts", self)
@@ -67,8 +68,8 @@ class Restarts:
     """Says that a container restarts again and again, or that it was ended because it was out of memory.
 
     Restarts are counted over the window. One or two are a node's reboot or a slow start, unless it was memory, which
-    no rollout explains. It is over when the container has run for ten minutes, or is not there any more, as after a
-    rollout. Abstains on blind entities.
+    no rollout explains. It is over when the container was not restarted for a quarter of an hour, or is not there any
+    more, as after a rollout. Abstains on blind entities.
 
     Source: ``CrashLoopBackOff`` of Kubernetes, whose delays grow to five minutes and begin anew after ten.
     """
@@ -90,12 +91,13 @@ class Restarts:
             return []
         found: dict[str, Finding] = {}
         for one in _restarted(window, containers):
-            values = np.fmax.reduce(window.values[:, one.columns], axis=1)
+            told = window.values[:, one.columns]
+            values = np.fmax.reduce(told, axis=1)
             if view.blind.hides(one.entity, window.series[one.columns[0]].name):
                 continue
             if not is_current(np.isfinite(values), self._settings.missing_steps):
                 continue
-            restarts = _restarts(values, window.step_s, is_rate=one.is_rate)
+            restarts = _by_rates(told, window.step_s) if one.is_rate else _by_counts(values)
             finding = self._finding(view, one, values, restarts) if restarts.any() else None
             if finding is not None and (finding.fingerprint not in found or _is_worse(finding, found)):
                 found[finding.fingerprint] = finding
@@ -142,20 +144,32 @@ def _is_worse(finding: Finding, found: Mapping[str, Finding]) -> bool:
     return finding.score > found[finding.fingerprint].score
 
 
-def _restarts(values: Floats, step_s: float, *, is_rate: bool) -> Floats:
-    """How many restarts became known in each step: [T]. What a counter was before it was first seen is not known."""
+def _by_counts(values: Floats) -> Floats:
+    """How many restarts became known in each step: [T]. What a count was before it was first seen is not known."""
     steps = np.flatnonzero(np.isfinite(values))
     counted = np.zeros(len(values))
-    if len(steps) < 2:
-        return counted
-    apart = np.diff(steps)
-    if is_rate:
-        seconds = step_s * np.concatenate([[np.median(apart)], apart])
-        rates = values[steps]
-        counted[steps] = np.where(rates > 0, np.maximum(1.0, np.rint(rates * seconds)), 0.0)
-    else:
-        counted[steps[1:]] = np.maximum(0.0, np.diff(values[steps]))
+    counted[steps[1:]] = np.maximum(0.0, np.diff(values[steps]))
     return counted
+
+
+def _by_rates(told: Floats, step_s: float) -> Floats:
+    """The same of rates, [T, C].
+
+    Who tells of the same at the same time, as two kube-state-metrics do, adds nothing; who follows another goes on with
+    what that one has counted.
+    """
+    total = np.zeros(len(told))
+    seen = np.isfinite(told)
+    for column in np.argsort(np.argmax(seen, axis=0), kind="stable").tolist():
+        steps = np.flatnonzero(seen[:, column])
+        if len(steps) < 2:
+            continue
+        apart, rates = np.diff(steps), told[steps, column]
+        seconds = step_s * np.concatenate([[np.median(apart)], apart])
+        counted = np.zeros(len(told))
+        counted[steps] = np.where(rates > 0, np.maximum(1.0, np.rint(rates * seconds)), 0.0)
+        total[steps[0] :] = np.maximum(total[steps[0] :], total[steps[0]] + np.cumsum(counted[steps[0] :]))
+    return np.diff(total, prepend=0.0)
 
 
 def _reason(window: Window, one: _Container) -> str:
