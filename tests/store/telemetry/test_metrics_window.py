@@ -165,3 +165,19 @@ def test_what_is_remembered_of_series_is_bounded(telemetry: Telemetry, monkeypat
         whole, single = pool.map(names, range(20)), pool.map(one, range(40))
         assert all(found == {f"m{index}" for index in range(6)} for found in whole)
         assert [*single] == [{f"m{index % 6}"} for index in range(40)]
+
+
+def test_what_a_collector_scrapes_of_kubernetes_is_about_what_its_labels_name(telemetry: Telemetry) -> None:
+    of_scrape = {"namespace": "shop", "pod": "ksm-0"}
+    for name, labels in (
+        ("kube_deployment_spec_replicas", {"deployment": "web"}),
+        ("kube_deployment_spec_replicas", {"deployment": "cart"}),
+        ("kube_configmap_info", {"configmap": "settings"}),
+    ):
+        put_metric(telemetry, [(10, 1.0)], name=name, service="kube-state-metrics", labels={**of_scrape, **labels})
+    found = telemetry.metrics.window(at(0), at(60), 10.0)
+    assert {(info.name, info.entity) for info in found.series} == {
+        ("kube_deployment_spec_replicas", "container:shop/web"),
+        ("kube_deployment_spec_replicas", "container:shop/cart"),
+        ("kube_configmap_info", "service:kube-state-metrics"),
+    }

@@ -1,11 +1,12 @@
 -- What the series of some points of one family are. A point is named by its place among those of the family, which is
 -- the same here as in otlp/points: both statements decode the same bytes on one thread. What was renamed in the semantic
--- conventions gets its present name here, once a series.
+-- conventions gets its present name here, once a series. What a collector was told by a kube-state-metrics that it
+-- scrapes is about what its labels name, as it is where it is told by remote write.
 SELECT
     position,
     wellkept_series(name, cityHash64(resource, scope, name, unit, kind, is_monotonic, temporality, pairs)) AS series,
     name, unit, kind, is_monotonic, temporality, resource,
-    wellkept_entity(resource_attributes, attributes) AS entity,
+    wellkept_entity(if(empty(kubernetes), resource_attributes, wellkept_map(kubernetes)), attributes) AS entity,
     attributes, resource_attributes
 FROM
 (
@@ -21,7 +22,8 @@ FROM
         scope,
         pairs,
         wellkept_present_attributes(name, wellkept_map(pairs)) AS attributes,
-        wellkept_present_resource(wellkept_map(holder)) AS resource_attributes
+        wellkept_present_resource(wellkept_map(holder)) AS resource_attributes,
+        wellkept_kubernetes(name, attributes) AS kubernetes
     FROM
     (
         SELECT
