@@ -12,7 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.runtime import estimator_scores
@@ -29,6 +29,8 @@ CHOICES = [
     ("from one to another", StandardScaler(), slice("amount", "risk")),
     ("by their type", MinMaxScaler(), make_column_selector(dtype_include="float")),
     ("by place", StandardScaler(), [3]),
+    ("a single one", FunctionTransformer(lambda one: np.asarray(one)[:, None]), "age"),
+    ("a single one by its place", FunctionTransformer(lambda one: np.asarray(one)[:, None]), 3),
     ("not at all", "drop", ["risk"]),
 ]
 

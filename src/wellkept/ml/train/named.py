@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from wellkept.kernel.errors import InputError
 
 
@@ -62,8 +64,8 @@ def _steps(part: Any, seen: set[int]) -> Iterator[Any]:
 
 def _places(chosen: Any, places: dict[Any, int]) -> Any:
     """A choice of columns as ``ColumnTransformer`` takes it, by place where it was by name."""
-    if isinstance(chosen, str):
-        return places[chosen]
+    if np.isscalar(chosen):  # a single column, which its step gets as a vector
+        return places.get(chosen, chosen)
     if isinstance(chosen, slice):
         stop = (
             places[chosen.stop] + 1 if chosen.stop in places else chosen.stop
