@@ -80,6 +80,10 @@ def test_a_pod_runs_on_its_node_and_a_node_is_a_host() -> None:
     assert (node.kind, node.id, node.name) == (EntityKind.HOST, "host:n1", "n1")
 
 
+def test_a_model_that_is_named_is_not_described_by_what_names_it() -> None:
+    assert of_resource({"wellkept.model.name": "fraud", "k8s.namespace.name": "shop"}, at(60)) == ([], [])
+
+
 def test_a_service_runs_as_the_workload_of_its_name() -> None:
     there = ["service:shop/web", "container:shop/web", "service:web", "service:shop/cart", "container:pay/cart"]
     assert [(link.source, link.target, link.kind) for link in workloads_of(there, at(60))] == [

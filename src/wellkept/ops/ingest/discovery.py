@@ -127,9 +127,9 @@ def _of_kubernetes(resource: Mapping[str, str], at: datetime) -> tuple[list[Enti
     containers, a container in its pod, and a pod on its node.
     """
     own, node, pod = entity_of(resource), resource.get("k8s.node.name", ""), resource.get("k8s.pod.name", "")
-    if not own:
-        return [], []
     kind, _, path = own.partition(":")
+    if kind not in (EntityKind.CONTAINER, EntityKind.HOST):
+        return [], []
     entities, edges = [Entity(EntityKind(kind), own, path.rpartition("/")[2], dict(resource))], list[Edge]()
     if kind != EntityKind.CONTAINER or not pod or resource.get(CLAIM):
         return entities, edges
