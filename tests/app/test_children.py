@@ -64,6 +64,17 @@ def test_a_child_that_ends_is_started_again_with_growing_pauses(
     assert tmp_path.joinpath("probe.log").read_text("utf-8").startswith("said\nsaid\n")
 
 
+@pytest.mark.parametrize(
+    "child", ["print('refused: token=' + 500 * 's', flush=True); raise SystemExit(3)"], indirect=True
+)
+@pytest.mark.usefixtures("child")
+def test_what_a_child_said_last_shows_no_secret_however_long(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        until(lambda: caplog.messages, "it ended")
+
+    assert caplog.messages[0].startswith("probe ended with code 3 (refused: token=***)")
+
+
 @pytest.mark.parametrize("child", ["raise SystemExit(3)"], indirect=True)
 def test_stopping_does_not_wait_for_the_pause(
     child: Child, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch

@@ -23,7 +23,9 @@ PR_SET_PDEATHSIG = 1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 KEEPER = "child-"
 """How the names of the threads that start children begin."""
-LONGEST_LINE = 400
+READ, LONGEST_LINE = 65_536, 400
+"""Bytes of what a process wrote that are read, and how much of its last line is shown: a secret is known by what stands
+before it, so lines are masked while they are whole."""
 STEADY_S = 30.0
 """A process that lived this long is taken for sound: the next pause is a short one again."""
 
@@ -115,9 +117,9 @@ class Child:
 def _last_line(output: Path) -> str:
     """The last line that a process has written, for people; its secrets masked."""
     with output.open("rb") as file:
-        file.seek(max(0, output.stat().st_size - LONGEST_LINE))
+        file.seek(max(0, output.stat().st_size - READ))
         lines = file.read().decode(errors="replace").splitlines()
-    return redact(lines[-1].strip()) if lines else ""
+    return redact(lines[-1].strip())[-LONGEST_LINE:] if lines else ""
 
 
 def _die_with(parent: int) -> None:
