@@ -112,13 +112,17 @@ def test_what_is_wrong_is_an_answer_that_says_what_to_do(server: Running, way: W
             ("get_model", {"model": "../../v1/status"}),
             ("find_findings", {"limit": 0}),
             ("query_metrics", {"query": "up{"}),
+            ("search_logs", {"text": "x" * 70_000}),
         )
         return [await session.call_tool(name, arguments) for name, arguments in wrong]
 
     answers = asked(server, way, ask)
 
     assert all(answer.is_error for answer in answers)
-    words = ("There is no tool", "incident_id must not be empty", "is not known", "model", "limit", "cannot be parsed")
+    words = (
+        "There is no tool", "incident_id must not be empty", "is not known", "model", "limit", "cannot be parsed",
+        "too long",
+    )  # fmt: skip
     assert [word for word, answer in zip(words, answers, strict=True) if word not in text(answer)] == []
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp_types import (
@@ -118,7 +119,10 @@ async def _answer(question: Question, arguments: dict[str, Any], ask: Ask) -> Ca
     except InputError as error:
         return _said(f"{question.name}: {' and '.join(places)} {error.rule}.", is_error=True)
     chosen = {name: value for name, value in arguments.items() if value is not None}
-    status, text = await ask(path, chosen)
+    try:
+        status, text = await ask(path, chosen)
+    except httpx.InvalidURL as error:
+        return _said(f"{question.name}: its arguments make no address: {error}.", is_error=True)
     return _said(text, is_error=status >= 400)
 
 
