@@ -12,6 +12,7 @@ from wellkept.cli.query import named, sparkline
 from wellkept.sdk.otlp import LogLine, MetricsBatch, logs_request
 
 RESOURCE = {"service.name": "till", "service.instance.id": "1"}
+ODD = {"service.name": "R&D desk"}
 UNWELL = {"service.name": "checkout", "service.namespace": "shop", "host.id": "3d1219c7c4c5404a", "host.name": "web-1"}
 
 
@@ -23,6 +24,7 @@ def told(server: Running) -> None:
     for step in range(41):
         batch = MetricsBatch("test", now - (40 - step) * 15 * 10**9)
         batch.gauge(RESOURCE, "queue.length", "{item}", float(step), {})
+        batch.gauge(ODD, "queue.length", "{item}", 1.0, {})
         batch.gauge(UNWELL, "process.memory.usage", "By", 1e8 + step, {})
         points += batch.request.SerializeToString()
     with server.http(**{"Content-Type": "application/x-protobuf"}) as http:
@@ -114,7 +116,7 @@ def test_a_sparkline_has_a_character_for_each_number() -> None:
 def test_systems_are_listed_the_unwell_first_and_shown(program: Program) -> None:
     def listed() -> list[dict[str, str]]:
         found: list[dict[str, str]] = program("systems", "--json").document["systems"]
-        return found if {"checkout", "till", "web-1"} <= {one["name"] for one in found} else []
+        return found if {"checkout", "till", "web-1", "R&D desk"} <= {one["name"] for one in found} else []
 
     found = until(listed, "they are discovered")
     assert next((one["name"], one["state"]) for one in found) == ("checkout", "error")
@@ -128,6 +130,7 @@ def test_systems_are_listed_the_unwell_first_and_shown(program: Program) -> None
     assert "/system?entity=service:shop/checkout" in shown
     assert "Nothing is wrong with it." in program("systems", "web-1").out
     assert program("systems", "web-1", "--json").document["depended_on_by"] == ["service:shop/checkout"]
+    assert program("systems", "R&D desk").out.endswith("/system?entity=service:R%26D%20desk\n")
     nobody = program("systems", "nobody")
     assert nobody.code != 0
     assert "`wellkept systems` lists all" in nobody.err

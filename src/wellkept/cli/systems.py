@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
-from wellkept.kernel.entity import EntityKind
+from wellkept.kernel.entity import EntityKind, host_id
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.hostnames import by_name, host_in
@@ -48,13 +50,13 @@ def command(system: str, kind: str | None, data: Path | None, as_json: bool) -> 
 
 def _unwell(server: Client, entities: Sequence[Document]) -> list[tuple[Document, list[Document]]]:
     """Entities with what is open of them (and of the disks and processes of a host), the unwell first."""
-    findings = server.get("/api/v1/findings", open_only=True, limit=MOST)["findings"]
-    found = [(one, [each for each in findings if _is_about(each["entity"], one["id"])]) for one in entities]
+    told: defaultdict[str, list[Document]] = defaultdict(list)
+    for finding in server.get("/api/v1/findings", open_only=True, limit=MOST)["findings"]:
+        entity, host = finding["entity"], host_in(finding["entity"])
+        for system in {entity, host_id(host)} if host else {entity}:
+            told[system].append(finding)
+    found = [(one, told[one["id"]]) for one in entities]
     return sorted(found, key=lambda pair: (-max((each["severity"] for each in pair[1]), default=0), pair[0]["name"]))
-
-
-def _is_about(entity: str, system: str) -> bool:
-    return entity == system or (system.startswith("host:") and host_in(entity) == host_in(system))
 
 
 def _told(one: Document, findings: Sequence[Document]) -> dict[str, Any]:
@@ -84,5 +86,5 @@ def _show(server: Client, system: str, as_json: bool) -> None:
             click.echo(f"{words} {', '.join(shown + [f'{minor} processes or endpoints'] * bool(minor))}")
     rows = [(when(f["starts_at"]), Severity(f["severity"]).name.lower(), f["sentence"]) for f in findings]
     say_table("Findings", ("since", "severity", "what"), rows, "Nothing is wrong with it.")
-    click.echo(f"{server.url}/system?entity={entity['id']}")
+    click.echo(f"{server.url}/system?entity={quote(entity['id'], safe=':/')}")
     return None
