@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellkept.kernel.errors import DocumentError, NotFoundError
+from wellkept.kernel.errors import DocumentError, InputError, NotFoundError
 from wellkept.ml.contract import digest_of, parse_contract, read_project
 from wellkept.ml.gates import GATES
 
@@ -109,6 +109,19 @@ def test_a_project_is_read_with_its_text(tmp_path: Path) -> None:
 
     assert (contract.name, text) == ("fraud", SMALLEST)
     assert digest_of(text.encode()).startswith("sha256:")
+
+
+@pytest.mark.parametrize("kind", ["text", "embedding, size: 8"])
+def test_what_is_trained_here_takes_numbers_and_categories(kind: str, tmp_path: Path) -> None:
+    tmp_path.joinpath("model.py").touch()
+    for told in ("category", kind):
+        text = SMALLEST.replace("{name: amount}", f"{{name: amount, type: {told}}}")
+        tmp_path.joinpath("model.yaml").write_text(text, encoding="utf-8")
+        if told == "category":
+            assert read_project(tmp_path)[0].categories == ("amount",)
+
+    with pytest.raises(InputError, match="must be float, int, bool or category in a model that is trained or served"):
+        read_project(tmp_path)
 
 
 def test_a_contract_that_is_no_text_is_named_with_its_file(tmp_path: Path) -> None:

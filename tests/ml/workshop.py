@@ -91,6 +91,9 @@ def logged(rows: Sequence[dict[str, Any]]) -> pa.Table:
         "features": pa.array(
             [list(row.get("features", {}).items()) for row in rows], pa.map_(pa.string(), pa.float64())
         ),
+        "categories": pa.array(
+            [list(row.get("categories", {}).items()) for row in rows], pa.map_(pa.string(), pa.string())
+        ),
     }
     return pa.table(columns)
 

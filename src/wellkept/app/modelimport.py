@@ -33,6 +33,7 @@ from wellkept.store.artifacts.artifacts import Artifacts
 ORIGIN = "import."
 MLFLOW = "mlflow:"
 LARGEST_ROWS = 1 << 32
+HERE = "in a model that is imported: train it here, or serve it elsewhere and `wellkept watch attach` it"
 
 
 class Training(Protocol):
@@ -113,7 +114,7 @@ class ModelImports:
         text = wanted.contract or derive(wanted.model, wanted.by, taken.told, where, source.inputs)
         contract = parse_contract(text, f"contract of {wanted.model}")
         check_fits(contract, wanted.model, taken.told)
-        check_numeric(contract.name, contract.inputs)
+        check_numeric(contract.name, contract.inputs, HERE)
         files = taken.files(list(contract.features))
         shown = {"contract": text, "format": taken.format, "note": taken.note}
         origin = {

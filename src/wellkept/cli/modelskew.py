@@ -72,5 +72,7 @@ def _worst(rows: list[dict[str, Any]]) -> str:
     return "; ".join(shown)
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return value
     return "none" if value is None else f"{value:.6g}"

@@ -24,7 +24,7 @@ import numpy as np
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ml.features import Features, WithFeatures
 from wellkept.ml.owncode import ObjectScorer, code_file
-from wellkept.ml.runtime import FILES, OWN, Matrix, Scorer, Scores, scorer_of
+from wellkept.ml.runtime import FILES, OWN, Matrix, Scorer, Scores, named_of, scorer_of
 
 HEADER = struct.Struct("<qq")
 SHOWN = 500
@@ -171,11 +171,12 @@ def _code_of(folder: Path) -> Callable[[Matrix], Matrix]:
     """What the code in a version's folder makes of rows: the model's columns, or an object's scores as one column."""
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
     columns = manifest.get("columns")
-    features = Features(code_file(folder), manifest["inputs"], columns) if columns else None
+    known = manifest.get("categories", {})
+    features = Features(code_file(folder), manifest["inputs"], columns, known) if columns else None
     if manifest["format"] != OWN:
         assert features is not None
         return features.matrix
-    scorer: Scorer = ObjectScorer((folder / FILES[OWN]).read_bytes(), folder)
+    scorer: Scorer = ObjectScorer((folder / FILES[OWN]).read_bytes(), folder, named_of(manifest))
     if features is not None:
         scorer = WithFeatures(features, scorer)
     return lambda rows: scorer.score(rows)[:, None]

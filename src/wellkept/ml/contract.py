@@ -12,8 +12,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from wellkept.kernel.errors import NotFoundError
 from wellkept.ml.dataspec import Data, unmaskable
 from wellkept.ml.driftspec import DriftMonitor
-from wellkept.ml.gates import Gate, check_fit
-from wellkept.ml.inputspec import Column, Input, check_numeric
+from wellkept.ml.gates import Gate, check_fit, check_numbers
+from wellkept.ml.inputspec import Column, Input, check_trainable
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.part import Part
 from wellkept.ml.retrainspec import Retrain
@@ -173,7 +173,9 @@ class ModelContract(Part):
         known = info.data
         if {"task", "inputs", "slices", "output"} <= known.keys():
             names = [entry.name for entry in known["inputs"]]
+            words = [entry.name for entry in known["inputs"] if entry.is_category]
             for gate in gates:
+                check_numbers(gate, words)
                 check_fit(gate, known["task"], names, known["slices"], known["output"].threshold)
         return gates
 
@@ -203,12 +205,19 @@ class ModelContract(Part):
         if self.ranking is not None and self.features != (self.ranking.user, self.ranking.item):
             rule = f"inputs of a ranking must be its user and its item ({self.ranking.user}, {self.ranking.item})"
             raise ValueError(f"{rule}, got {', '.join(self.features)}")
+        if self.ranking is not None and self.categories:
+            raise ValueError(f"inputs of a ranking must be whole numbers, got the category {self.categories[0]}")
         return self
 
     @property
     def features(self) -> tuple[str, ...]:
         """The inputs' names, in order."""
         return tuple(entry.name for entry in self.inputs)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The inputs that are categories, in order."""
+        return tuple(entry.name for entry in self.inputs if entry.is_category)
 
     @property
     def logged(self) -> dict[str, Input]:
@@ -274,14 +283,14 @@ def read_project(folder: Path) -> tuple[ModelContract, str]:
     Raises:
         NotFoundError: the folder has no model.yaml or no model.py.
         DocumentError: the contract breaks a rule.
-        InputError: an input is no number; what is trained here takes numbers alone.
+        InputError: an input is neither number nor category; what is trained here takes nothing else.
     """
     for name in ("model.yaml", "model.py"):
         if not _is_file(folder / name):
             raise NotFoundError(f"model project {str(folder)[:LONGEST_PATH]}", f"has no {name}")
     file = folder / "model.yaml"
     contract = read_document(ModelContract, file)
-    check_numeric(contract.name, contract.inputs)
+    check_trainable(contract.name, contract.inputs)
     return contract, file.read_text(encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.canonical import GRAPH
+from wellkept.ml.categories import Categories, Named
 from wellkept.ml.factors import Factors
 from wellkept.ml.owncode import ObjectScorer, needs_code, object_state
 from wellkept.ml.runtime import (
@@ -43,18 +44,21 @@ def export(
     folder: Path,
     columns: Sequence[str] = (),
     code: Callable[[], Mapping[str, bytes]] | None = None,
+    categories: Categories | None = None,
 ) -> dict[str, Any]:
     """Write the model's files and ``manifest.json`` into a folder; returns the manifest.
 
     ``rows`` are held-out rows, nulls among them, on which the two forms must score alike. ``columns`` are what the
     project's ``features`` makes of the inputs, where it has such a function. ``code`` gives the files of the
     project's code, which are written too where the version needs them; without it only formats of libraries will do.
+    ``categories`` are the texts of the inputs that are categories.
 
     Raises:
         InputError: the estimator has no safe format.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kind, parity, note = _write(estimator, rows, folder, code)
+    named = Named(columns or inputs, categories or {})
+    kind, parity, note = _write(estimator, rows, folder, code, named)
     if columns and kind != OWN and code is not None:
         _lay(folder, code())
     manifest = {
@@ -67,6 +71,8 @@ def export(
     }
     if columns:
         manifest["columns"] = list(columns)
+    if categories:
+        manifest["categories"] = {name: list(texts) for name, texts in categories.items()}
     if classes_of(estimator):
         manifest["classes"] = classes_of(estimator)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
@@ -83,7 +89,7 @@ def _versions() -> dict[str, str]:
 
 
 def _write(
-    estimator: Any, rows: Matrix, folder: Path, code: Callable[[], Mapping[str, bytes]] | None
+    estimator: Any, rows: Matrix, folder: Path, code: Callable[[], Mapping[str, bytes]] | None, named: Named
 ) -> tuple[str, float, str]:
     """Write the form that will be served; its name, how much it differs, and why it is not ONNX."""
     if isinstance(estimator, Factors):
@@ -91,8 +97,8 @@ def _write(
         (folder / FILES["factors"]).write_bytes(data)
         return "factors", _same("factors", FactorScorer(data), rows, estimator.predict(rows)), ""
     family = _family(estimator, has_code=code is not None)
-    expected = _expected(estimator, rows)
-    data_or_none, found, why = _to_onnx(estimator, rows, expected)
+    expected = _expected(estimator, rows, named)
+    data_or_none, found, why = _to_onnx(estimator, rows, expected, named)
     if data_or_none is not None:
         (folder / FILES["onnx"]).write_bytes(data_or_none)
         if family in ("lightgbm", "xgboost"):  # explanations come from the library itself
@@ -102,7 +108,7 @@ def _write(
         raise InputError("train(frame)", f"the estimator's to_onnx() cannot be served: it {why}")
     data = object_state(estimator) if family == "skops" else b""
     if code is not None and (family == OWN or (data and needs_code(data))):
-        return _write_object(estimator, rows, folder, code(), expected)
+        return _write_object(estimator, rows, folder, code(), expected, named)
     kinds = classes_of(estimator)
     if family == "lightgbm":
         data = _native(estimator, family)
@@ -111,12 +117,12 @@ def _write(
         data = _native(estimator, family)
         scorer = XgboostScorer(data, kinds)
     else:
-        scorer = SkopsScorer(data)
+        scorer = SkopsScorer(data, named)
     (folder / FILES[family]).write_bytes(data)
     return family, _same(family, scorer, rows, expected), why
 
 
-def _expected(estimator: Any, rows: Matrix) -> Scores:
+def _expected(estimator: Any, rows: Matrix, named: Named) -> Scores:
     """What the estimator scores the rows, as it is.
 
     An estimator is anybody's code and raises whatever it likes, so this is a named edge.
@@ -125,27 +131,32 @@ def _expected(estimator: Any, rows: Matrix) -> Scores:
         InputError: it scores rows as long as no value is missing.
     """
     try:
-        return estimator_scores(estimator, rows)
+        return estimator_scores(estimator, rows, named)
     except Exception as error:
         whole = rows[~np.isnan(rows).any(axis=1)]
         if len(whole) in (0, len(rows)):
             raise
-        estimator_scores(estimator, whole)
+        estimator_scores(estimator, whole, named)
         rule = (
             "must return an estimator that scores rows with missing values, as inputs are nullable in model.yaml or "
             "missing in the data; fill them in a step of a pipeline or in `features`, which requests go through, too"
         )
+        if named.words:
+            rule = (
+                "must return an estimator that scores rows with a missing category, which one that training never saw "
+                "is taken for: OneHotEncoder(handle_unknown='ignore'), say; or list all `values` in model.yaml"
+            )
         raise InputError("train(frame)", rule, type(error).__name__) from error
 
 
 def _write_object(
-    estimator: Any, rows: Matrix, folder: Path, code: Mapping[str, bytes], expected: Scores
+    estimator: Any, rows: Matrix, folder: Path, code: Mapping[str, bytes], expected: Scores, named: Named
 ) -> tuple[str, float, str]:
     """Write the state of an object of the project's own code, beside that code."""
     data = object_state(estimator, {Path(name).stem for name in code})
     _lay(folder, code)
     (folder / FILES[OWN]).write_bytes(data)
-    found = _same(OWN, ObjectScorer(data, folder), rows, expected)
+    found = _same(OWN, ObjectScorer(data, folder, named), rows, expected)
     return OWN, found, "is of the project's own code, which runs in a process of its own where it is served"
 
 
@@ -202,14 +213,14 @@ def difference(expected: Scores, found: Scores) -> float:
     return float(np.max(np.where(np.isnan(expected) & np.isnan(found), 0.0, apart), initial=0.0))
 
 
-def _to_onnx(estimator: Any, rows: Matrix, expected: Scores) -> tuple[bytes | None, float, str]:
+def _to_onnx(estimator: Any, rows: Matrix, expected: Scores, named: Named) -> tuple[bytes | None, float, str]:
     """The estimator in ONNX and how much it differs, or why not.
 
     Converters and the runtime raise whatever they like, so this is a named edge.
     """
     try:
-        data = _converted(estimator, rows.shape[1])
-        found = difference(expected, OnnxScorer(data, classes_of(estimator)).score(rows))
+        data = _converted(estimator, rows.shape[1], named)
+        found = difference(expected, OnnxScorer(data, classes_of(estimator), named).score(rows))
     except Exception as error:  # noqa: BLE001 - the converter's edge: the reason goes into the manifest
         return None, 0.0, f"does not convert to ONNX: {type(error).__name__}"
     if not found <= PARITY:
@@ -217,7 +228,7 @@ def _to_onnx(estimator: Any, rows: Matrix, expected: Scores) -> tuple[bytes | No
     return data, found, ""
 
 
-def _converted(estimator: Any, width: int) -> bytes:
+def _converted(estimator: Any, width: int, named: Named) -> bytes:
     if hasattr(estimator, "to_onnx"):
         own = estimator.to_onnx()
         return own if isinstance(own, bytes) else bytes(own.SerializeToString())
@@ -234,10 +245,15 @@ def _converted(estimator: Any, width: int) -> bytes:
     else:
         from skl2onnx import to_onnx
         from skl2onnx.common.data_types import FloatTensorType as Floats
+        from skl2onnx.common.data_types import StringTensorType as Texts
 
-        model = to_onnx(
-            estimator, name=GRAPH, initial_types=[("rows", Floats([None, width]))], options=_options(estimator)
-        )
+        types = [("rows", Floats([None, width]))]
+        if named.words:
+            types = [
+                (name, Texts([None, 1]) if n in named.words else Floats([None, 1]))
+                for n, name in enumerate(named.names)
+            ]
+        model = to_onnx(estimator, name=GRAPH, initial_types=types, options=_options(estimator))
     data: bytes = model.SerializeToString()
     return data
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import Categories, Named, encoded, is_text, numbers_of
 from wellkept.ml.project import as_table, function_in
 from wellkept.ml.runtime import Matrix, Scorer, Scores
 
@@ -19,12 +20,15 @@ ALONE_ROWS = 20
 class Features:
     """Makes the model's columns from the inputs.
 
-    The function sees the inputs as float64 columns and nothing else: no label, no row that the caller did not send.
+    The function sees the inputs as float64 columns (categories as texts) and nothing else: no label, no row that the
+    caller did not send.
     """
 
-    def __init__(self, file: Path, inputs: Sequence[str], columns: Sequence[str]) -> None:
+    def __init__(
+        self, file: Path, inputs: Sequence[str], columns: Sequence[str], categories: Categories | None = None
+    ) -> None:
         self._function = function_in(file, "features")
-        self._inputs, self._columns = tuple(inputs), tuple(columns)
+        self._inputs, self._columns = Named(tuple(inputs), categories or {}), tuple(columns)
 
     def matrix(self, rows: Matrix) -> Matrix:
         """float64[n, inputs] to float64[n, columns]; null is NaN on both sides.
@@ -32,18 +36,24 @@ class Features:
         Raises:
             InputError: a column is missing or is not of numbers, or there are more or fewer rows than before.
         """
-        frame = pa.table({name: rows[:, index] for index, name in enumerate(self._inputs)})
-        made = as_table(self._function(frame), "features(frame)")
+        made = as_table(self._function(self._inputs.table(rows)), "features(frame)")
         for name in self._columns:
             if name not in made.column_names:
                 raise InputError("features(frame)", "must return every column of the contract; missing", name)
         if made.num_rows != len(rows):
             raise InputError("features(frame)", f"must return a row for each of the {len(rows)} rows", made.num_rows)
         try:
-            found = [made[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in self._columns]
-        except (ValueError, TypeError) as error:
-            raise InputError("features(frame)", f"must return columns of numbers: {error}") from error
+            made = encoded(made, {name: self._inputs.categories[name] for name in self._kept(made)})
+            found = [numbers_of(made[name]) for name in self._columns]
+        except (ValueError, TypeError, pa.ArrowException) as error:
+            rule = f"must return columns of numbers, or inputs as they are: {error}"
+            raise InputError("features(frame)", rule) from error
         return np.column_stack(found)
+
+    def _kept(self, made: pa.Table) -> list[str]:
+        """The model's columns that are categories as they came."""
+        known = self._inputs.categories
+        return [name for name in self._columns if name in known and is_text(made[name].type)]
 
     def check_alone(self, rows: Matrix, made: Matrix) -> None:
         """A row must become the same alone, as when it is served, as among others, as when it is trained on.

@@ -361,6 +361,18 @@ else:
     Gate = Annotated[_KINDS, Discriminator(_tag_of, custom_error_type="gate", custom_error_message=_RULE)]
 
 
+def check_numbers(gate: GatePart, categories: Sequence[str]) -> None:
+    """A gate that raises an input, or names numbers for it, has a meaning for numbers alone.
+
+    Raises:
+        ValueError: the input is a category.
+    """
+    if isinstance(gate, DirectionGate) and gate.raising in categories:
+        raise ValueError(f"raising must name an input of numbers, got the category {gate.raising!r}")
+    if isinstance(gate, InvarianceGate) and gate.values and gate.invariant in categories:
+        raise ValueError(f"values of invariant must be left out of a category, got {gate.invariant!r}")
+
+
 def check_fit(gate: GatePart, task: str, inputs: Sequence[str], slices: Sequence[str], threshold: float | None) -> None:
     """A gate fits the rest of its contract.
 

@@ -28,7 +28,7 @@ class Input(Part):
     default: float | None = None
     """What is taken where the service that produces it does not answer in time."""
     values: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
-    """The categories that are known; empty where any may come."""
+    """The categories that are known; empty where any may come. Of a model that is served here no others are taken."""
     size: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """How many numbers an embedding has."""
 
@@ -48,6 +48,15 @@ class Input(Part):
         return self.type in NUMBERS
 
     @property
+    def is_category(self) -> bool:
+        return self.type == "category"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether categories may come that nobody has seen."""
+        return self.is_category and not self.values
+
+    @property
     def number_columns(self) -> tuple[str, ...]:
         """The columns of numbers that are logged of it."""
         if self.type == "text":
@@ -64,16 +73,28 @@ class Input(Part):
         return (self.name,) if self.type == "category" else ()
 
 
-def check_numeric(model: str, inputs: Sequence[Input]) -> None:
-    """What is trained, judged and served here takes numbers alone.
+def check_trainable(model: str, inputs: Sequence[Input]) -> None:
+    """What is trained and served here takes numbers and categories.
+
+    Raises:
+        InputError: an input is a text or an embedding.
+    """
+    odd = next((entry for entry in inputs if not (entry.is_number or entry.is_category)), None)
+    if odd is not None:
+        rule = (
+            "must be float, int, bool or category in a model that is trained or served here, since its runtime cannot "
+            "encode others: make numbers of it in the source of the data, or serve the model elsewhere and "
+            "`wellkept watch attach` it"
+        )
+        raise InputError(f"model {model}: type of input {odd.name}", rule, odd.type)
+
+
+def check_numeric(model: str, inputs: Sequence[Input], where: str) -> None:
+    """Some doors know numbers alone; ``where`` says which.
 
     Raises:
         InputError: an input is none.
     """
     odd = next((entry for entry in inputs if not entry.is_number), None)
     if odd is not None:
-        rule = (
-            "must be float, int or bool in a model that is trained or served here, since its runtime cannot encode "
-            "others: encode it in the source of the data, or serve the model elsewhere and `wellkept watch attach` it"
-        )
-        raise InputError(f"model {model}: type of input {odd.name}", rule, odd.type)
+        raise InputError(f"model {model}: type of input {odd.name}", f"must be float, int or bool {where}", odd.type)

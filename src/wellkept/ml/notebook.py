@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from wellkept.ml.categories import Categories, Named, categories_of, encoded
 from wellkept.ml.contract import ModelContract, read_project
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.reader import asked_of, reader_of
@@ -51,7 +52,7 @@ class Model:
         with tempfile.TemporaryDirectory() as folder, _project():
             logged = Path(folder) / "predictions.parquet"
             pq.write_table(
-                flat(NoAnswers().window(self.contract.name, start, end, known_by=end), self.contract.features), logged
+                flat(NoAnswers().window(self.contract.name, start, end, known_by=end), self.contract.inputs), logged
             )
             reader = reader_of(asked_of(self.folder, self.contract, (start, end), Reach()))
             window = Window(start, end, (), (self.folder / history).resolve() if history else None, logged, reader)
@@ -61,21 +62,23 @@ class Model:
         """What the project's ``train`` makes of all these rows, of any frame that speaks Arrow; nothing is held out."""
         contract, frame = self.contract, as_table(frame, "train(frame)")
         with _project():
-            features = self._features()
+            known = categories_of(frame, contract.categories)
+            frame, features = encoded(frame, known), self._features(known)
             rows = with_features(frame, features, list(contract.features), list(contract.columns))
             train, parameters = function_of(self.folder, "train"), dict(contract.train.starting)
             estimator = train(rows, parameters) if takes_parameters(train) else train(rows)
-            return TrainedModel(contract, by_position(estimator, contract.model_columns), features)
+            ready = by_position(estimator, contract.model_columns, known)
+            return TrainedModel(contract, ready, features, known)
 
     def check(self, rows: int = SAMPLE, now: datetime | None = None) -> Report:
         """Everything that ``wellkept models check`` does."""
         return try_project(self.folder, now or datetime.now(UTC), rows)
 
-    def _features(self) -> Features | None:
+    def _features(self, categories: Categories) -> Features | None:
         contract = self.contract
         if not contract.columns:
             return None
-        return Features(self.folder / "model.py", contract.features, contract.columns)
+        return Features(self.folder / "model.py", contract.features, contract.columns, categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +88,14 @@ class TrainedModel:
     contract: ModelContract
     estimator: Any
     features: Features | None
+    categories: Categories = field(default_factory=dict)
 
     def score(self, frame: Any) -> Scores:
         """The score of each row, float64[n], of any frame that speaks Arrow and has the contract's inputs."""
-        rows = matrix_of_inputs(as_table(frame, "score(frame)"), list(self.contract.features))
-        return estimator_scores(self.estimator, self.features.matrix(rows) if self.features else rows)
+        table = encoded(as_table(frame, "score(frame)"), self.categories)
+        rows = matrix_of_inputs(table, list(self.contract.features))
+        named = Named(self.contract.model_columns, self.categories)
+        return estimator_scores(self.estimator, self.features.matrix(rows) if self.features else rows, named)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.canonical import canonical_skops
+from wellkept.ml.categories import Named
 from wellkept.ml.ownstate import restored, stood_in
 from wellkept.ml.project import module_of
 from wellkept.ml.runtime import TRUSTED, Matrix, Scores, estimator_scores
@@ -127,7 +128,7 @@ def needs_code(state: bytes) -> bool:
 class ObjectScorer:
     """An object with ``predict``, rebuilt from its state by the code that lies in a folder. Runs that code."""
 
-    def __init__(self, data: bytes, folder: Path) -> None:
+    def __init__(self, data: bytes, folder: Path, named: Named | None = None) -> None:
         """Rebuild it.
 
         Raises:
@@ -144,13 +145,13 @@ class ObjectScorer:
                 raise InputError("the object's state", f"holds a type that is not trusted; {PLAIN}", name)
         try:
             found = skops.io.loads(data, trusted=types)
-            self._estimator = restored(found, own)
+            self._estimator, self._named = restored(found, own), named
         except Exception as error:
             raise InputError("the object's state", f"does not become the object again ({error}); {PLAIN}") from error
 
     def score(self, rows: Matrix) -> Scores:
         """The score of each row: float64[n, columns] to float64[n]."""
-        return estimator_scores(self._estimator, rows)
+        return estimator_scores(self._estimator, rows, self._named)
 
 
 def _is_own(name: str, modules: set[str]) -> bool:

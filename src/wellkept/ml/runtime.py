@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import Named
 from wellkept.ml.factors import Factors
 from wellkept.ml.onnxfile import check_onnx
 
@@ -28,7 +29,9 @@ TRUSTED = (
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 )
 """Types that skops may rebuild beside its own; the platform owns this list, never the artifact."""
 
@@ -55,7 +58,7 @@ class Scorer(Protocol):
 class OnnxScorer:
     """A model in ONNX, on one thread."""
 
-    def __init__(self, data: bytes, classes: Sequence[float] = ()) -> None:
+    def __init__(self, data: bytes, classes: Sequence[float] = (), named: Named | None = None) -> None:
         import onnxruntime
 
         check_onnx(data)
@@ -64,7 +67,10 @@ class OnnxScorer:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        given = self._session.get_inputs()
+        self._input = given[0].name
+        by_name = len(given) > 1 or given[0].type == "tensor(string)"
+        self._named = named if named is not None and by_name else None
         self._output = self._session.get_outputs()[-1].name
         self._one: _OneRow | None = None
 
@@ -72,6 +78,8 @@ class OnnxScorer:
         return _single(self._run(rows), len(rows), self._classes)
 
     def _run(self, rows: Matrix) -> NDArray[Any]:
+        if self._named is not None:
+            return np.asarray(self._session.run([self._output], self._named.tensors(rows))[0])
         if self._one is not None and rows.shape == self._one.shape:
             return self._one.run(rows)
         found = np.asarray(self._session.run([self._output], {self._input: rows.astype(np.float32, order="C")})[0])
@@ -141,16 +149,16 @@ class FactorScorer:
 class SkopsScorer:
     """A scikit-learn estimator in skops' format, rebuilt from trusted types only."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, named: Named | None = None) -> None:
         import skops.io
 
         unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED))
         if unknown:
             raise InputError("model.skops", "holds a type that is not trusted", unknown[0])
-        self._estimator = skops.io.loads(data, trusted=list(TRUSTED))
+        self._estimator, self._named = skops.io.loads(data, trusted=list(TRUSTED)), named
 
     def score(self, rows: Matrix) -> Scores:
-        return estimator_scores(self._estimator, rows)
+        return estimator_scores(self._estimator, rows, self._named)
 
 
 def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scorer:
@@ -164,29 +172,37 @@ def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scor
         raise InputError("manifest.format", f"must be one of {', '.join(FILES)}", kind)
     if kind == OWN:
         raise InputError("manifest.format", "needs the code of its class, which runs in a process of its own", kind)
-    data = read(FILES[kind])
+    data, named = read(FILES[kind]), named_of(manifest)
     if kind == "onnx":
-        return OnnxScorer(data, classes)
+        return OnnxScorer(data, classes, named)
     if kind == "lightgbm":
         return LightgbmScorer(data.decode("utf-8"), classes)
     if kind == "xgboost":
         return XgboostScorer(data, classes)
-    return (SkopsScorer if kind == "skops" else FactorScorer)(data)
+    return SkopsScorer(data, named) if kind == "skops" else FactorScorer(data)
 
 
-def estimator_scores(estimator: Any, rows: Matrix) -> Scores:
+def named_of(manifest: Mapping[str, Any]) -> Named:
+    """The columns that the model of a manifest is asked with."""
+    return Named(manifest.get("columns") or manifest["inputs"], manifest.get("categories", {}))
+
+
+def estimator_scores(estimator: Any, rows: Matrix, named: Named | None = None) -> Scores:
     """The score of each row: the probability of the positive class, the class of three or more, or the prediction.
+
+    ``named`` tells of columns that are categories, where there are any: then it is asked with a frame.
 
     Raises:
         InputError: it predicts several numbers a row.
     """
+    asked = rows if named is None else named.asked(rows)
     if hasattr(estimator, "predict_proba"):
-        chances = np.asarray(estimator.predict_proba(rows), dtype=np.float64)
+        chances = np.asarray(estimator.predict_proba(asked), dtype=np.float64)
         kinds = classes_of(estimator)
         if kinds:
             return _single(chances, len(rows), kinds)
         return np.asarray(chances[:, int(np.argmax(estimator.classes_))], dtype=np.float64)
-    found = np.asarray(estimator.predict(rows), dtype=np.float64).reshape(-1)
+    found = np.asarray(estimator.predict(asked), dtype=np.float64).reshape(-1)
     if len(found) != len(rows):
         rule = "must give one number a row; a model of several answers is several models"
         raise InputError("predict(rows)", rule, f"{len(found)} for {len(rows)} rows")

@@ -86,7 +86,8 @@ class NoAnswers:
             "version": pa.string(),
             "entity_key": pa.string(),
         }
-        kinds = {**names, "score": pa.float64(), "label": pa.float64(), "features": pairs}
+        maps = {"features": pairs, "categories": pa.map_(pa.string(), pa.string())}
+        kinds = {**names, "score": pa.float64(), "label": pa.float64(), **maps}
         return pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
 
 

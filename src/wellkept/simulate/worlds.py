@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import NotFoundError
 from wellkept.ml.contract import ModelContract, read_project
+from wellkept.ml.inputspec import check_numeric
 from wellkept.ml.process import run_worker
 from wellkept.simulate.base import Floats, Plan, World
 from wellkept.simulate.rows import HISTORY, TOLD
@@ -38,9 +39,11 @@ def world_of(example: Path, plan: Plan) -> World:
     Raises:
         NotFoundError: the folder is no example, or has no world.py.
         DocumentError: its contract breaks a rule.
+        InputError: an input is no number.
         TrainingError: its world.py failed.
     """
     contract, _ = read_project(example)
+    check_numeric(contract.name, contract.inputs, "where months are simulated")
     if not (example / FILE).is_file():
         rule = f"has no {FILE}, which says what happens in its months; see docs/simulate.md"
         raise NotFoundError(f"example {example}", rule)

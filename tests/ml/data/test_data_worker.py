@@ -18,6 +18,7 @@ from wellkept.ml.data.base import Reach
 from wellkept.ml.data.reader import asked_of
 from wellkept.ml.data.stage import flat, without
 from wellkept.ml.data.worker import work
+from wellkept.ml.inputspec import Input
 from wellkept.ml.project import function_of
 
 pytestmark = pytest.mark.usefixtures("workers_world")
@@ -25,27 +26,35 @@ HOUR = timedelta(hours=1)
 TOLD_APART = "must hold no whole number beyond 9.0072e+15: floats do not tell such numbers apart"
 FINITE = "must be a finite number in every row, or null where there is none"
 DATED = "must be known in every row; leave out the rows without one"
-NUMBERS = "must be a column of numbers; encode what is none in `load`, and inputs in requests alike"
+NUMBERS = "must be a column of numbers"
+CATEGORY = "{name: amount, type: category}"
 KNOWN = "must be known in every row; leave out the rows whose label is not known yet"
 
 
 def loaded(
-    folder: Path, body: str, *, excluded: Any = (), task: str = "binary_classification", carried: tuple[str, ...] = ()
+    folder: Path,
+    body: str,
+    *,
+    excluded: Any = (),
+    task: str = "binary_classification",
+    carried: tuple[str, ...] = (),
+    entry: str = "{name: amount}",
 ) -> pa.Table:
     """The snapshot of a project whose ``load(window)`` has this body."""
     code = "import pyarrow as pa\nimport pyarrow.parquet as pq\n\ndef load(window):\n" + textwrap.indent(
         textwrap.dedent(body), "    "
     )
     folder.joinpath("model.py").write_text(code, encoding="utf-8")
-    pq.write_table(flat(logged([]), ["amount"]), folder / "logged.parquet")
     folder.joinpath("mask.key").write_text("a key of this very test", encoding="utf-8")
-    contract = parse_contract(CONTRACT.replace("amount}, {name: risk", "amount"))
+    contract = parse_contract(CONTRACT.replace("{name: amount}, {name: risk}", entry))
+    pq.write_table(flat(logged([]), contract.inputs), folder / "logged.parquet")
     request = {
         **asked_of(folder, contract, (NOON - HOUR, NOON), Reach()),
         "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
         "history": str(folder / "history.parquet"),
         "logged": str(folder / "logged.parquet"),
         "features": ["amount"],
+        "categories": {one.name: list(one.values) for one in contract.inputs if one.is_category},
         "model": "fraud",
         "contract": "sha256:0",
         "code": "sha256:0",
@@ -94,6 +103,42 @@ def test_exact_numbers_of_a_database_are_numbers(tmp_path: Path) -> None:
     assert table["label"].to_pylist() == [1.0, 0.0]
 
 
+def test_a_category_becomes_plain_texts_and_an_empty_one_is_null(tmp_path: Path) -> None:
+    body = "return pa.table({'amount': pa.array(['b', '', None, 'a']).dictionary_encode(), 'label': [1, 0, 1, 0]})"
+
+    table = loaded(tmp_path, body, entry=CATEGORY)
+
+    assert table["amount"].type == pa.string()
+    assert table["amount"].to_pylist() == ["b", None, None, "a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "entry", "message"),
+    [
+        ("[1, 2]", CATEGORY, "must be a column of texts, as it is a category in model.yaml, got 'int64'"),
+        ("[True, False]", CATEGORY, "must be a column of texts, as it is a category in model.yaml, got 'bool'"),
+        (
+            "['a', 'c']",
+            "{name: amount, type: category, values: [a, b]}",
+            "must be one of its values in model.yaml (a, b), got 'c'",
+        ),
+        (
+            "[str(n) for n in range(1001)]",
+            CATEGORY,
+            "must have at most 1,000 categories; what names a single row is no input, got '1,001'",
+        ),
+        ("['a', 'b' * 501]", CATEGORY, "must have categories of at most 500 characters, got 501"),
+    ],
+)
+def test_what_is_no_category_is_refused(values: str, entry: str, message: str, tmp_path: Path) -> None:
+    body = f"values = {values}\nreturn pa.table({{'amount': values, 'label': [n % 2 for n in range(len(values))]}})"
+
+    with pytest.raises(InputError) as refused:
+        loaded(tmp_path, body, entry=entry)
+
+    assert str(refused.value) == f"load(window): amount: {message}"
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -109,7 +154,7 @@ def test_exact_numbers_of_a_database_are_numbers(tmp_path: Path) -> None:
         ),
         (
             "return pa.table({'amount': ['a'], 'label': [1]})",
-            f"load(window): amount: {NUMBERS}, got 'string'",
+            f"load(window): amount: {NUMBERS}; an input of texts is `type: category` in model.yaml, got 'string'",
         ),
         (
             "return pa.table({'amount': [1], 'label': ['yes']})",
@@ -247,17 +292,18 @@ def test_dataclasses_work_in_a_project(tmp_path: Path) -> None:
 def test_logged_predictions_have_one_column_an_input() -> None:
     rows = logged(
         [
-            {"time": NOON, "label": 1.0, "features": {"amount": 2.0, "risk": None}},
-            {"time": NOON, "features": {"risk": 0.5}},
+            {"time": NOON, "label": 1.0, "features": {"amount": 2.0, "risk": None}, "categories": {"plan": ""}},
+            {"time": NOON, "features": {"risk": 0.5}, "categories": {"plan": "yearly"}},
         ]
     )
 
-    table = flat(rows, ["amount", "risk"])
+    table = flat(rows, [Input(name="amount"), Input(name="risk"), Input(name="plan", type="category")])
 
     assert table["amount"].to_pylist() == [2.0, None]
     assert table["risk"].to_pylist() == [None, 0.5]
+    assert table["plan"].to_pylist() == [None, "yearly"]
     assert table["label"].to_pylist() == [1.0, None]
-    assert flat(logged([]), ["amount"]).num_rows == 0
+    assert flat(logged([]), [Input(name="amount")]).num_rows == 0
 
 
 def test_intervals_hold_both_their_ends() -> None:

@@ -65,6 +65,20 @@ def test_values_are_compared_with_what_was_known_at_that_moment(tmp_path: Path) 
     assert (risk["feature"], risk["source"], risk["differ"], risk["worst"]) == ("risk", "risk", 0, [])
 
 
+def test_a_category_differs_or_it_does_not(tmp_path: Path) -> None:
+    put(tmp_path, "plans", {"card": [1, 2, 3], "at": [NOON - DAY] * 3, "plan": ["yearly", "monthly", None]})
+    spec = data_of({"orders": {"time": "at"}, "plans": {"keys": ["card"], "time": "at"}}, entity=ENTITY)
+    rows = served((3, "1", 0.0), (3, "2", 0.0), (3, "3", 0.0), (3, "1", 0.0))
+    rows = rows.append_column("plan", pa.array(["yearly", "yearly", "yearly", None], pa.string()))
+
+    found = skew_report(rows, spec, reading(tmp_path, spec), {"plan": None})
+
+    (plan,) = found["features"]
+    assert (plan["rows"], plan["differ"], plan["only_served"], plan["only_recomputed"]) == (4, 3, 1, 1)
+    told = [(one["served"], one["recomputed"]) for one in plan["worst"]]
+    assert told == [("yearly", "monthly"), ("yearly", None), (None, "yearly")]
+
+
 def test_what_differs_is_counted_and_shown(tmp_path: Path) -> None:
     rows = served((3, "1", 0.7), (3, "2", 0.2), (3, "2", None), (3, "7", 0.0), (3, "2", 0.2000000001))
 

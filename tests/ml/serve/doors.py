@@ -134,7 +134,8 @@ def records_of(*answered: Answered) -> list[dict[str, Any]]:
         sources[digest] = source
         found.append(unpacked(packed(one), len(one.rows)))
     rows: list[dict[str, Any]] = table_of(found, sources).to_pylist()
-    return [{**row, "features": dict(row["features"]), "attributes": dict(row["attributes"])} for row in rows]
+    maps = ("features", "categories", "attributes")
+    return [{**row, **{name: dict(row[name]) for name in maps}} for row in rows]
 
 
 def tensor(name: str, *data: Any, datatype: str = "FP64", shape: Any = None) -> dict[str, Any]:

@@ -84,9 +84,9 @@ def test_a_length_that_cannot_be_is_refused(length: str, asked: Asked) -> None:
     assert answer.json()["error"].startswith("Inference-Header-Content-Length: must be the length of the JSON")
 
 
-def test_a_datatype_without_numbers_is_refused(asked: Asked) -> None:
+def test_an_unknown_datatype_is_refused(asked: Asked) -> None:
     told = {"binary_data_size": 3}
-    head = json.dumps({"inputs": [{"name": "amount", "datatype": "BYTES", "shape": [1], "parameters": told}]}).encode()
+    head = json.dumps({"inputs": [{"name": "amount", "datatype": "TEXT", "shape": [1], "parameters": told}]}).encode()
 
     answer = asked.send(INFER, head + b"abc", "", **{"inference-header-content-length": str(len(head))})
 

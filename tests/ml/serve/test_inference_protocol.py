@@ -136,8 +136,8 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "not a tensor": ({"inputs": [3]}, "inputs[0]: must be a tensor with a name, got 3"),
     "twice": ({"inputs": [*one(), tensor("risk", 1)]}, "input risk: is there twice"),
     "datatype": (
-        {"inputs": [tensor("amount", 1, datatype="BYTES")]},
-        "input amount: datatype: must be one of BOOL, FP16",
+        {"inputs": [tensor("amount", 1, datatype="STRING")]},
+        "input amount: datatype: must be one of BOOL, BYTES, FP16",
     ),
     "no data": ({"inputs": [tensor("amount")]}, "input amount: data: must be a list of at least one value, got []"),
     "shape": (

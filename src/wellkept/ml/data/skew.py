@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from wellkept.ml.categories import is_text, texts_of
 from wellkept.ml.data.moments import as_column, moments
 from wellkept.ml.data.sources import Sources
 from wellkept.ml.data.training import TIME, with_source
 from wellkept.ml.dataspec import Data
 
 Floats = NDArray[np.float64]
+Value = float | str | None
 SMALLEST = 1e-9
 """Numbers that are so near to each other are alike, however small they are."""
 SHOWN = 5
@@ -77,6 +79,8 @@ def recomputed(keys: pa.Table, time: pa.ChunkedArray, name: str, sources: Source
 
 def _compared(rows: pa.Table, name: str, found: pa.ChunkedArray, data: Data, default: float | None) -> dict[str, Any]:
     """How one input differs, and the rows in which it does so most."""
+    if is_text(rows[name].type):
+        return _compared_texts(rows, name, found, data)
     served, known = _floats(rows[name]), _floats(found)
     only_served, only_known = ~np.isnan(served) & np.isnan(known), np.isnan(served) & ~np.isnan(known)
     apart = np.abs(served - known)
@@ -93,18 +97,38 @@ def _compared(rows: pa.Table, name: str, found: pa.ChunkedArray, data: Data, def
         "only_served": int(only_served.sum()),
         "only_recomputed": int(only_known.sum()),
         "defaults": 0 if default is None else int((differs & (served == default)).sum()),
-        "worst": [_row(rows, index, served[index], known[index], data) for index in worst],
+        "worst": [_row(rows, index, _number(served[index]), _number(known[index]), data) for index in worst],
     }
 
 
-def _row(rows: pa.Table, index: int, served: float, known: float, data: Data) -> dict[str, Any]:
+def _compared_texts(rows: pa.Table, name: str, found: pa.ChunkedArray, data: Data) -> dict[str, Any]:
+    """The same of a category: it differs, or it does not."""
+    served, known = texts_of(rows[name]).to_pylist(), texts_of(found).to_pylist()
+    pairs = list(zip(served, known, strict=True))
+    differs = [index for index, (one, other) in enumerate(pairs) if one != other]
+    return {
+        "rows": len(pairs),
+        "differ": len(differs),
+        "share": len(differs) / len(pairs),
+        "only_served": sum(other is None for one, other in pairs if one is not None),
+        "only_recomputed": sum(one is None for one, other in pairs if other is not None),
+        "defaults": 0,
+        "worst": [_row(rows, index, *pairs[index], data) for index in differs[:SHOWN]],
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _row(rows: pa.Table, index: int, served: Value, known: Value, data: Data) -> dict[str, Any]:
     is_hidden = data.entity is not None and any(key in data.masks for key in data.entity.keys)
     return {
         "id": rows["id"][index].as_py(),
         "time": rows[TIME][index].as_py().isoformat(),
         "entity_key": HIDDEN if is_hidden else rows["entity_key"][index].as_py(),
-        "served": None if np.isnan(served) else float(served),
-        "recomputed": None if np.isnan(known) else float(known),
+        "served": served,
+        "recomputed": known,
     }
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.reader import asked_of
+from wellkept.ml.data.stage import inputs_of
 from wellkept.ml.process import run_worker
 
 
@@ -52,11 +52,8 @@ class SkewCheck:
         folder.mkdir(parents=True, exist_ok=True)
         logged = folder / "logged.parquet"
         rows = self._predictions.sample(contract.name, version, start, end, data.skew.sample)
-        columns = {name: rows[name] for name in ("id", "time", "entity_key")}
-        columns |= {
-            name: pc.map_lookup(rows["features"], name, "first").cast(pa.float64()) for name in contract.features
-        }
-        pq.write_table(pa.table(columns), logged)
+        columns = inputs_of(rows, contract.inputs)
+        pq.write_table(pa.table({**{name: rows[name] for name in ("id", "time", "entity_key")}, **columns}), logged)
         request = {
             **asked_of(project, contract, (start, end), self._reach),
             "logged": str(logged),

@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.stage import Message, Stage
+from wellkept.ml.categories import texts_of
 from wellkept.ml.contract import ModelContract, digest_of
 from wellkept.ml.data.base import Reach
 from wellkept.ml.data.datacontract import DataContractError
 from wellkept.ml.data.reader import asked_of
+from wellkept.ml.inputspec import Input
 from wellkept.ml.process import run_worker
 from wellkept.store.artifacts.artifacts import Artifacts
 
@@ -84,7 +86,7 @@ class Snapshots:
         folder.mkdir(parents=True, exist_ok=True)
         logged, out, manifest = (folder / name for name in ("predictions.parquet", "snapshot.parquet", "manifest"))
         rows = self._predictions.window(contract.name, *span, known_by=span[1])
-        pq.write_table(flat(without(rows, excluded), contract.features), logged)
+        pq.write_table(flat(without(rows, excluded), contract.inputs), logged)
         request = {
             **asked_of(project, contract, span, self._reach),
             "excluded": [[a.isoformat(), b.isoformat()] for a, b in excluded],
@@ -94,6 +96,7 @@ class Snapshots:
             "contract": digest_of((project / "model.yaml").read_bytes()),
             "code": digest_of((project / "model.py").read_bytes()),
             "features": list(contract.features),
+            "categories": {entry.name: list(entry.values) for entry in contract.inputs if entry.is_category},
             "task": contract.task,
             "carried": list(contract.carried),
             "needs_time": contract.needs_time,
@@ -127,9 +130,17 @@ def without(rows: pa.Table, excluded: Sequence[Interval]) -> pa.Table:
     return rows
 
 
-def flat(rows: pa.Table, features: Sequence[str]) -> pa.Table:
-    """Logged predictions with one float64 column a feature in place of the map."""
+def flat(rows: pa.Table, inputs: Sequence[Input]) -> pa.Table:
+    """Logged predictions with a column an input in place of the maps: numbers as float64, categories as texts."""
     columns = {name: rows[name] for name in ("id", "time", "version", "score", "label", "entity_key")}
-    for feature in features:
-        columns[feature] = pc.map_lookup(rows["features"], feature, "first").cast(pa.float64())
-    return pa.table(columns)
+    return pa.table({**columns, **inputs_of(rows, inputs)})
+
+
+def inputs_of(rows: pa.Table, inputs: Sequence[Input]) -> dict[str, pa.ChunkedArray]:
+    """The inputs of logged predictions by their names."""
+    return {
+        entry.name: texts_of(pc.map_lookup(rows["categories"], entry.name, "first"))
+        if entry.is_category
+        else pc.map_lookup(rows["features"], entry.name, "first").cast(pa.float64())
+        for entry in inputs
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import LONGEST, MOST, is_text, texts_of
 from wellkept.ml.data.datacontract import data_report
 from wellkept.ml.data.doubts import known_rows, repeated_rows
 from wellkept.ml.data.manifest import as_bytes, manifest, write_rows
@@ -22,6 +24,7 @@ from wellkept.ml.process import serve_request
 from wellkept.ml.project import Window, loaded
 
 LARGEST = 2.0**53
+SHOWN = 10
 
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
@@ -56,8 +59,13 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
     if "time" in table.column_names:
         table, warnings = known_rows(_with_time(table), window.end)
         table = without(table, window.excluded)
+    for name, values in request["categories"].items():
+        column = _checked_texts(name, table[name], values)
+        table = table.set_column(table.column_names.index(name), name, column)
     for name in request["features"]:
-        _check_numbers(name, table[name])
+        if name in request["categories"]:
+            continue
+        _check_numbers(name, table[name], "; an input of texts is `type: category` in model.yaml")
         _check_finite(name, table[name])
     for name in request["features"] if request["has_ids"] else ():
         _check_whole(name, table[name])
@@ -89,17 +97,36 @@ def _with_time(table: pa.Table) -> pa.Table:
     return table.set_column(index, "time", time.cast(pa.timestamp("us", tz=kind.tz), safe=False))
 
 
-def _check_numbers(name: str, column: pa.ChunkedArray) -> None:
+def _check_numbers(name: str, column: pa.ChunkedArray, hint: str = "") -> None:
     kind = column.type
     fits = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
     if not any(fit(kind) for fit in fits):
-        rule = "must be a column of numbers; encode what is none in `load`, and inputs in requests alike"
-        raise InputError(f"load(window): {name}", rule, str(kind))
+        raise InputError(f"load(window): {name}", f"must be a column of numbers{hint}", str(kind))
     if pa.types.is_integer(kind):
         ends = [value for value in pc.min_max(column).as_py().values() if value is not None and abs(value) > LARGEST]
         if ends:
             rule = f"must hold no whole number beyond {LARGEST:g}: floats do not tell such numbers apart"
             raise InputError(f"load(window): {name}", rule, ends[-1])
+
+
+def _checked_texts(name: str, column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
+    """An input that is a category, as plain texts; empty ones are null."""
+    if not (is_text(column.type) or pa.types.is_null(column.type)):
+        rule = "must be a column of texts, as it is a category in model.yaml"
+        raise InputError(f"load(window): {name}", rule, str(column.type))
+    texts = texts_of(column)
+    known = pc.unique(texts).drop_null().to_pylist()
+    if len(known) > MOST:
+        rule = f"must have at most {MOST:,} categories; what names a single row is no input"
+        raise InputError(f"load(window): {name}", rule, f"{len(known):,}")
+    long = max(known, key=len, default="")
+    if len(long) > LONGEST:
+        raise InputError(f"load(window): {name}", f"must have categories of at most {LONGEST} characters", len(long))
+    odd = sorted(set(known) - set(values)) if values else []
+    if odd:
+        rule = f"must be one of its values in model.yaml ({', '.join(values[:SHOWN])}{', ...' * (len(values) > SHOWN)})"
+        raise InputError(f"load(window): {name}", rule, odd[0])
+    return texts
 
 
 def _check_finite(name: str, column: pa.ChunkedArray) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from wellkept.ml.categories import Categories
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.served import Served
 
@@ -29,6 +30,7 @@ SCHEMA = pa.schema(
         ("score", pa.float64()),
         ("decision", pa.string()),
         ("features", pa.map_(pa.string(), pa.float64())),
+        ("categories", pa.map_(pa.string(), pa.string())),
         ("latency_ms", pa.float64()),
         ("attributes", pa.map_(pa.string(), pa.string())),
     ]
@@ -55,6 +57,8 @@ class Answered:
     span_id: str = ""
     marks: Mapping[str, str] = field(default_factory=dict)
     is_shadow: bool = False
+    odd: Sequence[tuple[int, str, str]] = ()
+    """Categories that the version does not know, NaN in its rows: row, input and text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,13 @@ class Source:
     digest: str
     threshold: float | None
     names: tuple[str, ...]
+    categories: Categories = field(default_factory=dict)
 
 
 def opening(served: Served) -> bytes:
     """What must be known of a version to read its answers back."""
-    return orjson.dumps([served.digest, served.name, served.contract.output.threshold, served.names])
+    threshold = served.contract.output.threshold
+    return orjson.dumps([served.digest, served.name, threshold, served.names, served.categories])
 
 
 def packed(answered: Answered) -> bytes:
@@ -85,6 +91,7 @@ def packed(answered: Answered) -> bytes:
             answered.taken_s * 1000,
             answered.marks,
             f"~{answered.served.label}" if answered.is_shadow else "",
+            answered.odd,
         )
     )
     return b"".join((LENGTH.pack(len(head)), head, answered.rows.tobytes(), answered.scores.tobytes()))
@@ -102,8 +109,8 @@ class Unpacked:
 
 def opened(payload: bytes) -> tuple[str, Source]:
     """A version by its digest, from its opening."""
-    digest, model, threshold, names = orjson.loads(payload)
-    return digest, Source(model, digest, threshold, tuple(names))
+    digest, model, threshold, names, *categories = orjson.loads(payload)  # older journals have no categories
+    return digest, Source(model, digest, threshold, tuple(names), *categories)
 
 
 def unpacked(payload: bytes, rows: int) -> Unpacked:
@@ -147,7 +154,8 @@ def _table(source: Source, answers: Sequence[Unpacked]) -> pa.Table:
         "span_id": spread(5, pa.string()),
         "score": pa.array(scores),
         "decision": _decisions(scores, source.threshold),
-        "features": _features(source.names, rows, total),
+        "features": _features(source, rows.reshape(total, width)),
+        "categories": _categories(source, rows.reshape(total, width), answers),
         "latency_ms": spread(6, pa.float64()),
         "attributes": pa.array(_attributes(answers), SCHEMA.field("attributes").type),
     }
@@ -188,10 +196,32 @@ def _decisions(scores: Scores, threshold: float | None) -> pa.Array:
     return pa.array(["false", "true"], pa.string()).take(pa.array((scores >= threshold).astype(np.int64)))
 
 
-def _features(names: Sequence[str], rows: Scores, total: int) -> pa.MapArray:
+def _features(source: Source, rows: Matrix) -> pa.MapArray:
     """A map a row from input to value; NaN becomes null."""
+    places = [place for place, name in enumerate(source.names) if name not in source.categories]
+    kept = rows if len(places) == len(source.names) else rows[:, places]
+    return _maps([source.names[place] for place in places], pa.array(kept.ravel(), from_pandas=True), len(rows))
+
+
+def _categories(source: Source, rows: Matrix, answers: Sequence[Unpacked]) -> pa.MapArray:
+    """A map a row from each input that is a category to its text; an empty one is no value."""
+    names = [name for name in source.names if name in source.categories]
+    texts = np.full((len(rows), len(names)), "", dtype=object)
+    for place, name in enumerate(names):
+        codes = rows[:, source.names.index(name)]
+        known = np.array([*source.categories[name], ""], dtype=object)
+        texts[:, place] = known[np.where(np.isnan(codes), len(known) - 1, codes).astype(np.int64)]
+    first = 0
+    for answer in answers if names else ():
+        for row, name, text in answer.head[9] if len(answer.head) > 9 else ():
+            texts[first + row, names.index(name)] = text
+        first += answer.count
+    return _maps(names, pa.array(texts.ravel().tolist(), pa.string()), len(rows))
+
+
+def _maps(names: Sequence[str], values: pa.Array, total: int) -> pa.MapArray:
+    """A map a row with these names; ``values`` are those of all rows, one after the other."""
     width = len(names)
-    places = pa.array(np.tile(np.arange(width), total))
-    keys = pa.array(names, pa.string()).take(places)
+    keys = pa.array(names, pa.string()).take(pa.array(np.tile(np.arange(width), total)))
     offsets = pa.array(np.arange(total + 1, dtype=np.int32) * width, pa.int32())
-    return pa.MapArray.from_arrays(offsets, keys, pa.array(rows, from_pandas=True))
+    return pa.MapArray.from_arrays(offsets, keys, values)

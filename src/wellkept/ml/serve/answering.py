@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -156,6 +156,7 @@ class Answering:
             caller.trace_id,
             caller.span_id,
             {**work.marks, "arm": choice.arm} if choice.arm else work.marks,
+            odd=served.rules.odd(work.ask.rows, work.matrix),
         )
         self._log.add(answered)
         self._instrument.record(served, caller, taken_s, len(scores), "", (choice.arm, choice.bucket))
@@ -182,9 +183,9 @@ def invocation_ask(body: bytes, traceparent: str) -> Ask:
     return _invocation(rows_of_invocation(parsed(body)), traceparent)
 
 
-def csv_ask(body: bytes, traceparent: str) -> Ask:
-    """A request of MLflow's /invocations in CSV."""
-    return _invocation(rows_of_csv(body), traceparent)
+def csv_ask(body: bytes, traceparent: str, categories: Collection[str] = ()) -> Ask:
+    """A request of MLflow's /invocations in CSV; ``categories`` are the inputs that are texts."""
+    return _invocation(rows_of_csv(body, categories), traceparent)
 
 
 def _invocation(rows: Rows, traceparent: str) -> Ask:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError, WellkeptError
+from wellkept.ml.categories import is_text, texts_of
 from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Matrix
 from wellkept.ml.serve.served import Served
@@ -106,7 +108,9 @@ def _matrix(served: Served, batch: pa.RecordBatch, rows: Path, first: int) -> Ma
     columns = np.empty((len(served.inputs), batch.num_rows))
     for index, entry in enumerate(served.inputs):
         try:
-            values = batch.column(entry.name).cast(pa.float64())
+            values = _column(served, entry, batch.column(entry.name))
+        except InputError as error:
+            raise InputError(f"{rows}: {entry.name}", error.rule, error.value) from error
         except pa.ArrowInvalid as error:
             raise InputError(f"{rows}: {entry.name}", f"must be a column of numbers: {error}") from error
         except pa.ArrowNotImplementedError as error:
@@ -115,13 +119,31 @@ def _matrix(served: Served, batch: pa.RecordBatch, rows: Path, first: int) -> Ma
         columns[index] = values.to_numpy(zero_copy_only=False) if values.null_count else np.from_dlpack(values)
     if not np.isfinite(columns).all():
         for entry, values in zip(served.inputs, columns, strict=True):
-            _check_finite(entry, values, rows, first)
+            if not entry.is_category:
+                _check_finite(entry, values, rows, first)
     found = columns.T
     try:
         served.rules.check(found)
     except InputError as error:
         raise InputError(f"{rows}, rows from {first}: {error.thing}", error.rule, error.value) from error
     return found
+
+
+def _column(served: Served, entry: Input, column: pa.Array) -> pa.Array:
+    """A column as float64; of a category the places among those that the version knows, and null for another."""
+    if not entry.is_category:
+        return column.cast(pa.float64())
+    if not (is_text(column.type) or pa.types.is_null(column.type)):
+        raise InputError(entry.name, "must be a column of texts, as it is a category", str(column.type))
+    texts = texts_of(column)
+    if texts.null_count and not entry.nullable:
+        raise InputError(entry.name, "must not be null, nor empty")
+    if entry.values:
+        odd = pc.unique(texts.filter(pc.invert(pc.is_in(texts, pa.array(entry.values, pa.string()))))).drop_null()
+        if len(odd):
+            raise InputError(entry.name, f"must be one of {', '.join(entry.values)}", odd[0].as_py())
+    known = pa.array(served.categories.get(entry.name, ()), pa.string())
+    return pc.index_in(texts, known).cast(pa.float64())
 
 
 def _check_finite(entry: Input, values: Column, rows: Path, first: int) -> None:

@@ -1,7 +1,8 @@
-"""The binary tensors of Open Inference Protocol v2: numbers behind the JSON of a request, as they lie in memory."""
+"""The binary tensors of Open Inference Protocol v2: values behind the JSON of a request, as they lie in memory."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,12 @@ import numpy as np
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.serve.body import parsed
+from wellkept.ml.serve.protocols import BYTES
 
 HEADER = "Inference-Header-Content-Length"
 SIZE = "binary_data_size"
+LENGTH = struct.Struct("<I")
+"""Stands before each text of a tensor."""
 LAYOUTS = {
     "BOOL": "?",
     **{f"INT{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)},
@@ -49,6 +53,8 @@ def parsed_request(body: bytes, length: str) -> Any:
 def _values(tensor: Mapping[str, Any], data: bytes) -> list[Any]:
     """The values of a tensor; NaN is null. Of a datatype that nobody knows there are none, and it is refused later."""
     where, layout = f"input {tensor.get('name')}", LAYOUTS.get(str(tensor.get("datatype")))
+    if tensor.get("datatype") == BYTES:
+        return _texts(where, data)
     if layout is None:
         return []
     width = np.dtype(layout).itemsize
@@ -62,3 +68,19 @@ def _values(tensor: Mapping[str, Any], data: bytes) -> list[Any]:
     if np.isinf(found).any():
         raise InputError(f"{where}: data", "must be finite numbers, or NaN for a value that is missing", "infinity")
     return [None if value != value else value for value in values]  # noqa: PLR0124 - which is what NaN is
+
+
+def _texts(where: str, data: bytes) -> list[Any]:
+    """The texts of a tensor; an empty one is null."""
+    found: list[Any] = []
+    at = 0
+    while at < len(data):
+        begin = at + LENGTH.size
+        at = begin + LENGTH.unpack_from(data, at)[0] if begin <= len(data) else begin
+        if at > len(data):
+            raise InputError(f"{where}: {SIZE}", "must be texts, each behind its length in 4 bytes", len(data))
+        try:
+            found.append(data[begin:at].decode() or None)
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where}: data", f"must be UTF-8: {error.reason} in text {len(found)}") from error
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Collection
 
 from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ml.serve.protocols import MAX_ROWS
@@ -13,11 +14,11 @@ from wellkept.ml.serve.rules import EXACT, Rows
 NULLS = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"})
 """What says that there is no value; pandas reads and writes these."""
 TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-Value = float | bool | None
+Value = float | bool | str | None
 
 
-def rows_of_csv(body: bytes) -> Rows:
-    """The rows of a CSV body in UTF-8, whose first line names the inputs.
+def rows_of_csv(body: bytes, categories: Collection[str] = ()) -> Rows:
+    """The rows of a CSV body in UTF-8, whose first line names the inputs; ``categories`` are those that are texts.
 
     Raises:
         InputError: it is not CSV of numbers, truth values and empty fields; names the line and the input.
@@ -36,7 +37,9 @@ def rows_of_csv(body: bytes) -> Rows:
                 rule = f"must have {len(names)} fields ({', '.join(names)})"
                 raise InputError(f"csv, line {lines.line_num}", rule, len(fields))
             pairs = zip(names, fields, strict=True)
-            values.append([_value(field, name, lines.line_num) for name, field in pairs])
+            values.append(
+                [_text(field) if name in categories else _value(field, name, lines.line_num) for name, field in pairs]
+            )
     except UnicodeDecodeError as error:
         raise InputError("csv", f"must be UTF-8: {error.reason} at byte {error.start}") from error
     except csv.Error as error:
@@ -52,6 +55,10 @@ def _check_names(names: tuple[str, ...]) -> None:
     if "" in names:
         rule = "must name every column; pandas leaves out the one of its index with to_csv(index=False)"
         raise InputError("csv, line 1", rule, ",".join(names))
+
+
+def _text(field: str) -> Value:
+    return None if field in NULLS else field
 
 
 def _value(field: str, name: str, line: int) -> Value:

@@ -71,7 +71,9 @@ def explainer_of(served: Served) -> Explainer:
         raise InputError(
             "parameters.explain", f"needs what {served.name} was trained on, and it is not kept"
         ) from error
-    background = _background([reference.get(name) for name in served.names])
+    background = _background([(reference.get(name), served.categories.get(name)) for name in served.names])
+    if served.categories:  # the places of categories have no order that a line could follow
+        return Sampled(served, background)
     return linear(served, background) or Sampled(served, background)
 
 
@@ -185,10 +187,23 @@ class Sampled:
         return found / len(orders)
 
 
-def _background(distributions: Sequence[Distribution | None]) -> Matrix:
+def _background(distributions: Sequence[tuple[Distribution | None, Sequence[str] | None]]) -> Matrix:
     """Rows as they were in training, each input by itself: float64[BACKGROUND, inputs]."""
     random = np.random.default_rng(7)
-    return np.column_stack([_draws(one, random) for one in distributions])
+    return np.column_stack(
+        [_draws(one, random) if texts is None else _words(one, texts, random) for one, texts in distributions]
+    )
+
+
+def _words(one: Distribution | None, texts: Sequence[str], random: np.random.Generator) -> Scores:
+    """Places of categories among ``texts``, as they were in training."""
+    if one is None or not one.categories:
+        return np.full(BACKGROUND, np.nan)
+    place = {text: float(index) for index, text in enumerate(texts)}
+    known = np.array([*(place.get(text, np.nan) for text in one.categories), np.nan])
+    values = known[random.choice(len(known), BACKGROUND, p=one.bins / one.rows)]
+    values[random.random(BACKGROUND) < one.nulls] = np.nan
+    return np.asarray(values)
 
 
 def _draws(one: Distribution | None, random: np.random.Generator) -> Scores:

@@ -92,11 +92,14 @@ class Lookup:
 
     def _value(
         self, entry: Input, answer: Row | None, service: str, served: Served, defaulted: list[str]
-    ) -> float | bool | int | None:
+    ) -> float | bool | int | str | None:
         value = None if answer is None else answer.get(entry.name)
         if value is not None:
-            if not isinstance(value, bool | int | float):
-                raise InputError(f"input {entry.name}, from {service}", "must be a number", value)
+            if entry.is_category and isinstance(value, str):
+                return value
+            if entry.is_category or not isinstance(value, bool | int | float):
+                rule = "must be a text, as it is a category" if entry.is_category else "must be a number"
+                raise InputError(f"input {entry.name}, from {service}", rule, value)
             return value
         defaulted.append(entry.name)
         self._meters.defaulted[served.name, served.label, entry.name] += 1

@@ -49,6 +49,11 @@ class Deployed:
     def _by_name(self) -> Mapping[str, Served]:
         return {key: served for served in reversed(self.versions) for key in (served.label, served.digest)}
 
+    @cached_property
+    def categories(self) -> frozenset[str]:
+        """The inputs that are categories to any version."""
+        return frozenset(entry.name for served in self.versions for entry in served.inputs if entry.is_category)
+
     def version(self, wanted: str) -> Served:
         """A version by its number or digest.
 
@@ -221,6 +226,7 @@ class Models:
             manifest["format"],
             entry,
             artifact.read,
+            categories=manifest.get("categories", {}),
         )
         for rows in (1, 1, 1, WARM_ROWS, WARM_ROWS):
             served.lane.score_now(np.zeros((rows, len(inputs))))

@@ -20,7 +20,9 @@ TYPES: dict[str, tuple[float, float]] = {
     "FP64": (-math.inf, math.inf),
 }
 """The datatypes of tensors, each with the least and the greatest number that it holds."""
-DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL"}
+BYTES = "BYTES"
+"""The datatype of texts."""
+DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL", "category": BYTES}
 """How the protocol calls the types of a contract."""
 INVOCATION_KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
@@ -130,15 +132,20 @@ def _column(tensor: Mapping[str, Any]) -> Sequence[Any]:
 
 def _check_tensor(where: str, tensor: Mapping[str, Any]) -> None:
     datatype, data = tensor.get("datatype"), tensor.get("data")
-    if not isinstance(datatype, str) or datatype not in TYPES:
-        raise InputError(f"{where}: datatype", f"must be one of {', '.join(sorted(TYPES))}", datatype)
+    if not isinstance(datatype, str) or (datatype not in TYPES and datatype != BYTES):
+        raise InputError(f"{where}: datatype", f"must be one of {', '.join(sorted([*TYPES, BYTES]))}", datatype)
     if not isinstance(data, list) or not data:
         raise InputError(f"{where}: data", "must be a list of at least one value", data)
 
 
 def _check_values(where: str, datatype: str, values: Sequence[Any]) -> None:
-    """Refuse a number that its datatype cannot hold; what is no number is told by the rules of the inputs."""
+    """Refuse a number that its datatype cannot hold; what else does not fit is told by the rules of the inputs."""
     if datatype == "FP64":
+        return
+    if datatype == BYTES:
+        for value in values:
+            if not isinstance(value, str | None):
+                raise InputError(f"{where}: data", f"must be texts, as its datatype {BYTES} says", value)
         return
     (low, high), may_have_parts = TYPES[datatype], datatype.startswith("FP")
     if (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import LONGEST, Categories
 from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Matrix
 
@@ -41,7 +43,7 @@ class Rows:
 class Rules:
     """The inputs of one version, prepared so that a row costs little."""
 
-    def __init__(self, model: str, inputs: Sequence[Input]) -> None:
+    def __init__(self, model: str, inputs: Sequence[Input], categories: Categories | None = None) -> None:
         self._model, self._inputs = model, inputs
         self._names = tuple(entry.name for entry in inputs)
         self._known = frozenset(self._names)
@@ -53,10 +55,16 @@ class Rules:
             for index, entry in enumerate(inputs)
             if entry.at_least is not None or entry.at_most is not None
         ]
+        self._words = {
+            index: {text: float(code) for code, text in enumerate((categories or {}).get(entry.name, ()))}
+            for index, entry in enumerate(inputs)
+            if entry.is_category
+        }
+        self._forbids_null[list(self._words)] = False  # a text that is not known is NaN, too; see `_coded`
         self._places: dict[tuple[str, ...], tuple[int, ...]] = {}
 
     def matrix(self, rows: Rows) -> Matrix:
-        """The rows as float64[n, inputs]; null is NaN.
+        """The rows as float64[n, inputs]; null is NaN, and so is a category that the model does not know.
 
         Raises:
             InputError: an input is missing, unknown, null where it must not be, not of its type, or out of its range.
@@ -64,6 +72,8 @@ class Rules:
         values = rows.values if rows.names is None or rows.names == self._names else self._ordered(rows)
         if rows.names is None:
             self._check_width(values)
+        if self._words:
+            values = self._coded(values)
         kinds = set(map(type, values[0] if len(values) == 1 else itertools.chain.from_iterable(values)))
         if not kinds <= VALUES:
             self._tell_kind(values)
@@ -79,6 +89,47 @@ class Rules:
         """The inputs that a request does not name."""
         given = frozenset(names)
         return [entry for entry in self._inputs if entry.name not in given]
+
+    def odd(self, rows: Rows, matrix: Matrix) -> list[tuple[int, str, str]]:
+        """The categories of :meth:`matrix` that the model does not know: row, input and text."""
+        if not self._words or not np.isnan(matrix[:, list(self._words)]).any():
+            return []
+        values = rows.values if rows.names is None or rows.names == self._names else self._ordered(rows)
+        return [
+            (row, self._names[index], values[row][index])
+            for index in self._words
+            for row in np.flatnonzero(np.isnan(matrix[:, index])).tolist()
+            if values[row][index]
+        ]
+
+    def _coded(self, values: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """The rows with each category as its place among those that the model knows.
+
+        Raises:
+            InputError: one is no text, too long, null where it must not be, or none of those that the contract names.
+        """
+        rows = [list(row) for row in values]
+        for index, known in self._words.items():
+            for place, row in enumerate(rows):
+                code = known.get(row[index]) if type(row[index]) is str else None
+                row[index] = self._odd_code(index, place, len(rows), row[index]) if code is None else code
+        return rows
+
+    def _odd_code(self, index: int, place: int, count: int, value: Any) -> float:
+        """NaN for what is no known category, and may be."""
+        entry, where = self._inputs[index], self._where(self._names[index], place, count)
+        if value is MISSING:
+            raise InputError(where, "is required")
+        if value is None or value == "":
+            if not entry.nullable:
+                raise InputError(where, "must not be null")
+        elif not isinstance(value, str):
+            raise InputError(where, "must be a text, as it is a category", value)
+        elif entry.values and value not in entry.values:
+            raise InputError(where, f"must be one of {', '.join(entry.values)}", value)
+        elif len(value) > LONGEST:
+            raise InputError(where, f"must have at most {LONGEST} characters", len(value))
+        return math.nan
 
     def _ordered(self, rows: Rows) -> Sequence[Sequence[Any]]:
         assert rows.names is not None

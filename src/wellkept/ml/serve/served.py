@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from wellkept.ml.categories import Categories
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.inputspec import Input
 from wellkept.ml.runtime import Scorer
@@ -37,6 +38,8 @@ class Served:
     format: str
     deployment: Mapping[str, Any] = field(default_factory=dict)
     file: Callable[[str], bytes] = _no_file
+    categories: Categories = field(default_factory=dict)
+    """The texts of the inputs that are categories, as its matrix has them."""
     kept: Lane | None = None
     """Its way to the scorer, where it is the same version under a changed listing."""
 
@@ -53,7 +56,7 @@ class Served:
     @cached_property
     def rules(self) -> Rules:
         """What its inputs must be."""
-        return Rules(self.name, self.inputs)
+        return Rules(self.name, self.inputs, self.categories)
 
     @cached_property
     def explainer(self) -> Any:

@@ -138,7 +138,7 @@ class Doors:
             length = headers.get(JSON_LENGTH, b"").decode("latin-1")
             return lambda body: infer_ask(body, traceparent, length), deployed
         if _kind(headers.get(b"content-type", b"").decode("latin-1")) == CSV:
-            return lambda body: csv_ask(body, traceparent), deployed
+            return lambda body: csv_ask(body, traceparent, deployed.categories), deployed
         return lambda body: invocation_ask(body, traceparent), deployed
 
     def _refusal(self, error: Exception, where: Address, path: str) -> Reply:

@@ -76,8 +76,9 @@ class Shadows:
             raise WellkeptError("a score is not a finite number")
         marks = {"arm": ARM}
         answered = replace(
-            trial.answered, served=shadow, rows=rows, scores=scores, taken_s=taken_s, marks=marks, is_shadow=True
-        )
+            trial.answered, served=shadow, rows=rows, scores=scores, taken_s=taken_s, marks=marks, is_shadow=True,
+            odd=shadow.rules.odd(trial.rows, rows),
+        )  # fmt: skip
         self._log.add(answered)
         self._count(trial, "scored")
         self._note(trial, taken_s, "")

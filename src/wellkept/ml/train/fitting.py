@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import Categories, Named, categories_of, encoded, numbers_of
 from wellkept.ml.features import Features
 from wellkept.ml.owncode import code_files, sources_of
 from wellkept.ml.project import function_of, optional_function
@@ -35,7 +37,8 @@ class Fitter:
         self._sources = sources_of(project)
         self.inputs, self.columns = list(request["features"]), list(request["columns"])
         self.metrics = optional_function(file, "metrics")
-        self.features = Features(file, self.inputs, self.columns) if self.columns else None
+        self.categories: Categories = request.get("categories", {})
+        self.features = Features(file, self.inputs, self.columns, self.categories) if self.columns else None
         self._train = function_of(project, "train")
         self.takes_parameters = takes_parameters(self._train)
         changed = changed_code(project, request.get("code", {}))
@@ -64,12 +67,12 @@ class Fitter:
         np.random.seed(seed)  # what scikit-learn draws from where a project gives it no seed
         frame = with_features(table, self.features, self.inputs, self.columns)
         estimator = self._train(frame, dict(parameters)) if self.takes_parameters else self._train(frame)
-        return by_position(estimator, self.columns or self.inputs)
+        return by_position(estimator, self.columns or self.inputs, self.categories)
 
     def score_of(self, estimator: Any) -> Callable[[Matrix], Scores]:
         """Scores the inputs, float64[n, inputs], by an estimator as it is in this process."""
-        features = self.features
-        return lambda rows: estimator_scores(estimator, rows if features is None else features.matrix(rows))
+        features, named = self.features, Named(self.columns or self.inputs, self.categories)
+        return lambda rows: estimator_scores(estimator, rows if features is None else features.matrix(rows), named)
 
 
 def takes_parameters(train: Callable[..., Any]) -> bool:
@@ -87,6 +90,8 @@ def with_features(table: pa.Table, features: Features | None, inputs: list[str],
         return table
     made = features.matrix(matrix_of_inputs(table, inputs))
     for index, name in enumerate(columns):
+        if name in table.column_names and pa.types.is_dictionary(table[name].type):
+            continue  # a category stays as it came
         if name in table.column_names:
             table = table.drop_columns([name])
         table = table.append_column(name, pa.array(made[:, index], from_pandas=True))
@@ -94,6 +99,17 @@ def with_features(table: pa.Table, features: Features | None, inputs: list[str],
 
 
 def matrix_of_inputs(table: pa.Table, features: list[str]) -> Matrix:
-    """The columns of a table as float64[n, features]; null is NaN."""
-    columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in features]
-    return np.column_stack(columns)
+    """The columns of a table as float64[n, features]; null is NaN, and a category its place among the known ones."""
+    return np.column_stack([numbers_of(table[name]) for name in features])
+
+
+def read_snapshot(request: Mapping[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+    """The rows of a snapshot, the inputs that are categories encoded; and the request with their texts."""
+    return with_categories(pq.read_table(request["snapshot"]), request)
+
+
+def with_categories(table: pa.Table, request: Mapping[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
+    """The same of rows that are here."""
+    kinds = zip(request["features"], request.get("kinds", ()), strict=False)
+    known = categories_of(table, [name for name, kind in kinds if kind == "category"])
+    return encoded(table, known), {**request, "categories": known}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import numbers_of
 from wellkept.ml.metrics import roc_auc
 from wellkept.ml.outcome import MISSING, SLICE
 from wellkept.ml.runtime import Matrix, Scorer, Scores
@@ -90,7 +91,9 @@ def judged(
     sample = Sample(label, found["challenger"], found.get("group"), found.get("scale"), found.get("scale_squared"))
     told["shifts"] = shifts(rows.inputs, sample, challenger.score, request)
     names = request["columns"] or request["features"]
-    alone = {name: _alone(rows.columns[:, i], label, request["task"], found) for i, name in enumerate(names)}
+    alone = {
+        name: _alone(_in_order(rows, i, name, request), label, request["task"], found) for i, name in enumerate(names)
+    }
     own = _own(fitted.metrics, rows.held_out, label, found["challenger"])
     return pa.table(found), {"alone": alone, "own": own, **told}
 
@@ -122,6 +125,19 @@ def _texts(column: pa.ChunkedArray) -> pa.Array:
 
 def _label(table: pa.Table, name: str) -> Floats:
     return np.asarray(table[name].to_numpy(zero_copy_only=False).astype(np.float64))
+
+
+def _in_order(rows: Rows, place: int, name: str, request: Mapping[str, Any]) -> Floats:
+    """A column of the held-out rows; of categories, which have no order, each row's mean label in training."""
+    column, texts = rows.columns[:, place], request.get("categories", {}).get(name)
+    if texts is None or request["task"] == "multiclass_classification":
+        return column
+    codes, label = numbers_of(rows.trained[name]), _label(rows.trained, request["label"])
+    seen = np.isfinite(codes)
+    counts = np.bincount(codes[seen].astype(np.int64), minlength=len(texts))
+    sums = np.bincount(codes[seen].astype(np.int64), label[seen], minlength=len(texts))
+    means = np.append(np.where(counts > 0, sums / np.maximum(counts, 1), label.mean()), np.nan)
+    return np.asarray(means[np.where(np.isnan(column), len(texts), column).astype(np.int64)])
 
 
 def _alone(column: Floats, label: Floats, task: str, found: Mapping[str, Any]) -> float:

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import Categories
 
 
-def by_position(estimator: Any, columns: Sequence[str]) -> Any:
+def by_position(estimator: Any, columns: Sequence[str], categories: Categories | None = None) -> Any:
     """The estimator, which finds its columns by their place from now on, and whose classes are numbers.
 
     scikit-learn, LightGBM and XGBoost remember the names that they were fitted on, and take the columns of a matrix for
     these in their order. A step that chooses columns by name (``ColumnTransformer``) chooses them by place afterwards.
+    One with ``categories`` among its columns keeps the names: it is asked with a frame.
 
     Raises:
         InputError: it was fitted on other columns, or in another order; it would score each for another one. Or its
@@ -28,12 +30,21 @@ def by_position(estimator: Any, columns: Sequence[str]) -> Any:
             "matrix of them: it is asked with a matrix in this order"
         )
         raise InputError("train(frame)", rule, ", ".join(map(str, names)))
+    if categories and any(name in categories for name in columns):
+        _check_named(estimator, names)
+        return estimator
     for step in list(_steps(estimator, set())):
         places = {name: place for place, name in enumerate(step.feature_names_in_)}
         if hasattr(step, "transformers_"):
             step.transformers_ = [(name, below, _places(of, places)) for name, below, of in step.transformers_]
         del step.feature_names_in_
     return estimator
+
+
+def _check_named(estimator: Any, names: Any) -> None:
+    if names is None and type(estimator).__module__.startswith("sklearn."):
+        rule = "must fit the estimator on a frame (`frame.to_pandas()`), as inputs are categories: it is asked with one"
+        raise InputError("train(frame)", rule, type(estimator).__name__)
 
 
 def _check_classes(estimator: Any) -> None:

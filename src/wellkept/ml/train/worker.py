@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import encoded, is_text, numbers_of
 from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.export import export
 from wellkept.ml.process import serve_request
 from wellkept.ml.reference import Held, make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scorer, Scores
-from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
+from wellkept.ml.train.fitting import Fitter, matrix_of_inputs, read_snapshot
 from wellkept.ml.train.judged import Fitted, Rows, judged
 from wellkept.ml.train.split import seconds_of, split
 from wellkept.ml.train.window import Choice, choose, share_held_out
@@ -38,7 +39,7 @@ SCORED = ("binary_classification", "regression", "forecasting")
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """Split by time, train, export, score the held-out rows with challenger and champion, time single rows."""
     out, inputs = Path(request["out"]), request["features"]
-    table = pq.read_table(request["snapshot"])
+    table, request = read_snapshot(request)
     is_chosen = request.get("choose_s") is not None and "time" in table.column_names
     trained, held_out = split(table, {**request, "held_out": share_held_out(table, request)} if is_chosen else request)
     columns: list[str] = request["columns"]
@@ -54,8 +55,9 @@ def work(request: dict[str, Any]) -> dict[str, Any]:
         made = features.matrix(rows)
         features.check_alone(rows, made)
     fitted = _fit(request, fitter, trained)
-    may_be_null = np.array([name in request["nullable"] for name in (columns or inputs)])
-    manifest = export(fitted.estimator, _with_nulls(made, may_be_null), inputs, out, columns, fitter.code)
+    may_be_null = np.array([name in {*request["nullable"], *request["open"]} for name in (columns or inputs)])
+    asked = _with_nulls(made, may_be_null)
+    manifest = export(fitted.estimator, asked, inputs, out, columns, fitter.code, fitter.categories)
     told = told_of(request, (trained, held_out), (rows, made), manifest, fitted)
     return {**told, "choice": choice.words, "ageing": list(choice.gains)} if is_chosen else told
 
@@ -93,12 +95,16 @@ def told_of(
     """
     out, inputs = Path(request["out"]), request["features"]
     (trained, held_out), (rows, made) = parts, matrices
+    null_shares = {name: float(np.isnan(numbers_of(held_out[name])).mean()) for name in inputs}
+    known = manifest.get("categories", {})
+    request = {**request, "categories": known}
+    trained, held_out = encoded(trained, known), encoded(held_out, known)
     manifest = _dated(manifest, trained, out)
     challenger, _ = load_scorer(out)
     champion, champion_rows = None, rows
     if request["champion"]:
         champion, champion_manifest = load_scorer(Path(request["champion"]))
-        champion_rows = matrix_of_inputs(held_out, _known(champion_manifest["inputs"], held_out))
+        champion_rows = _champion_rows(champion_manifest, parts[1])
     whole = Rows(trained, held_out, rows, made, champion_rows)
     scores, told = judged(whole, challenger, champion, request, fitted)
     pq.write_table(scores, request["scores"])
@@ -109,6 +115,7 @@ def told_of(
         at=_moments(trained),
         window_s=request.get("window_s", WINDOW_S),
         score_of=challenger.score,
+        texts={name: trained[name].to_pylist() for name in known},
     )
     write_reference(reference, out)
     return {
@@ -117,7 +124,7 @@ def told_of(
         "trained_on": trained.num_rows,
         "held_out": held_out.num_rows,
         "latency_p99_ms": _latency_p99_ms(challenger, rows),
-        "null_shares": {name: float(np.isnan(rows[:, index]).mean()) for index, name in enumerate(inputs)},
+        "null_shares": null_shares,
         **told,
     }
 
@@ -169,13 +176,18 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _known(inputs: list[str], held_out: pa.Table) -> list[str]:
+def _champion_rows(manifest: dict[str, Any], held_out: pa.Table) -> Matrix:
     """The champion's inputs; both models are judged on the same rows, so the rows must have them."""
-    for name in inputs:
+    known = manifest.get("categories", {})
+    for name in manifest["inputs"]:
         if name not in held_out.column_names:
             rule = "must return the champion's inputs too, so that both models are judged on the same rows; missing"
             raise InputError("load(window)", rule, name)
-    return inputs
+        if (name in known) != is_text(held_out[name].type):
+            kinds = ("a category", "a number") if name in known else ("a number", "a category")
+            rule = f"is {kinds[0]} to the champion and {kinds[1]} now; give what is new a name of its own"
+            raise InputError(f"input {name}", rule)
+    return matrix_of_inputs(encoded(held_out, known), manifest["inputs"])
 
 
 def _with_nulls(rows: Matrix, may_be_null: NDArray[np.bool_]) -> Matrix:

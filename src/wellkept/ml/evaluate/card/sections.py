@@ -11,8 +11,7 @@ import numpy as np
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.evaluate.checks.behaviour import example_words
 from wellkept.ml.evaluate.checks.fairness import RATES, WORDS, figures
-from wellkept.ml.evaluate.checks.inputs import WORDS as SHIFTS
-from wellkept.ml.evaluate.checks.inputs import shifted_values
+from wellkept.ml.evaluate.checks.inputs import shift_words, shifted_values
 from wellkept.ml.evaluate.checks.measured import Z90, percent
 from wellkept.ml.evidence import COMPARED, Window
 from wellkept.ml.gates import DirectionGate, FairnessGate, InvarianceGate
@@ -126,7 +125,7 @@ def _shifts(contract: ModelContract, outcome: Outcome) -> Section | None:
     name = contract.metrics.primary
     words = f"How well the model does when one input comes otherwise than it did, on {found[0][0].rows} held-out rows. "
     words += f"{name} is {number(found[0][0].whole)} there. The worst first, at most {MOST_ROWS}."
-    rows = [(one.input, SHIFTS[one.kind], number(one.value), number(lost)) for one, lost in found[:MOST_ROWS]]
+    rows = [(one.input, shift_words(contract, one), number(one.value), number(lost)) for one, lost in found[:MOST_ROWS]]
     return Section("Changed inputs", words, ("input", "comes", name, "worse by"), rows)
 
 

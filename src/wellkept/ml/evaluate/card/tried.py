@@ -20,7 +20,7 @@ SHORT = {
     "scaled_down": "÷ 100",
     "negated": "negated",
     "clipped": "clipped",
-    "stuck": "stuck at 0",
+    "stuck": "stuck",
 }
 
 

@@ -58,5 +58,7 @@ def example_words(example: Mapping[str, Any], column: str) -> str:
     return f"{first} and {scores}" + (f" (with {rest})" if rest else "")
 
 
-def _short(value: float | None) -> str:
+def _short(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return value
     return "nothing" if value is None else f"{value:.4g}"

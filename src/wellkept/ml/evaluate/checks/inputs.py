@@ -20,6 +20,12 @@ WORDS = {
     "clipped": "clipped to its middle half",
     "stuck": "stuck at 0",
 }
+OF_CATEGORIES = {"noise": "with every tenth value from another row", "stuck": "stuck at one category"}
+
+
+def shift_words(contract: ModelContract, shift: Shift) -> str:
+    """How an input came otherwise."""
+    return (OF_CATEGORIES if shift.input in contract.categories else WORDS)[shift.kind]
 
 
 def missing_values(contract: ModelContract, outcome: Outcome) -> list[tuple[str, float]]:
@@ -64,10 +70,10 @@ def shifted(contract: ModelContract, gate: ShiftGate, outcome: Outcome) -> Check
     if not found or not found[0][0].rows:
         return Check("shifted inputs", False, "unknown", limit, "there was no input that could be changed")
     worst, lost = found[0]
-    name = contract.metrics.primary
-    sentence = f"with {worst.input} {WORDS[worst.kind]}, {name} falls to {worst.value:.3f} from {worst.whole:.3f}"
+    name, words = contract.metrics.primary, shift_words(contract, worst)
+    sentence = f"with {worst.input} {words}, {name} falls to {worst.value:.3f} from {worst.whole:.3f}"
     if name and worse(name, 0.0, 1.0) > 0:
-        sentence = f"with {worst.input} {WORDS[worst.kind]}, {name} rises to {worst.value:.3f} from {worst.whole:.3f}"
+        sentence = f"with {worst.input} {words}, {name} rises to {worst.value:.3f} from {worst.whole:.3f}"
     sentence += f" on {worst.rows} rows: worse by {lost:.3f}, the most of {len(found)} changes that were tried"
     return Check(
         "shifted inputs", lost <= gate.shifted_drop, f"{worst.input} {worst.kind}: {lost:.4f}", limit, sentence

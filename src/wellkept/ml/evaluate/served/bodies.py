@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Row = Sequence[float | None]
-DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL"}
+Row = Sequence[float | str | None]
+DATATYPES = {"float": "FP64", "int": "INT64", "bool": "BOOL", "category": "BYTES"}
 
 
 def infer_body(names: Sequence[str], kinds: Sequence[str], rows: Sequence[Row]) -> bytes:
@@ -30,9 +30,9 @@ def scores_of(answer: bytes) -> list[float]:
     return [float(value) for value in body["outputs"][0]["data"]]
 
 
-def _written(value: float | None, kind: str) -> Any:
-    if value is None:
-        return None
+def _written(value: float | str | None, kind: str) -> Any:
+    if value is None or isinstance(value, str):
+        return value
     if kind == "bool":
         return bool(value)
     return int(value) if kind == "int" else value

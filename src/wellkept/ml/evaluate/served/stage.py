@@ -18,7 +18,7 @@ from wellkept.ml.oversight import Limits
 from wellkept.ml.process import run_worker
 
 SECONDS = 120.0
-Row = Sequence[float | None]
+Row = Sequence[float | str | None]
 
 
 def tried_as_served(contract: ModelContract, text: str, folder: Path, outcome: Outcome) -> Outcome:
@@ -73,9 +73,11 @@ def _allowed(contract: ModelContract, asked: Mapping[str, Any]) -> tuple[list[Ro
     return [rows[place] for place in kept], [expected[place] for place in kept], real
 
 
-def _is_allowed(entry: Input, value: float | None) -> bool:
+def _is_allowed(entry: Input, value: float | str | None) -> bool:
     if value is None:
         return entry.nullable
+    if isinstance(value, str):
+        return entry.is_open or value in entry.values
     low = entry.at_least is None or value >= entry.at_least
     return low and (entry.at_most is None or value <= entry.at_most)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import Categories, encoded
 from wellkept.ml.evidence import COMPARED, NONE, SEEN, UNKNOWN, Window
 from wellkept.ml.runtime import Matrix, Scorer, Scores
 from wellkept.ml.sample import Sample, interval_of, paired_interval_of, value_of
@@ -36,6 +37,7 @@ class Rival:
     scorer: Scorer
     inputs: list[str]
     until: float | None
+    categories: Categories = field(default_factory=dict)
 
     @classmethod
     def of(cls, scorer: Scorer | None, folder: str | None) -> Rival | None:
@@ -43,7 +45,7 @@ class Rival:
         if scorer is None or folder is None:
             return None
         manifest = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8"))
-        return cls(scorer, manifest["inputs"], manifest.get("trained_until"))
+        return cls(scorer, manifest["inputs"], manifest.get("trained_until"), manifest.get("categories", {}))
 
     def word(self, start: float | None) -> str:
         """Whether it may be compared on a window that begins then."""
@@ -139,6 +141,7 @@ def _champion(
     word = rival.word(float(seconds_of(window).min()) if "time" in window.column_names else None)
     if word != COMPARED or any(name not in window.column_names for name in rival.inputs):
         return None, word if word != COMPARED else UNKNOWN
+    window = encoded(window, rival.categories)
     return _sample(rival.scorer.score, older, window, label, {**request, "features": rival.inputs}), word
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.ml.categories import shown
 from wellkept.ml.evidence import Change
 from wellkept.ml.runtime import Matrix, Scores
 
@@ -39,7 +40,22 @@ def changes(rows: Matrix, score: Score, request: Mapping[str, Any]) -> list[dict
             found.append(_unmoved(place, gate, some, column, before, score, request["features"]))
         else:
             found.append(_one_way(place, gate, some, column, kind, before, score, request["features"]))
-    return [one.values() for one in found]
+    return [_in_words(one.values(), request) for one in found]
+
+
+def _in_words(told: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """What a change says of itself, with categories as texts."""
+    known, example = request.get("categories", {}), told["example"]
+    if not known or example is None:
+        return told
+    gate = request["gates"][told["gate"]]
+    name = gate.get("invariant") or gate["raising"]
+
+    def text(of: str, value: float | None) -> float | str | None:
+        return shown(of, np.nan if value is None else value, known)
+
+    row = {of: text(of, value) for of, value in example["row"].items()}
+    return {**told, "example": {**example, "row": row, "to": text(name, example["to"])}}
 
 
 def _unmoved(

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wellkept.ml.categories import shown
 from wellkept.ml.evidence import Shared
 from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.ml.train.judging.neighbours import looked_at, made_of_others, near_copies
@@ -40,7 +41,8 @@ def shared(trained: pa.Table, held_out: pa.Table, label: str, request: Mapping[s
     encoded = [
         name
         for index, name in enumerate(names)
-        if _is_mean_of_all(older[:, index], newer[:, index], old_label, new_label)
+        if name not in request.get("categories", {})
+        and _is_mean_of_all(older[:, index], newer[:, index], old_label, new_label)
     ]
     telling = _telling(older, newer)
     same = np.isin(_codes(newer, new_label), _codes(older, old_label)) & telling
@@ -52,7 +54,8 @@ def shared(trained: pa.Table, held_out: pa.Table, label: str, request: Mapping[s
     example = None
     if found.any():
         row = newer[int(np.flatnonzero(found)[0])]
-        example = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        known = request.get("categories", {})
+        example = {name: shown(name, value, known) for name, value in zip(names, row, strict=True)}
     return Shared(
         len(newer), int(same.sum()), len(looked_at(len(newer))), int(near.sum()), int(made.sum()),
         telling=int(telling.sum()) >= min(LEAST, len(newer)), late=late, entities=entities, encoded=encoded,
@@ -108,7 +111,3 @@ def _is_mean_of_all(older: Floats, newer: Floats, old_label: Floats, new_label: 
 
 def _numbers(table: pa.Table, name: str) -> Floats:
     return np.asarray(table[name].to_numpy(zero_copy_only=False).astype(np.float64))
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -18,7 +18,7 @@ MOST_ROWS, MOST_INPUTS = 3000, 40
 UNIT = 100.0
 """The factor of a wrong unit: cents for euros, a share for per cent."""
 FLIPPED = 0.1
-"""The share of noisy yes-or-no values that say the opposite."""
+"""The share of noisy yes-or-no values that say the opposite, and of categories that are another row's."""
 Column = NDArray[np.float64]
 
 
@@ -59,7 +59,13 @@ def changed(kind: str, values: Column, of: str) -> Column | None:
     known = values[np.isfinite(values)]
     if not len(known):
         return None
-    if of == "bool":
+    if of == "category":
+        random = np.random.default_rng(SEED)
+        others = np.where(random.random(len(values)) < FLIPPED, random.permutation(values), values)
+        if kind not in ("noise", "stuck"):
+            return None
+        found = others if kind == "noise" else np.full(len(values), known[0])
+    elif of == "bool":
         some = np.random.default_rng(SEED).random(len(values)) < FLIPPED
         flipped = {"noise": some, "negated": np.ones(len(values), dtype=np.bool_)}
         if kind not in (*flipped, "stuck"):

@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from wellkept.kernel.errors import InputError
 from wellkept.ml import progress
 from wellkept.ml.process import die_with_parent, serve_request
-from wellkept.ml.train.fitting import Fitter
+from wellkept.ml.train.fitting import Fitter, read_snapshot
 from wellkept.ml.train.search.inner import Pair, pairs, value
 from wellkept.ml.train.search.study import Study, mended, told
 from wellkept.ml.train.split import split
@@ -24,7 +22,8 @@ from wellkept.ml.trainspec import Search
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """Search, or go on with a search that was cut off; the best parameters, and every trial."""
     search = Search.model_validate(request["search"])
-    trained, _ = split(pq.read_table(request["snapshot"]), request)
+    table, request = read_snapshot(request)
+    trained, _ = split(table, request)
     mended(Path(request["journal"]))
     task = _Task(request, search, pairs(trained, request, search.holdout, search.folds))
     study = task.study()
