@@ -70,7 +70,7 @@ class OnnxScorer:
         given = self._session.get_inputs()
         self._input = given[0].name
         by_name = len(given) > 1 or given[0].type == "tensor(string)"
-        self._named = named if named is not None and by_name else None
+        self._named = named if named is not None and named.names and by_name else None
         self._output = self._session.get_outputs()[-1].name
         self._one: _OneRow | None = None
 
@@ -184,7 +184,7 @@ def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scor
 
 def named_of(manifest: Mapping[str, Any]) -> Named:
     """The columns that the model of a manifest is asked with."""
-    return Named(manifest.get("columns") or manifest["inputs"], manifest.get("categories", {}))
+    return Named(manifest.get("columns") or manifest.get("inputs", ()), manifest.get("categories", {}))
 
 
 def estimator_scores(estimator: Any, rows: Matrix, named: Named | None = None) -> Scores:
