@@ -30,7 +30,7 @@ async def _serve(of: Client) -> None:
     """Until the input ends."""
     spec = of.get("/api/openapi.json")
     headers = {"Authorization": f"Bearer {of.token}"}
-    async with httpx.AsyncClient(base_url=of.url, headers=headers, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=of.url, headers=headers, timeout=30, trust_env=of.is_outside) as http:
 
         async def ask(path: str, parameters: Mapping[str, Any]) -> tuple[int, str]:
             try:

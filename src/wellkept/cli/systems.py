@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
-from wellkept.kernel.entity import EntityKind, host_id
+from wellkept.kernel.entity import MINOR, EntityKind, host_id
 from wellkept.kernel.errors import NotFoundError
 from wellkept.kernel.finding import Severity
 from wellkept.kernel.hostnames import by_name, host_in
@@ -20,8 +20,6 @@ from wellkept.sdk.client import Client
 USUAL = (EntityKind.SERVICE, EntityKind.HOST, EntityKind.DATABASE)
 """What is listed where no kind is asked for."""
 MOST = 1000
-MINOR = ("process:", "endpoint:")
-"""Every service and host has some, and nobody reads all of them."""
 
 Document = Mapping[str, Any]
 

@@ -51,6 +51,9 @@ KUBERNETES = (
 CLAIM = "k8s.persistentvolumeclaim.name"
 """A volume that outlives the pods that use it."""
 
+MINOR = (f"{EntityKind.PROCESS}:", f"{EntityKind.ENDPOINT}:")
+"""So begin the ids of what every host and service has some of: nobody reads a list of all."""
+
 _POD = re.compile(
     r"(?P<owner>.+?)(?:-[0-9a-f]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5}|-\d+)\Z"
 )

@@ -101,6 +101,11 @@ class Finding(_Identified):
             return made
 
     @property
+    def signal(self) -> str:
+        """The series that it is about, by its first evidence; empty where it has none."""
+        return self.evidence[0].signal if self.evidence else ""
+
+    @property
     def heard_late(self) -> str:
         """How late its sender told of it; empty where it was in time, or where this platform could not be told."""
         return self.attributes.get(HEARD_LATE, "")

@@ -93,7 +93,7 @@ class Named:
         """A tensor of [n, 1] a column: texts (a missing one is empty), or numbers of single precision."""
         words = self.words
         return {
-            name: _texts(rows[:, place], words[place])
+            name: words_of(rows[:, place], words[place])[:, None]
             if place in words
             else rows[:, place : place + 1].astype(np.float32)
             for place, name in enumerate(self.names)
@@ -106,7 +106,8 @@ def _dictionary(codes: NDArray[np.float64], texts: Sequence[str]) -> pa.Dictiona
     return pa.DictionaryArray.from_arrays(places, pa.array(texts, pa.string()))
 
 
-def _texts(codes: NDArray[np.float64], texts: Sequence[str]) -> NDArray[Any]:
+def words_of(codes: NDArray[np.float64], texts: Sequence[str]) -> NDArray[Any]:
+    """The texts of places; a missing one is empty."""
     known = np.array([*texts, ""], dtype=object)
-    found: NDArray[Any] = known[np.where(np.isnan(codes), len(texts), codes).astype(np.int64)][:, None]
+    found: NDArray[Any] = known[np.where(np.isnan(codes), len(texts), codes).astype(np.int64)]
     return found

@@ -35,8 +35,8 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}
         self.url, self.token = url.rstrip("/"), token
         # A proxy that the environment names is for the world outside, and cannot reach this machine's own loopback.
-        is_outside = httpx.URL(self.url).host not in LOOPBACK
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=is_outside)
+        self.is_outside = httpx.URL(self.url).host not in LOOPBACK
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s, trust_env=self.is_outside)
 
     @classmethod
     def from_environment(cls, data: Path | None = None) -> Self:

@@ -34,7 +34,7 @@ class FeedbackDesk:
             fingerprint=found.fingerprint,
             detector=found.detector,
             entity=found.entity,
-            signal=found.evidence[0].signal if found.evidence else "",
+            signal=found.signal,
             score=found.score,
             starts_at=found.starts_at,
             opinion=opinion,

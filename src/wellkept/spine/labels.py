@@ -28,7 +28,7 @@ def labels_of(finding: Finding, entity: Entity | None = None, whose: Whose | Non
     ours = {
         "severity": finding.severity.name.lower(),
         "kind": finding.kind.value,
-        "signal": finding.evidence[0].signal if finding.evidence else "",
+        "signal": finding.signal,
         "alertname": finding.attributes.get("rule", ""),
         **_of_entity(finding.entity, entity, whose),
     }
@@ -47,7 +47,7 @@ def carries(entity: Entity, labels: Mapping[str, str]) -> bool:
 
 def what_of(finding: Finding) -> str:
     """What sort of alert it is: the name of the alert or the rule, else its kind and its signal."""
-    signal = finding.evidence[0].signal if finding.evidence else ""
+    signal = finding.signal
     name = finding.evidence[0].attributes.get("alertname", "") if finding.evidence else ""
     return name or finding.attributes.get("rule", "") or f"{finding.kind.value} {signal}".strip()
 

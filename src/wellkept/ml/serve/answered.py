@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from wellkept.ml.categories import Categories
+from wellkept.ml.categories import Categories, words_of
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.served import Served
 
@@ -208,9 +208,7 @@ def _categories(source: Source, rows: Matrix, answers: Sequence[Unpacked]) -> pa
     names = [name for name in source.names if name in source.categories]
     texts = np.full((len(rows), len(names)), "", dtype=object)
     for place, name in enumerate(names):
-        codes = rows[:, source.names.index(name)]
-        known = np.array([*source.categories[name], ""], dtype=object)
-        texts[:, place] = known[np.where(np.isnan(codes), len(known) - 1, codes).astype(np.int64)]
+        texts[:, place] = words_of(rows[:, source.names.index(name)], source.categories[name])
     first = 0
     for answer in answers if names else ():
         for row, name, text in answer.head[9] if len(answer.head) > 9 else ():

@@ -149,7 +149,7 @@ def training_request(
         "columns": list(contract.columns),
         "kinds": [entry.type for entry in contract.inputs],
         "nullable": [entry.name for entry in contract.inputs if entry.nullable],
-        "open": [entry.name for entry in contract.inputs if entry.type == "category" and not entry.values],
+        "open": [entry.name for entry in contract.inputs if entry.is_open],
         "label": contract.label.name,
         "embargo_s": contract.label.delay_s if contract.label.embargo else 0.0,
         "slices": list(contract.looked_at_apart),

@@ -249,15 +249,12 @@ def title_of(findings: Sequence[Finding]) -> str:
     A probe that fails shows that something else does: it comes last of those that are as bad.
     """
     worst = min(
-        findings, key=lambda f: (-int(f.severity), kind_of(f.entity) in MODEL_SIDE, _is_probe(f), f.starts_at, f.id)
+        findings,
+        key=lambda f: (-int(f.severity), kind_of(f.entity) in MODEL_SIDE, f.signal == PROBED, f.starts_at, f.id),
     )
     entities = {finding.entity for finding in findings}
     more = f" (and {len(entities) - 1} more affected)" if len(entities) > 1 else ""
     return short_title(worst) + more
-
-
-def _is_probe(finding: Finding) -> bool:
-    return any(shown.signal == PROBED for shown in finding.evidence)
 
 
 def short_title(finding: Finding) -> str:

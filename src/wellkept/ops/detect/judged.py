@@ -96,7 +96,7 @@ class Judged:
     def _is_expected(self, one: Feedback, finding: Finding) -> bool:
         if self._age_s(one) > EXPECTED_S or (one.detector, one.entity) != (finding.detector, finding.entity):
             return False
-        if signal_of(finding) != one.signal:
+        if finding.signal != one.signal:
             return False
         apart = abs(finding.starts_at.timestamp() - one.starts_at.timestamp()) % DAY_S
         return min(apart, DAY_S - apart) <= AROUND_S
@@ -106,11 +106,6 @@ class Judged:
 
     def _weight(self, one: Feedback) -> float:
         return float(0.5 ** (self._age_s(one) / HALF_LIFE_S))
-
-
-def signal_of(finding: Finding) -> str:
-    """What a finding is about: the name of its series."""
-    return finding.evidence[0].signal if finding.evidence else ""
 
 
 @of_series

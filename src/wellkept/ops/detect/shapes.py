@@ -90,7 +90,9 @@ def _finding(speaker: Speaker, window: Window, shapes: list[Shape], known: Findi
             f"{called(info)} of {subject(info)} {best.what} since {starts_at:%d %b %H:%M:%S} UTC, "
             f"{best.compared}{others}."
         ),
-        evidence=(evidence_of(window, best.column, dict(best.values or {}), expected=best.expected),),
+        evidence=(
+            evidence_of(info, window.times, window.values[:, best.column], dict(best.values or {}), best.expected),
+        ),
         attributes={
             "title": f"{called(info)} of {bare(entity)} {speaker.title}",
             "resource": meaning.resource if meaning else "",

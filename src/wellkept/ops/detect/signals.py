@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -68,41 +68,27 @@ class Signals:
 
     def evidence(self, index: int, expected: tuple[float, float] | None, values: Mapping[str, float]) -> Evidence:
         """The evidence of a finding about signal ``index``: its picture, its band, its limit."""
-        meaning, info = self.meanings[index], self.series[index]
-        limit = float(self.limits[index])
-        return Evidence(
-            signal=meaning.name,
-            attributes=dict(sorted(info.attributes.items())),
-            unit=meaning.unit,
-            window_start=moment(self.times[0]),
-            window_end=moment(self.times[-1]),
-            points=picture(self.times, self.values[index]),
-            expected=told_band(expected, self.values[index]),
-            limit=None if np.isnan(limit) else limit,
-            values=values,
-        )
+        meaning, limit = self.meanings[index], float(self.limits[index])
+        found = evidence_of(self.series[index], self.times, self.values[index], values, expected)
+        return replace(found, signal=meaning.name, unit=meaning.unit, limit=None if np.isnan(limit) else limit)
 
 
 def evidence_of(
-    window: Window,
-    column: int,
+    info: SeriesInfo,
+    times: Floats,
+    shown: Floats,
     values: Mapping[str, float],
-    *,
     expected: tuple[float, float] | None = None,
-    shown: Floats | None = None,
 ) -> Evidence:
-    """The evidence of a finding about one series of a window: its picture, of the values ``shown`` where these are not
-    its own, and its band.
-    """
-    info = window.series[column]
+    """The evidence of a finding about a series: the picture of what is ``shown``, and its band."""
     return Evidence(
         signal=info.name,
         attributes=dict(sorted(info.attributes.items())),
         unit=info.unit,
-        window_start=moment(window.times[0]),
-        window_end=moment(window.times[-1]),
-        points=picture(window.times, window.values[:, column] if shown is None else shown),
-        expected=expected,
+        window_start=moment(times[0]),
+        window_end=moment(times[-1]),
+        points=picture(times, shown),
+        expected=told_band(expected, shown),
         values=values,
     )
 

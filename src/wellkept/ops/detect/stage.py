@@ -18,7 +18,7 @@ from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.blindness import Counted
 from wellkept.ops.detect.feed import Windows
 from wellkept.ops.detect.heard import heard
-from wellkept.ops.detect.judged import REMEMBERED_S, Judged, signal_of
+from wellkept.ops.detect.judged import REMEMBERED_S, Judged
 from wellkept.ops.detect.learned import Memory
 from wellkept.ops.detect.sight import LogPatterns, Places, Sight
 
@@ -182,7 +182,7 @@ class DetectRunner:
             unseen = now - self._stream.last_seen(finding.id)
             silent = finding.entity not in speaking and finding.kind is not FindingKind.MISSING_DATA
             silent = silent and not (others and finding.entity.startswith(_CONTAINER))
-            silent = silent or view.blind.hides(finding.entity, signal_of(finding))
+            silent = silent or view.blind.hides(finding.entity, finding.signal)
             silent |= finding.entity in view.blind.entities and not finding.attributes.get("blind")
             if unseen >= (patience if silent else hold):
                 over.append(finding.fingerprint)

@@ -144,16 +144,12 @@ class Unusual:
             return self.meaning.unit
         return "" if self.info.unit == "1" else self.info.unit
 
-    @property
-    def _told_band(self) -> tuple[float, float] | None:
-        return told_band(self.band, self._values)
-
     def level(self) -> str:
         """Its value, and what is usual."""
-        unit = self._unit
-        if self._told_band is None:
+        unit, band = self._unit, told_band(self.band, self._values)
+        if band is None:
             return amount(self.value, unit)
-        low, high = (amount(edge, unit) for edge in self._told_band)
+        low, high = (amount(edge, unit) for edge in band)
         usual = low if low == high else f"{low} to {high}"
         if self.is_usual and self.before is not None:
             before = amount(self.before, unit)
@@ -169,7 +165,7 @@ class Unusual:
             "score": round(self.strength, 4),
             "threshold": round(self.threshold, 4),
         }
-        return evidence_of(self._window, self.column, values, expected=self._told_band)
+        return evidence_of(self.info, self._window.times, self._values, values, self.band)
 
 
 def kept(known: Finding, now: Iterable[Unusual]) -> Finding:

@@ -143,5 +143,5 @@ def less(reasons: Sequence[Reason], explained: float, own: frozenset[str] = _OF_
 
 def fault_of(finding: Finding) -> Fault:
     """By the name of the series: a resource that runs out is named in it."""
-    signal = finding.evidence[0].signal if finding.evidence else ""
+    signal = finding.signal
     return next((fault for word, fault in _NAMED.items() if word in signal), Fault.UNKNOWN)

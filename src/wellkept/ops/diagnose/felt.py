@@ -81,12 +81,8 @@ def by_feeling(findings: Sequence[Finding], graph: Graph) -> list[Finding]:
 
 def indicators_of(finding: Finding) -> tuple[str, ...]:
     """The indicators that a symptom may be about: that of its signal, or all."""
-    signal = _signal(finding)
+    signal = finding.signal
     return _SIGNALS.get(signal, (signal,) if signal in DURATIONS.values() else (FAILING, *DURATIONS.values()))
-
-
-def _signal(finding: Finding) -> str:
-    return finding.evidence[0].signal if finding.evidence else ""
 
 
 def felt(symptoms: Sequence[Finding], red: Window, before: slice, near: slice) -> Felt | None:
@@ -100,7 +96,7 @@ def felt(symptoms: Sequence[Finding], red: Window, before: slice, near: slice) -
             option for name in indicators_of(finding) if (option := _split(finding.entity, name, red, before, near))
         ]
         if options:
-            return options[0][1] if _signal(finding) else max(options, key=lambda option: option[0])[1]
+            return options[0][1] if finding.signal else max(options, key=lambda option: option[0])[1]
     return None
 
 

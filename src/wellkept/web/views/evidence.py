@@ -25,7 +25,7 @@ def charts(
     findings: Sequence[Finding], readings: Readings, marks: Sequence[Mark], now: datetime
 ) -> dict[str, LineChart]:
     """A chart for each finding whose evidence is a series, by the finding's id."""
-    drawable = [finding for finding in findings if finding.evidence and _signal(finding)]
+    drawable = [finding for finding in findings if finding.signal]
     if not drawable:
         return {}
     start = min(finding.starts_at for finding in drawable) - BEFORE
@@ -70,10 +70,6 @@ def _input_of(finding: Finding) -> tuple[str, str]:
     return (name, SCORE) if kind == "model" and finding.kind is FindingKind.DRIFT else ("", "")
 
 
-def _signal(finding: Finding) -> str:
-    return finding.evidence[0].signal
-
-
 def _step(seconds: float) -> float:
     return next((step for step in STEPS_S if seconds / step <= POINTS), STEPS_S[-1])
 
@@ -82,11 +78,11 @@ def _windows(
     findings: Sequence[Finding], readings: Readings, start: datetime, end: datetime, step_s: float
 ) -> tuple[Window, ...]:
     """One query for all metrics, one for all spans."""
-    from_spans = [finding for finding in findings if _signal(finding).startswith("span.")]
-    from_metrics = [finding for finding in findings if not _signal(finding).startswith(("span.", "log.", "feature"))]
+    from_spans = [finding for finding in findings if finding.signal.startswith("span.")]
+    from_metrics = [finding for finding in findings if not finding.signal.startswith(("span.", "log.", "feature"))]
     windows = []
     if from_metrics:
-        names = sorted({_signal(finding) for finding in from_metrics})
+        names = sorted({finding.signal for finding in from_metrics})
         entities = sorted({finding.entity for finding in from_metrics if finding.entity})
         windows.append(readings.metrics(start, end, step_s, names, entities))
     if from_spans:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from wellkept.kernel.diagnosis import Cause
+from wellkept.kernel.entity import MINOR
 from wellkept.kernel.finding import Finding
 from wellkept.spine.graph import Graph
 from wellkept.web.charts.neighbourhood import Link, Node
@@ -14,8 +15,6 @@ from wellkept.web.views.looks import about
 from wellkept.web.wording import bare, kind_of
 
 MOST = 12
-MINOR = ("process:", "endpoint:")
-"""Not shown unless they are part of the incident: every service has them."""
 
 
 def around(

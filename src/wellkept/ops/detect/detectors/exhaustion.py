@@ -77,7 +77,7 @@ class Exhaustion:
     """
 
     name = "exhaustion"
-    version = "6"
+    version = "7"
     shared = ("confirm_steps", "horizon_s", "min_trend_steps", "reach", "step_s", "window_s", "long_days")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:

@@ -15,7 +15,6 @@ from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.catalogue import REPORTERS, duration
 from wellkept.ops.detect.down import STATES, Down, down
 from wellkept.ops.detect.heard import OF_KUBERNETES, heard_by_entity
-from wellkept.ops.detect.judged import signal_of
 from wellkept.ops.detect.signals import moment, picture
 from wellkept.ops.detect.words import capital, clock, named
 from wellkept.store.telemetry.window import Window
@@ -99,14 +98,14 @@ class MissingData:
             if finding.detector == self.name
             and finding.entity not in said
             and finding.entity not in heard
-            and not signal_of(finding).startswith(OF_KUBERNETES)
+            and not finding.signal.startswith(OF_KUBERNETES)
             and finding.entity in view.graph.entities
         ]
 
     def _known_down(self, view: View) -> set[str]:
         """Entities that were down when something was heard of them last."""
         ours = [finding for finding in view.open.values() if finding.detector == self.name]
-        return {finding.entity for finding in ours if any(shown.signal in STATES for shown in finding.evidence)}
+        return {finding.entity for finding in ours if finding.signal in STATES}
 
     def _silent(self, reports: _Reports) -> dict[str, int]:
         """Entities that fell silent, with the index of the step in which they were heard last."""

@@ -87,7 +87,7 @@ class PatternParameter:
     """
 
     name = "pattern_parameter"
-    version = "2"
+    version = "3"
     finds = "parameters of log lines whose values have changed"
     kinds = (FindingKind.LOG_PATTERN,)
     Parameters = PatternParameterParameters

@@ -169,7 +169,7 @@ class Replicas:
                 f"{what} has {missing.available or 'none'} of {missing.wanted} pods available since "
                 f"{clock(starts_at, moment(window.times[-1]))} ({duration(lasted_s)})."
             ),
-            evidence=(evidence_of(window, one.available[-1], values, shown=missing.told),),
+            evidence=(evidence_of(window.series[one.available[-1]], window.times, missing.told, values),),
             attributes={
                 "title": f"{what} has {'too few pods' if missing.available else 'no pods'} available",
                 "resource": "",

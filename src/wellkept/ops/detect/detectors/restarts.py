@@ -131,7 +131,7 @@ class Restarts:
                 f"Container {bare(info.entity)} was restarted {often} since "
                 f"{clock(starts_at, moment(window.times[-1]))}{ended}."
             ),
-            evidence=(evidence_of(window, one.columns[-1], {"restarts": float(count)}, shown=values),),
+            evidence=(evidence_of(info, window.times, values, {"restarts": float(count)}),),
             attributes={
                 "title": f"Container {bare(info.entity)} {'runs out of memory' if is_memory else 'restarts'}",
                 "resource": "memory" if is_memory else "",

@@ -29,8 +29,7 @@ class MissingClue:
         for entity, finding in sorted(silent.items()):
             pointer = case.pointer(Look.FINDING, finding.id, entity)
             below = sorted(silent.keys() & case.graph.dependencies(entity, 2).keys())
-            probed = any(shown.signal == PROBED for shown in finding.evidence)
-            if probed and not below:
+            if finding.signal == PROBED and not below:
                 sentence = f"{finding.sentence} A probe tells what users feel, and not what is behind it."
                 hints[entity] = Hint(0.4, sentence, fault=Fault.SILENT, pointers=(pointer,))
             elif below:
