@@ -41,7 +41,7 @@ up: setup  ## Start the platform on this machine.
 	@$(BIN)/wellkept up $(ARGS)
 
 test: setup  ## Run the tests.
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## Lint, types, layers, size budget, docs.
 	@$(BIN)/ruff format --check --quiet .

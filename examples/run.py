@@ -137,12 +137,8 @@ def _started(server: Path) -> subprocess.Popen[bytes]:
 
 def _asked(project: Path, server: Path, model: str) -> tuple[str, list[dict[str, Any]]]:
     """What the model server answers for the newest rows, once it serves the model."""
-    address = server / "served" / "address"
-    _until(address.exists, "the model server listens")
-    url = f"{address.read_text('ascii')}/v2/models/{model}"
     with httpx.Client(timeout=30, trust_env=False) as http:
-        _until(lambda: http.get(url).status_code == 200, "the version is served")
-        inputs = http.get(url).json()["inputs"]
+        url, inputs = _until(lambda: _served(http, server, model), "the version is served")
         rows = Model(project).load()
         newest = rows.slice(max(0, rows.num_rows - ASKED))
         tensors = [
@@ -159,6 +155,16 @@ def _asked(project: Path, server: Path, model: str) -> tuple[str, list[dict[str,
     ]
     pairs = zip(columns, body["outputs"][0]["data"], strict=True)
     return body["model_version"], [{"asked": _short(row), "answer": value} for row, value in pairs]
+
+
+def _served(http: httpx.Client, server: Path, model: str) -> tuple[str, list[dict[str, Any]]] | None:
+    """Where a model is served and which inputs it takes; None as long as it is not."""
+    try:
+        url = f"{(server / 'served' / 'address').read_text('ascii')}/v2/models/{model}"
+        answer = http.get(url)
+    except (FileNotFoundError, httpx.TransportError):  # the model server is not up, or is being started again
+        return None
+    return (url, answer.json()["inputs"]) if answer.status_code == 200 else None
 
 
 def _plain(values: list[Any], datatype: str) -> list[Any]:
