@@ -25,6 +25,7 @@ from wellkept.api import (
     agents,
     auth,
     backups,
+    cutoff,
     decisions,
     detectors,
     diagnosis,
@@ -72,6 +73,8 @@ from wellkept.web.deps import WebDeps, nothing_printed
 
 IDLE_S = 120
 """So long a connection may be idle: a sender that exports every 5 to 60 s is not to find it closed."""
+GRACE_S = 5
+"""So long a request that came before the end may take to be answered: what is being stored is acknowledged."""
 COLLECT_AT = 50_000
 """So many new objects are looked through for rubbish at once; a storm makes as many in a second, and keeps them."""
 
@@ -101,7 +104,7 @@ def serve(settings: Settings, *, as_json: bool = False) -> None:
                 lifespan="off",
                 loop="uvloop",
                 timeout_keep_alive=IDLE_S,
-                timeout_graceful_shutdown=3,
+                timeout_graceful_shutdown=GRACE_S,
             )
             grpc = platform.grpc.address if platform.grpc is not None else None
             ready = functools.partial(_say_ready, address, grpc, token, as_json)
@@ -208,7 +211,8 @@ def build_app(platform: Platform, token: str) -> FastAPI:
     guarded: dict[str, Any] = {"token": token, "is_session": session.is_valid, "is_scoped": platform.tokens.opens}
     app.add_middleware(auth.Authentication, **guarded)
     guard = functools.partial(auth.Authentication, **guarded)
-    app.middleware_stack = shortcut.Shortcut(app.build_middleware_stack(), app.router.routes, doors.OF_STORMS, guard)
+    quick = shortcut.Shortcut(app.build_middleware_stack(), app.router.routes, doors.OF_STORMS, guard)
+    app.middleware_stack = cutoff.CutOff(quick)
     return app
 
 
