@@ -17,7 +17,7 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
-from wellkept.store.telemetry.indicators import NAMES, with_reported
+from wellkept.store.telemetry.indicators import NAMES, REQUEST_BUCKETS, with_reported
 from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.trace_pages import TracePages
@@ -68,8 +68,10 @@ class Readings:
         first, last = _round(start, step_s), _round(end, step_s)
 
         def read() -> Window:
-            reported = self._telemetry.metrics.window(first, last, step_s, names=NAMES)
-            return with_reported(self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), reported)
+            reported, buckets = (
+                self._telemetry.metrics.window(first, last, step_s, names=names) for names in (NAMES, REQUEST_BUCKETS)
+            )
+            return with_reported(self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), reported, buckets)
 
         return self._get(("red", first, last, step_s), KEEP_S, read, EMPTY)
 

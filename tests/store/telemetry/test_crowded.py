@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.store.telemetry.remote.messages import request1
+from tests.store.telemetry.remote.messages import request1, request2
 from tests.store.telemetry.scenes import at, nanos
 
 from wellkept.store.telemetry.crowded import Crowded
@@ -65,3 +65,18 @@ def test_more_than_three_are_counted(telemetry: Telemetry) -> None:
     write(telemetry, 5, a=1, b=4, c=5, d=3, e=6)
     (told,) = telemetry.metrics.window(at(0), at(20), 10.0).warnings
     assert told == "without 'e', 'c', 'b' and 1 more, which have too many series to be looked at all at once"
+
+
+def test_buckets_and_quantiles_are_read_by_name_alone_whoever_tells_them(telemetry: Telemetry) -> None:
+    told = [{"__name__": "took_seconds_bucket", "le": bound} for bound in ("0.1", "+Inf")]
+    told += [{"__name__": "took_seconds_count"}, {"__name__": "my_bucket"}]
+    sample = [(nanos(second) // 1_000_000, float(second)) for second in (5, 15)]
+    telemetry.remote.insert(Version.V1, [request1(*((labels, sample) for labels in told))], nanos(15))
+    quantiles = [({"__name__": "wait_seconds", "quantile": "0.9"}, sample), ({"__name__": "wait_seconds_sum"}, sample)]
+    for series in quantiles:
+        telemetry.remote.insert(Version.V2, [request2(series, type=5)], nanos(15))
+    shown = {"took_seconds_count": 1, "my_bucket": 1, "wait_seconds_sum": 1}
+    assert names(telemetry.metrics.window(at(0), at(20), 10.0)) == shown
+    assert names(telemetry.metrics.follow().read(at(0), at(20), 10.0)) == shown
+    asked = telemetry.metrics.window(at(0), at(20), 10.0, names=["took_seconds_bucket", "wait_seconds"])
+    assert names(asked) == {"took_seconds_bucket": 2, "wait_seconds": 1}

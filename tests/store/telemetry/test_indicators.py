@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.indicators import slower_than, with_reported
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 Floats = NDArray[np.float64]
@@ -170,3 +170,67 @@ def test_ready_figures_are_as_they_are_told() -> None:
     red = with_reported(NOTHING, Window(TIMES, values, series))
     names = [info.name for info in red.series]
     assert np.isnan(red.values[2, names.index("span.duration.p95")])
+
+
+Buckets = tuple[str, dict[str, str], dict[str, float]]
+
+
+def answered_within(*histograms: Buckets, unit: str = "") -> dict[str, list[float]]:
+    """How long answers take, by histograms: a name, labels, and what is within each bound."""
+    told: list[Told] = []
+    for base, labels, within in histograms:
+        told += [(f"{base}_count", labels, within["+Inf"]), (f"{base}_sum", labels, 1.0)]
+        told += [(f"{base}_bucket", {**labels, "le": bound}, count) for bound, count in within.items()]
+    series = tuple(SeriesInfo(n, name, unit, "", "service:web", labels) for n, (name, labels, _) in enumerate(told))
+    values = np.full((4, len(told)), [value for *_, value in told])
+    values[1] = np.nan
+    window = Window(TIMES, values, series)
+    is_bucket = np.array([name.endswith("_bucket") for name, *_ in told])
+    buckets = Window(TIMES, values[:, is_bucket], tuple(s for s, own in zip(series, is_bucket, strict=True) if own))
+    red = with_reported(NOTHING, window, buckets)
+    names = ("span.duration.p50", "span.duration.p95")
+    return {i.name: np.delete(red.values[:, j], 1).tolist() for j, i in enumerate(red.series) if i.name in names}
+
+
+SECONDS, MILLIS = "http_server_request_duration_seconds", "http_server_duration_milliseconds"
+
+
+def test_buckets_say_how_long_the_slowest_take() -> None:
+    found = answered_within((SECONDS, {"code": "200"}, {"0.1": 50.0, "0.5": 90.0, "1": 100.0, "+Inf": 100.0}))
+    assert found == {"span.duration.p50": [0.1] * 3, "span.duration.p95": [0.75] * 3}
+    millis = answered_within((MILLIS, {}, {"100": 50.0, "500": 90.0, "1000": 100.0, "+Inf": 100.0}))
+    assert millis == found
+    told = answered_within(("http.server.duration", {}, {"100": 50.0, "1000": 100.0, "+Inf": 100.0}), unit="ms")
+    assert told["span.duration.p95"] == pytest.approx([0.91] * 3)
+
+
+def test_histograms_are_added_by_what_each_knows_to_be_within_a_bound() -> None:
+    fast = (SECONDS, {"route": "/"}, {"0.1": 90.0, "0.5": 90.0, "1": 90.0, "+Inf": 90.0})
+    slow = (SECONDS, {"route": "/pay"}, {"0.5": 0.0, "1": 10.0, "+Inf": 10.0})
+    assert answered_within(fast, slow) == {
+        "span.duration.p50": pytest.approx([0.1 * 50 / 90] * 3),
+        "span.duration.p95": [0.75] * 3,
+    }
+    again = (MILLIS, {"route": "/"}, {"500": 0.0, "1000": 90.0, "+Inf": 90.0})
+    assert answered_within(fast, slow, again) == answered_within(fast, slow), "one name is taken"
+
+
+def test_of_no_answers_and_of_one_bucket_no_quantile_is_known() -> None:
+    none = answered_within((SECONDS, {}, {"0.1": 0.0, "1": 0.0, "+Inf": 0.0}))
+    assert np.isnan(none["span.duration.p95"]).all()
+    assert answered_within((SECONDS, {}, {"+Inf": 100.0})) == {}
+    assert answered_within((SECONDS, {}, {"0.1": 0.0, "1": 0.0, "+Inf": 9.0}))["span.duration.p95"] == [1.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slow"), [(0.05, 75.0), (0.1, 50.0), (0.3, 30.0), (0.5, 10.0), (1.0, 4.0), (9.0, 4.0)]
+)
+def test_what_takes_longer_than_an_objective_wants(seconds: float, slow: float) -> None:
+    within = {"0.1": 50.0, "0.5": 90.0, "1": 96.0, "+Inf": 100.0}
+    series = tuple(
+        SeriesInfo(n, f"{SECONDS}_bucket", "", "", "service:web", {"le": bound}) for n, bound in enumerate(within)
+    )
+    values = np.vstack([np.full((3, 4), list(within.values())), np.zeros((1, 4))])
+    longer, every = slower_than(Window(TIMES, values, series), seconds)["service:web"]
+    assert longer[:3].tolist() == pytest.approx([slow] * 3)
+    assert np.isnan(every[3])

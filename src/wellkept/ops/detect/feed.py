@@ -12,7 +12,7 @@ from zlib import crc32
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.ring import Ring
 from wellkept.store.telemetry.following import Shard
-from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.indicators import REQUEST_BUCKETS, with_reported
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 MOST_VALUES = 4_000_000
@@ -128,7 +128,7 @@ class Feed:
     @property
     def bytes(self) -> int:
         """What the windows take."""
-        return sum(ring.bytes for ring in (self._metrics, self._red, self._exclusive, self._logs))
+        return sum(ring.bytes for ring in (self._metrics, self._buckets, self._red, self._exclusive, self._logs))
 
     def _made_up_for(self, end: int) -> int:
         """How many steps are read at most after a pause, so that it does not take longer than a minute or so."""
@@ -141,6 +141,7 @@ class Feed:
         self._follow = self._telemetry.metrics.follow(self._shard)
         self._metrics, self._red = Ring(steps, step_s), Ring(steps, step_s)
         self._exclusive, self._logs = Ring(steps, step_s), Ring(steps, step_s)
+        self._buckets = Ring(steps, step_s)
 
     def _part(self) -> int:
         """How many steps are read at once."""
@@ -156,6 +157,8 @@ class Feed:
         trace = ceil(TRACE_S / step_s)
         spans = self._telemetry.spans
         self._metrics.put(self._follow.read(self._at(begin - late), self._at(end), step_s))
+        buckets = self._telemetry.metrics.window(self._at(begin - late), self._at(end), step_s, names=REQUEST_BUCKETS)
+        self._buckets.put(self._mine(buckets))
         self._logs.put(self._mine(self._telemetry.logs.counts(self._at(begin - late), self._at(end), step_s)))
         self._red.put(self._mine(spans.red(self._at(begin - late_spans), self._at(end), step_s)))
         exclusive = spans.exclusive(self._at(begin - late_spans - trace), self._at(end), step_s)
@@ -164,7 +167,7 @@ class Feed:
 
     def _fed(self, new: int) -> Fed:
         metrics = self._metrics.window()
-        red = with_reported(self._red.window(), metrics)
+        red = with_reported(self._red.window(), metrics, self._buckets.window())
         if red.series == self._series_of_red:
             red = replace(red, series=self._series_of_red)
         self._series_of_red = red.series

@@ -30,7 +30,7 @@ from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.ops.diagnose.turn import chosen
 from wellkept.ops.diagnose.unmeasured import UNMEASURED, is_unmeasured
 from wellkept.spine.graph import Graph
-from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.indicators import REQUEST_BUCKETS, with_reported
 from wellkept.store.telemetry.samples import Sample
 from wellkept.store.telemetry.window import Window
 
@@ -233,7 +233,8 @@ class DiagnoseRunner:
         suspects = _suspects(findings, graph, settings.hops)
         telemetry = UNMEASURED if is_unmeasured(findings, suspects, graph) else self._telemetry
         metrics = telemetry.metrics.window(*span, entities=suspects)
-        red = with_reported(telemetry.spans.red(*span), metrics)
+        buckets = telemetry.metrics.window(*span, entities=suspects, names=REQUEST_BUCKETS)
+        red = with_reported(telemetry.spans.red(*span), metrics, buckets)
         symptoms = by_feeling(findings, graph)
         told = int(np.searchsorted(red.times, onset.timestamp(), side="right"))
         began = step_of_change(symptoms, red, told, settings.margin_steps, busy(metrics))

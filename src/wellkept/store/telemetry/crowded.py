@@ -22,7 +22,7 @@ FROM
 (
     SELECT toString(name) AS metric, uniqExact(series) AS series, sum(series) OVER (ORDER BY series, metric) AS so_far
     FROM metric_series
-    WHERE last_seen >= fromUnixTimestamp64Milli({since:Int64}) AND kind NOT IN ('histogram_bucket', 'summary_quantile')
+    WHERE last_seen >= fromUnixTimestamp64Milli({since:Int64}) AND NOT wellkept_is_part(kind, name)
     GROUP BY metric
 )
 WHERE so_far > {most:UInt64}

@@ -129,6 +129,12 @@ CREATE OR REPLACE FUNCTION wellkept_parts_of_summary AS (p) -> arrayConcat(
     wellkept_totals(p.count, toNullable(p.sum)),
     arrayMap(q -> (toUInt8(4), q.quantile, q.value), p.quantile_values));
 
+-- Whether a series is one bucket of a histogram, or one quantile of a summary: it means something beside the others alone.
+CREATE OR REPLACE FUNCTION wellkept_is_part AS (kind, name) ->
+    kind IN ('histogram_bucket', 'summary_quantile')
+    OR (kind IN ('prometheus_histogram', 'prometheus_gaugehistogram') AND endsWith(name, '_bucket'))
+    OR (kind = 'prometheus_summary' AND NOT match(name, '_(count|sum)$'));
+
 -- The type of a metric in words, as the numbers of remote write (1.0 and 2.0) mean it.
 CREATE OR REPLACE FUNCTION wellkept_prometheus_type AS (type) ->
     ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset', 'unknown'][

@@ -2,10 +2,10 @@
 
 Services report these indicators in three ways. Instrumentation reports histograms of how long answers took, with the
 errors told apart by an attribute (``http.server.request.duration`` and its like, and what libraries of Prometheus call
-them), or counts answers by their status alone (``http_requests_total``). Meshes, gateways and cloud providers report
-ready figures: ``service.requests`` (a count) or ``service.request.rate``, ``service.request.errors`` (per second) or
-``service.request.availability`` (a share), and ``service.request.duration`` with the attribute ``statistic`` (mean,
-p50, p95).
+them), or counts answers by their status alone (``http_requests_total``). The buckets of histograms tell how long the
+slowest answers took. Meshes, gateways and cloud providers report ready figures: ``service.requests`` (a count) or
+``service.request.rate``, ``service.request.errors`` (per second) or ``service.request.availability`` (a share), and
+``service.request.duration`` with the attribute ``statistic`` (mean, p50, p95).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.grid import derived_id
+from wellkept.store.telemetry.promql.buckets import interpolated
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 Floats = NDArray[np.float64]
@@ -70,6 +71,9 @@ _READY = ("service.requests", "service.request.rate", "service.request.errors", 
 _DURATION = "service.request.duration"
 NAMES = (*_READY, _DURATION, *(f"{name}_{part}" for name in HISTOGRAMS for part in ("count", "sum")), *COUNTERS)
 """All metrics by which services tell of their requests themselves."""
+REQUEST_BUCKETS = tuple(f"{name}_bucket" for name in HISTOGRAMS)
+"""The buckets of the histograms among them, which are read by name alone."""
+_QUANTILES = {DURATIONS["p50"]: 0.5, DURATIONS["p95"]: 0.95}
 _STATUS = (
     "http.response.status_code", "http.status_code", "http_response_status_code", "http_status_code", "code", "status",
     "status_code", "response_code",
@@ -86,19 +90,23 @@ _FINE, _FAILED, _UNTOLD = "", " failed", " untold"
 _REQUESTS, _ANSWERED, _SUM, _SUM_MS = "requests", "answered", "sum", "sum in ms"
 _COUNTED = tuple(f"{_REQUESTS}{became}" for became in (_FINE, _FAILED, _UNTOLD))
 _FAMILIES = (*HISTOGRAMS, *COUNTERS)
+_BOUND = "le"
 _MESH, _RPC, _HTTP = "mesh", "rpc", "http"
 
 
-def with_reported(red: Window, metrics: Window) -> Window:
+def with_reported(red: Window, metrics: Window, buckets: Window | None = None) -> Window:
     """The windows of spans (see ``Spans.red``) and what services report by themselves, as one.
 
-    Both windows share one grid. A service that has both is told by whichever was seen in more steps, and where it
-    reports more requests than were traced, by its own counts: only some are traced then, and spans tell how long
-    answers take.
+    ``buckets``: a window of ``REQUEST_BUCKETS``; without it no quantiles are told of histograms. All share one grid.
+    A service that has both is told by whichever was seen in more steps, and where it reports more requests than were
+    traced, by its own counts: only some are traced then, and spans tell how long answers take.
     """
     reported = _reported(metrics)
     if not reported:
         return red
+    for entity, quantiles in _quantiles(buckets).items() if buckets is not None else ():
+        if entity in reported:
+            reported[entity] = quantiles | reported[entity]
     traced = {info.entity: red.values[:, j] for j, info in enumerate(red.series) if info.name == RATE}
     more = {entity: _times_as_many(columns[RATE], traced.get(entity)) for entity, columns in reported.items()}
     series, values = list[SeriesInfo](), list[Floats]()
@@ -134,6 +142,100 @@ def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
     return found
 
 
+def _quantiles(buckets: Window) -> dict[str, dict[str, Floats]]:
+    """How long half, and all but a twentieth, of the answers of each service took, by the buckets of its histograms."""
+    found = {}
+    for entity, told in _bounded(buckets.series).items():
+        within = told.counted(buckets.values)
+        steps, bounds = within.shape
+        edges, held = np.tile(told.bounds, (steps, 1)), np.full(steps, bounds)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found[entity] = {
+                name: interpolated(np.full(steps, share), edges, within, held) for name, share in _QUANTILES.items()
+            }
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bounded:
+    """The columns of a service's buckets, which are counters, its bounds in seconds, and what is within each.
+
+    Histograms may have different bounds: of one that lacks a bound counts what is within its next lower one.
+    """
+
+    columns: list[int]
+    counters: NDArray[np.bool_]
+    bounds: Floats
+    within: list[list[int]]
+
+    def counted(self, values: Floats) -> Floats:
+        """float64[T, bounds]: how many answers per second took at most so long; 0 where nothing is known."""
+        carried = _carried(values[:, self.columns], self.counters)
+        within = np.stack([_over(carried[:, columns], np.nansum) for columns in self.within], axis=1)
+        return np.maximum.accumulate(np.nan_to_num(within, nan=0.0), axis=1)
+
+
+def slower_than(buckets: Window, seconds: float) -> dict[str, tuple[Floats, Floats]]:
+    """How many answers per second of each service took longer, and how many there were; NaN where none was told of.
+
+    ``buckets``: a window of ``REQUEST_BUCKETS``. Between two bounds answers are taken to be spread evenly; beyond the
+    last one all are taken to be longer.
+    """
+    found = {}
+    for entity, told in _bounded(buckets.series).items():
+        within = told.counted(buckets.values)
+        finite = np.isfinite(told.bounds)
+        bounds = np.concatenate([[0.0], told.bounds[finite]])
+        counts = np.concatenate([np.zeros((len(within), 1)), within[:, finite]], axis=1)
+        last = int(np.searchsorted(bounds, min(seconds, bounds[-1]), side="right")) - 1
+        after = min(last + 1, len(bounds) - 1)
+        share = (min(seconds, bounds[-1]) - bounds[last]) / (bounds[after] - bounds[last]) if after > last else 0.0
+        quick = counts[:, last] + share * (counts[:, after] - counts[:, last])
+        total = np.where(within[:, -1] > 0, within[:, -1], np.nan)
+        found[entity] = (total - quick, total)
+    return found
+
+
+@of_series
+def _bounded(series: tuple[SeriesInfo, ...]) -> dict[str, _Bounded]:
+    """The buckets in which each service tells how long its answers took, by one name each."""
+    found: dict[str, list[int]] = {}
+    for column, info in enumerate(series):
+        if info.entity.startswith("service:") and _family(info) and _is_bucket(info):
+            found.setdefault(info.entity, []).append(column)
+    bounded = {}
+    for entity, columns in found.items():
+        _, timing = _once([series[column] for column in columns])
+        own = [column for column in columns if (_sender(series[column]), _family(series[column])) in timing]
+        histograms: dict[Hashable, dict[float, int]] = {}
+        for place, column in enumerate(own):
+            info = series[column]
+            labels = frozenset(pair for pair in info.attributes.items() if pair[0] != _BOUND)
+            which = (info.name, labels, frozenset(info.resource_attributes.items()))
+            histograms.setdefault(which, {})[_bound(info)] = place
+        whole = [places for places in histograms.values() if np.inf in places]
+        bounds = sorted({bound for places in whole for bound in places})
+        if len(bounds) > 1:
+            within = [[p for places in whole if (p := _within(places, bound)) is not None] for bound in bounds]
+            counters = np.array([_is_counter(series[column]) for column in own])
+            bounded[entity] = _Bounded(own, counters, np.array(bounds), within)
+    return bounded
+
+
+def _bound(info: SeriesInfo) -> float:
+    """Up to how many seconds a bucket counts."""
+    try:
+        bound = float(info.attributes.get(_BOUND, ""))
+    except ValueError:
+        return np.nan
+    return bound / 1000 if _is_in_ms(info) else bound
+
+
+def _within(places: Mapping[float, int], bound: float) -> int | None:
+    """The bucket of a histogram that counts up to a bound, or to the next one below it."""
+    return places[max(below)] if (below := [own for own in places if own <= bound]) else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """The columns in which a service tells of its requests, which are counters, and where each role is among them."""
@@ -148,7 +250,7 @@ def _told(series: tuple[SeriesInfo, ...]) -> dict[str, _Told]:
     """What each service tells about requests."""
     found: dict[str, list[int]] = {}
     for column, info in enumerate(series):
-        if info.entity.startswith("service:") and (_ready(info) or _family(info)):
+        if info.entity.startswith("service:") and (_ready(info) or _family(info)) and not _is_bucket(info):
             found.setdefault(info.entity, []).append(column)
     told = {}
     for entity, columns in found.items():
@@ -241,7 +343,7 @@ def _family(info: SeriesInfo) -> str:
     if info.name in COUNTERS:
         return info.name
     base, _, part = info.name.rpartition("_")
-    return base if base in HISTOGRAMS and part in ("count", "sum") else ""
+    return base if base in HISTOGRAMS and part in ("count", "sum", "bucket") else ""
 
 
 def _ready(info: SeriesInfo) -> str:
@@ -261,12 +363,20 @@ def _roles(info: SeriesInfo, counting: _Chosen, timing: _Chosen) -> Iterator[str
     told = (_sender(info), family)
     if info.name.endswith("_sum") and family != info.name:
         if told in timing:
-            yield _SUM_MS if info.unit.startswith("ms") or "milliseconds" in family else _SUM
+            yield _SUM_MS if _is_in_ms(info) else _SUM
         return
     if told in counting:
         yield f"{_REQUESTS}{_became(info.attributes)}"
     if told in timing:
         yield _ANSWERED
+
+
+def _is_bucket(info: SeriesInfo) -> bool:
+    return info.name.endswith("_bucket")
+
+
+def _is_in_ms(info: SeriesInfo) -> bool:
+    return info.unit.startswith("ms") or "milliseconds" in info.name
 
 
 def _became(attributes: Mapping[str, str]) -> str:

@@ -76,6 +76,25 @@ def test_a_service_without_traces_is_judged_by_what_it_counts_itself(world: Worl
     )
 
 
+def test_of_a_service_without_traces_the_buckets_of_its_histogram_say_how_long_answers_take(world: World) -> None:
+    """From the second minute on half of the answers take from half a second to a whole one."""
+    within = {"0.1": [0, 60, 90, 120, 150], "0.5": [0, 60, 90, 120, 150], "1": [0, 60, 120, 180, 240]}
+    base = "http_request_duration_seconds"
+    told = {("_count", ""): within["1"], ("_sum", ""): within["1"]}
+    told |= {("_bucket", bound): values for bound, values in {**within, "+Inf": within["1"]}.items()}
+    for (part, bound), values in told.items():
+        points = [(60.0 * minute, float(value)) for minute, value in enumerate(values)]
+        labels = {"le": bound} if bound else {}
+        put_metric(world.telemetry, points, kind=CUMULATIVE, name=f"{base}{part}", labels=labels)
+    slow = asked(world, "span.duration.p95", 0.5)
+    assert slow.present.tolist() == [[False, False, True, True, True]]
+    assert slow.values[0, 2:] == pytest.approx(0.95)
+    objective = counted(world, OfService("shop", slower_than_s=0.5))
+    assert objective.bad[1:].tolist() == pytest.approx([0, 30, 30, 30])
+    assert objective.total[1:].tolist() == pytest.approx([60] * 4)
+    assert np.isnan(counted(world, OfService("shop", slower_than_s=0.5, endpoint="GET /")).total).all()
+
+
 @pytest.mark.parametrize(
     ("where", "count"),
     [({}, 2), ({"service": "checkout"}, 1), ({"entity": "service:shop/checkout"}, 1), ({"service": "other"}, 0)],

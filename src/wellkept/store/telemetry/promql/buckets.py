@@ -51,7 +51,7 @@ def _quantiles(quantile: Numbers, bounds: Numbers, counts: Numbers, present: Fla
     rows, held = np.take_along_axis(rows, order, axis=1), there.sum(axis=1)
     edges, rows, held = _coalesced(edges, rows, held)
     return (
-        _interpolated(wanted, edges, rows, held).reshape(histograms, steps),
+        interpolated(wanted, edges, rows, held).reshape(histograms, steps),
         there.any(axis=1).reshape(histograms, steps),
     )
 
@@ -68,8 +68,12 @@ def _coalesced(edges: Numbers, rows: Numbers, held: NDArray[np.intp]) -> tuple[N
     return edges, np.maximum.accumulate(rows, axis=1), held
 
 
-def _interpolated(wanted: Numbers, edges: Numbers, rows: Numbers, held: NDArray[np.intp]) -> Numbers:
-    """One quantile a row; the rules of the ends are those of Prometheus."""
+def interpolated(wanted: Numbers, edges: Numbers, rows: Numbers, held: NDArray[np.intp]) -> Numbers:
+    """One quantile a row; the rules of the ends are those of Prometheus.
+
+    ``wanted``: float64[N], from 0 to 1. ``edges``: float64[N, B], rising bounds. ``rows``: float64[N, B], how many are
+    within each bound. ``held``: how many of the bounds count in each row.
+    """
     index = np.arange(len(rows))
     top = np.maximum(held - 1, 0)
     total = rows[index, top]

@@ -7,7 +7,7 @@ picked AS
         series,
         any(temporality) = 1 AND any(kind) != 'gauge' AS is_delta
     FROM metric_series
-    WHERE kind NOT IN ('histogram_bucket', 'summary_quantile') AND NOT has({left_out:Array(String)}, name)
+    WHERE NOT wellkept_is_part(kind, name) AND NOT has({left_out:Array(String)}, name)
         AND (
             {shards:UInt64} = 1
             OR if(entity = '', series, toUInt64(CRC32(entity))) % {shards:UInt64} = {shard:UInt64}

@@ -7,7 +7,7 @@ picked AS
     FROM metric_series
     WHERE (empty({names:Array(String)}) OR name IN {names:Array(String)})
         AND (empty({entities:Array(String)}) OR entity IN {entities:Array(String)})
-        AND (notEmpty({names:Array(String)}) OR kind NOT IN ('histogram_bucket', 'summary_quantile'))
+        AND (notEmpty({names:Array(String)}) OR NOT wellkept_is_part(kind, name))
         AND NOT has({left_out:Array(String)}, name)
         AND (empty({series:Array(UInt64)}) OR series IN {series:Array(UInt64)})
     GROUP BY series

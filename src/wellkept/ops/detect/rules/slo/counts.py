@@ -15,7 +15,7 @@ from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.base import Expression
 from wellkept.ops.detect.rules.slo.base import Indicator, OfEvents, OfService, OfShare
 from wellkept.store.telemetry.answered import CALLS, FAILED, SLOW
-from wellkept.store.telemetry.indicators import ERRORS, NAMES, RATE, with_reported
+from wellkept.store.telemetry.indicators import ERRORS, NAMES, RATE, REQUEST_BUCKETS, slower_than, with_reported
 from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import parse
@@ -98,7 +98,9 @@ class Counting:
             start, end, step_s, indicator.service, endpoint=indicator.endpoint, slower_than_s=indicator.slower_than_s
         )
         wanted = FAILED if indicator.slower_than_s is None else SLOW
-        if not window.series and indicator.slower_than_s is None and not indicator.endpoint:
+        if not window.series and not indicator.endpoint:
+            if indicator.slower_than_s is not None:
+                return self._slow(indicator.service, indicator.slower_than_s, steps)
             return self._reported(indicator.service, steps)
         return Counts(steps, _total(window, wanted), _total(window, CALLS))
 
@@ -108,16 +110,23 @@ class Counting:
         step_s = steps.step_ms / 1000
         metrics = self._telemetry.metrics.window(start, end, step_s, names=NAMES)
         red = with_reported(Window(metrics.times, np.empty((len(metrics.times), 0)), ()), metrics)
-        meant = (service, f"service:{service}")
-        own = [
-            column
-            for column, info in enumerate(red.series)
-            if info.entity in meant or info.entity.endswith(f"/{service}")
-        ]
+        own = [column for column, info in enumerate(red.series) if _is_meant(info.entity, service)]
         chosen = Window(red.times, red.values[:, own], tuple(red.series[column] for column in own))
         total = _total(chosen, RATE) * step_s
         bad = np.nan_to_num(_total(chosen, ERRORS), nan=0.0) * step_s
         return Counts(steps, np.where(np.isfinite(total), bad, np.nan), total)
+
+    def _slow(self, service: str, slower_than_s: float, steps: Steps) -> Counts:
+        """The same of how long its answers took, by the buckets of its histograms."""
+        start, end = _span(steps)
+        step_s = steps.step_ms / 1000
+        buckets = self._telemetry.metrics.window(start, end, step_s, names=REQUEST_BUCKETS)
+        told = slower_than(buckets, slower_than_s)
+        found = [counts for entity, counts in told.items() if _is_meant(entity, service)]
+        if not found:
+            return Counts(steps, *np.full((2, len(buckets.times)), np.nan))
+        slow, total = np.nansum(np.array(found), axis=0) * step_s
+        return Counts(steps, np.where(total > 0, slow, np.nan), np.where(total > 0, total, np.nan))
 
     def _events(self, query: str, indicator: OfEvents, steps: Steps, recorded: Recorded | None) -> Numbers:
         if not indicator.is_counter:
@@ -137,6 +146,11 @@ class Counting:
             bad = 1.0 - share if indicator.is_good else share
         total = np.where(there > 0, 1.0, np.nan)
         return Counts(steps, np.asarray(bad * total, dtype=np.float64), total)
+
+
+def _is_meant(entity: str, service: str) -> bool:
+    """Whether an objective is for an entity: by its id, or by the name of a service in whatever namespace."""
+    return entity in (service, f"service:{service}") or entity.endswith(f"/{service}")
 
 
 def _inside(query: str) -> str:
