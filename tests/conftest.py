@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from tests.store.fixtures import KEPT
 
-settings.register_profile("unhurried", deadline=None)
+settings.register_profile("unhurried", deadline=None, max_examples=50)
 settings.load_profile("unhurried")
 
 
