@@ -37,6 +37,8 @@ def reported(*told: Told, entity: str = "service:web") -> dict[str, list[float]]
         ("rpc_server_duration_milliseconds_count", "rpc_grpc_status_code", "0", "13"),
         ("rpc.server.call.duration_count", "rpc.response.status_code", "NOT_FOUND", "DEADLINE_EXCEEDED"),
         ("nginx_ingress_controller_requests", "status", "301", "502"),
+        ("envoy_http_downstream_rq_xx", "envoy_response_code_class", "2", "5"),
+        ("apiserver_request_total", "code", "201", "500"),
         ("http_server_requests_seconds_count", "status", "200", "500"),
         ("http_request_duration_seconds_count", "status_code", "200", "500"),
         ("http_server_request_duration_seconds_count", "http_response_status_code", "200", "500"),
@@ -112,6 +114,18 @@ def test_durations_are_those_of_one_name() -> None:
         ("http.server.duration_sum", {}, 800.0),
     )
     assert found["span.duration.mean"] == pytest.approx([0.1] * 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["nginx_http_requests_total", "redis.commands.processed", "pg_stat_database_xact_commit"]
+)
+def test_who_counts_without_saying_what_became_of_it_has_a_rate(name: str) -> None:
+    assert reported((name, {"database": "a"}, 3.0), (name, {"database": "b"}, 2.0)) == {"span.rate": [5.0] * 3}
+
+
+def test_what_may_be_no_counter_is_no_rate() -> None:
+    told = SeriesInfo(1, "pg_stat_database_xact_commit", "", "prometheus_unknown", "service:web")
+    assert with_reported(NOTHING, Window(TIMES, np.full((4, 1), 9e9), (told,))) is NOTHING
 
 
 def test_other_counters_are_no_requests() -> None:

@@ -65,8 +65,35 @@ COUNTERS = (
     "kong_http_requests_total",
     "nginx_ingress_controller_requests",
     "traefik_service_requests_total",
+    "apiserver_request_total",
+    "envoy_http_downstream_rq_xx",
+    "nginx_http_requests_total",
+    "nginx.requests",
+    "apache_accesses_total",
+    "apache.requests",
+    "haproxy_frontend_http_requests_total",
+    "haproxy.requests.total",
+    "varnish_main_client_req",
+    "coredns_dns_requests_total",
+    "redis_commands_processed_total",
+    "redis.commands.processed",
+    "memcached_commands_total",
+    "memcached.commands",
+    "pg_stat_database_xact_commit",
+    "postgresql.commits",
+    "mysql_global_status_commands_total",
+    "mysql.query.count",
+    "mongodb_op_counters_total",
+    "mongodb.operation.count",
+    "elasticsearch_indices_search_query_total",
+    "ClickHouseProfileEvents_Query",
+    "kafka_server_brokertopicmetrics_messagesin_total",
+    "rabbitmq_global_messages_received_total",
 )
-"""Answers that are counted by what became of them, without how long they took."""
+"""Answers that are counted without how long they took, by what became of them or not, and what databases, caches and
+brokers are asked to do; by the names of Prometheus' exporters and of the Collector's receivers."""
+_LEVELS = frozenset({"gauge", "prometheus_gauge", "prometheus_unknown"})
+"""Kinds of series that are no counters, or not known to be: who sent them did not say."""
 _READY = ("service.requests", "service.request.rate", "service.request.errors", "service.request.availability")
 _DURATION = "service.request.duration"
 NAMES = (*_READY, _DURATION, *(f"{name}_{part}" for name in HISTOGRAMS for part in ("count", "sum")), *COUNTERS)
@@ -79,6 +106,8 @@ _STATUS = (
     "status_code", "response_code",
 )  # fmt: skip
 """Labels that say what became of a request: 503 and 5xx are failures of the service, and so are some words of gRPC."""
+_CLASS = ("envoy_response_code_class",)
+"""The first digit of it."""
 _GRPC_STATUS = (
     "rpc.grpc.status_code", "rpc.response.status_code", "rpc_grpc_status_code", "rpc_response_status_code",
     "grpc_code", "grpc_response_status",
@@ -341,7 +370,7 @@ def _family(info: SeriesInfo) -> str:
     if info.attributes.get("reporter") == "source":
         return ""  # a mesh tells of each request twice: whom it was sent to counts it, too
     if info.name in COUNTERS:
-        return info.name
+        return info.name if info.kind not in _LEVELS else ""
     base, _, part = info.name.rpartition("_")
     return base if base in HISTOGRAMS and part in ("count", "sum", "bucket") else ""
 
@@ -384,6 +413,7 @@ def _became(attributes: Mapping[str, str]) -> str:
     if attributes.get("error.type") or attributes.get("error_type"):
         return _FAILED
     said = [attributes[name] for name in _STATUS if attributes.get(name)]
+    said += [f"{attributes[name]}xx" for name in _CLASS if attributes.get(name)]
     said_by_grpc = [attributes[name] for name in _GRPC_STATUS if attributes.get(name)]
     if any(word.replace("_", "").lower() in _GRPC_FAILED_SAID for word in said_by_grpc):
         return _FAILED
