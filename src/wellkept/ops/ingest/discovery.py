@@ -27,8 +27,8 @@ from wellkept.store.telemetry.window import SeriesInfo, Window
 
 OVERLAP = timedelta(seconds=30)
 FILESYSTEM = "system.filesystem.usage"
-CALLS_EVERY = timedelta(seconds=10)
-"""How often spans are gone through for calls, which is dear where there are many."""
+SEARCH_EVERY = timedelta(seconds=10)
+"""How often spans are gone through for calls, and metrics for disks, which is dear where there are many."""
 SPANS = 20_000
 """About so many spans of whole traces are looked at for calls at a time; a rare call is seen at a later one."""
 _OF_HOST = ("host.", "os.", "cloud.", "deployment.")
@@ -65,7 +65,7 @@ class Discovery:
     def __init__(self, telemetry: Heard, topology: Topology, *, step_s: float) -> None:
         self._telemetry, self._topology, self._step_s = telemetry, topology, step_s
         self._seen_until: datetime | None = None
-        self._called_until: datetime | None = None
+        self._searched_until: datetime | None = None
 
     def tick(self, now: datetime) -> None:
         """Observe what was heard of since the last tick (with some overlap for what came late)."""
@@ -75,24 +75,17 @@ class Discovery:
         for resource in self._telemetry.resources.since(since):
             _add(entities, edges, *of_resource(resource, now))
         _add(entities, edges, [], workloads_of(entities, now))
-        start = max(since, now - timedelta(seconds=60 * self._step_s))
-        disks = self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM])
-        for series in disks.series:
-            _add(entities, edges, *of_filesystem(series, now))
-        _add(entities, edges, [], self._calls(now))
+        if self._searched_until is None or now >= self._searched_until + SEARCH_EVERY:
+            longest = timedelta(seconds=60 * self._step_s)
+            start = max((self._searched_until or now - timedelta(days=1)) - OVERLAP, now - longest)
+            for series in self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM]).series:
+                _add(entities, edges, *of_filesystem(series, now))
+            for call in self._telemetry.spans.edges(start, now, SPANS).to_pylist():
+                _add(entities, edges, [], [Edge(call["source"], call["target"], EdgeKind.CALLS, now)])
+            self._searched_until = now
         if entities or edges:
             self._topology.observe(entities.values(), edges.values(), now)
         self._seen_until = now - OVERLAP
-
-    def _calls(self, now: datetime) -> list[Edge]:
-        """The calls between services since they were last looked for; none while that is not long ago."""
-        if self._called_until is not None and now < self._called_until + CALLS_EVERY:
-            return []
-        longest = timedelta(seconds=60 * self._step_s)
-        start = max((self._called_until or now - timedelta(days=1)) - OVERLAP, now - longest)
-        calls = self._telemetry.spans.edges(start, now, SPANS).to_pylist()
-        self._called_until = now
-        return [Edge(call["source"], call["target"], EdgeKind.CALLS, now) for call in calls]
 
 
 def of_resource(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity], list[Edge]]:
