@@ -120,7 +120,7 @@ def test_a_process_that_does_not_start_is_ended(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_process_may_take_longer_to_start_than_over_a_request(tmp_path: Path) -> None:
-    process = CodeProcess(artifact(tmp_path, "import time\ntime.sleep(3)\n" + textwrap.dedent(SUM)), 2.0)
+    process = CodeProcess(artifact(tmp_path, "import time\ntime.sleep(5)\n" + textwrap.dedent(SUM)), 4.0)
     try:
         assert process.matrix(ROWS[:1]).tolist() == [[3.0]]
     finally:
