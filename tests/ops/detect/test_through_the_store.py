@@ -14,6 +14,7 @@ from tests.store.telemetry.scenes import NOON, attributes, nanos, put_span
 from wellkept.kernel.change import Change
 from wellkept.kernel.finding import FindingKind
 from wellkept.ops.detect.base import DetectSettings
+from wellkept.ops.detect.detectors.endpoint import EndpointAnomaly
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.sight import Sight
@@ -118,3 +119,31 @@ def test_endpoints_and_calls_are_in_the_view(telemetry: Telemetry) -> None:
         later = sight.view(NOON + timedelta(seconds=second), (), Judged((), NOON))
         assert later.endpoints is not None
         assert len(later.endpoints.times) == SETTINGS.steps
+
+
+def test_an_endpoint_that_only_a_histogram_tells_of_is_found_slow(telemetry: Telemetry) -> None:
+    """Scraped every 15 s for 30 minutes: of 50 answers each, those of /pay take half a second in the last two."""
+    random, bounds = np.random.default_rng(7), ("0.05", "0.1", "0.25", "1", "+Inf")
+    moments = np.arange(-1800, 1, 15)
+    at = [nanos(second) // 1_000_000 for second in moments.tolist()]
+    series: list[Any] = []
+    for route in ("/", "/pay"):
+        took = random.lognormal(-3.0, 0.3, (len(moments), 50))
+        took[moments >= -120] += 0.5 if route == "/pay" else 0.0
+        labels = {"job": "shop/web", "instance": "a:1", "handler": route, "method": "GET", "code": "200"}
+        counted = {("_bucket", bound): (took <= float(bound)).sum(axis=1) for bound in bounds}
+        counted |= {("_count", ""): np.full(len(moments), 50), ("_sum", ""): took.sum(axis=1)}
+        for (part, bound), amounts in counted.items():
+            named = {**labels, "__name__": f"http_request_duration_seconds{part}", **({"le": bound} if bound else {})}
+            points = zip(at, np.cumsum(amounts).astype(float).tolist(), strict=True)
+            series.append((named, list(points)))
+    telemetry.remote.insert(Version.V1, [request1(*series)], nanos(0))
+    world = Alone()
+    view = Sight(telemetry, world, world, DetectSettings(long_days=0)).view(NOON, (), Judged((), NOON))
+
+    slow = EndpointAnomaly().detect(view, NOON)
+
+    assert [(one.entity, one.evidence[0].attributes) for one in slow] == [
+        ("service:shop/web", {"span.endpoint": "GET /pay"})
+    ]
+    assert "The slowest twentieth of requests of shop/web (endpoint GET /pay) is 9" in slow[0].sentence

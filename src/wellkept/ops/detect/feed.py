@@ -76,13 +76,17 @@ class Windows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """The windows after a reading, of which the last ``new`` steps were not in the windows before it."""
+    """The windows after a reading, of which the last ``new`` steps were not in the windows before it.
+
+    ``buckets``: of the histograms by which services tell how long their answers take; None where nobody reads them.
+    """
 
     metrics: Window
     red: Window
     exclusive: Window
     logs: Window
     new: int
+    buckets: Window | None = None
 
 
 class Feed:
@@ -167,11 +171,12 @@ class Feed:
 
     def _fed(self, new: int) -> Fed:
         metrics = self._metrics.window()
-        red = with_reported(self._red.window(), metrics, self._buckets.window())
+        buckets = self._buckets.window()
+        red = with_reported(self._red.window(), metrics, buckets)
         if red.series == self._series_of_red:
             red = replace(red, series=self._series_of_red)
         self._series_of_red = red.series
-        return Fed(metrics, red, self._exclusive.window(), self._logs.window(), new)
+        return Fed(metrics, red, self._exclusive.window(), self._logs.window(), new, buckets)
 
     def _at(self, step: int) -> datetime:
         return datetime.fromtimestamp(step * self._settings.step_s, UTC)

@@ -21,9 +21,10 @@ from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.lasting import spots_at
 from wellkept.ops.detect.learned import Floats, Learned, Memory
 from wellkept.ops.detect.longview import LongView
-from wellkept.ops.detect.parts import Parts
+from wellkept.ops.detect.parts import EVERY_STEPS, Parts
 from wellkept.ops.detect.together import DETECTOR
 from wellkept.spine.graph import Graph
+from wellkept.store.telemetry.routes import endpoints_together, reported_endpoints
 from wellkept.store.telemetry.window import Window
 
 DEPLOYS_S = 6 * 3600.0
@@ -82,6 +83,8 @@ class Sight:
         self._restored = False
         self._saved_at: datetime | None = None
         self._until = 0.0
+        self._reported: Window | None = None
+        self._reported_at = -1
         self._deploys: dict[str, Change] = {}
         self.spent: dict[str, float] = {"feed": 0.0, "baseline": 0.0}
         """Seconds that the last look took to read, and to learn."""
@@ -94,7 +97,7 @@ class Sight:
         """
         settings = self._settings
         fed = self._move(int(now.timestamp() // settings.step_s) - settings.lag_steps, now)
-        endpoints, calls = self._of_traces(fed)
+        endpoints, calls = self._of_endpoints(fed)
         return View(
             metrics=fed.metrics,
             red=fed.red,
@@ -179,11 +182,13 @@ class Sight:
             _log.exception("log patterns are not looked at")
             return None
 
-    def _of_traces(self, fed: Fed) -> tuple[Window | None, Window | None]:
-        """Endpoints and calls, where there are spans at all."""
-        if not fed.exclusive.series:
-            return None, None
-        return self._parts.moved(self._spans, round(self._until / self._settings.step_s))
+    def _of_endpoints(self, fed: Fed) -> tuple[Window | None, Window | None]:
+        """Endpoints by spans, or as services without spans report them; and calls, where there are spans at all."""
+        step = round(self._until / self._settings.step_s)
+        traced, calls = self._parts.moved(self._spans, step) if fed.exclusive.series else (None, None)
+        if fed.buckets is not None and step // EVERY_STEPS != self._reported_at:
+            self._reported_at, self._reported = step // EVERY_STEPS, reported_endpoints(fed.metrics, fed.buckets)
+        return endpoints_together(traced, self._reported), calls
 
     def _since(self, end: int) -> int | None:
         """From where is read after a start or a pause: after what was learned, or as far back as is worth it.
