@@ -20,6 +20,7 @@ from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.window import SeriesInfo, Window
 from wellkept.web.readings import Readings
 from wellkept.web.recent import Recent
+from wellkept.web.views.endpoints import endpoint_rows
 from wellkept.web.views.systems import host_rows, service_rows
 from wellkept.web.views.usage import Usage
 
@@ -69,6 +70,33 @@ def test_hosts_and_services_that_count_alone_have_their_figures(tmp_path: Path) 
     newest = [next(v for v in reversed(spark.values) if np.isfinite(v)) for spark in (of_web.errors, of_web.duration)]
     assert newest == pytest.approx([2.0, 0.25], rel=0.01)
     assert of_web.duration.title == "Mean duration"
+
+
+def test_endpoints_of_a_service_that_counts_alone_are_a_table_of_its_page(tmp_path: Path) -> None:
+    """Young: it was first heard of 20 minutes ago."""
+    web = {"service.name": "web"}
+    within = {("/", "200"): (90.0, 95.0, 100.0), ("/pay", "200"): (0.0, 1.0, 9.0), ("/pay", "500"): (0.0, 1.0, 1.0)}
+    with contextlib.closing(scenes.empty(tmp_path, NOW)) as scene:
+        bodies = []
+        for step in range(80):
+            batch = MetricsBatch("test", to_nanos(NOW - timedelta(seconds=15 * (79 - step))))
+            for (route, code), counts in within.items():
+                labels = {"handler": route, "method": "GET", "code": code}
+                for bound, count in zip(("0.1", "0.5", "+Inf"), counts, strict=True):
+                    at_most = {**labels, "le": bound}
+                    batch.counter(web, "http_request_duration_seconds_bucket", "", 15.0 * count * step, at_most)
+                for part in ("count", "sum"):
+                    batch.counter(web, f"http_request_duration_seconds_{part}", "", 15.0 * counts[-1] * step, labels)
+            bodies.append(batch.request.SerializeToString())
+        scene.telemetry.otlp.insert(Signal.METRICS, bodies, to_nanos(NOW))
+        readings = Readings(scene.telemetry, Recent(scene.deps.clock), scene.deps.clock)
+
+        for hours in (1, 24):
+            first, second = endpoint_rows(readings, "service:web", NOW - timedelta(hours=hours), NOW, hours * 30.0)
+            assert (first.name, second.name) == ("GET /", "GET /pay")
+            assert (first.rate, first.failed, first.p95_s) == pytest.approx((100.0, 0.0, 0.5))
+            assert (second.rate, second.failed, second.p95_s) == pytest.approx((10.0, 0.1, 0.5))
+        assert endpoint_rows(readings, "host:a", NOW - timedelta(hours=1), NOW, 30.0) == ()
 
 
 def window(*told: tuple[str, str, dict[str, str], float]) -> Window:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from tests.web.conftest import NOW
@@ -31,6 +33,7 @@ def test_a_service_shows_its_figures_findings_incidents_and_changes(client: http
 
     for figure in ("Requests", "Failed requests", "Slowest twentieth", "Memory"):
         assert f"<figcaption>{figure}</figcaption>" in text
+    assert re.search(r'<th scope="row" class="mono">checkout request</th><td class="right num">[\d.]+ /s</td>', text)
     assert f'href="/findings/{found.id}"' in text
     assert f'href="/incidents/{incident.id}"' in text
     assert "release &lt;7&gt;" in text

@@ -19,6 +19,7 @@ from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
 from wellkept.store.telemetry.indicators import NAMES, REQUEST_BUCKETS, with_reported
 from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
+from wellkept.store.telemetry.routes import reported_endpoints
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.trace_pages import TracePages
 from wellkept.store.telemetry.window import SeriesInfo, Window
@@ -74,6 +75,27 @@ class Readings:
             return with_reported(self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), reported, buckets)
 
         return self._get(("red", first, last, step_s), KEEP_S, read, EMPTY)
+
+    def endpoints(self, entity: str, start: datetime, end: datetime, step_s: float) -> Window:
+        """What a service answered by endpoint in all of the time, of about ``MOST_ANSWERS`` spans or as it reports it.
+
+        One step; a report is the mean of steps of ``step_s``.
+        """
+        first, last = _round(start, step_s), _round(end, step_s)
+
+        def read() -> Window:
+            whole_s = (last - first).total_seconds()
+            reported = reported_endpoints(
+                *(
+                    _mean(self._telemetry.metrics.window(first, last, step_s, names=names, entities=[entity]))
+                    for names in (NAMES, REQUEST_BUCKETS)
+                )
+            )
+            spans = self._telemetry.spans
+            traced = spans.endpoints(first, last, whole_s, entity=entity, limit=MOST_ANSWERS)
+            return traced if traced.series else reported
+
+        return self._get(("endpoints", entity, first, last), KEEP_S, read, EMPTY)
 
     def exclusive(self, start: datetime, end: datetime, step_s: float) -> Window:
         """The time that services spent themselves, of about ``MOST_SPANS`` spans."""
@@ -206,6 +228,14 @@ def by_entity(window: Window, name: str) -> Mapping[str, list[tuple[SeriesInfo, 
         if info.name == name:
             found.setdefault(info.entity, []).append((info, window.values[:, index].tolist()))
     return found
+
+
+def _mean(window: Window) -> Window:
+    """A window as one step: the mean of each series."""
+    seen = np.isfinite(window.values)
+    totals, counts = np.where(seen, window.values, 0.0).sum(axis=0), seen.sum(axis=0)
+    means = np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return Window(window.times[-1:], means[None, :], window.series)
 
 
 def _round(moment: datetime, step_s: float) -> datetime:

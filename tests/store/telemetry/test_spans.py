@@ -242,6 +242,15 @@ def test_many_endpoints_are_bounded_and_ids_make_none(telemetry: Telemetry) -> N
                      {"/a": 0.2, "/b": 0.1, "/c": 0.1, "other": 0.9}.items()}  # fmt: skip
 
 
+def test_endpoints_of_one_service_by_some_of_its_traces(telemetry: Telemetry) -> None:
+    many = [span_body("shop/checkout", 1, 0.1, trace=number, span=number, http_route="/a") for number in range(1, 2001)]
+    put_spans(telemetry, [*many, span_body("shop/payments", 1, 0.1, trace=5001, http_route="/pay")])
+    exact = telemetry.spans.endpoints(at(0), at(10), 10, entity=CHECKOUT)
+    assert parts(exact, "endpoint.rate", "span.endpoint") == {(CHECKOUT, "/a"): pytest.approx([200.0])}
+    some = telemetry.spans.endpoints(at(0), at(10), 10, entity=CHECKOUT, limit=500)
+    assert parts(some, "endpoint.rate", "span.endpoint") == {(CHECKOUT, "/a"): pytest.approx([200.0], rel=0.25)}
+
+
 def test_calls_between_services_by_step(telemetry: Telemetry) -> None:
     put_span(telemetry, "shop/checkout", 1, 0.5, kind="Client", span=1)
     put_span(telemetry, "shop/payments", 1.1, 0.3, span=2, parent=1)

@@ -52,15 +52,26 @@ class Spans:
         rows = self._engine.query(load("queries/exclusive.sql"), {**grid.parameters, "every": every})
         return by_entity(rows, grid, (Derived("p90s", "span.exclusive.p90", "s"),))
 
-    def endpoints(self, start: datetime, end: datetime, step_s: float, most: int = MOST_PARTS) -> Window:
+    def endpoints(
+        self,
+        start: datetime,
+        end: datetime,
+        step_s: float,
+        most: int = MOST_PARTS,
+        *,
+        entity: str = "",
+        limit: int = 0,
+    ) -> Window:
         """What services answered by endpoint, which is the attribute ``span.endpoint`` of each series.
 
         Series ``endpoint.rate``, ``endpoint.errors`` (per second), ``endpoint.duration.p95`` and
         ``endpoint.exclusive.p90`` (seconds; see ``exclusive``) of the ``most`` endpoints of each service with the most
         answers in all of the time; the others are one, called ``other``. Durations are within one per cent.
+        ``entity``: of this service alone. ``limit``: as ``red`` has it.
         """
         grid = Grid.of(start, end, step_s)
-        rows = self._engine.query(load("queries/endpoints.sql"), {**grid.parameters, "most": most})
+        told = {"most": most, "entity": entity, "every": self.every(start, end, limit)}
+        rows = self._engine.query(load("queries/endpoints.sql"), {**grid.parameters, **told})
         kinds = (
             Derived("calls", "endpoint.rate", "1/s", grid.step_s),
             Derived("errors", "endpoint.errors", "1/s", grid.step_s),

@@ -23,6 +23,7 @@ from wellkept.web.charts.spark import Spark
 from wellkept.web.deps import WebDeps
 from wellkept.web.readings import Readings, by_entity
 from wellkept.web.views import surroundings, tone
+from wellkept.web.views.endpoints import EndpointRow, endpoint_rows
 from wellkept.web.views.findings import FindingRow, finding_rows
 from wellkept.web.views.incidents import IncidentRow, incident_rows
 from wellkept.web.views.systems import LOOKS, DiskView, disk_views
@@ -68,6 +69,7 @@ class SystemView:
     start: datetime
     end: datetime
     charts: tuple[LineChart, ...]
+    endpoints: tuple[EndpointRow, ...]
     disks: tuple[DiskView, ...]
     findings: tuple[FindingRow, ...]
     incidents: tuple[IncidentRow, ...]
@@ -118,6 +120,7 @@ def system_view(deps: WebDeps, readings: Readings, asked: Mapping[str, str], now
         start=start,
         end=now,
         charts=_charts(readings, entity_id, (start, now, step_s), own, changes),
+        endpoints=endpoint_rows(readings, entity_id, start, now, step_s),
         disks=_disks(readings, entity_id, now, open_now),
         findings=finding_rows(found[:FINDINGS]),
         incidents=incident_rows(incidents, deps.stream),

@@ -15,8 +15,8 @@ FROM
         entity,
         if(place <= {most:UInt32}, endpoint, 'other') AS named,
         step,
-        sum(number) AS calls,
-        sum(failed) AS errors,
+        sum(number) * {every:UInt32} AS calls,
+        sum(failed) * {every:UInt32} AS errors,
         quantileTDigestMerge(0.95)(durations) / 1e9 AS p95,
         quantileTDigestMerge(0.9)(owns) / 1e9 AS own_p90
     FROM
@@ -66,6 +66,8 @@ FROM
                         WHERE Timestamp >= fromUnixTimestamp64Milli({start:Int64})
                             AND Timestamp < fromUnixTimestamp64Milli({end:Int64})
                             AND SpanKind IN ('Server', 'Consumer', 'Client') AND ServiceEntity != ''
+                            AND ({entity:String} = '' OR ServiceEntity = {entity:String})
+                            AND cityHash64(TraceId) % {every:UInt32} = 0
                         LIMIT 1 BY TraceId, SpanId
                     )
                 )
