@@ -173,15 +173,20 @@ def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
 
 def _quantiles(buckets: Window) -> dict[str, dict[str, Floats]]:
     """How long half, and all but a twentieth, of the answers of each service took, by the buckets of its histograms."""
-    found = {}
+    alike: dict[int, list[tuple[str, _Bounded]]] = {}
     for entity, told in _bounded(buckets.series).items():
-        within = told.counted(buckets.values)
-        steps, bounds = within.shape
-        edges, held = np.tile(told.bounds, (steps, 1)), np.full(steps, bounds)
+        alike.setdefault(len(told.bounds), []).append((entity, told))
+    found: dict[str, dict[str, Floats]] = {}
+    for bounds, services in alike.items():
+        steps = len(buckets.times)
+        within = np.concatenate([told.counted(buckets.values) for _, told in services])
+        edges = np.concatenate([np.broadcast_to(told.bounds, (steps, bounds)) for _, told in services])
+        held = np.full(len(within), bounds)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[entity] = {
-                name: interpolated(np.full(steps, share), edges, within, held) for name, share in _QUANTILES.items()
-            }
+            for name, share in _QUANTILES.items():
+                values = interpolated(np.full(len(within), share), edges, within, held)
+                for (entity, _), own in zip(services, np.split(values, len(services)), strict=True):
+                    found.setdefault(entity, {})[name] = own
     return found
 
 
@@ -195,13 +200,13 @@ class _Bounded:
     columns: list[int]
     counters: NDArray[np.bool_]
     bounds: Floats
-    within: list[list[int]]
+    within: Floats
+    """float64[columns, bounds]: 1 where what a column counts is within a bound."""
 
     def counted(self, values: Floats) -> Floats:
         """float64[T, bounds]: how many answers per second took at most so long; 0 where nothing is known."""
         carried = _carried(values[:, self.columns], self.counters)
-        within = np.stack([_over(carried[:, columns], np.nansum) for columns in self.within], axis=1)
-        return np.maximum.accumulate(np.nan_to_num(within, nan=0.0), axis=1)
+        return np.maximum.accumulate(np.nan_to_num(carried, nan=0.0) @ self.within, axis=1)
 
 
 def slower_than(buckets: Window, seconds: float) -> dict[str, tuple[Floats, Floats]]:
@@ -245,7 +250,9 @@ def _bounded(series: tuple[SeriesInfo, ...]) -> dict[str, _Bounded]:
         whole = [places for places in histograms.values() if np.inf in places]
         bounds = sorted({bound for places in whole for bound in places})
         if len(bounds) > 1:
-            within = [[p for places in whole if (p := _within(places, bound)) is not None] for bound in bounds]
+            within = np.zeros((len(own), len(bounds)))
+            for place, bound in enumerate(bounds):
+                within[[last for places in whole if (last := _within(places, bound)) is not None], place] = 1.0
             counters = np.array([_is_counter(series[column]) for column in own])
             bounded[entity] = _Bounded(own, counters, np.array(bounds), within)
     return bounded
