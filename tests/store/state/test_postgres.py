@@ -171,7 +171,7 @@ def test_whoever_reads_on_sees_every_last_word(servers: tuple[State, State], pla
 def test_whoever_stalls_in_the_middle_holds_up_nobody_for_long(
     servers: tuple[State, State], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "STALLED_MS", 50)
+    monkeypatch.setattr(postgres, "STALLED_MS", 500)
     rows = FindingRows(servers[1])
     with pytest.raises(StoreError), servers[0].transaction() as connection:  # noqa: PT012 - it fails where it goes on
         connection.execute(insert(agents).values(id="a", last_seen=NOON, body={}))
@@ -193,8 +193,8 @@ def test_whoever_stalls_between_statements_that_it_only_sends_is_ended_too(
         raw.execute("SELECT 1")
         raw.pgconn.send_flush_request()
         raw.pgconn.flush()
-        monkeypatch.setattr(postgres, "WAIT_MS", 50)
-        monkeypatch.setattr(postgres, "STALLED_MS", 50)
+        monkeypatch.setattr(postgres, "WAIT_MS", 200)
+        monkeypatch.setattr(postgres, "STALLED_MS", 500)
         with contextlib.closing(State.open(servers[1].url)) as other:
             FindingRows(other).merge([finding()], at(0))
         pipeline.__exit__(None, None, None)
