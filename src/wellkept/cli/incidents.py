@@ -113,11 +113,11 @@ def _show_diagnosis(diagnosis: dict[str, Any]) -> None:
     reworded = (diagnosis["reworded"] or {}).get("text")
     click.echo(reworded or diagnosis["story"] or diagnosis["sentence"])
     causes = [
-        (c["entity"], chance(c["confidence"]), "; ".join(r["sentence"] for r in c["reasons"]))
+        (c["entity"], chance(c["probability"] or c["confidence"]), "; ".join(r["sentence"] for r in c["reasons"]))
         for c in diagnosis["causes"]
     ]
     if causes:
-        say_table("Causes", ("entity", "confidence", "because"), causes, "")
+        say_table("Causes", ("entity", "probability", "because"), causes, "")
     for shown in diagnosis["causes"][0]["exhibits"] if causes else ():
         click.echo(f"{shown['kind']}: {shown['sentence']}")
         for pointer in shown["pointers"]:

@@ -135,11 +135,11 @@ def show(outcome: Outcome) -> None:
     for diagnosis in outcome.diagnoses:
         click.echo(f"\n{diagnosis.incident}: {diagnosis.sentence}")
         rows = [
-            (cause.entity, chance(cause.confidence), " ".join(reason.sentence for reason in cause.reasons))
+            (cause.entity, chance(cause.belief), " ".join(reason.sentence for reason in cause.reasons))
             for cause in diagnosis.causes
         ]
         if rows:
-            say_table("", ("suspect", "confidence", "because"), rows, "")
+            say_table("", ("suspect", "probability", "because"), rows, "")
         if diagnosis.incident in proposed:
             click.echo(f"Would have been proposed: {proposed[diagnosis.incident]}")
 

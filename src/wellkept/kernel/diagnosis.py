@@ -113,6 +113,11 @@ class Cause:
     exhibits: tuple[Exhibit, ...] = ()
     """Log patterns that are new, gone, rarer or more frequent there, and traces that differ, with where they do."""
 
+    @property
+    def belief(self) -> float:
+        """What people are told: its probability, or its confidence where a diagnosis knows no probabilities."""
+        return self.probability or self.confidence
+
 
 @dataclass(frozen=True, slots=True)
 class Reworded:

@@ -122,7 +122,7 @@ def _cause(diagnosis: Diagnosis | None) -> str:
     said += [
         f"- {_text(reason.kind)}, strength {reason.strength:.0%}: {_text(reason.sentence)}" for reason in best.reasons
     ]
-    others = [f"`{cause.entity}` ({chance(cause.confidence)})" for cause in diagnosis.causes[1:4]]
+    others = [f"`{cause.entity}` ({chance(cause.belief)})" for cause in diagnosis.causes[1:4]]
     if others:
         said += ["", f"Also considered: {', '.join(others)}."]
     said += ["", f"This is what the platform concluded. What a person found out: {LEFT_OPEN}"]

@@ -93,7 +93,7 @@ def _fault(reasons: Sequence[Reason]) -> Fault:
 def _sentence(case: Case, likely: Sequence[Cause], ranked: Sequence[Cause], settings: DiagnoseSettings) -> str:
     if likely:
         best = likely[0]
-        return f"Most likely cause: {bare(best.entity)} ({chance(best.confidence)}). {best.reasons[0].sentence}"
+        return f"Most likely cause: {bare(best.entity)} ({chance(best.belief)}). {best.reasons[0].sentence}"
     looked = "1 suspect was looked at" if len(case.suspects) == 1 else f"{len(case.suspects)} suspects were looked at"
     if not ranked:
         return f"No cause found: {looked}, and no clue speaks against any of them."

@@ -116,7 +116,7 @@ class Runbook(BaseModel):
             InputError: a placeholder has no value for this cause.
         """
         names = placeholders(cause.entity)
-        reason = f"Likely cause ({chance(cause.confidence)}): {findings[0].sentence}"
+        reason = f"Likely cause ({chance(cause.belief)}): {findings[0].sentence}"
         actions = tuple(
             Action(
                 name=step.action,

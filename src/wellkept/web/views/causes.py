@@ -49,7 +49,7 @@ class CauseView:
     rank: int
     entity: str
     kind: str
-    confidence: float
+    belief: float
     percent: str
     reasons: tuple[ReasonView, ...]
     id: str = ""
@@ -57,7 +57,6 @@ class CauseView:
     since: datetime | None = None
     way: str = ""
     """The way from the cause to where it is felt."""
-    chance: str = ""
     """Its probability."""
     exhibits: tuple[ExhibitView, ...] = ()
 
@@ -111,14 +110,13 @@ def _cause(rank: int, cause: Cause, drawn: Mapping[tuple[str, str], LineChart]) 
         rank=rank,
         entity=bare(cause.entity),
         kind=kind_of(cause.entity),
-        confidence=cause.confidence,
-        percent=chance(cause.confidence),
+        belief=cause.belief,
+        percent=chance(cause.belief),
         reasons=tuple(_reason(reason, left) for reason in cause.reasons),
         id=cause.entity,
         fault=cause.fault.value if cause.fault is not Fault.UNKNOWN else "",
         since=cause.since,
         way=" → ".join(bare(one) for one in cause.path) if len(cause.path) > 1 else "",
-        chance=chance(cause.probability) if cause.probability > 0 else "",
         exhibits=tuple(_exhibit(one) for one in cause.exhibits),
     )
 

@@ -95,7 +95,7 @@ def incident_rows(found: Sequence[Incident], stream: Stream) -> tuple[IncidentRo
     """Incidents as rows."""
     diagnoses = stream.diagnoses([incident.id for incident in found])
     best = {name: diagnosis.best for name, diagnosis in diagnoses.items() if diagnosis.best is not None}
-    causes = {name: f"{bare(cause.entity)} ({share(cause.confidence)})" for name, cause in best.items()}
+    causes = {name: f"{bare(cause.entity)} ({share(cause.belief)})" for name, cause in best.items()}
     return tuple(_row(incident, causes.get(incident.id, "")) for incident in found)
 
 
