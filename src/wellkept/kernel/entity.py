@@ -48,6 +48,7 @@ KUBERNETES = (
     "k8s.replicaset.name", "k8s.cronjob.name", "k8s.job.name", "k8s.hpa.name",
 )  # fmt: skip
 """What of a namespace is named by itself, where no pod is named."""
+JOB = "k8s.job.name"
 CLAIM = "k8s.persistentvolumeclaim.name"
 """A volume that outlives the pods that use it."""
 
@@ -58,6 +59,9 @@ _POD = re.compile(
     r"(?P<owner>.+?)(?:-[0-9a-f]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5}|-\d+)\Z"
 )
 """A pod's name: its owner's, and what a Deployment, a DaemonSet or a StatefulSet puts behind it."""
+
+_RUN = re.compile(r"-[0-9]{8,10}\Z")
+"""What a CronJob puts behind its name to name a job: the minute, once the second, for which it was to begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +113,12 @@ def disk_id(host: str, mountpoint: str) -> str:
 
 def container_id(resource: Mapping[str, str]) -> str:
     """The id of what of Kubernetes a resource is about, by its path: a volume claim, a container, its pod, what runs or
-    bounds pods (see ``KUBERNETES``), or a namespace. Empty where the resource names none.
+    bounds pods (see ``KUBERNETES``), or a namespace. Empty where the resource names none. A job that a CronJob made is
+    one of its runs, and so about the CronJob.
     """
     pod, claim = resource.get("k8s.pod.name", ""), resource.get(CLAIM, "")
-    other = next((resource[name] for name in KUBERNETES if resource.get(name)), "")
+    named = next((name for name in KUBERNETES if resource.get(name)), "")
+    other = _RUN.sub("", resource[named]) if named == JOB else resource.get(named, "")
     within = (pod, resource.get("k8s.container.name", "")) if pod and not claim else (claim or other,)
     path = "/".join(part for part in (resource.get("k8s.namespace.name", ""), *within) if part)
     return f"container:{path}" if path else ""

@@ -26,7 +26,9 @@ KEYS = (
     *KUBERNETES,
     "other",
 )
-texts = st.sampled_from(["", "x", "shop", "/data", "unknown_service", "unknown_service:java", "a:b/c", "é'\\"])
+texts = st.sampled_from(
+    ["", "x", "shop", "/data", "unknown_service", "unknown_service:java", "a:b/c", "é'\\", "x-29401200"]
+)
 maps = st.dictionaries(st.sampled_from(KEYS), texts)
 check = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _ENTITY = """

@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION wellkept_container AS (r) -> concat(
         arrayFirst(name -> name != '', [
             r['k8s.persistentvolumeclaim.name'], r['k8s.pod.name'], r['k8s.resourcequota.name'], r['k8s.deployment.name'],
             r['k8s.statefulset.name'], r['k8s.daemonset.name'], r['k8s.replicaset.name'], r['k8s.cronjob.name'],
-            r['k8s.job.name'], r['k8s.hpa.name']]),
+            replaceRegexpOne(r['k8s.job.name'], '-[0-9]{8,10}$', ''), r['k8s.hpa.name']]),
         if(r['k8s.pod.name'] = '' OR r['k8s.persistentvolumeclaim.name'] != '', '', r['k8s.container.name'])]), '/'));
 
 -- What a resource is by itself.

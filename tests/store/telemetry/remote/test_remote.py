@@ -224,6 +224,7 @@ HONORED = {**ASKED, "namespace": "shop"}
         ("kube_deployment_spec_replicas", {**HONORED, "deployment": "web"}, "container:shop/web"),
         ("kube_statefulset_replicas", {**HONORED, "statefulset": "db"}, "container:shop/db"),
         ("kube_job_status_failed", {**HONORED, "job_name": "backup"}, "container:shop/backup"),
+        ("kube_job_failed", {**HONORED, "job_name": "backup-29401200"}, "container:shop/backup"),
         ("kube_horizontalpodautoscaler_spec_max_replicas", {**HONORED, "horizontalpodautoscaler": "web"},
          "container:shop/web"),
         ("kube_resourcequota", {**HONORED, "resourcequota": "rq", "type": "hard"}, "container:shop/rq"),
