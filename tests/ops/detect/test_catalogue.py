@@ -51,6 +51,16 @@ def test_a_quota_ends_at_its_hard_value() -> None:
     assert (len(rows.meanings), rows.limits[0]) == (1, 50.0)
 
 
+def test_the_collector_tells_of_quotas_by_the_resource() -> None:
+    story = Story(steps=40)
+    for resource, hard in (("pods", 50.0), ("requests.cpu", 8000.0)):
+        story.metric("container:shop/rq", "k8s.resource_quota.used", story.clock, "", {"resource": resource})
+        story.metric(
+            "container:shop/rq", "k8s.resource_quota.hard_limit", np.full(40, hard), "", {"resource": resource}
+        )
+    assert found(story).limits.tolist() == [50.0, 8000.0]
+
+
 def test_a_container_is_throttled_in_a_share_of_its_periods() -> None:
     story, labels = Story(steps=40), {"pod": "web-1", "container": "app"}
     story.metric(POD, "container_cpu_cfs_throttled_periods_total", np.full(40, 8.0), "1/s", labels)

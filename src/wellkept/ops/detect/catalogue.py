@@ -300,6 +300,18 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning("call.duration.p95", "the slowest twentieth of requests", "s", Bad.UP, 0.1, share=1.0),
     Meaning("call.errors", "failed requests per second", "1/s", Bad.UP, 0.2, share=1.0, counts=True),
     *_quotas(),
+    Meaning(
+        "k8s.resource_quota.used",
+        "quota in use",
+        "",
+        Bad.UP,
+        1,
+        limit="k8s.resource_quota.hard_limit",
+        fills=Extreme.LAST,
+        resource="quota",
+        brim=False,
+        anomaly=False,
+    ),
     *EXPORTERS,
 )
 """Every series that detectors watch, symptoms first."""
