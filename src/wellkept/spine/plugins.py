@@ -20,6 +20,7 @@ TABLE: dict[str, dict[str, str]] = {
         "traffic": "wellkept.ops.detect.detectors.traffic:Traffic",
         "restarts": "wellkept.ops.detect.detectors.restarts:Restarts",
         "replicas": "wellkept.ops.detect.detectors.replicas:Replicas",
+        "states": "wellkept.ops.detect.detectors.states:States",
         "certificate": "wellkept.ops.detect.detectors.certificate:Certificate",
         "blind": "wellkept.ops.detect.detectors.blind:BlindSpot",
         "missing": "wellkept.ops.detect.detectors.missing:MissingData",

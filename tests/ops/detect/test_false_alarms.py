@@ -12,7 +12,10 @@ from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 from wellkept.ops.detect.detectors.missing import MissingData
+from wellkept.ops.detect.detectors.replicas import Replicas
+from wellkept.ops.detect.detectors.restarts import Restarts
 from wellkept.ops.detect.detectors.robust import RobustAnomaly
+from wellkept.ops.detect.detectors.states import States
 
 SETTINGS = DetectSettings()
 
@@ -23,6 +26,9 @@ def watch(scene: Scene, settings: DetectSettings = SETTINGS, every: int = 5) -> 
         RobustAnomaly(settings),
         Exhaustion(settings),
         MissingData(settings),
+        Restarts(settings),
+        Replicas(settings),
+        States(settings),
     )
     said: list[Finding] = []
     for last in range(settings.min_points, len(scene.metrics.times) + 1, every):
@@ -92,8 +98,39 @@ def restarts(story: Story) -> None:
     story.metric(CHECKOUT, "process.cpu.utilization", cpu)
 
 
+def kubernetes(story: Story) -> None:
+    """What a cluster does all day: pods that wait for a node to be added, an image that is pulled at the second try, a
+    job that is begun again and goes well, an hourly job that failed once, a peak that an autoscaler answers with all
+    it may, a node that evicts a pod because of its disk, and a rollout.
+    """
+    clock, absent = story.clock, np.nan
+    web, pod, job = "container:shop/web", "container:shop/web-1", "container:shop/backup"
+    pending, pulls, evicts = clock % 700 < 60, clock % 900 < 24, clock % 800 < 45
+    story.metric(pod, "kube_pod_status_phase", pending.astype(float), "", {"phase": "Pending"})
+    story.metric(pod, "kube_pod_status_unschedulable", np.where(pending, 1.0, absent), "")
+    waiting = {"reason": "ErrImagePull"}
+    story.metric(f"{pod}/app", "kube_pod_container_status_waiting_reason", np.where(pulls, 1.0, absent), "", waiting)
+    evicted = {"condition": "DiskPressure", "status": "true"}
+    story.metric("host:n1", "kube_node_status_condition", evicts.astype(float), "", evicted)
+    for of, values in (("desired", np.where(clock % 600 < 80, 10.0, 4.0)), ("max", 10.0), ("min", 2.0)):
+        story.metric(web, f"k8s.hpa.pod.{of}", np.broadcast_to(values, clock.shape), "")
+    active = clock % 360 < 90
+    done = (clock % 360 >= 90).astype(float)
+    for of, values in (("failed", 1.0), ("active", active), ("successful", done), ("desired_successful", 1.0)):
+        name = {"k8s.job.name": "migrate"}
+        story.metric("container:shop/migrate", f"k8s.job.pod.{of}", np.broadcast_to(values, clock.shape), "", name)
+    failed = {"k8s.job.name": "backup-29401200", "condition": "true"}
+    story.metric(job, "kube_job_failed", np.where(clock >= 400, 1.0, absent), "", failed)
+    complete = {"k8s.job.name": "backup-29401203", "condition": "true"}
+    story.metric(job, "kube_job_complete", np.where(clock >= 420, 1.0, absent), "", complete)
+    rolls = clock % 500
+    story.metric(web, "kube_deployment_spec_replicas", np.full(len(clock), 10.0), "")
+    story.metric(web, "kube_deployment_status_replicas_available", np.where(rolls < 100, 9.0, 10.0), "")
+    story.metric(web, "kube_deployment_status_replicas_updated", np.minimum(10.0, 1 + rolls // 10), "")
+
+
 QUIET: tuple[Callable[[Story], None], ...] = (
-    steady, daily, single_spikes, idle, garbage_collection, warm_up, jumps, restarts,
+    steady, daily, single_spikes, idle, garbage_collection, warm_up, jumps, restarts, kubernetes,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
+from wellkept.ops.detect.merged import merged, newest
 from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
 from wellkept.ops.detect.words import bare, clock
@@ -124,10 +125,9 @@ class Replicas:
         values = view.metrics.values
         if not workloads or not len(values):
             return
-        parts = [part for one in workloads for part in (one.wanted, one.available)]
-        pairs = np.fmax.reduceat(values[:, np.concatenate(parts)], _firsts(parts), axis=1)
-        newest = _newest(pairs)
-        for place in np.flatnonzero(newest[1::2] < newest[::2]).tolist():
+        pairs = merged(values, [part for one in workloads for part in (one.wanted, one.available)])
+        last_words = newest(pairs)
+        for place in np.flatnonzero(last_words[1::2] < last_words[::2]).tolist():
             one = workloads[place]
             wanted, available = pairs[:, 2 * place], pairs[:, 2 * place + 1]
             told = np.isfinite(wanted) & np.isfinite(available)
@@ -137,10 +137,11 @@ class Replicas:
                 continue
             whole = np.flatnonzero(told & (available >= wanted))
             some = np.flatnonzero(told & (available > 0))
-            none_left = bool(len(some)) and newest[2 * place + 1] == 0
+            none_left = bool(len(some)) and last_words[2 * place + 1] == 0
             last = some[-1] if none_left else (whole[-1] if len(whole) else -1)
             since = int(np.flatnonzero(told)[np.flatnonzero(told) > last][0])
-            yield _Missing(one, available, int(newest[2 * place]), int(newest[2 * place + 1]), since, none_left)
+            needed, there = map(int, last_words[2 * place : 2 * place + 2])
+            yield _Missing(one, available, needed, there, since, none_left)
 
     def _finding(self, view: View, missing: _Missing, key: str, known: Finding | None) -> Finding | None:
         window, one = view.metrics, missing.workload
@@ -180,27 +181,16 @@ class Replicas:
     def _goes_on(self, view: View, missing: _Missing, within_s: float) -> bool:
         """Whether pods were added or became available in the newest seconds."""
         steps, updated = max(2, round(within_s / view.step_s)), missing.workload.updated
-        newest = _told(missing.told[-steps:])
-        if len(newest) and newest[-1] > newest[0]:
+        lately = _told(missing.told[-steps:])
+        if len(lately) and lately[-1] > lately[0]:
             return True
         if not updated:
-            return bool((np.diff(newest) > 0).any())
+            return bool((np.diff(lately) > 0).any())
         return bool(np.diff(_told(np.fmax.reduce(view.metrics.values[-steps:, updated], axis=1))).any())
 
 
 def _told(values: Floats) -> Floats:
     return values[np.isfinite(values)]
-
-
-def _firsts(parts: Sequence[Sequence[int]]) -> NDArray[np.intp]:
-    """Where each part begins when they stand one after another."""
-    return np.cumsum([0, *map(len, parts[:-1])], dtype=np.intp)
-
-
-def _newest(values: Floats) -> Floats:
-    """The newest value of each column, NaN where there is none."""
-    last = len(values) - 1 - np.argmax(np.isfinite(values)[::-1], axis=0)
-    return np.asarray(values[last, np.arange(values.shape[1])])
 
 
 @of_series

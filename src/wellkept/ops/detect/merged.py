@@ -1,0 +1,30 @@
+"""Several series that tell of the same as one, as two instances of a kube-state-metrics do, or one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def merged(values: Floats, parts: Sequence[Sequence[int]]) -> Floats:
+    """The highest value of each part's columns in each step, float64[T, P]; NaN where none of them has one.
+
+    ``values``: float64[T, S]. ``parts``: the columns of each part; a part without any has no value.
+    """
+    known = [place for place, part in enumerate(parts) if part]
+    found = np.full((len(values), len(parts)), np.nan)
+    if known:
+        columns = np.concatenate([parts[place] for place in known])
+        firsts = np.cumsum([0, *(len(parts[place]) for place in known[:-1])], dtype=np.intp)
+        found[:, known] = np.fmax.reduceat(values[:, columns], firsts, axis=1)
+    return found
+
+
+def newest(values: Floats) -> Floats:
+    """The newest value of each column, NaN where there is none."""
+    last = len(values) - 1 - np.argmax(np.isfinite(values)[::-1], axis=0)
+    return np.asarray(values[last, np.arange(values.shape[1])])
