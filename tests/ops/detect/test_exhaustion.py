@@ -66,6 +66,23 @@ def test_a_disk_that_fills_is_forecast_as_demo() -> None:
     assert len(finding.evidence[0].points) <= 60
 
 
+def test_a_quota_that_was_forecast_to_be_used_up_is_so_then_and_no_other_is_said_to_be() -> None:
+    story = Story(steps=300)
+    used = np.minimum(22.0, 2.0 + np.floor(story.clock / 10))
+    for kind, values in (("used", used), ("hard", np.full(300, 20.0))):
+        story.metric("container:shop/rq", "kube_resourcequota", values, "", {"resource": "pods", "type": kind})
+    (forecast,) = said(story.scene(), PRODUCTION, 170)
+    assert (forecast.kind, forecast.evidence[0].values["seconds_to_limit"] > 0) == (FindingKind.FORECAST, True)
+    (full,) = said(story.scene(), PRODUCTION, 215, forecast)
+    assert (full.fingerprint, full.kind, full.severity) == (
+        forecast.fingerprint,
+        FindingKind.THRESHOLD,
+        Severity.WARNING,
+    )
+    assert "is at 22 of 20 since 08:30:00 UTC: it is full, and was running out since" in full.sentence
+    assert said(story.scene(), PRODUCTION, 215) == []
+
+
 def test_a_full_disk_stays_a_finding_when_it_no_longer_grows() -> None:
     story = Story(steps=300)
     story.disk(np.minimum(199e6, 40e6 + 1e6 * story.clock), 200e6)

@@ -70,14 +70,15 @@ class Exhaustion:
     are kept, growth that earlier days had at this time of day is their rhythm: what came next then is the forecast
     (see ``outlook``), and it is also made where nothing grows right now. Without days, what repeats more slowly than
     the window is long cannot be told from growth. An open forecast that cannot be judged, because nothing was measured
-    for a while, stays open as long as the level has not fallen.
+    for a while, stays open as long as the level has not fallen. What is full by nature, or may be (quotas, swap), is
+    told of as full where that was forecast.
 
     Source: Theil-Sen slopes over block extremes; on simulated leaks and disks they found every true trend where a
     least-squares line over the raw values found none. Figures: ``wellkept eval simulated``.
     """
 
     name = "exhaustion"
-    version = "7"
+    version = "8"
     shared = ("confirm_steps", "horizon_s", "min_trend_steps", "reach", "step_s", "window_s", "long_days")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
@@ -101,11 +102,13 @@ class Exhaustion:
         settings = self._settings
         lately = recent_growth(found, level, settings.steps, settings.min_trend_steps, KNOWN * settings.steps)
         near = self._is_near(found, level, lately)
-        full = found.full(level, settings.confirm_steps)
+        full = found.full(level, settings.confirm_steps) | self._have_run_out(found, level, view)
         days = _Days(long_signals(view, lambda meaning: meaning.fills is not None), settings.horizon_s)
         for index in range(len(found.meanings)):
             row = days.rows.get(found.series[index].id, -1)
             forecast = None
+            if level[index] >= found.limits[index] and not full[index]:
+                continue
             if near[index]:
                 forecast = days.corrected(_plain(found, index, level, lately), found, index, level, lately)
             if forecast is None and row >= 0 and np.isfinite(level[index]):
@@ -120,6 +123,16 @@ class Exhaustion:
             seconds = (found.limits - level) / growth.slope
             reach = np.minimum(self._settings.horizon_s, self._settings.reach * growth.lasted_s)
             return np.asarray((seconds < reach) & (growth.slope > 0))
+
+    def _have_run_out(self, found: Signals, level: Floats, view: View) -> NDArray[np.bool_]:
+        """Which are at their limit, as was forecast, where being full is no trouble by itself: what was told of them
+        came true, and is not over.
+        """
+        brims = np.array([meaning.brim for meaning in found.meanings], dtype=bool)
+        have = np.asarray((level >= found.limits) & ~brims)
+        for index in np.flatnonzero(have).tolist():
+            have[index] = self._fingerprint(found, index) in view.open
+        return have
 
     def _has_days_left(self, found: Signals, index: int, level: Floats, said: _Forecast | None) -> bool:
         if said is None or not said.days or level[index] >= BRIMFUL * found.limits[index]:
@@ -199,7 +212,7 @@ class Exhaustion:
             detector_version=self.version,
             entity=info.entity,
             kind=FindingKind.THRESHOLD,
-            severity=Severity.CRITICAL,
+            severity=Severity.CRITICAL if meaning.brim else Severity.WARNING,
             score=1.0,
             score_meaning=_SCORE,
             starts_at=starts_at,
