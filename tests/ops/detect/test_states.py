@@ -251,6 +251,18 @@ def test_waiting_that_was_over_in_between_begins_anew() -> None:
     assert look(told((WAITS, always(1.0), {"reason": "CrashLoopBackOff"}), HEARD, of=APP)) == []
 
 
+def test_a_container_that_is_held_back_by_its_limit_is_worth_a_look_and_its_pod_is_not() -> None:
+    story = told(HEARD, of=POD)
+    for entity in (POD, APP):
+        for name, rate in (("throttled_periods", steps((60, 0.2), (120, 6))), ("periods", always(10.0))):
+            story.metric(entity, f"container_cpu_cfs_{name}_total", rate, "1/s")
+    (finding,) = look(story)
+    assert (finding.entity, finding.severity, finding.attributes["resource"]) == (APP, Severity.INFO, "cpu")
+    assert finding.sentence.startswith(
+        "Container shop/web-1/app is held back by its CPU limit in more than half of its periods since 08:10:00"
+    )
+
+
 def test_a_claim_that_has_lost_its_volume_is_an_error() -> None:
     lost = ("kube_persistentvolumeclaim_status_phase", steps((100, 0), (80, 1)), {"phase": "Lost"})
     (finding,) = look(told(lost, of="container:shop/data-0"))

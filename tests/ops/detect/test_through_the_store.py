@@ -16,6 +16,7 @@ from wellkept.kernel.finding import FindingKind
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.detectors.endpoint import EndpointAnomaly
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
+from wellkept.ops.detect.detectors.states import States
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.sight import Sight
 from wellkept.spine.graph import Graph
@@ -102,6 +103,23 @@ def test_what_kubernetes_bounds_is_forecast_without_a_service(
     sight = Sight(telemetry, world, world, DetectSettings(long_days=0))
     (finding,) = Exhaustion().detect(sight.view(now, (), Judged((), now)), now)
     assert (finding.entity, finding.kind) == (entity, FindingKind.FORECAST)
+
+
+def test_an_autoscaler_of_which_the_collector_tells_is_at_its_maximum(telemetry: Telemetry) -> None:
+    request = ExportMetricsServiceRequest()
+    block = request.resource_metrics.add()
+    block.resource.attributes.extend(attributes(k8s_namespace_name="shop", k8s_hpa_name="web"))
+    told = {"k8s.hpa.desired_replicas": (4, 10), "k8s.hpa.max_replicas": (10, 10), "k8s.hpa.min_replicas": (2, 2)}
+    for name, (before, after) in told.items():
+        points = block.scope_metrics.add().metrics.add(name=name, unit="{pod}").gauge.data_points
+        for second in range(0, 1800, 30):
+            points.add(time_unix_nano=nanos(second), as_int=before if second < 600 else after)
+    telemetry.otlp.insert(Signal.METRICS, [request.SerializeToString()], nanos(1800))
+    world, now = Alone(), NOON + timedelta(seconds=1800)
+    sight = Sight(telemetry, world, world, DetectSettings(long_days=0))
+    (finding,) = States().detect(sight.view(now, (), Judged((), now)), now)
+    assert finding.entity == "container:shop/web"
+    assert finding.sentence == "Autoscaler shop/web is at its maximum of 10 pods since 12:10:00 UTC (20 min)."
 
 
 def test_endpoints_and_calls_are_in_the_view(telemetry: Telemetry) -> None:

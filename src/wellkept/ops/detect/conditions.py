@@ -188,11 +188,26 @@ def _pods() -> tuple[State, ...]:
     )
 
 
+def _throttled() -> State:
+    """Many containers are held back in peaks and nobody feels it, so it is there to be looked at."""
+
+    def in_half(held_back: Floats, every: Floats) -> Bools:
+        return np.asarray((held_back > 0.5 * every) & (every > 0))
+
+    told = (Told("container_cpu_cfs_throttled_periods_total"), Told("container_cpu_cfs_periods_total"))
+    return State(
+        "throttled", "Container", "is held back by its CPU limit", told, 15 * _MINUTE,
+        "is held back by its CPU limit in more than half of its periods", in_half,
+        is_of_parts=True, resource="cpu", severity=Severity.INFO,
+    )  # fmt: skip
+
+
 STATES: tuple[State, ...] = (
     *_jobs(),
     *_autoscalers(),
     *_nodes(),
     *_pods(),
+    _throttled(),
     State(
         "lost", "Volume claim", "has lost its volume",
         (Told("kube_persistentvolumeclaim_status_phase", _where(phase="Lost")),), 5 * _MINUTE,

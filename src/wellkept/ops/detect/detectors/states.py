@@ -201,7 +201,7 @@ _BY_NAME = {
 @of_series
 def _things(series: tuple[SeriesInfo, ...]) -> tuple[tuple[State, tuple[_Thing, ...]], ...]:
     """What is told of by each state, with all series that tell of the same: one that is restarted, or whose reason
-    changes, tells by another.
+    changes, tells by another. Parts come before the whole.
     """
     found: dict[int, dict[tuple[str, str], list[list[int]]]] = {}
     for column, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
@@ -213,7 +213,7 @@ def _things(series: tuple[SeriesInfo, ...]) -> tuple[tuple[State, tuple[_Thing, 
             parts = found.setdefault(row, {}).setdefault((info.entity, run), [[] for _ in state.told])
             parts[part].append(column)
     return tuple(
-        (STATES[row], tuple(_Thing(entity, run, tuple(map(tuple, of))) for (entity, run), of in sorted(things.items())))
+        (STATES[row], tuple(_Thing(*of, tuple(map(tuple, things[of]))) for of in sorted(things, reverse=True)))
         for row, things in sorted(found.items())
     )
 
