@@ -126,3 +126,16 @@ def test_another_kube_state_metrics_goes_on_telling_of_the_same() -> None:
     (finding,) = look(story)
     assert finding.sentence == "Deployment shop/web has 1 of 3 pods available since 08:16:40 UTC (13 min)."
     assert [again.fingerprint for again in look(story, known)] == list(known)
+
+
+def test_workloads_of_one_name_in_several_clusters_are_told_of_one_by_one() -> None:
+    story = Story(steps=STEPS)
+    for cluster, available in (("eu", THREE), ("us", steps((100, 3), (80, 1))), ("asia", steps((100, 3), (80, 0)))):
+        for name, values in zip(KUBE, (THREE, available), strict=True):
+            story.metric(WEB, name, values, "", {"deployment": "web", "cluster": cluster})
+    found = {finding.sentence[:52]: finding for finding in look(story)}
+    assert sorted(found) == [
+        "Deployment shop/web of cluster asia has none of 3 po",
+        "Deployment shop/web of cluster us has 1 of 3 pods av",
+    ]
+    assert {finding.entity for finding in found.values()} == {WEB}

@@ -275,3 +275,22 @@ def test_another_kube_state_metrics_goes_on_telling_of_the_same() -> None:
     second = np.where(clock >= 151, values, GONE), {**PRESSURE, "instance": "10.0.0.2:8080"}
     (finding,) = look(told(*(("kube_node_status_condition", *one) for one in (first, second)), of=NODE))
     assert "since 08:16:40 UTC (13 min)" in finding.sentence
+
+
+def test_nodes_of_one_name_in_several_clusters_are_told_of_one_by_one() -> None:
+    story = Story(steps=STEPS)
+    for cluster, values in (("eu", always(0.0)), ("us", steps((100, 0), (80, 1)))):
+        story.metric(NODE, "kube_node_status_condition", values, "", {**PRESSURE, "cluster": cluster})
+    (finding,) = look(story)
+    assert finding.sentence.startswith("Node n1 of cluster us is short of disk space (DiskPressure) since 08:16:40")
+    alone = told(("kube_node_status_condition", steps((100, 0), (80, 1)), {**PRESSURE, "cluster": "us"}), of=NODE)
+    assert look(alone)[0].sentence.startswith("Node n1 is short of disk space")
+
+
+def test_a_label_of_the_cluster_that_is_new_begins_nothing_anew() -> None:
+    clock, values = np.arange(STEPS), steps((60, 0), (120, 1))
+    name = "kube_node_status_condition"
+    known = known_by(look(told((name, values, PRESSURE), of=NODE)))
+    before = (name, np.where(clock < 150, values, GONE), PRESSURE)
+    after = (name, np.where(clock >= 150, values, GONE), {**PRESSURE, "cluster": "eu"})
+    assert [again.fingerprint for again in look(told(before, after, of=NODE), known)] == list(known)

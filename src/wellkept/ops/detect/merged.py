@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.store.telemetry.window import SeriesInfo
+
 Floats = NDArray[np.float64]
+
+_OF_CLUSTERS = ("k8s.cluster.name", "cluster")
 
 
 def merged(values: Floats, parts: Sequence[Sequence[int]]) -> Floats:
@@ -28,3 +32,19 @@ def newest(values: Floats) -> Floats:
     """The newest value of each column, NaN where there is none."""
     last = len(values) - 1 - np.argmax(np.isfinite(values)[::-1], axis=0)
     return np.asarray(values[last, np.arange(values.shape[1])])
+
+
+def cluster_of(info: SeriesInfo) -> str:
+    """The cluster of Kubernetes that a series is told to be of; empty where that is not told."""
+    told = (*map(info.attributes.get, _OF_CLUSTERS), *map(info.resource_attributes.get, _OF_CLUSTERS))
+    return next(filter(None, told), "")
+
+
+def in_several(pairs: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The entities of which several clusters tell, each of another thing of that name.
+
+    ``pairs``: entities and clusters; who tells of no cluster tells of none in particular.
+    """
+    first: dict[str, str] = {}
+    told = ((entity, cluster) for entity, cluster in pairs if cluster)
+    return frozenset(entity for entity, cluster in told if first.setdefault(entity, cluster) != cluster)

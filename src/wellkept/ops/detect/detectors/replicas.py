@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
-from wellkept.ops.detect.merged import merged, newest
+from wellkept.ops.detect.merged import cluster_of, in_several, merged, newest
 from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
 from wellkept.ops.detect.words import bare, clock
@@ -64,9 +64,12 @@ class ReplicasParameters:
 
 @dataclass(frozen=True, slots=True)
 class _Workload:
-    """The columns of one workload; ``updated`` is empty where that is not told."""
+    """The columns of one workload; ``updated`` is empty where that is not told. ``cluster``: of which it is, where
+    several have one of that name.
+    """
 
     entity: str
+    cluster: str
     kind: str
     wanted: tuple[int, ...]
     available: tuple[int, ...]
@@ -94,14 +97,14 @@ class Replicas:
     A rollout, a scale-up and a drained node leave pods missing for a while, and go on: as long as pods of the newest
     version are added (where that is not told: as long as any become available), or more are available than ever since
     some were missing, nothing is said. Once said it lasts until all are there, or none is wanted. Abstains where the
-    series have stopped, and on blind entities.
+    series have stopped, and on blind entities. Workloads of one name in several clusters are told of one by one.
 
     Source: ``KubeDeploymentReplicasMismatch`` of the rules that come with kube-prometheus, and Kubernetes' own
     ``progressDeadlineSeconds``.
     """
 
     name = "replicas"
-    version = "1"
+    version = "2"
     finds = "workloads of Kubernetes with fewer pods available than they want"
     kinds = (FindingKind.THRESHOLD,)
     shared = ("missing_steps",)
@@ -113,7 +116,8 @@ class Replicas:
     def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
         found: dict[str, Finding] = {}
         for missing in self._missing(view):
-            key = fingerprint(self.name, missing.workload.entity, missing.workload.kind)
+            one = missing.workload
+            key = fingerprint(self.name, one.entity, one.kind, *filter(None, [one.cluster]))
             finding = self._finding(view, missing, key, view.open.get(key))
             if finding is not None and (key not in found or found[key].score < finding.score):
                 found[key] = finding
@@ -154,7 +158,7 @@ class Replicas:
         if known is None and (lasted_s < enough_s or self._goes_on(view, missing, enough_s)):
             return None
         severity = Severity.ERROR if is_error and not missing.available else Severity.WARNING
-        what = f"{one.kind} {bare(one.entity)}"
+        what = f"{one.kind} {bare(one.entity)}{f' of cluster {one.cluster}' if one.cluster else ''}"
         values = {"wanted": float(missing.wanted), "available": float(missing.available)}
         return Finding(
             fingerprint=key,
@@ -198,13 +202,21 @@ def _workloads(series: tuple[SeriesInfo, ...]) -> tuple[_Workload, ...]:
     """The workloads that are told of, each with all series that tell of it: when a kube-state-metrics is restarted, it
     tells of the same by another ``instance``.
     """
-    found: dict[tuple[str, int], tuple[list[int], list[int], list[int]]] = {}
+    found: dict[tuple[str, str, int], tuple[list[int], list[int], list[int]]] = {}
     for column, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
         if info.name in _PLACES and info.entity:
             row, part = _PLACES[info.name]
-            found.setdefault((info.entity, row), ([], [], []))[part].append(column)
+            found.setdefault((info.entity, cluster_of(info), row), ([], [], []))[part].append(column)
+    several = in_several((entity, cluster) for entity, cluster, _ in found)
     return tuple(
-        _Workload(entity, WORKLOADS[row][0], tuple(wanted), tuple(available), tuple(updated))
-        for (entity, row), (wanted, available, updated) in found.items()
+        _Workload(
+            entity,
+            cluster if entity in several else "",
+            WORKLOADS[row][0],
+            tuple(wanted),
+            tuple(available),
+            tuple(updated),
+        )
+        for (entity, cluster, row), (wanted, available, updated) in found.items()
         if wanted and available
     )

@@ -12,7 +12,7 @@ from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.conditions import RUN, STATES, Bools, Floats, State
-from wellkept.ops.detect.merged import merged, newest
+from wellkept.ops.detect.merged import cluster_of, in_several, merged, newest
 from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
 from wellkept.ops.detect.words import bare, clock
@@ -32,11 +32,19 @@ class StatesParameters:
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """What may be in a state: ``run`` of ``entity``, and the columns of each series that tells of it."""
+    """What may be in a state: ``run`` of ``entity``, and the columns of each series that tells of it. ``cluster``: of
+    which it is, where several have one of that name.
+    """
 
     entity: str
+    cluster: str
     run: str
     parts: tuple[tuple[int, ...], ...]
+
+    @property
+    def of(self) -> tuple[str, str]:
+        """What it is a run of."""
+        return self.entity, self.cluster
 
     @property
     def turn(self) -> tuple[int, str]:
@@ -60,7 +68,8 @@ class States:
     Jobs that have failed, autoscalers at their maximum, nodes short of memory, disk or process ids, pods that are
     pending, containers that cannot start, volume claims that have lost their volume: ``ops/detect/conditions.py`` lists
     them all, by which series they are told, and how long they may last. It is over when the state is, or the thing is
-    gone; of a CronJob when a later run went well. Abstains where the series have stopped, and on blind entities.
+    gone; of a CronJob when a later run went well. Things of one name in several clusters are told of one by one.
+    Abstains where the series have stopped, and on blind entities.
 
     Source: the alerts ``KubeJobFailed``, ``KubeHpaMaxedOut``, ``KubeNodePressure``, ``KubePodNotReady`` and
     ``KubeContainerWaiting`` of kubernetes-mixin.
@@ -85,7 +94,7 @@ class States:
         wholes: set[str] = set()
         for state, of in things:
             for held in self._held(view, state, of):
-                key = fingerprint(self.name, held.thing.entity, state.key)
+                key = fingerprint(self.name, held.thing.entity, state.key, *filter(None, [held.thing.cluster]))
                 if key in found or (state.is_of_parts and held.thing.entity in wholes):
                     continue
                 finding = self._finding(view, held, key)
@@ -98,22 +107,22 @@ class States:
         """Things that are in a state by their newest word; of each entity the newest run."""
         every = merged(view.metrics.values, [part for thing in things for part in thing.parts])
         last = newest(every).reshape(len(things), -1).T
-        settled: dict[str, tuple[int, str]] = {}
+        settled: dict[tuple[str, str], tuple[int, str]] = {}
         if state.settles is not None:
             for place in np.flatnonzero(state.settles(*last)).tolist():
                 one = things[place]
-                settled[one.entity] = max(one.turn, settled.get(one.entity, one.turn))
-        held: dict[str, _Held] = {}
+                settled[one.of] = max(one.turn, settled.get(one.of, one.turn))
+        held: dict[tuple[str, str], _Held] = {}
         for place in np.flatnonzero(state.holds(*last)).tolist():
             thing, width = things[place], len(state.told)
-            if thing.entity in settled and thing.turn <= settled[thing.entity]:
+            if thing.of in settled and thing.turn <= settled[thing.of]:
                 continue
             values = every[:, place * width : (place + 1) * width]
             since = self._since(state, values)
             if since is None or view.blind.hides(thing.entity, state.told[0].name):
                 continue
-            if thing.entity not in held or held[thing.entity].thing.turn < thing.turn:
-                held[thing.entity] = _Held(state, thing, values, since)
+            if thing.of not in held or held[thing.of].thing.turn < thing.turn:
+                held[thing.of] = _Held(state, thing, values, since)
         yield from held.values()
 
     def _since(self, state: State, values: Floats) -> int | None:
@@ -171,7 +180,7 @@ class States:
 def _name(thing: _Thing) -> str:
     """A thing's path; a run stands where what it is a run of would."""
     namespace, slash, name = bare(thing.entity).rpartition("/")
-    return namespace + slash + (thing.run or name)
+    return namespace + slash + (thing.run or name) + (f" of cluster {thing.cluster}" if thing.cluster else "")
 
 
 def _reason(view: View, held: _Held) -> str:
@@ -203,18 +212,23 @@ def _things(series: tuple[SeriesInfo, ...]) -> tuple[tuple[State, tuple[_Thing, 
     """What is told of by each state, with all series that tell of the same: one that is restarted, or whose reason
     changes, tells by another. Parts come before the whole.
     """
-    found: dict[int, dict[tuple[str, str], list[list[int]]]] = {}
+    found: dict[int, dict[tuple[str, str, str], list[list[int]]]] = {}
     for column, info in sorted(enumerate(series), key=lambda pair: pair[1].id):
         for row, part in _BY_NAME.get(info.name, ()):
             state = STATES[row]
             if not info.entity or not state.told[part].by(info.attributes):
                 continue
             run = _run(info) if state.settles else ""
-            parts = found.setdefault(row, {}).setdefault((info.entity, run), [[] for _ in state.told])
-            parts[part].append(column)
+            of = found.setdefault(row, {})
+            of.setdefault((info.entity, cluster_of(info), run), [[] for _ in state.told])[part].append(column)
+    several = in_several((entity, cluster) for of in found.values() for entity, cluster, _ in of)
+
+    def thing(entity: str, cluster: str, run: str, parts: list[list[int]]) -> _Thing:
+        return _Thing(entity, cluster if entity in several else "", run, tuple(map(tuple, parts)))
+
     return tuple(
-        (STATES[row], tuple(_Thing(*of, tuple(map(tuple, things[of]))) for of in sorted(things, reverse=True)))
-        for row, things in sorted(found.items())
+        (STATES[row], tuple(thing(*named, of[named]) for named in sorted(of, reverse=True)))
+        for row, of in sorted(found.items())
     )
 
 
