@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from wellkept.ml.categories import Categories, Named
 from wellkept.ml.contract import ModelContract
 
 Floats = NDArray[np.float64]
@@ -60,8 +62,8 @@ class World:
     """All that will happen to a model, by time: n rows.
 
     ``at`` and ``known_at`` (when the truth becomes known) are float64[n] in seconds since the epoch, ``rows``
-    float64[n, inputs] (NaN: no value), ``label`` float64[n], ``keys`` the entity of each row. The first ``live`` rows
-    happened before the model went live.
+    float64[n, inputs] (NaN: no value; a category is its place among ``categories``, all that ever come), ``label``
+    float64[n], ``keys`` the entity of each row. The first ``live`` rows happened before the model went live.
     """
 
     contract: ModelContract
@@ -72,6 +74,11 @@ class World:
     label: Floats
     keys: NDArray[np.object_]
     live: int
+    categories: Categories = field(default_factory=dict)
+
+    def inputs(self, rows: Floats) -> pa.Table:
+        """Rows as columns: of numbers, and of texts that are encoded by a dictionary."""
+        return Named(self.contract.features, self.categories).table(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _weekly(live: Live, plan: Plan, cuts: list[float]) -> Floats:
             "told": np.where(is_known, world.label, live.told),
             "asked": np.isfinite(live.scores),
             "key": pa.array(world.keys, pa.string()),
-            **{name: live.served[:, index] for index, name in enumerate(contract.features)},
+            **dict(zip(contract.features, world.inputs(live.served).columns, strict=True)),
         }
     )
     pq.write_table(table, folder / "rows.parquet")
@@ -63,6 +63,7 @@ def _weekly(live: Live, plan: Plan, cuts: list[float]) -> Floats:
         "project": str(world.project),
         "features": list(contract.features),
         "columns": list(contract.columns),
+        "kinds": [entry.type for entry in contract.inputs],
         "seed": contract.train.seed,
         "label": contract.label.name,
         "key": next(iter(contract.entity_keys), ""),

@@ -54,7 +54,8 @@ def served(plan: Plan, world: World, day: int, rows: Floats) -> Floats:
     if plan.fault == "renamed":
         found[:, renamed_input(world)] = np.nan
     else:
-        found[:, broken_inputs(world)] = 0.0
+        broken = broken_inputs(world)
+        found[:, broken] = [np.nan if world.contract.inputs[index].is_category else 0.0 for index in broken]
     return found
 
 

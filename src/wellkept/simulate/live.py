@@ -9,8 +9,11 @@ import pyarrow as pa
 
 from wellkept.app.platform import Platform
 from wellkept.kernel.clock import from_nanos
+from wellkept.ml.categories import Categories, encoded
 from wellkept.ml.codeprocess import load_scorer
-from wellkept.ml.runtime import Scorer
+from wellkept.ml.runtime import Scorer, Scores
+from wellkept.ml.train.fitting import matrix_of_inputs
+from wellkept.ops.ingest.predicted import PREFIX
 from wellkept.simulate import faults
 from wellkept.simulate.base import DAY_S, Floats, Plan, World
 from wellkept.spine.registry import CHAMPION, ModelVersion
@@ -35,7 +38,7 @@ class Live:
         self.told: Floats = np.full(count, np.nan)
         """The newest label that was sent of each row."""
         self.told_at: Floats = np.full(count, np.inf)
-        self._scorers: dict[str, Scorer] = {}
+        self._scorers: dict[str, tuple[Scorer, Categories]] = {}
         self._first = ""
 
     @property
@@ -55,10 +58,8 @@ class Live:
             return 0
         inputs = faults.served(self._plan, self.world, day, self.world.rows[rows])
         self.served[rows] = inputs
-        self.scores[rows] = self._scorer(champion.digest).score(inputs)
-        self.never[rows] = (
-            self.scores[rows] if champion.digest == self._first else self._scorer(self._first).score(inputs)
-        )
+        self.scores[rows] = self._scored(champion.digest, inputs)
+        self.never[rows] = self.scores[rows] if champion.digest == self._first else self._scored(self._first, inputs)
         for part in np.array_split(rows, len(rows) // MOST_RECORDS + 1):
             self._platform.outcomes.prediction_table(self._body(part, champion, day))
         return len(rows)
@@ -87,10 +88,7 @@ class Live:
 
     def _body(self, rows: np.ndarray, champion: ModelVersion, day: int) -> bytes:
         """The predictions of some rows as an Arrow stream, as a model server sends them."""
-        names = self._names(day)
-        inputs = self.served[rows]
-        offsets = np.arange(len(rows) + 1, dtype=np.int32) * len(names)
-        values = pa.array(inputs.ravel(), pa.float64(), mask=np.isnan(inputs.ravel()))
+        inputs = self.world.inputs(self.served[rows])
         table = pa.table(
             {
                 "id": [self._id(row) for row in rows.tolist()],
@@ -99,7 +97,7 @@ class Live:
                 "version": [champion.digest] * len(rows),
                 "entity_key": pa.array(self.world.keys[rows], pa.string()),
                 "score": self.scores[rows],
-                "features": pa.MapArray.from_arrays(offsets, pa.array(names * len(rows)), values),
+                **dict(zip((PREFIX + name for name in self._names(day)), inputs.columns, strict=True)),
             }
         )
         sink = pa.BufferOutputStream()
@@ -114,8 +112,13 @@ class Live:
             names[faults.renamed_input(self.world)] += faults.NEW_NAME
         return names
 
-    def _scorer(self, digest: str) -> Scorer:
-        """The scorer of a version, from its artifact."""
+    def _scored(self, digest: str, inputs: Floats) -> Scores:
+        """What a version answers to rows of the world; a category that it does not know is missing to it."""
+        scorer, known = self._scorer(digest)
+        return scorer.score(matrix_of_inputs(encoded(self.world.inputs(inputs), known), self.world.contract.features))
+
+    def _scorer(self, digest: str) -> tuple[Scorer, Categories]:
+        """The scorer of a version, from its artifact, and the categories that it knows."""
         known = self._scorers.get(digest)
         if known is None:
             version = self._platform.registry.version(self.name, digest)
@@ -123,6 +126,6 @@ class Live:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in self._platform.artifacts.listing(version.artifact).items():
                 (folder / Path(name).name).write_bytes(self._platform.artifacts.get_bytes(content))
-            known, _ = load_scorer(folder)
-            self._scorers[digest] = known
+            scorer, manifest = load_scorer(folder)
+            known = self._scorers[digest] = scorer, manifest.get("categories", {})
         return known

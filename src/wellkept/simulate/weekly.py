@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.ml.process import serve_request
-from wellkept.ml.train.fitting import Fitter, matrix_of_inputs
+from wellkept.ml.train.fitting import Fitter, matrix_of_inputs, with_categories
 
 _log = logging.getLogger(__name__)
 LEAST_ROWS = 200
@@ -19,7 +19,7 @@ LEAST_ROWS = 200
 
 def work(request: dict[str, Any]) -> dict[str, Any]:
     """Score the rows of each week by what was trained at its beginning; NaN before the first."""
-    table = pq.read_table(request["rows"])
+    table, request = with_categories(pq.read_table(request["rows"]), request)
     at, known_at, told = (table[name].to_numpy() for name in ("at", "known_at", "told"))
     asked = table["asked"].to_numpy(zero_copy_only=False)
     usable = np.isfinite(told) & ((told > 0) | (not request["chosen_only"]))

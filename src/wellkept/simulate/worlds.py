@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import NotFoundError
+from wellkept.ml.categories import categories_of, encoded
 from wellkept.ml.contract import ModelContract, read_project
-from wellkept.ml.inputspec import check_numeric
 from wellkept.ml.process import run_worker
+from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.simulate.base import Floats, Plan, World
 from wellkept.simulate.rows import HISTORY, TOLD
 from wellkept.simulate.worldwork import FILE
@@ -39,11 +40,10 @@ def world_of(example: Path, plan: Plan) -> World:
     Raises:
         NotFoundError: the folder is no example, or has no world.py.
         DocumentError: its contract breaks a rule.
-        InputError: an input is no number.
+        InputError: an input is neither number nor category.
         TrainingError: its world.py failed.
     """
     contract, _ = read_project(example)
-    check_numeric(contract.name, contract.inputs, "where months are simulated")
     if not (example / FILE).is_file():
         rule = f"has no {FILE}, which says what happens in its months; see docs/simulate.md"
         raise NotFoundError(f"example {example}", rule)
@@ -80,15 +80,17 @@ def _world(contract: ModelContract, project: Path, made: pa.Table, plan: Plan) -
     known_at = at + contract.label.delay_s * random.uniform(EARLIEST, 1.0, len(at))
     if "known_at" in made.column_names:
         known_at = _seconds(made["known_at"])
+    categories = categories_of(made, contract.categories)
     return World(
         contract=contract,
         project=project,
         at=at,
         known_at=known_at,
-        rows=np.column_stack([_numbers(made[name]) for name in contract.features]),
+        rows=matrix_of_inputs(encoded(made, categories), contract.features),
         label=_numbers(made["label"]),
         keys=np.asarray(made["key"].to_pylist(), dtype=object),
         live=int(np.searchsorted(at, plan.start.timestamp())),
+        categories=categories,
     )
 
 
@@ -110,7 +112,11 @@ def _write_history(world: World) -> None:
         "known_at": pa.array((world.known_at[:live] * 1e3).astype(np.int64), moment),
         "entity_key": pa.array(world.keys[:live], pa.string()),
         "label": world.label[:live],
-        **{name: world.rows[:live, index] for index, name in enumerate(contract.features)},
+    }
+    inputs = world.inputs(world.rows[:live])
+    columns |= {
+        name: inputs[name].cast(pa.string()) if name in world.categories else inputs[name]
+        for name in inputs.column_names
     }
     pq.write_table(pa.table(columns), world.project / HISTORY)
     told = {
