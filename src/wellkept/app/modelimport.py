@@ -21,7 +21,7 @@ from wellkept.ml.importing.intake import TakenIn, look, open_pickle
 from wellkept.ml.importing.source import PICKLE, Source, read_plain, read_source, source_of
 from wellkept.ml.importing.trust import NEEDED, trust_plan
 from wellkept.ml.importing.wanted import Wanted
-from wellkept.ml.inputspec import check_numeric
+from wellkept.ml.inputspec import check_trainable
 from wellkept.ml.register.stage import register_unjudged
 from wellkept.ml.releases import Releases
 from wellkept.ml.signature import LINEAGE
@@ -33,7 +33,6 @@ from wellkept.store.artifacts.artifacts import Artifacts
 ORIGIN = "import."
 MLFLOW = "mlflow:"
 LARGEST_ROWS = 1 << 32
-HERE = "in a model that is imported: train it here, or serve it elsewhere and `wellkept watch attach` it"
 
 
 class Training(Protocol):
@@ -114,7 +113,7 @@ class ModelImports:
         text = wanted.contract or derive(wanted.model, wanted.by, taken.told, where, source.inputs)
         contract = parse_contract(text, f"contract of {wanted.model}")
         check_fits(contract, wanted.model, taken.told)
-        check_numeric(contract.name, contract.inputs, HERE)
+        check_trainable(contract.name, contract.inputs)
         files = taken.files(list(contract.features))
         shown = {"contract": text, "format": taken.format, "note": taken.note}
         origin = {

@@ -17,6 +17,9 @@ Categories = Mapping[str, Sequence[str]]
 MOST, LONGEST = 1000, 500
 """An input of more texts than this, or of longer ones, is no category but an id, or a free text."""
 
+KNOWN = "categories.json"
+"""The file of a project whose encoders were fitted elsewhere: the texts that they know, by input."""
+
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column is of texts, or of texts that are encoded by a dictionary."""
@@ -89,15 +92,19 @@ class Named:
         """What an estimator is asked with: the matrix, or a pandas frame of names and texts where it has categories."""
         return self.table(rows).to_pandas() if self.words else rows
 
-    def tensors(self, rows: Matrix) -> dict[str, NDArray[Any]]:
-        """A tensor of [n, 1] a column: texts (a missing one is empty), or numbers of single precision."""
-        words = self.words
-        return {
-            name: words_of(rows[:, place], words[place])[:, None]
-            if place in words
-            else rows[:, place : place + 1].astype(np.float32)
-            for place, name in enumerate(self.names)
-        }
+    def matrix(self, frame: Any) -> Matrix:
+        """What :meth:`asked` gives as float64[n, names] again, whatever list the texts of a frame are encoded by."""
+        if isinstance(frame, np.ndarray):
+            return frame
+        table = encoded(pa.Table.from_pandas(frame, preserve_index=False), self.categories)
+        return np.column_stack([numbers_of(table[name]) for name in self.names])
+
+    def tensor(self, rows: Matrix, place: int, kind: Any) -> NDArray[Any]:
+        """A column as a tensor of [n, 1]: of texts (a missing one is empty), or of numbers of this type."""
+        name = self.names[place]
+        if name in self.categories:
+            return words_of(rows[:, place], self.categories[name])[:, None]
+        return rows[:, place : place + 1].astype(kind)
 
 
 def _dictionary(codes: NDArray[np.float64], texts: Sequence[str]) -> pa.DictionaryArray:

@@ -87,14 +87,3 @@ def check_trainable(model: str, inputs: Sequence[Input]) -> None:
             "`wellkept watch attach` it"
         )
         raise InputError(f"model {model}: type of input {odd.name}", rule, odd.type)
-
-
-def check_numeric(model: str, inputs: Sequence[Input], where: str) -> None:
-    """Some doors know numbers alone; ``where`` says which.
-
-    Raises:
-        InputError: an input is none.
-    """
-    odd = next((entry for entry in inputs if not entry.is_number), None)
-    if odd is not None:
-        raise InputError(f"model {model}: type of input {odd.name}", f"must be float, int or bool {where}", odd.type)

@@ -55,8 +55,15 @@ class Scorer(Protocol):
     def score(self, rows: Matrix) -> Scores: ...
 
 
+KINDS = {"tensor(double)": np.float64, "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(bool)": np.bool_}
+"""The types of numbers that columns of ONNX may have beside float32."""
+
+
 class OnnxScorer:
-    """A model in ONNX, on one thread."""
+    """A model in ONNX, on one thread: of one matrix, or of a tensor for each column of ``named``.
+
+    Columns are found by their names; where these are others (an imported model may have any), by their places.
+    """
 
     def __init__(self, data: bytes, classes: Sequence[float] = (), named: Named | None = None) -> None:
         import onnxruntime
@@ -69,8 +76,11 @@ class OnnxScorer:
         self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         given = self._session.get_inputs()
         self._input = given[0].name
-        by_name = len(given) > 1 or given[0].type == "tensor(string)"
-        self._named = named if named is not None and named.names and by_name else None
+        self._named, self._columns = named, list[tuple[str, int, Any]]()
+        if named is not None and named.names and (len(given) > 1 or given[0].type == "tensor(string)"):
+            names = [entry.name for entry in given]
+            order = list(named.names) if set(names) == set(named.names) else names
+            self._columns = [(one.name, order.index(one.name), KINDS.get(one.type, np.float32)) for one in given]
         self._output = self._session.get_outputs()[-1].name
         self._one: _OneRow | None = None
 
@@ -78,8 +88,9 @@ class OnnxScorer:
         return _single(self._run(rows), len(rows), self._classes)
 
     def _run(self, rows: Matrix) -> NDArray[Any]:
-        if self._named is not None:
-            return np.asarray(self._session.run([self._output], self._named.tensors(rows))[0])
+        if self._columns and self._named is not None:
+            asked = {name: self._named.tensor(rows, place, kind) for name, place, kind in self._columns}
+            return np.asarray(self._session.run([self._output], asked)[0])
         if self._one is not None and rows.shape == self._one.shape:
             return self._one.run(rows)
         found = np.asarray(self._session.run([self._output], {self._input: rows.astype(np.float32, order="C")})[0])

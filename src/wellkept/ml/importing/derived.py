@@ -10,12 +10,14 @@ import yaml
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.contract import RESERVED, ModelContract, parse_contract
+from wellkept.ml.inputspec import Input
 
 PRIMARY = {
     "binary_classification": "average_precision",
     "multiclass_classification": "macro_f1",
     "regression": "mae",
 }
+SHOWN = 20
 COLUMN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -28,7 +30,7 @@ def derive(name: str, owner: str, told: Mapping[str, Any], origin: str, names: S
     width = int(told["width"])
     chosen = next((list(given) for given in (names, told["inputs"]) if len(given) == width), [])
     columns = columns_of(chosen or [f"x{index}" for index in range(width)])
-    inputs = [{"name": column, **({"nullable": True} if told["nullable"] else {})} for column in columns]
+    inputs = [_input(place, column, told) for place, column in enumerate(columns)]
     task = str(told["task"])
     document = {
         "name": name,
@@ -41,6 +43,21 @@ def derive(name: str, owner: str, told: Mapping[str, Any], origin: str, names: S
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     parse_contract(text, f"contract of {name}, derived from the file")
     return text
+
+
+def _input(place: int, column: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """An input; the texts of one are all that there are where the model scores no others."""
+    kind = _types(told)[place]
+    entry: dict[str, Any] = {"name": column} if kind == "float" else {"name": column, "type": kind}
+    if kind == "category" and not told["open"]:
+        entry["values"] = told["categories"][told["inputs"][place]]
+    elif told["nullable"]:
+        entry["nullable"] = True
+    return entry
+
+
+def _types(told: Mapping[str, Any]) -> list[str]:
+    return list(told.get("types") or ["float"] * int(told["width"]))
 
 
 def columns_of(names: Sequence[str]) -> list[str]:
@@ -80,3 +97,28 @@ def check_fits(contract: ModelContract, name: str, told: Mapping[str, Any]) -> N
             raise InputError(
                 "model.yaml: inputs", f"number {odd[0] + 1} is {odd[2]!r} in the file, in the contract", odd[1]
             )
+    for place, kind in enumerate(_types(told)):
+        _check_type(contract.inputs[place], kind, told, place)
+
+
+def _check_type(entry: Input, kind: str, told: Mapping[str, Any], place: int) -> None:
+    """An input must be of the type that the file takes: texts are texts, and whole numbers are never missing.
+
+    Raises:
+        InputError: it is not.
+    """
+    where = f"model.yaml: input {entry.name}"
+    if entry.is_category != (kind == "category"):
+        raise InputError(where, f"must be of the type {kind}, as in the file", entry.type)
+    if kind in ("int", "bool") and (entry.nullable or entry.type == "float"):
+        rule = f"must be of the type {'int or bool' if kind == 'int' else kind}, and not nullable, as in the file"
+        raise InputError(where, rule, entry.type)
+    if kind != "category":
+        return
+    known = told["categories"][told["inputs"][place]]
+    odd = [text for text in entry.values if text not in known]
+    if odd:
+        raise InputError(where, f"must have values that the file knows ({', '.join(known[:SHOWN])})", odd[0])
+    if not told["open"] and (entry.nullable or not entry.values):
+        rule = f"must list its values ({', '.join(known[:SHOWN])}) and not be nullable: the model scores no others"
+        raise InputError(where, rule)

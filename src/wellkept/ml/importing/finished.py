@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wellkept.ml.runtime import FILES, TRUSTED, Matrix, OnnxScorer, Scores
+from wellkept.ml.categories import KNOWN, Named
+from wellkept.ml.runtime import FILES, TRUSTED, Matrix, OnnxScorer, Scores, named_of
 
 FOLDER = "finished"
 ROWS = "rows.parquet"
@@ -36,11 +38,11 @@ def train(frame):
 class FinishedOnnx:
     """An ONNX model with the methods of an estimator."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data, self._scorer = data, OnnxScorer(data)
+    def __init__(self, data: bytes, named: Named, classes: Sequence[float] = ()) -> None:
+        self._data, self._named, self._scorer = data, named, OnnxScorer(data, classes, named)
 
-    def predict(self, rows: Matrix) -> Scores:
-        return self._scorer.score(rows)
+    def predict(self, rows: Any) -> Scores:
+        return self._scorer.score(self._named.matrix(rows))
 
     def to_onnx(self) -> bytes:
         return self._data
@@ -49,14 +51,13 @@ class FinishedOnnx:
 class FinishedClassifier(FinishedOnnx):
     """One that gives the chances of three or more classes."""
 
-    def __init__(self, data: bytes, classes: list[float]) -> None:
-        super().__init__(data)
+    def __init__(self, data: bytes, named: Named, classes: list[float]) -> None:
+        super().__init__(data, named, classes)
         self.classes_ = np.asarray(classes)
 
-    def predict_proba(self, rows: Matrix) -> NDArray[np.float64]:
+    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
         """float64[n, classes]: which class the model gives, as certain; nothing more is scored of such a model."""
-        chosen = OnnxScorer(self._data, [float(one) for one in self.classes_]).score(rows)
-        return np.asarray(chosen[:, None] == self.classes_[None, :], dtype=np.float64)
+        return np.asarray(self.predict(rows)[:, None] == self.classes_[None, :], dtype=np.float64)
 
 
 class FinishedBooster:
@@ -84,7 +85,8 @@ def finished(folder: Path) -> Any:
     kind, classes = manifest["format"], manifest.get("classes", [])
     data = (folder / FILES[kind]).read_bytes()
     if kind == "onnx":
-        return FinishedClassifier(data, classes) if classes else FinishedOnnx(data)
+        named = named_of(manifest)
+        return FinishedClassifier(data, named, classes) if classes else FinishedOnnx(data, named)
     if kind == "lightgbm":
         import lightgbm
 
@@ -106,6 +108,8 @@ def write_project(folder: Path, contract: str, files: dict[str, bytes], rows: by
     (folder / "model.yaml").write_text(contract, encoding="utf-8")
     (folder / "model.py").write_text(PROJECT, encoding="utf-8")
     (folder / ROWS).write_bytes(rows)
+    manifest = json.loads(files["manifest.json"])
+    (folder / KNOWN).write_text(json.dumps(manifest.get("categories", {})), encoding="utf-8")
     for name, data in files.items():
         (folder / FOLDER / name).write_bytes(data)
     return folder

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from wellkept.kernel.errors import InputError, TrainingError
+from wellkept.ml.categories import LONGEST, MOST
 from wellkept.ml.importing.readers import EXPECTED
 from wellkept.ml.importing.source import PICKLE, SAFE, Source, read_plain, source_of
+from wellkept.ml.inputspec import NUMBERS
 from wellkept.ml.process import run_worker
 from wellkept.ml.runtime import FILES
 
@@ -37,6 +39,12 @@ class TakenIn:
     not_confined: str = ""
     """What kept the worker from being locked in; empty where it was."""
 
+    def categories(self, inputs: list[str]) -> dict[str, list[str]]:
+        """The texts that the model knows, by what the contract calls its inputs."""
+        known = self.told.get("categories", {})
+        pairs = zip(inputs, self.told["inputs"], strict=False)
+        return {name: known[theirs] for name, theirs in pairs if theirs in known}
+
     def files(self, inputs: list[str]) -> dict[str, bytes]:
         """The artifact's files; the manifest is ours."""
         manifest = {
@@ -49,6 +57,9 @@ class TakenIn:
         }
         if self.told["classes"]:
             manifest["classes"] = self.told["classes"]
+        known = self.categories(inputs)
+        if known:
+            manifest["categories"] = known
         text = json.dumps(manifest, indent=1, sort_keys=True)
         return {FILES[self.format]: self.data, "manifest.json": text.encode()}
 
@@ -96,8 +107,11 @@ def open_pickle(source: Source) -> TakenIn:
     if safe.kind not in SAFE:
         raise InputError("the pickle", "must become a safe format, and became", safe.kind)
     taken = look(safe, held)
-    claimed = {**taken.told, "inputs": _checked(told)["inputs"] or taken.told["inputs"]}
-    return TakenIn(taken.format, taken.data, claimed, taken.note)
+    names = _checked(told)["inputs"]
+    if len(names) == taken.told["width"]:
+        claimed = {**taken.told, "inputs": names, "categories": taken.categories(names)}
+        return TakenIn(taken.format, taken.data, claimed, taken.note)
+    return taken
 
 
 @contextlib.contextmanager
@@ -130,15 +144,32 @@ def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
             "task": _known(told, "task", TASKS),
             "width": int(told["width"]),
             "inputs": [str(name)[:200] for name in told["inputs"]],
+            "types": [_known({"type": kind}, "type", (*NUMBERS, "category")) for kind in told["types"]],
+            "categories": {str(name)[:200]: _texts(texts) for name, texts in told["categories"].items()},
+            "open": bool(told["open"]),
             "nullable": bool(told["nullable"]),
             "classes": [float(one) for one in told["classes"]],
             "estimator": str(told["estimator"])[:100],
         }
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputError("model", f"made its worker answer what cannot be used: {type(error).__name__}") from error
-    if len(found["inputs"]) not in (0, found["width"]) or len(found["classes"]) > MOST_CLASSES:
+    words = {name for name, kind in zip(found["inputs"], found["types"], strict=False) if kind == "category"}
+    is_odd = len(found["types"]) not in (0, len(found["inputs"])) or words != set(found["categories"])
+    if len(found["inputs"]) not in (0, found["width"]) or len(found["classes"]) > MOST_CLASSES or is_odd:
         raise InputError("model", "made its worker answer what cannot be used")
     return found
+
+
+def _texts(told: list[Any]) -> list[str]:
+    """The texts of a category; too many, or too long ones, are none.
+
+    Raises:
+        ValueError: they are.
+    """
+    texts = [str(text) for text in told]
+    if not 0 < len(texts) <= MOST or max(map(len, texts)) > LONGEST:
+        raise ValueError(len(texts))
+    return texts
 
 
 def _known(told: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.export import export
-from wellkept.ml.importing.readers import EXPECTED, of_estimator, sample_rows, told
+from wellkept.ml.importing.readers import EXPECTED, of_estimator, opened_up, sample_rows, told
 from wellkept.ml.runtime import estimator_scores
 
 
@@ -29,12 +29,12 @@ def opened(data: bytes, folder: Path) -> dict[str, Any]:
         raise InputError("the pickle", rule) from error
     except (pickle.UnpicklingError, EOFError, ValueError) as error:
         raise InputError("the pickle", f"is damaged: {error}") from error
-    found, out = of_estimator(estimator), folder / "out"
+    found, out = opened_up(of_estimator(estimator)), folder / "out"
     if type(estimator).__module__.startswith("lightgbm.basic"):
         out.mkdir()
         (out / "model.txt").write_text(estimator.model_to_string(), encoding="utf-8")
         return {"format": "lightgbm", **told(found)}
-    rows = sample_rows(found)
-    manifest = export(estimator, rows, [str(index) for index in range(found.width)], out)
-    np.savez(folder / EXPECTED, rows=rows, scores=estimator_scores(estimator, rows))
+    rows, named = sample_rows(found), found.named
+    manifest = export(estimator, rows, list(named.names), out, categories=named.categories)
+    np.savez(folder / EXPECTED, rows=rows, scores=estimator_scores(estimator, rows, named))
     return {"format": manifest["format"], **told(found)}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.runtime import TRUSTED, Matrix, classes_of
+from wellkept.ml.categories import LONGEST, MOST, Categories, Named
+from wellkept.ml.importing.texts import texts_of_estimator, texts_of_graph
+from wellkept.ml.runtime import TRUSTED, Matrix, Scores, classes_of, estimator_scores
 
 IMPORTABLE = (
     *TRUSTED,
@@ -21,6 +23,8 @@ IMPORTABLE = (
     "xgboost.sklearn.XGBRegressor",
 )
 """Types that skops may rebuild when a model is taken in, which is then kept in another format. Ours, not the file's."""
+ELEMENTS = {1: "float", 11: "float", 7: "int", 6: "int", 9: "bool", 8: "category"}
+"""Types of ONNX's tensors (``TensorProto.DataType``), as a contract calls those of inputs."""
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 WIDEST = 100_000
 ROWS, SEED = 256, 11
@@ -30,7 +34,11 @@ EXPECTED = "expected.npz"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a model turned out to be. ``estimator`` is there where it was rebuilt from skops."""
+    """What a model turned out to be. ``estimator`` is there where it was rebuilt from skops.
+
+    ``types`` are those of the inputs, as a contract calls them (empty: all are float). ``categories`` are the texts
+    that it knows, by input; ``open`` says whether it scores rows with other ones, too.
+    """
 
     task: str
     width: int
@@ -39,8 +47,15 @@ class Found:
     nullable: bool = False
     classes: tuple[float, ...] = ()
     estimator: Any = None
+    categories: Categories = field(default_factory=dict)
+    open: bool = True
     kind: str = ""
     """The estimator's class, or what the format calls it."""
+
+    @property
+    def named(self) -> Named:
+        """The columns, by their names in the file; without any, by their places."""
+        return Named(self.inputs or [str(index) for index in range(self.width)], self.categories)
 
 
 def look(kind: str, data: bytes) -> Found:
@@ -66,6 +81,12 @@ def look(kind: str, data: bytes) -> Found:
         raise InputError(f"the {kind} model", f"cannot be read: {type(error).__name__}: {str(error)[:200]}") from error
     if not 0 < found.width <= WIDEST:
         raise InputError(f"the {kind} model", f"must take 1 to {WIDEST} inputs", found.width)
+    for name, texts in found.categories.items():
+        if not 0 < len(texts) <= MOST or max(map(len, texts)) > LONGEST:
+            rule = (
+                f"must have an encoder that knows 1 to {MOST} texts of at most {LONGEST} characters of its input {name}"
+            )
+            raise InputError(f"the {kind} model", rule, len(texts))
     return found
 
 
@@ -82,13 +103,26 @@ def _onnx(data: bytes) -> Found:
     onnx.checker.check_model(model)
     initial = {tensor.name for tensor in model.graph.initializer}
     inputs = [entry for entry in model.graph.input if entry.name not in initial]
-    if len(inputs) != 1:
-        names = ", ".join(entry.name for entry in inputs)
-        raise InputError("the onnx model", "must take one matrix of rows; convert it so. It takes", names)
-    shape = [dimension.dim_value for dimension in inputs[0].type.tensor_type.shape.dim]
-    if len(shape) != 2 or inputs[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
-        raise InputError("the onnx model", "must take float32[rows, inputs]", shape)
-    return _answers(model, shape[1])
+    if len(inputs) == 1 and inputs[0].type.tensor_type.elem_type != onnx.TensorProto.STRING:
+        shape = [dimension.dim_value for dimension in inputs[0].type.tensor_type.shape.dim]
+        if len(shape) != 2 or inputs[0].type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+            raise InputError("the onnx model", "must take float32[rows, inputs]", shape)
+        return _answers(model, shape[1])
+    types = tuple(_type_of(entry) for entry in inputs)
+    names = tuple(entry.name for entry in inputs)
+    texts = texts_of_graph(model.graph, [name for name, kind in zip(names, types, strict=True) if kind == "category"])
+    return replace(_answers(model, len(inputs)), inputs=names, types=types, categories=texts)
+
+
+def _type_of(entry: Any) -> str:
+    """The type of an input that is one column."""
+    tensor = entry.type.tensor_type
+    shape = [dimension.dim_value for dimension in tensor.shape.dim]
+    kind = ELEMENTS.get(tensor.elem_type)
+    if kind is None or len(shape) != 2 or shape[1] != 1:
+        rule = "must take one matrix of numbers, or a tensor [rows, 1] a column; convert it so. Another one is"
+        raise InputError("the onnx model", rule, entry.name)
+    return kind
 
 
 def _answers(model: Any, width: int) -> Found:
@@ -138,8 +172,8 @@ def _tensors(message: Any) -> Iterator[Any]:
         if isinstance(found, TensorProto):
             yield found
             continue
-        for field, value in found.ListFields():
-            if field.message_type is None:
+        for part, value in found.ListFields():
+            if part.message_type is None:
                 continue
             waiting += list(value) if hasattr(value, "append") or hasattr(value, "add") else [value]
 
@@ -162,7 +196,7 @@ def _of_lightgbm(booster: Any) -> Found:
         raise InputError("the lightgbm model", "must classify or forecast numbers", objective)
     else:
         task = "regression"
-    return Found(task, booster.num_feature(), tuple(booster.feature_name()), (), True, classes, None, "Booster")
+    return Found(task, booster.num_feature(), tuple(booster.feature_name()), (), True, classes, kind="Booster")
 
 
 def _xgboost(data: bytes) -> Found:
@@ -186,7 +220,7 @@ def _of_xgboost(booster: Any) -> Found:
         task = "multiclass_classification"
         classes = tuple(map(float, range(int(learner["learner_model_param"]["num_class"]))))
     names = tuple(booster.feature_names or ())
-    return Found(task, booster.num_features(), names, (), True, classes, None, "Booster")
+    return Found(task, booster.num_features(), names, (), True, classes, kind="Booster")
 
 
 def _skops(data: bytes) -> Found:
@@ -222,7 +256,9 @@ def of_estimator(estimator: Any) -> Found:
         classes = tuple(classes_of(estimator))
         task = "multiclass_classification" if classes else "binary_classification"
     is_tree = hasattr(estimator, "booster_") or hasattr(estimator, "get_booster") or "HistGradient" in name
-    return Found(task, width, tuple(names), (), is_tree, classes, estimator, name)
+    texts = texts_of_estimator(estimator, names)
+    types = tuple("category" if one in texts else "float" for one in names) if texts else ()
+    return Found(task, width, tuple(names), types, is_tree, classes, estimator, texts, kind=name)
 
 
 def _check_numbers(classes: Sequence[Any]) -> None:
@@ -233,14 +269,38 @@ def _check_numbers(classes: Sequence[Any]) -> None:
 
 
 def sample_rows(found: Found) -> Matrix:
-    """Rows to try a model on: small and large numbers, whole ones, zeros, and nulls where it takes them."""
+    """Rows to try a model on: small and large numbers, whole ones, zeros, and nulls where it takes them; and texts."""
     random = np.random.default_rng(SEED)
     rows = random.normal(size=(ROWS, found.width)) * random.choice([0.1, 1.0, 10.0, 1000.0], size=(ROWS, 1))
     rows[::4] = np.round(rows[::4])
     rows[0] = 0.0
     if found.nullable:
         rows[1::8][random.random(rows[1::8].shape) < 0.3] = np.nan
-    return np.asarray(rows.astype(np.float32), dtype=np.float64)
+    rows = np.asarray(rows.astype(np.float32), dtype=np.float64)
+    for place, kind in enumerate(found.types):
+        if kind == "int":
+            rows[:, place] = np.round(rows[:, place])
+        elif kind == "bool":
+            rows[:, place] = rows[:, place] > 0
+        elif kind == "category":
+            rows[:, place] = random.integers(0, len(found.categories[found.inputs[place]]), ROWS)
+            rows[random.random(ROWS) < 0.1 * found.open, place] = np.nan
+    return rows
+
+
+def opened_up(found: Found, score: Callable[[Matrix], Scores] | None = None) -> Found:
+    """The model with what comes of texts that it does not know: it scores them as missing ones, or fails.
+
+    Estimators and runtimes raise whatever they like, so this is a named edge. Without ``score`` the estimator is asked.
+    """
+    if not found.categories or (score is None and found.estimator is None):
+        return found
+    try:
+        rows = sample_rows(found)
+        scores = score(rows) if score is not None else estimator_scores(found.estimator, rows, found.named)
+        return replace(found, open=bool(np.isfinite(scores).all()))
+    except Exception:  # noqa: BLE001 - the model's edge: what it raises says that it does not take such rows
+        return replace(found, open=False)
 
 
 def told(found: Found) -> dict[str, Any]:
@@ -249,6 +309,9 @@ def told(found: Found) -> dict[str, Any]:
         "task": found.task,
         "width": found.width,
         "inputs": list(found.inputs),
+        "types": list(found.types),
+        "categories": {name: list(texts) for name, texts in found.categories.items()},
+        "open": found.open,
         "nullable": found.nullable,
         "classes": list(found.classes),
         "estimator": found.kind,

@@ -40,14 +40,18 @@ def _looked(data: bytes, folder: Path, request: dict[str, Any]) -> dict[str, Any
     import numpy as np
 
     from wellkept.ml.export import PARITY, difference
-    from wellkept.ml.importing.readers import EXPECTED, look, sample_rows, told
+    from wellkept.ml.importing.readers import EXPECTED, look, opened_up, sample_rows, told
     from wellkept.ml.runtime import FILES, scorer_of
 
     kind = request["kind"]
-    found = look(kind, data)
+    found = opened_up(look(kind, data))
     written, note = _kept_form(kind, data, found, folder / "out")
-    manifest = {"format": written, "classes": list(found.classes)}
+    named = found.named
+    manifest: dict[str, Any] = {"format": written, "classes": list(found.classes)}
+    if found.categories:
+        manifest |= {"inputs": list(named.names), "categories": named.categories}
     scorer = scorer_of(manifest, lambda name: (folder / "out" / name).read_bytes())
+    found = opened_up(found, scorer.score)
     rows = sample_rows(found)
     expected = folder / EXPECTED
     if expected.is_file():
@@ -68,7 +72,9 @@ def _kept_form(kind: str, data: bytes, found: Found, out: Path) -> tuple[str, st
     from wellkept.ml.runtime import FILES
 
     if kind == "skops" and found.estimator is not None:
-        manifest = export(found.estimator, sample_rows(found), [str(one) for one in range(found.width)], out)
+        named = found.named
+        manifest = export(found.estimator, sample_rows(found), list(named.names), out, categories=named.categories)
+        _check_names(found, str(manifest["format"]))
         return str(manifest["format"]), str(manifest["note"])
     out.mkdir()
     if kind == "xgboost":
@@ -81,6 +87,24 @@ def _kept_form(kind: str, data: bytes, found: Found, out: Path) -> tuple[str, st
         kind, data = _booster_of(data)
     (out / FILES[kind]).write_bytes(data)
     return kind, ""
+
+
+def _check_names(found: Found, written: str) -> None:
+    """What is kept as an estimator chooses its columns by name, so the names must be a contract's, too.
+
+    Raises:
+        InputError: they cannot be.
+    """
+    from wellkept.ml.importing.derived import columns_of
+
+    if written != "skops" or not found.categories:
+        return
+    odd = next((name for name, ours in zip(found.inputs, columns_of(found.inputs), strict=True) if name != ours), None)
+    if odd is not None:
+        rule = (
+            "does not convert to ONNX, so that its columns need names that a contract can have; fit it on others than"
+        )
+        raise InputError("the model", rule, odd)
 
 
 def _booster_of(data: bytes) -> tuple[str, bytes]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellkept.kernel.errors import InputError
-from wellkept.ml.categories import Categories, Named, categories_of, encoded, numbers_of
+from wellkept.ml.categories import KNOWN, Categories, Named, categories_of, encoded, numbers_of
 from wellkept.ml.features import Features
 from wellkept.ml.owncode import code_files, sources_of
 from wellkept.ml.project import function_of, optional_function
@@ -98,7 +99,7 @@ def with_features(table: pa.Table, features: Features | None, inputs: list[str],
     return table
 
 
-def matrix_of_inputs(table: pa.Table, features: list[str]) -> Matrix:
+def matrix_of_inputs(table: pa.Table, features: Sequence[str]) -> Matrix:
     """The columns of a table as float64[n, features]; null is NaN, and a category its place among the known ones."""
     return np.column_stack([numbers_of(table[name]) for name in features])
 
@@ -109,7 +110,10 @@ def read_snapshot(request: Mapping[str, Any]) -> tuple[pa.Table, dict[str, Any]]
 
 
 def with_categories(table: pa.Table, request: Mapping[str, Any]) -> tuple[pa.Table, dict[str, Any]]:
-    """The same of rows that are here."""
+    """The same of rows that are here. Of a finished model the texts are those that it knows, not those of the rows."""
     kinds = zip(request["features"], request.get("kinds", ()), strict=False)
     known = categories_of(table, [name for name, kind in kinds if kind == "category"])
+    file = Path(request["project"]) / KNOWN
+    if known and file.is_file():
+        known |= json.loads(file.read_text(encoding="utf-8"))
     return encoded(table, known), {**request, "categories": known}
