@@ -77,3 +77,34 @@ def test_what_was_known_then_is_what_is_told_of_then() -> None:
     for then, later in same:
         assert then.value is not None
         assert later.value == pytest.approx(then.value, abs=0.03)
+
+
+def test_a_cohort_that_has_its_labels_is_mature_however_long_they_are_said_to_take() -> None:
+    random = np.random.default_rng(5)
+    now = 40 * DAY
+    at = np.sort(random.uniform(now - 0.9 * DAY, now, 2000))
+    score = random.beta(1, 4, len(at))
+    label = (random.random(len(at)) < score).astype(float)
+
+    history = told(at, score, label, at + 60.0, now)
+
+    newest = history.cohorts[-1]
+    assert newest.share > 0.99
+    assert newest.expected == pytest.approx(1.0, abs=0.02)
+    assert newest.is_mature
+    assert newest.value == pytest.approx(roc_auc(label, score), abs=0.02)
+    assert newest.predictions == 2000
+
+
+def test_few_open_predictions_may_all_be_of_the_rare_class() -> None:
+    at, score, label, _ = payments(6)
+    now = 40 * DAY
+    label = (label > 0) & (score > 0.6)
+    sent = np.where(np.random.default_rng(1).random(len(at)) < 0.95, at + 60.0, now + DAY)
+
+    history = told(at, score, label.astype(float), sent, now)
+
+    newest = history.cohorts[-1]
+    assert newest.share == pytest.approx(0.95, abs=0.02)
+    assert newest.expected == pytest.approx(label.mean() / (label.mean() + 0.05), abs=0.1)
+    assert not newest.is_mature

@@ -75,10 +75,10 @@ class Told:
 class CohortPerformance:
     """The predictions of [start, end): how many, how many have a label, and how good they were.
 
-    ``share`` is the share of predictions with a label, ``expected`` the share of all labels that come to cohorts of
-    this age (the class that is furthest behind), None where nobody can say. ``value`` (with its 90 % interval) weighs
-    each label by how many of its class are still to come; None where there are too few. ``is_sound``: nothing is known
-    that was wrong with its inputs or its labels.
+    ``share`` is the share of predictions with a label, ``expected`` the share of all its labels that has come (of the
+    class that is furthest behind), as cohorts of its age have it, or as hardly a prediction is without one; None where
+    nobody can say. ``value`` (with its 90 % interval) weighs each label by how many of its class are still to come;
+    None where there are too few. ``is_sound``: nothing is known that was wrong with its inputs or its labels.
     """
 
     start: datetime

@@ -149,8 +149,7 @@ class Teller:
         """What was known at a moment of the estimates before it; those on broken inputs prove nothing."""
         if not said:
             return NO_RECORD
-        ends = self._cohorts.ends[: len(said)]
-        is_old = self._book.at(at - ends).min(axis=1) >= MATURE
+        is_old = self._book.come(self._cohorts, at)[: len(said)].min(axis=1) >= MATURE
         chosen = np.flatnonzero(is_old & ~self._hidden[: len(said)]).tolist()
         return record([(said[k], true[k]) for k in chosen])
 
@@ -189,7 +188,6 @@ class Teller:
     def _cohort(self, k: int, true: Estimated, told: Told) -> CohortPerformance:
         cohorts = self._cohorts
         made, labels = float(cohorts.live.made[k].sum()), float(cohorts.live.arrived[k].sum())
-        age = max(0.0, cohorts.now - float(cohorts.ends[k]))
         has_any = cohorts.live.arrived.sum() > 0
         return CohortPerformance(
             start=_moment(float(cohorts.starts[k])),
@@ -197,7 +195,7 @@ class Teller:
             predictions=round(made),
             labels=round(labels),
             share=labels / made if made > 0 else 0.0,
-            expected=float(self._book.at(np.array([age])).min()) if has_any else None,
+            expected=float(self._book.come(cohorts, cohorts.now)[k].min()) if has_any else None,
             value=_number(true.value),
             low=_number(true.low),
             high=_number(true.high),
