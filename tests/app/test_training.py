@@ -69,6 +69,7 @@ def test_its_lineage_says_what_it_came_from(trained: Trained) -> None:
     lineage = version.lineage
 
     assert lineage["window"] == "2026-11-24T11:00:00+00:00 to 2026-11-24T12:00:00+00:00"
+    assert lineage["window.trained"] == "2026-11-24T11:00:00+00:00 to 2026-11-24T11:48:36+00:00"
     assert lineage["excluded"] == "2026-11-24T11:30:00+00:00 to 2026-11-24T11:45:00+00:00"
     assert (lineage["run"], lineage["parent"], lineage["estimator"]) == (KEY, "", "LogisticRegression")
     assert lineage["snapshot"] == version.snapshot

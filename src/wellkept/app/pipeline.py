@@ -232,6 +232,7 @@ class Pipeline:
             LINEAGE: self._changes(case),
             "run": case.journal.job.id,
             "window.choice": trained.result.get("choice", ""),
+            "window.trained": " to ".join(trained.result.get("span", ())),
             **snapshot.lineage,
             "rows": f"{trained.trained_on} trained on, {len(trained.outcome.label)} held out",
             "seed": str(case.contract.train.seed),

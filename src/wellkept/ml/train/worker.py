@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def told_of(
         "manifest": manifest,
         "parameters": request.get("parameters", {}),
         "trained_on": trained.num_rows,
+        "span": _span(trained),
         "held_out": held_out.num_rows,
         "latency_p99_ms": _latency_p99_ms(challenger, rows),
         "null_shares": null_shares,
@@ -146,6 +148,14 @@ def _dated(manifest: dict[str, Any], trained: pa.Table, out: Path) -> dict[str, 
     dated = {**manifest, "trained_until": until}
     (out / "manifest.json").write_text(json.dumps(dated, indent=1, sort_keys=True), encoding="utf-8")
     return dated
+
+
+def _span(trained: pa.Table) -> list[str]:
+    """The moments of the oldest and the newest row that was trained on; empty where rows have no time."""
+    if "time" not in trained.column_names:
+        return []
+    ends = (float(one) for one in (seconds_of(trained).min(), seconds_of(trained).max()))
+    return [datetime.fromtimestamp(one, UTC).isoformat(timespec="seconds") for one in ends]
 
 
 def _moments(table: pa.Table) -> NDArray[np.float64] | None:
