@@ -131,7 +131,7 @@ class Elsewhere:
             "time": (NOON + timedelta(seconds=moment)).isoformat(),
             "model": self.model,
             "version": version,
-            "score": float(chance),
+            "score": float(inputs.pop("score", chance)),
             "entity_key": f"c{int(self.random.integers(500))}",
             "features": {name: value for name, value in inputs.items() if not isinstance(value, str)},
             "categories": {name: value for name, value in inputs.items() if isinstance(value, str)},

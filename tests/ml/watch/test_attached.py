@@ -98,6 +98,10 @@ def with_column(name: str, values: object) -> pa.Table:
     ("table", "rule"),
     [
         (with_column("label", [1.0, 2.0] * 200), "reference rows: label: must be 0 or 1, .*, got 2.0"),
+        (
+            with_column("score", [0.5, 1.5] * 200),
+            "reference rows: score: must be a probability from 0 to 1, .*, got 1.5",
+        ),
         (with_column("time", ["24.11.2026"] * 400), "reference rows: time: must be a column of timestamps"),
     ],
 )

@@ -64,6 +64,19 @@ def test_a_category_that_is_new_is_told_and_may_be_learned(elsewhere: Elsewhere)
     assert "cause" not in found.attributes
 
 
+def test_scores_that_are_no_probabilities_are_told_of_the_model(elsewhere: Elsewhere) -> None:
+    elsewhere.attach("7", learn=1000)
+    elsewhere.live(0, 300)
+    elsewhere.look(300)
+    assert elsewhere.open() == {}
+    elsewhere.live(300, 900, score=lambda inputs: 1.5 if inputs["tenure"] > 60 else 0.2)
+    elsewhere.look(900)
+    (found,) = [f for f in elsewhere.stream.open_findings() if f.detector == "range"]
+    assert (found.entity, found.kind, found.attributes["cause"]) == ("model:churn", FindingKind.DATA_QUALITY, "range")
+    assert "no probabilities from 0 to 1" in found.sentence
+    assert "to 1.5" in found.sentence
+
+
 def said(seed: int, change: Callable[[Look, np.random.Generator], Look]) -> list[Finding]:
     """What all monitors say of a day like any other on which the newest predictions were changed."""
     day = served(seed, 600)

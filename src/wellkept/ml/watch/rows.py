@@ -19,6 +19,8 @@ from wellkept.spine.truths import RULES, unfit
 
 Floats = NDArray[np.float64]
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+ROUNDED = 1e-5
+"""By so much a probability may be beyond 0 or 1 in a form of single precision."""
 LEAST = 50
 """Rows below which nothing is a yardstick."""
 
@@ -40,8 +42,8 @@ def of_frame(table: pa.Table, contract: ModelContract) -> Columns:
     """The columns of a frame that has a column for each input, and perhaps ``time``, the score and the label.
 
     Raises:
-        InputError: an input has no column, or one of another type; a label is none of the task's; there are too few
-            rows.
+        InputError: an input has no column, or one of another type; a label or a score is none of the task's; there are
+            too few rows.
     """
     if table.num_rows < LEAST:
         raise InputError("reference rows", f"must be at least {LEAST}", table.num_rows)
@@ -61,6 +63,11 @@ def of_frame(table: pa.Table, contract: ModelContract) -> Columns:
         if len(wrong):
             rule = f"{RULES[contract.task]}, as a label of a {contract.task} is"
             raise InputError(f"reference rows: {label}", rule, float(wrong[0]))
+    if scores is not None and contract.task == "binary_classification":
+        wrong = scores[(scores < -ROUNDED) | (scores > 1 + ROUNDED)]
+        if len(wrong):
+            rule = "must be a probability from 0 to 1, as the score of a binary classification is"
+            raise InputError(f"reference rows: {score}", rule, float(wrong[0]))
     at = _seconds(table["time"].combine_chunks()) if "time" in names else None
     return Columns(numbers, words, at, scores, labels)
 

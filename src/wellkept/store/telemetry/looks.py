@@ -46,7 +46,8 @@ class Look:
     """``rows`` predictions between ``first`` and ``last`` (seconds since the epoch), about ``entities``.
 
     ``repeated``: rows that said the same of the same entity as another one. ``ages``: the mean age in seconds that
-    predictions told of their features, by name (empty: of all).
+    predictions told of their features, by name (empty: of all). ``beyond``: scores that are no probability, ``lowest``
+    and ``highest`` the ends of all.
     """
 
     rows: int = 0
@@ -56,6 +57,9 @@ class Look:
     repeated: int = 0
     columns: Mapping[str, Column] = field(default_factory=dict)
     ages: Mapping[str, float] = field(default_factory=dict)
+    beyond: int = 0
+    lowest: float = 0.0
+    highest: float = 1.0
 
 
 class Looks:
@@ -99,6 +103,9 @@ class Looks:
             repeated=whole["repeated"],
             columns={row["name"]: _column(row) for row in rows},
             ages={key.removeprefix("feature_age_s").lstrip("."): summed[key] / counts[key] for key in counts},
+            beyond=whole["beyond"],
+            lowest=whole["lowest"],
+            highest=whole["highest"],
         )
 
 

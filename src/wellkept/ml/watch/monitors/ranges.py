@@ -1,4 +1,4 @@
-"""Range: values out of what the contract allows, or far out of what there was in training."""
+"""Range: values out of what the contract allows, or far out of what there was in training; scores that are none."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ FAR = 10.0
 """So many times the width of the reference's middle (first to last tenth) is far."""
 MANY = 0.2
 """Of a reference, 20 % are at or beyond its outer edges; of one with the heaviest tails, 1 % is far."""
-SIGNAL, BEYOND = "range", "far_range"
+SIGNAL, BEYOND, SCORES = "range", "far_range", "score_range"
 
 
 class Ranges:
     """Values out of range, among the newest predictions.
 
     Where nothing has changed, less than 1 % of values lie far out even of a Cauchy distribution, and of 100 values
-    20 are so once in 10 ** 17 times.
+    20 are so once in 10 ** 17 times. The score of a binary classification is a probability, from 0 to 1.
     """
 
     name = "range"
-    version = "1"
+    version = "2"
 
     def watch(self, served: Served, now: datetime) -> Said:  # noqa: ARG002 - the view says all
         return judged(self, served, _looks(served, served.seen)) if served.seen is not None else Said()
 
 
 def _looks(served: Served, seen: Seen) -> Iterator[Looked]:
+    if served.contract.task == "binary_classification" and seen.now.rows >= FEWEST:
+        yield "", SCORES, _no_chance(served, seen)
     for name, column in seen.now.columns.items():
         if not column.is_word and name in served.contract.logged and column.present >= FEWEST:
             yield name, SIGNAL, _forbidden(served, seen, name)
@@ -61,6 +63,26 @@ def _forbidden(served: Served, seen: Seen, name: str) -> Trouble | None:
         column=name,
         severity=Severity.ERROR if share >= GRAVE else Severity.WARNING,
         values={"share": share, "least": float(column.quantiles[0]), "greatest": float(column.quantiles[-1])},
+        limit=OUTSIDE,
+    )
+
+
+def _no_chance(served: Served, seen: Seen) -> Trouble | None:
+    look = seen.now
+    share = look.beyond / look.rows
+    if share < OUTSIDE:
+        return None
+    return Trouble(
+        signal=SCORES,
+        cause="range",
+        sentence=f"Scores of {served.model} are no probabilities from 0 to 1 in {share:.1%} of the newest {look.rows} "
+        f"predictions; they go from {look.lowest:.4g} to {look.highest:.4g}.",
+        title=f"scores of {served.model} are out of range",
+        starts=look.first,
+        score=share,
+        meaning="the share of scores out of range",
+        severity=Severity.ERROR if share >= GRAVE else Severity.WARNING,
+        values={"share": share, "least": look.lowest, "greatest": look.highest},
         limit=OUTSIDE,
     )
 
