@@ -18,7 +18,7 @@ COLUMNS = (
     "extras",
     "has_support",
     "paperless",
-    "electronic_check",
+    "payment",
     "senior",
     "partner",
     "dependents",
@@ -44,7 +44,7 @@ def train(frame: pa.Table) -> Any:
     """Few small trees, as more would only learn noise; a longer contract never raises a score."""
     from lightgbm import LGBMClassifier
 
-    rows = np.column_stack([frame[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in COLUMNS])
+    rows = frame.select(COLUMNS).to_pandas()  # internet and payment come as pandas' categories
     model = LGBMClassifier(
         n_estimators=120,
         num_leaves=6,

@@ -17,24 +17,24 @@ EXTRAS = (
     "streaming_movies",
 )
 YEARS = {"Month-to-month": 0, "One year": 1, "Two year": 2}
-INTERNET = {"No": 0, "DSL": 1, "Fiber optic": 2}
+INTERNET = ("No", "DSL", "Fiber optic")
 
 
 def prepare(project: Path, data: Path | None, seed: int = 11) -> None:
     """Write ``history.parquet`` into the project."""
     customers = pq.read_table(data / "customers.parquet") if data else made_up(seed)
     order = np.random.default_rng(seed).permutation(customers.num_rows)
-    pq.write_table(numbers(customers.take(pa.array(order))), project / "history.parquet")
+    pq.write_table(inputs(customers.take(pa.array(order))), project / "history.parquet")
 
 
-def numbers(customers: pa.Table) -> pa.Table:
+def inputs(customers: pa.Table) -> pa.Table:
     """Customers as the contract takes them. They carry no date, so their order is drawn once from the seed."""
 
     def texts(name: str) -> list[str]:
         return [str(value) for value in customers[name].to_pylist()]
 
-    def said(name: str, word: str = "Yes") -> list[bool]:
-        return [value == word for value in texts(name)]
+    def said(name: str) -> list[bool]:
+        return [value == "Yes" for value in texts(name)]
 
     extras = np.sum([said(name) for name in EXTRAS], axis=0)
     return pa.table(
@@ -43,11 +43,11 @@ def numbers(customers: pa.Table) -> pa.Table:
             "monthly_charges": customers["monthly_charges"].cast(pa.float64()),
             "total_charges": customers["total_charges"].cast(pa.float64()),
             "contract_years": [YEARS[value] for value in texts("contract")],
-            "internet": [INTERNET[value] for value in texts("internet_service")],
+            "internet": texts("internet_service"),
             "extras": extras.astype(np.int64),
             "has_support": said("tech_support"),
             "paperless": said("paperless_billing"),
-            "electronic_check": said("payment_method", "Electronic check"),
+            "payment": texts("payment_method"),
             "senior": customers["senior_citizen"].cast(pa.bool_()),
             "partner": said("partner"),
             "dependents": said("dependents"),
@@ -60,7 +60,7 @@ def made_up(seed: int, count: int = 4000) -> pa.Table:
     """Customers in the same form: who is new, on fibre, without a contract and without support leaves sooner."""
     random = np.random.default_rng(seed)
     tenure = np.minimum(random.exponential(30, count), 72).astype(np.int64)
-    internet = random.choice(list(INTERNET), count, p=[0.22, 0.34, 0.44])
+    internet = random.choice(INTERNET, count, p=[0.22, 0.34, 0.44])
     contract = random.choice(list(YEARS), count, p=[0.55, 0.21, 0.24])
     online = internet != "No"
     has = {name: online & (random.random(count) < 0.4) for name in EXTRAS}

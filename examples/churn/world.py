@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-from prepare import EXTRAS, made_up, numbers
+from prepare import EXTRAS, inputs, made_up
 
 HISTORY_DAYS = 90
 """Known before the model goes live, but for the newest, who may still leave."""
@@ -27,7 +27,7 @@ def world(start: datetime, days: int, seed: int, change: float | None) -> pa.Tab
     customers = made_up(seed, count)
     if change is not None:
         customers = _lured(customers, day >= change, random)
-    found = numbers(customers)
+    found = inputs(customers)
     micros = ((start.timestamp() + day * 86_400) * 1e6).astype(np.int64)
     found = found.rename_columns([name if name != "churn" else "label" for name in found.column_names])
     keys = pa.array([f"customer-{number}" for number in range(count)])
