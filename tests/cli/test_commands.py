@@ -40,6 +40,8 @@ def test_models_promote_proposes_a_plan_and_says_who_decides(program: Program) -
     said = program("models", "promote", "fraud", "--version", "2")
     assert "proposed: Promote version 2 of fraud" in said.out
     assert "wellkept approve pln-" in said.out
+    decided = program("models", "decisions", "fraud").out
+    assert re.search(r"until plan pln-\w+ has ended, which is waiting:\s+Promote version 2 of fraud", decided), decided
 
 
 def test_approve_lists_what_waits(program: Program) -> None:

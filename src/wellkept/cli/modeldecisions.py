@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.kernel.plan import PlanState
 from wellkept.sdk.paths import path_of
 
 
@@ -18,7 +19,8 @@ from wellkept.sdk.paths import path_of
 @json_option
 def decisions(model: str, limit: int, data: Path | None, as_json: bool) -> None:
     """What was decided about retraining MODEL (retrain, hold, refuse, none), why, and what would change it."""
-    answer = client(data).get(path_of("/api/v1/models/{}/decisions", model), limit=str(limit))
+    api = client(data)
+    answer = api.get(path_of("/api/v1/models/{}/decisions", model), limit=str(limit))
     if as_json:
         return say_json(answer)
     rows = [
@@ -27,6 +29,10 @@ def decisions(model: str, limit: int, data: Path | None, as_json: bool) -> None:
     columns = ("at", "until", "decision", "policy", "because")
     empty = "Nothing was decided yet: a policy decides about every live version, some times in a window."
     say_table(model, columns, rows, empty)
+    plans = api.get("/api/v1/plans", subject=f"model:{model}")["plans"]
+    for plan in (one for one in plans if not PlanState(one["state"]).is_final):
+        title = plan["plan"]["title"]
+        click.echo(f"Nothing is decided until plan {plan['id']} has ended, which is {plan['state']}: {title}")
     newest = next(iter(answer["exclusions"]), None)
     if newest and newest["spans"]:
         spans = [(when(one["start"]), when(one["end"]), one["why"]) for one in newest["spans"]]
