@@ -189,11 +189,12 @@ def test_ready_figures_are_as_they_are_told() -> None:
 Buckets = tuple[str, dict[str, str], dict[str, float]]
 
 
-def answered_within(*histograms: Buckets, unit: str = "") -> dict[str, list[float]]:
+def answered_within(*histograms: Buckets, unit: str = "", mean_s: float = 0.3) -> dict[str, list[float]]:
     """How long answers take, by histograms: a name, labels, and what is within each bound."""
     told: list[Told] = []
     for base, labels, within in histograms:
-        told += [(f"{base}_count", labels, within["+Inf"]), (f"{base}_sum", labels, 1.0)]
+        took = (mean_s if "seconds" in base and "milli" not in base else 1000 * mean_s) * within["+Inf"]
+        told += [(f"{base}_count", labels, within["+Inf"]), (f"{base}_sum", labels, took)]
         told += [(f"{base}_bucket", {**labels, "le": bound}, count) for bound, count in within.items()]
     series = tuple(SeriesInfo(n, name, unit, "", "service:web", labels) for n, (name, labels, _) in enumerate(told))
     values = np.full((4, len(told)), [value for *_, value in told])
@@ -234,6 +235,32 @@ def test_of_no_answers_and_of_one_bucket_no_quantile_is_known() -> None:
     assert np.isnan(none["span.duration.p95"]).all()
     assert answered_within((SECONDS, {}, {"+Inf": 100.0})) == {}
     assert answered_within((SECONDS, {}, {"0.1": 0.0, "1": 0.0, "+Inf": 9.0}))["span.duration.p95"] == [1.0] * 3
+
+
+def test_buckets_that_are_too_coarse_say_no_more_than_the_mean_allows() -> None:
+    first = (SECONDS, {}, {"0": 0.0, "5": 100.0, "+Inf": 100.0})
+    found = answered_within(first, mean_s=0.02)
+    assert found["span.duration.p50"] == pytest.approx([0.04] * 3), "at most half take more than twice the mean"
+    assert found["span.duration.p95"] == pytest.approx([0.4] * 3)
+    last = (SECONDS, {}, {"0.5": 0.0, "1": 10.0, "+Inf": 100.0})
+    assert answered_within(last, mean_s=7.0)["span.duration.p95"] == pytest.approx([7.0] * 3)
+
+
+def test_a_bound_that_is_not_told_counts_what_is_below_it() -> None:
+    """Exponential histograms tell the bounds that they need, each its own."""
+    nan = float("nan")
+    fast = (SECONDS, {"route": "/"}, {"0.1": 50.0, "0.2": 100.0, "0.5": nan, "1": nan, "+Inf": 100.0})
+    slow = (SECONDS, {"route": "/pay"}, {"0.5": 10.0, "1": 100.0, "+Inf": 100.0})
+    whole = (SECONDS, {"route": "/"}, {"0.1": 50.0, "0.2": 100.0, "0.5": 100.0, "1": 100.0, "+Inf": 100.0})
+    assert answered_within(fast, slow) == answered_within(whole, slow)
+    unknown = (SECONDS, {"route": "/pay"}, {"0.5": 10.0, "?": 50.0, "1": 100.0, "+Inf": 100.0})
+    assert answered_within(whole, unknown) == answered_within(whole, slow)
+
+
+def test_what_two_scopes_tell_alike_is_added() -> None:
+    fast, slow = ((SECONDS, {}, {"0.1": within, "1": 100.0, "+Inf": 100.0}) for within in (100.0, 0.0))
+    apart = [(name, {"scope": str(number)}, within) for number, (name, _, within) in enumerate((fast, slow))]
+    assert answered_within(fast, slow) == answered_within(*apart)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def window(*told: Told, entity: str = "service:web") -> Window:
 
 def answered(labels: dict[str, str], within: dict[str, float]) -> tuple[list[Told], list[Told]]:
     """A histogram of a route: what detection reads of it by itself, and its buckets."""
-    counts: list[Told] = [(f"{BASE}_count", labels, within["+Inf"]), (f"{BASE}_sum", labels, 1.0)]
+    counts: list[Told] = [(f"{BASE}_count", labels, within["+Inf"]), (f"{BASE}_sum", labels, 0.3 * within["+Inf"])]
     return counts, [(f"{BASE}_bucket", {**labels, "le": bound}, count) for bound, count in within.items()]
 
 

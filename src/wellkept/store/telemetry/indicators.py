@@ -133,9 +133,8 @@ def with_reported(red: Window, metrics: Window, buckets: Window | None = None) -
     reported = _reported(metrics)
     if not reported:
         return red
-    for entity, quantiles in _quantiles(buckets).items() if buckets is not None else ():
-        if entity in reported:
-            reported[entity] = quantiles | reported[entity]
+    for entity, quantiles in _quantiles(buckets, reported).items() if buckets is not None else ():
+        reported[entity] = quantiles | reported[entity]
     traced = {info.entity: red.values[:, j] for j, info in enumerate(red.series) if info.name == RATE}
     more = {entity: _times_as_many(columns[RATE], traced.get(entity)) for entity, columns in reported.items()}
     series, values = list[SeriesInfo](), list[Floats]()
@@ -171,11 +170,12 @@ def _reported(metrics: Window) -> dict[str, dict[str, Floats]]:
     return found
 
 
-def _quantiles(buckets: Window) -> dict[str, dict[str, Floats]]:
-    """How long half, and all but a twentieth, of the answers of each service took, by the buckets of its histograms."""
+def _quantiles(buckets: Window, reported: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, Floats]]:
+    """How long half, and all but a twentieth, of the answers of each of these services took, by their buckets."""
     alike: dict[int, list[tuple[str, _Bounded]]] = {}
     for entity, told in _bounded(buckets.series).items():
-        alike.setdefault(len(told.bounds), []).append((entity, told))
+        if entity in reported:
+            alike.setdefault(len(told.bounds), []).append((entity, told))
     found: dict[str, dict[str, Floats]] = {}
     for bounds, services in alike.items():
         steps = len(buckets.times)
@@ -185,28 +185,46 @@ def _quantiles(buckets: Window) -> dict[str, dict[str, Floats]]:
         with np.errstate(invalid="ignore", divide="ignore"):
             for name, share in _QUANTILES.items():
                 values = interpolated(np.full(len(within), share), edges, within, held)
-                for (entity, _), own in zip(services, np.split(values, len(services)), strict=True):
-                    found.setdefault(entity, {})[name] = own
+                for (entity, told), own in zip(services, np.split(values, len(services)), strict=True):
+                    mean = reported[entity].get(DURATIONS["mean"])
+                    found.setdefault(entity, {})[name] = own if mean is None else _credible(own, share, told, mean)
     return found
+
+
+def _credible(values: Floats, share: float, told: _Bounded, mean: Floats) -> Floats:
+    """A quantile where buckets may be too coarse for it: within what the mean allows.
+
+    No more than a twentieth can take more than twenty times the mean (Markov's inequality). Beyond the last bound,
+    where buckets tell nothing, the mean is taken where it is longer.
+    """
+    longest = np.nan_to_num(mean / (1.0 - share), nan=np.inf)
+    beyond = np.fmax(values, np.where(np.isfinite(values), mean, np.nan))
+    return np.where(values >= told.bounds[-2], beyond, np.minimum(values, longest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bounded:
-    """The columns of a service's buckets, which are counters, its bounds in seconds, and what is within each.
+    """The columns of a service's buckets, which are counters, its bounds in seconds, and where each histogram has them.
 
-    Histograms may have different bounds: of one that lacks a bound counts what is within its next lower one.
+    Histograms may have different bounds: of one that lacks a bound counts what is within its next lower one, and so it
+    does in a step in which a bound is not told (exponential histograms tell those that they need).
     """
 
     columns: list[int]
     counters: NDArray[np.bool_]
     bounds: Floats
-    within: Floats
-    """float64[columns, bounds]: 1 where what a column counts is within a bound."""
+    places: NDArray[np.intp]
+    """intp[histograms, bounds]: which of the columns counts what is within a bound; -1 for none."""
+    again: list[tuple[int, int]]
+    """Columns of a bucket that is told twice, as by two scopes of one sender, each with the one that it is added to."""
 
     def counted(self, values: Floats) -> Floats:
         """float64[T, bounds]: how many answers per second took at most so long; 0 where nothing is known."""
-        carried = _carried(values[:, self.columns], self.counters)
-        return np.maximum.accumulate(np.nan_to_num(carried, nan=0.0) @ self.within, axis=1)
+        carried = np.nan_to_num(_carried(values[:, self.columns], self.counters), nan=0.0)
+        for place, first in self.again:
+            carried[:, first] += carried[:, place]
+        each = np.where(self.places >= 0, carried[:, self.places], 0.0)
+        return np.asarray(np.maximum.accumulate(each, axis=2).sum(axis=1))
 
 
 def slower_than(buckets: Window, seconds: float) -> dict[str, tuple[Floats, Floats]]:
@@ -242,34 +260,30 @@ def _bounded(series: tuple[SeriesInfo, ...]) -> dict[str, _Bounded]:
         _, timing = _once([series[column] for column in columns])
         own = [column for column in columns if (_sender(series[column]), _family(series[column])) in timing]
         histograms: dict[Hashable, dict[float, int]] = {}
+        again = list[tuple[int, int]]()
         for place, column in enumerate(own):
             info = series[column]
             labels = frozenset(pair for pair in info.attributes.items() if pair[0] != _BOUND)
             which = (info.name, labels, frozenset(info.resource_attributes.items()))
-            histograms.setdefault(which, {})[_bound(info)] = place
+            if not np.isnan(bound := _bound(info)):
+                first = histograms.setdefault(which, {}).setdefault(bound, place)
+                again += [(place, first)] if first != place else []
         whole = [places for places in histograms.values() if np.inf in places]
         bounds = sorted({bound for places in whole for bound in places})
         if len(bounds) > 1:
-            within = np.zeros((len(own), len(bounds)))
-            for place, bound in enumerate(bounds):
-                within[[last for places in whole if (last := _within(places, bound)) is not None], place] = 1.0
+            places = np.array([[told.get(bound, -1) for bound in bounds] for told in whole])
             counters = np.array([_is_counter(series[column]) for column in own])
-            bounded[entity] = _Bounded(own, counters, np.array(bounds), within)
+            bounded[entity] = _Bounded(own, counters, np.array(bounds), places, again)
     return bounded
 
 
 def _bound(info: SeriesInfo) -> float:
-    """Up to how many seconds a bucket counts."""
+    """Up to how many seconds a bucket counts; NaN where it does not say."""
     try:
         bound = float(info.attributes.get(_BOUND, ""))
     except ValueError:
         return np.nan
     return bound / 1000 if _is_in_ms(info) else bound
-
-
-def _within(places: Mapping[float, int], bound: float) -> int | None:
-    """The bucket of a histogram that counts up to a bound, or to the next one below it."""
-    return places[max(below)] if (below := [own for own in places if own <= bound]) else None
 
 
 @dataclass(frozen=True, slots=True)
