@@ -116,8 +116,8 @@ class _Metrics:
         self._metrics, self._ahead = telemetry.metrics, ahead
         self._chunks: dict[tuple[tuple[str, ...], ...], _Chunks] = {}
 
-    def follow(self, shard: Shard = Shard()) -> _Reader:  # noqa: B008 - frozen
-        return _Chunks(self._metrics.follow(shard).read, self._ahead)
+    def follow(self, shard: Shard = Shard(), names: Sequence[str] = ()) -> _Reader:  # noqa: B008 - frozen
+        return _Chunks(self._metrics.follow(shard, names).read, self._ahead)
 
     def window(
         self,

@@ -53,7 +53,7 @@ class Recording:
     def graph(self, at: datetime | None = None) -> Graph:
         return self.scene.graph
 
-    def follow(self, shard: Shard = Shard()) -> Recording:  # noqa: B008 - frozen
+    def follow(self, shard: Shard = Shard(), names: Sequence[str] = ()) -> Recording:  # noqa: B008 - frozen
         return self
 
     def read(self, start: datetime, end: datetime, step_s: float) -> Window:

@@ -80,3 +80,10 @@ def test_buckets_and_quantiles_are_read_by_name_alone_whoever_tells_them(telemet
     assert names(telemetry.metrics.follow().read(at(0), at(20), 10.0)) == shown
     asked = telemetry.metrics.window(at(0), at(20), 10.0, names=["took_seconds_bucket", "wait_seconds"])
     assert names(asked) == {"took_seconds_bucket": 2, "wait_seconds": 1}
+
+
+def test_what_is_followed_by_name_is_bounded_too(telemetry: Telemetry) -> None:
+    telemetry.metrics.crowded = Crowded(telemetry.engine, most=4)
+    write(telemetry, 5, few_bucket=3, burst_bucket=9, other=3)
+    asked = telemetry.metrics.follow(names=["few_bucket", "burst_bucket"])
+    assert names(asked.read(at(0), at(20), 10.0)) == {"few_bucket": 3}

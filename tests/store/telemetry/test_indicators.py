@@ -238,11 +238,11 @@ def test_of_no_answers_and_of_one_bucket_no_quantile_is_known() -> None:
 
 
 def test_buckets_that_are_too_coarse_say_no_more_than_the_mean_allows() -> None:
-    first = (SECONDS, {}, {"0": 0.0, "5": 100.0, "+Inf": 100.0})
+    first: Buckets = (SECONDS, {}, {"0": 0.0, "5": 100.0, "+Inf": 100.0})
     found = answered_within(first, mean_s=0.02)
     assert found["span.duration.p50"] == pytest.approx([0.04] * 3), "at most half take more than twice the mean"
     assert found["span.duration.p95"] == pytest.approx([0.4] * 3)
-    last = (SECONDS, {}, {"0.5": 0.0, "1": 10.0, "+Inf": 100.0})
+    last: Buckets = (SECONDS, {}, {"0.5": 0.0, "1": 10.0, "+Inf": 100.0})
     assert answered_within(last, mean_s=7.0)["span.duration.p95"] == pytest.approx([7.0] * 3)
 
 
@@ -258,9 +258,10 @@ def test_a_bound_that_is_not_told_counts_what_is_below_it() -> None:
 
 
 def test_what_two_scopes_tell_alike_is_added() -> None:
-    fast, slow = ((SECONDS, {}, {"0.1": within, "1": 100.0, "+Inf": 100.0}) for within in (100.0, 0.0))
-    apart = [(name, {"scope": str(number)}, within) for number, (name, _, within) in enumerate((fast, slow))]
-    assert answered_within(fast, slow) == answered_within(*apart)
+    told = [{"0.1": within, "1": 100.0, "+Inf": 100.0} for within in (100.0, 0.0)]
+    alike: list[Buckets] = [(SECONDS, {}, within) for within in told]
+    apart: list[Buckets] = [(SECONDS, {"scope": str(number)}, within) for number, within in enumerate(told)]
+    assert answered_within(*alike) == answered_within(*apart)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class Follows(Protocol):
 
 
 class MetricReader(Protocol):
-    def follow(self, shard: Shard = ...) -> Follows: ...
+    def follow(self, shard: Shard = ..., names: Sequence[str] = ...) -> Follows: ...
 
     def window(
         self,
@@ -143,13 +143,15 @@ class Feed:
         steps, step_s = self._settings.steps, self._settings.step_s
         self._end = None
         self._follow = self._telemetry.metrics.follow(self._shard)
+        self._follow_buckets = self._telemetry.metrics.follow(self._shard, REQUEST_BUCKETS)
         self._metrics, self._red = Ring(steps, step_s), Ring(steps, step_s)
         self._exclusive, self._logs = Ring(steps, step_s), Ring(steps, step_s)
         self._buckets = Ring(steps, step_s)
 
     def _part(self) -> int:
         """How many steps are read at once."""
-        series = max(1, len(self._metrics.window().series)) if self._end is not None else 1
+        held = (self._metrics.window(), self._buckets.window()) if self._end is not None else ()
+        series = max(1, sum(len(window.series) for window in held))
         first = self._settings.steps if self._end is not None else min(self._settings.steps, 32)
         return max(1, min(first, MOST_VALUES // series))
 
@@ -161,8 +163,7 @@ class Feed:
         trace = ceil(TRACE_S / step_s)
         spans = self._telemetry.spans
         self._metrics.put(self._follow.read(self._at(begin - late), self._at(end), step_s))
-        buckets = self._telemetry.metrics.window(self._at(begin - late), self._at(end), step_s, names=REQUEST_BUCKETS)
-        self._buckets.put(self._mine(buckets))
+        self._buckets.put(self._follow_buckets.read(self._at(begin - late), self._at(end), step_s))
         self._logs.put(self._mine(self._telemetry.logs.counts(self._at(begin - late), self._at(end), step_s)))
         self._red.put(self._mine(spans.red(self._at(begin - late_spans), self._at(end), step_s)))
         exclusive = spans.exclusive(self._at(begin - late_spans - trace), self._at(end), step_s)

@@ -22,7 +22,8 @@ FROM
 (
     SELECT toString(name) AS metric, uniqExact(series) AS series, sum(series) OVER (ORDER BY series, metric) AS so_far
     FROM metric_series
-    WHERE last_seen >= fromUnixTimestamp64Milli({since:Int64}) AND NOT wellkept_is_part(kind, name)
+    WHERE last_seen >= fromUnixTimestamp64Milli({since:Int64})
+        AND if(empty({names:Array(String)}), NOT wellkept_is_part(kind, name), has({names:Array(String)}, name))
     GROUP BY metric
 )
 WHERE so_far > {most:UInt64}
@@ -34,20 +35,22 @@ class Crowded:
 
     def __init__(self, engine: Engine, most: int = MOST_SERIES) -> None:
         self._engine, self._most = engine, most
-        self._told: list[str] = []
+        self._told: dict[tuple[str, ...], list[str]] = {}
 
-    def metrics(self, since_ms: int) -> list[str]:
+    def metrics(self, since_ms: int, names: Sequence[str] = ()) -> list[str]:
         """Those with the most series, until the others together have few enough; of series seen since then.
+
+        ``names``: of these metrics; without them of all, but for buckets and quantiles.
 
         Raises:
             StoreError: the engine failed.
         """
         if self._engine.query(_ROWS)["rows"][0].as_py() <= self._most:
             return []
-        rows = self._engine.query(_CROWDED, {"since": since_ms - SEEN_WITHIN_MS, "most": self._most})
-        found: list[str] = rows["metric"].to_pylist()
-        if found != self._told:
-            self._told = found
+        asked = {"since": since_ms - SEEN_WITHIN_MS, "most": self._most, "names": list(names)}
+        found: list[str] = self._engine.query(_CROWDED, asked)["metric"].to_pylist()
+        if found != self._told.get(tuple(names), []):
+            self._told[tuple(names)] = found
             log.warning("windows of all metrics: %s", warning(found) if found else "without none any more")
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,7 +34,7 @@ class Described(Protocol):
 
     def describe(self, ids: list[int]) -> list[Known]: ...
 
-    def left_out(self, since_ms: int) -> list[str]: ...
+    def left_out(self, since_ms: int, names: Sequence[str]) -> list[str]: ...
 
 
 class Following:
@@ -43,8 +44,8 @@ class Following:
     counter, however long ago it was seen. Not safe for several threads.
     """
 
-    def __init__(self, engine: Engine, described: Described, shard: Shard = Shard()) -> None:
-        self._engine, self._described, self._shard = engine, described, shard
+    def __init__(self, engine: Engine, described: Described, shard: Shard = Shard(), names: Sequence[str] = ()) -> None:
+        self._engine, self._described, self._shard, self._names = engine, described, shard, names
         self._before = _Before()
         self._read: tuple[Grid, Ids, Steps] | None = None
         self._ids: Ids = np.empty(0, np.uint64)
@@ -63,10 +64,9 @@ class Following:
         """
         grid = Grid.of(start, end, step_s)
         shard = {"shard": self._shard.index, "shards": self._shard.count}
-        left_out = self._described.left_out(grid.start_ms)
-        rows = self._engine.query(
-            load("queries/metrics_newest.sql"), {**grid.parameters, **shard, "left_out": left_out}
-        )
+        left_out = self._described.left_out(grid.start_ms, self._names)
+        wanted = {"names": list(self._names), "left_out": left_out}
+        rows = self._engine.query(load("queries/metrics_newest.sql"), {**grid.parameters, **shard, **wanted})
         self._describe(rows)
         self._settle(grid.start_ms)
         values, steps = lay_out(rows, self._known, grid, self._before.of(self._ids))

@@ -86,13 +86,13 @@ class Metrics:
         warnings = [tier.warning for tier in tiers] + ([warning(crowded)] if crowded else [])
         return Window(grid.times, values[:, seen], series, tuple(warnings))
 
-    def follow(self, shard: Shard = Shard()) -> Following:  # noqa: B008 - frozen
-        """A reader of the same, step after step, of one part of all series."""
-        return Following(self._engine, self, shard)
+    def follow(self, shard: Shard = Shard(), names: Sequence[str] = ()) -> Following:  # noqa: B008 - frozen
+        """A reader of the same, step after step, of one part of all series or of those of some metrics."""
+        return Following(self._engine, self, shard, names)
 
-    def left_out(self, since_ms: int) -> list[str]:
-        """The metrics that a window of all series does without; see ``bookkeeping`` and ``crowded``."""
-        return [*OF_RULES, *self.crowded.metrics(since_ms)]
+    def left_out(self, since_ms: int, names: Sequence[str] = ()) -> list[str]:
+        """What a reader of all series, or all of these metrics, does without; see ``bookkeeping`` and ``crowded``."""
+        return [*OF_RULES, *self.crowded.metrics(since_ms, names)]
 
     def describe(self, ids: list[int]) -> list[Known]:
         """What the series of these ids are."""

@@ -1,4 +1,5 @@
 -- What was seen of each series in each of a few newest steps (from 1 on), as queries/metrics.sql tells it of many.
+-- Without names it is of all but the buckets of histograms and the quantiles of summaries.
 -- A shard holds whole entities: what is judged together (a use and its limit) is in one.
 WITH
 picked AS
@@ -7,7 +8,8 @@ picked AS
         series,
         any(temporality) = 1 AND any(kind) != 'gauge' AS is_delta
     FROM metric_series
-    WHERE NOT wellkept_is_part(kind, name) AND NOT has({left_out:Array(String)}, name)
+    WHERE if(empty({names:Array(String)}), NOT wellkept_is_part(kind, name), has({names:Array(String)}, name))
+        AND NOT has({left_out:Array(String)}, name)
         AND (
             {shards:UInt64} = 1
             OR if(entity = '', series, toUInt64(CRC32(entity))) % {shards:UInt64} = {shard:UInt64}
