@@ -24,7 +24,7 @@ from wellkept.ml.categories import Named, categories_of, encoded, numbers_of, sh
 from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.export import export
 from wellkept.ml.features import Features
-from wellkept.ml.runtime import Matrix, estimator_scores
+from wellkept.ml.runtime import Matrix, estimator_scores, lightgbm_of
 from wellkept.ml.train.named import by_position
 
 RANDOM = np.random.default_rng(4)
@@ -86,6 +86,22 @@ def test_what_is_kept_scores_categories_as_the_estimator_does(name: str, tmp_pat
     assert (manifest["format"], kept["categories"]) == (kind, CATEGORIES)
     expected = fitted.predict_proba(frame)[:, 1]
     assert scorer.score(np.array([[2, 0.5, 3], [np.nan, 0.1, np.nan]])) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("order", [["two years", "monthly", "yearly"], ["monthly", "yearly"]])
+def test_trees_of_lightgbm_know_categories_in_an_order_of_their_own(order: list[str], tmp_path: Path) -> None:
+    frame = NAMED.asked(ROWS)
+    frame["plan"] = frame["plan"].cat.set_categories(order)
+    fitted = lightgbm.LGBMClassifier(n_estimators=10, num_threads=1, verbose=-1).fit(frame, LABEL)
+
+    manifest = export(fitted, np.vstack([ROWS, UNSEEN]), NAMES, tmp_path, categories=CATEGORIES)
+
+    assert manifest["format"] == "lightgbm"
+    scorer, _ = load_scorer(tmp_path)
+    expected = estimator_scores(fitted, UNSEEN, NAMED)
+    assert scorer.score(UNSEEN) == pytest.approx(expected, abs=1e-9)
+    parts = lightgbm_of((tmp_path / "model.txt").read_text(), NAMED)(UNSEEN, pred_contrib=True)
+    assert 1 / (1 + np.exp(-parts.sum(axis=1))) == pytest.approx(expected, abs=1e-9)
 
 
 def test_an_estimator_that_knows_no_other_categories_is_refused(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _write(
     kinds = classes_of(estimator)
     if family == "lightgbm":
         data = _native(estimator, family)
-        scorer = cast("Scorer", LightgbmScorer(data.decode(), kinds))
+        scorer = cast("Scorer", LightgbmScorer(data.decode(), kinds, named))
     elif family == "xgboost":
         data = _native(estimator, family)
         scorer = XgboostScorer(data, kinds)

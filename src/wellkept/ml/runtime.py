@@ -125,13 +125,36 @@ class _OneRow:
 class LightgbmScorer:
     """LightGBM's own text format."""
 
-    def __init__(self, text: str, classes: Sequence[float] = ()) -> None:
-        import lightgbm
-
-        self._booster, self._classes = lightgbm.Booster(model_str=text), classes
+    def __init__(self, text: str, classes: Sequence[float] = (), named: Named | None = None) -> None:
+        self._predict, self._classes = lightgbm_of(text, named), classes
 
     def score(self, rows: Matrix) -> Scores:
-        return _single(np.asarray(self._booster.predict(rows, num_threads=1)), len(rows), self._classes)
+        return _single(np.asarray(self._predict(rows)), len(rows), self._classes)
+
+
+def lightgbm_of(text: str, named: Named | None) -> Callable[..., Any]:
+    """The ``predict`` of a model in LightGBM's text, which finds a category by the place that it had in training.
+
+    That is its place in the list of the pandas column that was fitted on, which ``train`` may have ordered or cut.
+    """
+    import lightgbm
+
+    booster = lightgbm.Booster(model_str=text)
+    lists = zip(sorted(named.words.items()) if named else (), booster.pandas_categorical or (), strict=False)
+    moved = {
+        column: np.array([*(theirs.index(word) if word in theirs else np.nan for word in ours), np.nan])
+        for (column, ours), theirs in lists
+        if list(ours) != theirs
+    }
+
+    def predict(rows: Matrix, **options: Any) -> Any:
+        rows = rows.copy() if moved else rows
+        for column, places in moved.items():
+            codes = rows[:, column]
+            rows[:, column] = places[np.where(np.isnan(codes), len(places) - 1, codes).astype(np.int64)]
+        return booster.predict(rows, num_threads=1, **options)
+
+    return predict
 
 
 class XgboostScorer:
@@ -187,7 +210,7 @@ def scorer_of(manifest: Mapping[str, Any], read: Callable[[str], bytes]) -> Scor
     if kind == "onnx":
         return OnnxScorer(data, classes, named)
     if kind == "lightgbm":
-        return LightgbmScorer(data.decode("utf-8"), classes)
+        return LightgbmScorer(data.decode("utf-8"), classes, named)
     if kind == "xgboost":
         return XgboostScorer(data, classes)
     return SkopsScorer(data, named) if kind == "skops" else FactorScorer(data)

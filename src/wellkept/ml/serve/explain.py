@@ -19,10 +19,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from wellkept.kernel.errors import InputError
+from wellkept.ml.categories import Named
 from wellkept.ml.features import WithFeatures
 from wellkept.ml.reference import FILE as REFERENCE
 from wellkept.ml.reference import Distribution, parse_reference
-from wellkept.ml.runtime import FILES, Matrix, Scores
+from wellkept.ml.runtime import FILES, Matrix, Scores, lightgbm_of
 from wellkept.ml.serve.served import Served
 
 MOST_ROWS = 100
@@ -100,10 +101,9 @@ class LightgbmTrees(Trees):
     """LightGBM's own TreeSHAP."""
 
     def __init__(self, served: Served, data: bytes) -> None:
-        import lightgbm
-
-        booster = lightgbm.Booster(model_str=data.decode("utf-8"))
-        super().__init__(served, lambda rows: booster.predict(rows, pred_contrib=True, num_threads=1))
+        columns = served.contract.model_columns if isinstance(served.scorer, WithFeatures) else served.names
+        predict = lightgbm_of(data.decode("utf-8"), Named(columns, served.categories))
+        super().__init__(served, lambda rows: predict(rows, pred_contrib=True))
 
 
 class XgboostTrees(Trees):
