@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -128,6 +129,26 @@ def test_skops_with_texts_is_taken_in() -> None:
 
     assert taken.told["types"] == ["category", "float", "category"]
     assert scores_of(taken) == pytest.approx(estimator.predict_proba(ASKED)[:, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["text", "pickle"])
+def test_lightgbm_says_which_categories_it_was_fitted_on(kind: str, tmp_path: Path) -> None:
+    if kind == "pickle" and sys.platform != "linux":
+        pytest.skip("a process is locked in by the kernel of Linux")
+    coded = FRAME.astype({"Plan type": pd.CategoricalDtype(PLANS[::-1]), "city": "category"}).set_axis(COLUMNS, axis=1)
+    fitted: Any = lightgbm.LGBMClassifier(n_estimators=10, num_threads=1, verbose=-1).fit(coded, LABEL)
+
+    if kind == "text":
+        taken = look(source_of(fitted.booster_.model_to_string().encode(), "churn.txt"))
+    else:
+        taken = open_pickle(source_of(pickle.dumps(fitted), "churn.pkl"))
+
+    assert (taken.format, taken.told["types"]) == ("lightgbm", ["category", "float", "category"])
+    named = Named(COLUMNS, {"Plan_type": PLANS, "city": CITIES})
+    expected = fitted.predict_proba(named.asked(CODES))[:, 1]
+    assert scores_of(taken) == pytest.approx(expected, abs=1e-9)
+    write_project(tmp_path, "", taken.files(COLUMNS), b"")
+    assert estimator_scores(finished(tmp_path / FOLDER), CODES, named) == pytest.approx(expected, abs=1e-9)
 
 
 def test_encoders_are_found_wherever_a_pipeline_has_them() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.categories import LONGEST, MOST, Categories, Named
-from wellkept.ml.importing.texts import texts_of_estimator, texts_of_graph
+from wellkept.ml.importing.texts import texts_of_booster, texts_of_estimator, texts_of_graph
 from wellkept.ml.runtime import TRUSTED, Matrix, Scores, classes_of, estimator_scores
 
 IMPORTABLE = (
@@ -196,7 +196,10 @@ def _of_lightgbm(booster: Any) -> Found:
         raise InputError("the lightgbm model", "must classify or forecast numbers", objective)
     else:
         task = "regression"
-    return Found(task, booster.num_feature(), tuple(booster.feature_name()), (), True, classes, kind="Booster")
+    names = booster.feature_name()
+    texts = texts_of_booster(booster, names)
+    types = _types(names, texts)
+    return Found(task, len(names), tuple(names), types, True, classes, categories=texts, kind="Booster")
 
 
 def _xgboost(data: bytes) -> Found:
@@ -256,9 +259,22 @@ def of_estimator(estimator: Any) -> Found:
         classes = tuple(classes_of(estimator))
         task = "multiclass_classification" if classes else "binary_classification"
     is_tree = hasattr(estimator, "booster_") or hasattr(estimator, "get_booster") or "HistGradient" in name
-    texts = texts_of_estimator(estimator, names)
-    types = tuple("category" if one in texts else "float" for one in names) if texts else ()
-    return Found(task, width, tuple(names), types, is_tree, classes, estimator, texts, kind=name)
+    if names and hasattr(estimator, "booster_"):
+        texts = texts_of_booster(_written(estimator.booster_), names)
+    else:
+        texts = texts_of_estimator(estimator, names)
+    return Found(task, width, tuple(names), _types(names, texts), is_tree, classes, estimator, texts, kind=name)
+
+
+def _types(names: Sequence[str], texts: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    return tuple("category" if name in texts else "float" for name in names) if texts else ()
+
+
+def _written(booster: Any) -> Any:
+    """A booster as it is in its text, which says which of its columns are categories."""
+    import lightgbm
+
+    return lightgbm.Booster(model_str=booster.model_to_string())
 
 
 def _check_numbers(classes: Sequence[Any]) -> None:

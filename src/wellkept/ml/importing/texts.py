@@ -54,6 +54,15 @@ def texts_of_estimator(part: Any, names: Sequence[str]) -> Texts:
     return found
 
 
+def texts_of_booster(booster: Any, names: Sequence[str]) -> Texts:
+    """Of a booster of LightGBM, which keeps the texts of the pandas columns that it was fitted on, sorted."""
+    places = booster.params.get("categorical_feature") or ()
+    lists = zip(places, booster.pandas_categorical or (), strict=False)
+    return {
+        names[place]: sorted(known) for place, known in lists if known and all(isinstance(one, str) for one in known)
+    }
+
+
 def _chosen(chosen: Any, names: Sequence[str]) -> list[str]:
     """The columns of a step of ``ColumnTransformer``: chosen by names, by places, or by a mask."""
     if isinstance(chosen, str):
