@@ -110,6 +110,15 @@ def test_a_call_that_came_soon_after_a_look_is_seen_by_the_next_one(telemetry: T
     assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) in edges(topology)
 
 
+def test_a_clock_that_goes_back_keeps_nothing_from_being_seen(telemetry: Telemetry, topology: Topology) -> None:
+    discovery = Discovery(telemetry, topology, step_s=10)
+    discovery.tick(at(3600))
+    put_span(telemetry, "shop/checkout", 50, 0.3, kind="Client", span=2)
+    put_span(telemetry, "shop/payments", 50, 0.2, span=3, parent=2)
+    discovery.tick(at(60))
+    assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) in edges(topology)
+
+
 def test_disks_from_their_filesystem(telemetry: Telemetry, topology: Topology) -> None:
     put_metric(telemetry, [(50, 1)], name="system.filesystem.usage", labels={"system_filesystem_mountpoint": "/data"})
     discovery = Discovery(telemetry, topology, step_s=10)

@@ -75,9 +75,9 @@ class Discovery:
         for resource in self._telemetry.resources.since(since):
             _add(entities, edges, *of_resource(resource, now))
         _add(entities, edges, [], workloads_of(entities, now))
-        if self._searched_until is None or now >= self._searched_until + SEARCH_EVERY:
+        if self._searched_until is None or abs(now - self._searched_until) >= SEARCH_EVERY:
             longest = timedelta(seconds=60 * self._step_s)
-            start = max((self._searched_until or now - timedelta(days=1)) - OVERLAP, now - longest)
+            start = max(min(self._searched_until or now - longest, now) - OVERLAP, now - longest)
             for series in self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM]).series:
                 _add(entities, edges, *of_filesystem(series, now))
             for call in self._telemetry.spans.edges(start, now, SPANS).to_pylist():
