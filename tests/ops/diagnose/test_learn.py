@@ -78,3 +78,9 @@ def test_probabilities_are_one_together_and_in_the_order_of_confidence(
     chances, none = probabilities(ordered, (outside, steepness))
     assert abs(sum(chances) + none - 1.0) < 0.001
     assert chances == sorted(chances, reverse=True)
+
+
+def test_a_weak_suspect_beside_a_strong_one_keeps_a_probability() -> None:
+    """It would be shown by its confidence otherwise, as where no probability is known."""
+    (_, weak), _ = probabilities([0.99, 0.31], DiagnoseSettings().calibration)
+    assert 0.0 < weak < 0.001

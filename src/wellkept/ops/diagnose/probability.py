@@ -16,11 +16,11 @@ def probabilities(confidences: Sequence[float], calibration: tuple[float, float]
 
     A conditional logit with an outside option: with ``calibration`` ``(a, b)`` the odds of a suspect of confidence
     ``c`` against none of them are ``(c / (1 - c)) ** b / exp(a)``. Only one can be the cause, so a strong suspect
-    takes from the others.
+    takes from the others; that rules none of them out.
     """
     outside, steepness = calibration
     sure = np.clip(np.asarray(confidences, dtype=np.float64), _EDGE, 1.0 - _EDGE)
     scores = np.append(steepness * np.log(sure / (1.0 - sure)), outside)
     weights: Floats = np.exp(scores - scores.max())
-    shares = np.round(weights / weights.sum(), 4)
-    return [float(share) for share in shares[:-1]], float(shares[-1])
+    shares = [float(f"{share:.4g}") for share in weights / weights.sum()]
+    return shares[:-1], shares[-1]
