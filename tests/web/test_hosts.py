@@ -18,7 +18,7 @@ from wellkept.kernel.finding import Evidence, FindingKind, Severity
 from wellkept.sdk.otlp import MetricsBatch
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.window import SeriesInfo, Window
-from wellkept.web.readings import Readings
+from wellkept.web.readings import Readings, _mean
 from wellkept.web.recent import Recent
 from wellkept.web.views.endpoints import endpoint_rows
 from wellkept.web.views.systems import host_rows, service_rows
@@ -85,8 +85,9 @@ def test_endpoints_of_a_service_that_counts_alone_are_a_table_of_its_page(tmp_pa
                 for bound, count in zip(("0.1", "0.5", "+Inf"), counts, strict=True):
                     at_most = {**labels, "le": bound}
                     batch.counter(web, "http_request_duration_seconds_bucket", "", 15.0 * count * step, at_most)
-                for part in ("count", "sum"):
-                    batch.counter(web, f"http_request_duration_seconds_{part}", "", 15.0 * counts[-1] * step, labels)
+                for part, each in (("count", 1.0), ("sum", 0.3)):
+                    total = 15.0 * each * counts[-1] * step
+                    batch.counter(web, f"http_request_duration_seconds_{part}", "", total, labels)
             bodies.append(batch.request.SerializeToString())
         scene.telemetry.otlp.insert(Signal.METRICS, bodies, to_nanos(NOW))
         readings = Readings(scene.telemetry, Recent(scene.deps.clock), scene.deps.clock)
@@ -97,6 +98,18 @@ def test_endpoints_of_a_service_that_counts_alone_are_a_table_of_its_page(tmp_pa
             assert (first.rate, first.failed, first.p95_s) == pytest.approx((100.0, 0.0, 0.5))
             assert (second.rate, second.failed, second.p95_s) == pytest.approx((10.0, 0.1, 0.5))
         assert endpoint_rows(readings, "host:a", NOW - timedelta(hours=1), NOW, 30.0) == ()
+
+
+def test_endpoints_that_are_told_as_deltas_are_told_of_all_of_the_time(tmp_path: Path) -> None:
+    """One had 60 requests in one minute of an hour, the other one each second."""
+    moments = [(minute, "/", 60.0) for minute in range(60)] + [(30, "/rare", 60.0)]
+    info = {n: SeriesInfo(n, "http_requests_total", "", "sum", "service:web", {"route": r}, {}, is_delta=True)
+            for n, r in enumerate(("/", "/rare"))}  # fmt: skip
+    values = np.full((60, 2), np.nan)
+    for minute, route, count in moments:
+        values[minute, int(route == "/rare")] = count / 60
+    whole = _mean(Window(np.arange(60.0) * 60, values, tuple(info.values())))
+    assert whole.values[0].tolist() == pytest.approx([1.0, 1 / 60])
 
 
 def window(*told: tuple[str, str, dict[str, str], float]) -> Window:

@@ -85,15 +85,16 @@ class Readings:
 
         def read() -> Window:
             whole_s = (last - first).total_seconds()
-            reported = reported_endpoints(
+            spans = self._telemetry.spans
+            traced = spans.endpoints(first, last, whole_s, entity=entity, limit=MOST_ANSWERS)
+            if traced.series:
+                return traced
+            return reported_endpoints(
                 *(
                     _mean(self._telemetry.metrics.window(first, last, step_s, names=names, entities=[entity]))
                     for names in (NAMES, REQUEST_BUCKETS)
                 )
             )
-            spans = self._telemetry.spans
-            traced = spans.endpoints(first, last, whole_s, entity=entity, limit=MOST_ANSWERS)
-            return traced if traced.series else reported
 
         return self._get(("endpoints", entity, first, last), KEEP_S, read, EMPTY)
 
@@ -231,9 +232,10 @@ def by_entity(window: Window, name: str) -> Mapping[str, list[tuple[SeriesInfo, 
 
 
 def _mean(window: Window) -> Window:
-    """A window as one step: the mean of each series."""
+    """A window as one step: the mean of each series, of deltas over all steps: nothing came where nothing was told."""
     seen = np.isfinite(window.values)
-    totals, counts = np.where(seen, window.values, 0.0).sum(axis=0), seen.sum(axis=0)
+    is_delta = np.array([info.is_delta for info in window.series], dtype=bool)
+    totals, counts = np.where(seen, window.values, 0.0).sum(axis=0), np.where(is_delta, len(seen), seen.sum(axis=0))
     means = np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
     return Window(window.times[-1:], means[None, :], window.series)
 
