@@ -65,6 +65,12 @@ def test_one_route_says_nothing_more_than_its_service_and_very_many_are_paths() 
     assert endpoints(*(({"path": f"/users/{n}"}, FAST) for n in range(MOST_ROUTES + 1))) == {}
 
 
+def test_what_is_no_request_names_no_route() -> None:
+    files: list[Told] = [("file_size_bytes", {"path": f"/{number}"}, 1.0) for number in range(MOST_ROUTES)]
+    told = answered({"route": "/"}, FAST)[0] + answered({"route": "/pay"}, SLOW)[0]
+    assert ("/pay", "endpoint.rate") in shown(reported_endpoints(window(*told, *files), window()))
+
+
 def test_who_is_traced_is_told_by_its_spans() -> None:
     def of(entity: str, value: float, times: Floats = TIMES) -> Window:
         info = SeriesInfo(1, "endpoint.rate", "1/s", "span", entity, {"span.endpoint": "GET /"})

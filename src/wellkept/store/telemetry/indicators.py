@@ -185,21 +185,22 @@ def _quantiles(buckets: Window, reported: Mapping[str, Mapping[str, Floats]]) ->
         with np.errstate(invalid="ignore", divide="ignore"):
             for name, share in _QUANTILES.items():
                 values = interpolated(np.full(len(within), share), edges, within, held)
-                for (entity, told), own in zip(services, np.split(values, len(services)), strict=True):
+                beyond = within[:, -2] < share * within[:, -1]
+                parts = (np.split(column, len(services)) for column in (values, beyond))
+                for (entity, _), own, is_beyond in zip(services, *parts, strict=True):
                     mean = reported[entity].get(DURATIONS["mean"])
-                    found.setdefault(entity, {})[name] = own if mean is None else _credible(own, share, told, mean)
+                    found.setdefault(entity, {})[name] = own if mean is None else _credible(own, is_beyond, share, mean)
     return found
 
 
-def _credible(values: Floats, share: float, told: _Bounded, mean: Floats) -> Floats:
+def _credible(values: Floats, beyond: NDArray[np.bool_], share: float, mean: Floats) -> Floats:
     """A quantile where buckets may be too coarse for it: within what the mean allows.
 
     No more than a twentieth can take more than twenty times the mean (Markov's inequality). Beyond the last bound,
     where buckets tell nothing, the mean is taken where it is longer.
     """
-    longest = np.nan_to_num(mean / (1.0 - share), nan=np.inf)
-    beyond = np.fmax(values, np.where(np.isfinite(values), mean, np.nan))
-    return np.where(values >= told.bounds[-2], beyond, np.minimum(values, longest))
+    known = np.where(np.isfinite(mean), mean, values)
+    return np.where(beyond, np.maximum(values, known), np.minimum(values, known / (1.0 - share)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
