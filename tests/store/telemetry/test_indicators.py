@@ -123,6 +123,23 @@ def test_who_counts_without_saying_what_became_of_it_has_a_rate(name: str) -> No
     assert reported((name, {"database": "a"}, 3.0), (name, {"database": "b"}, 2.0)) == {"span.rate": [5.0] * 3}
 
 
+def test_what_a_broker_counts_by_topic_and_as_a_whole_is_counted_once() -> None:
+    name = "kafka_server_brokertopicmetrics_messagesin_total"
+    told = [(name, {}, 5.0), (name, {"topic": "a"}, 3.0), (name, {"topic": "b"}, 2.0)]
+    assert reported(*told) == {"span.rate": [5.0] * 3}
+
+
+def test_what_a_proxy_counts_at_each_of_its_stages_is_counted_once() -> None:
+    series = tuple(
+        SeriesInfo(number, "haproxy.requests.total", "", "sum", "service:lb", {"status_code": "2xx"}, resource)
+        for number, stage in enumerate(("FRONTEND", "BACKEND", "web-1", "web-2"))
+        for resource in [{"haproxy.proxy_name": "web", "haproxy.service_name": stage}]
+    )
+    red = with_reported(NOTHING, Window(TIMES, np.full((4, 4), [10.0, 10.0, 6.0, 4.0]), series))
+    rates = red.values[:, [info.name for info in red.series].index("span.rate")]
+    assert rates.tolist() == [10.0] * 4
+
+
 def test_what_may_be_no_counter_is_no_rate() -> None:
     told = SeriesInfo(1, "pg_stat_database_xact_commit", "", "prometheus_unknown", "service:web")
     assert with_reported(NOTHING, Window(TIMES, np.full((4, 1), 9e9), (told,))) is NOTHING

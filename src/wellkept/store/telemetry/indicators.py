@@ -121,6 +121,7 @@ _COUNTED = tuple(f"{_REQUESTS}{became}" for became in (_FINE, _FAILED, _UNTOLD))
 _FAMILIES = (*HISTOGRAMS, *COUNTERS)
 _BOUND = "le"
 _MESH, _RPC, _HTTP = "mesh", "rpc", "http"
+_BROKER = "kafka_server_brokertopicmetrics_messagesin_total"
 
 
 def with_reported(red: Window, metrics: Window, buckets: Window | None = None) -> Window:
@@ -389,12 +390,23 @@ def _carried(block: Floats, counters: NDArray[np.bool_]) -> Floats:
 
 def _family(info: SeriesInfo) -> str:
     """The metric by which a series counts requests or tells how long they took; empty where it does neither."""
-    if info.attributes.get("reporter") == "source":
-        return ""  # a mesh tells of each request twice: whom it was sent to counts it, too
+    if _is_counted_elsewhere(info):
+        return ""
     if info.name in COUNTERS:
         return info.name if info.kind not in _LEVELS else ""
     base, _, part = info.name.rpartition("_")
     return base if base in HISTOGRAMS and part in ("count", "sum", "bucket") else ""
+
+
+def _is_counted_elsewhere(info: SeriesInfo) -> bool:
+    """Whether another series counts the same requests: a mesh tells of each at both ends, a proxy at its frontend, its
+    backend and its server, a broker by topic and as a whole.
+    """
+    return (
+        info.attributes.get("reporter") == "source"
+        or info.resource_attributes.get("haproxy.service_name", "FRONTEND") != "FRONTEND"
+        or (info.name == _BROKER and bool(info.attributes.get("topic")))
+    )
 
 
 def _ready(info: SeriesInfo) -> str:
