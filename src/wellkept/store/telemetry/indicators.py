@@ -232,21 +232,15 @@ class _Bounded:
 def slower_than(buckets: Window, seconds: float) -> dict[str, tuple[Floats, Floats]]:
     """How many answers per second of each service took longer, and how many there were; NaN where none was told of.
 
-    ``buckets``: a window of ``REQUEST_BUCKETS``. Between two bounds answers are taken to be spread evenly; beyond the
-    last one all are taken to be longer.
+    ``buckets``: a window of ``REQUEST_BUCKETS``. Longer is what surely was: beyond the next bound that is not below. Of
+    a time after the last bound, what is beyond that one counts.
     """
     found = {}
     for entity, told in _bounded(buckets.series).items():
         within = told.counted(buckets.values)
-        finite = np.isfinite(told.bounds)
-        bounds = np.concatenate([[0.0], told.bounds[finite]])
-        counts = np.concatenate([np.zeros((len(within), 1)), within[:, finite]], axis=1)
-        last = int(np.searchsorted(bounds, min(seconds, bounds[-1]), side="right")) - 1
-        after = min(last + 1, len(bounds) - 1)
-        share = (min(seconds, bounds[-1]) - bounds[last]) / (bounds[after] - bounds[last]) if after > last else 0.0
-        quick = counts[:, last] + share * (counts[:, after] - counts[:, last])
+        bound = min(int(np.searchsorted(told.bounds, seconds)), len(told.bounds) - 2)
         total = np.where(within[:, -1] > 0, within[:, -1], np.nan)
-        found[entity] = (total - quick, total)
+        found[entity] = (total - within[:, bound], total)
     return found
 
 
