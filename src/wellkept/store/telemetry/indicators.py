@@ -75,23 +75,10 @@ COUNTERS = (
     "haproxy.requests.total",
     "varnish_main_client_req",
     "coredns_dns_requests_total",
-    "redis_commands_processed_total",
-    "redis.commands.processed",
-    "memcached_commands_total",
-    "memcached.commands",
-    "pg_stat_database_xact_commit",
-    "postgresql.commits",
-    "mysql_global_status_commands_total",
-    "mysql.query.count",
-    "mongodb_op_counters_total",
-    "mongodb.operation.count",
-    "elasticsearch_indices_search_query_total",
-    "ClickHouseProfileEvents_Query",
-    "kafka_server_brokertopicmetrics_messagesin_total",
-    "rabbitmq_global_messages_received_total",
 )
-"""Answers that are counted without how long they took, by what became of them or not, and what databases, caches and
-brokers are asked to do; by the names of Prometheus' exporters and of the Collector's receivers."""
+"""Answers that are counted without how long they took, by what became of them or not; also by the names of Prometheus'
+exporters and of the Collector's receivers. What databases, caches and brokers are asked is none of them: it ends when a
+batch does, and nobody misses it."""
 _LEVELS = frozenset({"gauge", "prometheus_gauge", "prometheus_unknown"})
 """Kinds of series that are no counters, or not known to be: who sent them did not say."""
 _READY = ("service.requests", "service.request.rate", "service.request.errors", "service.request.availability")
@@ -121,7 +108,6 @@ _COUNTED = tuple(f"{_REQUESTS}{became}" for became in (_FINE, _FAILED, _UNTOLD))
 _FAMILIES = (*HISTOGRAMS, *COUNTERS)
 _BOUND = "le"
 _MESH, _RPC, _HTTP = "mesh", "rpc", "http"
-_BROKER = "kafka_server_brokertopicmetrics_messagesin_total"
 
 
 def with_reported(red: Window, metrics: Window, buckets: Window | None = None) -> Window:
@@ -394,12 +380,11 @@ def _family(info: SeriesInfo) -> str:
 
 def _is_counted_elsewhere(info: SeriesInfo) -> bool:
     """Whether another series counts the same requests: a mesh tells of each at both ends, a proxy at its frontend, its
-    backend and its server, a broker by topic and as a whole.
+    backend and its server.
     """
     return (
         info.attributes.get("reporter") == "source"
         or info.resource_attributes.get("haproxy.service_name", "FRONTEND") != "FRONTEND"
-        or (info.name == _BROKER and bool(info.attributes.get("topic")))
     )
 
 
