@@ -219,12 +219,14 @@ def slower_than(buckets: Window, seconds: float) -> dict[str, tuple[Floats, Floa
     """How many answers per second of each service took longer, and how many there were; NaN where none was told of.
 
     ``buckets``: a window of ``REQUEST_BUCKETS``. Longer is what surely was: beyond the next bound that is not below. Of
-    a time after the last bound, what is beyond that one counts.
+    a time after the last bound nothing is known, and the service is left out.
     """
     found = {}
     for entity, told in _bounded(buckets.series).items():
+        bound = int(np.searchsorted(told.bounds, seconds))
+        if np.isinf(told.bounds[bound]):
+            continue
         within = told.counted(buckets.values)
-        bound = min(int(np.searchsorted(told.bounds, seconds)), len(told.bounds) - 2)
         total = np.where(within[:, -1] > 0, within[:, -1], np.nan)
         found[entity] = (total - within[:, bound], total)
     return found
