@@ -26,6 +26,7 @@ MODEL = {"wellkept.model.name": "fraud"}
 
 CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("nothing that identifies", {"os.type": "linux"}, {}, ""),
+    ("an attribute without a name", {"": "something"}, {}, ""),
     ("a host by id", HOST, {}, "host:h1"),
     ("a host by name where there is no id", {"host.name": "web-1"}, {}, "host:web-1"),
     ("an empty id is no id", {"host.id": "", "host.name": "web-1"}, {}, "host:web-1"),

@@ -118,7 +118,8 @@ def container_id(resource: Mapping[str, str]) -> str:
     """
     pod, claim = resource.get("k8s.pod.name", ""), resource.get(CLAIM, "")
     named = next((name for name in KUBERNETES if resource.get(name)), "")
-    other = _RUN.sub("", resource[named]) if named == JOB else resource.get(named, "")
+    other = resource[named] if named else ""
+    other = _RUN.sub("", other) if named == JOB else other
     within = (pod, resource.get("k8s.container.name", "")) if pod and not claim else (claim or other,)
     path = "/".join(part for part in (resource.get("k8s.namespace.name", ""), *within) if part)
     return f"container:{path}" if path else ""
