@@ -49,6 +49,7 @@ KUBERNETES = (
 )  # fmt: skip
 """What of a namespace is named by itself, where no pod is named."""
 JOB = "k8s.job.name"
+"""It also names one run of a CronJob."""
 CLAIM = "k8s.persistentvolumeclaim.name"
 """A volume that outlives the pods that use it."""
 

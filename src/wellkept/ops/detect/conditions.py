@@ -17,9 +17,6 @@ from wellkept.kernel.finding import Severity
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-RUN = "k8s.job.name"
-"""What names one run of a thing that has runs, as a CronJob has jobs."""
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -46,7 +43,7 @@ class State:
 
     ``told``: the series that tell. ``holds``: whether their values, arrays of one shape, mean the state; NaN stands for
     what is not told. ``lasts_s``: for so long it may be so. ``settles``: whether the values mean that this run went
-    well (``RUN``), so that what became of earlier ones is no matter any more. ``reason``: the attribute that says why.
+    well (``JOB``), so that what became of earlier ones is no matter any more. ``reason``: the attribute that says why.
 
     ``may_be_usual``: it is information where it was so when Kubernetes was first heard. ``is_of_parts``: it is not told
     where something is told of a part, which is why.

@@ -8,10 +8,11 @@ from datetime import datetime
 
 import numpy as np
 
+from wellkept.kernel.entity import JOB
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
-from wellkept.ops.detect.conditions import RUN, STATES, Bools, Floats, State
+from wellkept.ops.detect.conditions import STATES, Bools, Floats, State
 from wellkept.ops.detect.merged import cluster_of, in_several, merged, newest
 from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
@@ -233,4 +234,4 @@ def _things(series: tuple[SeriesInfo, ...]) -> tuple[tuple[State, tuple[_Thing, 
 
 
 def _run(info: SeriesInfo) -> str:
-    return info.attributes.get(RUN) or info.resource_attributes.get(RUN, "")
+    return info.attributes.get(JOB) or info.resource_attributes.get(JOB, "")
