@@ -17,7 +17,7 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
-from wellkept.store.telemetry.indicators import NAMES, REQUEST_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import WITH_BUCKETS, with_reported
 from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
 from wellkept.store.telemetry.routes import reported_endpoints
 from wellkept.store.telemetry.telemetry import Telemetry
@@ -69,10 +69,8 @@ class Readings:
         first, last = _round(start, step_s), _round(end, step_s)
 
         def read() -> Window:
-            reported, buckets = (
-                self._telemetry.metrics.window(first, last, step_s, names=names) for names in (NAMES, REQUEST_BUCKETS)
-            )
-            return with_reported(self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), reported, buckets)
+            reported = self._telemetry.metrics.window(first, last, step_s, names=WITH_BUCKETS)
+            return with_reported(self._telemetry.spans.red(first, last, step_s, MOST_ANSWERS), reported)
 
         return self._get(("red", first, last, step_s), KEEP_S, read, EMPTY)
 
@@ -89,12 +87,8 @@ class Readings:
             traced = spans.endpoints(first, last, whole_s, entity=entity, limit=MOST_ANSWERS)
             if traced.series:
                 return traced
-            return reported_endpoints(
-                *(
-                    _mean(self._telemetry.metrics.window(first, last, step_s, names=names, entities=[entity]))
-                    for names in (NAMES, REQUEST_BUCKETS)
-                )
-            )
+            reported = self._telemetry.metrics.window(first, last, step_s, names=WITH_BUCKETS, entities=[entity])
+            return reported_endpoints(_mean(reported))
 
         return self._get(("endpoints", entity, first, last), KEEP_S, read, EMPTY)
 

@@ -87,6 +87,7 @@ NAMES = (*_READY, _DURATION, *(f"{name}_{part}" for name in HISTOGRAMS for part 
 """All metrics by which services tell of their requests themselves."""
 REQUEST_BUCKETS = tuple(f"{name}_bucket" for name in HISTOGRAMS)
 """The buckets of the histograms among them, which are read by name alone."""
+WITH_BUCKETS = (*NAMES, *REQUEST_BUCKETS)
 _QUANTILES = {DURATIONS["p50"]: 0.5, DURATIONS["p95"]: 0.95}
 _STATUS = (
     "http.response.status_code", "http.status_code", "http_response_status_code", "http_status_code", "code", "status",
@@ -113,14 +114,14 @@ _MESH, _RPC, _HTTP = "mesh", "rpc", "http"
 def with_reported(red: Window, metrics: Window, buckets: Window | None = None) -> Window:
     """The windows of spans (see ``Spans.red``) and what services report by themselves, as one.
 
-    ``buckets``: a window of ``REQUEST_BUCKETS``; without it no quantiles are told of histograms. All share one grid.
+    ``buckets``: a window of ``REQUEST_BUCKETS``, where they are not among the metrics. All share one grid.
     A service that has both is told by whichever was seen in more steps, and where it reports more requests than were
     traced, by its own counts: only some are traced then, and spans tell how long answers take.
     """
     reported = _reported(metrics)
     if not reported:
         return red
-    for entity, quantiles in _quantiles(buckets, reported).items() if buckets is not None else ():
+    for entity, quantiles in _quantiles(metrics if buckets is None else buckets, reported).items():
         reported[entity] = quantiles | reported[entity]
     traced = {info.entity: red.values[:, j] for j, info in enumerate(red.series) if info.name == RATE}
     more = {entity: _times_as_many(columns[RATE], traced.get(entity)) for entity, columns in reported.items()}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from wellkept.store.telemetry.grid import derived_id
-from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, NAMES, RATE, REQUEST_BUCKETS, UNITS, with_reported
+from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE, UNITS, WITH_BUCKETS, with_reported
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 MOST_ROUTES = 100
@@ -20,17 +20,18 @@ _ROUTE = (
 _METHOD = ("http.request.method", "http_request_method", "method", "http.method", "http_method")
 _NAMES = {RATE: "endpoint.rate", ERRORS: "endpoint.errors", DURATIONS["p95"]: "endpoint.duration.p95"}
 _WITHIN = "\x1f"
-_OF_REQUESTS = frozenset((*NAMES, *REQUEST_BUCKETS))
+_OF_REQUESTS = frozenset(WITH_BUCKETS)
 """Others have such labels, too: what a program asks of others, or the paths of its files."""
 
 
-def reported_endpoints(metrics: Window, buckets: Window) -> Window:
+def reported_endpoints(metrics: Window, buckets: Window | None = None) -> Window:
     """Series ``endpoint.rate``, ``endpoint.errors`` (per second) and ``endpoint.duration.p95`` (seconds) of services.
 
     ``metrics``, ``buckets``: as ``with_reported`` takes them. The attribute ``span.endpoint`` names the endpoint, its
     method first where that is told. A service with one route only says nothing by it that it does not say itself.
     """
-    by_route, bounded = (_by_route(window) for window in (metrics, buckets))
+    by_route = _by_route(metrics)
+    bounded = by_route if buckets is None else _by_route(buckets)
     red = with_reported(Window(metrics.times, np.empty((len(metrics.times), 0)), ()), by_route, bounded)
     columns = [j for j, info in enumerate(red.series) if info.name in _NAMES]
     return Window(red.times, red.values[:, columns], tuple(_of_endpoint(red.series[j]) for j in columns))

@@ -13,7 +13,7 @@ from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.base import ENTITY, Expression, Question, Threshold
 from wellkept.ops.detect.rules.functions import Ask, Facts
-from wellkept.store.telemetry.indicators import NAMES, REQUEST_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import WITH_BUCKETS, with_reported
 from wellkept.store.telemetry.promql.evaluation import Read
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.promql.recorded import Recorded
@@ -164,10 +164,8 @@ class Answers:
     def _indicators(self, metric: str, start: datetime, end: datetime, step_s: float) -> Window:
         if metric.startswith("span.exclusive"):
             return self._telemetry.spans.exclusive(start, end, step_s)
-        reported, buckets = (
-            self._telemetry.metrics.window(start, end, step_s, names=names) for names in (NAMES, REQUEST_BUCKETS)
-        )
-        return with_reported(self._telemetry.spans.red(start, end, step_s), reported, buckets)
+        reported = self._telemetry.metrics.window(start, end, step_s, names=WITH_BUCKETS)
+        return with_reported(self._telemetry.spans.red(start, end, step_s), reported)
 
 
 def _samples(vector: Vector) -> list[Facts]:
