@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Protocol
@@ -66,10 +66,16 @@ class Answers:
         self.promql, self._telemetry = promql, telemetry
         self._steps: Steps | None = None
         self._read: dict[str, Vector] = {}
+        self._ahead: tuple[int, Read] = (0, {})
         self._seen: Read = {}
 
+    def ahead(self, queries: Iterable[str], at_ms: int, stored: Collection[str]) -> None:
+        """Read together what expressions will ask at a moment, but for metrics that are ``stored`` meanwhile."""
+        self._ahead = (at_ms, self.promql.ahead(queries, at_ms, stored))
+        self.forget()
+
     def forget(self) -> None:
-        """Something was stored: read it all again."""
+        """Something was stored: read it all again, but for what was read ahead."""
         self._steps, self._read, self._seen = None, {}, {}
 
     def ask(self, question: Question, steps: Steps, recorded: Recorded | None = None) -> Vector:
@@ -82,6 +88,8 @@ class Answers:
         if steps != self._steps:
             self.forget()
             self._steps = steps
+            at_ms, read = self._ahead
+            self._seen = dict(read) if at_ms == steps.start_ms else {}
         parts: list[Vector] = []
         names: set[Labels] = set()
         for part in _parts(steps):

@@ -7,16 +7,18 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Protocol
 
 from wellkept.kernel.clock import to_nanos
 from wellkept.kernel.errors import WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.rules.answers import Answers
-from wellkept.ops.detect.rules.base import DETECTOR, Group
+from wellkept.ops.detect.rules.base import DETECTOR, Expression, Group
 from wellkept.ops.detect.rules.evaluation import MOST_FINDINGS, GroupRun
 from wellkept.ops.detect.rules.findings import GROUP, Locate, finding_of
 from wellkept.ops.detect.rules.writing import Write
+from wellkept.store.telemetry.bookkeeping import OF_RULES
 from wellkept.store.telemetry.promql.values import Labels
 from wellkept.store.telemetry.remote.encoded import Sample
 
@@ -110,13 +112,16 @@ class RuleEngine:
         """
         waiting: list[tuple[int, Sequence[Sample]]] = []
         done: list[GroupRun] = []
-        for run, moment in due:
-            try:
-                waiting += run.evaluate(self._answers, moment, self._write, lambda: self._is_stopped)
-                done.append(run)
-            except WellkeptError as error:
-                _log.warning("rule group %s: %s", run.group.name, error)
-                run.fail(str(error))
+        for looked_ms, alike in groupby(sorted(due, key=_looked_ms), key=_looked_ms):
+            together = list(alike)
+            self._read_ahead([run for run, _ in together], looked_ms)
+            for run, moment in together:
+                try:
+                    waiting += run.evaluate(self._answers, moment, self._write, lambda: self._is_stopped)
+                    done.append(run)
+                except WellkeptError as error:
+                    _log.warning("rule group %s: %s", run.group.name, error)
+                    run.fail(str(error))
         try:
             if waiting:
                 self._write(waiting)
@@ -124,6 +129,13 @@ class RuleEngine:
             for run in done:
                 run.fail(f"what the group gives could not be stored: {error}")
         return len(done)
+
+    def _read_ahead(self, runs: Sequence[GroupRun], looked_ms: int) -> None:
+        """Read what groups that look at one moment will ask, but for what they store meanwhile."""
+        if not self._is_stopped:
+            rules = [rule for run in runs for rule in run.group.rules]
+            queries = [rule.question.query for rule in rules if isinstance(rule.question, Expression)]
+            self._answers.ahead(queries, looked_ms, {*OF_RULES, *(name for run in runs for name in run.asked_again)})
 
     def _end(self, now_ms: int) -> None:
         """Mark the series stale that nothing gives any more; tried again at the next tick where that fails."""
@@ -156,3 +168,9 @@ class RuleEngine:
         waiting = {key for key, run in self._runs.items() if not run.at_ms}
         over = (finding for key, finding in known.items() if key not in firing)
         return [finding.fingerprint for finding in over if finding.attributes.get(GROUP) not in waiting]
+
+
+def _looked_ms(due: tuple[GroupRun, int]) -> int:
+    """The moment that a group looks at where it is due for another one."""
+    run, moment = due
+    return moment - run.group.offset_ms

@@ -134,6 +134,9 @@ class GroupRun:
     def __init__(self, group: Group) -> None:
         self.group = group
         self.rules = [RuleRun(rule, group) for rule in group.rules]
+        records = {rule.record for rule in group.rules if rule.record}
+        self.asked_again = frozenset(name for name in records if any(run.asks_for([name]) for run in self.rules))
+        """The metrics that it records and asks for: they change while it is evaluated."""
         self.at_ms = 0
         self.took_s = 0.0
         self.missed = 0

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from wellkept.store.telemetry.promql.calls import CALLS
 from wellkept.store.telemetry.promql.errors import ExpressionError
-from wellkept.store.telemetry.promql.syntax import parse
+from wellkept.store.telemetry.promql.syntax import below, parse
 from wellkept.store.telemetry.promql.values import NAME
 from wellkept.store.telemetry.promql.windows import WINDOWS
 
@@ -59,18 +59,7 @@ def metric_of(selector: ast.VectorSelector) -> str:
 def walk(tree: ast.Expr) -> Iterator[ast.Expr]:
     """The node and every node below it."""
     yield tree
-    match tree:
-        case ast.Call():
-            below = list(tree.args)
-        case ast.BinaryExpr():
-            below = [tree.lhs, tree.rhs]
-        case ast.AggregateExpr():
-            below = [tree.expr] + ([tree.param] if tree.param is not None else [])
-        case ast.ParenExpr() | ast.UnaryExpr() | ast.SubqueryExpr():
-            below = [tree.expr]
-        case _:
-            below = []
-    for node in below:
+    for node in below(tree):
         yield from walk(node)
 
 

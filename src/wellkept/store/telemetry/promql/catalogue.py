@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from wellkept.store.telemetry.arrow import text_maps
@@ -71,6 +71,20 @@ class Span:
         return {"since": self.since_ms - SEEN_WITHIN_MS, "until": self.until_ms + SEEN_WITHIN_MS}
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A series, with when its points were seen first and last (milliseconds)."""
+
+    series: int
+    known: Known
+    since_ms: int
+    seen_ms: int
+
+    def is_within(self, span: Span) -> bool:
+        """Whether it may have points in a span."""
+        return self.seen_ms >= span.since_ms - SEEN_WITHIN_MS and self.since_ms <= span.until_ms + SEEN_WITHIN_MS
+
+
 class Catalogue:
     """Reads prometheus_series. It remembers what a series is called, since that never changes for a series id."""
 
@@ -86,6 +100,21 @@ class Catalogue:
         rows = self._engine.query(sql, {**parameters, **span.parameters, "limit": self._limits.series + 1})
         self._limits.check_series(rows.num_rows, what)
         return self._named(rows["series"].to_pylist(), condition, parameters)
+
+    def of(self, metrics: Collection[str], span: Span, most: int) -> dict[str, list[Found] | None]:
+        """The series of metrics, as :meth:`find` has them; None of a metric that has more than ``most`` of them."""
+        parameters: dict[str, object] = {"metrics": list(metrics)}
+        given = {**parameters, **span.parameters, "most": most + 1, "limit": _REMEMBERED}
+        rows = self._engine.query(load("promql/series_of_metrics.sql"), given)
+        if rows.num_rows == _REMEMBERED:
+            return dict.fromkeys(metrics)
+        ids, called, since, seen = (rows[name].to_pylist() for name in ("series", "called", "since", "seen"))
+        named = self._named(ids, "metric IN {metrics:Array(String)}", parameters)
+        found: dict[str, list[Found]] = {metric: [] for metric in metrics}
+        for series, metric, first, last in zip(ids, called, since, seen, strict=True):
+            if series in named:
+                found[metric].append(Found(series, named[series], first, last))
+        return {metric: some if len(some) <= most else None for metric, some in found.items()}
 
     def series(self, selectors: Sequence[Matchers], span: Span, limit: int) -> list[Labels]:
         """The distinct label sets of what any of the selectors matches, in their order."""

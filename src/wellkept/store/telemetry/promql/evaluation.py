@@ -15,13 +15,15 @@ from wellkept.store.telemetry.promql.operators import SETS, Matching, Operator, 
 from wellkept.store.telemetry.promql.reductions import Ranged
 from wellkept.store.telemetry.promql.source import Source
 from wellkept.store.telemetry.promql.steps import Steps
+from wellkept.store.telemetry.promql.syntax import bare
 from wellkept.store.telemetry.promql.values import Numbers, Scalar, Text, Value, Vector, relabelled
 from wellkept.store.telemetry.promql.windows import WINDOWS
 
 SUBQUERY_STEP_MS = 60_000
 """The step of a subquery that names none."""
 
-Read = dict[tuple[object, ...], Vector]
+Key = tuple[object, ...]
+Read = dict[Key, Vector]
 """What selectors and functions over windows gave, by how they are written."""
 
 
@@ -98,7 +100,7 @@ class Evaluation:
     def instant(self, selector: ast.VectorSelector, *, moments: bool = False) -> Vector:
         """The last samples that a selector sees."""
         steps = self.moved(selector.offset, selector.at)
-        key = (str(selector), moments)
+        key = instant_key(selector, moments=moments)
         if key not in self._read:
             read = self._source.instant(matchers_of(selector), steps, str(selector), moments=moments)
             self._read[key] = self._spread(read)
@@ -106,9 +108,8 @@ class Evaluation:
 
     def windowed(self, function: str, argument: ast.Expr, parameter: float | None = None) -> Vector:
         """A function over windows, of a range of samples or of a subquery."""
-        while isinstance(argument, ast.ParenExpr):
-            argument = argument.expr
-        key = (function, str(argument), parameter)
+        argument = bare(argument)
+        key = window_key(function, argument, parameter)
         if key not in self._read:
             self._read[key] = self._spread(self._windowed(function, argument, parameter))
         return self._read[key]
@@ -185,6 +186,16 @@ class Evaluation:
         if name not in WINDOWS:
             raise unsupported(f"function {name}()")
         return self.windowed(name, tree.args[0])
+
+
+def instant_key(selector: ast.VectorSelector, *, moments: bool = False) -> Key:
+    """How the last samples that a selector sees are known, or when they were."""
+    return str(selector), moments
+
+
+def window_key(function: str, argument: ast.Expr, parameter: float | None = None) -> Key:
+    """How a function over windows is known."""
+    return function, str(argument), parameter
 
 
 def millis(length: timedelta | None) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import promql_parser
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellkept.store.telemetry.promql.errors import ExpressionError
 from wellkept.store.telemetry.promql.syntax import parse
-from wellkept.store.telemetry.promql.values import NAME
+from wellkept.store.telemetry.promql.values import NAME, Flags, Labels
 
 _CONDITIONS = {
     "Equal": "$subject = {value$i:String}",
@@ -80,6 +81,29 @@ def any_of(selectors: Sequence[Matchers]) -> tuple[str, dict[str, object]]:
     if not parts:
         return "1", {}
     return " OR ".join(f"({sql})" for sql, _ in parts), {k: v for _, own in parts for k, v in own.items()}
+
+
+def metric_of(matchers: Matchers) -> str:
+    """The metric that is asked for by its name; empty where none is."""
+    return next((one.value for one in matchers if one.label == NAME and one.kind == "Equal"), "")
+
+
+def is_matched(matchers: Matchers, labels: Sequence[Labels]) -> Flags:
+    """Which of some series all matchers match."""
+    named = [dict(one) for one in labels]
+    kept = np.ones(len(named), dtype=bool)
+    for matcher in matchers:
+        kept &= _is_matched(matcher, [one.get(matcher.label, "") for one in named])
+    return kept
+
+
+def _is_matched(matcher: Matcher, values: Sequence[str]) -> Flags:
+    if matcher.kind in ("Equal", "NotEqual"):
+        same = np.array([value == matcher.value for value in values], dtype=bool)
+    else:
+        found = pc.match_substring_regex(pa.array(values, pa.string()), anchored(matcher.value))
+        same = np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+    return ~same if matcher.kind.startswith("Not") else same
 
 
 def anchored(pattern: str) -> str:

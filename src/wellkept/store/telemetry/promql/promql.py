@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -11,8 +12,9 @@ from time import monotonic
 import numpy as np
 import promql_parser as ast
 
-from wellkept.kernel.errors import OverloadError
+from wellkept.kernel.errors import OverloadError, WellkeptError
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.promql.ahead import read_ahead, wanted
 from wellkept.store.telemetry.promql.catalogue import Catalogue, Metadata, Span
 from wellkept.store.telemetry.promql.errors import ExpressionError
 from wellkept.store.telemetry.promql.evaluation import Evaluation, Read, millis
@@ -23,7 +25,7 @@ from wellkept.store.telemetry.promql.reductions import Ranged, Reductions
 from wellkept.store.telemetry.promql.remembered import Remembered
 from wellkept.store.telemetry.promql.source import RawSeries, Source
 from wellkept.store.telemetry.promql.steps import Steps
-from wellkept.store.telemetry.promql.syntax import parse
+from wellkept.store.telemetry.promql.syntax import bare, parse
 from wellkept.store.telemetry.promql.values import Labels, Scalar, Value, Vector
 from wellkept.store.telemetry.resolution import ONLY_POINTS, Coverage
 
@@ -66,13 +68,23 @@ class PromQL:
         tree = parse(query)
         steps = Steps.at(at_ms)
         with self._source(timeout_s) as source:
-            bare = tree
-            while isinstance(bare, ast.ParenExpr):
-                bare = bare.expr
-            if isinstance(bare, ast.MatrixSelector):
-                raw = self._raw(bare, source, steps)
+            inner = bare(tree)
+            if isinstance(inner, ast.MatrixSelector):
+                raw = self._raw(inner, source, steps)
                 return Answer(steps, None, raw, _warnings(source))
             return self._evaluated(tree, source, steps, at_ms, read)
+
+    def ahead(self, queries: Iterable[str], at_ms: int, but: Collection[str] = ()) -> Read:
+        """What some expressions will read at a moment, to be given to each of them as ``read``.
+
+        It is read by a few statements, where each selector would need two. ``but``: metrics that are left out. What
+        cannot be read together is left out, too, and is read when it is asked for.
+        """
+        read: Read = {}
+        with contextlib.suppress(WellkeptError), self._source(None) as source, np.errstate(all="ignore"):
+            wants = (want for query in queries for want in wanted(parse(query)) if want.metric not in but)
+            read = read_ahead(wants, at_ms, source, self._catalogue)
+        return read
 
     def range(
         self,

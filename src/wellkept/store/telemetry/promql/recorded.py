@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wellkept.store.telemetry.promql.matching import Matcher, Matchers, anchored
+from wellkept.store.telemetry.promql.matching import Matchers, is_matched, metric_of
 from wellkept.store.telemetry.promql.steps import Steps
-from wellkept.store.telemetry.promql.values import NAME, Flags, Labels, Numbers, Vector
+from wellkept.store.telemetry.promql.values import Flags, Numbers, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,14 +55,10 @@ class Recorded:
 
     def find(self, matchers: Matchers) -> Held | None:
         """What a selector sees of it; None where it names none of these metrics."""
-        named = next((m.value for m in matchers if m.label == NAME and m.kind == "Equal"), "")
-        if named not in self.metrics:
+        if (named := metric_of(matchers)) not in self.metrics:
             return None
         held = self.metrics[named]
-        kept = np.ones(len(held.vector.labels), dtype=bool)
-        for matcher in matchers:
-            kept &= _matches(matcher, held.vector.labels)
-        return held.rows(np.flatnonzero(kept))
+        return held.rows(np.flatnonzero(is_matched(matchers, held.vector.labels)))
 
 
 def seen_at(held: Held, steps: Steps, lookback_ms: int) -> tuple[Vector, Numbers]:
@@ -80,13 +73,3 @@ def seen_at(held: Held, steps: Steps, lookback_ms: int) -> tuple[Vector, Numbers
     present = np.take_along_axis(vector.present, picked, axis=1) & is_seen
     values = np.take_along_axis(vector.values, picked, axis=1)
     return Vector(vector.labels, values, present), np.asarray(at / 1000, dtype=np.float64)
-
-
-def _matches(matcher: Matcher, labels: Sequence[Labels]) -> Flags:
-    values = [dict(one).get(matcher.label, "") for one in labels]
-    if matcher.kind in ("Equal", "NotEqual"):
-        same = np.array([value == matcher.value for value in values], dtype=bool)
-    else:
-        found = pc.match_substring_regex(pa.array(values, pa.string()), anchored(matcher.value))
-        same = np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
-    return ~same if matcher.kind.startswith("Not") else same

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,14 @@ RawSeries = list[tuple[Labels, list[tuple[int, float]]]]
 """Series with their samples: (milliseconds, value)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is read of a window: what a function gives, or without one the last sample (``moments``: when it was)."""
+
+    function: str = ""
+    moments: bool = False
+
+
 class Source:
     """Reads for one query. ``tiers``: those that were read from so far. ``recorded`` counts before what is stored."""
 
@@ -49,29 +57,13 @@ class Source:
             vector, at = seen_at(found, steps, LOOKBACK_MS)
             return Vector(vector.labels, at if moments else vector.values, vector.present).seen()
         ranged = Ranged(LOOKBACK_MS, what)
-        known = self._find(matchers, steps, ranged)
-        if not known:
-            return empty(steps.count)
-        parts = []
-        for part in segments(steps, LOOKBACK_MS, self._coverage, is_last=True):
-            samples, seen = self._samples(list(known), part), replace(ranged, range_ms=part.range_ms)
-            parts.append(self._reductions.last(samples, part.steps, seen, moments=moments))
-        return _named(beside(parts), known)
+        return self._read(Kind(moments=moments), matchers, steps, ranged)
 
     def window(self, function: str, matchers: Matchers, steps: Steps, ranged: Ranged) -> Vector:
         """A function over the samples of the window before each step."""
         if (found := self._recorded.find(matchers)) is not None:
             return self.subwindow(function, found.vector, found.steps, steps, ranged)
-        known = self._find(matchers, steps, ranged)
-        if not known:
-            return empty(steps.count)
-        window, parts = WINDOWS[function], []
-        for part in segments(steps, ranged.range_ms, self._coverage):
-            grid = self._windowed(window, known, part, replace(ranged, range_ms=part.range_ms))
-            scale = ranged.range_ms / part.range_ms if window.is_extensive else 1.0
-            parts.append(grid if scale == 1 else replace(grid, values=grid.values * scale))
-        vector = _named(beside(parts), known)
-        return vector if window.keeps_name else relabelled(vector)
+        return self._read(Kind(function), matchers, steps, ranged)
 
     def subwindow(self, function: str, inner: Vector, inside: Steps, steps: Steps, ranged: Ranged) -> Vector:
         """The same over what an expression was at the steps of a subquery."""
@@ -94,6 +86,33 @@ class Source:
         rows = self._reductions.raw(self._samples(list(known), part), steps, ranged).to_pylist()
         found = [(known[row["series"]].labels, list(zip(row["times"], row["amounts"], strict=True))) for row in rows]
         return sorted(found, key=lambda series: series[0])
+
+    def grid(self, kind: Kind, known: dict[int, Known], steps: Steps, ranged: Ranged) -> Grid:
+        """Windows of one kind, of series that are known."""
+        if not kind.function:
+            return self._last(known, steps, ranged, moments=kind.moments)
+        window, parts = WINDOWS[kind.function], []
+        for part in segments(steps, ranged.range_ms, self._coverage):
+            grid = self._windowed(window, known, part, replace(ranged, range_ms=part.range_ms))
+            scale = ranged.range_ms / part.range_ms if window.is_extensive else 1.0
+            parts.append(grid if scale == 1 else replace(grid, values=grid.values * scale))
+        return beside(parts)
+
+    def named(self, kind: Kind, grid: Grid, known: dict[int, Known]) -> Vector:
+        """The grid with the labels of its series."""
+        vector = _named(grid, known)
+        return relabelled(vector) if kind.function and not WINDOWS[kind.function].keeps_name else vector
+
+    def _read(self, kind: Kind, matchers: Matchers, steps: Steps, ranged: Ranged) -> Vector:
+        known = self._find(matchers, steps, ranged)
+        return self.named(kind, self.grid(kind, known, steps, ranged), known) if known else empty(steps.count)
+
+    def _last(self, known: dict[int, Known], steps: Steps, ranged: Ranged, *, moments: bool) -> Grid:
+        parts = []
+        for part in segments(steps, LOOKBACK_MS, self._coverage, is_last=True):
+            samples, seen = self._samples(list(known), part), replace(ranged, range_ms=part.range_ms)
+            parts.append(self._reductions.last(samples, part.steps, seen, moments=moments))
+        return beside(parts)
 
     def _windowed(self, window: Window, known: dict[int, Known], part: Segment, ranged: Ranged) -> Grid:
         grids = []

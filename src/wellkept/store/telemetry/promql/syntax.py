@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import promql_parser
@@ -25,6 +26,7 @@ _TOKEN = re.compile(
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
+@functools.lru_cache(maxsize=2_000)
 def parse(text: str) -> promql_parser.Expr:
     """The tree of an expression.
 
@@ -45,6 +47,28 @@ def parse(text: str) -> promql_parser.Expr:
     except (ValueError, OverflowError) as error:
         raise ExpressionError("query", f"cannot be parsed: {error}", text) from None
     return tree
+
+
+def bare(tree: promql_parser.Expr) -> promql_parser.Expr:
+    """An expression without the brackets around it."""
+    while isinstance(tree, promql_parser.ParenExpr):
+        tree = tree.expr
+    return tree
+
+
+def below(tree: promql_parser.Expr) -> list[promql_parser.Expr]:
+    """The expressions that a node is made of; selectors are made of none."""
+    match tree:
+        case promql_parser.Call():
+            return list(tree.args)
+        case promql_parser.BinaryExpr():
+            return [tree.lhs, tree.rhs]
+        case promql_parser.AggregateExpr():
+            return [tree.expr] + ([tree.param] if tree.param is not None else [])
+        case promql_parser.ParenExpr() | promql_parser.UnaryExpr() | promql_parser.SubqueryExpr():
+            return [tree.expr]
+        case _:
+            return []
 
 
 def _touched(node: promql_parser.Expr) -> None:
