@@ -104,7 +104,7 @@ def test_incidents(program: Program) -> None:
     assert "lines: It says something new.\n  disk is full\n" in text
     assert "trace: It is slow.\n  /traces/4bf92f3577b34da6a3ce929d0e0e4736\n" in text
     assert "TCK-1" in text
-    assert "Memory of shop/checkout leaks" in program("incidents").out
+    assert "Memory of shop/checkout leaks" in program("incidents", "list").out
 
 
 def test_incidents_are_explained_summed_up_and_acted_on(program: Program) -> None:
@@ -126,7 +126,7 @@ def test_findings(program: Program) -> None:
     found = program("findings", "--all", "--json").document["findings"]
 
     assert "Memory of shop/checkout is full in 9 min." in [finding["sentence"] for finding in found]
-    assert "Memory of shop/checkout is full in 9 min." in program("findings", "--all").out
+    assert "Memory of shop/checkout is full in 9 min." in program("findings", "list", "--all").out
 
 
 def test_audit(program: Program) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.cli.render import also_as_list, client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.feedback import Opinion
 from wellkept.kernel.finding import Severity
 
@@ -43,6 +43,9 @@ def command(context: click.Context, everything: bool, data: Path | None, as_json
     empty = "Nothing is suspicious. `wellkept findings --all` shows what was."
     say_table("Findings", ("id", "since", "until", "severity", "what"), rows, empty)
     return None
+
+
+also_as_list(command)
 
 
 @command.command()

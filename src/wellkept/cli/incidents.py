@@ -9,7 +9,7 @@ import click
 
 from wellkept.cli import incidentdeeds, incidentreports
 from wellkept.cli.incidentreports import MOMENTS, lasted
-from wellkept.cli.render import client, data_option, json_option, say_json, say_table, when
+from wellkept.cli.render import also_as_list, client, data_option, json_option, say_json, say_table, when
 from wellkept.kernel.diagnosis import chance
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Severity
@@ -68,6 +68,7 @@ def show(incident: str, predictions: bool, kinds: tuple[str, ...], data: Path | 
     return say_json(answer) if as_json else _show(answer)
 
 
+also_as_list(command)
 for sub in (*incidentreports.COMMANDS, *incidentdeeds.COMMANDS):
     command.add_command(sub)
 

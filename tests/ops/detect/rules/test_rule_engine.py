@@ -310,6 +310,15 @@ def test_information_is_a_finding_of_severity_info(world: World) -> None:
     assert (finding.severity, finding.entity) == (Severity.INFO, "")
 
 
+def test_a_rule_whose_incident_would_never_end_is_warned_of(world: World) -> None:
+    rules = "{alert: DeadMan, expr: vector(1), labels: {severity: critical}}, {alert: Late, expr: hour() > 22}"
+    quiet = "{alert: Watchdog, expr: vector(1), labels: {severity: none}}, {record: one, expr: vector(1)}"
+    write(world, "a.yaml", f"groups: [{{name: a, interval: 15s, rules: [{rules}, {quiet}]}}]")
+    world.tick(0)
+    (warning,) = (warning for run in world.rules.groups[0].rules for warning in run.rule.warnings)
+    assert str(warning).startswith("line 1: DeadMan: expr: reads nothing, so its incident never ends; notify.watchdog")
+
+
 def test_a_finding_is_told_anew_but_not_at_every_step(world: World) -> None:
     write(world, "own.yaml", OWN)
     world.store_line("disk_used_share", [0.95] * 40, job="payments", instance="p:80")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from wellkept.kernel.errors import Problem
 from wellkept.kernel.finding import Severity
+from wellkept.kernel.severities import severity_of
+from wellkept.ops.detect.rules.questions import is_constant
 from wellkept.ops.detect.rules.templates import Template
 
 DETECTOR, VERSION = "rules", "1"
@@ -76,12 +78,22 @@ class Rule:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What of it is not as it was meant: annotations that stay as they are written."""
-        return tuple(
+        """What of it is not as it was meant: annotations that stay as they are written, and pages that never end."""
+        kept = tuple(
             Problem(self.line, f"{self.name}: annotations.{name}", f"stays as it is written: it {template.problem}")
             for name, template in self.annotations.items()
             if template.problem
         )
+        said = {name: template.text for name, template in self.labels.items()}
+        severity = self.severity or severity_of(said.get("severity", ""))
+        if self.record or severity is Severity.INFO or not _is_constant(self.question):
+            return kept
+        rule = "reads nothing, so its incident never ends; notify.watchdog.heartbeat is what tells that alerts go out"
+        return (*kept, Problem(self.line, f"{self.name}: expr", rule))
+
+
+def _is_constant(question: Question) -> bool:
+    return isinstance(question, Expression) and is_constant(question.query)
 
 
 @dataclass(frozen=True, slots=True)

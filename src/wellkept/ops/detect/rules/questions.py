@@ -56,6 +56,15 @@ def metric_of(selector: ast.VectorSelector) -> str:
     return str(next(named, ""))
 
 
+def is_constant(query: str) -> bool:
+    """Whether an expression reads neither what is stored nor the clock, as ``vector(1)`` does."""
+    reading = (ast.VectorSelector, ast.MatrixSelector)
+    return not any(
+        isinstance(node, reading) or (isinstance(node, ast.Call) and node.func.name != "vector")
+        for node in walk(parse(query))
+    )
+
+
 def walk(tree: ast.Expr) -> Iterator[ast.Expr]:
     """The node and every node below it."""
     yield tree
