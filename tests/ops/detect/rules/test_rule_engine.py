@@ -342,6 +342,16 @@ def test_the_state_of_an_alert_is_no_word_of_whom_it_is_about(world: World) -> N
     assert entities["ALERTS"] == entities["ALERTS_FOR_STATE"] == ""
 
 
+def test_who_is_absent_is_not_there_because_a_rule_says_so(world: World) -> None:
+    rule = "{alert: Gone, expr: 'absent(up{job=\"scheduler\"})', for: 15m}"
+    write(world, "a.yaml", f"groups: [{{name: a, interval: 15s, rules: [{rule}]}}]")
+    world.store_line("up", [1.0] * 2, job="shop", instance="a:1")
+    world.ticks(0, 15)
+    assert world.value('ALERTS{job="scheduler",alertstate="pending"}', 15)
+    services = {one["service.name"] for one in world.telemetry.resources.since(moment(-60)) if "service.name" in one}
+    assert services == {"shop"}
+
+
 def test_the_bookkeeping_of_rules_is_no_telemetry_that_detectors_learn(world: World) -> None:
     write(world, "own.yaml", OWN)
     world.store_line("disk_used_share", [0.95] * 4, job="payments", instance="p:80")

@@ -2,7 +2,7 @@
 -- own. Who names no type is a counter where the name ends like one. Job and instance make the service; what a node
 -- exporter tells is about its host, and what kube-state-metrics, cAdvisor and the kubelet tell is about what their labels
 -- name (wellkept_kubernetes). The state of alerts is what rules say of somebody, and no word of theirs: a service
--- that is silent would not be missed while an alert about it lasts.
+-- that is silent would not be missed while an alert about it lasts, and one that nobody runs would be there.
 SELECT
     wellkept_series(name, cityHash64('prometheus', pairs)) AS series,
     name, unit,
@@ -13,7 +13,7 @@ SELECT
         AS is_monotonic,
     toUInt8(if(is_monotonic, 2, 0)) AS temporality,
     cityHash64(arraySort(holder)) AS resource,
-    if(name IN ('ALERTS', 'ALERTS_FOR_STATE'), '', wellkept_entity(resource_attributes, attributes)) AS entity,
+    if(is_of_rules, '', wellkept_entity(resource_attributes, attributes)) AS entity,
     attributes, resource_attributes, help,
     multiIf(
         name = '', 'has no name (label __name__)',
@@ -25,11 +25,12 @@ FROM
     SELECT
         *,
         arrayFirst(p -> p.1 = '__name__', pairs).2 AS name,
+        name IN ('ALERTS', 'ALERTS_FOR_STATE') AS is_of_rules,
         wellkept_map(arrayFilter(p -> p.1 != '__name__', pairs)) AS attributes,
         wellkept_prometheus_type(type) AS told,
         attributes['job'] AS job,
         wellkept_kubernetes(name, attributes) AS kubernetes,
-        arrayFilter(p -> p.2 != '', multiIf(
+        arrayFilter(p -> p.2 != '' AND NOT is_of_rules, multiIf(
             notEmpty(kubernetes), kubernetes,
             startsWith(name, 'node_') AND attributes['instance'] != '',
             [('host.name', replaceRegexpOne(attributes['instance'], ':[0-9]+$', ''))],
