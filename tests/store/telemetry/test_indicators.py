@@ -39,6 +39,8 @@ def reported(*told: Told, entity: str = "service:web") -> dict[str, list[float]]
         ("nginx_ingress_controller_requests", "status", "301", "502"),
         ("envoy_http_downstream_rq_xx", "envoy_response_code_class", "2", "5"),
         ("apiserver_request_total", "code", "201", "500"),
+        ("prometheus_http_requests_total", "code", "200", "503"),
+        ("loki_request_duration_seconds_count", "status_code", "204", "500"),
         ("http_server_requests_seconds_count", "status", "200", "500"),
         ("http_request_duration_seconds_count", "status_code", "200", "500"),
         ("http_server_request_duration_seconds_count", "http_response_status_code", "200", "500"),

@@ -49,9 +49,17 @@ HISTOGRAMS = (
     "istio_request_duration_milliseconds",
     "nginx_ingress_controller_request_duration_seconds",
     "traefik_service_request_duration_seconds",
+    "prometheus_http_request_duration_seconds",
+    "alertmanager_http_request_duration_seconds",
+    "grafana_http_request_duration_seconds",
+    "loki_request_duration_seconds",
+    "tempo_request_duration_seconds",
+    "cortex_request_duration_seconds",
+    "registry_http_request_duration_seconds",
 )
 """Durations of answers by OpenTelemetry's semantic conventions, present and former (which counted milliseconds), the
-same by their names in Prometheus, and those of its client libraries, of Micrometer, of meshes and of gateways.
+same by their names in Prometheus, and those of its client libraries, of Micrometer, of meshes, of gateways and of what
+watches and delivers systems itself.
 """
 COUNTERS = (
     "http_requests_total",
@@ -75,6 +83,8 @@ COUNTERS = (
     "haproxy.requests.total",
     "varnish_main_client_req",
     "coredns_dns_requests_total",
+    "prometheus_http_requests_total",
+    "registry_http_requests_total",
 )
 """Answers that are counted without how long they took, by what became of them or not; also by the names of Prometheus'
 exporters and of the Collector's receivers. What databases, caches and brokers are asked is none of them: it ends when a
