@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +35,16 @@ def reported_endpoints(metrics: Window, buckets: Window | None = None) -> Window
     red = with_reported(Window(metrics.times, np.empty((len(metrics.times), 0)), ()), by_route, bounded)
     columns = [j for j, info in enumerate(red.series) if info.name in _NAMES]
     return Window(red.times, red.values[:, columns], tuple(_of_endpoint(red.series[j]) for j in columns))
+
+
+def of_endpoint(metrics: Window, endpoint: str) -> Window:
+    """What services report of one endpoint, named by its method and route, or by its route for all methods."""
+    columns = [
+        column
+        for column, info in enumerate(metrics.series)
+        if info.name in _OF_REQUESTS and endpoint in (_route(info.attributes), _told(info.attributes, _ROUTE))
+    ]
+    return Window(metrics.times, metrics.values[:, columns], tuple(metrics.series[column] for column in columns))
 
 
 def endpoints_together(traced: Window | None, reported: Window | None) -> Window | None:
@@ -75,9 +85,12 @@ def _routes(series: tuple[SeriesInfo, ...]) -> tuple[list[int], tuple[SeriesInfo
 
 
 def _route(attributes: Mapping[str, str]) -> str:
-    route = next((attributes[name] for name in _ROUTE if attributes.get(name)), "")
-    method = next((attributes[name] for name in _METHOD if attributes.get(name)), "")
-    return f"{method} {route}".strip() if route else ""
+    route = _told(attributes, _ROUTE)
+    return f"{_told(attributes, _METHOD)} {route}".strip() if route else ""
+
+
+def _told(attributes: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((attributes[name] for name in names if attributes.get(name)), "")
 
 
 def _of_endpoint(info: SeriesInfo) -> SeriesInfo:

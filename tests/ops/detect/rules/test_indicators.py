@@ -95,6 +95,27 @@ def test_of_a_service_without_traces_the_buckets_of_its_histogram_say_how_long_a
     assert np.isnan(counted(world, OfService("shop", slower_than_s=0.5, endpoint="GET /")).total).all()
 
 
+def test_an_objective_of_an_endpoint_counts_what_is_told_of_its_route(world: World) -> None:
+    """Half of the payments take long, and every tenth of them fails; what is looked at is quick."""
+    asked_for = {("GET", "/", "200"): (60, 60), ("POST", "/pay", "200"): (54, 27), ("POST", "/pay", "500"): (6, 3)}
+    for (method, route, code), (count, quick) in asked_for.items():
+        labels = {"method": method, "route": route, "code": code}
+        told = {("_count", ""): count, ("_sum", ""): count}
+        told |= {("_bucket", bound): each for bound, each in {"0.5": quick, "1": count, "+Inf": count}.items()}
+        for (part, bound), each in told.items():
+            points = [(60.0 * minute, float(minute * each)) for minute in range(5)]
+            own = {**labels, "le": bound} if bound else labels
+            put_metric(
+                world.telemetry, points, kind=CUMULATIVE, name=f"http_request_duration_seconds{part}", labels=own
+            )
+    for endpoint in ("POST /pay", "/pay"):
+        slow = counted(world, OfService("shop", slower_than_s=0.5, endpoint=endpoint))
+        assert (slow.bad[1:].tolist(), slow.total[1:].tolist()) == ([30] * 4, [60] * 4)
+        failed = counted(world, OfService("shop", endpoint=endpoint))
+        assert (failed.bad[1:].tolist(), failed.total[1:].tolist()) == ([6] * 4, [60] * 4)
+    assert counted(world, OfService("shop", endpoint="GET /")).bad[1:].tolist() == [0] * 4
+
+
 @pytest.mark.parametrize(
     ("where", "count"),
     [({}, 2), ({"service": "checkout"}, 1), ({"entity": "service:shop/checkout"}, 1), ({"service": "other"}, 0)],

@@ -20,6 +20,7 @@ from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import parse
 from wellkept.store.telemetry.promql.values import Numbers, Vector
+from wellkept.store.telemetry.routes import of_endpoint
 from wellkept.store.telemetry.window import Window
 
 _COMPARED = {"lt": np.less, "lte": np.less_equal, "gt": np.greater, "gte": np.greater_equal}
@@ -98,35 +99,37 @@ class Counting:
             start, end, step_s, indicator.service, endpoint=indicator.endpoint, slower_than_s=indicator.slower_than_s
         )
         wanted = FAILED if indicator.slower_than_s is None else SLOW
-        if not window.series and not indicator.endpoint:
+        if not window.series:
             if indicator.slower_than_s is not None:
-                return self._slow(indicator.service, indicator.slower_than_s, steps)
-            return self._reported(indicator.service, steps)
+                return self._slow(indicator, indicator.slower_than_s, steps)
+            return self._reported(indicator, steps)
         return Counts(steps, _total(window, wanted), _total(window, CALLS))
 
-    def _reported(self, service: str, steps: Steps) -> Counts:
+    def _reported(self, indicator: OfService, steps: Steps) -> Counts:
         """Of a service without spans: what it tells of its requests by itself."""
-        start, end = _span(steps)
         step_s = steps.step_ms / 1000
-        metrics = self._telemetry.metrics.window(start, end, step_s, names=NAMES)
+        metrics = self._told(indicator, steps, NAMES)
         red = with_reported(Window(metrics.times, np.empty((len(metrics.times), 0)), ()), metrics)
-        own = [column for column, info in enumerate(red.series) if _is_meant(info.entity, service)]
+        own = [column for column, info in enumerate(red.series) if _is_meant(info.entity, indicator.service)]
         chosen = Window(red.times, red.values[:, own], tuple(red.series[column] for column in own))
         total = _total(chosen, RATE) * step_s
         bad = np.nan_to_num(_total(chosen, ERRORS), nan=0.0) * step_s
         return Counts(steps, np.where(np.isfinite(total), bad, np.nan), total)
 
-    def _slow(self, service: str, slower_than_s: float, steps: Steps) -> Counts:
+    def _slow(self, indicator: OfService, slower_than_s: float, steps: Steps) -> Counts:
         """The same of how long its answers took, by the buckets of its histograms."""
-        start, end = _span(steps)
-        step_s = steps.step_ms / 1000
-        buckets = self._telemetry.metrics.window(start, end, step_s, names=REQUEST_BUCKETS)
+        buckets = self._told(indicator, steps, REQUEST_BUCKETS)
         told = slower_than(buckets, slower_than_s)
-        found = [counts for entity, counts in told.items() if _is_meant(entity, service)]
+        found = [counts for entity, counts in told.items() if _is_meant(entity, indicator.service)]
         if not found:
             return Counts(steps, *np.full((2, len(buckets.times)), np.nan))
-        slow, total = np.nansum(np.array(found), axis=0) * step_s
+        slow, total = np.nansum(np.array(found), axis=0) * (steps.step_ms / 1000)
         return Counts(steps, np.where(total > 0, slow, np.nan), np.where(total > 0, total, np.nan))
+
+    def _told(self, indicator: OfService, steps: Steps, names: Sequence[str]) -> Window:
+        start, end = _span(steps)
+        metrics = self._telemetry.metrics.window(start, end, steps.step_ms / 1000, names=names)
+        return of_endpoint(metrics, indicator.endpoint) if indicator.endpoint else metrics
 
     def _events(self, query: str, indicator: OfEvents, steps: Steps, recorded: Recorded | None) -> Numbers:
         if not indicator.is_counter:
