@@ -39,7 +39,8 @@ def reported(*told: Told, entity: str = "service:web") -> dict[str, list[float]]
         ("nginx_ingress_controller_requests", "status", "301", "502"),
         ("envoy_http_downstream_rq_xx", "envoy_response_code_class", "2", "5"),
         ("apiserver_request_total", "code", "201", "500"),
-        ("prometheus_http_requests_total", "code", "200", "503"),
+        ("shop_http_requests_total", "code", "200", "503"),
+        ("shop_http_request_duration_seconds_count", "status", "302", "500"),
         ("loki_request_duration_seconds_count", "status_code", "204", "500"),
         ("http_server_requests_seconds_count", "status", "200", "500"),
         ("http_request_duration_seconds_count", "status_code", "200", "500"),
@@ -143,6 +144,13 @@ def test_other_counters_are_no_requests() -> None:
     assert reported(("jobs_total", {"status": "500"}, 3.0)) == {}
     assert reported(("pg_stat_database_xact_commit", {}, 3.0)) == {}, "the end of a batch is no fall of traffic"
     assert reported(("http_requests_total", {"code": "200"}, 3.0), entity="host:a") == {}
+    assert reported(("bank_client_http_requests_total", {"code": "200"}, 3.0)) == {}, "it asks, and does not answer"
+
+
+def test_names_of_a_programs_own_count_where_no_usual_one_does() -> None:
+    own = [("shop_http_requests_total", {"code": "200"}, 3.0), ("admin_http_requests_total", {"code": "200"}, 1.0)]
+    assert reported(*own)["span.rate"] == [1.0] * 3, "one of them, always the same"
+    assert reported(*own, ("http_requests_total", {"code": "200"}, 7.0))["span.rate"] == [7.0] * 3
 
 
 def test_a_mesh_says_200_of_a_failure_of_grpc() -> None:

@@ -120,7 +120,8 @@ def test_series_are_chosen_by_name_and_entity(telemetry: Telemetry) -> None:
     assert chosen(names=["load"]) == {("service:shop", "load"), ("service:bank", "load")}
     assert chosen(entities=["service:bank"]) == {("service:bank", "load"), ("service:bank", "memory")}
     assert chosen(names=["load"], entities=["service:bank"]) == {("service:bank", "load")}
-    assert chosen(names=["nothing's"]) == set()
+    assert chosen(names=["*oad"]) == {("service:shop", "load"), ("service:bank", "load")}
+    assert chosen(names=["nothing's", "*.oad"]) == set()
 
 
 def test_a_series_says_what_it_is(telemetry: Telemetry) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from wellkept.kernel.errors import short
 from wellkept.store.telemetry.engine import Engine
+from wellkept.store.telemetry.named import named
 from wellkept.store.telemetry.points.known import SEEN_WITHIN_MS
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,10 @@ FROM
     SELECT toString(name) AS metric, uniqExact(series) AS series, sum(series) OVER (ORDER BY series, metric) AS so_far
     FROM metric_series
     WHERE last_seen >= fromUnixTimestamp64Milli({since:Int64})
-        AND if(empty({names:Array(String)}), NOT wellkept_is_part(kind, name), has({names:Array(String)}, name))
+        AND if(
+            empty({names:Array(String)}),
+            NOT wellkept_is_part(kind, name),
+            has({names:Array(String)}, name) OR match(name, {endings:String}))
     GROUP BY metric
 )
 WHERE so_far > {most:UInt64}
@@ -47,7 +51,7 @@ class Crowded:
         """
         if self._engine.query(_ROWS)["rows"][0].as_py() <= self._most:
             return []
-        asked = {"since": since_ms - SEEN_WITHIN_MS, "most": self._most, "names": list(names)}
+        asked = {"since": since_ms - SEEN_WITHIN_MS, "most": self._most, **named(names)}
         found: list[str] = self._engine.query(_CROWDED, asked)["metric"].to_pylist()
         if found != self._told.get(tuple(names), []):
             self._told[tuple(names)] = found

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.layout import Known, Steps, lay_out
+from wellkept.store.telemetry.named import named
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
@@ -65,7 +66,7 @@ class Following:
         grid = Grid.of(start, end, step_s)
         shard = {"shard": self._shard.index, "shards": self._shard.count}
         left_out = self._described.left_out(grid.start_ms, self._names)
-        wanted = {"names": list(self._names), "left_out": left_out}
+        wanted = {**named(self._names), "left_out": left_out}
         rows = self._engine.query(load("queries/metrics_newest.sql"), {**grid.parameters, **shard, **wanted})
         self._describe(rows)
         self._settle(grid.start_ms)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.grid import derived_id
+from wellkept.store.telemetry.named import ANY
 from wellkept.store.telemetry.promql.buckets import interpolated
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
@@ -42,25 +43,28 @@ HISTOGRAMS = (
     "http_request_duration_seconds",
     "http_request_duration_milliseconds",
     "http_server_requests_seconds",
-    "caddy_http_request_duration_seconds",
     "django_http_requests_latency_including_middlewares_seconds",
-    "flask_http_request_duration_seconds",
     "grpc_server_handling_seconds",
     "istio_request_duration_milliseconds",
     "nginx_ingress_controller_request_duration_seconds",
     "traefik_service_request_duration_seconds",
-    "prometheus_http_request_duration_seconds",
-    "alertmanager_http_request_duration_seconds",
-    "grafana_http_request_duration_seconds",
     "loki_request_duration_seconds",
     "tempo_request_duration_seconds",
     "cortex_request_duration_seconds",
-    "registry_http_request_duration_seconds",
+    "axum_http_requests_duration_seconds",
+    "echo_request_duration_seconds",
+    "gin_request_duration_seconds",
+    "ktor_http_server_requests_seconds",
+    "rails_request_duration_seconds",
+    "starlette_request_duration_seconds",
 )
 """Durations of answers by OpenTelemetry's semantic conventions, present and former (which counted milliseconds), the
-same by their names in Prometheus, and those of its client libraries, of Micrometer, of meshes, of gateways and of what
-watches and delivers systems itself.
+same by their names in Prometheus, and those of its client libraries, of frameworks, of meshes and of gateways.
 """
+_OWN_HISTOGRAM, _OWN_COUNTER = "_http_request_duration_seconds", "_http_requests_total"
+"""The same names with one of the program's own before them: ``shop_http_requests_total``."""
+_ASKING = "client"
+"""What is in the name of a metric of requests that a program sends, and does not answer."""
 COUNTERS = (
     "http_requests_total",
     "http_requests_received_total",
@@ -70,21 +74,20 @@ COUNTERS = (
     "grpc_server_handled_total",
     "haproxy_backend_http_responses_total",
     "istio_requests_total",
-    "kong_http_requests_total",
     "nginx_ingress_controller_requests",
     "traefik_service_requests_total",
     "apiserver_request_total",
     "envoy_http_downstream_rq_xx",
-    "nginx_http_requests_total",
     "nginx.requests",
     "apache_accesses_total",
     "apache.requests",
-    "haproxy_frontend_http_requests_total",
     "haproxy.requests.total",
     "varnish_main_client_req",
     "coredns_dns_requests_total",
-    "prometheus_http_requests_total",
-    "registry_http_requests_total",
+    "echo_requests_total",
+    "gin_requests_total",
+    "rails_requests_total",
+    "starlette_requests_total",
 )
 """Answers that are counted without how long they took, by what became of them or not; also by the names of Prometheus'
 exporters and of the Collector's receivers. What databases, caches and brokers are asked is none of them: it ends when a
@@ -93,9 +96,11 @@ _LEVELS = frozenset({"gauge", "prometheus_gauge", "prometheus_unknown"})
 """Kinds of series that are no counters, or not known to be: who sent them did not say."""
 _READY = ("service.requests", "service.request.rate", "service.request.errors", "service.request.availability")
 _DURATION = "service.request.duration"
-NAMES = (*_READY, _DURATION, *(f"{name}_{part}" for name in HISTOGRAMS for part in ("count", "sum")), *COUNTERS)
+_TIMED = (*HISTOGRAMS, f"{ANY}{_OWN_HISTOGRAM}")
+_TIMES = tuple(f"{name}_{part}" for name in _TIMED for part in ("count", "sum"))
+NAMES = (*_READY, _DURATION, *_TIMES, *COUNTERS, f"{ANY}{_OWN_COUNTER}")
 """All metrics by which services tell of their requests themselves."""
-REQUEST_BUCKETS = tuple(f"{name}_bucket" for name in HISTOGRAMS)
+REQUEST_BUCKETS = tuple(f"{name}_bucket" for name in _TIMED)
 """The buckets of the histograms among them, which are read by name alone."""
 WITH_BUCKETS = (*NAMES, *REQUEST_BUCKETS)
 _QUANTILES = {DURATIONS["p50"]: 0.5, DURATIONS["p95"]: 0.95}
@@ -116,7 +121,7 @@ _GRPC_FAILED_SAID = {word.lower() for word in _GRPC_FAILED} | {"2", "4", "12", "
 _FINE, _FAILED, _UNTOLD = "", " failed", " untold"
 _REQUESTS, _ANSWERED, _SUM, _SUM_MS = "requests", "answered", "sum", "sum in ms"
 _COUNTED = tuple(f"{_REQUESTS}{became}" for became in (_FINE, _FAILED, _UNTOLD))
-_FAMILIES = (*HISTOGRAMS, *COUNTERS)
+_PLACE = {family: place for place, family in enumerate((*HISTOGRAMS, *COUNTERS))}
 _BOUND = "le"
 _MESH, _RPC, _HTTP = "mesh", "rpc", "http"
 
@@ -325,19 +330,19 @@ def _once(told: Sequence[SeriesInfo]) -> tuple[_Chosen, _Chosen]:
     counting, timing = set[tuple[Hashable, str]](), set[tuple[Hashable, str]]()
     for sender, families in senders.items():
         counting.update((sender, family) for family in _best(families))
-        histograms = {family: set[str]() for family in families if family in HISTOGRAMS}
+        histograms = {family: set[str]() for family in families if _is_histogram(family)}
         timing.update((sender, family) for family in _best(histograms))
     return frozenset(counting), frozenset(timing)
 
 
 def _best(families: Mapping[str, set[str]]) -> list[str]:
-    """Of each protocol the family that says what became of requests, else the first of the table.
+    """Of each protocol the family that says what became of requests, else the first of the table; own names come last.
 
     What a mesh tells is of all protocols: it is taken where the program tells nothing, or not what became of them.
     """
     best: dict[str, str] = {}
     tells = {family: not became <= {_UNTOLD} for family, became in families.items()}
-    for family in sorted(families, key=lambda family: (not tells[family], _FAMILIES.index(family))):
+    for family in sorted(families, key=lambda family: (not tells[family], _PLACE.get(family, len(_PLACE)), family)):
         best.setdefault(_protocol(family), family)
     mesh = best.pop(_MESH, "")
     if mesh and not any(tells[family] or not tells[mesh] for family in best.values()):
@@ -385,10 +390,26 @@ def _family(info: SeriesInfo) -> str:
     """The metric by which a series counts requests or tells how long they took; empty where it does neither."""
     if _is_counted_elsewhere(info):
         return ""
-    if info.name in COUNTERS:
+    if info.name in COUNTERS or _is_own(info.name, _OWN_COUNTER):
         return info.name if info.kind not in _LEVELS else ""
     base, _, part = info.name.rpartition("_")
-    return base if base in HISTOGRAMS and part in ("count", "sum", "bucket") else ""
+    return base if _is_histogram(base) and part in ("count", "sum", "bucket") else ""
+
+
+def of_requests(info: SeriesInfo) -> bool:
+    """Whether a series tells of the requests that a service answers.
+
+    Others have labels such as routes, too: what a program asks of others, or the paths of its files.
+    """
+    return bool(_family(info) or _ready(info))
+
+
+def _is_histogram(family: str) -> bool:
+    return family in HISTOGRAMS or _is_own(family, _OWN_HISTOGRAM)
+
+
+def _is_own(name: str, ending: str) -> bool:
+    return name.endswith(ending) and _ASKING not in name
 
 
 def _is_counted_elsewhere(info: SeriesInfo) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -18,6 +18,7 @@ from wellkept.store.telemetry.engine import Engine
 from wellkept.store.telemetry.following import Following, Shard
 from wellkept.store.telemetry.grid import Grid
 from wellkept.store.telemetry.layout import Known, lay_out
+from wellkept.store.telemetry.named import named
 from wellkept.store.telemetry.resolution import ONLY_POINTS, Asked, Coverage, Tier
 from wellkept.store.telemetry.statements import load
 from wellkept.store.telemetry.window import SeriesInfo, Window
@@ -57,18 +58,20 @@ class Metrics:
         Raises:
             StoreError: the engine failed.
         """
-        narrowed = {"names": list(names or ()), "entities": list(entities or ()), "series": []}
-        return self._window(Grid.of(start, end, step_s), narrowed)
+        return self._window(Grid.of(start, end, step_s), names or (), entities or ())
 
     def of_series(self, start: datetime, end: datetime, step_s: float, series: Sequence[int], name: str) -> Window:
         """The same of some series of one metric, by their ids."""
-        narrowed = {"names": [name], "entities": [], "series": list(series)}
-        return self._window(Grid.of(start, end, step_s), narrowed)
+        return self._window(Grid.of(start, end, step_s), [name], series=series)
 
-    def _window(self, grid: Grid, narrowed: Mapping[str, object]) -> Window:
+    def _window(
+        self, grid: Grid, names: Sequence[str], entities: Sequence[str] = (), series: Sequence[int] = ()
+    ) -> Window:
+        narrowed = {**named(names), "entities": list(entities), "series": list(series)}
+        is_narrowed = bool(names or entities or series)
         since = grid.start_ms - max(grid.step_ms, _LOOKBACK_MS)
-        crowded = [] if any(narrowed.values()) else self.crowded.metrics(since)
-        left_out = [] if any(narrowed.values()) else [*OF_RULES, *crowded]
+        crowded = [] if is_narrowed else self.crowded.metrics(since)
+        left_out = [] if is_narrowed else [*OF_RULES, *crowded]
         asked = {**grid.parameters, "since": since, **narrowed, "left_out": left_out}
         hours_until, minutes_until = self._coverage().bounds(Asked(since, grid.end_ms, grid.step_ms, grid.step_ms))
         parts = ((Tier.MINUTES, max(since, hours_until), minutes_until), (Tier.HOURS, since, hours_until))
@@ -82,9 +85,9 @@ class Metrics:
         values, kept = joined(lay_out(rows, known, grid)[0], [entry.identity for entry in known])
         known = [known[column] for column in kept]
         seen: list[bool] = np.any(np.isfinite(values), axis=0).tolist()
-        series = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
+        found = tuple(entry.info for entry, is_seen in zip(known, seen, strict=True) if is_seen)
         warnings = [tier.warning for tier in tiers] + ([warning(crowded)] if crowded else [])
-        return Window(grid.times, values[:, seen], series, tuple(warnings))
+        return Window(grid.times, values[:, seen], found, tuple(warnings))
 
     def follow(self, shard: Shard = Shard(), names: Sequence[str] = ()) -> Following:  # noqa: B008 - frozen
         """A reader of the same, step after step, of one part of all series or of those of some metrics."""

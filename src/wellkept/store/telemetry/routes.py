@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from wellkept.store.telemetry.grid import derived_id
-from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE, UNITS, WITH_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import DURATIONS, ERRORS, RATE, UNITS, of_requests, with_reported
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 MOST_ROUTES = 100
@@ -20,8 +20,6 @@ _ROUTE = (
 _METHOD = ("http.request.method", "http_request_method", "method", "http.method", "http_method")
 _NAMES = {RATE: "endpoint.rate", ERRORS: "endpoint.errors", DURATIONS["p95"]: "endpoint.duration.p95"}
 _WITHIN = "\x1f"
-_OF_REQUESTS = frozenset(WITH_BUCKETS)
-"""Others have such labels, too: what a program asks of others, or the paths of its files."""
 
 
 def reported_endpoints(metrics: Window, buckets: Window | None = None) -> Window:
@@ -42,7 +40,7 @@ def of_endpoint(metrics: Window, endpoint: str) -> Window:
     columns = [
         column
         for column, info in enumerate(metrics.series)
-        if info.name in _OF_REQUESTS and endpoint in (_route(info.attributes), _told(info.attributes, _ROUTE))
+        if of_requests(info) and endpoint in (_route(info.attributes), _told(info.attributes, _ROUTE))
     ]
     return Window(metrics.times, metrics.values[:, columns], tuple(metrics.series[column] for column in columns))
 
@@ -71,7 +69,7 @@ def _routes(series: tuple[SeriesInfo, ...]) -> tuple[list[int], tuple[SeriesInfo
     """The columns whose labels name a route, each as if the route of its service were a service of its own."""
     routes: dict[str, dict[str, list[int]]] = {}
     for column, info in enumerate(series):
-        is_of_service = info.name in _OF_REQUESTS and info.entity.startswith("service:")
+        is_of_service = of_requests(info) and info.entity.startswith("service:")
         if is_of_service and (route := _route(info.attributes)):
             routes.setdefault(info.entity, {}).setdefault(route, []).append(column)
     chosen = {

@@ -8,7 +8,10 @@ picked AS
         series,
         any(temporality) = 1 AND any(kind) != 'gauge' AS is_delta
     FROM metric_series
-    WHERE if(empty({names:Array(String)}), NOT wellkept_is_part(kind, name), has({names:Array(String)}, name))
+    WHERE if(
+            empty({names:Array(String)}),
+            NOT wellkept_is_part(kind, name),
+            has({names:Array(String)}, name) OR match(name, {endings:String}))
         AND NOT has({left_out:Array(String)}, name)
         AND (
             {shards:UInt64} = 1
