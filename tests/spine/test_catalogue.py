@@ -106,6 +106,16 @@ def test_the_kinds_of_both_ends_tell_how_one_depends_on_the_other(source: str, t
     ]
 
 
+def test_an_entry_tells_what_its_entities_depend_on() -> None:
+    entry = Entry(match="service:shop/*", depends_on=("service:bank/ledger", "database:*/orders", "host:db-?"))
+    catalogue = Catalogue(CatalogueSettings(entries=(entry,)))
+    asked = {"service:bank/ledger": EdgeKind.CALLS, "database:pg/orders": EdgeKind.CALLS, "host:db-1": EdgeKind.RUNS_ON}
+    services = ["service:shop/web", "service:shop/cart"]
+    found = {(edge.source, edge.target, edge.kind) for edge in catalogue.declared([*services, *asked, "host:db-12"])}
+    assert found == {(source, target, kind) for source in services for target, kind in asked.items()}
+    assert (catalogue.owner("service:shop/web"), catalogue.tier("service:shop/web")) == ("", 3)
+
+
 @pytest.mark.parametrize(("text", "rule"), [("a: [", "is not YAML"), (None, "neither a file nor a folder")])
 def test_a_descriptor_that_cannot_be_read_is_named(tmp_path: Path, text: str | None, rule: str) -> None:
     file = tmp_path / "catalog-info.yaml"

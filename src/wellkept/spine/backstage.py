@@ -6,6 +6,7 @@ kinds that are nothing that can be unwell (User, Group, Location, Template, Doma
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -63,6 +64,11 @@ class Described:
     owner: str
     tier: int | None
     depends_on: tuple[Ids, ...] = ()
+
+
+def dependent(match: str, others: Sequence[str]) -> Described:
+    """What is told of entities by a pattern of their ids (``*`` and ``?``): what they depend on, by such patterns."""
+    return Described(_matching(match), "", None, tuple(map(_matching, others)))
 
 
 def read_descriptors(places: Sequence[Path]) -> tuple[Described, ...]:
@@ -156,6 +162,11 @@ def _ids(kind: str, name: str) -> Ids:
 
 def _last(entity: str) -> str:
     return re.split(r"[:/]", entity)[-1]
+
+
+def _matching(pattern: str) -> Ids:
+    last = _last(pattern)
+    return Ids("" if set(last) & set("*?[") else last, fnmatch.translate(pattern))
 
 
 def _glob(text: str) -> str:

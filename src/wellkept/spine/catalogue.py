@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from wellkept.kernel.entity import Edge, Entity, EntityKind
-from wellkept.spine.backstage import Described, edges_among, read_descriptors
+from wellkept.spine.backstage import Described, dependent, edges_among, read_descriptors
 from wellkept.spine.severity import USUAL, Reach, reach_of, severity_of, tier_of
 
 __all__ = ["Catalogue", "CatalogueSettings", "Entry", "Reach", "reach_of", "severity_of"]
@@ -42,6 +42,8 @@ class Entry(Part):
     owner: str = ""
     tier: Annotated[int, Field(ge=1, le=5)] | None = None
     """1 (everything stops without it) to 5 (nobody would notice)."""
+    depends_on: tuple[str, ...] = ()
+    """What it asks or runs on, by ids as in `match`, where no telemetry tells it; what is not known is passed over."""
 
 
 class CatalogueSettings(Part):
@@ -68,6 +70,8 @@ class Catalogue:
         self._unseen: dict[str, Entity] = {}
         self._entries = [(re.compile(fnmatch.translate(e.match)), e.owner, e.tier) for e in chosen.entries]
         self._descriptors: Sequence[Described] = read_descriptors(chosen.backstage)
+        told = [(e.match, e.depends_on) for e in chosen.entries if e.depends_on]
+        self._dependent = (*self._descriptors, *(dependent(match, others) for match, others in told))
         self._said: dict[str, tuple[str, int | None]] = {}
 
     def owner(self, entity: str) -> str:
@@ -96,8 +100,8 @@ class Catalogue:
         return [self.describe(entity) for entity in entities]
 
     def declared(self, known: Collection[str]) -> list[Edge]:
-        """The dependencies that Backstage's descriptors tell of, between entities that are known."""
-        return edges_among(self._descriptors, known) if self._descriptors else []
+        """The dependencies that entries and Backstage's descriptors tell of, between entities that are known."""
+        return edges_among(self._dependent, known) if self._dependent else []
 
     def _described_as(self, entity: Entity) -> Entity:
         owner, tier = self._written(entity.id)

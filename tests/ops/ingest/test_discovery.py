@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from tests.store.fixtures import state_in
-from tests.store.telemetry.scenes import at, put_metric, put_span
+from tests.store.telemetry.scenes import CUMULATIVE, at, put_metric, put_span
 from tests.store.telemetry.test_resources import report
 
 from wellkept.kernel.entity import EdgeKind, EntityKind
-from wellkept.ops.ingest.discovery import Discovery, of_resource, workloads_of
+from wellkept.ops.ingest.discovery import MESH, SERVICE_GRAPH, Discovery, of_resource, workloads_of
 from wellkept.spine.topology import Topology
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -96,6 +96,26 @@ def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> Non
     put_span(telemetry, "shop/payments", 50, 0.2, span=3, parent=2)
     Discovery(telemetry, topology, step_s=10).tick(at(60))
     assert (CHECKOUT, PAYMENTS, EdgeKind.CALLS) in edges(topology)
+
+
+def test_calls_that_a_mesh_or_a_service_graph_counts(telemetry: Telemetry, topology: Topology) -> None:
+    report(telemetry, 50, service_name="payments", service_namespace="shop")
+    grown, idle = [(20.0, 5.0), (50.0, 9.0)], [(20.0, 5.0), (50.0, 5.0)]
+    graph = {"service": "collector", "name": SERVICE_GRAPH, "kind": CUMULATIVE}
+    put_metric(telemetry, grown, labels={"client": "checkout", "server": "payments"}, **graph)
+    put_metric(telemetry, idle, labels={"client": "checkout", "server": "old"}, **graph)
+    put_metric(
+        telemetry, grown, labels={"client": "user", "server": "checkout", "connection_type": "virtual_node"}, **graph
+    )
+    named = {"source_canonical_service": "checkout", "source_workload_namespace": "shop"}
+    put_metric(telemetry, grown, service="bank", name=MESH, kind=CUMULATIVE, labels=named)
+    put_metric(telemetry, grown, service="bank", name=MESH, kind=CUMULATIVE, labels={"source_workload": "unknown"})
+    put_metric(telemetry, grown, service="bank", name=MESH, kind=CUMULATIVE, labels={"source_workload": "bank"})
+    discovery = Discovery(telemetry, topology, step_s=10)
+    discovery.tick(at(60))
+    discovery.tick(at(75))
+    calls = {(source, target) for source, target, kind in edges(topology) if kind is EdgeKind.CALLS}
+    assert calls == {(CHECKOUT, PAYMENTS), (CHECKOUT, "service:bank")}, "one known service is called so"
 
 
 def test_a_call_that_came_soon_after_a_look_is_seen_by_the_next_one(telemetry: Telemetry, topology: Topology) -> None:

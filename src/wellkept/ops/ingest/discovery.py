@@ -1,6 +1,7 @@
 """Discovery: what the telemetry says exists, and what depends on what.
 
-Entities come from resource attributes, disks from the filesystem series, calls between services from spans.
+Entities come from resource attributes, disks from the filesystem series, calls between services from spans and
+from what meshes and service graphs count.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+import numpy as np
 
 from wellkept.kernel.entity import (
     CLAIM,
@@ -27,6 +30,8 @@ from wellkept.store.telemetry.window import SeriesInfo, Window
 
 OVERLAP = timedelta(seconds=30)
 FILESYSTEM = "system.filesystem.usage"
+MESH, SERVICE_GRAPH = "istio_requests_total", "traces_service_graph_request_total"
+"""Requests by who asked and who was asked: of Istio, and of the Collector's service graphs and of Tempo's."""
 SEARCH_EVERY = timedelta(seconds=10)
 """How often spans are gone through for calls, and metrics for disks, which is dear where there are many."""
 SPANS = 20_000
@@ -78,14 +83,46 @@ class Discovery:
         if self._searched_until is None or abs(now - self._searched_until) >= SEARCH_EVERY:
             longest = timedelta(seconds=60 * self._step_s)
             start = max(min(self._searched_until or now - longest, now) - OVERLAP, now - longest)
-            for series in self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM]).series:
+            found = self._telemetry.metrics.window(start, now, self._step_s, names=[FILESYSTEM, MESH, SERVICE_GRAPH])
+            for series in found.series:
                 _add(entities, edges, *of_filesystem(series, now))
+            asked = np.any(found.values > 0, axis=0).tolist()
+            counted = {calling(series) for series, is_asked in zip(found.series, asked, strict=True) if is_asked}
+            _add(entities, edges, *self._called([call for call in counted if call], entities, now))
             for call in self._telemetry.spans.edges(start, now, SPANS).to_pylist():
                 _add(entities, edges, [], [Edge(call["source"], call["target"], EdgeKind.CALLS, now)])
             self._searched_until = now
         if entities or edges:
             self._topology.observe(entities.values(), edges.values(), now)
         self._seen_until = now - OVERLAP
+
+    def _called(
+        self, calls: Collection[tuple[str, str]], heard: Collection[str], now: datetime
+    ) -> tuple[list[Entity], list[Edge]]:
+        """Calls between services; who is named without a namespace is the one known service that is called so."""
+        if not calls:
+            return [], []
+        paths = {path for call in calls for path in call}
+        whole = {service_id(path) for path in paths if "/" in path}
+        ids = {one.id for one in self._topology.entities(EntityKind.SERVICE, now)} | whole
+        known: dict[str, list[str]] = {}
+        for own in ids.union(one for one in heard if one.startswith(f"{EntityKind.SERVICE}:")):
+            known.setdefault(_bare(own), []).append(own)
+        meant = {path: _meant(service_id(path), known) for path in paths}
+        services = [Entity(EntityKind.SERVICE, own, _bare(own)) for own in meant.values()]
+        return services, [Edge(meant[one], meant[other], EdgeKind.CALLS, now) for one, other in calls]
+
+
+def calling(series: SeriesInfo) -> tuple[str, str] | None:
+    """Who asks and who is asked, as ``namespace/name`` or ``name``, by a series that counts requests between two."""
+    said = {name.replace(".", "_"): text for name, text in series.attributes.items() if text != "unknown"}
+    if series.name == MESH:
+        source = said.get("source_canonical_service") or said.get("source_workload", "")
+        return _call((said.get("source_workload_namespace", ""), source), series.entity.removeprefix("service:"))
+    if series.name == SERVICE_GRAPH and not said.get("connection_type"):
+        server = _path(said.get("server_service_namespace", ""), said.get("server", ""))
+        return _call((said.get("client_service_namespace", ""), said.get("client", "")), server)
+    return None
 
 
 def of_resource(resource: Mapping[str, str], at: datetime) -> tuple[list[Entity], list[Edge]]:
@@ -158,6 +195,24 @@ def of_filesystem(series: SeriesInfo, at: datetime) -> tuple[list[Entity], list[
     mountpoint = disk.removeprefix(f"{EntityKind.DISK}:{host}:")
     entity = Entity(EntityKind.DISK, disk, mountpoint, dict(series.attributes))
     return [entity], [Edge(disk, host_id(host), EdgeKind.RUNS_ON, at)]
+
+
+def _call(source: tuple[str, str], target: str) -> tuple[str, str] | None:
+    namespace, name = source
+    return (_path(namespace, name), target) if name and target and _path(namespace, name) != target else None
+
+
+def _path(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace and name else name
+
+
+def _bare(service: str) -> str:
+    return service.partition(":")[2].rpartition("/")[2]
+
+
+def _meant(service: str, known: Mapping[str, Sequence[str]]) -> str:
+    called_so = known.get(_bare(service), ())
+    return called_so[0] if len(called_so) == 1 else service
 
 
 def _add(

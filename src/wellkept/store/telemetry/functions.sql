@@ -190,3 +190,32 @@ CREATE OR REPLACE FUNCTION wellkept_kubernetes AS (name, a) -> multiIf(
         )
     ],
     []);
+
+-- The first of some words that says something; a mesh says 'unknown' where it knows nothing.
+CREATE OR REPLACE FUNCTION wellkept_first AS (words) -> arrayFirst(word -> word NOT IN ('', 'unknown'), words);
+
+-- The name and the namespace of the service that a series of Prometheus is about. What a mesh counts is about whom it
+-- asked. A scrape job of the usual configurations for Kubernetes asks every pod or service that wants to be asked, so it
+-- is no name: their labels are, the surest first, and what made the pod.
+CREATE OR REPLACE FUNCTION wellkept_scraped AS (name, a) -> multiIf(
+    startsWith(name, 'istio_') AND wellkept_first([
+        a['destination_canonical_service'], a['destination_service_name'], a['destination_workload']]) != '',
+    (
+        wellkept_first([
+            a['destination_canonical_service'], a['destination_service_name'], a['destination_workload']]),
+        wellkept_first([a['destination_service_namespace'], a['destination_workload_namespace']])
+    ),
+    match(a['job'], '^kubernetes-(pods|endpoints|services|service-endpoints)'),
+    (
+        wellkept_first([
+            a['app_kubernetes_io_name'], a['app'], a['k8s_app'], a['service'], a['kubernetes_name'],
+            replaceRegexpOne(
+                wellkept_first([a['pod'], a['kubernetes_pod_name']]),
+                '(-[0-9a-f]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}|-[bcdfghjklmnpqrstvwxz2456789]{5}|-[0-9]+)$', ''),
+            a['job']]),
+        wellkept_first([a['namespace'], a['kubernetes_namespace']])
+    ),
+    (
+        splitByChar('/', a['job'], 2)[-1],
+        if(position(a['job'], '/') = 0, '', splitByChar('/', a['job'], 2)[1])
+    ));

@@ -202,6 +202,7 @@ def test_job_and_instance_make_the_service_and_a_node_exporter_the_host(telemetr
         ({"__name__": "up", "job": "shop/api", "instance": "h1:80"}, seen),
         ({"__name__": "node_load1", "job": "node", "instance": "h1:9100"}, seen),
         ({"__name__": "node_filesystem_free_bytes", "instance": "h1:9100", "mountpoint": "/var"}, seen),
+        ({"__name__": "node_load5", "instance": "10.0.0.7:9100", "node": "n7"}, seen),
         ({"__name__": "lonely"}, seen),
     ]
     telemetry.remote.insert(Version.V1, [request1(*series)], RECEIVED)
@@ -209,8 +210,41 @@ def test_job_and_instance_make_the_service_and_a_node_exporter_the_host(telemetr
         "up": "service:shop/api",
         "node_load1": "host:h1",
         "node_filesystem_free_bytes": "disk:h1:/var",
+        "node_load5": "host:n7",
         "lonely": "",
     }
+
+
+PODS = {"job": "kubernetes-pods", "instance": "10.0.0.7:8080", "namespace": "shop"}
+SLOW = {"job": "kubernetes-service-endpoints-slow", "instance": "10.0.0.7:8080"}
+ISTIO = {**PODS, "app": "gateway", "source_canonical_service": "gateway", "destination_service_namespace": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "entity"),
+    [
+        ("up", {**PODS, "app_kubernetes_io_name": "web", "app": "chart"}, "service:shop/web"),
+        ("up", {**PODS, "app": "web", "pod": "web-canary-7d9f8b6c5d-x7k2p"}, "service:shop/web"),
+        ("up", {**PODS, "pod": "web-7d9f8b6c5d-x7k2p"}, "service:shop/web"),
+        ("up", {**PODS, "pod": "db-0"}, "service:shop/db"),
+        ("up", {**PODS, "pod": "agent-x7k2p"}, "service:shop/agent"),
+        ("up", {**PODS, "pod": "alone"}, "service:shop/alone"),
+        ("up", {**SLOW, "service": "web", "namespace": "shop"}, "service:shop/web"),
+        ("up", {**SLOW, "kubernetes_name": "web", "kubernetes_namespace": "shop"}, "service:shop/web"),
+        ("up", SLOW, "service:kubernetes-service-endpoints-slow"),
+        ("up", {"job": "web", "app": "chart", "namespace": "shop", "pod": "web-0"}, "service:web"),
+        ("istio_requests_total", {**ISTIO, "destination_canonical_service": "web"}, "service:shop/web"),
+        ("istio_requests_total", {**ISTIO, "destination_canonical_service": "unknown", "destination_workload": "web"},
+         "service:shop/web"),
+        ("istio_requests_total", {**ISTIO, "destination_workload": "unknown"}, "service:shop/gateway"),
+        ("istio_build", ISTIO, "service:shop/gateway"),
+    ],
+)  # fmt: skip
+def test_a_scrape_job_for_all_pods_is_no_service_and_a_mesh_tells_of_whom_it_asked(
+    telemetry: Telemetry, name: str, labels: Labels, entity: str
+) -> None:
+    telemetry.remote.insert(Version.V1, [request1(({"__name__": name, **labels}, [(AT, 1.0)]))], RECEIVED)
+    assert described(telemetry)[name]["entity"] == entity
 
 
 OF_SCRAPE = {"job": "kube-state-metrics", "instance": "10.0.0.9:8080", "node": "n9", "endpoint": "http"}

@@ -1,6 +1,6 @@
 -- What series are, from their labels. Kinds begin with "prometheus_", so that PromQL knows their names for Prometheus's
--- own. Who names no type is a counter where the name ends like one. Job and instance make the service; what a node
--- exporter tells is about its host, and what kube-state-metrics, cAdvisor and the kubelet tell is about what their labels
+-- own. Who names no type is a counter where the name ends like one. Job and instance make the service, but for what
+-- wellkept_scraped knows better; what a node exporter tells is about its host, and what kube-state-metrics, cAdvisor and the kubelet tell is about what their labels
 -- name (wellkept_kubernetes). The state of alerts is what rules say of somebody, and no word of theirs: a service
 -- that is silent would not be missed while an alert about it lasts, and one that nobody runs would be there.
 SELECT
@@ -28,15 +28,14 @@ FROM
         name IN ('ALERTS', 'ALERTS_FOR_STATE') AS is_of_rules,
         wellkept_map(arrayFilter(p -> p.1 != '__name__', pairs)) AS attributes,
         wellkept_prometheus_type(type) AS told,
-        attributes['job'] AS job,
         wellkept_kubernetes(name, attributes) AS kubernetes,
+        wellkept_scraped(name, attributes) AS scraped,
+        wellkept_first([attributes['node'], replaceRegexpOne(attributes['instance'], ':[0-9]+$', '')]) AS host,
         arrayFilter(p -> p.2 != '' AND NOT is_of_rules, multiIf(
             notEmpty(kubernetes), kubernetes,
-            startsWith(name, 'node_') AND attributes['instance'] != '',
-            [('host.name', replaceRegexpOne(attributes['instance'], ':[0-9]+$', ''))],
+            startsWith(name, 'node_') AND host != '', [('host.name', host)],
             [
-                ('service.name', splitByChar('/', job, 2)[-1]),
-                ('service.namespace', if(position(job, '/') = 0, '', splitByChar('/', job, 2)[1])),
+                ('service.name', scraped.1), ('service.namespace', scraped.2),
                 ('service.instance.id', attributes['instance'])
             ])) AS holder,
         wellkept_map(holder) AS resource_attributes
