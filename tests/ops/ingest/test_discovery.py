@@ -100,7 +100,7 @@ def test_calls_between_services(telemetry: Telemetry, topology: Topology) -> Non
 
 def test_calls_that_a_mesh_or_a_service_graph_counts(telemetry: Telemetry, topology: Topology) -> None:
     report(telemetry, 50, service_name="payments", service_namespace="shop")
-    grown, idle = [(20.0, 5.0), (50.0, 9.0)], [(20.0, 5.0), (50.0, 5.0)]
+    grown, idle = [(20.0, 5.0), (50.0, 9.0), (140.0, 20.0)], [(20.0, 5.0), (50.0, 5.0)]
     graph = {"service": "collector", "name": SERVICE_GRAPH, "kind": CUMULATIVE}
     put_metric(telemetry, grown, labels={"client": "checkout", "server": "payments"}, **graph)
     put_metric(telemetry, idle, labels={"client": "checkout", "server": "old"}, **graph)
@@ -112,10 +112,12 @@ def test_calls_that_a_mesh_or_a_service_graph_counts(telemetry: Telemetry, topol
     put_metric(telemetry, grown, service="bank", name=MESH, kind=CUMULATIVE, labels={"source_workload": "unknown"})
     put_metric(telemetry, grown, service="bank", name=MESH, kind=CUMULATIVE, labels={"source_workload": "bank"})
     discovery = Discovery(telemetry, topology, step_s=10)
-    discovery.tick(at(60))
-    discovery.tick(at(75))
+    for second in (60, 100, 145):
+        discovery.tick(at(second))
     calls = {(source, target) for source, target, kind in edges(topology) if kind is EdgeKind.CALLS}
     assert calls == {(CHECKOUT, PAYMENTS), (CHECKOUT, "service:bank")}, "one known service is called so"
+    told = {one.id: one.attributes for one in topology.entities(EntityKind.SERVICE, at(145))}
+    assert (bool(told[PAYMENTS]), told[CHECKOUT]) == (True, {}), "who has said more of itself stays as it is"
 
 
 def test_a_call_that_came_soon_after_a_look_is_seen_by_the_next_one(telemetry: Telemetry, topology: Topology) -> None:

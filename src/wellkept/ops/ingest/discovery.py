@@ -104,13 +104,14 @@ class Discovery:
             return [], []
         paths = {path for call in calls for path in call}
         whole = {service_id(path) for path in paths if "/" in path}
-        ids = {one.id for one in self._topology.entities(EntityKind.SERVICE, now)} | whole
+        there = {one.id for one in self._topology.entities(EntityKind.SERVICE, now)}
+        there |= {one for one in heard if one.startswith(f"{EntityKind.SERVICE}:")}
         known: dict[str, list[str]] = {}
-        for own in ids.union(one for one in heard if one.startswith(f"{EntityKind.SERVICE}:")):
+        for own in there | whole:
             known.setdefault(_bare(own), []).append(own)
         meant = {path: _meant(service_id(path), known) for path in paths}
-        services = [Entity(EntityKind.SERVICE, own, _bare(own)) for own in meant.values()]
-        return services, [Edge(meant[one], meant[other], EdgeKind.CALLS, now) for one, other in calls]
+        unseen = [Entity(EntityKind.SERVICE, own, _bare(own)) for own in {*meant.values()} - there]
+        return unseen, [Edge(meant[one], meant[other], EdgeKind.CALLS, now) for one, other in calls]
 
 
 def calling(series: SeriesInfo) -> tuple[str, str] | None:
