@@ -216,6 +216,14 @@ def test_a_job_that_hangs_stands_still_alone_though_others_wait_for_its_end(monk
     assert "has come to no good end for 70 s: it has been under way for 70 s" in told["hangs"]
 
 
+def test_the_time_in_which_the_process_was_stopped_is_no_fault_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Standing(monkeypatch, Job("rests", lambda: None, patience=VITAL), every_s=1000.0).started(times=1)
+    scene.ahead_s = 1280
+    told, stopped = scene.schedule.standing(60), scene.schedule.standing(60, lambda _: 240.0)
+    scene.schedule.stop()
+    assert (list(told), stopped) == (["rests"], {})
+
+
 def test_a_job_that_always_fails_stands_still_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Standing(
         monkeypatch, Job("bad", fails(ValueError("no such column")), patience=VITAL), Job("good", lambda: None)

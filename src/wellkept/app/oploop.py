@@ -64,7 +64,7 @@ class OpsLoop:
             platform.feedback,
             Patterns(platform.telemetry.patterns, settings.detect.step_s),
         )
-        self.detect.watch(self._counted)
+        self.detect.watch(self._counted, platform.pauses.known)
         off = [load("detector")[name] for name in switched_off(settings.detectors)]
         self.detect.switched_off(kind.name for kind in off)
         self.explained = Explained(self.detect, platform.stream, platform.clock, settings.detect, off)

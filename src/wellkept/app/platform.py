@@ -50,6 +50,7 @@ from wellkept.spine.gate import Gate
 from wellkept.spine.grouping import GroupingDesk
 from wellkept.spine.lease import Lease
 from wellkept.spine.noise import NoiseDesk
+from wellkept.spine.pauses import Pauses
 from wellkept.spine.policy import Policy
 from wellkept.spine.registry import Registry
 from wellkept.spine.runs import ONLY, Runs
@@ -88,7 +89,7 @@ class Platform:
             # An engine that is still open when the interpreter ends takes the process down with a signal.
             self.telemetry = Telemetry.open(data / "telemetry", _retention(settings), limits=settings.ingest.metrics)
             undo.callback(self.telemetry.close)
-            self.secrets = Secrets(ENVIRONMENT)
+            self.secrets, self.pauses = Secrets(ENVIRONMENT), Pauses(self.clock, data / "pulse")
             self.state = State.open(settings.state.target(data, self.secrets))
             undo.callback(self.state.close)
             self.leader = leader_of(settings.state, self.state, data)
@@ -115,7 +116,7 @@ class Platform:
             self.inference = _inference(self)
             self.said = SaidEvents(self.telemetry.said, self.outcomes, data / "ingest" / "said", self.clock)
             self.identity = Identity(self.topology, self.clock)
-            self.alerts = Alerts(self.stream, self.clock, settings.ingest.alerts, is_shared=self.state.is_shared)
+            self.alerts = _alerts(self)
             undo.callback(self.alerts.close)
             self.grpc = grpc_server(settings.ingest.grpc, self.ingest, data)
             self.syslog = syslog_server(settings.ingest.syslog, self.identity, self.ingest, self.clock)
@@ -147,6 +148,7 @@ class Platform:
             self.ml.training.resume()
             self.ml.skew.resume()
         self.leader.start(self._lead, self._follow)
+        self.pauses.begin()
         self._schedule.start()
         for server in self._servers().values():
             server.start()
@@ -276,6 +278,12 @@ class Platform:
             *self.backups.loops(),
         ]
         return loops + [loop for part in (self.ops, self.ml) if part is not None for loop in part.loops()]
+
+
+def _alerts(platform: Platform) -> Alerts:
+    """What keeps the alerts of others."""
+    settings, is_shared = platform.settings.ingest.alerts, platform.state.is_shared
+    return Alerts(platform.stream, platform.clock, settings, pauses=platform.pauses.known, is_shared=is_shared)
 
 
 def _inference(platform: Platform) -> InferenceLog:

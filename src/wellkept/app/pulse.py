@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wellkept.app.children import Child
 from wellkept.app.schedule import Job, Loop, Schedule
 from wellkept.spine.notify.watchdog import Heart, Watchdog
+from wellkept.spine.pauses import BEAT_S
 
 if TYPE_CHECKING:
     from wellkept.app.platform import Platform
@@ -39,7 +40,12 @@ class Pulse:
             url=told.url,
             path=platform.settings.data.resolve() / "watchdog.json",
         )
-        self._thread = Schedule([Loop("watchdog", LOOK_EVERY_S, [Job("watchdog", self._watchdog.turn)])])
+        self._thread = Schedule(
+            [
+                Loop("pauses", BEAT_S, [Job("pauses", platform.pauses.beat)]),
+                Loop("watchdog", LOOK_EVERY_S, [Job("watchdog", self._watchdog.turn)]),
+            ]
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -50,9 +56,14 @@ class Pulse:
     def standing(self) -> dict[str, str]:
         """What stands still, and in a sentence why; empty where the work goes on."""
         standing: dict[str, str] = {}
+        lost_s, now = self._platform.pauses.lost_s, time.monotonic()
         for schedule in self._schedules:
-            standing |= schedule.standing(self._patience_s)
-        elsewhere = {name: told for name, seconds, told in self._elsewhere() if seconds > self._patience_s}
+            standing |= schedule.standing(self._patience_s, lost_s)
+        elsewhere = {
+            name: told
+            for name, seconds, told in self._elsewhere()
+            if seconds - lost_s(now - seconds) > self._patience_s
+        }
         return standing | elsewhere
 
     def is_proven(self) -> bool:

@@ -113,16 +113,21 @@ class Schedule:
         jobs = (job for loop in self.loops for job in loop.jobs if job.patience <= VITAL)
         return all(job.well_at > self._started_at for job in jobs)
 
-    def standing(self, patience_s: float) -> dict[str, str]:
+    def standing(self, patience_s: float, lost_s: Callable[[float], float] = lambda _: 0.0) -> dict[str, str]:
         """The jobs that stand still, and in a sentence why each does.
 
         A job stands still when it came to no good end for ``patience_s`` and the rhythm of its loop; one that may take
-        long has longer. Of a loop that waits for the end of a job, that one is named alone.
+        long has longer. Of a loop that waits for the end of a job, that one is named alone. ``lost_s``: for so long
+        since a moment the process itself was stopped, which is no job's fault.
         """
         if not self._started or self._stopped.is_set():
             return {}
         now = time.monotonic()
-        return {job.name: _standing(job, now) for loop in self.loops for job in _standing_still(loop, patience_s, now)}
+
+        def age(since: float) -> float:
+            return now - since - lost_s(since)
+
+        return {job.name: _standing(job, age) for loop in self.loops for job in _standing_still(loop, patience_s, age)}
 
     def _turn(self, loop: Loop) -> None:
         while not self._stopped.is_set():
@@ -181,9 +186,9 @@ def _begun(job: Job, term: int | None) -> None:
         job.begun = term
 
 
-def _standing_still(loop: Loop, patience_s: float, now: float) -> Sequence[Job]:
-    late = [job for job in loop.jobs if now - job.well_at > loop.every_s + _patience(job, patience_s)]
-    return [job for job in late if job.began_at is not None and now - job.began_at > patience_s] or late
+def _standing_still(loop: Loop, patience_s: float, age: Callable[[float], float]) -> Sequence[Job]:
+    late = [job for job in loop.jobs if age(job.well_at) > loop.every_s + _patience(job, patience_s)]
+    return [job for job in late if job.began_at is not None and age(job.began_at) > patience_s] or late
 
 
 def _patience(job: Job, patience_s: float) -> float:
@@ -191,10 +196,10 @@ def _patience(job: Job, patience_s: float) -> float:
     return patience_s * (job.patience if job.runs else max(LONG, job.patience))
 
 
-def _standing(job: Job, now: float) -> str:
-    since = f"has come to no good end for {now - job.well_at:.0f} s"
+def _standing(job: Job, age: Callable[[float], float]) -> str:
+    since = f"has come to no good end for {age(job.well_at):.0f} s"
     if job.last_error:
         return f"{since}: {job.last_error[:LONGEST_ERROR]}"
     if job.began_at is not None:
-        return f"{since}: it has been under way for {now - job.began_at:.0f} s"
+        return f"{since}: it has been under way for {age(job.began_at):.0f} s"
     return since

@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 from tests.store.fixtures import state_in
 
-from wellkept.checks.scenes import CHECKOUT, PAYMENTS, Scene, Story
+from wellkept.checks.scenes import CHECKOUT, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.change import Change
 from wellkept.kernel.codec import encode
 from wellkept.kernel.errors import ClosedError, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.detectors.blind import BlindSpot
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 from wellkept.ops.detect.detectors.missing import MissingData
 from wellkept.ops.detect.detectors.robust import RobustAnomaly
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.graph import Graph
+from wellkept.spine.pauses import Pause
 from wellkept.spine.stream import Stream
 from wellkept.store.telemetry.following import Shard
 from wellkept.store.telemetry.window import Window
@@ -217,6 +219,38 @@ def test_what_was_silent_before_our_own_start_stays_open_while_nothing_new_is_sa
         run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
 
     assert [finding.id for finding in stream.open_findings()] == [before.id]
+
+
+def test_a_pause_of_the_platform_is_told_once_and_nothing_else_of_it(stream: Stream) -> None:
+    """Nobody kept what they could not send: nothing is stored of the pause, and no request was counted in it."""
+    first, last, story = 200, 240, Story(steps=400, step_s=2.0)
+    away = (story.clock >= first) & (story.clock < last)
+    for entity in (CHECKOUT, PAYMENTS, HOST):
+        story.metric(entity, "process.cpu.utilization", np.where(away, np.nan, story.noise(0.1, 0.02)))
+    story.span(CHECKOUT, "span.rate", np.where(away, 0.0, story.noise(20.0, 2.0)), "1/s")
+    slow = np.where(away, np.nan, story.noise(0.05, 0.006) + np.where(story.clock >= 190, 1.5, 0.0))
+    story.span(PAYMENTS, "span.duration.p95", slow, "s")
+    scene = story.scene()
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    start_s = begin.timestamp()
+    pauses: list[Pause] = []
+    recording = Recording(scene)
+    detectors = (RobustAnomaly(SETTINGS), MissingData(SETTINGS), BlindSpot(SETTINGS))
+    run = DetectRunner(recording, recording, stream, detectors, SETTINGS)
+    run.watch(dict, lambda: pauses)
+    told: dict[str, tuple[int, Finding]] = {}
+    ended: list[tuple[str, int]] = []
+    for step in [*range(150, first), *range(last, 280)]:
+        pauses[:] = [Pause(start_s + 2 * first, start_s + 2 * last)] if step >= last else []
+        report = run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
+        told |= {finding.detector: (step, finding) for finding in report.seen if finding.detector not in told}
+        ended += [(finding.detector, step) for finding in report.ended]
+    assert {name: step for name, (step, _) in told.items()} == {"robust": 193, "blind": 240}
+    assert told["blind"][1].sentence == (
+        "Blind spot (pause) at the platform since 08:06:40 UTC (82 s): it was not at work itself for 80 s, until "
+        "08:08:00 UTC, and nobody's silence in that time is told."
+    )
+    assert [name for name, _ in ended] == ["blind"]
 
 
 class Falls:

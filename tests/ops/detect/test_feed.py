@@ -231,6 +231,18 @@ def test_who_was_heard(telemetry: Telemetry) -> None:
     assert at(0) == NOON
 
 
+def test_what_was_sent_again_after_a_pause_is_read_from_its_beginning(telemetry: Telemetry) -> None:
+    """It is later than ``late_s``: the platform was not at work for ten steps, and the sender comes again after it."""
+    for late, expected in ((None, 0), (FIRST + 1, 3)):
+        feed, service = Feed(telemetry, SETTINGS), f"again-{expected}"
+        looked(feed, 1)
+        looked(feed, 11)
+        put_metric(telemetry, [(15, 1.0), (25, 2.0), (35, 3.0)], service=service)
+        *_, fed = feed.moved(FIRST + 12, None, late)
+        columns = [column for column, info in enumerate(fed.metrics.series) if info.entity == f"service:{service}"]
+        assert np.isfinite(fed.metrics.values[:, columns]).sum() == expected
+
+
 def test_buckets_that_come_rarely_are_known(telemetry: Telemetry) -> None:
     """Every two minutes: the value before one is further back than a window looks for it."""
     feed, labels = Feed(telemetry, SETTINGS), {"le": "0.1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,14 +13,17 @@ from numpy.typing import NDArray
 from wellkept.checks.scenes import CHECKOUT, FEATURES, HOST, PAYMENTS, Scene, Story
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.blind import Blind
 from wellkept.ops.detect.detectors.missing import MissingData
+from wellkept.spine.pauses import Pause
 
 Floats = NDArray[np.float64]
 SETTINGS = DetectSettings()
 
 
-def said(scene: Scene, open_ones: dict[str, Finding] | None = None) -> list[Finding]:
+def said(scene: Scene, open_ones: dict[str, Finding] | None = None, pauses: Sequence[Pause] = ()) -> list[Finding]:
     view = View(scene.metrics, scene.red, scene.exclusive, scene.logs, scene.step_s, scene.graph, open_ones or {})
+    view = replace(view, blind=Blind.of((), pauses))
     return MissingData(SETTINGS).detect(view, scene.now)
 
 
@@ -76,6 +80,33 @@ def test_who_speaks_now_and_then_is_not_missed() -> None:
         told = (np.random.default_rng(seed).random(180) < 0.2) & (story.clock < 150)
         story.metric(PAYMENTS, "process.memory.usage", np.where(told, 1.0, np.nan))
         assert said(story.scene()) == []
+
+
+def paused(scene: Scene, first: int, last: int) -> Pause:
+    """The platform was not at work in these steps."""
+    return Pause(float(scene.metrics.times[first]) - scene.step_s, float(scene.metrics.times[last]) - 3.0)
+
+
+def test_steps_in_which_the_platform_was_not_at_work_itself_are_no_silence() -> None:
+    for back, entities in ((175, [PAYMENTS]), (180, [""])):
+        story = Story()
+        for entity in (CHECKOUT, PAYMENTS, FEATURES, HOST):
+            heard = (story.clock < 150) | ((story.clock >= back) & (entity != PAYMENTS))
+            story.metric(entity, "process.memory.usage", np.where(heard, 1.0, np.nan))
+        scene = story.scene()
+        assert [finding.entity for finding in said(scene)] == entities
+        assert said(scene, pauses=[paused(scene, 150, back - 1)]) == []
+
+
+def test_a_pause_of_the_platform_is_no_gap_of_those_who_fall_silent_later() -> None:
+    story = Story()
+    for entity, silent in ((CHECKOUT, 180), (HOST, 180), (PAYMENTS, 170)):
+        heard = ((story.clock < 100) | (story.clock >= 120)) & (story.clock < silent)
+        story.metric(entity, "process.memory.usage", np.where(heard, 1.0, np.nan))
+    scene = story.scene()
+    assert said(scene) == [], "ten steps are no more than three times a gap of twenty"
+    (found,) = said(scene, pauses=[paused(scene, 100, 119)])
+    assert (found.entity, found.sentence[-29:]) == (PAYMENTS, ", since 08:28:20 UTC (2 min).")
 
 
 def test_processes_disks_and_pods_may_go() -> None:

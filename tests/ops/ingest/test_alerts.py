@@ -21,6 +21,7 @@ from wellkept.ops.ingest.alerts import intake
 from wellkept.ops.ingest.alerts.base import ENDED_BY, AlertSettings, Firing, Word
 from wellkept.ops.ingest.alerts.gettable import Wanted, fnv, gettable, labels_of
 from wellkept.ops.ingest.alerts.intake import ALERTMANAGER
+from wellkept.spine.pauses import Pause
 from wellkept.spine.topology import Topology
 from wellkept.store.state.findings import Kept
 
@@ -242,6 +243,16 @@ def test_an_alert_of_the_webhook_outlasts_any_repeat_interval(world: Outside) ->
     world.alerts.tick(world.later(hours=119))
     assert world.only().is_open
     world.alerts.tick(world.later(hours=1))
+    assert not world.only().is_open
+
+
+def test_the_time_in_which_nobody_could_repeat_it_does_not_count(world: Outside) -> None:
+    post(world, alert())
+    start_s = world.later(minutes=1).timestamp()
+    world.alerts._pauses = lambda: [Pause(start_s, start_s + 240)]
+    world.alerts.tick(world.later(minutes=5))
+    assert world.only().is_open
+    world.alerts.tick(world.later(minutes=3))
     assert not world.only().is_open
 
 

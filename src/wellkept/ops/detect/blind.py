@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wellkept.kernel.finding import Evidence
+from wellkept.spine.pauses import Pause
+from wellkept.store.telemetry.window import Window
 
 DETECTOR = "blind"
 """The detector that says what is found here: its open findings tell what goes on."""
@@ -31,6 +36,8 @@ class Cause(StrEnum):
     """The same requests come again and again."""
     CROWDED = "cardinality"
     """There are more series than are let in."""
+    PAUSE = "pause"
+    """The platform itself was not at work."""
 
 
 HIDING = frozenset({Cause.GAPS, Cause.FROZEN})
@@ -72,21 +79,53 @@ class Blind:
 
     ``entities``: by entity why it is blind; detectors say nothing of any of its series, and what is open stays open.
     ``metrics``: by name of a metric, of whatever entity. ``refused``: of these not all is let in, so their silence is
-    none. ``spots``: all that is known, also what hides nothing.
+    none. ``spots``: all that is known, also what hides nothing. ``pauses``: when the platform itself was not at work;
+    that nothing was heard then says nothing of anybody.
     """
 
     entities: Mapping[str, Cause] = field(default_factory=dict)
     metrics: Mapping[str, Cause] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     spots: tuple[Spot, ...] = ()
+    pauses: tuple[Pause, ...] = ()
 
     @classmethod
-    def of(cls, spots: Iterable[Spot]) -> Blind:
-        """What is hidden by these spots."""
+    def of(cls, spots: Iterable[Spot], pauses: Iterable[Pause] = ()) -> Blind:
+        """What is hidden by these spots and pauses."""
         known = tuple(sorted(spots, key=lambda spot: (spot.entity, spot.cause)))
         refused = frozenset(spot.entity for spot in known if spot.entity and spot.cause in REFUSED)
-        return cls({spot.entity: spot.cause for spot in known if spot.hides}, {}, refused, known)
+        return cls({spot.entity: spot.cause for spot in known if spot.hides}, {}, refused, known, tuple(pauses))
 
     def hides(self, entity: str, metric: str) -> bool:
         """Whether nothing is to be said of a series."""
         return entity in self.entities or metric in self.metrics
+
+
+def awake(window: Window, pauses: Iterable[Pause]) -> Window:
+    """A window without the steps in which the platform itself was not at work; the very same where it always was."""
+    asleep = _asleep(window, pauses)
+    if not asleep.any():
+        return window
+    kept = np.flatnonzero(~asleep)
+    while len(kept) > 1 and kept[1] > kept[0] + 1:
+        kept = kept[1:]  # the first two steps say how long a step is
+    values = window.values[kept]
+    values.flags.writeable = False
+    return Window(window.times[kept], values, window.series)
+
+
+def uncounted(window: Window, pauses: Iterable[Pause]) -> Window:
+    """A window of what is counted, without values in such steps: that nothing was counted then is no zero."""
+    asleep = _asleep(window, pauses)
+    if not asleep.any():
+        return window
+    values = np.where(asleep[:, None], np.nan, window.values)
+    values.flags.writeable = False
+    return Window(window.times, values, window.series)
+
+
+def _asleep(window: Window, pauses: Iterable[Pause]) -> NDArray[np.bool_]:
+    asleep = np.zeros(len(window.times), dtype=bool)
+    for one in pauses:
+        asleep |= (window.times > one.start_s) & (window.times - window.step_s < one.end_s)
+    return asleep

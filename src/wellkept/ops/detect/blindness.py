@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.kernel.finding import Evidence
+from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.blind import Cause, Spot
 from wellkept.ops.detect.catalogue import duration
 from wellkept.ops.detect.heard import entities_of, heard_by_entity
+from wellkept.ops.detect.signals import moment
+from wellkept.ops.detect.words import clock
+from wellkept.spine.pauses import Pause
 from wellkept.store.telemetry.window import Window
 
 Mask = NDArray[np.bool_]
@@ -106,6 +110,19 @@ def _gaps(window: Window, names: tuple[str, ...]) -> Iterator[Spot]:
             since = len(window.times) - RECENT + int(missed[0])
             began = float(window.times[since] - window.step_s)
             yield Spot(names[place], Cause.GAPS, began, only(float(share[place])), 1.0 - float(share[place]))
+
+
+def paused_at(now_s: float, pauses: Sequence[Pause], settings: DetectSettings) -> Iterator[Spot]:
+    """That the platform itself was not at work, for as long as nobody's silence is told for it.
+
+    What is shorter than a silence that is worth a finding is not worth one, either.
+    """
+    late = [one for one in pauses if now_s - one.end_s < settings.grace_s]
+    if late and late[-1].lasted_s >= settings.missing_steps * settings.step_s:
+        start_s, end_s = late[-1].start_s, late[-1].end_s
+        lasted, until = duration(end_s - start_s), clock(moment(end_s), moment(now_s))
+        what = f"it was not at work itself for {lasted}, until {until}, and nobody's silence in that time is told"
+        yield Spot("", Cause.PAUSE, start_s, what, detail=f"{start_s:.0f}")
 
 
 def only(share: float) -> str:

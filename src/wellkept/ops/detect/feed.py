@@ -104,11 +104,12 @@ class Feed:
         self._series_of_red: tuple[SeriesInfo, ...] = ()
         self._renew()
 
-    def moved(self, end: int, since: int | None = None) -> Iterator[Fed]:
+    def moved(self, end: int, since: int | None = None, late: int | None = None) -> Iterator[Fed]:
         """Read up to the step number ``end`` (its end in steps since the epoch), in as many parts as it takes.
 
         ``since``: the last step that is known elsewhere already; the first look reads from there, in parts of at most
-        a window, where that is further back. The last of what is given is for ``end``.
+        a window, where that is further back. ``late``: what came late is read from this step on, where that is
+        further back than usual. The last of what is given is for ``end``.
 
         Raises:
             StoreError: the engine failed; the next look reads what this one did not.
@@ -125,7 +126,7 @@ class Feed:
             yield self._fed(0)
         while begin < end:
             until = min(end, begin + self._part())
-            self._read(begin, until)
+            self._read(begin, until, until if late is None else late)
             yield self._fed(until - begin)
             begin = until
 
@@ -155,11 +156,14 @@ class Feed:
         first = self._settings.steps if self._end is not None else min(self._settings.steps, 32)
         return max(1, min(first, MOST_VALUES // series))
 
-    def _read(self, begin: int, end: int) -> None:
-        """Read the steps after ``begin`` up to ``end``, and those before that may have changed."""
+    def _read(self, begin: int, end: int, since: int) -> None:
+        """Read the steps after ``begin`` up to ``end``, and those before that may have changed: ``late_s`` of them, or
+        those after ``since``.
+        """
         step_s, first = self._settings.step_s, self._end is None
-        late = ceil((LOOKBACK_S if first else self._settings.late_s) / step_s)
-        late_spans = 0 if first else ceil(self._settings.late_spans_s / step_s)
+        again = 0 if first else min(begin - since, self._settings.steps)
+        late = max(again, ceil((LOOKBACK_S if first else self._settings.late_s) / step_s))
+        late_spans = max(again, 0 if first else ceil(self._settings.late_spans_s / step_s))
         trace = ceil(TRACE_S / step_s)
         spans = self._telemetry.spans
         self._metrics.put(self._follow.read(self._at(begin - late), self._at(end), step_s))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -14,8 +14,8 @@ from wellkept.kernel.errors import ClosedError, StoreError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.baseline.base import EntityScores
-from wellkept.ops.detect.blind import Blind
-from wellkept.ops.detect.blindness import Counted, Doors
+from wellkept.ops.detect.blind import Blind, awake, uncounted
+from wellkept.ops.detect.blindness import Counted, Doors, paused_at
 from wellkept.ops.detect.feed import Fed, Feed, Windows
 from wellkept.ops.detect.judged import Judged
 from wellkept.ops.detect.lasting import spots_at
@@ -24,6 +24,7 @@ from wellkept.ops.detect.longview import LongView
 from wellkept.ops.detect.parts import EVERY_STEPS, Parts
 from wellkept.ops.detect.together import DETECTOR
 from wellkept.spine.graph import Graph
+from wellkept.spine.pauses import Pause
 from wellkept.store.telemetry.routes import endpoints_together, reported_endpoints
 from wellkept.store.telemetry.window import Window
 
@@ -80,6 +81,7 @@ class Sight:
         self._days = LongView(telemetry.metrics, settings)
         self._doors, self._spans, self._parts = Doors(), telemetry.spans, Parts(settings)
         self._learned = Learned(settings.step_s, f"{settings.shard_index}/{settings.shard_count}")
+        self._pauses: Callable[[], Sequence[Pause]] = tuple
         self._restored = False
         self._saved_at: datetime | None = None
         self._until = 0.0
@@ -95,9 +97,12 @@ class Sight:
         Raises:
             StoreError: the engine failed; the next look makes up for it.
         """
-        settings = self._settings
-        fed = self._move(int(now.timestamp() // settings.step_s) - settings.lag_steps, now)
-        endpoints, calls = self._of_endpoints(fed)
+        settings, pauses = self._settings, tuple(self._pauses())
+        fed = self._move(int(now.timestamp() // settings.step_s) - settings.lag_steps, now, pauses)
+        endpoints, calls, patterns = (
+            uncounted(window, pauses) if window is not None else None
+            for window in (*self._of_endpoints(fed), self._lines(fed, now))
+        )
         return View(
             metrics=fed.metrics,
             red=fed.red,
@@ -107,23 +112,26 @@ class Sight:
             graph=self._topology.graph(now),
             open={finding.fingerprint: finding for finding in open_ones},
             long=self._days.at(now, fed.metrics.series),
-            blind=self._blind(fed, now, open_ones),
+            blind=self._blind(fed, now, open_ones, pauses),
             scores=self._learned.scores(fed),
             thresholds=self._thresholds(fed, judged),
             entities=self._entities(fed, judged),
             deploys=dict(self._deploys),
             endpoints=endpoints,
             calls=calls,
-            patterns=self._lines(fed, now),
+            patterns=patterns,
         )
 
-    def _blind(self, fed: Fed, now: datetime, open_ones: Sequence[Finding]) -> Blind:
+    def _blind(self, fed: Fed, now: datetime, open_ones: Sequence[Finding], pauses: Sequence[Pause]) -> Blind:
         deployed = {entity: change.at.timestamp() for entity, change in self._deploys.items()}
-        return Blind.of([*spots_at(fed.metrics, open_ones, deployed), *self._doors.spots(now.timestamp())])
+        spots = spots_at(awake(fed.metrics, pauses), open_ones, deployed)
+        told = paused_at(now.timestamp(), pauses, self._settings)
+        return Blind.of([*spots, *self._doors.spots(now.timestamp()), *told], pauses)
 
-    def watch(self, counted: Counted) -> None:
-        """Ask the doors at each look what they have counted."""
+    def watch(self, counted: Counted, pauses: Callable[[], Sequence[Pause]] = tuple) -> None:
+        """Ask the doors at each look what they have counted, and when the platform itself was not at work."""
         self._doors = Doors(counted, self._settings.missing_steps * self._settings.step_s)
+        self._pauses = pauses
 
     def save(self) -> None:
         """Write down what was learned. A disk that is full is logged: detection goes on without."""
@@ -151,13 +159,15 @@ class Sight:
             **{f"{name}_s": round(seconds, 4) for name, seconds in self.spent.items()},
         }
 
-    def _move(self, end: int, now: datetime) -> Fed:
+    def _move(self, end: int, now: datetime, pauses: Sequence[Pause]) -> Fed:
         """Move on step by step, or by larger parts where there is much to make up for."""
         since = self._since(end)
         began = time.perf_counter()
         learning = 0.0
-        for fed in self._feed.moved(end, since):
+        for read in self._feed.moved(end, since, self._late(now, pauses)):
             before = time.perf_counter()
+            red, exclusive, logs = (uncounted(one, pauses) for one in (read.red, read.exclusive, read.logs))
+            fed = replace(read, red=red, exclusive=exclusive, logs=logs)
             self._learned.learn(fed)
             learning += time.perf_counter() - before
         self.spent = {"feed": time.perf_counter() - began - learning, "baseline": learning}
@@ -165,6 +175,12 @@ class Sight:
         self._fork(now)
         self._keep(now)
         return fed
+
+    def _late(self, now: datetime, pauses: Sequence[Pause]) -> int | None:
+        """The last step before a pause of the platform after which senders may still send again what they could not."""
+        settings = self._settings
+        starts = [one.start_s for one in pauses if now.timestamp() - one.end_s < settings.grace_s]
+        return int(min(starts) // settings.step_s) if starts else None
 
     def _lines(self, fed: Fed, now: datetime) -> Window | None:
         """Log patterns on the grid of the other windows. Without them, detection goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,6 +21,7 @@ from wellkept.ops.detect.heard import heard
 from wellkept.ops.detect.judged import REMEMBERED_S, Judged
 from wellkept.ops.detect.learned import Memory
 from wellkept.ops.detect.sight import LogPatterns, Places, Sight
+from wellkept.spine.pauses import Pause, paused_s
 
 STAGE = Stage(
     name="ops.detect",
@@ -100,9 +101,11 @@ class DetectRunner:
         """Nobody asks these detectors any more: the findings that they left open end at the next look."""
         self._off = frozenset(names)
 
-    def watch(self, counted: Counted) -> None:
-        """Ask the doors of the platform at each look what they have counted; it tells of blind spots."""
-        self._sight.watch(counted)
+    def watch(self, counted: Counted, pauses: Callable[[], Sequence[Pause]] = tuple) -> None:
+        """Ask the doors of the platform at each look what they have counted, and when it was not at work itself; it
+        tells of blind spots.
+        """
+        self._sight.watch(counted, pauses)
 
     def tick(self, now: datetime) -> DetectReport:
         """Look once at the window that ends at the last whole step before ``now``."""
@@ -156,13 +159,19 @@ class DetectRunner:
             tally.failures += 1
             _log.exception("detector %s %s failed", detector.name, detector.version)
             return [finding for finding in view.open.values() if finding.detector == detector.name]
-        if self._first_tick is not None and (now - self._first_tick).total_seconds() < self._settings.grace_s:
+        if self._is_new_here(view, now):
             found = [finding for finding in found if not _is_absence(finding) or finding.fingerprint in view.open]
         tally.last_s = time.perf_counter() - began
         by_score = not getattr(detector, "by_threshold", False)
         said = [finding for finding in found if not (judged and judged.holds_back(finding, by_score))]
         tally.held_back += len(found) - len(said)
         return said
+
+    def _is_new_here(self, view: View, now: datetime) -> bool:
+        """Whether the platform was not at work until lately: what it did not hear may be its own doing."""
+        since_s = self._first_tick.timestamp() if self._first_tick is not None else 0.0
+        since_s = max([since_s, *(one.end_s for one in view.blind.pauses)])
+        return now.timestamp() - since_s < self._settings.grace_s
 
     def _over(self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime) -> list[str]:
         """Fingerprints of the findings that were not seen for long enough.
@@ -179,11 +188,15 @@ class DetectRunner:
         for finding in open_ones:
             if finding.fingerprint in again:
                 continue
-            unseen = now - self._stream.last_seen(finding.id)
+            seen_at = self._stream.last_seen(finding.id)
+            lost_s = paused_s(view.blind.pauses, seen_at.timestamp(), now.timestamp())
+            unseen = now - seen_at - timedelta(seconds=lost_s)
             silent = finding.entity not in speaking and finding.kind is not FindingKind.MISSING_DATA
             silent = silent and not (others and finding.entity.startswith(_CONTAINER))
             silent = silent or view.blind.hides(finding.entity, finding.signal)
-            silent |= finding.entity in view.blind.entities and not finding.attributes.get("blind")
+            is_blind = bool(finding.attributes.get("blind"))
+            silent |= finding.entity in view.blind.entities and not is_blind
+            silent = silent and not (is_blind and not finding.entity)
             if unseen >= (patience if silent else hold):
                 over.append(finding.fingerprint)
         return over

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from wellkept.kernel.conventions import PROBED
 from wellkept.kernel.finding import Evidence, Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View
+from wellkept.ops.detect.blind import awake
 from wellkept.ops.detect.catalogue import REPORTERS, duration
 from wellkept.ops.detect.down import STATES, Down, down
 from wellkept.ops.detect.heard import OF_KUBERNETES, heard_by_entity
@@ -55,20 +56,21 @@ class MissingData:
     not late and yet missed, and a gap as short as a restart is no finding. Processes, pods and disks come and go, so
     only hosts, services, databases and deployments are missed, by words of their own, and not those whose points the
     platform itself refuses or finds far in the future. When all of them fall silent together it is not them but the way
-    to us: then one finding without an entity says so.
+    to us: then one finding without an entity says so. Steps in which the platform itself was not at work do not count.
     """
 
     name = "missing"
-    version = "5"
+    version = "6"
     shared = ("confirm_steps", "grace_s", "min_points", "missing_steps")
 
     def __init__(self, settings: DetectSettings | None = None) -> None:
         self._settings = settings or DetectSettings()
 
     def detect(self, view: View, now: datetime) -> list[Finding]:  # noqa: ARG002 - the view says all
-        window = view.metrics
+        window = awake(view.metrics, view.blind.pauses)
         if window.values.size == 0:
             return []
+        view = replace(view, metrics=window)
         gone = self._down(view)
         reports = _reports(window)
         excused = view.blind.entities.keys() | view.blind.refused
@@ -186,7 +188,7 @@ class MissingData:
     def _finding(self, view: View, entity: str, since: int, title: str, what: str, series: int | None) -> Finding:
         """What is open began when it did, however little of it the window still shows."""
         window, key = view.metrics, fingerprint(self.name, entity, "silence")
-        starts_at, now = moment(window.times[min(since, len(window.times) - 1)] - window.step_s), window.times[-1]
+        starts_at, now = moment(window.times[min(since, len(window.times) - 1)] - view.step_s), window.times[-1]
         if key in view.open:
             starts_at = min(starts_at, view.open[key].starts_at)
         lasted = max(float(now) - starts_at.timestamp(), 0.0)
@@ -198,7 +200,7 @@ class MissingData:
             entity=entity,
             kind=FindingKind.MISSING_DATA,
             severity=Severity.CRITICAL if not entity else Severity.ERROR,
-            score=round(min(1.0, lasted / (10 * self._settings.missing_steps * window.step_s)), 6),
+            score=round(min(1.0, lasted / (10 * self._settings.missing_steps * view.step_s)), 6),
             score_meaning="length of the silence over ten times the shortest silence that is reported",
             starts_at=starts_at,
             sentence=f"{what}, since {clock(starts_at, moment(now))} ({duration(lasted)}).",

@@ -26,6 +26,7 @@ from wellkept.ops.ingest.alerts.base import (
     Over,
     Word,
 )
+from wellkept.spine.pauses import Pause, paused_s
 from wellkept.store.state.findings import Kept
 
 _log = logging.getLogger(__name__)
@@ -81,6 +82,13 @@ class Held:
     until: datetime
     said_at: datetime
 
+    def is_late(self, now: datetime, pauses: Sequence[Pause]) -> bool:
+        """Whether nobody has repeated it in time."""
+        if self.until > now:
+            return False
+        lost_s = paused_s(pauses, self.said_at.timestamp(), now.timestamp())
+        return self.until + timedelta(seconds=lost_s) <= now
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -104,10 +112,18 @@ class Alerts:
     """
 
     def __init__(
-        self, stream: Findings, clock: Clock, settings: AlertSettings | None = None, *, is_shared: bool = False
+        self,
+        stream: Findings,
+        clock: Clock,
+        settings: AlertSettings | None = None,
+        *,
+        pauses: Callable[[], Sequence[Pause]] = tuple,
+        is_shared: bool = False,
     ) -> None:
+        """``pauses``: when the platform was not at work, and so nobody could repeat anything."""
         self.settings, self.counts = settings or AlertSettings(), Counts()
         self._stream, self._clock, self._is_shared, self._cursor = stream, clock, is_shared, 0
+        self._pauses = pauses
         self._open: dict[str, Held] | None = None
         self._well_since = clock.now()
         """Since when whoever wanted to tell something could."""
@@ -158,9 +174,10 @@ class Alerts:
         self._thread.join()
 
     def tick(self, now: datetime) -> None:
-        """End what nobody has repeated in time."""
+        """End what nobody has repeated in time; the time in which nobody could does not count."""
+        pauses = self._pauses()
         with self._turn, self._unit(now) as held:
-            late = {key: alert for key, alert in held.items() if alert.until <= now}
+            late = {key: alert for key, alert in held.items() if alert.is_late(now, pauses)}
             late = self._still(late, held, now) if self._is_shared else late
             over = {key: replace(a, finding=_ended(a.finding, a.until, "silence")) for key, a in late.items()}
             self.counts.expired += len(over)
