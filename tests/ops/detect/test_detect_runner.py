@@ -21,6 +21,7 @@ from wellkept.ops.detect.detectors.blind import BlindSpot
 from wellkept.ops.detect.detectors.exhaustion import Exhaustion
 from wellkept.ops.detect.detectors.missing import MissingData
 from wellkept.ops.detect.detectors.robust import RobustAnomaly
+from wellkept.ops.detect.detectors.states import States, StatesParameters
 from wellkept.ops.detect.stage import DetectRunner
 from wellkept.spine.graph import Graph
 from wellkept.spine.pauses import Pause
@@ -185,6 +186,33 @@ def test_a_container_that_is_gone_while_others_speak_has_recovered(stream: Strea
     told = play(story.scene(), stream, 100, 290)
     assert [(f.entity, f.is_open) for _, f in told] == [(old, True), (old, False)]
     assert 250 < told[-1][0] < 265
+
+
+@pytest.mark.parametrize("is_told_of_others", [True, False])
+def test_what_kubernetes_told_of_is_not_over_because_it_tells_nothing(stream: Stream, is_told_of_others: bool) -> None:
+    """The containers themselves are heard all the time (cAdvisor); what tells of claims and nodes is not."""
+    story = Story(steps=400, step_s=2.0)
+    silent = np.where(story.clock < 200, 1.0, np.nan)
+    story.metric("container:shop/data-0", "kube_persistentvolumeclaim_status_phase", silent, "", {"phase": "Lost"})
+    story.metric("host:n1", "kube_node_status_condition", 0 * silent, "", {"condition": "Ready", "status": "true"})
+    story.metric("container:shop/web-1/app", "container_memory_usage_bytes", story.noise(5e6, 1e5), "By")
+    story.metric("host:n1", "node_load1", story.noise(1.0, 0.1))
+    others = silent if not is_told_of_others else np.ones(400)
+    story.metric("container:shop/web-1", "kube_pod_status_phase", 0 * others, "", {"phase": "Pending"})
+    scene = story.scene()
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    detectors = (States(SETTINGS, StatesParameters(0.1)), MissingData(SETTINGS))
+    run = DetectRunner(Recording(scene), Recording(scene), stream, detectors, SETTINGS)
+    seen, ended = set(), {}
+    for step in range(150, 310):
+        report = run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
+        seen |= {finding.detector for finding in report.seen}
+        ended |= {finding.detector: step for finding in report.ended}
+    assert seen == set(ended) == {"states", "missing"}
+    if is_told_of_others:
+        assert max(ended.values()) < 220, "both were taken away"
+    else:
+        assert min(ended.values()) > 280, "nothing is known of them, for as long as a window"
 
 
 def test_no_verdict_about_missing_data_right_after_the_start(stream: Stream) -> None:

@@ -64,6 +64,14 @@ def heard_by_entity(window: Window) -> tuple[tuple[str, ...], Mask]:
     return names, heard
 
 
+def tellers(window: Window, steps: int) -> frozenset[str]:
+    """Those of ``OF_KUBERNETES`` by which anything was told in the newest steps."""
+    spoke = np.isfinite(window.values[-steps:]).any(axis=0)
+    columns = _told_by_others(window.series)
+    names = {window.series[column].name for column in columns[spoke[columns]].tolist()}
+    return frozenset(prefix for prefix in OF_KUBERNETES for name in names if name.startswith(prefix))
+
+
 def heard(windows: Sequence[Window], steps: int) -> frozenset[str]:
     """The entities of which anything was heard in the newest steps."""
     found: set[str] = set()

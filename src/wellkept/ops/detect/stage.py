@@ -17,7 +17,7 @@ from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
 from wellkept.ops.detect.blindness import Counted
 from wellkept.ops.detect.feed import Windows
-from wellkept.ops.detect.heard import heard
+from wellkept.ops.detect.heard import OF_KUBERNETES, heard, tellers
 from wellkept.ops.detect.judged import REMEMBERED_S, Judged
 from wellkept.ops.detect.learned import Memory
 from wellkept.ops.detect.sight import LogPatterns, Places, Sight
@@ -177,13 +177,14 @@ class DetectRunner:
         """Fingerprints of the findings that were not seen for long enough.
 
         Recovery must be seen to be believed: while the entity is silent, or telemetry is blind to it, its findings stay
-        open, for one window. A container that is silent while others are heard was taken away.
+        open, for one window. A container that is silent while others are heard was taken away. Of what Kubernetes tells
+        of others, it is Kubernetes that has to be heard.
         """
         again = {finding.fingerprint for finding in seen}
         hold = timedelta(seconds=self._settings.hold_steps * self._settings.step_s)
         patience = timedelta(seconds=self._settings.window_s)
         speaking = heard((view.metrics, view.red, view.logs), self._settings.hold_steps)
-        others = any(entity.startswith(_CONTAINER) for entity in speaking)
+        telling = tellers(view.metrics, self._settings.hold_steps)
         over = []
         for finding in open_ones:
             if finding.fingerprint in again:
@@ -191,13 +192,7 @@ class DetectRunner:
             seen_at = self._stream.last_seen(finding.id)
             lost_s = paused_s(view.blind.pauses, seen_at.timestamp(), now.timestamp())
             unseen = now - seen_at - timedelta(seconds=lost_s)
-            silent = finding.entity not in speaking and finding.kind is not FindingKind.MISSING_DATA
-            silent = silent and not (others and finding.entity.startswith(_CONTAINER))
-            silent = silent or view.blind.hides(finding.entity, finding.signal)
-            is_blind = bool(finding.attributes.get("blind"))
-            silent |= finding.entity in view.blind.entities and not is_blind
-            silent = silent and not (is_blind and not finding.entity)
-            if unseen >= (patience if silent else hold):
+            if unseen >= (patience if _is_hidden(view, finding, speaking, telling) else hold):
                 over.append(finding.fingerprint)
         return over
 
@@ -205,6 +200,20 @@ class DetectRunner:
 def _step(view: View) -> int:
     """The number of the newest step: its end in steps since the epoch."""
     return round(float(view.metrics.times[-1]) / view.step_s) if len(view.metrics.times) else 0
+
+
+def _is_hidden(view: View, finding: Finding, speaking: Collection[str], telling: Collection[str]) -> bool:
+    """Whether that it was not seen again means nothing: who would show it is silent, or telemetry is blind to it."""
+    if finding.attributes.get("blind"):
+        return bool(finding.entity) and finding.entity not in speaking
+    if finding.entity in view.blind.entities or view.blind.hides(finding.entity, finding.signal):
+        return True
+    if finding.signal.startswith(OF_KUBERNETES):
+        return not finding.signal.startswith(tuple(telling))
+    if finding.kind is FindingKind.MISSING_DATA:
+        return False
+    is_gone = finding.entity.startswith(_CONTAINER) and any(one.startswith(_CONTAINER) for one in speaking)
+    return finding.entity not in speaking and not is_gone
 
 
 def _is_absence(finding: Finding) -> bool:
