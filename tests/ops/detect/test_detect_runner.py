@@ -203,7 +203,8 @@ def test_what_kubernetes_told_of_is_not_over_because_it_tells_nothing(stream: St
     begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
     detectors = (States(SETTINGS, StatesParameters(0.1)), MissingData(SETTINGS))
     run = DetectRunner(Recording(scene), Recording(scene), stream, detectors, SETTINGS)
-    seen, ended = set(), {}
+    seen: set[str] = set()
+    ended: dict[str, int] = {}
     for step in range(150, 310):
         report = run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
         seen |= {finding.detector for finding in report.seen}

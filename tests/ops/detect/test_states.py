@@ -240,8 +240,24 @@ def test_a_container_that_cannot_start_is_told_of_and_not_its_pod() -> None:
         values = np.where(is_so & (np.arange(STEPS) >= 60), 1.0, GONE)
         story.metric(APP, WAITS, values, "", {"reason": reason})
     (finding,) = look(story)
-    assert finding.entity == APP
+    assert finding.entity == WEB
     assert finding.sentence == ("Container shop/web-1/app cannot start since 08:10:00 UTC (20 min): ImagePullBackOff.")
+
+
+def test_a_bad_image_is_one_finding_of_the_workload_however_many_pods_wait_for_it() -> None:
+    story = told(HEARD, of=POD)
+    for number, since in ((2, 60), (4, 90), (5, 175)):
+        pod = f"container:shop/web-6d5f7c9b8-x{number}bcd"
+        story.metric(f"{pod}/app", WAITS, np.where(np.arange(STEPS) >= since, 1.0, GONE), "", PULL)
+        story.metric(pod, "kube_pod_status_phase", always(1.0), "", PENDING)
+    story.metric("container:shop/db-0/app", WAITS, always(1.0), "", PULL)
+    story.metric("container:shop/alone/app", WAITS, always(1.0), "", PULL)
+    entities = {finding.entity: finding for finding in look(story)}
+    assert set(entities) == {WEB, "container:shop/db", "container:shop/alone/app"}
+    assert entities[WEB].sentence == (
+        "Container shop/web-6d5f7c9b8-x2bcd/app cannot start, like 2 more of shop/web, since 08:10:00 UTC (20 min): "
+        "ImagePullBackOff."
+    )
 
 
 def test_waiting_that_was_over_in_between_begins_anew() -> None:

@@ -45,8 +45,9 @@ class State:
     what is not told. ``lasts_s``: for so long it may be so. ``settles``: whether the values mean that this run went
     well (``JOB``), so that what became of earlier ones is no matter any more. ``reason``: the attribute that says why.
 
-    ``may_be_usual``: it is information where it was so when Kubernetes was first heard. ``is_of_parts``: it is not told
-    where something is told of a part, which is why.
+    ``pod_at``: which part of its path, counted from the end, is a pod; all pods of one workload are told of together.
+    0: it is about no pod. ``may_be_usual``: it is information where it was so when Kubernetes was first heard.
+    ``is_of_parts``: it is not told where something is told of a part, which is why.
     """
 
     key: str
@@ -58,6 +59,7 @@ class State:
     holds: Callable[..., Bools] = _is_so
     settles: Callable[..., Bools] | None = None
     reason: str = ""
+    pod_at: int = 0
     may_be_usual: bool = False
     is_of_parts: bool = False
     resource: str = ""
@@ -167,7 +169,7 @@ def _pods() -> tuple[State, ...]:
         return np.asarray((told == 1) & ~(is_of_job > 0))
 
     def pod(title: str, told: Told) -> State:
-        return State("pending", "Pod", title, (told, of_job), 15 * _MINUTE, holds=is_first, is_of_parts=True)
+        return State("pending", "Pod", title, (told, of_job), 15 * _MINUTE, holds=is_first, pod_at=1, is_of_parts=True)
 
     waiting = (
         Told("kube_pod_container_status_waiting_reason", unstarted),
@@ -176,7 +178,7 @@ def _pods() -> tuple[State, ...]:
     )
     return (
         *(
-            State("waiting", "Container", "cannot start", (told,), 5 * _MINUTE, reason=reason)
+            State("waiting", "Container", "cannot start", (told,), 5 * _MINUTE, reason=reason, pod_at=2)
             for told, reason in zip(waiting, ("reason", "reason", "k8s.container.status.reason"), strict=True)
         ),
         pod("finds no node to run on", Told("kube_pod_status_unschedulable")),

@@ -66,9 +66,9 @@ def heard_by_entity(window: Window) -> tuple[tuple[str, ...], Mask]:
 
 def tellers(window: Window, steps: int) -> frozenset[str]:
     """Those of ``OF_KUBERNETES`` by which anything was told in the newest steps."""
-    spoke = np.isfinite(window.values[-steps:]).any(axis=0)
     columns = _told_by_others(window.series)
-    names = {window.series[column].name for column in columns[spoke[columns]].tolist()}
+    spoke = np.flatnonzero(np.isfinite(window.values[-steps:, columns]).any(axis=0))
+    names = {window.series[column].name for column in columns[spoke].tolist()}
     return frozenset(prefix for prefix in OF_KUBERNETES for name in names if name.startswith(prefix))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
-from wellkept.kernel.entity import JOB
+from wellkept.kernel.entity import JOB, owner_of_pod
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
@@ -69,15 +69,15 @@ class States:
     Jobs that have failed, autoscalers at their maximum, nodes short of memory, disk or process ids, pods that are
     pending, containers that cannot start, volume claims that have lost their volume: ``ops/detect/conditions.py`` lists
     them all, by which series they are told, and how long they may last. It is over when the state is, or the thing is
-    gone; of a CronJob when a later run went well. Things of one name in several clusters are told of one by one.
-    Abstains where the series have stopped, and on blind entities.
+    gone; of a CronJob when a later run went well. Pods and containers of one workload are told of together, things of
+    one name in several clusters one by one. Abstains where the series have stopped, and on blind entities.
 
     Source: the alerts ``KubeJobFailed``, ``KubeHpaMaxedOut``, ``KubeNodePressure``, ``KubePodNotReady`` and
     ``KubeContainerWaiting`` of kubernetes-mixin.
     """
 
     name = "states"
-    version = "1"
+    version = "2"
     every_steps = 3
     finds = "failed jobs, autoscalers at their maximum, nodes under pressure, and pods of Kubernetes that do not start"
     kinds = (FindingKind.THRESHOLD,)
@@ -94,14 +94,16 @@ class States:
         found: dict[str, Finding] = {}
         wholes: set[str] = set()
         for state, of in things:
+            together: dict[tuple[str, str], list[_Held]] = {}
             for held in self._held(view, state, of):
-                key = fingerprint(self.name, held.thing.entity, state.key, *filter(None, [held.thing.cluster]))
-                if key in found or (state.is_of_parts and held.thing.entity in wholes):
-                    continue
-                finding = self._finding(view, held, key)
+                together.setdefault((_whose(held), held.thing.cluster), []).append(held)
+            for (entity, cluster), every in together.items():
+                several = [held for held in every if not (state.is_of_parts and held.thing.entity in wholes)]
+                key = fingerprint(self.name, entity, state.key, *filter(None, [cluster]))
+                finding = self._finding(view, entity, several, key) if several and key not in found else None
                 if finding is not None:
                     found[key] = finding
-                    wholes.add(finding.entity.rpartition("/")[0])
+                    wholes.update(held.thing.entity.rpartition("/")[0] for held in several)
         return [found[key] for key in sorted(found)]
 
     def _held(self, view: View, state: State, things: Sequence[_Thing]) -> Iterator[_Held]:
@@ -143,7 +145,9 @@ class States:
         begins = holds & np.concatenate([[True], ~holds[:-1] | (apart > pause)])
         return int(steps[np.flatnonzero(begins)[-1]])
 
-    def _finding(self, view: View, held: _Held, key: str) -> Finding | None:
+    def _finding(self, view: View, entity: str, several: Sequence[_Held], key: str) -> Finding | None:
+        """One for all things of one state that are told of together; the one that is in it for longest is named."""
+        held = min(several, key=lambda one: (one.since, one.thing.entity))
         window, state, thing = view.metrics, held.state, held.thing
         starts_at, known = moment(window.times[held.since] - window.step_s), view.open.get(key)
         lasted_s = float(window.times[-1]) - starts_at.timestamp()
@@ -157,25 +161,34 @@ class States:
             starts_at = min(starts_at, known.starts_at)
             lasted_s = float(window.times[-1]) - starts_at.timestamp()
         what, reason = f"{state.what} {_name(thing)}", _reason(view, held)
+        like = f", like {len(several) - 1} more of {bare(entity)}" if len(several) > 1 else ""
         told = next(place for place in range(len(state.told)) if thing.parts[place])
         info, says = window.series[thing.parts[told][-1]], (state.says or state.title).format(*newest(held.values))
         return Finding(
             fingerprint=key,
             detector=self.name,
             detector_version=self.version,
-            entity=thing.entity,
+            entity=entity,
             kind=FindingKind.THRESHOLD,
             severity=severity,
             score=round(lasted_s / (lasted_s + may_s), 6),
             score_meaning="how long it lasts over that and how long it may last",
             starts_at=starts_at,
             sentence=(
-                f"{what} {says} since {clock(starts_at, moment(window.times[-1]))} "
+                f"{what} {says}{like}{',' if like else ''} since {clock(starts_at, moment(window.times[-1]))} "
                 f"({duration(lasted_s)}){f': {reason}' if reason else ''}."
             ),
             evidence=(evidence_of(info, window.times, held.values[:, told], {"lasted_s": lasted_s}),),
-            attributes={"title": f"{what} {state.title}", "resource": state.resource, "symptom": ""},
+            attributes={"title": f"{what} {state.title}{like}", "resource": state.resource, "symptom": ""},
         )
+
+
+def _whose(held: _Held) -> str:
+    """The entity that is told of: the workload of a pod, as its name says it, or the thing itself."""
+    kind, _, path = held.thing.entity.partition(":")
+    parts = path.split("/")
+    owner = owner_of_pod(parts[-held.state.pod_at]) if 0 < held.state.pod_at <= len(parts) else ""
+    return f"{kind}:{'/'.join([*parts[: -held.state.pod_at], owner])}" if owner else held.thing.entity
 
 
 def _name(thing: _Thing) -> str:
