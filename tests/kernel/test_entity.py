@@ -47,6 +47,7 @@ CASES: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("a pod", {"k8s.namespace.name": "shop", "k8s.pod.name": "web-1"}, {}, "container:shop/web-1"),
     ("a pod without a namespace", {"k8s.pod.name": "web-1"}, {}, "container:web-1"),
     ("a quota", {"k8s.namespace.name": "shop", "k8s.resourcequota.name": "rq"}, {}, "container:shop/rq"),
+    ("a volume of a cluster", {"k8s.persistentvolume.name": "pv-7"}, {}, "container:pv-7"),
     ("a job", {"k8s.namespace.name": "shop", "k8s.job.name": "migrate-2"}, {}, "container:shop/migrate-2"),
     ("a run of a CronJob", {"k8s.namespace.name": "shop", "k8s.job.name": "backup-29401200"}, {},
      "container:shop/backup"),

@@ -45,9 +45,9 @@ class EdgeKind(StrEnum):
 
 KUBERNETES = (
     "k8s.resourcequota.name", "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name",
-    "k8s.replicaset.name", "k8s.cronjob.name", "k8s.job.name", "k8s.hpa.name",
+    "k8s.replicaset.name", "k8s.cronjob.name", "k8s.job.name", "k8s.hpa.name", "k8s.persistentvolume.name",
 )  # fmt: skip
-"""What of a namespace is named by itself, where no pod is named."""
+"""What of a namespace, or of the whole cluster, is named by itself, where no pod is named."""
 JOB = "k8s.job.name"
 """It also names one run of a CronJob."""
 CLAIM = "k8s.persistentvolumeclaim.name"

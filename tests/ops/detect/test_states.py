@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from wellkept.checks.detectors import check_detector
-from wellkept.checks.scenes import Story
+from wellkept.checks.scenes import EPOCH, Story
 from wellkept.kernel.errors import InputError
 from wellkept.kernel.finding import Finding, Severity
 from wellkept.ops.detect.base import View
@@ -283,6 +283,41 @@ def test_a_claim_that_has_lost_its_volume_is_an_error() -> None:
     lost = ("kube_persistentvolumeclaim_status_phase", steps((100, 0), (80, 1)), {"phase": "Lost"})
     (finding,) = look(told(lost, of="container:shop/data-0"))
     assert (finding.severity, finding.sentence[:42]) == (Severity.ERROR, "Volume claim shop/data-0 has lost its volu")
+
+
+def test_a_volume_that_has_failed_is_an_error() -> None:
+    failed_ = ("kube_persistentvolume_status_phase", steps((100, 0), (80, 1)), {"phase": "Failed"})
+    (finding,) = look(told(failed_, of="container:pv-7"))
+    assert (finding.severity, finding.sentence[:23]) == (Severity.ERROR, "Volume pv-7 has failed ")
+
+
+@pytest.mark.parametrize("name", ["kube_daemonset_status_number_misscheduled", "k8s.daemonset.node.misscheduled"])
+def test_a_daemonset_that_runs_where_it_should_not_is_told_of(name: str) -> None:
+    (finding,) = look(told((name, steps((60, 0), (120, 2)), {}), of=WEB))
+    assert finding.sentence == (
+        "DaemonSet shop/web runs on nodes where it should not, 2 of them, since 08:10:00 UTC (20 min)."
+    )
+
+
+def cronjob(due: Floats, suspended: float = 0.0, active: float = 0.0) -> Story:
+    """A CronJob of which it is told when its next run is due, as seconds after 08:00."""
+    return told(
+        ("kube_cronjob_next_schedule_time", EPOCH.timestamp() + due, {}),
+        ("kube_cronjob_spec_suspend", always(suspended), {}),
+        ("kube_cronjob_status_active", always(active), {}),
+        of=JOB,
+    )
+
+
+def test_a_cronjob_that_does_not_begin_what_was_due_is_told_of() -> None:
+    (finding,) = look(cronjob(always(600.0)))
+    assert (finding.entity, finding.attributes["title"]) == (JOB, "CronJob shop/backup does not begin its runs")
+    assert finding.sentence == "CronJob shop/backup has not begun the run that was due since 08:10:00 UTC (20 min)."
+    assert look(cronjob(always(1200.0))) == [], "it may be late for a quarter of an hour"
+    assert look(cronjob(always(600.0), suspended=1.0)) == []
+    assert look(cronjob(always(600.0), active=1.0)) == [], "it may have to wait for the run before"
+    assert look(cronjob(np.asarray(300.0 * (1 + np.arange(STEPS) // 30), np.float64))) == [], "each run was begun"
+    assert look(cronjob(steps((150, 600), (30, GONE)))) == [], "nobody tells of it any more"
 
 
 def test_another_kube_state_metrics_goes_on_telling_of_the_same() -> None:

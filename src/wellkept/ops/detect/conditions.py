@@ -34,12 +34,17 @@ def _is_so(value: Floats, *_: Floats) -> Bools:
     return np.asarray(value > 0)
 
 
+CLOCK = Told("")
+"""The end of the step itself, in seconds since the epoch, beside what tells of a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """One state that must not last.
 
     ``key``: what it is called in fingerprints; of several states of one key and one entity the first is told. ``what``
     is in it: a pod, a job. ``says``: how sentences go on, with the values of what tells as ``{0}``, ``{1}``, ...
+    (``CLOCK`` among them).
 
     ``told``: the series that tell. ``holds``: whether their values, arrays of one shape, mean the state; NaN stands for
     what is not told. ``lasts_s``: for so long it may be so. ``settles``: whether the values mean that this run went
@@ -201,8 +206,32 @@ def _throttled() -> State:
     )  # fmt: skip
 
 
+def _cronjobs() -> tuple[State, ...]:
+    """What was due is told until it is begun; while a run goes on, the next may have to wait for its end."""
+
+    def is_late(now: Floats, due: Floats, suspended: Floats, active: Floats) -> Bools:
+        return np.asarray((now > due) & ~(suspended > 0) & ~(active > 0))
+
+    told = (
+        CLOCK,
+        Told("kube_cronjob_next_schedule_time"),
+        Told("kube_cronjob_spec_suspend"),
+        Told("kube_cronjob_status_active"),
+    )
+    says = "has not begun the run that was due"
+    return (State("late", "CronJob", "does not begin its runs", told, 15 * _MINUTE, says, is_late),)
+
+
+def _daemonsets() -> tuple[State, ...]:
+    names = ("kube_daemonset_status_number_misscheduled", "k8s.daemonset.node.misscheduled")
+    title, says = "runs where it should not", "runs on nodes where it should not, {0:g} of them,"
+    return tuple(State("misplaced", "DaemonSet", title, (Told(name),), 15 * _MINUTE, says) for name in names)
+
+
 STATES: tuple[State, ...] = (
     *_jobs(),
+    *_cronjobs(),
+    *_daemonsets(),
     *_autoscalers(),
     *_nodes(),
     *_pods(),
@@ -210,6 +239,11 @@ STATES: tuple[State, ...] = (
     State(
         "lost", "Volume claim", "has lost its volume",
         (Told("kube_persistentvolumeclaim_status_phase", _where(phase="Lost")),), 5 * _MINUTE,
+        resource="disk", severity=Severity.ERROR,
+    ),
+    State(
+        "failed", "Volume", "has failed",
+        (Told("kube_persistentvolume_status_phase", _where(phase="Failed")),), 5 * _MINUTE,
         resource="disk", severity=Severity.ERROR,
     ),
 )  # fmt: skip

@@ -24,7 +24,8 @@ CREATE OR REPLACE FUNCTION wellkept_container AS (r) -> concat(
         arrayFirst(name -> name != '', [
             r['k8s.persistentvolumeclaim.name'], r['k8s.pod.name'], r['k8s.resourcequota.name'], r['k8s.deployment.name'],
             r['k8s.statefulset.name'], r['k8s.daemonset.name'], r['k8s.replicaset.name'], r['k8s.cronjob.name'],
-            replaceRegexpOne(r['k8s.job.name'], '-[0-9]{8,10}$', ''), r['k8s.hpa.name']]),
+            replaceRegexpOne(r['k8s.job.name'], '-[0-9]{8,10}$', ''), r['k8s.hpa.name'],
+            r['k8s.persistentvolume.name']]),
         if(r['k8s.pod.name'] = '' OR r['k8s.persistentvolumeclaim.name'] != '', '', r['k8s.container.name'])]), '/'));
 
 -- What a resource is by itself.
@@ -172,6 +173,8 @@ CREATE OR REPLACE FUNCTION wellkept_kubernetes_kind AS (name) -> multiIf(
 CREATE OR REPLACE FUNCTION wellkept_kubernetes AS (name, a) -> multiIf(
     wellkept_kubernetes_kind(name) = 'node',
     [('k8s.node.name', wellkept_label(a, 'node'))],
+    wellkept_kubernetes_kind(name) = 'persistentvolume',
+    [('k8s.persistentvolume.name', wellkept_label(a, 'persistentvolume'))],
     wellkept_kubernetes_kind(name) IN ('container', 'pod') AND wellkept_label(a, 'pod') != '',
     [
         ('k8s.namespace.name', wellkept_label(a, 'namespace')),

@@ -257,6 +257,8 @@ HONORED = {**ASKED, "namespace": "shop"}
     [
         ("kube_deployment_spec_replicas", {**HONORED, "deployment": "web"}, "container:shop/web"),
         ("kube_statefulset_replicas", {**HONORED, "statefulset": "db"}, "container:shop/db"),
+        ("kube_persistentvolume_status_phase", {**HONORED, "persistentvolume": "pv-7", "phase": "Failed"},
+         "container:pv-7"),
         ("kube_job_status_failed", {**HONORED, "job_name": "backup"}, "container:shop/backup"),
         ("kube_job_failed", {**HONORED, "job_name": "backup-29401200"}, "container:shop/backup"),
         ("kube_horizontalpodautoscaler_spec_max_replicas", {**HONORED, "horizontalpodautoscaler": "web"},

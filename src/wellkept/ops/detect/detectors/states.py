@@ -12,7 +12,7 @@ from wellkept.kernel.entity import JOB, owner_of_pod
 from wellkept.kernel.finding import Finding, FindingKind, Severity, fingerprint
 from wellkept.ops.detect.base import DetectSettings, View, check_above_zero
 from wellkept.ops.detect.catalogue import duration
-from wellkept.ops.detect.conditions import STATES, Bools, Floats, State
+from wellkept.ops.detect.conditions import CLOCK, STATES, Bools, Floats, State
 from wellkept.ops.detect.merged import cluster_of, in_several, merged, newest
 from wellkept.ops.detect.signals import evidence_of, moment
 from wellkept.ops.detect.slow import is_current
@@ -109,6 +109,8 @@ class States:
     def _held(self, view: View, state: State, things: Sequence[_Thing]) -> Iterator[_Held]:
         """Things that are in a state by their newest word; of each entity the newest run."""
         every = merged(view.metrics.values, [part for thing in things for part in thing.parts])
+        for part in np.flatnonzero([told is CLOCK for told in state.told]).tolist():
+            every[:, part :: len(state.told)] = view.metrics.times[:, None]
         last = newest(every).reshape(len(things), -1).T
         settled: dict[tuple[str, str], tuple[int, str]] = {}
         if state.settles is not None:
@@ -132,7 +134,8 @@ class States:
         """The step since which the state is told of without a break; None where it is not, or nothing is told any
         more. Some series are there only while it lasts, and so a pause between words is a break.
         """
-        seen: Bools = np.asarray(np.isfinite(values).any(axis=1))
+        told = [part for part, one in enumerate(state.told) if one is not CLOCK]
+        seen: Bools = np.asarray(np.isfinite(values[:, told]).any(axis=1))
         least = self._settings.missing_steps
         if not is_current(seen, least):
             return None
