@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Response
 
 from wellkept.kernel.errors import InputError
-from wellkept.ops.ingest.recording.export import framed
 from wellkept.store.telemetry.otlp.writer import Signal
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -24,6 +23,8 @@ def router(telemetry: Telemetry) -> APIRouter:
 
     @routes.get("/api/v1/export/{signal}")
     def export(signal: Signal, start: datetime, end: datetime) -> Response:
+        from wellkept.ops.ingest.recording.export import framed  # all that reads recordings comes with it
+
         for name, moment in (("start", start), ("end", end)):
             if moment.tzinfo is None:
                 raise InputError(name, "must name its time zone (such as Z)", moment.isoformat())

@@ -7,8 +7,11 @@ the lock that every other product of this process waits for. On one thread there
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import importlib.util
 import os
+from importlib.machinery import PathFinder
 
 VARIABLE = "OPENBLAS_NUM_THREADS"
 
@@ -21,10 +24,21 @@ def on_one_thread() -> None:
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = "1"
     try:
-        for name in ("numpy", "scipy.linalg"):  # each has a library of its own
-            importlib.import_module(name)
+        importlib.import_module("numpy")
+        _load_scipys()  # which has a library of its own
     finally:
         if before is None:
             del os.environ[VARIABLE]
         else:
             os.environ[VARIABLE] = before
+
+
+def _load_scipys() -> None:
+    """Load the library through an extension that links it: the package around that takes sixty times as long."""
+    package = importlib.util.find_spec("scipy")
+    places = package.submodule_search_locations if package is not None else None
+    extension = PathFinder.find_spec("_fblas", [f"{place}/linalg" for place in places or ()])
+    if extension is not None and extension.origin is not None:
+        ctypes.CDLL(extension.origin)
+    else:
+        importlib.import_module("scipy.linalg")

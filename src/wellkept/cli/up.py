@@ -30,8 +30,10 @@ def command(config: Path | None, data: Path | None, port: int | None, no_agent: 
 
 def _serve(config: Path | None, data: Path | None, port: int | None, *, no_agent: bool, as_json: bool) -> None:
     from wellkept.app.algebra import on_one_thread
+    from wellkept.app.frames import without_pandas
 
     on_one_thread()  # before anything below loads what multiplies matrices
+    without_pandas()  # before anything below gives Arrow values
 
     from wellkept.app.server import serve
     from wellkept.app.settings import load_settings, resumed_demo

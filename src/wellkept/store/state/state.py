@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from wellkept.kernel.errors import StoreError
@@ -19,6 +16,7 @@ from wellkept.store.state import postgres
 from wellkept.store.state.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_REVISION = text("SELECT version_num FROM alembic_version")
 _migrating = threading.Lock()
 """Alembic keeps its context in a module: one migration at a time in a process. Across processes the database waits."""
 
@@ -52,8 +50,6 @@ class State:
         try:
             engine = _engine(target)
             _migrate(engine)
-        except CommandError as error:
-            raise StoreError(f"state store was written by another version of Wellkept: {error}") from error
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise StoreError(f"state store cannot be opened: {type(error).__name__}: {_said(error)}") from error
         return cls(engine)
@@ -193,13 +189,38 @@ def _said(error: Exception) -> str:
 
 
 def _migrate(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
     with _migrating, engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             postgres.migrate_alone(connection)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if _revision(connection) != _newest():
+            _upgrade(connection)
         if connection.dialect.name == "postgresql":
             postgres.widen(connection, list(metadata.tables))
         connection.commit()
+
+
+def _revision(connection: Connection) -> str | None:
+    """The migration that the store has come to; none where it is new."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(_REVISION).scalar()
+
+
+def _newest() -> str:
+    """The last migration: the name of each file begins with its revision."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def _upgrade(connection: Connection) -> None:
+    """Apply what is missing. Alembic is dear to load, and a store that has come to the newest revision needs none."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreError(f"state store was written by another version of Wellkept: {error}") from error
