@@ -24,7 +24,7 @@ from wellkept.store.telemetry.promql.reductions import Ranged
 from wellkept.store.telemetry.promql.source import LOOKBACK_MS, Kind, Source
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import bare, below
-from wellkept.store.telemetry.promql.values import empty
+from wellkept.store.telemetry.promql.values import NAME, empty
 from wellkept.store.telemetry.promql.windows import WINDOWS
 
 MOST_SERIES = 2_000
@@ -37,7 +37,8 @@ TOGETHER = 20_000
 class Wanted:
     """What a part of an expression reads: by which key it will ask, which series, and which windows of them.
 
-    ``kind`` and ``range_ms`` say the window, ``offset_ms`` how far before the moment it ends.
+    ``matchers``: but for the one that names the metric. ``kind`` and ``range_ms`` say the window, ``offset_ms`` how far
+    before the moment it ends.
     """
 
     key: Key
@@ -84,7 +85,8 @@ def _wanted(key: Key, selector: ast.VectorSelector, kind: Kind, range_ms: int) -
         matchers = matchers_of(selector)
         metric = metric_of(matchers)
         if metric and selector.at is None:
-            yield Wanted(key, metric, matchers, kind, range_ms, millis(selector.offset))
+            others = tuple(one for one in matchers if (one.label, one.kind) != (NAME, "Equal"))
+            yield Wanted(key, metric, others, kind, range_ms, millis(selector.offset))
 
 
 def read_ahead(wants: Iterable[Wanted], at_ms: int, source: Source, catalogue: Catalogue) -> Read:

@@ -90,8 +90,8 @@ def metric_of(matchers: Matchers) -> str:
 
 def is_matched(matchers: Matchers, labels: Sequence[Labels]) -> Flags:
     """Which of some series all matchers match."""
-    named = [dict(one) for one in labels]
-    kept = np.ones(len(named), dtype=bool)
+    kept = np.ones(len(labels), dtype=bool)
+    named = [dict(one) for one in labels] if matchers else []
     for matcher in matchers:
         kept &= _is_matched(matcher, [one.get(matcher.label, "") for one in named])
     return kept
