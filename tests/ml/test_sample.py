@@ -81,7 +81,7 @@ def test_nothing_has_no_metric_and_no_interval(name: str) -> None:
 
     assert np.isnan(value_of(name, nothing))
     assert np.isnan(interval_of(name, nothing, 1)).all()
-    assert np.isnan(paired_interval_of(name, nothing, np.empty(0), 1)).all()
+    assert np.isnan(paired_interval_of(name, nothing, nothing, 1)).all()
 
 
 def test_rows_that_know_no_group_have_no_metric_of_groups() -> None:
@@ -125,7 +125,7 @@ def test_models_that_say_the_same_differ_by_nothing(seed: int) -> None:
     sample = forecast(5, seed=seed)
 
     for name in ("wape", "mase", "mae"):
-        assert paired_interval_of(name, sample, sample.score, seed) == (0.0, 0.0)
+        assert paired_interval_of(name, sample, sample, seed) == (0.0, 0.0)
 
 
 def test_the_area_of_a_ranking_is_the_mean_share_of_offers_below_what_each_user_chose() -> None:
@@ -134,7 +134,7 @@ def test_the_area_of_a_ranking_is_the_mean_share_of_offers_below_what_each_user_
     assert value_of("roc_auc", sample) == pytest.approx(((1.0 + 0.5) / 2 + 0.0) / 2)
     assert value_of("roc_auc", sample.where(np.array([0, 1]))) == pytest.approx(0.75)
     better = np.array([1.0, 1.0, 1.0])
-    low, high = paired_interval_of("roc_auc", sample.scored(better), sample.score, seed=1)
+    low, high = paired_interval_of("roc_auc", sample.scored(better), sample, seed=1)
     assert 0.0 < low <= 1 - value_of("roc_auc", sample) <= high
     assert math.isnan(value_of("mae", sample))
 
@@ -154,7 +154,7 @@ def test_of_one_item_two_models_differ_within_an_interval(name: str) -> None:
     sample = forecast(200, 1)
     other = sample.score + np.random.default_rng(5).normal(size=len(sample))
 
-    low, high = paired_interval_of(name, sample, other, 1)
+    low, high = paired_interval_of(name, sample, sample.scored(other), 1)
 
     assert low < value_of(name, sample) - value_of(name, sample.scored(other)) < high
 

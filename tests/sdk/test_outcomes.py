@@ -137,3 +137,14 @@ def test_rows_that_are_not_taken_say_what_was_done() -> None:
         watching.attach(Refusing(), "name: churn\n", pa.table({"a": [1]}), version="", learn=0, by="ada")
     rule = "reference rows: must be at least 50, got 1"
     assert str(raised.value) == f"model churn is attached, but its reference was not taken: {rule}"
+
+
+def test_two_columns_of_a_frame_may_be_the_ends_of_its_intervals() -> None:
+    sent, frame = Sent(), pa.table({"score": [5.0], "p10": [3.0], "p90": [8.0], "lower": [1]})
+
+    predictions(sent, frame, "demand", "7", ("p10", "p90"))
+
+    (table,) = (table for _, table in sent.tables)
+    assert [table[name].to_pylist() for name in ("lower", "upper", "input.lower")] == [[3.0], [8.0], [1]]
+    with pytest.raises(InputError, match="interval: must name two columns of the frame"):
+        predictions(sent, frame, "demand", "7", ("p05", "p90"))

@@ -15,7 +15,7 @@ from tests.web.furniture import furnish
 from tests.web.scene import Scene
 
 from wellkept.kernel.errors import StoreError
-from wellkept.ml.estimate.history import Arrivals, CohortPerformance, PerformanceHistory, Told
+from wellkept.ml.estimate.history import Arrivals, CohortIntervals, CohortPerformance, PerformanceHistory, Told
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.watch.spread import Spread
 from wellkept.spine.registry import CHAMPION, REPORTED, WATCHED, ModelVersion
@@ -136,3 +136,15 @@ def test_one_that_is_served_elsewhere_is_offered_nothing_that_would_be_refused(p
     assert "nothing here puts another in front" in text
     for refused in ("models promote", "models rollback", "is decided again and again"):
         assert refused not in text
+
+
+def test_intervals_are_drawn_where_the_contract_promises_them(page: Scene) -> None:
+    assert "share of truths inside" not in text_of(page, performance=lambda _, __: history())
+    past = history()
+    covered = [
+        CohortIntervals(one.start, one.end, 900, 0.62, 0.59, 0.65, 12.5, 1.75) for one in past.cohorts if one.value
+    ]
+    told = replace(past, promised_coverage=0.8, intervals=covered)
+    text = text_of(page, performance=lambda _, __: told)
+    assert "share of truths inside the 80 % intervals of fraud by when it predicted" in text
+    assert "62 % inside (59 % to 65 %), 12.5 wide, pinball loss 1.75" in text

@@ -22,10 +22,11 @@ from wellkept.ml.evaluate.card.page import card_files, make_card
 from wellkept.ml.evaluate.served.stage import tried_as_served
 from wellkept.ml.evaluate.stage import judge, measure, promise_error
 from wellkept.ml.gates import BudgetGate, ParityGate
+from wellkept.ml.interval import INTERVAL
 from wellkept.ml.oversight import Limits, Oversight, overseen
 from wellkept.ml.provenance import code_of, commit_of, digest, environment, own_code, project_files
 from wellkept.ml.register.stage import draft_version, register
-from wellkept.ml.releases import PROMISE_ERROR, Releases
+from wellkept.ml.releases import INTERVAL_ROWS, PROMISE_ERROR, Releases
 from wellkept.ml.retrain.gains import gains_told
 from wellkept.ml.signature import LINEAGE
 from wellkept.ml.train.executors.base import Executor
@@ -202,6 +203,8 @@ class Pipeline:
             verdict = decode(Verdict, judged["verdict"])
             verdict = replace(verdict, id=f"gate-{draft.digest.removeprefix('sha256:')[:12]}", subject=draft.digest)
             known = {CARD: judged["card"], PROMISE_ERROR: f"{judged['promise_error']:.4g}"}
+            if trained.manifest.get(INTERVAL):
+                known[INTERVAL_ROWS] = str(trained.manifest[INTERVAL]["rows"])
             carded = replace(draft, lineage={**draft.lineage, **known})
             version = register(self._registry, carded, verdict, judged["metrics"], trained.manifest)
             return {"digest": version.digest}

@@ -41,6 +41,10 @@ def performance(model: str, data: Path | None, as_json: bool) -> None:
     columns = ("from", "predictions", "labelled", "come by now", "realised", "estimated then", "the estimate was")
     title = f"{told['metric'].replace('_', ' ')} of {model}, version {told['version']}, as of {when(told['at'])}"
     say_table(title, columns, rows, "No predictions yet. Ask the model server, or send them to POST /v1/predictions.")
+    if told["promised_coverage"] is not None:
+        covered = [_covered(one) for one in told["intervals"][-SHOWN:]]
+        title = f"truths inside the {told['promised_coverage']:.0%} intervals, by when they were answered"
+        say_table(title, ("from", "labels", "inside", "width", "pinball loss"), covered, "No labelled intervals yet.")
     for line in _lines(told):
         click.echo(line)
     return None
@@ -64,6 +68,11 @@ def _lines(told: dict[str, Any]) -> list[str]:
     if told["sampled"] > 1:
         lines.append(f"one prediction of {told['sampled']} was looked at")
     return lines
+
+
+def _covered(one: dict[str, Any]) -> tuple[str, ...]:
+    inside = f"{one['coverage']:.0%} ({one['low']:.0%} to {one['high']:.0%})"
+    return when(one["start"]), f"{one['labels']:,}", inside, f"{one['width']:.4g}", f"{one['pinball']:.4g}"
 
 
 def _value(one: dict[str, Any]) -> str:

@@ -14,11 +14,12 @@ from wellkept.ml.dataspec import Data, unmaskable
 from wellkept.ml.driftspec import DriftMonitor
 from wellkept.ml.gates import Gate, check_fit, check_numbers
 from wellkept.ml.inputspec import Column, Input, check_trainable
+from wellkept.ml.interval import LOWER, UPPER
 from wellkept.ml.metrics import METRICS
 from wellkept.ml.part import Part
 from wellkept.ml.retrainspec import Retrain
 from wellkept.ml.rollout import Rollout
-from wellkept.ml.tasks import LIVE, Metric, belongs, is_own, metrics_of
+from wellkept.ml.tasks import LIVE, NUMBERS, OF_INTERVALS, Metric, belongs, is_own, metrics_of
 from wellkept.ml.trainspec import Train
 from wellkept.spine.documents import load_document, read_document
 
@@ -34,6 +35,8 @@ class Output(Part):
 
     name: str = "score"
     threshold: float | None = None
+    interval: Annotated[float, Field(ge=0.5, le=0.99)] | None = None
+    """The share of truths that lie in the interval which each answer comes with; None: answers come without."""
 
 
 class Label(Part):
@@ -92,12 +95,22 @@ class PerformanceMonitor(Part):
     min_labels: Annotated[int, Field(ge=30)] = 200
 
 
+class CoverageMonitor(Part):
+    """Intervals: by how much the share of truths inside may differ from ``output.interval``.
+
+    It is looked at over the window and the labels of ``performance``.
+    """
+
+    drop: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
 class Monitors(Part):
     """What is watched after the release."""
 
     drift: DriftMonitor = DriftMonitor()
     nulls: NullMonitor = NullMonitor()
     performance: PerformanceMonitor = PerformanceMonitor()
+    coverage: CoverageMonitor = CoverageMonitor()
 
 
 class ModelContract(Part):
@@ -146,12 +159,24 @@ class ModelContract(Part):
             raise ValueError(f"names must not be one of {', '.join(sorted(RESERVED))}, got {taken[0]!r}")
         return inputs
 
+    @field_validator("output")
+    @classmethod
+    def _interval_fits(cls, output: Output, info: ValidationInfo) -> Output:
+        task = info.data.get("task", NUMBERS[0])
+        if output.interval is not None and task not in NUMBERS:
+            raise ValueError(f"interval has no meaning for a {task.replace('_', ' ')}, got {output.interval:g}")
+        if output.interval is not None and output.name in (LOWER, UPPER):
+            raise ValueError(f"name must not be that of an end of the interval, got {output.name!r}")
+        return output
+
     @field_validator("metrics")
     @classmethod
     def _metrics_fit(cls, metrics: Measures, info: ValidationInfo) -> Measures:
         _check_fit([metrics.primary, *metrics.others], info)
         if is_own(metrics.primary):
             raise ValueError(f"primary must be a metric that the platform knows, got {metrics.primary!r}")
+        if metrics.primary in OF_INTERVALS:
+            raise ValueError(f"primary must be a metric of the answers themselves, got {metrics.primary!r}")
         return metrics
 
     @field_validator("train")
@@ -162,6 +187,8 @@ class ModelContract(Part):
             _check_fit([search.metric], info)
             if is_own(search.metric):
                 raise ValueError(f"search.metric must be one that the platform knows, got {search.metric!r}")
+            if search.metric in OF_INTERVALS:
+                raise ValueError(f"search.metric must be one of the answers themselves, got {search.metric!r}")
         if search is not None and search.folds > 1 and info.data.get("task") == "ranking":
             raise ValueError(f"search.folds of a ranking must be 1, got {search.folds}")
         return train
@@ -266,6 +293,12 @@ def _check_fit(metrics: Sequence[str], info: ValidationInfo) -> None:
     if odd:
         word = str(task).replace("_", " ")
         raise ValueError(f"metrics of a {word} must be one of {metrics_of(str(task))}, got {odd[0]!r}")
+    bare = "output" in info.data and info.data["output"].interval is None
+    of_intervals = [name for name in metrics if name in OF_INTERVALS and bare]
+    if of_intervals:
+        raise ValueError(
+            f"{of_intervals[0]} needs output.interval, the share of truths that are to lie inside, got none"
+        )
 
 
 def parse_contract(text: str, source: str = "model.yaml") -> ModelContract:

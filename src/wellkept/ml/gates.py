@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from wellkept.ml.part import Part
-from wellkept.ml.tasks import Metric, is_own
+from wellkept.ml.tasks import NUMBERS, OF_INTERVALS, Metric, is_own
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -20,7 +20,6 @@ FairMetric = Literal[
     "selection_rate", "true_positive_rate", "false_positive_rate", "equalized_odds", "calibration", "error", "metric"
 ]
 BINARY_ONLY = ("selection_rate", "true_positive_rate", "false_positive_rate", "equalized_odds")
-NUMBERS = ("regression", "forecasting")
 
 
 class GatePart(Part):
@@ -386,6 +385,8 @@ def check_fit(gate: GatePart, task: str, inputs: Sequence[str], slices: Sequence
     odd = [column for column in gate.inputs if column not in inputs]
     if odd:
         raise ValueError(f"{name} must name an input, got {odd[0]!r}")
+    if isinstance(gate, BaselineGate | BacktestGate) and gate.metrics[0] in OF_INTERVALS:
+        raise ValueError(f"{name} knows no intervals, got {gate.metrics[0]!r}")
     if isinstance(gate, SliceGate) and gate.slice not in slices:
         raise ValueError(f"a gate's slice must be one of slices, got {gate.slice!r}")
     if isinstance(gate, DecisionsGate) and task == "binary_classification" and threshold is None:

@@ -11,9 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from wellkept.ml.evidence import Change, Served, Shared, Shift, Window
+from wellkept.ml.interval import LOWER, UPPER, Bounds
 from wellkept.ml.metrics import Array
 from wellkept.ml.sample import Rows, Sample
 
+CHAMPION_LOWER, CHAMPION_UPPER = f"champion_{LOWER}", f"champion_{UPPER}"
 SLICE, MISSING = "slice:", "missing:"
 """What the columns of slices, and of scores with an input missing, begin with in the file of scores."""
 
@@ -39,6 +41,10 @@ class Outcome:
     scale_squared: Array | None = None
     offered: Array | None = None
     """Of each held-out choice of a ranking, how many items could be offered to its user."""
+    bounds: Bounds | None = None
+    """The challenger's intervals, each row's by an interval that did not see it; None where it answers without."""
+    champion_bounds: Bounds | None = None
+    """The champion's, as it serves them; None where it has none of the same share."""
     slices: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     missing: Mapping[str, Array] = field(default_factory=dict)
     """The challenger's scores when one nullable input is missing in every row."""
@@ -61,7 +67,13 @@ class Outcome:
     @property
     def sample(self) -> Sample:
         """The challenger's rows."""
-        return Sample(self.label, self.challenger, self.group, self.scale, self.scale_squared, self.offered)
+        scales = (self.scale, self.scale_squared)
+        return Sample(self.label, self.challenger, self.group, *scales, self.offered, self.bounds)
+
+    @property
+    def rival(self) -> Sample | None:
+        """The same rows as the champion scores them; None without one."""
+        return None if self.champion is None else self.sample.scored(self.champion, self.champion_bounds)
 
     @property
     def unseen(self) -> NDArray[np.bool_]:
@@ -84,6 +96,11 @@ def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
         prefix: {name.removeprefix(prefix): table[name] for name in table.column_names if name.startswith(prefix)}
         for prefix in (SLICE, MISSING)
     }
+
+    def bounds(lower: str, upper: str) -> Bounds | None:
+        ends = (column(lower), column(upper))
+        return None if ends[0] is None or ends[1] is None else Bounds(result["interval"], ends[0], ends[1])
+
     return Outcome(
         label=label,
         challenger=challenger,
@@ -96,6 +113,8 @@ def outcome_of(table: pa.Table, result: Mapping[str, Any]) -> Outcome:
         scale=column("scale"),
         scale_squared=column("scale_squared"),
         offered=column("offered"),
+        bounds=bounds(LOWER, UPPER),
+        champion_bounds=bounds(CHAMPION_LOWER, CHAMPION_UPPER),
         slices={name: np.array(values.to_pylist(), dtype=np.str_) for name, values in starting[SLICE].items()},
         missing={name: values.to_numpy() for name, values in starting[MISSING].items()},
         alone=result["alone"],

@@ -13,6 +13,9 @@ REMEMBERED = 64
 PROMISE_ERROR = "promise.standard_error"
 """The place in a version's lineage of how unsure the live metric was that its gate saw."""
 
+INTERVAL_ROWS = "interval.rows"
+"""The place in a version's lineage of how many rows its interval was learned from."""
+
 
 class Releases:
     """Reads what belongs to a version. What never changes is remembered."""

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.ml.interval import MEASURES, Bounds
 from wellkept.ml.metrics import METRICS, Array
-from wellkept.ml.resample import MOST_ROWS, ROUNDS, Weighted, Weights, draws, narrower, weighted
+from wellkept.ml.resample import MOST_ROWS, ROUNDS, Weighted, Weights, draws, mean_of, narrower, weighted
 from wellkept.ml.tasks import at_k
 
 Rows = NDArray[np.int64]
@@ -35,7 +36,7 @@ class Sample:
     A forecast knows its item (``group``, int64[n]) and the item's scales in training: ``scale`` is the mean absolute
     difference over one season, ``scale_squared`` that of the squares. In a ranking a row is one held-out choice,
     ``group`` its user, ``score`` the place (from 1) that the model gave it among all that could be offered, and
-    ``offered`` how many these were.
+    ``offered`` how many these were. ``bounds`` are those of the intervals beside the scores, where there are any.
     """
 
     label: Array
@@ -44,6 +45,7 @@ class Sample:
     scale: Array | None = None
     scale_squared: Array | None = None
     offered: Array | None = None
+    bounds: Bounds | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -59,9 +61,9 @@ class Sample:
         stretch = moment // np.rint(np.cbrt(count)).astype(np.int64)[code]
         return np.asarray(code * len(code) + stretch, dtype=np.int64)
 
-    def scored(self, score: Array) -> Sample:
+    def scored(self, score: Array, bounds: Bounds | None = None) -> Sample:
         """The same rows as another model scores them."""
-        return replace(self, score=score)
+        return replace(self, score=score, bounds=bounds)
 
     def where(self, rows: NDArray[np.bool_] | Rows) -> Sample:
         """Some of the rows."""
@@ -72,11 +74,15 @@ class Sample:
             None if self.scale is None else self.scale[rows],
             None if self.scale_squared is None else self.scale_squared[rows],
             None if self.offered is None else self.offered[rows],
+            None if self.bounds is None else self.bounds.where(rows),
         )
 
 
 def value_of(name: str, sample: Sample) -> float:
     """A metric on a sample; NaN where it has no meaning there."""
+    if name in MEASURES:
+        known = sample.bounds is not None and len(sample) > 0
+        return float(np.mean(_measured(name, sample))) if known else float("nan")
     if _is_of_rows(name, sample):
         return METRICS[name](sample.label, sample.score)
     parts = _per_group(name, sample)
@@ -93,16 +99,15 @@ def interval_of(name: str, sample: Sample, seed: int) -> tuple[float, float]:
     return middle(found, value_of(name, sample), narrower(len(sample), sample.together))
 
 
-def paired_interval_of(name: str, ours: Sample, theirs: Array, seed: int) -> tuple[float, float]:
-    """The 90 % interval of how much two models differ, both on the same resampled rows."""
-    other = ours.scored(theirs)
+def paired_interval_of(name: str, ours: Sample, theirs: Sample, seed: int) -> tuple[float, float]:
+    """The 90 % interval of how much two models differ on the same rows, resampled alike."""
     if _is_of_groups(name, ours):
-        return _of_means(_per_group(name, ours) - _per_group(name, other), seed)
+        return _of_means(_per_group(name, ours) - _per_group(name, theirs), seed)
     if len(ours) == 0:
         return float("nan"), float("nan")
-    both = [_weighted(name, one) for one in (ours, other)]
+    both = [_weighted(name, one) for one in (ours, theirs)]
     found = np.subtract(*draws(both, len(ours), ours.together, seed))
-    return middle(found, value_of(name, ours) - value_of(name, other), narrower(len(ours), ours.together))
+    return middle(found, value_of(name, ours) - value_of(name, theirs), narrower(len(ours), ours.together))
 
 
 def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> list[float]:
@@ -110,8 +115,7 @@ def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> l
     if not _is_of_rows(name, sample):
         whole = _per_group(name, sample)
         return [float(np.hypot(_error_of(_per_group(name, sample.where(rows))), _error_of(whole))) for rows in parts]
-    metrics = [weighted(name, sample.label, sample.score)]
-    metrics += [weighted(name, sample.label, sample.score, rows) for rows in parts]
+    metrics = [_weighted(name, sample), *(_weighted(name, sample, rows) for rows in parts)]
     whole, *of_parts = draws(metrics, len(sample), sample.together, seed)
     factor = narrower(len(sample), sample.together)
     return [_spread(found - whole) * factor for found in of_parts]
@@ -119,7 +123,7 @@ def spreads_of(name: str, sample: Sample, parts: Sequence[Rows], seed: int) -> l
 
 def _is_of_rows(name: str, sample: Sample) -> bool:
     """Whether a metric is computed of all rows at once, and not of every group; of places there is none."""
-    return name in METRICS and sample.offered is None
+    return (name in METRICS or name in MEASURES) and sample.offered is None
 
 
 def _is_of_groups(name: str, sample: Sample) -> bool:
@@ -127,10 +131,20 @@ def _is_of_groups(name: str, sample: Sample) -> bool:
     return not _is_of_rows(name, sample) and (name not in SCALED or sample.together is sample.group)
 
 
-def _weighted(name: str, sample: Sample) -> Weighted:
-    """A metric of weighted rows; of a forecast of few items also those that are the mean over items."""
+def _measured(name: str, sample: Sample) -> Array:
+    """What a metric of intervals says of each row; NaN without intervals."""
+    return np.full(len(sample), np.nan) if sample.bounds is None else MEASURES[name](sample.bounds, sample.label)
+
+
+def _weighted(name: str, sample: Sample, rows: Rows | None = None) -> Weighted:
+    """A metric of weighted rows; of a forecast of few items also those that are the mean over items.
+
+    ``rows``: of some rows alone.
+    """
+    if name in MEASURES:
+        return mean_of(_measured(name, sample), np.arange(len(sample)) if rows is None else rows)
     if _is_of_rows(name, sample):
-        return weighted(name, sample.label, sample.score)
+        return weighted(name, sample.label, sample.score, rows)
     error, is_root = np.abs(sample.label - sample.score), name == "rmsse"
     scale = sample.scale_squared if is_root else sample.scale
     if sample.group is None or scale is None:

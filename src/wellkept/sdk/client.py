@@ -100,16 +100,20 @@ class Client:
         """Watch an attached model no more; what it logged stays."""
         return self.post(path_of("/api/v1/watch/{}/detach", model), {"by": by})
 
-    def log_predictions(self, rows: Any, *, model: str = "", version: str = "") -> list[str]:
+    def log_predictions(
+        self, rows: Any, *, model: str = "", version: str = "", interval: tuple[str, str] | None = None
+    ) -> list[str]:
         """Log what a model answered: a frame that speaks Arrow, or a list of records; gives the predictions' ids.
 
         Columns of a frame: ``score``; perhaps ``id`` (made where it is missing), ``time`` (now where it is missing),
         ``entity_key``, ``decision``, ``latency_ms``, ``trace_id``, ``span_id``; every other column is an input.
+        ``interval`` names two columns of it, between which the truth was said to be: ``("p10", "p90")``. Records say
+        it by ``lower`` and ``upper``.
 
         Raises:
             WellkeptError: a row breaks a rule; batches before it are stored.
         """
-        return outcomes.predictions(self, rows, model, version)
+        return outcomes.predictions(self, rows, model, version, interval)
 
     def log_labels(self, rows: Any, *, model: str = "") -> dict[str, int]:
         """Log what turned out to be true: ``value`` with ``prediction_id``, or with ``entity_key`` and ``at``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +22,8 @@ OWN = frozenset(
     | {"features", "categories", "attributes"}
 )
 """Columns of predictions that are no inputs."""
+ENDS = ("lower", "upper")
+"""What the ends of an interval are called on the way."""
 
 
 class Sender(Protocol):
@@ -30,7 +32,9 @@ class Sender(Protocol):
     def send(self, path: str, body: bytes, media: str) -> bytes: ...
 
 
-def predictions(client: Sender, rows: Any, model: str, version: str) -> list[str]:
+def predictions(
+    client: Sender, rows: Any, model: str, version: str, interval: tuple[str, str] | None = None
+) -> list[str]:
     """Send predictions; see ``Client.log_predictions``."""
     named = {name: str(value) for name, value in (("model", model), ("version", version)) if value}
     if isinstance(rows, list):
@@ -39,7 +43,7 @@ def predictions(client: Sender, rows: Any, model: str, version: str) -> list[str
         for start in range(0, len(made), BATCH):
             client.send("/v1/predictions", _json_of(made[start : start + BATCH], "predictions"), JSON)
         return [str(record["id"]) for record in made]
-    table = _completed(table_of(rows, "predictions"), named)
+    table = _completed(_with_ends(table_of(rows, "predictions"), interval), named, OWN | set(ENDS if interval else ()))
     for batch in _batches(table):
         client.send("/v1/predictions", body_of(batch), ARROW)
     return [str(value) for value in table["id"].to_pylist()]
@@ -108,10 +112,22 @@ def _isoformat(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _completed(table: pa.Table, named: dict[str, str]) -> pa.Table:
-    """With ids and times where they are missing; columns that are not a prediction's own are inputs."""
+def _with_ends(table: pa.Table, interval: tuple[str, str] | None) -> pa.Table:
+    """With the columns of the ends of the intervals called as the platform calls them, and other columns as inputs."""
+    if interval is None:
+        return table
+    for name in interval:
+        if name not in table.column_names:
+            raise InputError("interval", f"must name two columns of the frame ({', '.join(table.column_names)})", name)
+    ends = dict(zip(interval, ENDS, strict=True))
+    names = [ends.get(name, f"{INPUT}{name}" if name in ENDS else name) for name in table.column_names]
+    return table.rename_columns(names)
+
+
+def _completed(table: pa.Table, named: dict[str, str], known: Collection[str]) -> pa.Table:
+    """With ids and times where they are missing; columns that are none of a prediction's own (``known``) are inputs."""
     table = table.rename_columns(
-        [name if name in OWN or name.startswith(INPUT) else f"{INPUT}{name}" for name in table.column_names]
+        [name if name in known or name.startswith(INPUT) else f"{INPUT}{name}" for name in table.column_names]
     )
     count, names = table.num_rows, table.column_names
     if "id" not in names:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from wellkept.app.platform import Platform
 from wellkept.kernel.clock import from_nanos
-from wellkept.ml.categories import Categories, encoded
+from wellkept.ml.categories import encoded
 from wellkept.ml.codeprocess import load_scorer
+from wellkept.ml.interval import LOWER, UPPER, interval_of
 from wellkept.ml.runtime import Scorer, Scores
 from wellkept.ml.train.fitting import matrix_of_inputs
 from wellkept.ops.ingest.predicted import PREFIX
@@ -38,7 +41,7 @@ class Live:
         self.told: Floats = np.full(count, np.nan)
         """The newest label that was sent of each row."""
         self.told_at: Floats = np.full(count, np.inf)
-        self._scorers: dict[str, tuple[Scorer, Categories]] = {}
+        self._scorers: dict[str, tuple[Scorer, Mapping[str, Any]]] = {}
         self._first = ""
 
     @property
@@ -97,6 +100,7 @@ class Live:
                 "version": [champion.digest] * len(rows),
                 "entity_key": pa.array(self.world.keys[rows], pa.string()),
                 "score": self.scores[rows],
+                **self._ends(rows, champion),
                 **dict(zip((PREFIX + name for name in self._names(day)), inputs.columns, strict=True)),
             }
         )
@@ -104,6 +108,14 @@ class Live:
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
         return bytes(sink.getvalue())
+
+    def _ends(self, rows: np.ndarray, champion: ModelVersion) -> dict[str, Floats]:
+        """The ends of the intervals about some answers; none of a version that answers without."""
+        interval = interval_of(self._scorer(champion.digest)[1])
+        if interval is None:
+            return {}
+        bounds = interval.bounds(self.scores[rows])
+        return {LOWER: bounds.lower, UPPER: bounds.upper}
 
     def _names(self, day: int) -> list[str]:
         """What the inputs are called in the log."""
@@ -114,11 +126,12 @@ class Live:
 
     def _scored(self, digest: str, inputs: Floats) -> Scores:
         """What a version answers to rows of the world; a category that it does not know is missing to it."""
-        scorer, known = self._scorer(digest)
+        scorer, manifest = self._scorer(digest)
+        known = manifest.get("categories", {})
         return scorer.score(matrix_of_inputs(encoded(self.world.inputs(inputs), known), self.world.contract.features))
 
-    def _scorer(self, digest: str) -> tuple[Scorer, Categories]:
-        """The scorer of a version, from its artifact, and the categories that it knows."""
+    def _scorer(self, digest: str) -> tuple[Scorer, Mapping[str, Any]]:
+        """The scorer of a version, from its artifact, and its manifest."""
         known = self._scorers.get(digest)
         if known is None:
             version = self._platform.registry.version(self.name, digest)
@@ -126,6 +139,5 @@ class Live:
             folder.mkdir(parents=True, exist_ok=True)
             for name, content in self._platform.artifacts.listing(version.artifact).items():
                 (folder / Path(name).name).write_bytes(self._platform.artifacts.get_bytes(content))
-            scorer, manifest = load_scorer(folder)
-            known = self._scorers[digest] = scorer, manifest.get("categories", {})
+            known = self._scorers[digest] = load_scorer(folder)
         return known

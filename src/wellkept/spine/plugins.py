@@ -72,6 +72,7 @@ TABLE: dict[str, dict[str, str]] = {
         "labelclock": "wellkept.ml.watch.monitors.labelclock:LabelClock",
         "labelconflict": "wellkept.ml.watch.monitors.labelconflict:LabelConflict",
         "performance": "wellkept.ml.watch.monitors.performance:Performance",
+        "coverage": "wellkept.ml.watch.monitors.coverage:Coverage",
         "estimated": "wellkept.ml.watch.monitors.estimated:EstimatedPerformance",
         "slowloss": "wellkept.ml.watch.monitors.slowloss:SlowLoss",
         "silence": "wellkept.ml.watch.monitors.silence:Silence",

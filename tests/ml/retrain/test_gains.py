@@ -241,3 +241,20 @@ def test_new_categories_and_mere_information_hold_nothing() -> None:
     info = replace(finding, severity=Severity.INFO, attributes={"cause": "new_input"})
     assert what_holds([info], None) == ("", "")
     assert what_holds([replace(finding, attributes={"cause": "renamed"})], None)[0] == "renamed"
+
+
+def test_intervals_are_mended_once_and_again_when_twice_as_much_is_known(workshop: Workshop) -> None:
+    champion, contract = workshop.registry.versions("fraud")[-1], parse_contract(CONTRACT)
+    since = NOON + timedelta(days=20)
+    narrow = Finding(
+        "fp", "coverage", "1", "model:fraud", FindingKind.PERFORMANCE, Severity.ERROR, 1.0, "", since, "Too narrow.",
+        evidence=(Evidence("coverage", values={"coverage": 0.5}),),
+    )  # fmt: skip
+    tried = replace(workshop.job("pln-2:0"), kind="retrain", started_at=since + timedelta(days=2))
+    known = Known(None, (tried,), 1000, 500)
+    asked = {
+        days: policy_case(contract, champion, [narrow], None, known, since + timedelta(days=days)) for days in (3, 5)
+    }
+    assert (asked[3].uncovered, asked[5].uncovered) == ("", "Too narrow.")
+    assert asked[5].fallen is None
+    assert policy_case(contract, champion, [], None, known, since).uncovered == ""

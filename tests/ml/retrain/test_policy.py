@@ -248,3 +248,12 @@ def test_errors_without_bounds_are_counted_in_shares_of_the_promise() -> None:
     assert Retrain().cost_of("mae", 50.0) == pytest.approx(0.1)
     assert Retrain().cost_of("mae", math.nan) == pytest.approx(0.001)
     assert Retrain(cost=3).cost_of("mae", 50.0) == 3
+
+
+def test_intervals_that_do_not_hold_are_reason_enough_though_the_metric_gains_nothing() -> None:
+    said = "52 % of the newest 200 truths lay in the 80 % intervals of demand."
+    decision = decide(case(uncovered=said))
+    assert decision.action is Act.RETRAIN
+    assert said in decision.sentence
+    assert decide(case(uncovered=said, spec=Retrain(policy="volume"))).action is Act.NONE
+    assert decide(case(uncovered=said, attempts=(NOW - timedelta(hours=2),))).action is Act.HOLD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,11 @@ from tests.ml.workshop import CONTRACT, NOON
 from wellkept.kernel.errors import InputError
 from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.contract import parse_contract
+from wellkept.ml.evaluate.stage import judge, measure
+from wellkept.ml.interval import interval_of
+from wellkept.ml.outcome import outcome_of
 from wellkept.ml.reference import FILE, SCORE, parse_reference
+from wellkept.ml.sample import value_of
 from wellkept.ml.train.split import _cut
 from wellkept.ml.train.stage import training_request
 from wellkept.ml.train.worker import PARITY_NULL_ROWS, _with_nulls, work
@@ -366,3 +371,61 @@ def test_any_object_with_predict_and_to_onnx_will_do(tmp_path: Path) -> None:
     result = trained(tmp_path, frame(), code)
 
     assert (result["manifest"]["format"], result["manifest"]["estimator"]) == ("onnx", "Homemade")
+
+
+DEMAND = """
+name: demand
+task: regression
+owner: stores
+inputs: [{name: amount}, {name: risk}]
+output: {interval: 0.8}
+metrics: {primary: mae, others: [coverage, pinball, width]}
+gates:
+  - {metric: coverage, at_least: 0.7}
+  - {versus_champion: pinball, margin: 0.0}
+"""
+LINE = """
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+def train(frame):
+    rows = np.column_stack([frame["amount"].to_numpy(), frame["risk"].to_numpy()])
+    return LinearRegression().fit(rows, frame["label"].to_numpy())
+"""
+
+
+def demand(seed: int, noise: float) -> pa.Table:
+    """What is sold is told by one input, with a noise."""
+    random = np.random.default_rng(seed)
+    rows = frame()
+    label = 100 * rows["risk"].to_numpy() + random.normal(0, noise, rows.num_rows)
+    return rows.set_column(rows.column_names.index("label"), "label", pa.array(label))
+
+
+def test_a_version_learns_its_interval_and_is_judged_by_it_beside_the_champions(tmp_path: Path) -> None:
+    contract = parse_contract(DEMAND)
+    asked = {**training_request(contract), "held_out": 0.5}
+    folders = {name: tmp_path / name for name in ("calm", "wild")}
+    for folder in folders.values():
+        folder.mkdir()
+    calm = trained(folders["calm"], demand(1, 1.0), LINE, **asked)
+    wild = trained(folders["wild"], demand(2, 6.0), LINE, **asked, champion=str(folders["calm"] / "model"))
+
+    served = interval_of(json.loads((folders["wild"] / "model" / "manifest.json").read_text("utf-8")))
+    assert served is not None
+    assert (served.share, served.rows) == (0.8, 100)
+    assert served.above[0] - served.below[0] == pytest.approx(2 * 1.28 * 6, rel=0.25)
+    outcome = outcome_of(pq.read_table(folders["wild"] / "scores.parquet"), wild)
+    measured = measure(contract, outcome)
+    assert measured["coverage"] == pytest.approx(0.8, abs=0.12)
+    verdict = judge(contract, outcome, "sha256:" + "a" * 64, NOON)
+    told = {check.name: check for check in verdict.checks}
+    assert told["coverage"].passed
+    assert told["pinball versus champion"].passed  # the champion's intervals are much too narrow for the new noise
+    assert value_of("coverage", outcome.rival) < 0.4  # type: ignore[arg-type]
+    first = outcome_of(pq.read_table(folders["calm"] / "scores.parquet"), calm)
+    alone = {check.name: check for check in judge(contract, first, "sha256:" + "b" * 64, NOON).checks}
+    assert alone["pinball versus champion"].sentence == "there is no champion to be compared with"
+    without = replace(outcome, champion_bounds=None)
+    spared = {check.name: check for check in judge(contract, without, "sha256:" + "b" * 64, NOON).checks}
+    assert spared["pinball versus champion"].sentence == "the champion answers without an interval of this share"

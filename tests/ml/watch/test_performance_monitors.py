@@ -17,9 +17,9 @@ from wellkept.ml.estimate.reading import Histories
 from wellkept.ml.estimate.trend import Trend, trend
 from wellkept.ml.releases import PROMISE_ERROR
 from wellkept.ml.watch.base import Served
+from wellkept.ml.watch.chance import errors
 from wellkept.ml.watch.monitors.estimated import EstimatedPerformance
 from wellkept.ml.watch.monitors.performance import Performance as Realised
-from wellkept.ml.watch.monitors.performance import errors
 from wellkept.ml.watch.monitors.slowloss import SlowLoss, is_told
 
 NOW = NOON + timedelta(seconds=900)

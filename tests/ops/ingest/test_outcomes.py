@@ -439,3 +439,32 @@ def test_a_label_that_waited_is_held_to_the_task_of_the_prediction_that_came(
     assert [row["label"] for row in stored(telemetry, model)] == [None, right]
     assert telemetry.labels.waiting() == waiting
     assert f"1 label of {model} that waited was let go: a label of a {task} must be" in caplog.text
+
+
+@pytest.mark.parametrize("way", ["records", "stream"])
+def test_the_ends_of_an_interval_are_kept_among_the_attributes(
+    outcomes: Outcomes, telemetry: Telemetry, model: str, way: str
+) -> None:
+    told = [prediction(model, "1", lower=0.25, upper=0.75, attributes={"shop": "north"}), prediction(model, "2")]
+    if way == "records":
+        outcomes.predictions(told)
+    else:
+        table = pa.table(
+            {
+                **{name: [one[name] for one in told] for name in ("id", "model", "version", "score", "time")},
+                "lower": [0.25, None],
+                "upper": [0.75, None],
+                "attributes": pa.array([[("shop", "north")], []], pa.map_(pa.string(), pa.string())),
+            }
+        )
+        outcomes.prediction_table(body_of(table))
+    outcomes.labels([{"prediction_id": one["id"], "value": 0.5} for one in told])
+
+    rows = telemetry.predictions.window(model, NOON, NOON + timedelta(days=1), known_by=NOON + timedelta(days=1))
+    kept = [dict(one) for one in rows["attributes"].to_pylist()]
+    assert kept == [{"shop": "north", "lower": "0.25", "upper": "0.75"}, {}]
+    day = timedelta(days=1)
+    read = telemetry.serving.labelled(model, "v", NOON, NOON + day, NOON + day)
+    assert (read["lower"].to_pylist(), read["upper"].to_pylist()) == ([0.25, None], [0.75, None])
+    with pytest.raises(InputError, match=r"predictions\[0\]\.upper"):
+        outcomes.predictions([prediction(model, "3", upper="much")])

@@ -79,6 +79,7 @@ def dotted(**named: str) -> dict[str, str]:
 
 def test_an_event_is_the_prediction_that_it_says(events: SaidEvents, stores: Stores) -> None:
     said = dotted(model="churn", version="7", score="0.25", feature__spend="12.5", feature__plan="pro", entity_key="c1")
+    said |= dotted(lower="0.1", upper="0.4")
     stores.say("wellkept.prediction", NOON - timedelta(seconds=1), **said)
 
     assert events.follow() == 1
@@ -87,6 +88,7 @@ def test_an_event_is_the_prediction_that_it_says(events: SaidEvents, stores: Sto
     assert (row["id"], row["score"], row["entity_key"]) == (f"{'t' * 32}-{'s' * 16}", 0.25, "c1")
     assert (dict(row["features"]), dict(row["categories"])) == ({"spend": 12.5}, {"plan": "pro"})
     assert row["time"] == NOON - timedelta(seconds=1)
+    assert dict(row["attributes"]) == {"lower": "0.1", "upper": "0.4"}
 
 
 def test_a_label_may_be_said_too(events: SaidEvents, stores: Stores) -> None:

@@ -114,6 +114,22 @@ class Arrivals:
 
 
 @dataclass(frozen=True, slots=True)
+class CohortIntervals:
+    """The intervals of labelled answers of [start, end): in which share of them (``coverage``, with its 90 % interval)
+    the truth lay, how wide they were on average, and their mean pinball loss.
+    """
+
+    start: datetime
+    end: datetime
+    labels: int
+    coverage: float
+    low: float
+    high: float
+    width: float
+    pinball: float
+
+
+@dataclass(frozen=True, slots=True)
 class PerformanceHistory:
     """All of it, oldest cohort first.
 
@@ -139,3 +155,7 @@ class PerformanceHistory:
     arrivals: Arrivals = Arrivals()
     sampled: int = 1
     """Of so many predictions, one was looked at."""
+    promised_coverage: float | None = None
+    """The share of truths that are to lie inside the intervals; None where the contract promises none."""
+    intervals: Sequence[CohortIntervals] = ()
+    """Those cohorts that have labelled answers with intervals."""

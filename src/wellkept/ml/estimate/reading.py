@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -15,9 +15,10 @@ import pyarrow as pa
 from wellkept.kernel.finding import Finding, FindingKind, Severity
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.cohorts import MOST_CLASSES, Array, Cohorts, Counted, Frame, ages_for, gather, score_edges
-from wellkept.ml.estimate.history import PerformanceHistory, Trouble, Wanted
+from wellkept.ml.estimate.history import CohortIntervals, PerformanceHistory, Trouble, Wanted
 from wellkept.ml.estimate.inputs import FEWEST, broken, is_lasting, without_habits
 from wellkept.ml.estimate.telling import Remembered, Teller
+from wellkept.ml.interval import binomial
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.tasks import LOWER_IS_BETTER, TWO_CLASSES
 from wellkept.spine.registry import ModelVersion
@@ -46,6 +47,8 @@ class Labels(Protocol):
     def scores(self, asked: Asked, one_in: int) -> pa.Table: ...
 
     def arrivals(self, asked: Asked, edges: Sequence[float], one_in: int) -> pa.Table: ...
+
+    def intervals(self, asked: Asked, share: float, one_in: int) -> pa.Table: ...
 
 
 class Inputs(Protocol):
@@ -114,7 +117,9 @@ class Histories:
         cohorts = self._cohorts(contract, asked, one_in, now)
         self._look_at_inputs(asked, reference, cohorts, remembered)
         told = Teller(cohorts, wanted, troubles, remembered).history(contract.name, version.number)
-        return replace(told, sampled=one_in)
+        share = contract.output.interval
+        covered = _intervals(self._labels.intervals(asked, share, one_in), grid) if share is not None else ()
+        return replace(told, sampled=one_in, promised_coverage=share, intervals=covered)
 
     def _cohorts(self, contract: ModelContract, asked: Asked, one_in: int, now: datetime) -> Cohorts:
         edges: Array = np.empty(0)
@@ -211,6 +216,19 @@ def _asked(contract: ModelContract, version: ModelVersion, grid: Grid, now: date
     ages = ages_for(contract.label.delay_s, grid.step_s)
     kind = KINDS.get(contract.task, "number")
     return Asked(contract.name, version.logged_as, grid, ages.tolist(), kind, MOST_CLASSES, now)
+
+
+def _intervals(rows: pa.Table, grid: Grid) -> tuple[CohortIntervals, ...]:
+    """The cohorts of a grid that have labelled intervals."""
+    found = []
+    for one in rows.to_pylist():
+        start = datetime.fromtimestamp((grid.start_ms + one["cohort"] * grid.step_ms) / 1000, UTC)
+        count, (low, high) = one["labelled"], binomial(one["inside"], one["labelled"])
+        share, width, loss = (one[name] / count for name in ("inside", "width", "pinball"))
+        found.append(
+            CohortIntervals(start, start + timedelta(milliseconds=grid.step_ms), count, share, low, high, width, loss)
+        )
+    return tuple(found)
 
 
 def _counted(rows: pa.Table) -> Counted:

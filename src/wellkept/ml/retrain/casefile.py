@@ -16,7 +16,7 @@ from wellkept.ml.retrain.exclusions import share_bad
 from wellkept.ml.retrain.forecast import Gain, Point
 from wellkept.ml.retrain.policy import MONTH, PolicyCase
 from wellkept.ml.sample import TWO_SIDED_90
-from wellkept.ml.tasks import LOWER_IS_BETTER
+from wellkept.ml.tasks import LOWER_IS_BETTER, OF_INTERVALS
 from wellkept.spine.registry import Job, ModelVersion
 from wellkept.store.state.retrains import BadSpan
 
@@ -85,6 +85,7 @@ def policy_case(
         attempts=tuple(job.started_at for job in retrains),
         drifted=tuple(finding.sentence for finding in drifted),
         worse=worse[0].sentence if worse else "",
+        uncovered=_uncovered(worse, [job.started_at for job in retrains], now),
         fallen=fallen,
         held=held,
         held_by=held_by,
@@ -190,6 +191,18 @@ def _fallen(worse: Sequence[Finding], promised: float, is_lower: bool) -> tuple[
             error = math.hypot((high - low) / TWO_SIDED_90, evidence.values.get("promised_error", 0.0))
             return (value - promised if is_lower else promised - value), error
     return None
+
+
+def _uncovered(worse: Sequence[Finding], attempts: Sequence[datetime], now: datetime) -> str:
+    """What is said of intervals that do not hold; empty without, and until twice as much is known as at the last
+    attempt since.
+    """
+    for finding in worse:
+        if any(evidence.signal in OF_INTERVALS for evidence in finding.evidence):
+            began = finding.starts_at
+            last = max((at for at in attempts if at > began), default=began)
+            return finding.sentence if now - began >= 2 * (last - began) else ""
+    return ""
 
 
 def _points(known: Known, champion: ModelVersion) -> Iterable[Point]:

@@ -26,15 +26,15 @@ def gains_told(
     enough rows that it was not trained on, and where the metric has no interval.
     """
     metric = contract.live_metric
-    if champion is None or outcome.champion is None:
+    if champion is None or outcome.rival is None:
         return []
     unseen = outcome.unseen
     if unseen.sum() < LEAST_ROWS:
         return []
-    sample, rival = outcome.sample.where(unseen), outcome.champion[unseen]
+    sample, rival = outcome.sample.where(unseen), outcome.rival.where(unseen)
     low, high = paired_interval_of(metric, sample, rival, SEED)
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    gain = sign * (value_of(metric, sample) - value_of(metric, sample.scored(rival)))
+    gain = sign * (value_of(metric, sample) - value_of(metric, rival))
     if not all(math.isfinite(one) for one in (gain, low, high)):
         return []
     until = end - timedelta(seconds=contract.label.delay_s)

@@ -14,6 +14,7 @@ from wellkept.ml.retrain.forecast import Forecast, Gain, Point, Stale, forecast,
 from wellkept.ml.retrainspec import Retrain, point_of
 
 MONTH = timedelta(days=30)
+HOLD_AGAIN = "As many truths inside the intervals as promised."
 JITTER = 0.1
 """Up to this share of a wait is added to it, by the model's name: many models never train at the same moment."""
 
@@ -39,7 +40,8 @@ class PolicyCase:
     ``attempts`` are the retrains of the last 30 days, refused ones too. ``rows_since`` counts labelled rows since
     ``trained_until``, ``rows`` those that a retrain could use, ``more`` the natural logarithm of how many times as many
     these are. ``drifted`` and ``worse`` are what monitors say that
-    nothing upstream explains; ``fallen`` is by how much the newest performance is below what was promised, with the
+    nothing upstream explains; ``uncovered`` says that intervals do not hold what they promise, where that is worth
+    another attempt; ``fallen`` is by how much the newest performance is below what was promised, with the
     standard error. ``held`` says why nothing may be trained now (an incident upstream, a broken label feed), and
     ``held_by`` in a word; empty where nothing is in the way. ``points`` are cohorts of performance of the live version,
     ``gains`` what fresher versions of this model were worth.
@@ -60,6 +62,7 @@ class PolicyCase:
     attempts: tuple[datetime, ...] = ()
     drifted: tuple[str, ...] = ()
     worse: str = ""
+    uncovered: str = ""
     fallen: tuple[float, float] | None = None
     held: str = ""
     held_by: str = "upstream"
@@ -175,6 +178,7 @@ def _expected_value(case: PolicyCase) -> _Wish:
     The rule of the economic order quantity: at a loss that grows with age, retrains that come when the losses since the
     last one reach the cost of one are the cheapest in the long run. Only what is beyond chance counts as a loss. What
     is lost at a step, beyond what age explains, goes on until it is mended: it counts for the whole horizon at once.
+    Intervals that do not hold what they promise are mended whatever the metric gains: it says nothing of them.
     """
     spec = case.spec
     point = point_of(case.metric, case.promised)
@@ -196,6 +200,8 @@ def _expected_value(case: PolicyCase) -> _Wish:
         "age_s": case.stale.age_s,
         **{f"from_{name}": mean for name, (mean, _) in known.parts.items()},
     }
+    if net <= 0 and case.uncovered:
+        return _Wish(True, f"A retrain tells anew how wide intervals must be: {case.uncovered}", HOLD_AGAIN, numbers)
     return _Wish(net > 0, _said(case, known, numbers), _to_change_it(case, numbers, share), numbers)
 
 

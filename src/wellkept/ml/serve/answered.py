@@ -12,10 +12,12 @@ import orjson
 import pyarrow as pa
 
 from wellkept.ml.categories import Categories, words_of
+from wellkept.ml.interval import LOWER, UPPER, Interval
 from wellkept.ml.runtime import Matrix, Scores
 from wellkept.ml.serve.served import Served
 
 LENGTH = struct.Struct("<I")
+Pairs = list[tuple[str, str]]
 SHADOW_OF = "shadow_of"
 """The attribute by which a shadow's prediction names the one that was given."""
 SCHEMA = pa.schema(
@@ -70,12 +72,14 @@ class Source:
     threshold: float | None
     names: tuple[str, ...]
     categories: Categories = field(default_factory=dict)
+    interval: Interval | None = None
 
 
 def opening(served: Served) -> bytes:
     """What must be known of a version to read its answers back."""
     threshold = served.contract.output.threshold
-    return orjson.dumps([served.digest, served.name, threshold, served.names, served.categories])
+    interval = served.interval.values() if served.interval is not None else None
+    return orjson.dumps([served.digest, served.name, threshold, served.names, served.categories, interval])
 
 
 def packed(answered: Answered) -> bytes:
@@ -109,8 +113,9 @@ class Unpacked:
 
 def opened(payload: bytes) -> tuple[str, Source]:
     """A version by its digest, from its opening."""
-    digest, model, threshold, names, *categories = orjson.loads(payload)  # older journals have no categories
-    return digest, Source(model, digest, threshold, tuple(names), *categories)
+    digest, model, threshold, names, *more = orjson.loads(payload)  # older journals have no categories, or no interval
+    interval = Interval.of(more[1]) if len(more) > 1 and more[1] else None
+    return digest, Source(model, digest, threshold, tuple(names), more[0] if more else {}, interval)
 
 
 def unpacked(payload: bytes, rows: int) -> Unpacked:
@@ -157,7 +162,7 @@ def _table(source: Source, answers: Sequence[Unpacked]) -> pa.Table:
         "features": _features(source, rows.reshape(total, width)),
         "categories": _categories(source, rows.reshape(total, width), answers),
         "latency_ms": spread(6, pa.float64()),
-        "attributes": pa.array(_attributes(answers), SCHEMA.field("attributes").type),
+        "attributes": pa.array(_attributes(answers, _ends(source, scores)), SCHEMA.field("attributes").type),
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -171,15 +176,24 @@ def _ids(answers: Sequence[Unpacked]) -> list[str]:
     return [name + answer.head[8] for answer in answers for name in ids_of(answer.head[2], answer.count)]
 
 
-def _attributes(answers: Sequence[Unpacked]) -> list[list[tuple[str, str]]]:
-    found = []
+def _attributes(answers: Sequence[Unpacked], ends: Sequence[Pairs]) -> list[Pairs]:
+    found: list[Pairs] = []
     for answer in answers:
         marks = list(answer.head[7].items())
         if answer.head[8]:
             found += [[*marks, (SHADOW_OF, name)] for name in ids_of(answer.head[2], answer.count)]
         else:
             found += [marks] * answer.count
-    return found
+    return [[*marks, *own] for marks, own in zip(found, ends, strict=True)] if ends else found
+
+
+def _ends(source: Source, scores: Scores) -> list[Pairs]:
+    """The ends of each answer's interval; empty where there are none."""
+    if source.interval is None:
+        return []
+    bounds = source.interval.bounds(scores)
+    pairs = zip(bounds.lower.tolist(), bounds.upper.tolist(), strict=True)
+    return [[(LOWER, repr(lower)), (UPPER, repr(upper))] for lower, upper in pairs]
 
 
 def _keys(answers: Sequence[Unpacked]) -> list[str]:

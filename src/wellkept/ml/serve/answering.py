@@ -196,12 +196,18 @@ def _invocation(rows: Rows, traceparent: str) -> Ask:
 def _inferred(
     wanted: tuple[str, ...], caller: Caller, served: Served, scores: list[float], explanation: Explanation | None
 ) -> dict[str, Any]:
-    name = served.contract.output.name
-    outputs: list[dict[str, Any]] = [{"name": name, "shape": [len(scores)], "datatype": "FP64", "data": scores}]
+    told = [scores]
+    if served.interval is not None:
+        bounds = served.interval.bounds(np.asarray(scores))
+        told += [bounds.lower.tolist(), bounds.upper.tolist()]
+    outputs: list[dict[str, Any]] = [
+        {"name": name, "shape": [len(scores)], "datatype": "FP64", "data": data}
+        for name, data in zip(served.outputs, told, strict=True)
+    ]
     if explanation is not None:
-        told = {"method": explanation.method, "space": explanation.space, "inputs": ",".join(explanation.names)}
+        method = {"method": explanation.method, "space": explanation.space, "inputs": ",".join(explanation.names)}
         parts, baseline = explanation.contributions, explanation.baseline.tolist()
-        flat = {"shape": list(parts.shape), "datatype": "FP64", "data": parts.ravel().tolist(), "parameters": told}
+        flat = {"shape": list(parts.shape), "datatype": "FP64", "data": parts.ravel().tolist(), "parameters": method}
         outputs.append({"name": CONTRIBUTIONS, **flat})
         outputs.append({"name": BASELINE, "shape": [len(baseline)], "datatype": "FP64", "data": baseline})
     if wanted:
@@ -232,7 +238,7 @@ def _choice(deployed: Deployed, version: str | None, ask: Ask) -> Choice:
 
 
 def _check_outputs(ask: Ask, served: Served) -> None:
-    known = (served.contract.output.name, *(EXPLAINED if ask.caller.explain else ()))
+    known = (*served.outputs, *(EXPLAINED if ask.caller.explain else ()))
     for name in ask.outputs:
         if name not in known:
             rule = f"is not an output of {served.name} ({', '.join(known)})"

@@ -32,7 +32,8 @@ GROUP_PARTS = 20
 def score_file(served: Served, rows: Path, out: Path, threads: int | None = None) -> int:
     """Score every row of a Parquet file; how many there were.
 
-    The columns of the file stay as they are, and one called as the contract's output comes behind them. What is written
+    The columns of the file stay as they are, and one called as the contract's output comes behind them, with the ends
+    of its interval (``lower``, ``upper``) where the version answers with one. What is written
     is there whole or not at all. Parts are scored side by side by ``threads`` (None: one a core), and written in order;
     no more of the file is in memory than these are busy with.
 
@@ -41,13 +42,14 @@ def score_file(served: Served, rows: Path, out: Path, threads: int | None = None
             has a column of the output's name.
     """
     file = _opened(rows)
-    name = served.contract.output.name
     for entry in served.inputs:
         if entry.name not in file.schema_arrow.names:
             raise InputError(f"{rows}: {entry.name}", "is an input of the model and must be a column")
-    if name in file.schema_arrow.names:
-        raise InputError(f"{rows}: {name}", "is what the scores will be called and must not be a column")
-    schema = file.schema_arrow.append(pa.field(name, pa.float64()))
+    schema = file.schema_arrow
+    for name in served.outputs:
+        if name in file.schema_arrow.names:
+            raise InputError(f"{rows}: {name}", "is what the scores will be called and must not be a column")
+        schema = schema.append(pa.field(name, pa.float64()))
     # Numbers that hardly repeat make no dictionary; to try costs more than to write them.
     texts = [field.name for field in schema if not pa.types.is_floating(field.type)]
     partial, count = out.with_name(f"{out.name}.partial"), 0
@@ -91,9 +93,16 @@ def _part(served: Served, batch: pa.RecordBatch, rows: Path, first: int) -> pa.R
     if not np.isfinite(scores).all():
         bad = first + int(np.flatnonzero(~np.isfinite(scores))[0])
         raise WellkeptError(f"model {served.name}: the score of row {bad} is not a finite number")
-    # What Arrow makes of an array by itself it makes with pandas, which takes as long to load as many rows to score.
-    column = pa.Array.from_buffers(pa.float64(), len(scores), [None, pa.py_buffer(scores)])
-    return batch.append_column(pa.field(served.contract.output.name, pa.float64()), column)
+    told = [scores]
+    if served.interval is not None:
+        bounds = served.interval.bounds(scores)
+        told += [bounds.lower, bounds.upper]
+    for name, values in zip(served.outputs, told, strict=True):
+        # What Arrow makes of an array by itself it makes with pandas, which takes as long to load as many rows to
+        # score.
+        column = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
+        batch = batch.append_column(pa.field(name, pa.float64()), column)
+    return batch
 
 
 def _opened(rows: Path) -> pq.ParquetFile:

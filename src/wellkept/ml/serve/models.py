@@ -17,6 +17,7 @@ from wellkept.kernel.errors import NotFoundError, OverloadError, WellkeptError
 from wellkept.ml.codeprocess import brings_code, scorer_with_code
 from wellkept.ml.contract import parse_contract
 from wellkept.ml.inputspec import Input
+from wellkept.ml.interval import interval_of
 from wellkept.ml.serve.fetch import Blobs, write_whole
 from wellkept.ml.serve.served import CHAMPION, Served
 from wellkept.ml.serve.traffic import Traffic, traffic_of
@@ -227,6 +228,7 @@ class Models:
             entry,
             artifact.read,
             categories=manifest.get("categories", {}),
+            interval=interval_of(manifest),
         )
         for rows in (1, 1, 1, WARM_ROWS, WARM_ROWS):
             served.lane.score_now(np.zeros((rows, len(inputs))))

@@ -10,6 +10,7 @@ from typing import Any
 from wellkept.ml.categories import Categories
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.inputspec import Input
+from wellkept.ml.interval import LOWER, UPPER, Interval
 from wellkept.ml.runtime import Scorer
 from wellkept.ml.serve.lane import Lane
 from wellkept.ml.serve.rules import Rules
@@ -42,6 +43,8 @@ class Served:
     """The texts of the inputs that are categories, as its matrix has them."""
     kept: Lane | None = None
     """Its way to the scorer, where it is the same version under a changed listing."""
+    interval: Interval | None = None
+    """What makes the interval beside each answer; None where it answers without."""
 
     @property
     def is_champion(self) -> bool:
@@ -68,6 +71,11 @@ class Served:
         from wellkept.ml.serve.explain import explainer_of
 
         return explainer_of(self)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what it answers, one number a row each."""
+        return (self.contract.output.name, *((LOWER, UPPER) if self.interval is not None else ()))
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -174,7 +174,7 @@ class Doors:
         wanted = request.path_params.get("version")
         served = deployed.champion if wanted is None else deployed.version(wanted)
         inputs = [{"name": e.name, "datatype": DATATYPES[e.type], "shape": [-1]} for e in served.inputs]
-        outputs = [{"name": served.contract.output.name, "datatype": "FP64", "shape": [-1]}]
+        outputs = [{"name": name, "datatype": "FP64", "shape": [-1]} for name in served.outputs]
         versions = [one.label for one in (deployed.versions if wanted is None else [served])]
         body = {"name": served.name, "versions": versions, "platform": served.format}
         return _json({**body, "inputs": inputs, "outputs": outputs})

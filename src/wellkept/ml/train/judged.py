@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from wellkept.kernel.errors import InputError
 from wellkept.ml.categories import numbers_of
+from wellkept.ml.interval import LOWER, UPPER, Interval, crossed
 from wellkept.ml.metrics import roc_auc
-from wellkept.ml.outcome import MISSING, SLICE
+from wellkept.ml.outcome import CHAMPION_LOWER, CHAMPION_UPPER, MISSING, SLICE
 from wellkept.ml.runtime import Matrix, Scorer, Scores
 from wellkept.ml.sample import Sample
 from wellkept.ml.train.baseline import constant, seasonal
@@ -39,6 +40,7 @@ class Rows:
     inputs: Matrix
     columns: Matrix
     champion_inputs: Matrix
+    champion_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def judged(
         found["baseline"] = constant(past, request["task"], len(label))
     if "time" in rows.held_out.column_names:
         found["at"] = seconds_of(rows.held_out)
+    found |= _bounds(rows.champion_interval, found, request.get("interval"))
     for name in request["slices"]:
         found[f"{SLICE}{name}"] = _texts(rows.held_out[name])
     for name in request["nullable"][:MOST_INPUTS]:
@@ -96,6 +99,18 @@ def judged(
     }
     own = _own(fitted.metrics, rows.held_out, label, found["challenger"])
     return pa.table(found), {"alone": alone, "own": own, **told}
+
+
+def _bounds(theirs: Interval | None, found: Mapping[str, Any], share: float | None) -> dict[str, Floats]:
+    """The ends of the intervals of both models; of the champion those that it serves, where they are of that share."""
+    if share is None:
+        return {}
+    bounds = crossed(share, found["label"], found["challenger"], found.get("at"))
+    ends = {LOWER: bounds.lower, UPPER: bounds.upper}
+    if theirs is not None and theirs.share == share:
+        rival = theirs.bounds(found["champion"])
+        ends |= {CHAMPION_LOWER: rival.lower, CHAMPION_UPPER: rival.upper}
+    return ends
 
 
 def _ranked(

@@ -165,6 +165,7 @@ def training_request(
         "ranking_held_out": ranking.held_out if ranking else 0.0,
         "seed": contract.train.seed,
         "window_s": contract.monitors.drift.window_s,
+        "interval": contract.output.interval,
         "parameters": dict(contract.train.starting),
         "choose_s": choose_s,
     }

@@ -19,6 +19,7 @@ from wellkept.kernel.errors import InputError
 from wellkept.ml.categories import encoded, is_text, numbers_of
 from wellkept.ml.codeprocess import load_scorer
 from wellkept.ml.export import export
+from wellkept.ml.interval import INTERVAL, Interval, interval_of, learned
 from wellkept.ml.process import serve_request
 from wellkept.ml.reference import Held, make_reference, write_reference
 from wellkept.ml.runtime import Matrix, Scorer, Scores
@@ -100,13 +101,14 @@ def told_of(
     known = manifest.get("categories", {})
     request = {**request, "categories": known}
     trained, held_out = encoded(trained, known), encoded(held_out, known)
-    manifest = _dated(manifest, trained, out)
     challenger, _ = load_scorer(out)
-    champion, champion_rows = None, rows
+    manifest = _completed(manifest, trained, _interval(challenger, rows, held_out, request), out)
+    champion, champion_rows, champion_interval = None, rows, None
     if request["champion"]:
         champion, champion_manifest = load_scorer(Path(request["champion"]))
         champion_rows = _champion_rows(champion_manifest, parts[1])
-    whole = Rows(trained, held_out, rows, made, champion_rows)
+        champion_interval = interval_of(champion_manifest)
+    whole = Rows(trained, held_out, rows, made, champion_rows, champion_interval)
     scores, told = judged(whole, challenger, champion, request, fitted)
     pq.write_table(scores, request["scores"])
     reference = make_reference(
@@ -127,6 +129,7 @@ def told_of(
         "held_out": held_out.num_rows,
         "latency_p99_ms": _latency_p99_ms(challenger, rows),
         "null_shares": null_shares,
+        "interval": request.get("interval"),
         **told,
     }
 
@@ -142,12 +145,21 @@ def _fit(request: dict[str, Any], fitter: Fitter, trained: pa.Table) -> Fitted:
     return Fitted(estimator, fitter.score_of(estimator), refit, fitter.metrics)
 
 
-def _dated(manifest: dict[str, Any], trained: pa.Table, out: Path) -> dict[str, Any]:
-    """The manifest with the time of the newest row that was trained on: on older rows the model is no fair rival."""
+def _interval(challenger: Scorer, rows: Matrix, held_out: pa.Table, request: dict[str, Any]) -> Interval | None:
+    """What the version serves beside its answers, learned from all rows that were held out; None: nothing."""
+    share, label = request.get("interval"), _numbers(held_out, request)
+    return None if share is None or label is None else learned(share, label, challenger.score(rows))
+
+
+def _completed(manifest: dict[str, Any], trained: pa.Table, interval: Interval | None, out: Path) -> dict[str, Any]:
+    """The manifest with the version's interval, where it has one, and with the time of the newest row that was trained
+    on: on older rows the model is no fair rival.
+    """
     until = float(seconds_of(trained).max()) if "time" in trained.column_names else None
-    dated = {**manifest, "trained_until": until}
-    (out / "manifest.json").write_text(json.dumps(dated, indent=1, sort_keys=True), encoding="utf-8")
-    return dated
+    served = {} if interval is None else {INTERVAL: interval.values()}
+    whole = {**manifest, "trained_until": until, **served}
+    (out / "manifest.json").write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
+    return whole
 
 
 def _span(trained: pa.Table) -> list[str]:

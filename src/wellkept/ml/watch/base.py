@@ -14,6 +14,7 @@ from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.finding import Finding
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
+from wellkept.ml.interval import Bounds
 from wellkept.ml.reference import Distribution
 from wellkept.spine.registry import ModelVersion
 from wellkept.store.telemetry.labelfeed import LabelFeed
@@ -86,6 +87,9 @@ class Served:
     at: Floats
     scores: Floats
     labels: Floats
+    bounds: Bounds | None = None
+    """The intervals of the same predictions, NaN where one came without; None where the contract promises none."""
+
     open: Mapping[str, Finding] = field(default_factory=dict)
     skew: SkewSeen | None = None
     """What the newest check of this version found; None where there was none."""

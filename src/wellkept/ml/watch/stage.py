@@ -17,6 +17,7 @@ from wellkept.kernel.finding import Finding
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.estimate.history import PerformanceHistory
+from wellkept.ml.interval import LOWER, UPPER, Bounds
 from wellkept.ml.reference import SCORE, Distribution
 from wellkept.ml.releases import Releases
 from wellkept.ml.watch.base import Monitor, Said, Sample, Served, SkewSeen, enough_for_a_break, is_about, newest
@@ -153,7 +154,8 @@ class WatchRunner:
         slices = self._predictions.histograms(contract.name, champion.logged_as, grid, edges)
         first = max(0, newest(slices.bins[SCORE].sum(axis=1), enough_for_a_break(drift.min_rows)))
         since = datetime.fromtimestamp(slices.times[first] - step_s, now.tzinfo)
-        at, scores, labels = self._labelled(contract, champion, now)
+        at, scores, labels, lower, upper = self._labelled(contract, champion, now)
+        share = contract.output.interval
         return Served(
             contract=contract,
             champion=champion,
@@ -165,6 +167,7 @@ class WatchRunner:
             at=at,
             scores=scores,
             labels=labels,
+            bounds=None if share is None else Bounds(share, lower, upper),
             open={f.fingerprint: f for f in self._stream.open_findings() if is_about(f, contract.name)},
             skew=self._skews(champion),
             history=self._tells(contract, champion, now),
@@ -208,8 +211,9 @@ class WatchRunner:
     def _labelled(
         self, contract: ModelContract, champion: ModelVersion, now: datetime
     ) -> tuple[NDArray[np.float64], ...]:
-        """Time, score and label of the predictions that are old enough for their label to be known."""
+        """Time, score, label and ends of the interval of the predictions that are old enough for their label."""
         end = now - timedelta(seconds=contract.label.delay_s)
         start = end - timedelta(seconds=contract.monitors.performance.window_s)
         rows = self._predictions.labelled(contract.name, champion.logged_as, start, end, now)
-        return tuple(rows[name].to_numpy().astype(np.float64) for name in ("at", "score", "label"))
+        names = ("at", "score", "label", LOWER, UPPER)
+        return tuple(rows[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in names)

@@ -17,10 +17,10 @@ from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ops.ingest import labelled
 from wellkept.ops.ingest.inputs import Inputs, KindsOf, no_kinds
 from wellkept.ops.ingest.labelled import Parsed
-from wellkept.ops.ingest.predicted import arrow_predictions
+from wellkept.ops.ingest.predicted import KNOWN, arrow_predictions
 from wellkept.ops.ingest.values import moment, number, text
 from wellkept.spine.truths import RULES, TaskOf, no_task, unfit
-from wellkept.store.telemetry.predictions import PREDICTIONS, REQUIRED
+from wellkept.store.telemetry.predictions import ENDS, PREDICTIONS, REQUIRED
 
 MAX_RECORDS = 50_000
 MOST_WAITING = 1_000_000
@@ -189,9 +189,9 @@ def _prediction(where: str, row: Record) -> dict[str, Any]:
     for name in REQUIRED:
         if row.get(name) in (None, ""):
             raise InputError(f"{where}.{name}", "is required")
-    unknown = sorted(row.keys() - set(PREDICTIONS.names))
+    unknown = sorted(row.keys() - set(KNOWN))
     if unknown:
-        raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(PREDICTIONS.names)}")
+        raise InputError(f"{where}.{unknown[0]}", f"is not a known field; known are {', '.join(KNOWN)}")
     texts = {name: text(f"{where}.{name}", "" if row.get(name) is None else row[name]) for name in _TEXTS}
     attributes, categories = _object(where, row, "attributes"), _object(where, row, "categories")
     return {
@@ -204,7 +204,10 @@ def _prediction(where: str, row: Record) -> dict[str, Any]:
             (name, "" if value is None else text(f"{where}.categories.{name}", value))
             for name, value in categories.items()
         ],
-        "attributes": [(name, text(f"{where}.attributes.{name}", value)) for name, value in attributes.items()],
+        "attributes": [
+            *((name, text(f"{where}.attributes.{name}", value)) for name, value in attributes.items()),
+            *((name, repr(number(f"{where}.{name}", row[name]))) for name in ENDS if row.get(name) is not None),
+        ],
     }
 
 

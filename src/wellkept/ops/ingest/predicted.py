@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellkept.kernel.errors import InputError, TooLargeError
-from wellkept.store.telemetry.predictions import MILLISECOND, PREDICTIONS, REQUIRED
+from wellkept.store.telemetry.predictions import ENDS, MILLISECOND, PREDICTIONS, REQUIRED
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """What is dated otherwise is a mistake of units or of a clock, and the engine's dates could not hold all of it."""
+KNOWN = (*PREDICTIONS.names, *ENDS)
+"""The fields of a prediction as it is sent; the ends of its interval are kept among its attributes."""
 PREFIX = "input."
 """Columns of an Arrow stream that are inputs."""
 UNPACKED = 4
@@ -34,13 +36,14 @@ def arrow_predictions(body: bytes, most: int, reduce: Reduce) -> pa.Table:
     """
     table = read_stream("predictions", body, most)
     flat = [name for name in table.column_names if name.startswith(PREFIX)]
-    unknown = sorted(set(table.column_names) - set(PREDICTIONS.names) - set(flat))
+    unknown = sorted(set(table.column_names) - set(KNOWN) - set(flat))
     if unknown:
-        known = ", ".join(PREDICTIONS.names)
+        known = ", ".join(KNOWN)
         raise InputError(f"predictions.{unknown[0]}", f"is not a known column; known are {known}, and {PREFIX}NAME")
     if flat:
         table = _gathered(table, flat, reduce)
     columns = {field.name: _column(table, field) for field in PREDICTIONS}
+    columns["attributes"] = _with_ends(table, columns["attributes"])
     for name in REQUIRED:
         empty = pc.equal(columns[name], "") if pa.types.is_string(columns[name].type) else pc.is_null(columns[name])
         refuse(empty, "predictions", name, "is required")
@@ -52,6 +55,22 @@ def arrow_predictions(body: bytes, most: int, reduce: Reduce) -> pa.Table:
         if not pc.all(pc.is_finite(chunk.items), min_count=0).as_py():
             raise InputError("predictions.features", "must be finite numbers or null")
     return pa.table(columns, schema=PREDICTIONS)
+
+
+def _with_ends(table: pa.Table, attributes: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The attributes with the ends of the intervals, where rows have them."""
+    given = [name for name in ENDS if name in table.column_names]
+    if not given:
+        return attributes
+    ends = {name: cast_to(f"predictions.{name}", table[name], pa.float64()) for name in given}
+    for name, values in ends.items():
+        refuse(pc.fill_null(pc.invert(pc.is_finite(values)), False), "predictions", name, "must be a finite number")
+    rows = zip(attributes.to_pylist(), *(values.to_pylist() for values in ends.values()), strict=True)
+    found = [
+        [*marks, *((name, repr(value)) for name, value in zip(given, own, strict=True) if value is not None)]
+        for marks, *own in rows
+    ]
+    return pa.chunked_array([pa.array(found, attributes.type)])
 
 
 def _gathered(table: pa.Table, flat: list[str], reduce: Reduce) -> pa.Table:

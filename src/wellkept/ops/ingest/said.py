@@ -13,13 +13,14 @@ import pyarrow as pa
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import InputError
 from wellkept.ops.ingest.outcomes import Outcomes
+from wellkept.store.telemetry.predictions import ENDS
 from wellkept.store.telemetry.said import AT_ONCE, PREDICTION
 
 FEATURE, ATTRIBUTE = "feature.", "attribute."
 PREFIX = "wellkept."
 """Attributes may be named with it or without."""
 _TEXTS = ("id", "model", "version", "entity_key", "decision", "prediction_id", "time", "at")
-_NUMBERS = ("score", "value", "latency_ms")
+_NUMBERS = ("score", "value", "latency_ms", *ENDS)
 FIRST_LOOK = timedelta(hours=1)
 """So far back is looked where nobody knows how far it went before."""
 OVERLAP = timedelta(seconds=30)
@@ -111,7 +112,7 @@ def _key(row: Mapping[str, Any]) -> Key:
 
 def _prediction(row: Mapping[str, Any]) -> dict[str, Any]:
     said = _said(row)
-    record = {name: said[name] for name in (*_TEXTS[:5], "score", "latency_ms") if name in said}
+    record = {name: said[name] for name in (*_TEXTS[:5], "score", "latency_ms", *ENDS) if name in said}
     if "id" not in record and row["span_id"]:
         record["id"] = f"{row['trace_id']}-{row['span_id']}"
     return {

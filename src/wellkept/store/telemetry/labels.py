@@ -84,3 +84,10 @@ class Arrivals:
         """
         parameters = {**asked.parameters, "edges": [float(edge) for edge in edges], "one_in": one_in}
         return self._engine.query(load("queries/label_maturity.sql"), parameters)
+
+    def intervals(self, asked: Asked, share: float, one_in: int) -> pa.Table:
+        """The intervals of the version's labelled answers, by ``cohort``: ``labelled``, how many had the truth
+        ``inside``, and the sums of their ``width`` and of their ``pinball`` loss. ``share`` is what they promise.
+        """
+        parameters = {**asked.parameters, "tail": (1 - share) / 2, "one_in": one_in}
+        return self._engine.query(load("queries/label_intervals.sql"), parameters)

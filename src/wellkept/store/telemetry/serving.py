@@ -109,7 +109,9 @@ class Serving:
         return self._counting.count(asked, grid, yardstick)
 
     def labelled(self, model: str, version: str, start: datetime, end: datetime, known_by: datetime) -> pa.Table:
-        """Labelled predictions of [start, end), by time: ``at`` (seconds since the epoch), ``score``, ``label``."""
+        """Labelled predictions of [start, end), by time: ``at`` (seconds since the epoch), ``score``, ``label``, and
+        ``lower`` and ``upper``, the ends of their intervals (null where they came without).
+        """
         parameters = {
             "model": model,
             "version": version,

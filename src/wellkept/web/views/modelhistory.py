@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
 from wellkept.kernel.entity import feature_id, model_id
 from wellkept.kernel.errors import NotFoundError, StoreError, WellkeptError
 from wellkept.kernel.finding import Finding, FindingKind
-from wellkept.ml.estimate.history import CohortPerformance, PerformanceHistory
+from wellkept.ml.contract import ModelContract
+from wellkept.ml.estimate.history import CohortIntervals, CohortPerformance, PerformanceHistory
 from wellkept.ml.reference import SCORE
 from wellkept.ml.retrain.exclusions import TAINTED
 from wellkept.ml.watch.spread import Spread
@@ -67,6 +68,8 @@ class HistoryView:
     champion: str
     metric: str
     chart: CohortChart
+    intervals: CohortChart | None
+    """The share of truths inside the intervals; None where the contract promises none."""
     is_told: bool
     """Whether the model has a metric that its answers can be judged by, one by one."""
     facts: tuple[tuple[str, str], ...]
@@ -109,6 +112,7 @@ def history_view(deps: WebDeps, name: str, now: datetime) -> HistoryView:
         champion=champion.called if champion else "",
         metric=history.metric.replace("_", " ") if history else "",
         chart=_chart(deps.registry, name, history),
+        intervals=_intervals(deps.registry, contract, history) if contract and history else None,
         is_told=history is not None,
         facts=_facts(history) if history else (),
         doubt=history.now.reason if history else "",
@@ -134,8 +138,6 @@ def _tainted(registry: Registry, model: str, champion: ModelVersion | None) -> t
 
 def _chart(registry: Registry, model: str, history: PerformanceHistory | None) -> CohortChart:
     title = f"{history.metric.replace('_', ' ')} of {model} by when it predicted" if history else model
-    moves = [move for move in registry.alias_history(model) if move.alias == CHAMPION]
-    numbers = {version.digest: version.called for version in registry.versions(model)}
     lived = _lived(history.cohorts) if history else []
     return CohortChart(
         title=title,
@@ -143,8 +145,48 @@ def _chart(registry: Registry, model: str, history: PerformanceHistory | None) -
         promised=history.promised if history else None,
         floor=history.floor if history else None,
         doubts=_doubts(lived),
-        marks=[Mark(move.at.timestamp(), f"version {numbers.get(move.digest, '?')}") for move in moves],
+        marks=_marks(registry, model),
         empty=NOTHING_YET,
+    )
+
+
+def _marks(registry: Registry, model: str) -> list[Mark]:
+    """When which version went live."""
+    numbers = {version.digest: version.called for version in registry.versions(model)}
+    moves = [move for move in registry.alias_history(model) if move.alias == CHAMPION]
+    return [Mark(move.at.timestamp(), f"version {numbers.get(move.digest, '?')}") for move in moves]
+
+
+def _intervals(registry: Registry, contract: ModelContract, history: PerformanceHistory) -> CohortChart | None:
+    """The share of truths inside the intervals, by when they were answered, beside what was promised."""
+    wanted = history.promised_coverage
+    if wanted is None:
+        return None
+    told = {one.start: one for one in history.intervals}
+    return CohortChart(
+        title=f"share of truths inside the {share(wanted)} intervals of {history.model} by when it predicted",
+        cohorts=[_covered(one, told.get(one.start)) for one in _lived(history.cohorts)],
+        promised=wanted,
+        floor=wanted - contract.monitors.coverage.drop,
+        marks=_marks(registry, history.model),
+        empty="No labelled answers with an interval in the time that is looked at.",
+    )
+
+
+def _covered(one: CohortPerformance, intervals: CohortIntervals | None) -> Cohort:
+    value = "not known yet"
+    if intervals is not None:
+        value = f"{share(intervals.coverage)} inside ({share(intervals.low)} to {share(intervals.high)}), "
+        value += f"{amount(intervals.width)} wide, pinball loss {amount(intervals.pinball)}"
+    return replace(
+        _cohort(one),
+        value=_nan(intervals.coverage if intervals else None),
+        low=_nan(intervals.low if intervals else None),
+        high=_nan(intervals.high if intervals else None),
+        estimate=math.nan,
+        estimate_low=math.nan,
+        estimate_high=math.nan,
+        words=words_of(f"{one.start:%d %b %H:%M}", value, one.share if one.predictions else math.nan, one.predictions),
     )
 
 

@@ -126,10 +126,8 @@ def _figures(contract: ModelContract, outcome: Outcome) -> list[Row]:
             rows.append((name, number(outcome.own.get(name.removeprefix(CUSTOM), np.nan)), "", "", ""))
             continue
         low, high = interval_of(name, sample, SEED)
-        rivals = [
-            "" if scores is None else number(value_of(name, sample.scored(scores)))
-            for scores in (outcome.champion, outcome.baseline)
-        ]
+        simplest = None if outcome.baseline is None else sample.scored(outcome.baseline)
+        rivals = ["" if one is None else number(value_of(name, one)) for one in (outcome.rival, simplest)]
         better = f"{name} ({'lower' if name in LOWER_IS_BETTER else 'higher'} is better)"
         rows.append((better, number(value_of(name, sample)), f"{number(low)} to {number(high)}", *rivals))
     return rows

@@ -15,7 +15,7 @@ from wellkept.ml.gates import BaselineGate, ChampionGate, DecisionsGate, MetricG
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import Sample, interval_of, paired_interval_of, value_of
-from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, is_own
+from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, OF_INTERVALS, is_own
 
 DECISIONS = "changed decisions"
 FAIR = 0.5
@@ -31,22 +31,22 @@ def threshold(_: ModelContract, gate: MetricGate, outcome: Outcome) -> Check:
     passed, limit = _within(gate, worst if gate.confident else value)
     sure = " in the whole interval" if gate.confident else ""
     sentence = f"{gate.metric} is {value:.3f} (90 % interval {low:.3f} to {high:.3f}), must be {limit}{sure}"
-    if not passed and gate.yields_to_better and outcome.champion is not None:
-        passed, words = _yields(gate.metric, outcome, outcome.champion, lambda theirs, _: not _within(gate, theirs)[0])
+    if not passed and gate.yields_to_better and outcome.rival is not None:
+        passed, words = _yields(gate.metric, outcome, outcome.rival, lambda theirs, _: not _within(gate, theirs)[0])
         sentence += words
     return Check(gate.metric, passed, f"{value:.4f}", limit, sentence)
 
 
 def _yields(
-    metric: str, outcome: Outcome, champion: Array, is_missed: Callable[[float, NDArray[np.bool_]], bool]
+    metric: str, outcome: Outcome, champion: Sample, is_missed: Callable[[float, NDArray[np.bool_]], bool]
 ) -> tuple[bool, str]:
     """Whether the champion misses a limit as well, and the challenger is surely better than it, with words.
 
     ``is_missed`` says so of the champion's value on the rows [bool[n]] that the two are compared on.
     """
     fair = _fair(outcome)
-    ours, rival = outcome.sample.where(fair), champion[fair]
-    theirs, (low, high) = value_of(metric, ours.scored(rival)), paired_interval_of(metric, ours, rival, SEED)
+    ours, rival = outcome.sample.where(fair), champion.where(fair)
+    theirs, (low, high) = value_of(metric, rival), paired_interval_of(metric, ours, rival, SEED)
     better_by = -high if metric in LOWER_IS_BETTER else low
     yields = is_missed(theirs, fair) and better_by > 0
     words = f"; the champion has {theirs:.3f} on the same rows (difference {low:+.3f} to {high:+.3f})"
@@ -72,14 +72,17 @@ def _within(gate: MetricGate, value: float) -> tuple[bool, str]:
 def versus_champion(_: ModelContract, gate: ChampionGate, outcome: Outcome) -> Check:
     """The same rows, scored by both."""
     name = gate.versus_champion
-    if outcome.champion is None:
+    if outcome.rival is None:
         return Check(f"{name} versus champion", True, "no champion", "", "there is no champion to be compared with")
+    if name in OF_INTERVALS and outcome.champion_bounds is None:
+        words = "the champion answers without an interval of this share"
+        return Check(f"{name} versus champion", True, "no interval", "", words)
     fair, seen, words = _fair(outcome), int((~outcome.unseen).sum()), ""
     if seen:
         words = f"; {seen} more are left out, as the champion was trained on them"
         if fair.all():
             words = f"; the champion was trained on {seen} of them, which speaks for it"
-    return _versus(gate, "champion", "the champion's", outcome.champion[fair], outcome.sample.where(fair), words)
+    return _versus(gate, "champion", "the champion's", outcome.rival.where(fair), outcome.sample.where(fair), words)
 
 
 def _fair(outcome: Outcome) -> NDArray[np.bool_]:
@@ -116,8 +119,8 @@ def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcom
         return Check(f"{name} versus baseline", False, "unknown", f">= {gate.margin:g}", "there is no baseline")
     whose = {"forecasting": "the season before's", "ranking": "that of what most choose"}
     words = whose.get(contract.task, "that of one answer for all")
-    found = _versus(gate, "baseline", words, outcome.baseline, outcome.sample)
-    if found.passed or not gate.yields_to_better or outcome.champion is None:
+    found = _versus(gate, "baseline", words, outcome.sample.scored(outcome.baseline), outcome.sample)
+    if found.passed or not gate.yields_to_better or outcome.rival is None:
         return found
     baseline = outcome.baseline
 
@@ -125,16 +128,16 @@ def versus_baseline(contract: ModelContract, gate: BaselineGate, outcome: Outcom
         simplest = value_of(name, outcome.sample.where(rows).scored(baseline[rows]))
         return -worse(name, simplest, theirs) < gate.margin
 
-    passed, more = _yields(name, outcome, outcome.champion, is_missed)
+    passed, more = _yields(name, outcome, outcome.rival, is_missed)
     return replace(found, passed=passed, sentence=found.sentence + more)
 
 
 def _versus(
-    gate: ChampionGate | BaselineGate, kind: str, whose: str, rival: Array, sample: Sample, more: str = ""
+    gate: ChampionGate | BaselineGate, kind: str, whose: str, rival: Sample, sample: Sample, more: str = ""
 ) -> Check:
     name = gate.rival
     sign = -1.0 if name in LOWER_IS_BETTER else 1.0
-    ours, theirs = value_of(name, sample), value_of(name, sample.scored(rival))
+    ours, theirs = value_of(name, sample), value_of(name, rival)
     low, high = paired_interval_of(name, sample, rival, SEED)
     better_by = sign * (ours - theirs)
     certain = low if sign > 0 else -high

@@ -163,6 +163,6 @@ def _measured(name: str, sample: Sample, theirs: Sample | None) -> dict[str, Any
     low, high = interval_of(name, sample, SEED)
     found: dict[str, Any] = {"value": value_of(name, sample), "low": low, "high": high}
     if theirs is not None:
-        low, high = paired_interval_of(name, sample, theirs.score, SEED)
+        low, high = paired_interval_of(name, sample, theirs, SEED)
         found |= {"champion": value_of(name, theirs), "difference_low": low, "difference_high": high}
     return found

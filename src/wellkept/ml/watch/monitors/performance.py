@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from statistics import NormalDist
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from wellkept.ml.resample import draws, narrower, weighted
 from wellkept.ml.sample import TWO_SIDED_90, middle
 from wellkept.ml.tasks import LOWER_IS_BETTER, TWO_CLASSES
 from wellkept.ml.watch.base import Floats, Said, Served
+from wellkept.ml.watch.chance import errors
 from wellkept.ml.watch.learned import MEASURED
 from wellkept.ml.watch.saying import clock
 
@@ -25,9 +25,6 @@ UNEVEN = 0.02
 """Classes whose labels have come to shares this close are taken as they are."""
 LEAST_SHARE = 0.2
 """A label stands for at most the inverse of this."""
-BUDGET = 0.1
-"""False alarms a month of a model whose performance is as promised."""
-LOOKS, MONTH_S, MOST_WINDOWS = 5, 30 * 86_400.0, 120.0
 CALM = 0.5
 """A finding ends when the drop is below this share of the limit."""
 
@@ -103,16 +100,6 @@ class Performance:
             ),
             attributes={"title": f"{served.model} predicts worse"},
         )
-
-
-def errors(window_s: float) -> float:
-    """How many standard errors a drop must be, where the newest labels cover so many seconds.
-
-    In a month there are as many windows that share no label as fit into it, and one that moves with each look has as
-    many chances as LOOKS of those (by simulation: chance then passes in 4 to 10 of 100 months, whatever the window).
-    """
-    windows = float(np.clip(MONTH_S / max(window_s, 1.0), 1.0, MOST_WINDOWS))
-    return NormalDist().inv_cdf(1 - BUDGET / (LOOKS * windows))
 
 
 def _promised(served: Served) -> str:
