@@ -10,6 +10,7 @@ from tests.ml.evaluate.test_gates import LABEL, POOR, check, contract, judged, o
 
 from wellkept.kernel.errors import DocumentError
 from wellkept.ml.evidence import COMPARED, NONE, Window
+from wellkept.ml.interval import Bounds
 from wellkept.ml.metrics import Array
 from wellkept.ml.outcome import Outcome
 
@@ -36,6 +37,19 @@ def test_a_limit_yields_to_who_is_surely_better_than_a_champion_that_misses_it_t
 )
 def test_a_limit_yields_to_nothing_else(challenger: Array, champion: Array | None, why: str) -> None:
     assert not check(judged(YIELDING, outcome(challenger=challenger, champion=champion)), "roc_auc").passed, why
+
+
+@pytest.mark.parametrize(("wide", "passes"), [(2.0, True), (0.5, False)])
+def test_where_answers_are_as_good_a_limit_yields_to_surely_better_intervals(wide: float, passes: bool) -> None:
+    """Where the noise has grown nobody can answer better, but one knows how far off it may be."""
+    near, far = (Bounds(0.8, FAIR - ends, FAIR + ends) for ends in (0.5, wide))
+    given = replace(outcome(challenger=FAIR, champion=FAIR), bounds=near, champion_bounds=far)
+
+    found = check(judged(YIELDING, given), "roc_auc")
+
+    assert found.passed is passes
+    assert "its intervals a pinball loss of" in found.sentence
+    assert not check(judged(YIELDING, replace(given, champion=POOR, challenger=POOR - LABEL)), "roc_auc").passed
 
 
 def test_a_limit_yields_only_where_the_contract_says_so() -> None:

@@ -17,7 +17,7 @@ from wellkept.ml.outcome import Outcome
 from wellkept.ml.sample import Sample, interval_of, paired_interval_of, value_of
 from wellkept.ml.tasks import CUSTOM, LOWER_IS_BETTER, OF_INTERVALS, is_own
 
-DECISIONS = "changed decisions"
+DECISIONS, PINBALL = "changed decisions", "pinball"
 FAIR = 0.5
 """When the champion was trained on some of the rows, they are left out as long as such a share is left."""
 
@@ -42,14 +42,21 @@ def _yields(
 ) -> tuple[bool, str]:
     """Whether the champion misses a limit as well, and the challenger is surely better than it, with words.
 
+    Where only the noise has grown no answer can be better, but an interval can: then its pinball loss says so.
     ``is_missed`` says so of the champion's value on the rows [bool[n]] that the two are compared on.
     """
     fair = _fair(outcome)
     ours, rival = outcome.sample.where(fair), champion.where(fair)
     theirs, (low, high) = value_of(metric, rival), paired_interval_of(metric, ours, rival, SEED)
     better_by = -high if metric in LOWER_IS_BETTER else low
-    yields = is_missed(theirs, fair) and better_by > 0
     words = f"; the champion has {theirs:.3f} on the same rows (difference {low:+.3f} to {high:+.3f})"
+    if better_by <= 0 and low <= 0 <= high and rival.bounds is not None:
+        low, high = paired_interval_of(PINBALL, ours, rival, SEED)
+        words += (
+            f", its intervals a pinball loss of {value_of(PINBALL, rival):.3f} (difference {low:+.3f} to {high:+.3f})"
+        )
+        better_by = -high
+    yields = is_missed(theirs, fair) and better_by > 0
     return yields, f"{words}, and the limit yields to what is surely better" if yields else words
 
 
