@@ -37,6 +37,8 @@ def test_nothing_is_noted_before_the_beginning_and_when_a_clock_is_set_back() ->
     assert beaten(pauses, clock, 180) == []
     pauses.begin()
     assert beaten(pauses, clock, -3600, 2) == []
+    assert beaten(pauses, clock, 3600, 2) == [(-3418, 182)]
+    assert beaten(pauses, clock, -3600, 2) == [], "the clock was ahead"
 
 
 def test_the_time_between_two_processes_is_one_too(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ class Pauses:
             if self._beat_s is None:
                 return
             now_s, ran_s = self._clock.now().timestamp(), time.monotonic()
+            if now_s < self._beat_s:  # a clock that was set back: what it said before is of no time
+                self._known = tuple(one for one in self._known if one.end_s <= now_s)
             if now_s - self._beat_s >= SHORTEST_S:
                 pause = Pause(self._beat_s, now_s)
                 _log.info("the platform itself was not at work for %.0f s", pause.lasted_s)

@@ -282,6 +282,28 @@ def test_a_pause_of_the_platform_is_told_once_and_nothing_else_of_it(stream: Str
     assert [name for name, _ in ended] == ["blind"]
 
 
+def test_a_clock_that_is_set_back_keeps_no_silence_from_being_told_and_no_finding_open(stream: Stream) -> None:
+    """The machine began with a clock that was ahead, and was put right after some looks."""
+    story = Story(steps=400, step_s=2.0)
+    slow = np.where((story.clock >= 340) & (story.clock < 360), 1.5, 0.0)
+    story.span(CHECKOUT, "span.duration.p95", story.noise(0.05, 0.006) + slow, "s")
+    for entity in (CHECKOUT, PAYMENTS, HOST):
+        away = (story.clock >= 160) & (story.clock < 240) & (entity == PAYMENTS)
+        story.metric(entity, "process.cpu.utilization", np.where(away, np.nan, story.noise(0.1, 0.02)))
+    scene = story.scene()
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    run = runner(scene, stream)
+    told: dict[str, int] = {}
+    ended: dict[str, int] = {}
+    for step in [*range(342, 350), *range(150, 180)]:
+        report = run.tick(begin + timedelta(seconds=(step + SETTINGS.lag_steps) * scene.step_s + 0.3))
+        told |= {finding.detector: step for finding in report.seen if finding.detector not in told}
+        ended |= {finding.detector: step for finding in report.ended}
+    assert told == {"robust": 343, "missing": 166}
+    assert list(ended) == ["robust"]
+    assert 150 < ended["robust"] < 160
+
+
 class Falls:
     name, version = "falls", "1"
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.change import Change
@@ -92,6 +92,7 @@ class DetectRunner:
         self._settings = settings or DetectSettings()
         self._sight = Sight(telemetry, topology, stream, self._settings, memory, patterns)
         self._first_tick: datetime | None = None
+        self._ticked = datetime.min.replace(tzinfo=UTC)
         self._off = frozenset[str]()
         self.tallies = {detector.name: Tally() for detector in self.detectors}
         self.looked: tuple[View, Judged] | None = None
@@ -109,7 +110,9 @@ class DetectRunner:
 
     def tick(self, now: datetime) -> DetectReport:
         """Look once at the window that ends at the last whole step before ``now``."""
-        self._first_tick = self._first_tick or now
+        if self._first_tick is None or now < self._ticked:
+            self._first_tick = now  # a clock that was set back begins anew
+        self._ticked = now
         still_open = self._stream.open_findings(detectors=self.tallies.keys() | self._off)
         open_ones = [finding for finding in still_open if finding.detector in self.tallies]
         judged = self.judged(now)
@@ -190,6 +193,8 @@ class DetectRunner:
             if finding.fingerprint in again:
                 continue
             seen_at = self._stream.last_seen(finding.id)
+            if seen_at > now and self._first_tick is not None:
+                seen_at = self._first_tick  # by a clock that was ahead
             lost_s = paused_s(view.blind.pauses, seen_at.timestamp(), now.timestamp())
             unseen = now - seen_at - timedelta(seconds=lost_s)
             if unseen >= (patience if _is_hidden(view, finding, speaking, telling) else hold):
