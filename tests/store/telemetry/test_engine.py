@@ -91,6 +91,15 @@ def test_blocks_that_fail_on_the_way_say_so(engine: EmbeddedEngine) -> None:
     assert engine.query("SELECT 1 AS n")["n"].to_pylist() == [1]
 
 
+def test_what_is_asked_a_few_times_is_not_compiled(engine: EmbeddedEngine) -> None:
+    compiled = "SELECT sum(value) AS n FROM system.events WHERE event = 'CompileFunction'"
+    asked = "SELECT number % 3 AS one, sum(number * 2.5 + one - 7) AS n FROM numbers(1000) GROUP BY one"
+    before = engine.query(compiled)["n"].to_pylist()
+    for _ in range(20):
+        engine.query(asked)
+    assert engine.query(compiled)["n"].to_pylist() == before
+
+
 def test_a_long_query_holds_up_neither_a_writer_nor_a_reader(engine: EmbeddedEngine) -> None:
     engine.command(NUMBERS)
     with ThreadPoolExecutor() as pool:

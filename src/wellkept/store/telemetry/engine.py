@@ -37,8 +37,14 @@ _SESSION = (
     ", materialize_ttl_after_modify = 0"
     ", max_threads = 2"
     ", enable_time_series_aggregate_functions = 1"
+    ", min_count_to_compile_expression = 100"
+    ", min_count_to_compile_aggregate_expression = 100"
+    ", min_count_to_compile_sort_description = 100"
 )
-"""What every connection is set to. Two threads a query: one query must not starve the others of a small machine."""
+"""What every connection is set to. Two threads a query: one query must not starve the others of a small machine.
+
+To compile an expression takes 30 ms, which are won back by much data alone: so it has to be met a hundred times before.
+"""
 
 DECODING_BYTES, DECODED_ROWS = 1 << 30, 4_000_000
 """What decoding a group may take, and what it may give: many times what ordinary ones do, and far less than what
