@@ -34,6 +34,19 @@ def _migrated(kind: type[Telemetry | State]) -> Path:
     return folder
 
 
+@functools.cache
+def _of_a_server() -> Path:
+    """An empty telemetry store as a server leaves it that keeps each signal for the usual time, to be copied."""
+    from wellkept.app.settings import Retention
+
+    folder = Path(tempfile.mkdtemp(prefix="wellkept-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.copytree(_migrated(Telemetry), folder, symlinks=True, dirs_exist_ok=True)
+    days = {name.removesuffix("_days"): days for name, days in Retention() if name.endswith("_days")}
+    Telemetry.open(folder, days).close()
+    return folder
+
+
 def state_in(folder: Path) -> State:
     """The state store in a folder, which is a new one where there is none."""
     if not (folder / _STATE).exists():
@@ -46,17 +59,17 @@ def stores_in(data: Path) -> None:
     """Both stores, empty, in the data folder of a server that has none yet: it starts with a second's less work."""
     if not (data / "telemetry").exists() and not (data / "state").exists():
         KEPT.let_go()
-        shutil.copytree(_migrated(Telemetry), data / "telemetry", symlinks=True)
+        shutil.copytree(_of_a_server(), data / "telemetry", symlinks=True)
         (data / "state").mkdir()
         shutil.copy(_migrated(State) / _STATE, data / "state")
 
 
-def telemetry_in(folder: Path, **options: Any) -> Telemetry:
+def telemetry_in(folder: Path, *arguments: Any, **options: Any) -> Telemetry:
     """The telemetry store in a folder, a new one where there is none; the one that is kept is let go of."""
     KEPT.let_go()
     if not folder.exists():
         shutil.copytree(_migrated(Telemetry), folder, symlinks=True)
-    return Telemetry.open(folder, **options)
+    return Telemetry.open(folder, *arguments, **options)
 
 
 @pytest.fixture
@@ -65,9 +78,10 @@ def opening(tmp_path: Path) -> Iterator[Opening]:
     opened: list[Any] = []
 
     def open_(kind: type[Telemetry | EmbeddedEngine] = Telemetry, *arguments: Any, **options: Any) -> Any:
+        folder = tmp_path / "telemetry"
+        make: Any = telemetry_in if kind is Telemetry else EmbeddedEngine
         KEPT.let_go()
-        make: Any = Telemetry.open if kind is Telemetry else EmbeddedEngine
-        opened.append(make(tmp_path / "telemetry", *arguments, **options))
+        opened.append(make(folder, *arguments, **options))
         return opened[-1]
 
     yield open_

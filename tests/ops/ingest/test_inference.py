@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError
@@ -23,7 +24,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telemetry]:
-    found = Telemetry.open(tmp_path_factory.mktemp("inference"))
+    found = telemetry_in(tmp_path_factory.mktemp("inference") / "telemetry")
     yield found
     found.close()
 

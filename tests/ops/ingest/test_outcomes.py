@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError, TooLargeError
@@ -24,7 +25,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telemetry]:
-    found = Telemetry.open(tmp_path_factory.mktemp("outcomes"))
+    found = telemetry_in(tmp_path_factory.mktemp("outcomes") / "telemetry")
     yield found
     found.close()
 

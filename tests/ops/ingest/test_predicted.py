@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.store.fixtures import telemetry_in
 
 from wellkept.kernel.clock import SettableClock
 from wellkept.kernel.errors import InputError, TooLargeError
@@ -29,7 +30,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telemetry]:
-    found = Telemetry.open(tmp_path_factory.mktemp("predicted"))
+    found = telemetry_in(tmp_path_factory.mktemp("predicted") / "telemetry")
     yield found
     found.close()
 

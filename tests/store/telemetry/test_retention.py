@@ -12,7 +12,6 @@ from tests.store.telemetry.scenes import NOON
 
 from wellkept.kernel.errors import InputError
 from wellkept.store.telemetry.engine import EmbeddedEngine
-from wellkept.store.telemetry.migrate import migrate
 from wellkept.store.telemetry.retention import SIGNALS, apply_retention
 from wellkept.store.telemetry.telemetry import Telemetry
 
@@ -29,8 +28,8 @@ _ENGINES = "SELECT name, engine_full AS text FROM system.tables WHERE database =
 
 
 @pytest.fixture
-def store(engine: EmbeddedEngine) -> EmbeddedEngine:
-    migrate(engine)
+def store(opening: Opening) -> EmbeddedEngine:
+    engine: EmbeddedEngine = opening(Telemetry).engine
     return engine
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from tests.store.fixtures import telemetry_in
 
 from wellkept.store.telemetry.metrics import Metrics
 from wellkept.store.telemetry.promql.limits import Limits
@@ -75,7 +76,7 @@ def months() -> Months:
 @pytest.fixture(scope="module")
 def stored(months: Months, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     """The months, 20 s after each minute, rolled up."""
-    telemetry = Telemetry.open(tmp_path_factory.mktemp("tiers") / "telemetry")
+    telemetry = telemetry_in(tmp_path_factory.mktemp("tiers") / "telemetry")
     describe(telemetry)
     millis = START_MS + 20_000 + np.arange(MINUTES, dtype=np.int64) * MINUTE_MS
     for series, values in months.items():
