@@ -80,17 +80,18 @@ def steady(heights: Floats, slopes: Floats, material: Floats, multiple: int = 1,
     """
     early, late = pairs(heights.shape[1])
     half = heights.shape[1] // 2
-    every = slopes if multiple == 1 else pair_slopes(heights, 1.0)
     with np.errstate(invalid="ignore"):
         rising = (slopes > 0).mean(axis=1) >= RISING
         steps = np.diff(heights, axis=1)
         rise = heights[:, -1] - heights[:, 0]
         even = steps.max(axis=1) <= LARGEST_JUMP * rise
-        before, after = median(every[:, late < half]), median(every[:, early >= half])
-        lasts = after >= lasting * np.maximum(before, 0.0)
         large = rise >= material
-    complete = np.isfinite(heights).all(axis=1)
-    return np.asarray(complete & rising & even & lasts & large & (after > 0))
+    found = np.asarray(np.isfinite(heights).all(axis=1) & rising & even & large)
+    if found.any():  # of hardly any series, and medians are dear
+        every = slopes[found] if multiple == 1 else pair_slopes(heights[found], 1.0)
+        before, after = median(every[:, late < half]), median(every[:, early >= half])
+        found[found] = (after >= lasting * np.maximum(before, 0.0)) & (after > 0)
+    return found
 
 
 def is_new(earlier: Floats, heights: Floats, lowest: Mask, length: int) -> Mask:

@@ -56,8 +56,10 @@ def recent_growth(found: Signals, level: Floats, window: int, shortest: int, kno
             break
         heights = extremes(values[left, total - length * BLOCKS :], fills[left], BLOCKS)
         slopes = pair_slopes(heights, length * found.step_s)
-        earlier = values[left, : total - length * BLOCKS]
-        grown = steady(heights, slopes, material[left]) & is_new(earlier, heights, fills[left], length)
+        grown = steady(heights, slopes, material[left])
+        if not grown.any():
+            continue
+        grown &= is_new(values[left, : total - length * BLOCKS], heights, fills[left], length)
         chosen = left[grown]
         low, middle, high = quantiles(slopes[grown], 0.1, 0.5, 0.9)
         best.slope[chosen], best.lasted_s[chosen] = middle, length * BLOCKS * found.step_s

@@ -128,12 +128,14 @@ def long_signals(view: View, wanted: Callable[[Meaning], bool]) -> Signals | Non
 class _Plan:
     """Which columns of a window make up its signals, which depends on nothing but what series there are.
 
-    ``columns``: those that make up each signal, the first of which is in ``first``; ``limits``: the column of each
-    signal's limit, -1 for none; ``wholes``: those that add up to it where it has no column.
+    ``meanings``: of each signal; ``kinds``: each of these once; ``columns``: those that make up each signal, the first
+    of which is in ``first``; ``limits``: the column of each signal's limit, -1 for none; ``wholes``: those that add up
+    to it where it has no column.
     """
 
     series: tuple[SeriesInfo, ...]
     meanings: tuple[Meaning, ...]
+    kinds: tuple[Meaning, ...]
     columns: tuple[tuple[int, ...], ...]
     first: NDArray[np.intp]
     limits: NDArray[np.intp]
@@ -164,7 +166,8 @@ def _plan(series: tuple[SeriesInfo, ...]) -> _Plan:
         parts.of(info, meaning) if limit < 0 else ()
         for info, meaning, limit in zip(found, meanings, of_limits, strict=True)
     )
-    return _Plan(found, meanings, columns, np.array(firsts, np.intp), np.array(of_limits, np.intp), wholes)
+    kinds = tuple({meaning.name: meaning for meaning in meanings}.values())
+    return _Plan(found, meanings, kinds, columns, np.array(firsts, np.intp), np.array(of_limits, np.intp), wholes)
 
 
 class _Parts:
@@ -204,7 +207,7 @@ def _tells_limit(info: SeriesInfo, meaning: Meaning | None) -> bool:
 
 def _from_window(window: Window, wanted: Callable[[Meaning], bool], blind: Blind) -> Signals:
     plan = _plan(window.series)
-    is_wanted = {meaning.name: wanted(meaning) for meaning in BY_NAME.values()}
+    is_wanted = {meaning.name: wanted(meaning) for meaning in plan.kinds}
     rows = [row for row, meaning in enumerate(plan.meanings) if is_wanted[meaning.name]]
     if blind.entities or blind.metrics:
         rows = [row for row in rows if not blind.hides(plan.series[row].entity, plan.series[row].name)]
