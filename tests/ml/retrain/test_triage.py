@@ -194,6 +194,13 @@ def test_worse_right_after_a_promotion_points_at_the_promotion() -> None:
     assert "rollback fraud" in verdict.sentence
 
 
+def test_a_first_version_has_nothing_to_go_back_to() -> None:
+    first = Change(MODEL, ChangeKind.PROMOTION, at(570), "ada", "version 1 of fraud is live", "", {"before": ""})
+    verdict = triage(case(WORSE, changes=(first,)))
+    assert verdict.judgement is Judgement.REAL_SHIFT
+    assert "rollback" not in verdict.sentence
+
+
 def test_outages_are_the_spans_of_broken_inputs_and_their_cause_joined() -> None:
     slow = finding(FEEDER, FindingKind.ANOMALY, 100, 200)
     nulls = finding("feature:fraud/risk_7d", FindingKind.DATA_QUALITY, 110, 230)

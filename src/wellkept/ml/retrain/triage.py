@@ -241,7 +241,8 @@ def _culprit(case: Case, trouble: Upstream) -> str:
 
 
 def _promotion(case: Case) -> Change | None:
-    """A promotion of this model shortly before the onset."""
+    """A promotion of this model shortly before the onset that took the place of another version."""
     since = case.onset - timedelta(seconds=case.contract.monitors.drift.window_s / 2)
     own = [c for c in case.changes if c.kind is ChangeKind.PROMOTION and c.entity == model_id(case.contract.name)]
-    return next((change for change in own if since <= change.at <= case.onset + slack_of(case)), None)
+    took_over = (change for change in own if change.attributes.get("before") != "")
+    return next((change for change in took_over if since <= change.at <= case.onset + slack_of(case)), None)
