@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from wellkept.kernel.change import Change, ChangeKind
-from wellkept.kernel.errors import ClosedError, StoreError
+from wellkept.kernel.errors import ClosedError, StoreError, WellkeptError
 from wellkept.kernel.finding import Finding
 from wellkept.ops.detect.base import DetectSettings, View
 from wellkept.ops.detect.baseline.base import EntityScores
@@ -194,6 +194,9 @@ class Sight:
             return self._patterns.window(start, end, step_s)
         except ClosedError:
             raise
+        except WellkeptError as error:
+            _log.warning("log patterns are not looked at: %s", error)
+            return None
         except Exception:  # noqa: BLE001 - the edge to mining, which reads whatever is logged: detection goes on without
             _log.exception("log patterns are not looked at")
             return None
