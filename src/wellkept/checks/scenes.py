@@ -133,6 +133,7 @@ class Hidden:
     entities: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
+    pauses: tuple[object, ...] = ()
 
     def hides(self, entity: str, metric: str) -> bool:
         return entity in self.entities or metric in self.metrics

@@ -16,6 +16,9 @@ CPU_TIMES = ("system.cpu.utilization", "system.cpu.time", "node_cpu_seconds_tota
 CPU_MODES = ("cpu.mode", "system.cpu.state", "state", "mode")
 """The attribute that says what a CPU did in that time, by the names that it has had."""
 
+ENDS = ("lower", "upper")
+"""The attributes of a prediction that say between which numbers the truth is, as texts of numbers."""
+
 PROBED = "probe_success"
 """1 while a probe from outside gets what it asks for, as users do, else 0."""
 _MOMENTS = ("timestamp_seconds", "start_time_seconds", "boot_time_seconds", "gc_time_seconds", "node_time_seconds")

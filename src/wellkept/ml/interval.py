@@ -16,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from wellkept.kernel.conventions import ENDS
 from wellkept.kernel.errors import InputError
 from wellkept.ml.metrics import Array
-from wellkept.store.telemetry.predictions import ENDS
 
 LOWER, UPPER = ENDS
 """How the ends of an interval are called in answers and in the log."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellkept.kernel.clock import Clock
+from wellkept.kernel.conventions import ENDS
 from wellkept.kernel.errors import InputError, TooLargeError
 from wellkept.ops.ingest import labelled
 from wellkept.ops.ingest.inputs import Inputs, KindsOf, no_kinds
@@ -20,7 +21,7 @@ from wellkept.ops.ingest.labelled import Parsed
 from wellkept.ops.ingest.predicted import KNOWN, arrow_predictions
 from wellkept.ops.ingest.values import moment, number, text
 from wellkept.spine.truths import RULES, TaskOf, no_task, unfit
-from wellkept.store.telemetry.predictions import ENDS, PREDICTIONS, REQUIRED
+from wellkept.store.telemetry.predictions import PREDICTIONS, REQUIRED
 
 MAX_RECORDS = 50_000
 MOST_WAITING = 1_000_000

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wellkept.kernel.conventions import ENDS
 from wellkept.kernel.errors import InputError, TooLargeError
-from wellkept.store.telemetry.predictions import ENDS, MILLISECOND, PREDICTIONS, REQUIRED
+from wellkept.store.telemetry.predictions import MILLISECOND, PREDICTIONS, REQUIRED
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """What is dated otherwise is a mistake of units or of a clock, and the engine's dates could not hold all of it."""

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from wellkept.kernel.clock import Clock
+from wellkept.kernel.conventions import ENDS
 from wellkept.kernel.errors import InputError
 from wellkept.ops.ingest.outcomes import Outcomes
-from wellkept.store.telemetry.predictions import ENDS
 from wellkept.store.telemetry.said import AT_ONCE, PREDICTION
 
 FEATURE, ATTRIBUTE = "feature.", "attribute."

@@ -37,9 +37,6 @@ PREDICTIONS = pa.schema(
 an input is in one of them.
 """
 
-ENDS = ("lower", "upper")
-"""The attributes that say between which numbers the truth is, as texts of numbers."""
-
 REQUIRED = ("id", "time", "model", "version", "score")
 
 LABELS = pa.schema(
