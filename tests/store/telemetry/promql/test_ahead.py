@@ -40,6 +40,7 @@ QUERIES = (
     'absent(gone{job="web"}) or absent_over_time(gone[2m])',
     'absent(nothing{job="x"})',
     '{__name__="up",job="api"}',
+    '{__name__="up",__name__="heat"}',
     "deriv(heat[4m])",
     "changes(up[10m]) + resets(requests[10m])",
     "irate(requests[1m])",

@@ -19,7 +19,7 @@ from wellkept.store.telemetry.promql.catalogue import Catalogue, Found, Known, S
 from wellkept.store.telemetry.promql.errors import ExpressionError
 from wellkept.store.telemetry.promql.evaluation import Key, Read, instant_key, millis, window_key
 from wellkept.store.telemetry.promql.grids import Grid
-from wellkept.store.telemetry.promql.matching import Matchers, is_matched, matchers_of, metric_of
+from wellkept.store.telemetry.promql.matching import Matcher, Matchers, is_matched, matchers_of, metric_of
 from wellkept.store.telemetry.promql.reductions import Ranged
 from wellkept.store.telemetry.promql.source import LOOKBACK_MS, Kind, Source
 from wellkept.store.telemetry.promql.steps import Steps
@@ -85,7 +85,7 @@ def _wanted(key: Key, selector: ast.VectorSelector, kind: Kind, range_ms: int) -
         matchers = matchers_of(selector)
         metric = metric_of(matchers)
         if metric and selector.at is None:
-            others = tuple(one for one in matchers if (one.label, one.kind) != (NAME, "Equal"))
+            others = tuple(one for one in matchers if one != Matcher("Equal", NAME, metric))
             yield Wanted(key, metric, others, kind, range_ms, millis(selector.offset))
 
 
