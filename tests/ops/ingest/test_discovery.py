@@ -104,6 +104,8 @@ def test_calls_that_a_mesh_or_a_service_graph_counts(telemetry: Telemetry, topol
     graph = {"service": "collector", "name": SERVICE_GRAPH, "kind": CUMULATIVE}
     put_metric(telemetry, grown, labels={"client": "checkout", "server": "payments"}, **graph)
     put_metric(telemetry, idle, labels={"client": "checkout", "server": "old"}, **graph)
+    itself = {"client": "payments", "server": "payments", "server_service_namespace": "shop"}
+    put_metric(telemetry, grown, labels=itself, **graph)
     put_metric(
         telemetry, grown, labels={"client": "user", "server": "checkout", "connection_type": "virtual_node"}, **graph
     )

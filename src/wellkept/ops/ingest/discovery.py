@@ -111,7 +111,8 @@ class Discovery:
             known.setdefault(_bare(own), []).append(own)
         meant = {path: _meant(service_id(path), known) for path in paths}
         unseen = [Entity(EntityKind.SERVICE, own, _bare(own)) for own in {*meant.values()} - there]
-        return unseen, [Edge(meant[one], meant[other], EdgeKind.CALLS, now) for one, other in calls]
+        between = ((meant[one], meant[other]) for one, other in calls)
+        return unseen, [Edge(one, other, EdgeKind.CALLS, now) for one, other in between if one != other]
 
 
 def calling(series: SeriesInfo) -> tuple[str, str] | None:
