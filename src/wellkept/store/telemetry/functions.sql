@@ -197,6 +197,9 @@ CREATE OR REPLACE FUNCTION wellkept_kubernetes AS (name, a) -> multiIf(
 -- The first of some words that says something; a mesh says 'unknown' where it knows nothing.
 CREATE OR REPLACE FUNCTION wellkept_first AS (words) -> arrayFirst(word -> word NOT IN ('', 'unknown'), words);
 
+-- A node that a label names: where it is a number, it is a part of the memory of one (node_memory_numa_MemFree).
+CREATE OR REPLACE FUNCTION wellkept_node AS (node) -> if(match(node, '^[0-9]+$'), '', node);
+
 -- The name and the namespace of the service that a series of Prometheus is about. What a mesh counts is about whom it
 -- asked. A scrape job of the usual configurations for Kubernetes asks every pod or service that wants to be asked, so it
 -- is no name: their labels are, the surest first, and what made the pod.

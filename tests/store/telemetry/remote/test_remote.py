@@ -203,6 +203,7 @@ def test_job_and_instance_make_the_service_and_a_node_exporter_the_host(telemetr
         ({"__name__": "node_load1", "job": "node", "instance": "h1:9100"}, seen),
         ({"__name__": "node_filesystem_free_bytes", "instance": "h1:9100", "mountpoint": "/var"}, seen),
         ({"__name__": "node_load5", "instance": "10.0.0.7:9100", "node": "n7"}, seen),
+        ({"__name__": "node_memory_numa_MemFree", "instance": "h1:9100", "node": "0"}, seen),
         ({"__name__": "lonely"}, seen),
     ]
     telemetry.remote.insert(Version.V1, [request1(*series)], RECEIVED)
@@ -211,6 +212,7 @@ def test_job_and_instance_make_the_service_and_a_node_exporter_the_host(telemetr
         "node_load1": "host:h1",
         "node_filesystem_free_bytes": "disk:h1:/var",
         "node_load5": "host:n7",
+        "node_memory_numa_MemFree": "host:h1",
         "lonely": "",
     }
 

@@ -30,7 +30,7 @@ FROM
         wellkept_prometheus_type(type) AS told,
         wellkept_kubernetes(name, attributes) AS kubernetes,
         wellkept_scraped(name, attributes) AS scraped,
-        wellkept_first([attributes['node'], replaceRegexpOne(attributes['instance'], ':[0-9]+$', '')]) AS host,
+        wellkept_first([wellkept_node(attributes['node']), replaceRegexpOne(attributes['instance'], ':[0-9]+$', '')]) AS host,
         arrayFilter(p -> p.2 != '' AND NOT is_of_rules, multiIf(
             notEmpty(kubernetes), kubernetes,
             startsWith(name, 'node_') AND host != '', [('host.name', host)],
