@@ -132,13 +132,14 @@ def edges_among(described: Sequence[Described], known: Collection[str]) -> list[
         by_name[_last(entity)].append(entity)
     found = []
     for one in described:
-        for other in one.depends_on:
-            for source in one.ids.among(by_name, known):
-                found += [
-                    Edge(source, target, _kind_of(source, target), EVER)
-                    for target in other.among(by_name, known)
-                    if target != source
-                ]
+        sources = one.ids.among(by_name, known) if one.depends_on else []
+        targets = [target for other in one.depends_on for target in other.among(by_name, known)] if sources else []
+        found += [
+            Edge(source, target, _kind_of(source, target), EVER)
+            for source in sources
+            for target in targets
+            if target != source
+        ]
     return found
 
 
