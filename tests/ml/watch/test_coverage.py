@@ -147,6 +147,10 @@ def test_what_a_model_elsewhere_says_of_its_intervals_is_watched_and_told_over_t
         )
 
     live(0, 900, 1.0)
+    said = {"lower": "nan", "upper": "inf"}  # attributes of a team's own, as texts
+    row = {"id": "odd", "time": NOON.isoformat(), "model": "demand", "version": "7", "score": 5.0, "attributes": said}
+    elsewhere.outcomes.predictions([row])
+    elsewhere.outcomes.labels([{"prediction_id": "odd", "value": 5.0}])
     assert not _of(elsewhere.look(960))
     live(900, 1500, 2.0)
     (finding,) = _of(elsewhere.look(1560))

@@ -25,6 +25,6 @@ INNER JOIN
         AND cityHash64(prediction_id) % {one_in:UInt64} = 0
     GROUP BY prediction_id
 ) AS l ON l.prediction_id = p.id
-WHERE isNotNull(p.lower) AND isNotNull(p.upper)
+WHERE isFinite(p.lower) AND isFinite(p.upper)
 GROUP BY cohort
 ORDER BY cohort
