@@ -282,6 +282,30 @@ def test_a_pause_of_the_platform_is_told_once_and_nothing_else_of_it(stream: Str
     assert [name for name, _ in ended] == ["blind"]
 
 
+def test_short_pauses_again_and_again_hide_no_outage_and_end_no_word_of_a_long_one(stream: Stream) -> None:
+    """A machine that swaps: it stands still for four steps of twelve, after it was suspended for long."""
+    story = Story(steps=400, step_s=2.0)
+    stands = (story.clock >= 200) & (story.clock < 240) | (story.clock >= 252) & (story.clock % 12 < 4)
+    for entity in (CHECKOUT, PAYMENTS, HOST):
+        is_away = stands | (story.clock >= 280) & (entity == PAYMENTS)
+        story.metric(entity, "process.cpu.utilization", np.where(is_away, np.nan, story.noise(0.1, 0.02)))
+    scene = story.scene()
+    begin = datetime.fromtimestamp(scene.metrics.times[0] - scene.step_s, tz=scene.now.tzinfo)
+    bounds = [(200, 240), *((first, first + 4) for first in range(252, 400, 12))]
+    every = [Pause(begin.timestamp() + 2 * first, begin.timestamp() + 2 * after) for first, after in bounds]
+    recording, pauses, settings = Recording(scene), list[Pause](), replace(SETTINGS, grace_s=60.0)
+    run = DetectRunner(recording, recording, stream, (MissingData(settings), BlindSpot(settings)), settings)
+    run.watch(dict, lambda: pauses)
+    seen: dict[str, list[int]] = {}
+    for step in range(150, 330):
+        now = begin + timedelta(seconds=(step + settings.lag_steps) * scene.step_s + 0.3)
+        pauses[:] = [one for one in every if one.end_s <= now.timestamp()]
+        for finding in run.tick(now).seen if not stands[step] else ():
+            seen.setdefault(finding.detector, []).append(step)
+    assert 286 <= min(seen["missing"]) < 310
+    assert (min(seen["blind"]), max(seen["blind"])) == (240, 268), "for as long as nobody's silence is told"
+
+
 def test_a_clock_that_is_set_back_keeps_no_silence_from_being_told_and_no_finding_open(stream: Stream) -> None:
     """The machine began with a clock that was ahead, and was put right after some looks."""
     story = Story(steps=400, step_s=2.0)

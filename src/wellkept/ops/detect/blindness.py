@@ -112,13 +112,17 @@ def _gaps(window: Window, names: tuple[str, ...]) -> Iterator[Spot]:
             yield Spot(names[place], Cause.GAPS, began, only(float(share[place])), 1.0 - float(share[place]))
 
 
-def paused_at(now_s: float, pauses: Sequence[Pause], settings: DetectSettings) -> Iterator[Spot]:
-    """That the platform itself was not at work, for as long as nobody's silence is told for it.
-
-    What is shorter than a silence that is worth a finding is not worth one, either.
+def hiding(now_s: float, pauses: Sequence[Pause], settings: DetectSettings) -> Sequence[Pause]:
+    """The pauses for which nobody's silence is told yet. What is shorter than a silence that is worth a finding hides
+    none: where such pauses come again and again, nothing would be told of anybody.
     """
-    late = [one for one in pauses if now_s - one.end_s < settings.grace_s]
-    if late and late[-1].lasted_s >= settings.missing_steps * settings.step_s:
+    shortest_s = settings.missing_steps * settings.step_s
+    return [one for one in pauses if one.lasted_s >= shortest_s and now_s - one.end_s < settings.grace_s]
+
+
+def paused_at(now_s: float, pauses: Sequence[Pause], settings: DetectSettings) -> Iterator[Spot]:
+    """That the platform itself was not at work, for as long as nobody's silence is told for it."""
+    if late := hiding(now_s, pauses, settings):
         start_s, end_s = late[-1].start_s, late[-1].end_s
         lasted, until = duration(end_s - start_s), clock(moment(end_s), moment(now_s))
         what = f"it was not at work itself for {lasted}, until {until}, and nobody's silence in that time is told"

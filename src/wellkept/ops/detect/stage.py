@@ -15,7 +15,7 @@ from wellkept.kernel.feedback import Feedback
 from wellkept.kernel.finding import Finding, FindingKind
 from wellkept.kernel.stage import Message, Stage
 from wellkept.ops.detect.base import Detector, DetectSettings, View
-from wellkept.ops.detect.blindness import Counted
+from wellkept.ops.detect.blindness import Counted, hiding
 from wellkept.ops.detect.feed import Windows
 from wellkept.ops.detect.heard import OF_KUBERNETES, heard, tellers
 from wellkept.ops.detect.judged import REMEMBERED_S, Judged
@@ -172,9 +172,9 @@ class DetectRunner:
 
     def _is_new_here(self, view: View, now: datetime) -> bool:
         """Whether the platform was not at work until lately: what it did not hear may be its own doing."""
-        since_s = self._first_tick.timestamp() if self._first_tick is not None else 0.0
-        since_s = max([since_s, *(one.end_s for one in view.blind.pauses)])
-        return now.timestamp() - since_s < self._settings.grace_s
+        first_s = self._first_tick.timestamp() if self._first_tick is not None else 0.0
+        is_new = now.timestamp() - first_s < self._settings.grace_s
+        return is_new or bool(hiding(now.timestamp(), view.blind.pauses, self._settings))
 
     def _over(self, view: View, open_ones: Sequence[Finding], seen: Sequence[Finding], now: datetime) -> list[str]:
         """Fingerprints of the findings that were not seen for long enough.
