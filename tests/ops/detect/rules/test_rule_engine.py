@@ -310,6 +310,14 @@ def test_information_is_a_finding_of_severity_info(world: World) -> None:
     assert (finding.severity, finding.entity) == (Severity.INFO, "")
 
 
+def test_what_a_group_stores_meanwhile_is_seen_as_a_whole_by_the_next_one(world: World) -> None:
+    first = "{record: one, expr: time()}, {record: two, expr: time()}, {record: three, expr: one}"
+    group, other = f"{{name: a, interval: 15s, rules: [{first}]}}", "{record: apart, expr: one - two}"
+    write(world, "a.yaml", f"groups: [{group}, {{name: b, interval: 15s, rules: [{other}]}}]")
+    world.ticks(0, 30)
+    assert list(world.value("apart", 30).values()) == [0.0]
+
+
 def test_a_rule_whose_incident_would_never_end_is_warned_of(world: World) -> None:
     rules = "{alert: DeadMan, expr: vector(1), labels: {severity: critical}}, {alert: Late, expr: hour() > 22}"
     quiet = "{alert: Watchdog, expr: vector(1), labels: {severity: none}}, {record: one, expr: vector(1)}"

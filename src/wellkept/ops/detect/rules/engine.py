@@ -135,7 +135,7 @@ class RuleEngine:
         if not self._is_stopped:
             rules = [rule for run in runs for rule in run.group.rules]
             queries = [rule.question.query for rule in rules if isinstance(rule.question, Expression)]
-            self._answers.ahead(queries, looked_ms, {*OF_RULES, *(name for run in runs for name in run.asked_again)})
+            self._answers.ahead(queries, looked_ms, {*OF_RULES, *(name for run in runs for name in run.stored_early)})
 
     def _end(self, now_ms: int) -> None:
         """Mark the series stale that nothing gives any more; tried again at the next tick where that fails."""

@@ -135,8 +135,8 @@ class GroupRun:
         self.group = group
         self.rules = [RuleRun(rule, group) for rule in group.rules]
         records = {rule.record for rule in group.rules if rule.record}
-        self.asked_again = frozenset(name for name in records if any(run.asks_for([name]) for run in self.rules))
-        """The metrics that it records and asks for: they change while it is evaluated."""
+        self.stored_early = frozenset(records if any(run.asks_for(records) for run in self.rules) else ())
+        """The metrics that may be stored while it is evaluated: all that it records, where it asks for one of them."""
         self.at_ms = 0
         self.took_s = 0.0
         self.missed = 0
