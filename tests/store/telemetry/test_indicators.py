@@ -144,7 +144,8 @@ def test_other_counters_are_no_requests() -> None:
     assert reported(("jobs_total", {"status": "500"}, 3.0)) == {}
     assert reported(("pg_stat_database_xact_commit", {}, 3.0)) == {}, "the end of a batch is no fall of traffic"
     assert reported(("http_requests_total", {"code": "200"}, 3.0), entity="host:a") == {}
-    assert reported(("bank_client_http_requests_total", {"code": "200"}, 3.0)) == {}, "it asks, and does not answer"
+    for own in ("bank_client", "outgoing", "proxy_upstream"):
+        assert reported((f"{own}_http_requests_total", {"code": "200"}, 3.0)) == {}, "it asks, and does not answer"
 
 
 def test_names_of_a_programs_own_count_where_no_usual_one_does() -> None:

@@ -63,8 +63,8 @@ same by their names in Prometheus, and those of its client libraries, of framewo
 """
 _OWN_HISTOGRAM, _OWN_COUNTER = "_http_request_duration_seconds", "_http_requests_total"
 """The same names with one of the program's own before them: ``shop_http_requests_total``."""
-_ASKING = "client"
-"""What is in the name of a metric of requests that a program sends, and does not answer."""
+_ASKING = ("client", "outbound", "outgoing", "upstream")
+"""What is in the names of metrics of requests that a program sends, and does not answer."""
 COUNTERS = (
     "http_requests_total",
     "http_requests_received_total",
@@ -409,7 +409,7 @@ def _is_histogram(family: str) -> bool:
 
 
 def _is_own(name: str, ending: str) -> bool:
-    return name.endswith(ending) and _ASKING not in name
+    return name.endswith(ending) and not any(word in name for word in _ASKING)
 
 
 def _is_counted_elsewhere(info: SeriesInfo) -> bool:
