@@ -13,6 +13,7 @@ from wellkept.demo.shop.settings import ShopSettings
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who starts the tests by nohup has it ignored
     folder = Path(sys.argv[1])
     settings = ShopSettings.read(folder)
     with kept(folder) as keeper:
