@@ -17,6 +17,8 @@ from wellkept.kernel.clock import Clock
 
 BEAT_S = 2.0
 """How often it is noted that the process runs."""
+FRESH_S = 1.0
+"""What was noted within so long is not noted again, however often somebody asks."""
 SHORTEST_S = 15.0
 """A busy machine lets a thread wait for some seconds; what is shorter is no pause."""
 KEPT_S = 86_400.0
@@ -71,6 +73,8 @@ class Pauses:
             if self._beat_s is None:
                 return
             now_s, ran_s = self._clock.now().timestamp(), time.monotonic()
+            if 0 <= now_s - self._beat_s < FRESH_S and ran_s - self._ran_s < FRESH_S:
+                return
             if now_s < self._beat_s:  # a clock that was set back: what it said before is of no time
                 self._known = tuple(one for one in self._known if one.end_s <= now_s)
             if now_s - self._beat_s >= SHORTEST_S:

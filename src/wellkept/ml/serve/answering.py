@@ -196,13 +196,9 @@ def _invocation(rows: Rows, traceparent: str) -> Ask:
 def _inferred(
     wanted: tuple[str, ...], caller: Caller, served: Served, scores: list[float], explanation: Explanation | None
 ) -> dict[str, Any]:
-    told = [scores]
-    if served.interval is not None:
-        bounds = served.interval.bounds(np.asarray(scores))
-        told += [bounds.lower.tolist(), bounds.upper.tolist()]
     outputs: list[dict[str, Any]] = [
-        {"name": name, "shape": [len(scores)], "datatype": "FP64", "data": data}
-        for name, data in zip(served.outputs, told, strict=True)
+        {"name": name, "shape": [len(scores)], "datatype": "FP64", "data": values.tolist()}
+        for name, values in zip(served.outputs, served.told(np.asarray(scores)), strict=True)
     ]
     if explanation is not None:
         method = {"method": explanation.method, "space": explanation.space, "inputs": ",".join(explanation.names)}

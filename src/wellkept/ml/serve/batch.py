@@ -93,13 +93,8 @@ def _part(served: Served, batch: pa.RecordBatch, rows: Path, first: int) -> pa.R
     if not np.isfinite(scores).all():
         bad = first + int(np.flatnonzero(~np.isfinite(scores))[0])
         raise WellkeptError(f"model {served.name}: the score of row {bad} is not a finite number")
-    told = [scores]
-    if served.interval is not None:
-        bounds = served.interval.bounds(scores)
-        told += [bounds.lower, bounds.upper]
-    for name, values in zip(served.outputs, told, strict=True):
-        # What Arrow makes of an array by itself it makes with pandas, which takes as long to load as many rows to
-        # score.
+    # What Arrow makes of an array by itself it makes with pandas, which takes as long to load as many rows to score.
+    for name, values in zip(served.outputs, served.told(scores), strict=True):
         column = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
         batch = batch.append_column(pa.field(name, pa.float64()), column)
     return batch

@@ -11,7 +11,7 @@ from wellkept.ml.categories import Categories
 from wellkept.ml.contract import ModelContract
 from wellkept.ml.inputspec import Input
 from wellkept.ml.interval import LOWER, UPPER, Interval
-from wellkept.ml.runtime import Scorer
+from wellkept.ml.runtime import Scorer, Scores
 from wellkept.ml.serve.lane import Lane
 from wellkept.ml.serve.rules import Rules
 
@@ -76,6 +76,13 @@ class Served:
     def outputs(self) -> tuple[str, ...]:
         """The names of what it answers, one number a row each."""
         return (self.contract.output.name, *((LOWER, UPPER) if self.interval is not None else ()))
+
+    def told(self, scores: Scores) -> list[Scores]:
+        """The numbers of each of the outputs: the answers, and the ends of their intervals."""
+        if self.interval is None:
+            return [scores]
+        bounds = self.interval.bounds(scores)
+        return [scores, bounds.lower, bounds.upper]
 
     @cached_property
     def names(self) -> tuple[str, ...]:

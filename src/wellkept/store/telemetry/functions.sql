@@ -200,15 +200,17 @@ CREATE OR REPLACE FUNCTION wellkept_first AS (words) -> arrayFirst(word -> word 
 -- A node that a label names: where it is a number, it is a part of the memory of one (node_memory_numa_MemFree).
 CREATE OR REPLACE FUNCTION wellkept_node AS (node) -> if(match(node, '^[0-9]+$'), '', node);
 
+-- Whom requests asked that a mesh counts; '' of other series.
+CREATE OR REPLACE FUNCTION wellkept_asked AS (name, a) -> if(startsWith(name, 'istio_'), wellkept_first([
+    a['destination_canonical_service'], a['destination_service_name'], a['destination_workload']]), '');
+
 -- The name and the namespace of the service that a series of Prometheus is about. What a mesh counts is about whom it
 -- asked. A scrape job of the usual configurations for Kubernetes asks every pod or service that wants to be asked, so it
 -- is no name: their labels are, the surest first, and what made the pod.
 CREATE OR REPLACE FUNCTION wellkept_scraped AS (name, a) -> multiIf(
-    startsWith(name, 'istio_') AND wellkept_first([
-        a['destination_canonical_service'], a['destination_service_name'], a['destination_workload']]) != '',
+    wellkept_asked(name, a) != '',
     (
-        wellkept_first([
-            a['destination_canonical_service'], a['destination_service_name'], a['destination_workload']]),
+        wellkept_asked(name, a),
         wellkept_first([a['destination_service_namespace'], a['destination_workload_namespace']])
     ),
     match(a['job'], '^kubernetes-(pods|endpoints|services|service-endpoints)'),
