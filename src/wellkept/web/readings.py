@@ -17,8 +17,9 @@ from wellkept.kernel.change import Change
 from wellkept.kernel.clock import Clock
 from wellkept.kernel.errors import OverloadError, StoreError
 from wellkept.ml.watch.affected import Affected
-from wellkept.store.telemetry.indicators import WITH_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.log_pages import LogPages, LogsWanted
+from wellkept.store.telemetry.requestnames import WITH_BUCKETS
 from wellkept.store.telemetry.routes import reported_endpoints
 from wellkept.store.telemetry.telemetry import Telemetry
 from wellkept.store.telemetry.trace_pages import TracePages

@@ -12,7 +12,8 @@ from zlib import crc32
 from wellkept.ops.detect.base import DetectSettings
 from wellkept.ops.detect.ring import Ring
 from wellkept.store.telemetry.following import Shard
-from wellkept.store.telemetry.indicators import REQUEST_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.requestnames import REQUEST_BUCKETS
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 MOST_VALUES = 4_000_000

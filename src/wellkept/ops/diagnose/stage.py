@@ -30,7 +30,8 @@ from wellkept.ops.diagnose.traces import Traces, traces
 from wellkept.ops.diagnose.turn import chosen
 from wellkept.ops.diagnose.unmeasured import UNMEASURED, is_unmeasured
 from wellkept.spine.graph import Graph
-from wellkept.store.telemetry.indicators import REQUEST_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import with_reported
+from wellkept.store.telemetry.requestnames import REQUEST_BUCKETS
 from wellkept.store.telemetry.samples import Sample
 from wellkept.store.telemetry.window import Window
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellkept.store.telemetry.grid import derived_id
-from wellkept.store.telemetry.named import ANY
 from wellkept.store.telemetry.promql.buckets import interpolated
+from wellkept.store.telemetry.requestnames import DURATION, PLACE, READY, is_counter, is_histogram
 from wellkept.store.telemetry.window import SeriesInfo, Window, of_series
 
 Floats = NDArray[np.float64]
@@ -31,78 +31,8 @@ SAMPLED = 1.2
 """A service that reports so many times the requests that were traced traces only some of them."""
 UNITS = {RATE: "1/s", ERRORS: "1/s", **dict.fromkeys(DURATIONS.values(), "s")}
 
-HISTOGRAMS = (
-    "http.server.request.duration",
-    "rpc.server.call.duration",
-    "http.server.duration",
-    "rpc.server.duration",
-    "http_server_request_duration_seconds",
-    "rpc_server_call_duration_seconds",
-    "http_server_duration_milliseconds",
-    "rpc_server_duration_milliseconds",
-    "http_request_duration_seconds",
-    "http_request_duration_milliseconds",
-    "http_server_requests_seconds",
-    "django_http_requests_latency_including_middlewares_seconds",
-    "grpc_server_handling_seconds",
-    "istio_request_duration_milliseconds",
-    "nginx_ingress_controller_request_duration_seconds",
-    "traefik_service_request_duration_seconds",
-    "loki_request_duration_seconds",
-    "tempo_request_duration_seconds",
-    "cortex_request_duration_seconds",
-    "axum_http_requests_duration_seconds",
-    "echo_request_duration_seconds",
-    "gin_request_duration_seconds",
-    "ktor_http_server_requests_seconds",
-    "rails_request_duration_seconds",
-    "starlette_request_duration_seconds",
-)
-"""Durations of answers by OpenTelemetry's semantic conventions, present and former (which counted milliseconds), the
-same by their names in Prometheus, and those of its client libraries, of frameworks, of meshes and of gateways.
-"""
-_OWN_HISTOGRAM, _OWN_COUNTER = "_http_request_duration_seconds", "_http_requests_total"
-"""The same names with one of the program's own before them: ``shop_http_requests_total``."""
-_ASKING = ("client", "outbound", "outgoing", "upstream")
-"""What is in the names of metrics of requests that a program sends, and does not answer."""
-COUNTERS = (
-    "http_requests_total",
-    "http_requests_received_total",
-    "http_server_requests_total",
-    "django_http_responses_total_by_status_total",
-    "flask_http_request_total",
-    "grpc_server_handled_total",
-    "haproxy_backend_http_responses_total",
-    "istio_requests_total",
-    "nginx_ingress_controller_requests",
-    "traefik_service_requests_total",
-    "apiserver_request_total",
-    "envoy_http_downstream_rq_xx",
-    "nginx.requests",
-    "apache_accesses_total",
-    "apache.requests",
-    "haproxy.requests.total",
-    "varnish_main_client_req",
-    "coredns_dns_requests_total",
-    "echo_requests_total",
-    "gin_requests_total",
-    "rails_requests_total",
-    "starlette_requests_total",
-)
-"""Answers that are counted without how long they took, by what became of them or not; also by the names of Prometheus'
-exporters and of the Collector's receivers. What databases, caches and brokers are asked is none of them: it ends when a
-batch does, and nobody misses it."""
 _LEVELS = frozenset({"gauge", "prometheus_gauge", "prometheus_unknown"})
 """Kinds of series that are no counters, or not known to be: who sent them did not say."""
-_READY = ("service.requests", "service.request.rate", "service.request.errors", "service.request.availability")
-_DURATION = "service.request.duration"
-_TIMED = (*HISTOGRAMS, f"{ANY}{_OWN_HISTOGRAM}")
-_TIMES = tuple(f"{name}_{part}" for name in _TIMED for part in ("count", "sum"))
-NAMES = (*_READY, _DURATION, *_TIMES, *COUNTERS, f"{ANY}{_OWN_COUNTER}")
-"""All metrics by which services tell of their requests themselves."""
-REQUEST_BUCKETS = tuple(f"{name}_bucket" for name in _TIMED)
-"""The buckets of the histograms among them, which are read by name alone."""
-WITH_BUCKETS = (*NAMES, *REQUEST_BUCKETS)
 _QUANTILES = {DURATIONS["p50"]: 0.5, DURATIONS["p95"]: 0.95}
 _STATUS = (
     "http.response.status_code", "http.status_code", "http_response_status_code", "http_status_code", "code", "status",
@@ -121,7 +51,6 @@ _GRPC_FAILED_SAID = {word.lower() for word in _GRPC_FAILED} | {"2", "4", "12", "
 _FINE, _FAILED, _UNTOLD = "", " failed", " untold"
 _REQUESTS, _ANSWERED, _SUM, _SUM_MS = "requests", "answered", "sum", "sum in ms"
 _COUNTED = tuple(f"{_REQUESTS}{became}" for became in (_FINE, _FAILED, _UNTOLD))
-_PLACE = {family: place for place, family in enumerate((*HISTOGRAMS, *COUNTERS))}
 _BOUND = "le"
 _MESH, _RPC, _HTTP = "mesh", "rpc", "http"
 
@@ -330,7 +259,7 @@ def _once(told: Sequence[SeriesInfo]) -> tuple[_Chosen, _Chosen]:
     counting, timing = set[tuple[Hashable, str]](), set[tuple[Hashable, str]]()
     for sender, families in senders.items():
         counting.update((sender, family) for family in _best(families))
-        histograms = {family: set[str]() for family in families if _is_histogram(family)}
+        histograms = {family: set[str]() for family in families if is_histogram(family)}
         timing.update((sender, family) for family in _best(histograms))
     return frozenset(counting), frozenset(timing)
 
@@ -342,7 +271,7 @@ def _best(families: Mapping[str, set[str]]) -> list[str]:
     """
     best: dict[str, str] = {}
     tells = {family: not became <= {_UNTOLD} for family, became in families.items()}
-    for family in sorted(families, key=lambda family: (not tells[family], _PLACE.get(family, len(_PLACE)), family)):
+    for family in sorted(families, key=lambda family: (not tells[family], PLACE.get(family, len(PLACE)), family)):
         best.setdefault(_protocol(family), family)
     mesh = best.pop(_MESH, "")
     if mesh and not any(tells[family] or not tells[mesh] for family in best.values()):
@@ -363,7 +292,7 @@ def _sender(info: SeriesInfo) -> Hashable:
 
 
 def _is_counter(info: SeriesInfo) -> bool:
-    return not info.is_delta and info.name not in _READY and info.name != _DURATION
+    return not info.is_delta and info.name not in READY and info.name != DURATION
 
 
 def _carried(block: Floats, counters: NDArray[np.bool_]) -> Floats:
@@ -390,10 +319,10 @@ def _family(info: SeriesInfo) -> str:
     """The metric by which a series counts requests or tells how long they took; empty where it does neither."""
     if _is_counted_elsewhere(info):
         return ""
-    if info.name in COUNTERS or _is_own(info.name, _OWN_COUNTER):
+    if is_counter(info.name):
         return info.name if info.kind not in _LEVELS else ""
     base, _, part = info.name.rpartition("_")
-    return base if _is_histogram(base) and part in ("count", "sum", "bucket") else ""
+    return base if is_histogram(base) and part in ("count", "sum", "bucket") else ""
 
 
 def of_requests(info: SeriesInfo) -> bool:
@@ -402,14 +331,6 @@ def of_requests(info: SeriesInfo) -> bool:
     Others have labels such as routes, too: what a program asks of others, or the paths of its files.
     """
     return bool(_family(info) or _ready(info))
-
-
-def _is_histogram(family: str) -> bool:
-    return family in HISTOGRAMS or _is_own(family, _OWN_HISTOGRAM)
-
-
-def _is_own(name: str, ending: str) -> bool:
-    return name.endswith(ending) and not any(word in name for word in _ASKING)
 
 
 def _is_counted_elsewhere(info: SeriesInfo) -> bool:
@@ -424,10 +345,10 @@ def _is_counted_elsewhere(info: SeriesInfo) -> bool:
 
 def _ready(info: SeriesInfo) -> str:
     """What a series says that is a ready figure; empty where it is none."""
-    if info.name == _DURATION:
+    if info.name == DURATION:
         statistic = info.attributes.get("statistic", "")
-        return f"{_DURATION} {statistic}" if statistic in DURATIONS else ""
-    return info.name if info.name in _READY else ""
+        return f"{DURATION} {statistic}" if statistic in DURATIONS else ""
+    return info.name if info.name in READY else ""
 
 
 def _roles(info: SeriesInfo, counting: _Chosen, timing: _Chosen) -> Iterator[str]:
@@ -489,7 +410,7 @@ def _indicators(values: Floats, roles: Mapping[str, Sequence[int]]) -> dict[str,
     if (available := roles.get("service.request.availability")) is not None:
         found[ERRORS] = (1.0 - _over(values[:, available], np.nanmean)) * rate
     for statistic, name in DURATIONS.items():
-        if (picked := roles.get(f"{_DURATION} {statistic}")) is not None:
+        if (picked := roles.get(f"{DURATION} {statistic}")) is not None:
             found[name] = _over(values[:, picked], np.nanmax)
     taken, answered = _seconds(total(_SUM), total(_SUM_MS)), total(_ANSWERED)
     if taken is not None and answered is not None:

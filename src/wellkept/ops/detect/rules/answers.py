@@ -13,12 +13,13 @@ from wellkept.kernel.clock import from_nanos
 from wellkept.kernel.errors import InputError, WellkeptError
 from wellkept.ops.detect.rules.base import ENTITY, Expression, Question, Threshold
 from wellkept.ops.detect.rules.functions import Ask, Facts
-from wellkept.store.telemetry.indicators import WITH_BUCKETS, with_reported
+from wellkept.store.telemetry.indicators import with_reported
 from wellkept.store.telemetry.promql.evaluation import Read
 from wellkept.store.telemetry.promql.promql import PromQL
 from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.values import Labels, Numbers, Scalar, Vector, empty, grouped, labels_of, unnamed
+from wellkept.store.telemetry.requestnames import WITH_BUCKETS
 from wellkept.store.telemetry.window import SeriesInfo, Window
 
 LOOKBACK_S = 300.0

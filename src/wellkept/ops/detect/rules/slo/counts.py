@@ -15,11 +15,12 @@ from wellkept.ops.detect.rules.answers import Answers
 from wellkept.ops.detect.rules.base import Expression
 from wellkept.ops.detect.rules.slo.base import Indicator, OfEvents, OfService, OfShare
 from wellkept.store.telemetry.answered import CALLS, FAILED, SLOW
-from wellkept.store.telemetry.indicators import ERRORS, NAMES, RATE, REQUEST_BUCKETS, slower_than, with_reported
+from wellkept.store.telemetry.indicators import ERRORS, RATE, slower_than, with_reported
 from wellkept.store.telemetry.promql.recorded import Recorded
 from wellkept.store.telemetry.promql.steps import Steps
 from wellkept.store.telemetry.promql.syntax import parse
 from wellkept.store.telemetry.promql.values import Numbers, Vector
+from wellkept.store.telemetry.requestnames import NAMES, REQUEST_BUCKETS
 from wellkept.store.telemetry.routes import of_endpoint
 from wellkept.store.telemetry.window import Window
 
